@@ -52,12 +52,12 @@ def telephony(usd: str) -> dict[str, Any]:
 async def recorded(product: Product, user: str, calls: int) -> None:
     """Wait until so many calls of a user are counted and settled."""
 
-    async def are_there() -> bool:
+    async def are_recorded() -> bool:
         path = f"/api/costs/user/{user}/calls?limit=100"
         found = (await product.ask("GET", path, None, user))["calls"]
         return len(found) == calls and all(one["status"] == "completed" for one in found)
 
-    await until(are_there)
+    await until(are_recorded)
 
 
 def part(page: Page, name: str) -> Locator:
@@ -103,10 +103,10 @@ async def test_forecast_is_shown_with_its_interval(open_page: Open, product: Pro
         chart = page.get_by_role("img", name="Running total of cost")
         await expect(chart.locator("canvas")).to_be_visible()
 
-        async def all_were_said() -> bool:
+        async def all_were_answered() -> bool:
             return len(result) == 3
 
-        await until(all_were_said)
+        await until(all_were_answered)
         for period, label in (
             ("daily", "Today's cost (forecast)"),
             ("weekly", "Cost, next 7 days"),
@@ -242,11 +242,11 @@ async def test_anomalies_are_shown(open_page: Open, product: Product) -> None:
 async def until_called(product: Product, call: str, service: str) -> None:
     """Wait until a call has a cost of a service."""
 
-    async def is_there() -> bool:
+    async def is_recorded() -> bool:
         found = await product.ask("GET", f"/api/costs/call/{call}", None, "boss", "admin")
         return Decimal(found["costByService"].get(service, 0)) > 0
 
-    await until(is_there)
+    await until(is_recorded)
 
 
 async def test_failed_load_can_be_retried(open_page: Open) -> None:

@@ -60,10 +60,10 @@ def of_day(days_ago: int) -> list[SentRecord]:
     """Return the events of some simulated calls on one day."""
     start = datetime.now(UTC).replace(hour=8, minute=0) - timedelta(days=days_ago)
     calls = 14 + (days_ago * 5) % 11
-    wish = SimulationRequest(
+    request = SimulationRequest(
         users=4, calls=calls, rate=0, seed=days_ago, start_ms=round(start.timestamp() * 1_000)
     )
-    plan = plan_for(wish, time.time_ns() // 1_000_000)
+    plan = plan_for(request, time.time_ns() // 1_000_000)
     return [SentRecord(one.value, one.key) for one in timeline(plan)]
 
 
@@ -98,11 +98,11 @@ async def add_anomalies(product: Product) -> None:
         ended(ODD_CALL, DEMO_USER, **at),
     )
 
-    async def is_there() -> bool:
+    async def is_recorded() -> bool:
         listed = await product.ask("GET", f"{CALLS}?status=completed", None, DEMO_USER)
         return any(one["callId"] == ODD_CALL for one in listed["calls"])
 
-    await until(is_there)
+    await until(is_recorded)
     listed = await product.ask("GET", f"{CALLS}?limit=100", None, DEMO_USER)
     await check_for_anomalies(
         product.pipeline.database_url, [one["callId"] for one in listed["calls"]]

@@ -39,14 +39,14 @@ async def active_call(product: Product, call: str, user: str) -> AsyncIterator[l
     """Keep a call active: a minute of telephony three times a second; counts the events."""
     sent = [0]
 
-    async def talk() -> None:
+    async def send_costs() -> None:
         while True:
             await product.send(cost(call, user, usage=1, unit="minutes", **now()))
             sent[0] += 1
             await asyncio.sleep(0.3)
 
     await product.send(started(call, user, **now()))
-    call_task = asyncio.create_task(talk())
+    call_task = asyncio.create_task(send_costs())
     try:
         yield sent
     finally:

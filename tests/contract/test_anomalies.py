@@ -58,11 +58,11 @@ async def test_expensive_call_is_published_once(pipeline: Pipeline) -> None:
         await until(published, START_SECONDS)
         await pipeline.send(call("last", now - timedelta(minutes=6), 900_000))
 
-        async def heard_last() -> bool:
+        async def last_call_arrived() -> bool:
             records = await pipeline.read_all(ANOMALIES.name)
             return any(json.loads(record.value)["data"]["callId"] == "last" for record in records)
 
-        await until(heard_last, START_SECONDS)
+        await until(last_call_arrived, START_SECONDS)
         stop.set()
         await running
     records = await pipeline.read_all(ANOMALIES.name)
@@ -84,19 +84,19 @@ async def test_agent_checks_ended_calls_only(pipeline: Pipeline) -> None:
     async with pipeline.worker():
         sent = 0
 
-        async def any_heard() -> bool:
+        async def any_call_arrived() -> bool:
             nonlocal sent
             sent += 1
             await pipeline.send([*call(f"over-{sent}", now), started(f"goes-on-{sent}", time=now)])
             return bool(received)
 
-        await until(any_heard, START_SECONDS)
+        await until(any_call_arrived, START_SECONDS)
         await pipeline.send([started("goes-on", time=now), *call("over", now)])
 
-        async def heard_last() -> bool:
+        async def last_call_arrived() -> bool:
             return "over" in received
 
-        await until(heard_last, START_SECONDS)
+        await until(last_call_arrived, START_SECONDS)
         stop.set()
         await listening
     assert not [name for name in received if name.startswith("goes-on")]

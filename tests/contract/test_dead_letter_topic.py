@@ -111,7 +111,7 @@ async def test_stream_stops_while_most_events_are_refused(
     await pipeline.send(SentRecord(one.value, partition=0) for one in map(SentRecord.of, events))
     with caplog.at_level(logging.WARNING):
         async with pipeline.worker(refused_min=5) as worker:
-            await until(lambda: _tried_again(caplog, times=2))
+            await until(lambda: _has_retried(caplog, times=2))
             assert not worker.done()
             assert await read_totals(pipeline.database_url) == Totals()
             assert await fetch(pipeline.database_url, "SELECT FROM dead_letters") == []
@@ -129,7 +129,7 @@ async def test_stream_stops_while_most_events_are_refused(
     await assert_verified(pipeline.database_url)
 
 
-async def _tried_again(caplog: pytest.LogCaptureFixture, times: int) -> bool:
+async def _has_retried(caplog: pytest.LogCaptureFixture, times: int) -> bool:
     result = [record for record in caplog.records if getattr(record, "action", "") == "batch_retry"]
     return len(result) >= times and "refused" in result[-1].getMessage()
 

@@ -15,7 +15,7 @@ NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
 NAME, WRITTEN_OUT = RawHeaderName(b"tra\xffce"), "tra\\xffce"
 
 
-async def test_record_is_a_dead_letter_and_its_neighbours_count(
+async def test_invalid_header_name_makes_a_dead_letter_and_other_records_count(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neighbours in its batch, before and after it, and in other partitions."""

@@ -42,7 +42,7 @@ async def assert_keeps_running(worker: asyncio.Task[None]) -> None:
     assert not done, worker.exception()
 
 
-async def test_transaction_markers_are_no_stall(pipeline: Pipeline) -> None:
+async def test_transaction_markers_are_not_a_stall(pipeline: Pipeline) -> None:
     events = [cost(time=NOW) for _ in range(3)]
     producer = AIOKafkaProducer(
         bootstrap_servers=pipeline.bootstrap, transactional_id=f"emitter-{uuid.uuid4().hex}"
@@ -60,7 +60,7 @@ async def test_transaction_markers_are_no_stall(pipeline: Pipeline) -> None:
     assert await read_totals(pipeline.database_url) == expect(events).totals
 
 
-async def test_emptied_partition_is_no_stall(pipeline: Pipeline) -> None:
+async def test_emptied_partition_is_not_a_stall(pipeline: Pipeline) -> None:
     await pipeline.send(SentRecord(b"long ago", partition=1) for _ in range(5))
     admin = AIOKafkaAdminClient(bootstrap_servers=pipeline.bootstrap)
     await admin.start()

@@ -61,7 +61,7 @@ def replaced(caplog: pytest.LogCaptureFixture) -> int:
     return len([one for one in caplog.records if one.__dict__.get("action") == "producer_replaced"])
 
 
-async def test_total_above_the_limit_of_the_topic_is_left_out(
+async def test_total_above_the_limit_of_the_topic_is_skipped(
     pipeline: Pipeline, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Only the broker knows this limit; that of the embedded one is higher."""
@@ -74,7 +74,7 @@ async def test_total_above_the_limit_of_the_topic_is_left_out(
         assert ("large" in published_ids) == (pipeline.broker == "Tansu")
 
 
-async def test_total_above_the_limit_of_a_request_is_left_out(
+async def test_total_above_the_limit_of_a_request_is_skipped(
     pipeline: Pipeline, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The size is checked before sending, so no producer is lost."""

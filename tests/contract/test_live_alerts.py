@@ -3,14 +3,14 @@
 from schemas.topics import ALL_TOPICS
 from tests.support.api import token
 from tests.support.events import charged, cost
-from tests.support.live import ago, world_on
+from tests.support.live import ago, live_system
 from tests.support.streaming import Pipeline
 
 
 async def test_crossed_threshold_reaches_the_socket(pipeline: Pipeline) -> None:
     assert {topic.name for topic in ALL_TOPICS} >= {"cost.budget-alerts.v1"}
     async with (
-        world_on(
+        live_system(
             pipeline.bootstrap, pipeline.database_url, idempotent=pipeline.idempotent
         ) as system,
         pipeline.worker(),

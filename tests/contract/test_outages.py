@@ -43,11 +43,11 @@ async def test_worker_counts_everything_after_a_database_outage(
             await postgres.stop()
             await pipeline.send([*during, b"{"])
 
-            async def tried_again() -> bool:
+            async def has_retried() -> bool:
                 actions = [getattr(record, "action", "") for record in caplog.records]
                 return actions.count("batch_retry") >= 3
 
-            await until(tried_again)
+            await until(has_retried)
             assert not worker.done()
             await postgres.start()
             await pipeline.until_counted(len(before) + len(during) + 1, worker)

@@ -29,7 +29,7 @@ FROM generate_series(1, $3) AS number
 """
 
 
-async def test_several_lots_are_published_once_and_in_order(
+async def test_several_rounds_of_messages_are_published_once_and_in_order(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All relays wake at once; the one that holds the lock empties the outbox."""

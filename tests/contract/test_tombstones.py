@@ -16,7 +16,7 @@ NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=5)
 
 
 @pytest.mark.timeout(180)
-async def test_ended_calls_leave_the_totals_topic_and_late_changes_come_back(
+async def test_ended_calls_get_tombstones_and_late_changes_are_published_again(
     pipeline: Pipeline,
 ) -> None:
     options = replace(retention_options(RetentionSection(total_days=30)), interval_seconds=4)

@@ -99,7 +99,7 @@ async def test_restarted_worker_resumes_at_the_stored_offset(pipeline: Pipeline)
     assert totals.events == len(first) + len(second)
 
 
-async def test_stored_offsets_win_over_those_of_kafka(pipeline: Pipeline) -> None:
+async def test_stored_offsets_have_priority_over_those_of_kafka(pipeline: Pipeline) -> None:
     """Only stored offsets move with the totals; Kafka's own are for lag tools."""
     events = [cost(time=NOW) for _ in range(10)]
     await pipeline.send(SentRecord(sent.value, partition=1) for sent in map(SentRecord.of, events))
@@ -150,7 +150,7 @@ async def _any(connection: asyncpg.Connection, query: str) -> bool:
     return bool(await connection.fetch(query))
 
 
-async def test_next_worker_publishes_what_a_dead_one_left(
+async def test_next_worker_publishes_the_totals_of_a_dead_worker(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The outbox rows were written by the transaction itself."""

@@ -11,7 +11,7 @@ from aiohttp import ClientWebSocketResponse
 from tests.support import parts
 from tests.support.events import cost, ended
 from tests.support.fault_table import FaultRecorder
-from tests.support.live import Replica, SocketClient, ago, world_on
+from tests.support.live import Replica, SocketClient, ago, live_system
 from tests.support.recording import fetch, until
 from tests.support.streaming import Pipeline
 
@@ -69,7 +69,7 @@ async def test_clients_agree_with_the_ledger_after_fifty_cuts(
     """Two replicas show the totals of a real worker; the database has the expected ones."""
     async with AsyncExitStack() as stack:
         system = await stack.enter_async_context(
-            world_on(pipeline.bootstrap, pipeline.database_url, idempotent=pipeline.idempotent)
+            live_system(pipeline.bootstrap, pipeline.database_url, idempotent=pipeline.idempotent)
         )
         worker = await stack.enter_async_context(pipeline.worker())
         replicas = [await stack.enter_async_context(system.replica()) for _ in range(2)]
@@ -79,15 +79,17 @@ async def test_clients_agree_with_the_ledger_after_fifty_cuts(
         try:
             sent = await _load(pipeline, clients)
             await pipeline.until_counted(sent, worker)
-            truth = await _truth(pipeline)
+            expected_calls = await _expected_calls(pipeline)
 
             async def agreed() -> bool:
-                return all(_stand_in(client) == _wanted(client, truth) for client in clients)
+                return all(
+                    _shown_by(client) == _expected_of(client, expected_calls) for client in clients
+                )
 
             try:
                 await until(agreed, 30)
             finally:
-                _say(pipeline, clients, sent)
+                _print_figures(pipeline, clients, sent)
         finally:
             for task in tasks:
                 task.cancel()
@@ -97,7 +99,7 @@ async def test_clients_agree_with_the_ledger_after_fifty_cuts(
         f"every socket cut {CUTS} times, {pipeline.broker}",
         sent=sent,
         counted=await pipeline.counted(),
-        difference=_difference_nano(clients, truth),
+        difference=_difference_nano(clients, expected_calls),
     )
     assert sum(client.fallen for client in clients) == 0
     assert min(client.connections for client in clients) > CUTS // 2
@@ -127,7 +129,7 @@ async def _all_listen(clients: list[ReconnectingClient]) -> bool:
 Shown = dict[str, tuple[int, str, int]]
 
 
-async def _truth(pipeline: Pipeline) -> list[Any]:
+async def _expected_calls(pipeline: Pipeline) -> list[Any]:
     query = """
         SELECT call_id, user_id, version, status, (
                    SELECT sum(nano::numeric) FROM jsonb_each(costs::jsonb) AS d (day, services),
@@ -136,22 +138,22 @@ async def _truth(pipeline: Pipeline) -> list[Any]:
     return await fetch(pipeline.database_url, query)
 
 
-def _wanted(client: ReconnectingClient, truth: list[Any]) -> Shown:
+def _expected_of(client: ReconnectingClient, expected_calls: list[Any]) -> Shown:
     return {
         row["call_id"]: (row["version"], row["status"], row["nano"])
-        for row in truth
+        for row in expected_calls
         if client.role == "admin" or row["user_id"] == client.user
     }
 
 
-def _stand_in(client: ReconnectingClient) -> Shown:
+def _shown_by(client: ReconnectingClient) -> Shown:
     return {
         name: (call["version"], call["status"], int(call["totalCost"] * 10**9))
         for name, call in client.calls.items()
     }
 
 
-def _say(pipeline: Pipeline, clients: list[ReconnectingClient], sent: int) -> None:
+def _print_figures(pipeline: Pipeline, clients: list[ReconnectingClient], sent: int) -> None:
     parts.figures.append(
         f"{CUTS} cuts of every socket on {pipeline.broker}: {len(clients)} clients of two replicas, "
         f"{sum(c.connections for c in clients)} connections, {sent} events, "
@@ -160,10 +162,10 @@ def _say(pipeline: Pipeline, clients: list[ReconnectingClient], sent: int) -> No
     )
 
 
-def _difference_nano(clients: list[ReconnectingClient], truth: list[Any]) -> int:
+def _difference_nano(clients: list[ReconnectingClient], expected_calls: list[Any]) -> int:
     """Return the difference in nano-dollars between the clients' calls and the database."""
     return sum(
-        abs(_stand_in(client).get(name, (0, "", 0))[2] - nano)
+        abs(_shown_by(client).get(name, (0, "", 0))[2] - nano)
         for client in clients
-        for name, (_, _, nano) in _wanted(client, truth).items()
+        for name, (_, _, nano) in _expected_of(client, expected_calls).items()
     )

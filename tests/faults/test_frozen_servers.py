@@ -35,7 +35,7 @@ pytestmark = pytest.mark.timeout(240)
 
 def signal_family(pid: int, number: signal.Signals) -> None:
     for process in [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]:
-        with suppress(psutil.NoSuchProcess):  # a backend may end as soon as its server goes on
+        with suppress(psutil.NoSuchProcess):  # a backend may end as soon as its server continues
             process.send_signal(number)
 
 

@@ -14,7 +14,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 
-from tests.simulator.pool import databases, open_database, run_lot
+from tests.simulator.pool import databases, open_database, run_seeds
 from tests.simulator.seeds import run_seed, server_on
 from tests.support.background_loop import BackgroundLoop
 
@@ -76,7 +76,7 @@ def _run_many(seeds: Sequence[int], jobs: int, as_json: bool) -> int:
                 seeds[start : start + SEEDS_PER_LOT]
                 for start in range(0, len(seeds), SEEDS_PER_LOT)
             ]
-            for lot in as_completed([pool.submit(run_lot, lot) for lot in lots]):
+            for lot in as_completed([pool.submit(run_seeds, lot) for lot in lots]):
                 for result, how in lot.result():
                     done += 1
                     failed += [result.seed] if result.failure else []

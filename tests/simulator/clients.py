@@ -49,7 +49,7 @@ class SimulatedConsumer(GroupMember):
         self._broker.loop.call_later(SESSION_SECONDS, self._group.leave, self)
 
     async def start(self) -> None:
-        await self.process.point()
+        await self.process.wait_while_frozen()
 
     def subscribe(self, topics: Iterable[str], listener: Any) -> None:
         assert list(topics) == ["cost.call-events.v1"]
@@ -57,13 +57,13 @@ class SimulatedConsumer(GroupMember):
         self._group.join(self)
 
     async def stop(self) -> None:
-        await self.process.point()
+        await self.process.wait_while_frozen()
         await self.revoke()
         self._group.leave(self)
 
     async def revoke(self) -> None:
         async with self._turn:
-            await self.process.point()
+            await self.process.wait_while_frozen()
             await asyncio.sleep(self._chance.latency_seconds())
             self._chance.note(f"{self.name} gives up {[p.partition for p in self.owned]}")
             await self._listener.on_partitions_revoked(set(self.owned))
@@ -74,7 +74,7 @@ class SimulatedConsumer(GroupMember):
             self.owned = tuple(partitions)
             self._positions = {p: self._broker.committed.get(p, 0) for p in partitions}
             await asyncio.sleep(self._chance.latency_seconds())
-            await self.process.point()
+            await self.process.wait_while_frozen()
             try:
                 await self._listener.on_partitions_assigned(set(partitions))
             except Exception as error:  # as aiokafka does: it logs errors of a listener
@@ -94,14 +94,14 @@ class SimulatedConsumer(GroupMember):
         self, *partitions: TopicPartition, timeout_ms: int = 0, max_records: int
     ) -> dict[TopicPartition, list[ConsumerRecord]]:
         deadline = self._broker.loop.time() + timeout_ms / 1000
-        await self.process.point()
+        await self.process.wait_while_frozen()
         fault = self._chance.fault("poll", f"{self.name} poll")
         if fault == "failed":
             raise KafkaConnectionError("the simulated broker fails a poll")
         if fault == "late":
             await asyncio.sleep(self._chance.seconds(SLOW_POLL_SECONDS_MAX))
         while True:
-            await self.process.point()
+            await self.process.wait_while_frozen()
             found = {} if self._broker.is_down else self._take(partitions, max_records)
             left = deadline - self._broker.loop.time()
             if found or left <= 0:
@@ -130,10 +130,10 @@ class SimulatedConsumer(GroupMember):
         return found
 
     async def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
-        await self.process.point()
+        await self.process.wait_while_frozen()
         fault = self._chance.fault("kafka commit", f"{self.name} commit")
         await asyncio.sleep(self._chance.latency_seconds())
-        await self.process.point()
+        await self.process.wait_while_frozen()
         if fault == "refused before" or self._broker.is_down:
             raise RequestTimedOutError("the simulated broker did not commit")
         if any(self._group.owners.get(partition) is not self for partition in offsets):
@@ -145,17 +145,17 @@ class SimulatedConsumer(GroupMember):
             raise RequestTimedOutError("the simulated broker committed and did not say so")
 
     async def position(self, partition: TopicPartition) -> int:
-        await self.process.point()
+        await self.process.wait_while_frozen()
         return self._positions[partition]
 
     async def end_offsets(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
-        await self.process.point()
+        await self.process.wait_while_frozen()
         return {partition: len(self._broker.logs[partition]) for partition in partitions}
 
     async def beginning_offsets(
         self, partitions: Iterable[TopicPartition]
     ) -> dict[TopicPartition, int]:
-        await self.process.point()
+        await self.process.wait_while_frozen()
         return dict.fromkeys(partitions, 0)
 
     def highwater(self, partition: TopicPartition) -> int | None:
@@ -173,7 +173,7 @@ class SimulatedProducer:
         self._hangs = False
 
     async def start(self) -> None:
-        await self._process.point()
+        await self._process.wait_while_frozen()
         await asyncio.sleep(self._chance.latency_seconds())
         if self._broker.is_down:
             raise KafkaConnectionError("the simulated broker is down")
@@ -184,13 +184,13 @@ class SimulatedProducer:
             await asyncio.wait({self._last})
 
     async def partitions_for(self, topic: str) -> set[int]:
-        await self._process.point()
+        await self._process.wait_while_frozen()
         return set(range(self._broker.partitions))
 
     async def send(
         self, topic: str, value: bytes | None, *, key: bytes | None = None, headers: Any = None
     ) -> Awaitable[None]:
-        await self._process.point()
+        await self._process.wait_while_frozen()
         every = list(range(self._broker.partitions))
         partition = partition_of(key, every) if key is not None else 0
         return self._deliver(topic, partition, [(key, value, headers or ())])
@@ -201,7 +201,7 @@ class SimulatedProducer:
     async def send_batch(
         self, batch: "SimulatedBatch", topic: str, *, partition: int
     ) -> Awaitable[None]:
-        await self._process.point()
+        await self._process.wait_while_frozen()
         return self._deliver(topic, partition, [(*one, ()) for one in batch.records])
 
     def _deliver(
@@ -223,7 +223,7 @@ class SimulatedProducer:
         if before is not None:
             await asyncio.wait({before})
         await asyncio.sleep(self._chance.latency_seconds())
-        await self._process.point()
+        await self._process.wait_while_frozen()
         where = f"{self._process.name} to {topic}-{partition}"
         fault = self._chance.fault("publish", where)
         if self._broker.is_down and fault is None:

@@ -41,7 +41,7 @@ class SimulatedDatabase:
         process = SimulatedProcess.current()
         self._opened += 1
         connection = SimulatedConnection(self, process, f"{process.name} db-{self._opened}")
-        await process.point()
+        await process.wait_while_frozen()
         await asyncio.sleep(self.chance.latency_seconds())
         process.check()
         if self.is_down or self.chance.fault("connect", connection.name):
@@ -134,9 +134,9 @@ class SimulatedConnection:
         name = f"{self.name} {_short(query)}"
         if self.is_closed():
             raise asyncpg.InterfaceError("connection is closed")
-        await self._process.point()
+        await self._process.wait_while_frozen()
         fault = chance.fault(kind, name)
-        await self._travel()
+        await self._wait_for_network()
         await self._fail(fault, "before")
         if fault == "refused":
             raise asyncpg.QueryCanceledError("canceling statement due to the simulation")
@@ -144,17 +144,17 @@ class SimulatedConnection:
             result = await self._perform(query, work)
         except asyncpg.PostgresError as error:
             chance.note(f"{name} raises {type(error).__name__}")
-            await self._travel()
+            await self._wait_for_network()
             raise
         chance.note(f"{name} done{f' {result}' if isinstance(result, str) else ''}")
         await self._fail(fault, "after")
-        await self._travel()
+        await self._wait_for_network()
         return result
 
-    async def _travel(self) -> None:
+    async def _wait_for_network(self) -> None:
         """Wait for the network, during which the connection may break."""
         await asyncio.sleep(self._database.chance.latency_seconds())
-        await self._process.point()
+        await self._process.wait_while_frozen()
         if self._is_lost:
             raise asyncpg.ConnectionDoesNotExistError("connection was closed in mid-operation")
 

@@ -43,12 +43,12 @@ def open_database(urls: "Queue[Any]") -> None:
     _server = SteppedServer(background, urls.get())
 
 
-def run_lot(seeds: Sequence[int]) -> list[tuple[SeedResult, str]]:
+def run_seeds(seeds: Sequence[int]) -> list[tuple[SeedResult, str]]:
     """Run seeds one after another; failures come with the command that repeats them."""
-    return [_stand_in(run_seed(_server, seed)) for seed in seeds]
+    return [_with_command(run_seed(_server, seed)) for seed in seeds]
 
 
-def _stand_in(result: SeedResult) -> tuple[SeedResult, str]:
+def _with_command(result: SeedResult) -> tuple[SeedResult, str]:
     how = ""
     if result.failure:
         faults, result = smallest(_server, result)

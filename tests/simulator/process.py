@@ -46,7 +46,7 @@ class SimulatedProcess:
         """Stop the process at its next operation, as SIGSTOP would."""
         self._frozen_until = self._loop.time() + seconds
 
-    async def point(self) -> None:
+    async def wait_while_frozen(self) -> None:
         """Wait while the process is frozen; raises ConnectionError in a killed one."""
         while (left := self._frozen_until - self._loop.time()) > 0 and not self.dead:
             await asyncio.sleep(left)

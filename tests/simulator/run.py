@@ -53,7 +53,7 @@ class BrokenGuaranteeError(AssertionError):
 
 @dataclass
 class SimulationRun:
-    """Everything that follows from one seed."""
+    """One run, which its seed determines completely."""
 
     server: SteppedServer
     loop: VirtualLoop
@@ -76,7 +76,7 @@ class SimulationRun:
         self.trust = rng.choice([1, 2, 20])
         self.faults = rng.choice([0, 1, 3, 8])
 
-    async def live(self) -> None:
+    async def run(self) -> None:
         """Send all records during faults, and wait until they are processed."""
         self._set_limits()
         helpers = [asyncio.create_task(self.group.run())]
@@ -274,7 +274,7 @@ def started(
 
 
 async def _identity(*_: Any) -> TopicIdentity:
-    await SimulatedProcess.current().point()
+    await SimulatedProcess.current().wait_while_frozen()
     return TopicIdentity(STREAM.cluster, "simulated-topic")
 
 

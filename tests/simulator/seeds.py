@@ -33,7 +33,7 @@ def run_seed(server: SteppedServer, seed: int, faults_max: int | None = None) ->
     with started(server, seed, faults_max) as run:
         chance = run.chance
         try:
-            run.loop.run_until_complete(run.live())
+            run.loop.run_until_complete(run.run())
             figures = RunFigures(run)
             figures.check()
         except Exception:  # any error is reported with its seed

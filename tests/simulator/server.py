@@ -177,7 +177,7 @@ class SteppedServer:
         self.run(_roll_back(backend.connection))
         del self._lent[backend.pid]
         self._free.append(backend)
-        self.settle()
+        self.continue_released()
 
     async def perform(
         self, backend: Backend, work: Callable[[asyncpg.Connection], Awaitable[T]]
@@ -207,7 +207,7 @@ class SteppedServer:
             raise
         finally:
             if not backend.connection.is_in_transaction():
-                self.settle()
+                self.continue_released()
 
     def _is_blocked(self, future: Future[Any], pid: int) -> bool:
         """Wait until a statement has ended or waits for a lock of a lent backend."""
@@ -238,7 +238,7 @@ class SteppedServer:
             reached |= left
         return reached & self._lent.keys()
 
-    def settle(self) -> None:
+    def continue_released(self) -> None:
         """Continue the statements that got their locks, one at a time."""
         while pid := self._first_released():
             future, waiting = self._parked[pid]

@@ -27,7 +27,7 @@ USUAL: Mapping[str, int] = {
 """The usual costs of a call of five minutes."""
 
 
-def judged(**changes: Any) -> EndedCall:
+def ended_call(**changes: Any) -> EndedCall:
     """Return a call of five minutes that ended an hour ago."""
     call = EndedCall(
         "call-1", "alice", "brad_001", "completed", 300_000, USUAL, True,
@@ -89,7 +89,7 @@ async def check_for_anomalies(
 
 
 async def check_day(url: str, *user_ids: str, now: datetime = NOW) -> DetectionResult:
-    """Judge users' present day."""
+    """Check users' present day."""
     async with anomaly_store(url) as store, store.transaction() as connection:
         return await AnomalyDetector().check_day(connection, user_ids, now.date(), now)
 

@@ -28,7 +28,7 @@ _encoder = msgspec.json.Encoder(decimal_format="number")
 def event(kind: str, data: Mapping[str, Any], **attributes: Any) -> Plain:
     """Return an event with its own identity; attributes and fields that are None are left out.
 
-    `data` needs no `callId` where the test does not care.
+    `data` needs no `callId` if it does not matter.
     """
     fields = {"callId": "call-1", **data}
     result = {

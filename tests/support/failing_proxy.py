@@ -38,7 +38,7 @@ class FailingProxy:
         return self._form._replace(netloc=f"{user}@127.0.0.1:{port}").geturl()
 
     @property
-    def blown(self) -> bool:
+    def has_failed(self) -> bool:
         """Whether it has failed since it was set."""
         return self._left is None
 
@@ -75,8 +75,8 @@ class FailingProxy:
         up_reader, up_writer = await asyncio.open_connection(*self._target)
         silent = asyncio.Event()
         ways = [
-            asyncio.create_task(self._there(reader, up_writer, silent)),
-            asyncio.create_task(self._back(up_reader, writer, silent)),
+            asyncio.create_task(self._forward_requests(reader, up_writer, silent)),
+            asyncio.create_task(self._forward_answers(up_reader, writer, silent)),
         ]
         try:
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
@@ -87,7 +87,7 @@ class FailingProxy:
             for end in (writer, up_writer):
                 end.transport.abort()
 
-    async def _there(
+    async def _forward_requests(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, silent: asyncio.Event
     ) -> None:
         with suppress(asyncio.IncompleteReadError, ConnectionError):
@@ -105,7 +105,7 @@ class FailingProxy:
                 writer.write(message)
                 await writer.drain()
 
-    async def _back(
+    async def _forward_answers(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, silent: asyncio.Event
     ) -> None:
         with suppress(asyncio.IncompleteReadError, ConnectionError):

@@ -179,7 +179,7 @@ class LiveSystem:
 
 
 @asynccontextmanager
-async def world_on(
+async def live_system(
     bootstrap: str, database_url: str, *, idempotent: bool = False
 ) -> AsyncIterator[LiveSystem]:
     """Create missing topics; yields the system."""

@@ -23,7 +23,7 @@ class Scrape:
         self.text = answer.body.decode()
         self.samples = list(_samples(self.text))
         self._values = {(each.name, _labels(each)): each.value for each in self.samples}
-        assert len(self._values) == len(self.samples), "a sample stands there twice"
+        assert len(self._values) == len(self.samples), "a sample is repeated"
 
     @property
     def names(self) -> set[str]:

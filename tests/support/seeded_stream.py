@@ -45,8 +45,8 @@ class SeededStream:
 @cache
 def seeded(events: int = EVENTS) -> SeededStream:
     """Return a stream of about this many good events over the last 24 hours."""
-    wish = SimulationRequest(users=40, calls=-(-events // EVENTS_A_CALL), rate=0, seed=SEED)
-    plan = plan_for(wish, time.time_ns() // 1_000_000)
+    request = SimulationRequest(users=40, calls=-(-events // EVENTS_A_CALL), rate=0, seed=SEED)
+    plan = plan_for(request, time.time_ns() // 1_000_000)
     repeated = with_repeats(timeline(plan), TEN_PERCENT, SEED)
     resolved_parts = list(with_malformed(repeated, ONE_PERCENT, SEED))
     bad = [sending.value for sending in resolved_parts if not sending.good]

@@ -73,7 +73,7 @@ def forged(key: Any, algorithm: str, **body: Any) -> dict[str, str]:
         "key in the header": with_header(
             OTHER_RSA, "RS256", jwk=jwt.algorithms.RSAAlgorithm.to_jwk(OTHER_RSA.public_key())
         ),
-        "critical header nobody knows": with_header(key, algorithm, crit=["x"], x=1),
+        "unknown critical header": with_header(key, algorithm, crit=["x"], x=1),
         "key id that is no text": unsigned({"alg": algorithm, "kid": 5}, **body),
         "claims that are no object": f"{segment({'alg': algorithm})}.{segment([1])}.{'A' * 43}",
     }

@@ -5,7 +5,7 @@ from decimal import Decimal
 from ledger.operations.verification import rebuild, verify
 from tests.support import parts
 from tests.support.events import cost, started
-from tests.support.live import world_on
+from tests.support.live import live_system
 from tests.support.product_processes import now
 from tests.support.published import topic_differences, topic_totals
 from tests.support.recording import fetch, until
@@ -35,7 +35,7 @@ async def _damage(pipeline: Pipeline) -> None:
 async def test_rebuild_corrects_topic_and_sockets(pipeline: Pipeline) -> None:
     events = [started(**now()), *(cost(**now(), totalCost="1.40") for _ in range(2))]
     async with (
-        world_on(pipeline.bootstrap, pipeline.database_url) as system,
+        live_system(pipeline.bootstrap, pipeline.database_url) as system,
         system.replica() as replica,
         pipeline.worker() as worker,
         replica.listening() as client,

@@ -17,7 +17,7 @@ from ledger.postgres.viewers import slow_reader_pool
 from tests.support.api import ApiClient, served, token
 from tests.support.attacks import OTHER_ADDRESS, AttackRecorder, client_at, other_client
 from tests.support.ledger_rows import LiveCallRow, rows
-from tests.support.live import LiveSystem, Replica, world_on
+from tests.support.live import LiveSystem, Replica, live_system
 from tests.support.parts import figures
 
 NOW = datetime(2025, 11, 19, 12, tzinfo=UTC)
@@ -78,7 +78,7 @@ async def test_trusted_proxy_may_use_all_connections() -> None:
 
 @pytest.fixture
 async def system(tansu: EmbeddedTansu, database_url: str) -> AsyncIterator[LiveSystem]:
-    async with world_on(tansu.bootstrap, database_url) as system:
+    async with live_system(tansu.bootstrap, database_url) as system:
         yield system
 
 

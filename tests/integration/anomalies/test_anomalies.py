@@ -169,7 +169,7 @@ async def test_recorded_operations_decide_which_legs_are_present(database_url: s
     assert await found(database_url) == [("missing_leg", "talk", "inference", True)]
 
 
-async def test_sweep_finds_calls_that_were_not_heard(database_url: str) -> None:
+async def test_sweep_finds_calls_whose_end_was_missed(database_url: str) -> None:
     await write_history(database_url)
     await write_calls(
         database_url,
@@ -253,7 +253,7 @@ async def test_expensive_day_names_its_service(database_url: str) -> None:
     assert await found(database_url) == [("day_spike", "2026-03-15", "elevenlabs", True)]
 
 
-async def test_day_explained_by_one_call_is_no_anomaly_of_its_own(database_url: str) -> None:
+async def test_spike_of_one_call_does_not_make_its_day_an_anomaly(database_url: str) -> None:
     await write_days(database_url, 35, 2)
     await write_calls(database_url, row("dear", NOW - MINUTE, elevenlabs=9 * USD))
     assert (await check_for_anomalies(database_url, "dear")).found == 1

@@ -1,4 +1,4 @@
-"""The watcher checks heard calls after the settling time, loses none on failures, and is bounded."""
+"""The watcher checks ended calls after a delay, loses none on failures, and is bounded."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -37,7 +37,7 @@ async def store(database_url: str) -> AsyncIterator[AnomalyStore]:
         yield store
 
 
-async def test_heard_call_is_checked_after_the_settling_time(
+async def test_ended_call_is_checked_after_the_delay(
     store: AnomalyStore, database_url: str
 ) -> None:
     watcher = AnomalyWatcher(store, replace(OPTIONS, spike_delay_ms=100_000), lambda: NOW)

@@ -31,7 +31,7 @@ async def api(database_url: str) -> AsyncIterator[ApiClient]:
         yield api
 
 
-async def test_only_voided_lines_are_left_out(api: ApiClient, ledger: LedgerRowWriter) -> None:
+async def test_only_voided_lines_are_omitted(api: ApiClient, ledger: LedgerRowWriter) -> None:
     row = call(costs={"twilio": 3 * CENT})
     await ledger.call(row)
     spoken: dict[str, Any] = {

@@ -22,7 +22,7 @@ from tests.integration.recording.test_indexed_reads import nodes
 from tests.support.api import ApiClient, served
 from tests.support.events import cost, started
 from tests.support.links import linked
-from tests.support.live import world_on
+from tests.support.live import live_system
 from tests.support.logins import SIGNER, as_login
 from tests.support.metrics import Scrape, scrape
 from tests.support.recording import STREAM, BatchWriter, TopicLog, fetch
@@ -183,7 +183,7 @@ async def test_open_socket_does_not_count_into_durations(
     tansu: EmbeddedTansu, database_url: str
 ) -> None:
     async with (
-        world_on(tansu.bootstrap, database_url) as system,
+        live_system(tansu.bootstrap, database_url) as system,
         system.replica(UNCACHED) as replica,
     ):
         async with replica.listening("alice") as client:

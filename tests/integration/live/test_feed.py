@@ -15,7 +15,7 @@ from schemas import generate
 from schemas.topics import BUDGET_ALERTS, CALL_TOTALS
 from tests.support.api import token
 from tests.support.events import charged, cost, ended, started
-from tests.support.live import LiveSystem, ago, restart, world_on
+from tests.support.live import LiveSystem, ago, live_system, restart
 
 FIELDS = ["callId", "userId", "personaId", "status", "startedAt", "elapsed_seconds", "totalCost",
           "costByService", "chargedToUser", "projectedCost", "projection", "version", "updatedAt"]  # fmt: skip
@@ -30,7 +30,7 @@ async def broker(tmp_path: Path) -> AsyncIterator[EmbeddedTansu]:
 
 @pytest.fixture
 async def system(broker: EmbeddedTansu, database_url: str) -> AsyncIterator[LiveSystem]:
-    async with world_on(broker.bootstrap, database_url) as system:
+    async with live_system(broker.bootstrap, database_url) as system:
         yield system
 
 
@@ -242,7 +242,7 @@ async def test_feed_survives_a_broker_that_lost_its_log(
 async def test_without_a_broker_rest_works_and_the_feed_does_not(
     broker: EmbeddedTansu, database_url: str
 ) -> None:
-    async with world_on(broker.bootstrap, database_url) as system:
+    async with live_system(broker.bootstrap, database_url) as system:
         await broker.kill()
         async with system.replica(ready=False) as replica:
             answer = await replica.get("/ready")

@@ -13,7 +13,7 @@ from ledger.live.usual_calls import UsualCall, UsualCost, UsualLength
 from ledger.postgres.viewers import reader_pool
 from tests.support.events import cost, ended, started
 from tests.support.ledger_rows import LiveCallRow, rows
-from tests.support.live import LiveSystem, ago, world_on
+from tests.support.live import LiveSystem, ago, live_system
 from tests.support.logins import as_login
 
 NOON = datetime(2025, 11, 19, 12, tzinfo=UTC)
@@ -23,7 +23,7 @@ NOON = datetime(2025, 11, 19, 12, tzinfo=UTC)
 async def system(tmp_path: Path, database_url: str) -> AsyncIterator[LiveSystem]:
     async with (
         EmbeddedTansu(tmp_path) as broker,
-        world_on(broker.bootstrap, database_url) as system,
+        live_system(broker.bootstrap, database_url) as system,
     ):
         yield system
 

@@ -18,7 +18,7 @@ from devkit.embedded.tansu import EmbeddedTansu
 from tests.support.api import SECRET, token
 from tests.support.attacks import AttackRecorder
 from tests.support.events import cost
-from tests.support.live import LiveSystem, Replica, ago, world_on
+from tests.support.live import LiveSystem, Replica, ago, live_system
 from tests.support.recording import fetch
 from tests.support.tokens import forged
 
@@ -28,7 +28,7 @@ TICKET = "/api/costs/live/ticket"
 
 @pytest.fixture
 async def system(tansu: EmbeddedTansu, database_url: str) -> AsyncIterator[LiveSystem]:
-    async with world_on(tansu.bootstrap, database_url) as system:
+    async with live_system(tansu.bootstrap, database_url) as system:
         yield system
 
 

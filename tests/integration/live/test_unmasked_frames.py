@@ -8,7 +8,7 @@ import pytest
 
 from devkit.embedded.tansu import EmbeddedTansu
 from tests.support.api import token
-from tests.support.live import Replica, world_on
+from tests.support.live import Replica, live_system
 
 PING = b'{"type":"ping"}'
 PONG = b'{"type":"pong"}'
@@ -20,7 +20,7 @@ MASKED = bytes([0x81, 0x80 | len(PING)]) + bytes(4) + PING
 async def replica(tmp_path: Path, database_url: str) -> AsyncIterator[Replica]:
     async with (
         EmbeddedTansu(tmp_path) as broker,
-        world_on(broker.bootstrap, database_url) as system,
+        live_system(broker.bootstrap, database_url) as system,
         system.replica() as replica,
     ):
         yield replica

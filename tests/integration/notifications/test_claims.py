@@ -133,7 +133,7 @@ async def test_late_success_of_an_expired_claim_counts(database_url: str) -> Non
     assert [row[1] for row in await attempts(database_url)] == ["delivered", "temporary"]
 
 
-async def test_delivery_that_kills_its_workers_is_given_up(database_url: str) -> None:
+async def test_delivery_that_kills_its_workers_is_not_retried(database_url: str) -> None:
     await write_channel(database_url, "https://example.com/")
     await write_alerts(database_url, alert())
     async with delivery_store(database_url) as store:

@@ -212,9 +212,7 @@ async def test_hanging_receivers_delay_no_other(database_url: str) -> None:
             while len(living.accepted) < 20:
                 await asyncio.sleep(0.01)
             took_ms = round(1000 * (time.monotonic() - began))
-            assert (
-                dead.connections == 16
-            )  # one attempt at a time for each channel channel channel channel channel
+            assert dead.connections == 16  # one attempt at a time for each channel
     assert took_ms < ENDLESS
     parts.figures.append(
         f"20 notices to one receiver beside 16 that hang: all delivered in {took_ms} ms"

@@ -116,7 +116,7 @@ async def test_all_sessions_of_a_frozen_worker_are_terminated(worker_url: str) -
             await asyncio.wait_for(waiting, 5)
 
 
-async def test_terminated_session_is_no_progress(
+async def test_terminated_session_does_not_count_as_progress(
     worker_url: str,
 ) -> None:
     """PostgreSQL terminates the idle session first; one that waited for its locks is next."""

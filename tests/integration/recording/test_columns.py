@@ -100,7 +100,7 @@ def wire(background: BackgroundLoop, databases: DatabaseCloner) -> Iterator[Colu
 )
 @many
 @given(data=st.data())
-def test_an_array_is_read_as_it_was_bound(
+def test_bound_array_is_read_back_the_same(
     wire: ColumnConnection, type_name: str, values: st.SearchStrategy[Any], data: st.DataObject
 ) -> None:
     echo = Statements(parse(f"-- name: echo\nSELECT :given::{type_name}[]"))
@@ -147,7 +147,9 @@ def as_read(entry: Entry) -> dict[str, object]:
 
 @many
 @given(written=st.lists(entries, max_size=8))
-def test_copied_event_rows_come_back_the_same(wire: ColumnConnection, written: list[Entry]) -> None:
+def test_copied_event_rows_are_read_back_the_same(
+    wire: ColumnConnection, written: list[Entry]
+) -> None:
     pieces = [piece for one in written for piece in (one.copy_cells(), owner_cell(one.owner))]
     wire.copy_rows("new_call_cost_events", ENTRY_COLUMNS, copy_input(pieces))
     read = wire.rows(f"SELECT {COLUMNS} FROM new_call_cost_events")
@@ -156,7 +158,7 @@ def test_copied_event_rows_come_back_the_same(wire: ColumnConnection, written: l
 
 @many
 @given(written=st.lists(entries, max_size=8))
-def test_inserted_event_rows_come_back_the_same(
+def test_inserted_event_rows_are_read_back_the_same(
     wire: ColumnConnection, written: list[Entry]
 ) -> None:
     read = wire.rows(
@@ -168,7 +170,7 @@ def test_inserted_event_rows_come_back_the_same(
 
 @many
 @given(written=st.lists(st.tuples(keys, bigints), max_size=8))
-def test_identity_rows_come_back_the_same(
+def test_identity_rows_are_read_back_the_same(
     wire: ColumnConnection, written: list[tuple[str, int]]
 ) -> None:
     rows = identity_rows([one[0] for one in written], [one[1] for one in written])

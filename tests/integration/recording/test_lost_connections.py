@@ -60,16 +60,16 @@ async def record_until_done(writer: BatchWriter, batch: Batch) -> tuple[BatchOut
 async def assert_exact_after_breaks(database_url: str, *, answered: bool, copies: bool) -> None:
     log, events, refused, number = TopicLog(), list[Plain](), 0, 0
     async with FailingProxy(database_url) as proxy, BatchWriter(proxy.url, copies=copies) as writer:
-        blown = True
-        while blown:
+        has_failed = True
+        while has_failed:
             number += 1
             batch, more = a_batch(log, number, timedelta(days=number))
             events += more
             refused += 2
             proxy.set(number, answered=answered)
             _, failures = await record_until_done(writer, batch)
-            blown = proxy.blown
-            assert failures == blown
+            has_failed = proxy.has_failed
+            assert failures == has_failed
             assert await offsets(database_url) == {0: len(log.records[0])}
     assert number > (15 if copies else 13), (
         "the proxy was expected to fail at more statements than that"

@@ -102,9 +102,9 @@ async def test_budget_period_may_exceed_a_bigint(database_url: str, writer: Batc
     small = [refunded("a-0", time=noon, amount=1), charged("c", time=noon, amount=3, fee=0)]
     await run_lane(writer, [[log.append(value)] for value in small])
     assert await codes(database_url) == []
-    stands = await change(database_url, "alice", now=noon, daily_limit=(True, 2 * USD))
-    assert stands.day_nano == (18 * A_BILLION + 2) * USD
-    assert stands.month_nano == stands.day_nano
+    status = await change(database_url, "alice", now=noon, daily_limit=(True, 2 * USD))
+    assert status.day_nano == (18 * A_BILLION + 2) * USD
+    assert status.month_nano == status.day_nano
     await assert_verified(database_url)
 
 

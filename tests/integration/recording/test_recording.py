@@ -194,7 +194,7 @@ async def test_events_are_held_until_their_call_is_known(
     assert await fetch(database_url, "SELECT FROM held_events") == []
 
 
-async def test_void_finds_its_cost_in_the_database(database_url: str, writer: BatchWriter) -> None:
+async def test_void_subtracts_a_cost_stored_earlier(database_url: str, writer: BatchWriter) -> None:
     """Also beside another call's void of the same cost, and beside one voided already."""
     costs = [cost(time=LAST_MONTH, estimated=True), cost(time=NOW), cost(time=NOW)]
     voids = [voided(one, time=NOW) for one in costs[:2]]

@@ -30,7 +30,7 @@ class QueueClients:
         return [asyncio.create_task(self.one(client)) for client in clients]
 
 
-async def settle() -> None:
+async def let_clients_run() -> None:
     for _ in range(20):
         await asyncio.sleep(0)
 
@@ -38,7 +38,7 @@ async def settle() -> None:
 async def test_client_never_holds_more_than_its_share() -> None:
     work = QueueClients(FairQueue(5, 2))
     tasks = work.start("aaaabc")
-    await settle()
+    await let_clients_run()
     assert work.held == {"a": 2, "b": 1, "c": 1}
     assert work.queue.has_full_share("a")
     assert not work.queue.has_full_share("b")
@@ -49,7 +49,7 @@ async def test_client_never_holds_more_than_its_share() -> None:
 async def test_clients_take_turns() -> None:
     work = QueueClients(FairQueue(1, 1))
     tasks = work.start("aaaaabbc")
-    await settle()
+    await let_clients_run()
     work.go_on.set()
     await asyncio.gather(*tasks)
     assert "".join(work.entered) == "aabcabaa"
@@ -61,7 +61,7 @@ async def test_timed_out_wait_leaves_no_trace() -> None:
         with pytest.raises(TimeoutError):
             await QueueClients(queue).one("b", timeout_seconds=0)
         waiting = asyncio.create_task(QueueClients(queue).one("c"))
-        await settle()
+        await let_clients_run()
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
@@ -72,7 +72,7 @@ async def test_timed_out_wait_leaves_no_trace() -> None:
 async def test_number_of_waiting_clients_is_bounded() -> None:
     work = QueueClients(FairQueue(1, 1, waiting_per_client_max=2))
     tasks = work.start("aaab")
-    await settle()
+    await let_clients_run()
     with pytest.raises(QueueFullError):
         await work.one("a")
     work.go_on.set()
@@ -85,25 +85,25 @@ async def test_number_of_waiting_clients_is_bounded() -> None:
     places=st.integers(1, 4),
     share=st.integers(1, 4),
 )
-def test_places_are_neither_lost_nor_lent_twice(
+def test_slots_are_never_lost_or_granted_twice(
     clients: str, cancelled: set[int], places: int, share: int
 ) -> None:
     async def run() -> None:
         work = QueueClients(FairQueue(places, share))
         tasks = work.start(clients)
-        await settle()
+        await let_clients_run()
         for number in cancelled:
             if number < len(tasks):
                 tasks[number].cancel()
                 if number % 3 == 0:
                     await asyncio.sleep(0)
-        await settle()
+        await let_clients_run()
         assert sum(work.held.values()) <= places + len(cancelled)
         work.go_on.set()
         await asyncio.gather(*tasks, return_exceptions=True)
         again = QueueClients(work.queue)
         fresh = again.start("wxyz"[:places])
-        await settle()
+        await let_clients_run()
         assert again.held.total() == min(places, len(fresh))
         again.go_on.set()
         await asyncio.gather(*fresh)

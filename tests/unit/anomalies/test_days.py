@@ -29,7 +29,7 @@ def test_day_is_compared_with_the_same_weekday() -> None:
     assert abs(spike.expected_nano - 2 * USD) < 10**6  # its square root is whole
 
 
-def test_few_days_or_small_amounts_are_no_spike() -> None:
+def test_few_days_or_small_amounts_are_not_a_spike() -> None:
     steady = days(*[USD] * 7)
     assert not day({"tts": 50 * USD}, steady[: DAYS_MIN - 1])
     assert day({"tts": 50 * USD}, steady[:DAYS_MIN])
@@ -37,7 +37,7 @@ def test_few_days_or_small_amounts_are_no_spike() -> None:
     assert day({"tts": 102 * CENT}, days(*[CENT] * 7))
 
 
-def test_repeated_high_day_is_no_spike() -> None:
+def test_repeated_high_day_is_not_a_spike() -> None:
     steady = days(*[USD] * 7)
     steady[10] = {"tts": 40 * USD}
     assert day({"tts": 50 * USD}, steady)
@@ -62,7 +62,7 @@ def test_rise_of_all_services_is_one_spike() -> None:
     assert not day({"tts": 40 * USD, "stt": USD, "line": USD}, week, raised={"tts"})
 
 
-def test_day_explained_by_its_calls_is_no_spike() -> None:
+def test_day_explained_by_its_calls_is_not_a_spike() -> None:
     week = days(*[4 * USD] * 7)
     assert day({"tts": 40 * USD}, week)
     assert not day({"tts": 40 * USD}, week, explained={"tts": 36 * USD})
@@ -72,7 +72,7 @@ def test_day_explained_by_its_calls_is_no_spike() -> None:
     assert resolved_parts(["tts"], {}, week[:3], {}) == []
 
 
-def test_steady_growth_is_no_spike() -> None:
+def test_steady_growth_is_not_a_spike() -> None:
     growing = [{"tts": USD * (100 + 3 * n) // 10} for n in range(56)]
     assert not day({"tts": USD * (100 + 3 * 56) // 10}, growing)
 

@@ -28,7 +28,7 @@ from ledger.anomalies.missing_legs import (
 )
 from schemas.anomalies import LEGS, Leg
 from schemas.jsonio import encode
-from tests.support.anomalies import NOW, USD, USUAL, judged, past
+from tests.support.anomalies import NOW, USD, USUAL, ended_call, past
 from tests.support.ledger_rows import CENT
 
 SERVICES = ("twilio", "deepgram", "cerebras", "elevenlabs")
@@ -51,7 +51,7 @@ def spikes(call: EndedCall, history: CallHistory) -> list[CallSpike]:
 
 
 def expensive(nano: int) -> EndedCall:
-    return judged(costs={**USUAL, "elevenlabs": nano})
+    return ended_call(costs={**USUAL, "elevenlabs": nano})
 
 
 def test_baseline_uses_median_and_spread() -> None:
@@ -69,7 +69,7 @@ def test_baseline_uses_median_and_spread() -> None:
 
 
 @given(st.lists(amounts, min_size=10), amounts)
-def test_outlier_moves_the_median_at_most_to_its_neighbours(values: list[int], wild: int) -> None:
+def test_outlier_changes_the_median_only_slightly(values: list[int], wild: int) -> None:
     ordered = sorted(values)
     middle = len(ordered) // 2
     upper = ordered[middle + len(ordered) % 2]
@@ -120,26 +120,26 @@ def test_anomaly_reveals_no_figure_of_another_user() -> None:
         others = [call for n in range(5) for call in past(4, f"user-{n}", costs=costs)]
         [spike] = spikes(expensive(5 * USD), CallHistory((), others))
         leg = leg_finding(
-            judged(), "speech_synthesis", LEGS_OF, CallHistory((), others), NOW
+            ended_call(), "speech_synthesis", LEGS_OF, CallHistory((), others), NOW
         ).anomaly
         shown.append((spike.expected_nano, spike.score_hundredths, leg.expected_usd))
     assert shown[0] == shown[1]
     assert shown[0][0] == 5 * 120_000_000
 
 
-def test_small_amounts_and_repeated_costs_are_no_spike() -> None:
+def test_small_amounts_and_repeated_costs_are_not_a_spike() -> None:
     cheap = {"cerebras": CENT // 10}
-    call = judged(costs={"cerebras": 24 * CENT})
+    call = ended_call(costs={"cerebras": 24 * CENT})
     assert not spikes(call, CallHistory(past(costs=cheap)))
-    assert spikes(judged(costs={"cerebras": 30 * CENT}), CallHistory(past(costs=cheap)))
+    assert spikes(ended_call(costs={"cerebras": 30 * CENT}), CallHistory(past(costs=cheap)))
     often = [*past(30), *past(3, costs={"elevenlabs": 4 * USD})]
     assert not spikes(expensive(5 * USD), CallHistory(often))
     assert spikes(expensive(5 * USD), CallHistory(often[:-1]))
 
 
-def test_started_minutes_count_whole() -> None:
+def test_each_started_minute_counts() -> None:
     assert [minutes_of(ms) for ms in (0, 1, 60_000, 60_001)] == [1, 1, 1, 2]
-    short = judged(duration_ms=61_000, costs={"twilio": 2 * 140 * CENT})
+    short = ended_call(duration_ms=61_000, costs={"twilio": 2 * 140 * CENT})
     assert not spikes(short, CallHistory(past(duration_ms=600_000, costs={"twilio": 1_400 * CENT})))
 
 
@@ -177,7 +177,7 @@ def test_score_of_a_call_does_not_depend_on_scale(costs: list[int], times: int, 
 @given(st.integers(1, 10 * USD), st.integers(8, 60))
 def test_constant_history_has_no_spike(nano: int, number: int) -> None:
     own = past(number, costs={"elevenlabs": nano})
-    assert not spikes(judged(costs={"elevenlabs": nano}), CallHistory(own))
+    assert not spikes(ended_call(costs={"elevenlabs": nano}), CallHistory(own))
 
 
 @given(calls, st.integers(1, 50 * USD), st.integers(1, 50 * USD))
@@ -201,12 +201,12 @@ def test_higher_cost_is_never_less_of_a_spike(costs: list[int], observed: int, m
 def test_ended_calls_of_some_length_need_all_legs(
     changes: dict[str, object], finished: bool
 ) -> None:
-    assert is_finished(judged(**changes)) is finished
+    assert is_finished(ended_call(**changes)) is finished
 
 
 def test_services_and_operations_identify_legs() -> None:
-    assert certain_legs(judged(), LEGS_OF) == set(LEGS)
-    assert certain_legs(judged(costs={"openai": 1, "odd": 1, "twilio": 0}), LEGS_OF) == set()
+    assert certain_legs(ended_call(), LEGS_OF) == set(LEGS)
+    assert certain_legs(ended_call(costs={"openai": 1, "odd": 1, "twilio": 0}), LEGS_OF) == set()
     assert present_legs([("openai", "tts"), ("new", "inbound_call")], LEGS_OF) == {
         "speech_synthesis",
         "telephony",
@@ -235,7 +235,7 @@ def test_each_cause_has_its_own_stable_id(one: Cause, other: Cause) -> None:
 
 def test_messages_have_the_documented_wording() -> None:
     [spike] = spikes(expensive(5 * USD), CallHistory(past(8)))
-    result = call_finding(judged(), spike, NOW).anomaly
+    result = call_finding(ended_call(), spike, NOW).anomaly
     assert result.message == (
         "ElevenLabs cost $1.00 per minute in this call, 10\N{MULTIPLICATION SIGN} the usual $0.10 "
         "for your calls with this persona."
@@ -250,15 +250,15 @@ def test_messages_have_the_documented_wording() -> None:
         day_finding("alice", date(2026, 3, 15), fresh, NOW).anomaly.message
     )
     leg: Leg = "telephony"
-    active = judged(status="active")
+    active = ended_call(status="active")
     assert leg_finding(active, leg, LEGS_OF, CallHistory(past()), NOW).anomaly.message == (
         "No telephony cost was recorded for this charged call."
     )
-    lost = leg_finding(judged(duration_ms=1), leg, LEGS_OF, CallHistory(past(7)), NOW).anomaly
+    lost = leg_finding(ended_call(duration_ms=1), leg, LEGS_OF, CallHistory(past(7)), NOW).anomaly
     assert lost.message == "No telephony cost was recorded for this completed 1-minute call."
     assert (lost.expected_usd, lost.compared_with, lost.compared_count) == (None, None, 0)
     others = [call for n in range(5) for call in past(4, f"user-{n}")]
-    usual_leg = leg_finding(judged(), leg, LEGS_OF, CallHistory((), others), NOW).anomaly
+    usual_leg = leg_finding(ended_call(), leg, LEGS_OF, CallHistory((), others), NOW).anomaly
     assert (usual_leg.compared_with, usual_leg.compared_count) == ("persona_calls", 20)
 
 

@@ -104,7 +104,7 @@ def expected_services(costs: dict[str, int]) -> dict[str, int]:
     return {name: costs.get(name, 0) for name in USUAL_SERVICES} | {"otherServices": others}
 
 
-def said_data(data: str | None, kind: str) -> object:
+def read_data(data: str | None, kind: str) -> object:
     if kind != "call.settled":
         return data
     return json.loads(data or "", parse_float=Decimal, parse_int=Decimal)
@@ -144,7 +144,7 @@ def test_events_read_back(rows: list[ExportedEvent]) -> None:
                 ("id", event.event_id),
             ):  # fmt: skip
                 assert text(line[name]) == (value or None), name
-            assert said_data(text(line["data"]), event.type) == expected_data(event)
+            assert read_data(text(line["data"]), event.type) == expected_data(event)
             for name, number in (("usage", event.usage), ("unitCost_usd", event.unit_cost)):
                 assert (Decimal(line[name]) if line[name] else None) == number
             flags = (line["estimated"], line["voided"])

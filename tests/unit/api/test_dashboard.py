@@ -1,4 +1,4 @@
-"""The files of the dashboard, and the answer where they were not built."""
+"""The files of the dashboard, and the answer if they were not built."""
 
 import gzip
 import re

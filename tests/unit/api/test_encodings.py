@@ -1,4 +1,4 @@
-"""Compressed request bodies: decoded within the limit, and refused where broken."""
+"""Compressed request bodies: decoded within the limit, and refused if broken."""
 
 import gzip
 import json

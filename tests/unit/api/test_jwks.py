@@ -176,7 +176,7 @@ async def test_withdrawn_key_is_dropped(
     assert keys.remember_seconds == TTL
 
 
-async def test_cached_keys_bridge_a_short_outage(
+async def test_cached_keys_are_used_during_a_short_outage(
     provider: KeyProvider, verifier: Authenticator, clock: SecondsClock
 ) -> None:
     await verifier.verify(signed(RSA, kid="first"))

@@ -56,7 +56,7 @@ def test_table_of_clients_is_bounded() -> None:
     assert len(limiter) == 3
 
 
-def test_no_rate_is_no_limit() -> None:
+def test_missing_rate_turns_the_limit_off() -> None:
     limiter = RateLimiter(None, 1, CLIENTS, NanosecondClock())
     assert not any(limiter.take("alice") for _ in range(1_000))
     assert len(limiter) == 0
@@ -94,7 +94,7 @@ async def test_token_guesses_are_limited_and_known_users_are_not() -> None:
         assert (await api.ask("GET", path, bearer=bearer)).status == 403
 
 
-async def test_new_valid_tokens_are_no_failures() -> None:
+async def test_new_valid_tokens_do_not_count_as_failures() -> None:
     limits = RequestLimits(failures_per_second=1, failures_burst=1)
     async with served(options=ApiOptions(limits=limits)) as api:
         path = "/api/costs/user/nobody/budget"

@@ -154,7 +154,7 @@ async def test_applications_count_separately(api: ApiClient) -> None:
     assert {metric.name for metric in REGISTRY.collect()} == known
 
 
-async def test_metrics_are_public_and_support_head(api: ApiClient) -> None:
+async def test_metrics_are_public_and_support_head_requests(api: ApiClient) -> None:
     answer = await api.ask("HEAD", "/metrics")
     assert (answer.status, answer.body) == (200, b"")
     assert int(answer.headers["Content-Length"]) > 1_000

@@ -19,7 +19,7 @@ nanos = st.integers(0, 10**12)
 percents = st.decimals("0.000000001", 1000, places=9)
 
 
-def stand(before: int, after: int, limit: int, *, closed: bool = False) -> BudgetPosition:
+def position(before: int, after: int, limit: int, *, closed: bool = False) -> BudgetPosition:
     return BudgetPosition(
         "alice", Limit("daily", limit, 1), "2026-11-22", NOW, NOW, before, after, closed
     )
@@ -32,21 +32,23 @@ def test_threshold_is_reached_exactly_at_its_share(
 ) -> None:
     goal = Fraction(percent) * limit / 100
     due = after >= goal and not (closed and before >= goal)
-    assert reached(stand(before, after, limit, closed=closed), [percent]) == [percent] * due
+    assert reached(position(before, after, limit, closed=closed), [percent]) == [percent] * due
 
 
 def test_threshold_is_exact_beyond_decimal_precision() -> None:
     """By default a product of decimals keeps 28 digits only."""
     limit, percent = 10**18 - 1, Decimal("99.999999999")
     goal = -(-limit * 99_999_999_999 // (100 * 10**9))
-    assert reached(stand(0, goal, limit), [percent]) == [percent]
-    assert reached(stand(0, goal - 1, limit), [percent]) == []
+    assert reached(position(0, goal, limit), [percent]) == [percent]
+    assert reached(position(0, goal - 1, limit), [percent]) == []
 
 
 def test_threshold_is_exact_to_the_nano_dollar() -> None:
     limit = 3 * USD
-    assert reached(stand(0, 999_999_999, limit), [Decimal("33.3333333")]) == [Decimal("33.3333333")]
-    assert reached(stand(0, 999_999_998, limit), [Decimal("33.3333333")]) == []
+    assert reached(position(0, 999_999_999, limit), [Decimal("33.3333333")]) == [
+        Decimal("33.3333333")
+    ]
+    assert reached(position(0, 999_999_998, limit), [Decimal("33.3333333")]) == []
 
 
 def test_limit_version_rises_only_with_a_real_change() -> None:

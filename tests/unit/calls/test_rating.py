@@ -50,7 +50,7 @@ def test_unpriced_event_stays_unchanged() -> None:
         assert original_events(event) is event
 
 
-def test_a_waiting_cost_that_newer_prices_make_too_dear_is_refused_as_it_came() -> None:
+def test_held_cost_above_the_limit_at_newer_prices_is_refused_unchanged() -> None:
     """What is refused is the event of the batch, not what was decoded of it once more."""
     dearer = catalogue(
         [*DEFAULTS, SamplePrice("elevenlabs", "tts", "*", "characters", "1", since=NOW)]

@@ -60,7 +60,7 @@ def test_every_secret_may_be_in_a_file(name: str, ending: str, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("content", ["", "\n", " \n"])
-def test_an_empty_file_counts_as_unset(content: str, tmp_path: Path) -> None:
+def test_empty_secret_file_counts_as_unset(content: str, tmp_path: Path) -> None:
     values = {"SMTP_URL_FILE": file_with(tmp_path, content)}
     assert settings_from(values, "delivery").delivery.channel_types() == ("webhook",)
     [error] = errors_of({"JWT_SECRET_FILE": file_with(tmp_path, content)}, "tokens")

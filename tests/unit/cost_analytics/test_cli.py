@@ -137,7 +137,7 @@ def test_missing_file_is_reported(
     assert "missing.jsonl cannot be read" in capsys.readouterr().err
 
 
-def test_closed_output_is_no_error(tmp_path: Path) -> None:
+def test_closed_output_is_not_an_error(tmp_path: Path) -> None:
     command = f"{' '.join(COMMAND)} simulate --rate 0 --out - | head -c 100"
     done = subprocess.run(
         ["bash", "-o", "pipefail", "-c", command],

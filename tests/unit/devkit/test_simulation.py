@@ -22,8 +22,8 @@ NOW_MS = int(NOW.timestamp()) * 1_000
 DAY_MS = 86_400_000
 
 
-def everything(wish: SimulationRequest) -> list[ScheduledRecord]:
-    return list(scheduled_records(wish, plan_for(wish, NOW_MS)))
+def everything(request: SimulationRequest) -> list[ScheduledRecord]:
+    return list(scheduled_records(request, plan_for(request, NOW_MS)))
 
 
 def decoded(stream: list[ScheduledRecord]) -> list[Event]:
@@ -38,14 +38,14 @@ def events() -> list[Event]:
 
 
 def test_same_request_gives_the_same_bytes() -> None:
-    wish = SimulationRequest(
+    request = SimulationRequest(
         users=5, calls=20, rate=0, seed=3, repeats=500, malformed=500, shuffle_minutes=30
     )
-    assert everything(wish) == everything(wish)
+    assert everything(request) == everything(request)
     other = SimulationRequest(
         users=5, calls=20, rate=0, seed=4, repeats=500, malformed=500, shuffle_minutes=30
     )
-    assert not {one.value for one in everything(wish)} & {one.value for one in everything(other)}
+    assert not {one.value for one in everything(request)} & {one.value for one in everything(other)}
 
 
 def test_later_start_gives_other_identities() -> None:
@@ -94,7 +94,7 @@ def test_voids_name_costs_of_the_same_call(events: list[Event]) -> None:
         assert recorded[void.voids.source, void.voids.id] == void.call_id
 
 
-def test_calls_are_shared_out_among_users(events: list[Event]) -> None:
+def test_calls_are_distributed_among_users(events: list[Event]) -> None:
     users = Counter(event.data.user_id for event in events if event.type == "call.started")
     assert users[DEMO_USER] > 20
     assert 20 < len(users) <= 30
@@ -111,7 +111,7 @@ def test_some_calls_are_reported_a_day_late() -> None:
 
 @pytest.mark.parametrize("rate", [0, 20, 5_000])
 @pytest.mark.parametrize("calls", [1, 3, 150])
-def test_requested_number_of_calls_lies_in_the_past(rate: int, calls: int) -> None:
+def test_requested_number_of_calls_is_in_the_past(rate: int, calls: int) -> None:
     stream = decoded(everything(SimulationRequest(users=9, calls=calls, rate=rate, seed=1)))
     assert max(event.time for event in stream) <= NOW
     assert len({event.data.call_id for event in stream}) == calls
@@ -124,8 +124,8 @@ def test_rate_is_exact() -> None:
 
 
 def live(rate: int, seconds: int) -> Iterator[tuple[ScheduledRecord, dict[str, Any]]]:
-    wish = SimulationRequest(users=12, calls=0, rate=rate, seed=5)
-    for sending in islice(scheduled_records(wish, plan_for(wish, NOW_MS)), rate * seconds):
+    request = SimulationRequest(users=12, calls=0, rate=rate, seed=5)
+    for sending in islice(scheduled_records(request, plan_for(request, NOW_MS)), rate * seconds):
         yield sending, json.loads(sending.value)
 
 
@@ -170,12 +170,12 @@ def test_disturbances_leave_valid_events_unchanged() -> None:
 
 
 def test_anomalous_calls_differ_in_one_cost_only() -> None:
-    wish = SimulationRequest(users=5, calls=60, rate=0, seed=3, start_ms=1_700_000_000_000)
-    plan = plan_for(wish, 1_800_000_000_000)
-    usual = {(e["source"], e["id"]): e for e in map(_event, scheduled_records(wish, plan))}
+    request = SimulationRequest(users=5, calls=60, rate=0, seed=3, start_ms=1_700_000_000_000)
+    plan = plan_for(request, 1_800_000_000_000)
+    usual = {(e["source"], e["id"]): e for e in map(_event, scheduled_records(request, plan))}
     odd = {
         (e["source"], e["id"]): e
-        for e in map(_event, scheduled_records(replace(wish, odd_calls=5_000), plan))
+        for e in map(_event, scheduled_records(replace(request, odd_calls=5_000), plan))
     }
     lost = {usual[key]["data"]["callId"] for key in usual.keys() - odd.keys()}
     dear = {odd[key]["data"]["callId"] for key in odd if odd[key] != usual[key]}
@@ -193,11 +193,11 @@ def test_anomalous_calls_differ_in_one_cost_only() -> None:
 PAST = SimulationRequest(users=12, calls=330, rate=0, seed=11, past_days=45, repeats=100)
 
 
-def begun(wish: SimulationRequest) -> list[tuple[datetime, str]]:
+def begun(request: SimulationRequest) -> list[tuple[datetime, str]]:
     """Return the start of each call of a past, as reported, and its user."""
     first = {
         event.data.call_id: event
-        for event in decoded(everything(replace(wish, repeats=0)))
+        for event in decoded(everything(replace(request, repeats=0)))
         if event.type == "call.started"
     }
     return [(one.time, one.data.user_id or "") for one in first.values()]
@@ -219,7 +219,7 @@ def test_past_is_reproducible_at_any_rate() -> None:
 
 @pytest.mark.parametrize("days", [1, 2, 45, 366])
 @pytest.mark.parametrize("calls", [1, 7, 330])
-def test_past_lies_within_its_days(days: int, calls: int) -> None:
+def test_past_calls_are_within_the_requested_days(days: int, calls: int) -> None:
     events = decoded(everything(replace(PAST, past_days=days, calls=calls)))
     assert len({event.data.call_id for event in events}) == calls
     assert max(event.time for event in events) <= NOW
@@ -249,8 +249,8 @@ def test_past_has_a_weekly_rhythm_and_half_its_calls_are_the_demo_users() -> Non
 @pytest.mark.parametrize("seed", range(5))
 def test_past_includes_a_day_that_just_started(seed: int) -> None:
     midnight_ms = NOW_MS - DAY_MS // 2
-    wish = replace(PAST, seed=seed)
-    events = map(_event, scheduled_records(wish, plan_for(wish, midnight_ms + 30 * 60_000)))
+    request = replace(PAST, seed=seed)
+    events = map(_event, scheduled_records(request, plan_for(request, midnight_ms + 30 * 60_000)))
     started = [event for event in events if event["type"] == "call.started"]
     today = Counter(one["data"]["userId"] for one in started if one["time"] >= "2026-03-01")
     assert 1 <= today[DEMO_USER] <= 3

@@ -31,7 +31,7 @@ def test_nonzero_figure_fails_and_stays_in_the_table(
     assert len(properties) == 1
 
 
-def test_figures_as_promised_pass() -> None:
+def test_expected_figures_pass() -> None:
     properties: list[tuple[str, Any]] = []
     record = FaultRecorder(properties)
     record(

@@ -31,7 +31,7 @@ def test_forecast_has_the_smallest_error_overall(scores: Scores, horizon: int) -
 
 
 @pytest.mark.parametrize("horizon", HORIZONS)
-def test_intervals_contain_the_truth_as_often_as_promised(scores: Scores, horizon: int) -> None:
+def test_intervals_have_the_promised_coverage(scores: Scores, horizon: int) -> None:
     inside = [scores[kind.name, horizon, OURS].coverage_percent for kind in KINDS]
     assert 72 <= mean(inside) <= 95, inside
 

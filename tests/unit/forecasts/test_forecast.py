@@ -39,7 +39,7 @@ def test_new_user_has_no_forecast() -> None:
     assert "No full day" in warning
 
 
-def test_spend_of_the_first_day_is_no_forecast() -> None:
+def test_spend_of_the_first_day_is_not_a_forecast() -> None:
     ahead = period_forecast(rhythms([], today=3 * USD), "daily")
     assert ahead.cost == ForecastInterval(3 * USD, 3 * USD, 3 * USD)
     assert ahead.confidence == 0

@@ -55,7 +55,7 @@ def give(lane: Lane, number: int, *, generation: int) -> None:
     lane.assign([TopicPartition("events", number)], {number: position})
 
 
-async def test_offsets_are_confirmed_of_the_positions_that_they_were_counted_from() -> None:
+async def test_offsets_are_confirmed_for_the_positions_they_were_counted_from() -> None:
     """A rebalance while one lane is confirmed gives the others new positions."""
     consumer = cast(AIOKafkaConsumer, None)
     lanes = [Lane(consumer, Mock(), 10, lambda *_: None) for _ in range(2)]

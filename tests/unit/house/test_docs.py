@@ -88,10 +88,10 @@ def test_readme_is_short() -> None:
 def test_every_route_is_listed() -> None:
     section = text_of("docs/api.md").split("## Routes")[1].split("\n## ")[0]
     for route in build_app(ReaderPool(cast(Pool, None)), authenticator())[ROUTES]:
-        assert _stand_in(route, section), f"{route.method} {route.path}"
+        assert _is_heading_of(route, section), f"{route.method} {route.path}"
 
 
-def _stand_in(route: Route, section: str) -> bool:
+def _is_heading_of(route: Route, section: str) -> bool:
     lines = [
         line for line in section.splitlines() if re.search(rf"{re.escape(route.path)}\W", line)
     ]

@@ -61,7 +61,7 @@ USES = list(uses())
 
 
 @pytest.mark.parametrize("use", USES, ids=[f"{use.place} {use.name}" for use in USES])
-def test_a_statement_gets_the_parameters_that_it_names(use: Use) -> None:
+def test_statement_is_called_with_its_parameters(use: Use) -> None:
     assert use.name in use.known
     wanted = set(use.known.statement(use.name).parameters)
     if use.given is not None:
@@ -69,5 +69,5 @@ def test_a_statement_gets_the_parameters_that_it_names(use: Use) -> None:
         assert use.given == wanted or not use.is_complete
 
 
-def test_the_calls_of_statements_are_found() -> None:
+def test_calls_of_statements_are_found() -> None:
     assert len(USES) > 200

@@ -23,7 +23,7 @@ USERS_OF_PRIVATE_NAMES = {
     "tests/faults/test_simulated_faults.py",
 }
 RECORDERS = {"record_attack", "record_fault"}
-"""Fixtures that fail the test where a figure is not as promised."""
+"""Fixtures that fail the test if a figure is not the expected one."""
 ASSERTING = re.compile(r"(assert|expect)(_\w+)?|raises|warns|fail")
 
 

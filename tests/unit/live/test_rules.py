@@ -109,7 +109,7 @@ def test_call_unchanged_for_a_day_is_not_active() -> None:
     assert calls.apply(total(updated_at=NOW - timedelta(hours=23))) is not None
 
 
-def test_call_with_a_new_owner_leaves_the_old_one() -> None:
+def test_call_with_a_new_owner_is_removed_from_the_old_one() -> None:
     calls = LiveCalls(now=lambda: NOW)
     calls.apply(total(user="alice"))
     calls.apply(total(user="bob", version=2))
@@ -272,6 +272,6 @@ def test_alerts_in_both_modes_pass_unchanged() -> None:
     "value", [b"", b"{}", b'{"id":"1","source":"s"}', b'{"id":"1","source":"s","data":[]}',
               b'{"id":"1","source":"s","data":{"userId":null}}'],
 )  # fmt: skip
-def test_record_without_a_user_is_no_alert(value: bytes) -> None:
+def test_record_without_a_user_is_not_an_alert(value: bytes) -> None:
     with pytest.raises(msgspec.DecodeError):
         AlertReader().read(value, (), 0)

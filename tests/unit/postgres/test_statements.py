@@ -46,7 +46,7 @@ def test_casts_and_literals_are_left_unchanged(text: str, translated: str) -> No
     assert translate(text) == Statement(translated, ("ids",))
 
 
-def test_the_viewer_comes_after_all_other_parameters() -> None:
+def test_viewer_comes_after_all_other_parameters() -> None:
     assert translate("SELECT :viewer, :digest, :role") == Statement(
         "SELECT $3, $1, $2", ("digest", "role")
     )
@@ -97,7 +97,7 @@ def test_argument_of_a_statement_without_parameters_is_refused() -> None:
         SQL.bind("all", most=1)
 
 
-def test_an_array_parameter_takes_any_sequence_and_reaches_postgresql_as_text() -> None:
+def test_array_parameter_takes_any_sequence_and_is_sent_as_text() -> None:
     sql = Statements(
         parse("-- name: of\nSELECT :ids::bigint[], :day, :names::text[], :ids::bigint[]")
     )

@@ -79,7 +79,7 @@ def test_model_with_two_prices_is_compared_as_a_whole() -> None:
     assert advice.evidence.events == 20
 
 
-def test_voice_with_a_cheaper_price_is_recommended() -> None:
+def test_cheaper_voice_is_recommended() -> None:
     advice = only(used("elevenlabs", "tts", "eleven_multilingual_v2", "characters",
                        usage=Decimal(10_000), cost_nano=3 * USD))  # fmt: skip
     assert advice.saving_nano == USD * 3 // 2

@@ -71,7 +71,7 @@ ALLOWED: dict[str, Plain] = {
     "refund at most": refunded(amount=f"{BILLION}.000"),
     "duration at most": ended(duration_seconds=YEAR_SECONDS),
     "text of 255": cost(call="c" * 255, user="u" * 255, operation="ö" * 255, id="😀" * 255),
-    "a service nobody knows": cost(service="a-new-one"),
+    "unknown service": cost(service="a-new-one"),
     "metadata of 8 KiB": cost(metadata=metadata_of(8 * KIB)),
     "no metadata": {**cost(), "data": {**cost()["data"], "metadata": None}},
     "no reason": {**voided(cost()), "data": {**voided(cost())["data"], "reason": ""}},

@@ -54,7 +54,7 @@ def test_uuids_of_a_source_have_distinct_keys(ids: set[str], source: str) -> Non
 
 
 @given(uuids, names, names)
-def test_uuid_of_two_sources_is_two_events(event_id: str, one: str, other: str) -> None:
+def test_same_uuid_from_two_sources_is_two_events(event_id: str, one: str, other: str) -> None:
     assume(one != other)
     assert identity_of(one, event_id) != identity_of(other, event_id)
 
@@ -67,7 +67,7 @@ def test_keys_of_uuids_start_with_their_time() -> None:
     assert first < later
 
 
-def test_differently_written_uuids_are_other_ids() -> None:
+def test_differently_written_uuids_are_different_ids() -> None:
     """An id is a string: case and dashes matter."""
     written = str(uuid.uuid4())
     while not re.search("[a-f]", written):
@@ -85,7 +85,7 @@ def test_differently_written_uuids_are_other_ids() -> None:
     assert len(keys) == len(others) + 1
 
 
-def test_digits_are_an_ordinary_id() -> None:
+def test_id_of_digits_is_an_ordinary_id() -> None:
     digits = "01234567-0123-7123-8123-012345678901"
     assert KEY.fullmatch(identity_of("/voice", digits))
     assert identity_of("/voice", digits) != identity_of("/voice", digits[:-1] + "2")

@@ -47,7 +47,7 @@ class SlowDecoding:
 
 
 @pytest.mark.parametrize(
-    "counted", [{}, {0: 5}], ids=["a log that goes on", "one that was cut off"]
+    "counted", [{}, {0: 5}], ids=["complete log", "truncated log"]
 )
 async def test_revoked_partition_has_no_waiting_records(
     counted: dict[int, int], monkeypatch: pytest.MonkeyPatch

@@ -47,7 +47,7 @@ async def test_lines_are_split_at_newlines_only(tmp_path: Path) -> None:
     assert await lines_of(path) == [b"one\r", b"", long, b"two\x0bthree", b"last"]
 
 
-async def test_endless_line_is_given_up(tmp_path: Path) -> None:
+async def test_endless_line_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "events"
     path.write_bytes(b"y" * (3 * publishing.LINE_BYTES_MAX))
     (only,) = await lines_of(path)
@@ -79,7 +79,7 @@ async def test_error_of_a_long_line_names_only_the_limit(
     assert str(size) not in str(refused.value)
 
 
-async def test_pipe_is_read_as_it_comes_until_stop() -> None:
+async def test_pipe_is_read_as_data_arrives_until_stop() -> None:
     reading, writing = os.pipe()
     stop = asyncio.Event()
     with io.FileIO(reading) as source:

@@ -13,7 +13,7 @@ from streams.lane import Lane
 from streams.watchdog import StalledError, Watchdog
 
 PARTITION = TopicPartition(CALL_EVENTS.name, 3)
-LOOKS = 30
+CHECKS = 30
 
 
 class WatchedConsumer:
@@ -45,15 +45,15 @@ class WatchedLane:
         self.partitions = (PARTITION,)
         self.next_offsets = {PARTITION.partition: counted}
         self.read_offsets = {PARTITION.partition: counted if read is None else read}
-        self.stop, self.looks = asyncio.Event(), 0
+        self.stop, self.checks = asyncio.Event(), 0
         self._is_failing = failing
         self._batches, self._steps = 0, steps
 
     @property
     def failing(self) -> bool:
         """Return whether the database fails; each check starts here, and the last one stops it."""
-        self.looks += 1
-        if self.looks == LOOKS:
+        self.checks += 1
+        if self.checks == CHECKS:
             self.stop.set()
         return self._is_failing
 
@@ -71,16 +71,16 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def _watch(brokers: WatchedConsumer, lane: WatchedLane) -> None:
-    """Watch a lane for LOOKS checks; a check without progress since the previous one is a stall."""
+    """Watch a lane for CHECKS checks; a check without progress since the previous one is a stall."""
     watching = Watchdog(cast("AIOKafkaConsumer", brokers), [cast("Lane", lane)], 0)
     async with asyncio.timeout(20):
         await watching.run(lane.stop)
 
 
 async def assert_no_stall(brokers: WatchedConsumer, lane: WatchedLane) -> None:
-    """Fail if the watchdog ends the worker, or if it checked the lane less than LOOKS times."""
+    """Fail if the watchdog ends the worker, or if it checked the lane less than CHECKS times."""
     await _watch(brokers, lane)
-    assert lane.looks == LOOKS
+    assert lane.checks == CHECKS
 
 
 async def test_uncounted_records_end_the_worker() -> None:
@@ -93,7 +93,7 @@ async def test_read_but_uncounted_records_end_the_worker() -> None:
         await _watch(WatchedConsumer(end=17, read=17), WatchedLane(counted=10, read=15))
 
 
-async def test_gap_at_the_end_of_the_log_is_no_stall() -> None:
+async def test_gap_at_the_end_of_the_log_is_not_a_stall() -> None:
     """Transaction markers and removed records are nothing to read."""
     await assert_no_stall(WatchedConsumer(end=17, read=17), WatchedLane(counted=10))
 
@@ -103,17 +103,17 @@ async def test_emptied_log_ends_the_worker() -> None:
         await _watch(WatchedConsumer(end=2, highwater=2), WatchedLane(counted=10))
 
 
-async def test_reading_everything_is_no_stall() -> None:
+async def test_reading_everything_is_not_a_stall() -> None:
     await assert_no_stall(WatchedConsumer(end=10, highwater=10), WatchedLane(counted=10))
 
 
-async def test_progress_is_no_stall() -> None:
+async def test_progress_is_not_a_stall() -> None:
     await assert_no_stall(WatchedConsumer(end=1_000), WatchedLane(counted=10, steps=10_000))
 
 
-async def test_waiting_for_the_database_is_no_stall() -> None:
+async def test_waiting_for_the_database_is_not_a_stall() -> None:
     await assert_no_stall(WatchedConsumer(end=17), WatchedLane(counted=10, failing=True))
 
 
-async def test_unanswered_requests_are_no_stall() -> None:
+async def test_unanswered_requests_are_not_a_stall() -> None:
     await assert_no_stall(WatchedConsumer(end=17, away=True), WatchedLane(counted=10))
