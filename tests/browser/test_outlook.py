@@ -98,13 +98,13 @@ async def test_forecast_is_shown_with_its_interval(open_page: Open, product: Pro
         await product.send(*call_of("una", f"una-{days_ago}", at, telephony("1.00")))
     await recorded(product, "una", DAYS)
 
-    async with open_page("/", "una") as page, answers(page, "forecast") as result:
+    async with open_page("/", "una") as page, answers(page, "forecast") as forecasts:
         await page.get_by_role("link", name="Forecast").click()
         chart = page.get_by_role("img", name="Running total of cost")
         await expect(chart.locator("canvas")).to_be_visible()
 
         async def all_were_answered() -> bool:
-            return len(result) == 3
+            return len(forecasts) == 3
 
         await until(all_were_answered)
         for period, label in (
@@ -113,16 +113,18 @@ async def test_forecast_is_shown_with_its_interval(open_page: Open, product: Pro
             ("monthly", "Cost, next 30 days"),
         ):
             tile = page.locator(".tile", has_text=label)
-            interval = result[period]["costInterval"]
-            await expect(tile).to_contain_text(shown(result[period]["forecastedCost"]))
+            interval = forecasts[period]["costInterval"]
+            await expect(tile).to_contain_text(shown(forecasts[period]["forecastedCost"]))
             await expect(tile).to_contain_text(f"{brief(interval['low'])} \N{EN DASH} ")
             await expect(tile).to_contain_text(f" \N{EN DASH} {brief(interval['high'])}")
         # All days are equal, also the coming ones; of today only the rest is forecast.
-        assert 29 * A_CALL <= result["monthly"]["forecastedCost"] <= 30 * A_CALL
+        assert 29 * A_CALL <= forecasts["monthly"]["forecastedCost"] <= 30 * A_CALL
         await expect(page.get_by_text(f"{DAYS} full days")).to_be_visible()
 
         month = part(page, "This month")
-        await expect(month).to_contain_text(shown(result["monthly"]["monthEnd"]["expectedSpend"]))
+        await expect(month).to_contain_text(
+            shown(forecasts["monthly"]["monthEnd"]["expectedSpend"])
+        )
         await expect(month).to_contain_text("Expected on")
         await expect(month).to_contain_text("Not expected this month")
         warnings = page.get_by_role("list", name="Forecast warnings")
@@ -132,7 +134,7 @@ async def test_forecast_is_shown_with_its_interval(open_page: Open, product: Pro
         table = page.get_by_role("table", name="Running total of cost")
         await expect(table.get_by_role("row", name=", now")).to_contain_text(shown(DAYS * A_CALL))
         last = table.get_by_role("row").last
-        total = DAYS * A_CALL + result["monthly"]["forecastedCost"]
+        total = DAYS * A_CALL + forecasts["monthly"]["forecastedCost"]
         await expect(last).to_contain_text(shown(total))
         await chart.hover()
         assert not await faults(page)

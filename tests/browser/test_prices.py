@@ -22,10 +22,10 @@ pytestmark = [
 
 
 async def enter(product: Product, usd: str, **key: Any) -> str:
-    """Enter a price that has been in force for two days; returns the result."""
+    """Enter a price that has been in force for two days; returns the price."""
     since = datetime.now(UTC) - timedelta(days=2)
-    result = {**key, "price_usd": usd, "effectiveFrom": since.isoformat(), "source": "a contract"}
-    body = json.dumps(result).encode()
+    price = {**key, "price_usd": usd, "effectiveFrom": since.isoformat(), "source": "a contract"}
+    body = json.dumps(price).encode()
     answer = await product.ask("POST", "/api/admin/prices", body, "boss", "admin")
     return str(answer["result"])
 

@@ -130,8 +130,10 @@ async def test_stream_stops_while_most_events_are_refused(
 
 
 async def _has_retried(caplog: pytest.LogCaptureFixture, times: int) -> bool:
-    result = [record for record in caplog.records if getattr(record, "action", "") == "batch_retry"]
-    return len(result) >= times and "refused" in result[-1].getMessage()
+    retries = [
+        record for record in caplog.records if getattr(record, "action", "") == "batch_retry"
+    ]
+    return len(retries) >= times and "refused" in retries[-1].getMessage()
 
 
 MAXIMA = KIB * KIB - 300

@@ -104,12 +104,12 @@ async def test_whole_call_can_be_reported_over_http(pipeline: Pipeline) -> None:
     costs = b"[" + b",".join(structured(cost(time=NOW, id=f"c{n}")) for n in range(3)) + b"]"
     end = {"userId": "alice", "duration_seconds": 180, "amount": "4.99", "fee": "0.44"}
     async with serving_intake(pipeline.kafka) as api:
-        for path, data in (
+        for path, body_of_path in (
             ("/api/costs/events", start),
             ("/api/costs/events", costs),
             ("/api/costs/call/call-1/finalize", end),
         ) * 2:
-            answer = await api.ask("POST", path, bearer=SERVICE, body=data)
+            answer = await api.ask("POST", path, bearer=SERVICE, body=body_of_path)
             assert answer.status == 202, answer.body
     async with pipeline.worker() as worker:
         await pipeline.until_counted(12, worker)

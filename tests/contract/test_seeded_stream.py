@@ -47,6 +47,6 @@ async def check_dead_letters(pipeline: Pipeline, stream: SeededStream) -> None:
     letters = await pipeline.dead_letters(TIMES * len(stream.broken))
     expected = Counter(dict.fromkeys(stream.broken.items(), TIMES))
     assert Counter((bytes(row[0]), row[1]) for row in kept) == expected
-    result = [(one.value, dict(one.headers)["dlq.error.code"].decode()) for one in letters]
-    assert Counter(result) == expected
+    found = [(one.value, dict(one.headers)["dlq.error.code"].decode()) for one in letters]
+    assert Counter(found) == expected
     assert len(stream.codes) >= 4

@@ -46,16 +46,14 @@ def assert_published(newest: dict[str, Record], totals: Totals) -> None:
     """Assert that the newest published totals are those of the ledger."""
     assert newest.keys() == totals.calls.keys()
     for call_id, record in newest.items():
-        result, kept = json.loads(record.value, parse_float=Decimal), totals.calls[call_id]
+        total, kept = json.loads(record.value, parse_float=Decimal), totals.calls[call_id]
         cost_nano = sum(kept.costs.values())
-        assert result["callId"] == call_id
-        assert (result["userId"], result["status"]) == (kept.user_id, kept.status)
+        assert total["callId"] == call_id
+        assert (total["userId"], total["status"]) == (kept.user_id, kept.status)
         assert (
-            result["totalCost"] * 10**9
-            == sum(result["costByService"].values()) * 10**9
-            == cost_nano
+            total["totalCost"] * 10**9 == sum(total["costByService"].values()) * 10**9 == cost_nano
         )
-        assert result["chargedToUser"] * 10**9 == sum(sums[0] for sums in kept.charges.values())
+        assert total["chargedToUser"] * 10**9 == sum(sums[0] for sums in kept.charges.values())
 
 
 async def test_events_are_counted_once_and_published(pipeline: Pipeline) -> None:

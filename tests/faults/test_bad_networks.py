@@ -12,7 +12,7 @@ from devkit.embedded.tansu import EmbeddedTansu
 from ledger.postgres.logins import login_name
 from tests.support.fault_load import FaultLoad
 from tests.support.fault_table import FaultRecorder
-from tests.support.links import Fate, Link, carried, linked
+from tests.support.links import Fate, Link, linked, opened_link
 from tests.support.logins import as_login
 from tests.support.recording import fetch
 from tests.support.streaming import Pipeline
@@ -33,9 +33,9 @@ async def disturb(links: list[Link]) -> None:
     """Stall each link a few times, then cut each a few times."""
     for _ in range(STALLS):
         for link in links:
-            link.flows.clear()
+            link.is_flowing.clear()
             await asyncio.sleep(STALL_SECONDS)
-            link.flows.set()
+            link.is_flowing.set()
     for _ in range(CUTS):
         for link in links:
             link.cut()
@@ -57,7 +57,7 @@ async def test_delayed_networks_lose_and_double_nothing(
     to_broker = Link("127.0.0.1", broker_port, delay_seconds=delay_seconds)
     async with (
         linked(as_login(database_url, "worker")) as (to_database, worker_url),
-        carried(to_broker) as port,
+        opened_link(to_broker) as port,
         EmbeddedTansu(tmp_path, broker_port, f"127.0.0.1:{port}"),
     ):
         to_database.delay_seconds = delay_seconds

@@ -44,10 +44,10 @@ class ReconnectingClient:
 
     async def _listen(self, socket_client: SocketClient) -> None:
         while True:
-            result = await socket_client.next()
+            message = await socket_client.next()
             self.received += 1
             self.received_here += 1
-            changed = result.get("calls", [result["call"]] if "call" in result else [])
+            changed = message.get("calls", [message["call"]] if "call" in message else [])
             for call in changed:
                 known = self.calls.get(call["callId"])
                 self.fallen += known is not None and known["version"] > call["version"]

@@ -20,13 +20,13 @@ from tests.support.recording import fetch
 CHANNELS = 8
 ALERTS = 40
 KILLS = 3
-NOBODY = "127.0.0.1:1"
+NO_BROKER = "127.0.0.1:1"
 """Without a broker the sweep finds every alert."""
 
 
 @pytest.fixture
 def processes(tmp_path: Path, database_url: str) -> Iterator[list[NoticesProcess]]:
-    values = {"DATABASE_URL": database_url, "KAFKA_BOOTSTRAP_SERVERS": NOBODY}
+    values = {"DATABASE_URL": database_url, "KAFKA_BOOTSTRAP_SERVERS": NO_BROKER}
     both = [NoticesProcess(tmp_path, values, name) for name in ("one", "other")]
     yield both
     for process in both:

@@ -14,13 +14,13 @@ from tests.support.recording import until
 
 USERS = 400
 KILLS = 4
-NOBODY = "127.0.0.1:1"
+NO_BROKER = "127.0.0.1:1"
 """Without a broker the sweep finds every anomaly."""
 
 
 @pytest.fixture
 def processes(tmp_path: Path, database_url: str) -> Iterator[list[NoticesProcess]]:
-    values = {"DATABASE_URL": database_url, "KAFKA_BOOTSTRAP_SERVERS": NOBODY}
+    values = {"DATABASE_URL": database_url, "KAFKA_BOOTSTRAP_SERVERS": NO_BROKER}
     both = [NoticesProcess(tmp_path, values, name) for name in ("one", "other")]
     yield both
     for process in both:

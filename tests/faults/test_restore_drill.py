@@ -1,8 +1,8 @@
 """A restore with the literal commands of docs/operations.md, while events keep coming.
 
 PostgreSQL is lost; worker, API and notifications keep running and find the restored server behind
-the same address. No total differs, no notification is sent twice, no open socket sees a version
-fall.
+the same address. No total differs, no notification is sent twice, no version
+decreases on an open socket.
 """
 
 import asyncio
@@ -98,10 +98,10 @@ class CallEmitter:
 
 
 class VersionWatcher:
-    """An open socket: how often a version fell, over all its messages."""
+    """An open socket; `decreases` are the cases in which a call's version decreased."""
 
     def __init__(self) -> None:
-        self.falls: list[str] = []
+        self.decreases: list[str] = []
         self.versions: dict[str, int] = {}
         self.messages = 0
 
@@ -115,10 +115,8 @@ class VersionWatcher:
         ):
             async for message in socket:
                 assert message.type is WSMsgType.TEXT, message
-                result = json.loads(message.data)
-                self._note(
-                    result["calls"] if result["type"] == "snapshot" else [result.get("call")]
-                )
+                body = json.loads(message.data)
+                self._note(body["calls"] if body["type"] == "snapshot" else [body.get("call")])
             raise AssertionError(f"the socket was closed: {socket.close_code}")
 
     def _note(self, calls: list[Any]) -> None:
@@ -126,7 +124,7 @@ class VersionWatcher:
             self.messages += 1
             before = self.versions.get(call["callId"], 0)
             if call["version"] < before:
-                self.falls.append(f"{call['callId']}: {before} {call['version']}")
+                self.decreases.append(f"{call['callId']}: {before} {call['version']}")
             self.versions[call["callId"]] = max(before, call["version"])
 
 
@@ -271,11 +269,11 @@ async def test_documented_restore_works_under_load(
         verified = await drill.run_documented(2, DATABASE_URL=drill.fresh.database_url)
     events, found = drill.emitter.events, keys_of(endpoint)
     totals, expected = await read_totals(drill.fresh.database_url), expect(events).totals
-    falls = [fall for watcher in watchers for fall in watcher.falls]
+    decreases = [one for watcher in watchers for one in watcher.decreases]
     parts.figures.append(
         f"restore under load, {pipeline.broker}: {len(events)} events, {len(found)} notifications "
         f"({drill.after} between backup and loss), {len(found) - len(set(found))} twice, "
-        f"{len(falls)} falls of a version in {sum(one.messages for one in watchers)} messages"
+        f"{len(decreases)} decreasing versions in {sum(one.messages for one in watchers)} messages"
     )
     record_fault(
         f"restore by the documented commands under load, {pipeline.broker}",
@@ -285,7 +283,7 @@ async def test_documented_restore_works_under_load(
         alerts=AlertFigures.of(drill.emitter.expected_alerts(), found),
     )
     assert totals == expected
-    assert falls == []
+    assert decreases == []
     assert all(epoch_of(max(watcher.versions.values())) > 0 for watcher in watchers)
     assert "Differences: 0" in verified
     assert len(await pipeline.read_all(DELIVERIES.name)) >= len(found)

@@ -62,7 +62,9 @@ async def test_upgrade_under_load_loses_and_doubles_nothing(
             await load.until_recorded(0.2)
             assert await apply_newer(pipeline) == len(NEWER)
             at_migration = await load.recorded()
-            await load.until_recorded(at_migration / load.different + 0.1)  # the old workers go on
+            await load.until_recorded(
+                at_migration / load.different + 0.1
+            )  # the old workers continue
             for worker in workers:
                 await worker.stop()
                 worker.start()

@@ -73,10 +73,10 @@ def check_answer(
     method: str, path: str, sent: tuple[Mapping[str, str], bytes | None], got: Any
 ) -> None:
     """Raise AssertionError or ValidationError for an undocumented answer."""
-    result = operation(method, path.partition("?")[0])
-    if result is None:
+    described = operation(method, path.partition("?")[0])
+    if described is None:
         return
-    answers = result["responses"]
+    answers = described["responses"]
     if got.status in BEFORE_A_ROUTE:
         answer = resolved(answers["default"])
     else:
@@ -87,7 +87,7 @@ def check_answer(
     if got.status == 200 and "ETag" in got.headers:
         assert "ETag" in answer.get("headers", {}), f"{method} {path} has an ETag"
     if got.status < 300:
-        _check_accepted_body(result, *sent)
+        _check_accepted_body(described, *sent)
     content = answer.get("content", {})
     media = got.headers.get("Content-Type", "").partition(";")[0]
     if method != "HEAD" and content:
@@ -98,18 +98,20 @@ def check_answer(
 
 def check_message(message: str) -> None:
     """Raise ValidationError for an undocumented message of a live socket."""
-    result = operation("GET", "/api/costs/live")
-    assert result
-    assert_fits(message.encode(), result["x-websocket"]["sent"])
+    described = operation("GET", "/api/costs/live")
+    assert described
+    assert_fits(message.encode(), described["x-websocket"]["sent"])
 
 
 def _check_accepted_body(
-    result: dict[str, Any], headers: Mapping[str, str], body: bytes | None
+    described: dict[str, Any], headers: Mapping[str, str], body: bytes | None
 ) -> None:
     """Raise ValidationError for an accepted request body that does not fit."""
-    takes = result.get("requestBody", {}).get("content", {})
+    takes = described.get("requestBody", {}).get("content", {})
     if takes and not body:
-        assert not result["requestBody"]["required"], f"{result['operationId']} takes no body, too"
+        assert not described["requestBody"]["required"], (
+            f"{described['operationId']} takes no body, too"
+        )
     if not takes or not body or "Content-Encoding" in headers:
         return
     media = headers.get("Content-Type", JSON).partition(";")[0]

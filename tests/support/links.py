@@ -14,36 +14,37 @@ Fate = Literal["delivered", "request lost", "answer lost"]
 class Link:
     """Connections to a server; a lost request or answer also ends its connection.
 
-    `requests` counts the pieces of data sent to the server: for a client that waits for each
-    answer, its round trips.
+    `requests` counts the chunks of data sent to the server, which are the round trips of a client
+    that waits for each answer.
     """
 
     host: str
     port: int
-    flows: asyncio.Event = field(default_factory=asyncio.Event)
+    is_flowing: asyncio.Event = field(default_factory=asyncio.Event)
     writers: list[asyncio.StreamWriter] = field(default_factory=list)
     refuses: bool = False
     requests: int = 0
     delay_seconds: Callable[[], float] = lambda: 0.0
-    """The delay of each piece of data."""
+    """The delay of each chunk of data."""
     fate_of: Callable[[bytes], Fate] = lambda _: "delivered"
-    """Decides the fate of each piece of data from a client."""
+    """Decides the fate of each chunk of data from a client."""
 
-    async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Forward a connection of a client until one side ends it."""
         if self.refuses:
             writer.close()
             return
         try:
-            there, back = await asyncio.open_connection(self.host, self.port)
+            from_server, to_server = await asyncio.open_connection(self.host, self.port)
         except OSError:  # the server is down
             writer.close()
             return
-        self.writers += [writer, back]
+        self.writers += [writer, to_server]
         is_lost = asyncio.Event()
         with suppress(OSError):
             await asyncio.gather(
-                self._requests(reader, back, is_lost), self._answers(there, writer, is_lost)
+                self._requests(reader, to_server, is_lost),
+                self._answers(from_server, writer, is_lost),
             )
 
     async def _requests(
@@ -71,7 +72,7 @@ class Link:
             writer.close()
 
     async def _pass(self, data: bytes, writer: asyncio.StreamWriter) -> None:
-        await self.flows.wait()
+        await self.is_flowing.wait()
         await asyncio.sleep(self.delay_seconds())
         writer.write(data)
 
@@ -84,14 +85,14 @@ class Link:
 
 
 @asynccontextmanager
-async def carried(link: Link, port: int = 0) -> AsyncIterator[int]:
+async def opened_link(link: Link, port: int = 0) -> AsyncIterator[int]:
     """Open a link; yields the port for clients."""
-    link.flows.set()
-    server = await asyncio.start_server(link.carry, "127.0.0.1", port)
+    link.is_flowing.set()
+    server = await asyncio.start_server(link.forward, "127.0.0.1", port)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
-        link.flows.set()
+        link.is_flowing.set()
         link.cut()
         server.close()
         await asyncio.sleep(0.05)
@@ -104,5 +105,5 @@ async def linked(database_url: str) -> AsyncIterator[tuple[Link, str]]:
     link = Link(parts.hostname or "127.0.0.1", parts.port or 5432)
     netloc = parts.netloc.rsplit("@", 1)
     credentials = f"{netloc[0]}@" if len(netloc) > 1 else ""
-    async with carried(link) as port:
+    async with opened_link(link) as port:
         yield link, parts._replace(netloc=f"{credentials}127.0.0.1:{port}").geturl()

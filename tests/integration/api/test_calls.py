@@ -147,7 +147,7 @@ async def test_head_answers_like_get_without_a_body(
 
 
 async def test_lines_of_a_call_are_read_by_an_index(ledger: LedgerRowWriter) -> None:
-    """The key of a call has another collation than its events: compared, no index would serve."""
+    """No index could be used if the statement compared ids of different collations."""
     await ledger.call(call())
     await ledger.event(call(), service="twilio", cost_nano=1)
     await ledger.connection.execute("SET enable_seqscan = off")

@@ -159,11 +159,11 @@ async def test_metrics_report_a_database_outage(database_url: str) -> None:
             assert not {name for name in gone if not name.startswith("cost_analytics_")}
             link.refuses = False
             assert (await scrape(api)).names >= everything
-            link.flows.clear()
+            link.is_flowing.clear()
             began = monotonic()
             assert (await scrape(api))["cost_analytics_database_up"] == 0
             assert monotonic() - began < 5
-            link.flows.set()
+            link.is_flowing.set()
             assert (await scrape(api))["cost_analytics_database_up"] == 1
         pool.terminate()
 

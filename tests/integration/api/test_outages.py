@@ -74,9 +74,9 @@ async def test_api_recovers_after_a_database_outage(database_url: str) -> None:
 async def test_api_recovers_after_a_hanging_database(database_url: str) -> None:
     async with served_over_a_link(database_url) as (link, api):
         await assert_serves(api)
-        link.flows.clear()
+        link.is_flowing.clear()
         await assert_reports_outage(api)
-        link.flows.set()
+        link.is_flowing.set()
         await assert_serves(api)
 
 

@@ -39,10 +39,10 @@ costs = st.fixed_dictionaries(
 late = st.tuples(days, prices, st.sampled_from(["*", "*", "big"]))
 
 
-def events_of(service: str, result: list[dict[str, Any]], ends: bool) -> list[Plain]:
+def events_of(service: str, generated: list[dict[str, Any]], ends: bool) -> list[Plain]:
     """Return the events of some calls of two users, with distinct ids."""
     events: list[Plain] = []
-    for place, one in enumerate(result):
+    for place, one in enumerate(generated):
         call, user = f"{service}/{one['user']}/{one['call']}", f"{service}-{one['user']}"
         fields = {
             name: one[name]
@@ -77,11 +77,11 @@ slow = settings(
 
 
 @slow
-@given(result=st.lists(costs, min_size=1, max_size=8), changes=st.lists(late, min_size=1, max_size=3),
+@given(generated=st.lists(costs, min_size=1, max_size=8), changes=st.lists(late, min_size=1, max_size=3),
        first=prices, voids=st.booleans(), ends=st.booleans())  # fmt: skip
 async def test_reverting_a_correction_restores_every_total(
     database_url: str,
-    result: list[dict[str, Any]],
+    generated: list[dict[str, Any]],
     changes: list[tuple[int, Decimal, str]],
     first: Decimal,
     voids: bool,
@@ -90,7 +90,7 @@ async def test_reverting_a_correction_restores_every_total(
     service = next(names)
     users = [f"{service}-0", f"{service}-1"]
     await add(database_url, a_price(service, first, BEGIN))
-    events = events_of(service, result, ends)
+    events = events_of(service, generated, ends)
     if voids:
         first_one = events[0]
         events.append(voided(first_one, first_one["data"]["callId"], None, time=first_one["time"]))
@@ -104,44 +104,44 @@ async def test_reverting_a_correction_restores_every_total(
         for day, usd, model in changes
     }
     await add(database_url, *rows.values())
-    foreseen = await repricer.preview(ALL)
+    preview = await repricer.preview(ALL)
     applied = await repricer.apply(ALL)
-    assert (applied.costs, applied.complete) == (foreseen.total.costs, True)
+    assert (applied.costs, applied.complete) == (preview.total.costs, True)
     await assert_verified(database_url)
     after = await totals(database_url, users)
-    assert spent(after) - spent(before) == foreseen.total.difference_nano
+    assert spent(after) - spent(before) == preview.total.difference_nano
     assert (await repricer.apply(ALL)).costs == 0
     assert await totals(database_url, users) == after
 
-    back = [
+    reverted = [
         a_price(service, first, row.effective_from + TICK, model=row.model) for row in rows.values()
     ]
-    await add(database_url, *back)
+    await add(database_url, *reverted)
     await repricer.apply(ALL)
     await assert_verified(database_url)
     assert await totals(database_url, users) == before
 
 
-def spent(of: list[list[Any]]) -> int:
-    return sum(row[-1] for row in of[1])
+def spent(all_totals: list[list[Any]]) -> int:
+    return sum(row[-1] for row in all_totals[1])
 
 
 @slow
-@given(result=st.lists(costs, min_size=2, max_size=6), usd=prices, again=st.none() | prices,
+@given(generated=st.lists(costs, min_size=2, max_size=6), usd=prices, again=st.none() | prices,
        which=st.sets(st.integers(0, 5)))  # fmt: skip
 async def test_void_has_the_same_effect_before_and_after_a_correction(
     database_url: str,
-    result: list[dict[str, Any]],
+    generated: list[dict[str, Any]],
     usd: Decimal,
     again: Decimal | None,
     which: set[int],
 ) -> None:
-    ends = []
+    results = []
     for voids_first in (True, False):
         service = next(names)
         users = [f"{service}-0", f"{service}-1"]
         await add(database_url, a_price(service, "0.7", BEGIN))
-        events = events_of(service, result, ends=False)
+        events = events_of(service, generated, ends=False)
         recorded = [event for event in events if event["type"] == "cost.recorded"]
         voids = [
             voided(event, event["data"]["callId"], None, time=event["time"])
@@ -160,10 +160,10 @@ async def test_void_has_the_same_effect_before_and_after_a_correction(
             )
         await assert_verified(database_url)
         found = await totals(database_url, users)
-        ends.append(
+        results.append(
             [
                 [tuple(str(part).replace(service, "vendor") for part in row) for row in rows]
                 for rows in found
             ]
         )
-    assert ends[0] == ends[1]
+    assert results[0] == results[1]

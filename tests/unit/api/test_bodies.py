@@ -70,10 +70,10 @@ async def test_invalid_call_id_is_named(api: ApiClient) -> None:
 
 
 EMPTY = "The body is empty."
-CUT = "is not JSON: it ends too soon."
+TRUNCATED = "is not JSON: it ends too soon."
 BROKEN = "is not JSON: invalid character (byte 0)."
-JSON = {b"": EMPTY, b" \n": EMPTY, b"{": CUT, b"wrong": BROKEN, b"\xff": "is not "}
-TAKERS = [
+JSON = {b"": EMPTY, b" \n": EMPTY, b"{": TRUNCATED, b"wrong": BROKEN, b"\xff": "is not "}
+ROUTES_WITH_BODY = [
     ("user", "PUT", f"{USER}/budget"),
     ("service", "POST", AUTHORIZE),
     ("service", "POST", TRACK),
@@ -83,26 +83,26 @@ TAKERS = [
 ]
 
 
-@pytest.mark.parametrize(("body", "data"), JSON.items())
-async def test_invalid_json_body_is_refused(api: ApiClient, body: bytes, data: str) -> None:
-    for role, method, path in TAKERS:
+@pytest.mark.parametrize(("body", "message"), JSON.items())
+async def test_invalid_json_body_is_refused(api: ApiClient, body: bytes, message: str) -> None:
+    for role, method, path in ROUTES_WITH_BODY:
         answer = await api.ask(method, path, bearer=token(role=role), body=body)
         assert (answer.status, answer.code) in {(400, "invalid_body"), (400, "invalid_json")}
-        assert data in answer.json["error"], path
+        assert message in answer.json["error"], path
 
 
-@pytest.mark.parametrize(("body", "data"), [(b"", EMPTY), (b"[", CUT), (b"wrong", BROKEN)])
-async def test_invalid_json_batch_is_refused(api: ApiClient, body: bytes, data: str) -> None:
+@pytest.mark.parametrize(("body", "message"), [(b"", EMPTY), (b"[", TRUNCATED), (b"wrong", BROKEN)])
+async def test_invalid_json_batch_is_refused(api: ApiClient, body: bytes, message: str) -> None:
     for kind in ("application/cloudevents-batch+json", "application/json"):
         headers = {"Content-Type": kind}
         bearer = token(role="service")
         answer = await api.ask("POST", EVENTS, bearer=bearer, headers=headers, body=body)
         assert answer.code == "invalid_json"
-        assert data in answer.json["error"]
+        assert message in answer.json["error"]
 
 
 async def test_incomplete_channel_is_refused(api: ApiClient) -> None:
-    for body, data in ((b"", "`type`"), (b"{", CUT), (b"wrong", BROKEN)):
+    for body, message in ((b"", "`type`"), (b"{", TRUNCATED), (b"wrong", BROKEN)):
         answer = await api.ask("POST", f"{USER}/channels", bearer=token(), body=body)
         assert answer.code == "invalid_body"
-        assert data in answer.json["error"]
+        assert message in answer.json["error"]

@@ -161,9 +161,9 @@ def test_events_read_back(rows: list[ExportedEvent]) -> None:
 def expected_costs(event: EventRow) -> dict[str, int]:
     if event.type != "call.settled":
         return {event.service: event.cost_nano} if event.service else {}
-    result = json.loads(event.data or "")
-    costs: dict[str, int] = dict(result["infrastructure"])
-    costs["stripe"] = costs.get("stripe", 0) + result["defaultFee"]
+    settlement = json.loads(event.data or "")
+    costs: dict[str, int] = dict(settlement["infrastructure"])
+    costs["stripe"] = costs.get("stripe", 0) + settlement["defaultFee"]
     return {name: nano for name, nano in costs.items() if nano}
 
 

@@ -55,7 +55,7 @@ async def test_compressed_body_is_read(api: ApiClient, encoding: str) -> None:
 async def test_broken_compressed_body_is_refused(api: ApiClient, method: str, path: str) -> None:
     bearer = token() if path.startswith((BUDGET, CHANNELS)) else SERVICE
     for encoding in ("gzip", "deflate"):
-        for body, data in (
+        for body, message in (
             (b"\xff{}", f"not valid {encoding}"),
             (PACKED[encoding][:-1], "ends too soon"),
             (PACKED[encoding] + b"x", "after the end"),
@@ -64,7 +64,7 @@ async def test_broken_compressed_body_is_refused(api: ApiClient, method: str, pa
                 method, path, bearer=bearer, headers=sent_as(encoding), body=body
             )
             assert (answer.status, answer.code) == (400, "bad_request"), (encoding, body)
-            assert data in answer.json["error"]
+            assert message in answer.json["error"]
 
 
 @pytest.mark.parametrize("encoding", ["foo", "br", "gzip, gzip", "gzip,identity"])

@@ -1,4 +1,4 @@
-"""The fast path for ordinary cost events gives the same result as the general path."""
+"""The fast path for ordinary cost events gives the same invalid as the general path."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -27,7 +27,7 @@ UUID = "0192f3a4-5b6c-7000-8000-0123456789ab"
 
 
 def by_general_path(value: bytes) -> DetailedCost | None:
-    """Return the result of the general path, with its row as COPY reads it."""
+    """Return the invalid of the general path, with its row as COPY reads it."""
     try:
         found = rated_or_original(decode(value, (), WINDOW), PRICES, value)
     except Refused:
@@ -46,7 +46,7 @@ def facts(cost: RatedCost) -> dict[str, object]:
 
 
 def assert_paths_agree(values: Sequence[bytes | None]) -> list[FastPathCost | None]:
-    """Assert that each result of the fast path equals that of the general path."""
+    """Assert that each invalid of the fast path equals that of the general path."""
     found = by_fast_path(values)
     assert len(found) == len(values)
     for value, one in zip(values, found, strict=True):
@@ -221,11 +221,11 @@ def test_oversized_event_never_takes_the_fast_path() -> None:
     assert by_fast_path([value.ljust(MAX_EVENT_BYTES + 1)]) == [None]
 
 
-@pytest.mark.parametrize("result", [b"\xff", b"\xc3", b"\\ud800", b"\\x", b"\0", b"\\u0000"])
-def test_invalid_text_never_takes_the_fast_path(result: bytes) -> None:
+@pytest.mark.parametrize("invalid", [b"\xff", b"\xc3", b"\\ud800", b"\\x", b"\0", b"\\u0000"])
+def test_invalid_text_never_takes_the_fast_path(invalid: bytes) -> None:
     """In any field: text that PostgreSQL cannot store, or invalid JSON."""
     for plain in (cost(time=LATER, metadata={"said": "@@"}), cost(time=LATER, call="@@")):
-        assert assert_paths_agree([structured(plain).replace(b"@@", result)]) == [None]
+        assert assert_paths_agree([structured(plain).replace(b"@@", invalid)]) == [None]
 
 
 def test_deep_metadata_never_takes_the_fast_path() -> None:

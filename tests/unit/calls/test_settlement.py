@@ -117,7 +117,7 @@ def test_refund_keeps_the_default_charge_and_its_fee() -> None:
 
 
 @pytest.mark.parametrize(
-    ("result", "fee"),
+    ("fields", "fee"),
     [
         ({"amount": "4.99"}, DEFAULT_FEE),
         ({"amount": "4.99", "fee": "0.475"}, 475_000_000),
@@ -128,10 +128,10 @@ def test_refund_keeps_the_default_charge_and_its_fee() -> None:
         ({"amount": 5, "fee": "0.1", "processor": "another"}, 100_000_000),
     ],
 )
-def test_processor_fee_is_exact(result: dict[str, Any], fee: int) -> None:
+def test_processor_fee_is_exact(fields: dict[str, Any], fee: int) -> None:
     """The fee of the event where it has one, else percentage plus fixed part."""
-    services = after([charged(**result)]).costs_by_service()
-    assert services.get(result.get("processor", "stripe"), 0) == fee
+    services = after([charged(**fields)]).costs_by_service()
+    assert services.get(fields.get("processor", "stripe"), 0) == fee
 
 
 def test_unknown_processor_without_a_fee_is_refused() -> None:

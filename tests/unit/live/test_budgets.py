@@ -47,9 +47,9 @@ class FakeTransport:
                 length, head = int.from_bytes(frames[2:4]), 4
             elif length == 127:
                 length, head = int.from_bytes(frames[2:10]), 10
-            result = json.loads(frames[head : head + length])
-            if "budget" in result:
-                self.budgets.append(result["budget"])
+            message = json.loads(frames[head : head + length])
+            if "budget" in message:
+                self.budgets.append(message["budget"])
             frames = frames[head + length :]
 
 

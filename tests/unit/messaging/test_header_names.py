@@ -16,12 +16,12 @@ from tests.support.events import binary, cost, structured
 from tests.support.header_names import RawHeaderName, batch_bytes
 from tests.support.recording import ConsumedRecord
 
-RAW = b"na\xffme-\xc3\xa4"
-READ = "na\udcffme-ä"
+RAW_NAME = b"na\xffme-\xc3\xa4"
+READ_NAME = "na\udcffme-ä"
 WINDOW = Window.around(datetime.now(UTC))
 Headers = list[list[tuple[str, bytes | None]]]
-SOUND: Headers = [[], [("a", b"1"), ("ä", None)], []]
-POISON: Headers = [[], [("a", b"1"), (RawHeaderName(RAW), None)], [("b", b"")]]
+VALID: Headers = [[], [("a", b"1"), ("ä", None)], []]
+INVALID: Headers = [[], [("a", b"1"), (RawHeaderName(RAW_NAME), None)], [("b", b"")]]
 
 
 def records_of(fetched: bytes, kind: Any = FetchedRecords) -> Iterator[tuple[Any, ...]]:
@@ -48,7 +48,7 @@ def records_of(fetched: bytes, kind: Any = FetchedRecords) -> Iterator[tuple[Any
 
 @pytest.mark.parametrize("compression", range(5))
 def test_records_are_read_as_by_aiokafka(compression: int) -> None:
-    fetched = batch_bytes(SOUND, compression, producer_id=7) + batch_bytes(SOUND) + b"cut off"
+    fetched = batch_bytes(VALID, compression, producer_id=7) + batch_bytes(VALID) + b"cut off"
     assert list(records_of(fetched)) == list(records_of(fetched, MemoryRecords))
     assert FetchedRecords(fetched).size_in_bytes() == len(fetched)
     assert not FetchedRecords(fetched[:60]).has_next()
@@ -56,18 +56,18 @@ def test_records_are_read_as_by_aiokafka(compression: int) -> None:
 
 @pytest.mark.parametrize("compression", range(5))
 def test_invalid_header_name_does_not_prevent_reading(compression: int) -> None:
-    fetched = batch_bytes(SOUND) + batch_bytes(POISON, compression) + batch_bytes(SOUND)
+    fetched = batch_bytes(VALID) + batch_bytes(INVALID, compression) + batch_bytes(VALID)
     with pytest.raises(UnicodeDecodeError):
         list(records_of(fetched, MemoryRecords))
-    mended = batch_bytes([[], [("a", b"1"), ("na-me-ä", None)], [("b", b"")]], compression)
-    expected = list(records_of(batch_bytes(SOUND) + mended + batch_bytes(SOUND)))
+    repaired = batch_bytes([[], [("a", b"1"), ("na-me-ä", None)], [("b", b"")]], compression)
+    expected = list(records_of(batch_bytes(VALID) + repaired + batch_bytes(VALID)))
     assert expected[4][-1] == (("a", b"1"), ("na-me-ä", None))
-    expected[4] = (*expected[4][:-1], (("a", b"1"), (READ, None)))
+    expected[4] = (*expected[4][:-1], (("a", b"1"), (READ_NAME, None)))
     assert list(records_of(fetched)) == expected
 
 
 def test_other_corruption_is_still_an_error() -> None:
-    broken = bytearray(batch_bytes(POISON))
+    broken = bytearray(batch_bytes(INVALID))
     broken[60] -= 1  # claims one record fewer
     batch = FetchedRecords(bytes(broken)).next_batch()
     assert not batch.validate_crc()
@@ -78,7 +78,7 @@ def test_other_corruption_is_still_an_error() -> None:
 def test_event_with_an_invalid_header_name_is_refused() -> None:
     """The name may be that of an attribute, so the event would be ambiguous."""
     value, headers = binary(cost())
-    for broken in ([(READ, b"1")], [*headers, (READ, b"1")], [("ce_\udcff", b"1")]):
+    for broken in ([(READ_NAME, b"1")], [*headers, (READ_NAME, b"1")], [("ce_\udcff", b"1")]):
         with pytest.raises(Refused) as refused:
             decode(structured(cost()) if len(broken) == 1 else value, broken, WINDOW)
         assert refused.value.code == "invalid_json"
@@ -88,6 +88,6 @@ def test_event_with_an_invalid_header_name_is_refused() -> None:
 
 def test_dead_letter_has_the_escaped_name() -> None:
     """Neither PostgreSQL nor a producer accepts half a character."""
-    record = ConsumedRecord(0, 7, b"{}", headers=[(READ, b"1"), ("ä", b"2")])
+    record = ConsumedRecord(0, 7, b"{}", headers=[(READ_NAME, b"1"), ("ä", b"2")])
     letter = dead_letter(record, Refused("invalid_json", "no text"))
     assert letter.headers == '[["na\\\\xffme-\\u00e4", "MQ=="], ["\\u00e4", "Mg=="]]'

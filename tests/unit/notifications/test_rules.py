@@ -191,10 +191,10 @@ def test_verification_message_has_the_code(way: ChannelType) -> None:
 
 
 def test_channel_message_of_a_webhook_has_its_fields() -> None:
-    result = json.loads(notification_of(claim("verification", "webhook", code="token")).body)
-    assert result["type"] == "channel.verification"
-    assert result["data"]["challenge"] == "token"
-    assert result["data"]["channelId"] == "c"
+    body = json.loads(notification_of(claim("verification", "webhook", code="token")).body)
+    assert body["type"] == "channel.verification"
+    assert body["data"]["challenge"] == "token"
+    assert body["data"]["channelId"] == "c"
     test = json.loads(notification_of(claim("test", "webhook")).body)
     assert (test["type"], test["data"]["challenge"]) == ("channel.test", None)
 

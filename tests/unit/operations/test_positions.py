@@ -26,7 +26,14 @@ LOG = PartitionLog(0, 200, "a")
         (STORED, LOG._replace(end_offset=6, last_record="same"), StartDecision(100, "a")),
         (STORED, LOG._replace(end_offset=6), StartDecision(100, "a")),
     ],
-    ids=["unchanged", "of an earlier release", "no ids", "earlier records removed", "wrong end", "unsure"],
+    ids=[
+        "unchanged",
+        "of an earlier release",
+        "no ids",
+        "earlier records removed",
+        "wrong end",
+        "unsure",
+    ],
 )
 def test_log_with_the_stored_offset_is_continued(
     stored: StoredPosition, log: PartitionLog, decision: StartDecision

@@ -104,11 +104,11 @@ def test_price_unverified_for_ninety_days_is_stale() -> None:
 prices = st.decimals(0, 100, places=6)
 
 
-@given(result=st.lists(st.tuples(prices, st.integers(1, 50)), max_size=8))
+@given(entries=st.lists(st.tuples(prices, st.integers(1, 50)), max_size=8))
 def test_each_row_is_classified_once(
-    result: list[tuple[Decimal, int]],
+    entries: list[tuple[Decimal, int]],
 ) -> None:
-    rows = {day: row(str(usd), START + timedelta(days=day)) for usd, day in result}
+    rows = {day: row(str(usd), START + timedelta(days=day)) for usd, day in entries}
     found = classify_rows(list(rows.values()), CATALOGUE)
     assert len(found.verified) + len(found.accepted) + len(found.pending) == len(rows)
     before = KNOWN.row

@@ -58,9 +58,9 @@ def without_duplicates(found: list[SamplePrice]) -> list[SamplePrice]:
 @settings(max_examples=200, deadline=None)
 @given(st.lists(rows, max_size=12).map(without_duplicates), costs)
 def test_integer_pricing_agrees_with_fractions(
-    found: list[SamplePrice], result: dict[str, Any]
+    found: list[SamplePrice], fields: dict[str, Any]
 ) -> None:
-    plain = cost(**result)
+    plain = cost(**fields)
     expected = cost_nano(plain, found)
     outcome: int | str
     try:

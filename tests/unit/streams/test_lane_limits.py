@@ -46,9 +46,7 @@ class SlowDecoding:
         return await decode_records(*arguments)
 
 
-@pytest.mark.parametrize(
-    "counted", [{}, {0: 5}], ids=["complete log", "truncated log"]
-)
+@pytest.mark.parametrize("counted", [{}, {0: 5}], ids=["complete log", "truncated log"])
 async def test_revoked_partition_has_no_waiting_records(
     counted: dict[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
