@@ -72,10 +72,11 @@ def report_lines(report: RepricingReport) -> list[str]:
     lines += ["", _table("service", report.services), "", _table("day", report.days)]
     lines += ["", _table("user", users, margins), "", f"Alerts that become due: {report.alerts}"]
     for due in report.first_alerts[:_SHOWN]:
-        stand, late = due.stand, ", late" if due.stand.closed else ""
+        position, late = due.position, ", late" if due.position.closed else ""
+        limit = position.limit
         lines.append(
-            f"  {stand.user_id}: {percentage(due.percent)} of the {stand.limit.type} limit of "
-            f"{exact_dollars(stand.limit.nano)} ({stand.period}{late})"
+            f"  {position.user_id}: {percentage(due.percent)} of the {limit.type} limit of "
+            f"{exact_dollars(limit.nano)} ({position.period}{late})"
         )
     return lines
 

@@ -50,7 +50,7 @@ class BrokerLog:
 
     async def create_topics(self, partitions: int) -> None:
         """Create all topics of the product; raises KafkaError or TimeoutError."""
-        wanted: list[Any] = [
+        topics: list[Any] = [
             (
                 topic.name,
                 partitions,
@@ -60,7 +60,7 @@ class BrokerLog:
             )
             for topic in ALL_TOPICS
         ]
-        request: Any = CreateTopicsRequest(wanted, _ANSWER_MS, False)
+        request: Any = CreateTopicsRequest(topics, _ANSWER_MS, False)
         raise_for_topics(await self._connection.send(request))
 
     async def read(

@@ -177,15 +177,15 @@ class Lane:
         return batch
 
     async def _polled(
-        self, most: int, until: asyncio.Task[None] | None, wait_ms: int
+        self, limit: int, until: asyncio.Task[None] | None, wait_ms: int
     ) -> Mapping[TopicPartition, Sequence[ConsumerRecord]]:
-        """Return up to `most` records; none if the partitions are revoked meanwhile.
+        """Return up to `limit` records; none if the partitions are revoked meanwhile.
 
         Returns also when `until` is done. If the log does not have the next record, nothing is read
         until the position is compared with the log.
         """
         poll = self._poll = asyncio.create_task(
-            self._consumer.getmany(*self.partitions, timeout_ms=wait_ms, max_records=most)
+            self._consumer.getmany(*self.partitions, timeout_ms=wait_ms, max_records=limit)
         )
         try:
             waited = {poll} if until is None else {poll, until}

@@ -33,8 +33,8 @@ def tagged_reply(request: web.Request, data: Struct) -> web.Response:
     return _response(body, headers)
 
 
-def _matches(wanted: tuple[ETag, ...] | None, tag: str) -> bool:
-    return any(known.value in {tag, "*"} for known in wanted or ())
+def _matches(given: tuple[ETag, ...] | None, tag: str) -> bool:
+    return any(known.value in {tag, "*"} for known in given or ())
 
 
 def _response(body: bytes, headers: dict[str, str], status: int = 200) -> web.Response:

@@ -167,7 +167,7 @@ async def _run_with_restarts(part: Callable[[], Awaitable[None]]) -> None:
             task = asyncio.current_task()
             if task is None or task.cancelling():
                 raise
-            _log.warning("a part of the feed was cut off", extra={"action": "feed_part_failed"})
+            _log.warning("a part of the feed was cancelled", extra={"action": "feed_part_failed"})
         except Exception:
             # Restart after any error: a feed that stops silently would be worse.
             _log.exception("a part of the feed failed", extra={"action": "feed_part_failed"})

@@ -56,15 +56,15 @@ class RepricingRoutes:
 
     async def rerate(self, request: web.Request) -> web.Response:
         """Return what late prices change; with `dryRun=false`, after applying it."""
-        wanted, dry_run = self._wanted(request), flag_of(request, DRY_RUN)
+        scope, dry_run = self._scope(request), flag_of(request, DRY_RUN)
         if self._repricer is None:
             raise unavailable("Repricing")
         try:
-            report = await self._repricer.preview(wanted)
+            report = await self._repricer.preview(scope)
             applied = (
                 RepricingResult(0, 0, complete=False)
                 if dry_run
-                else await self._repricer.apply(wanted, costs_max=COSTS_MAX)
+                else await self._repricer.apply(scope, costs_max=COSTS_MAX)
             )
         except RepricingBusyError:
             raise price_conflict("Repricing is already running; try again later.") from None
@@ -74,7 +74,7 @@ class RepricingRoutes:
             raise StoreUnavailableError(str(error) or type(error).__name__) from error
         return reply(body(report, applied, dry_run=dry_run))
 
-    def _wanted(self, request: web.Request) -> RepricingScope:
+    def _scope(self, request: web.Request) -> RepricingScope:
         since, until = _moment(request, FROM), _moment(request, TO) or self._now()
         if since is None:
             raise invalid_parameter(
@@ -101,8 +101,8 @@ def body(report: RepricingReport, applied: RepricingResult, *, dry_run: bool) ->
     change = report.total.difference_nano
     return RerateReport(
         dry_run=dry_run,
-        from_=report.wanted.since,
-        to=report.wanted.until,
+        from_=report.scope.since,
+        to=report.scope.until,
         applied=applied.costs,
         complete=applied.complete,
         total=_sum(report.total),
@@ -156,14 +156,14 @@ def _user(user: UserSum) -> RerateUser:
 
 
 def _alert(due: AlertDue) -> RerateAlert:
-    stand = due.stand
+    position = due.position
     return RerateAlert(
-        user_id=stand.user_id,
-        type=stand.limit.type,
-        period=stand.period,
+        user_id=position.user_id,
+        type=position.limit.type,
+        period=position.period,
         threshold_percent=Exact(due.percent),
-        limit_usd=Usd(stand.limit.nano),
-        spend_before=Usd(stand.before_nano),
-        spend_after=Usd(stand.after_nano),
-        late=stand.closed,
+        limit_usd=Usd(position.limit.nano),
+        spend_before=Usd(position.before_nano),
+        spend_after=Usd(position.after_nano),
+        late=position.closed,
     )

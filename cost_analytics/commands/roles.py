@@ -120,9 +120,9 @@ def _new(known: set[Process]) -> set[str]:
     return set(settings.PROCESSES) - known
 
 
-def _generate_passwords(wanted: set[str], given: Mapping[str, str]) -> dict[str, str]:
+def _generate_passwords(roles: set[str], given: Mapping[str, str]) -> dict[str, str]:
     """Return a new password for each login without a given one."""
-    return {each: secrets.token_urlsafe(_PASSWORD_BYTES) for each in sorted(wanted - given.keys())}
+    return {each: secrets.token_urlsafe(_PASSWORD_BYTES) for each in sorted(roles - given.keys())}
 
 
 def _kept(path: Path | None) -> dict[str, str]:

@@ -16,34 +16,34 @@ class PortTakenError(RuntimeError):
     """Another program listens on the requested port; the message is for people."""
 
 
-def choose_port(wanted: int | None = None) -> int:
-    """Return `wanted` if it is free, or a free loopback port if `wanted` is None or 0.
+def choose_port(port: int | None = None) -> int:
+    """Return `port` if it is free, or a free loopback port if `port` is None or 0.
 
     A free port is not reserved: use it soon.
 
-    Raises PortTakenError if `wanted` is in use or this account may not use it.
+    Raises PortTakenError if `port` is in use or this account may not use it.
     """
-    if wanted:
-        return _free_port(wanted)
-    for port in random.sample(_SERVER_PORTS, _ATTEMPTS_MAX):
+    if port:
+        return _free_port(port)
+    for each in random.sample(_SERVER_PORTS, _ATTEMPTS_MAX):
         with suppress(PortTakenError):
-            return _free_port(port)
+            return _free_port(each)
     return _free_port(0)
 
 
-def _free_port(wanted: int) -> int:
+def _free_port(port: int) -> int:
     """Return a port if it is free, any free one for 0; raises PortTakenError."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         # The servers set this, too: connections of an earlier run in TIME_WAIT are not a conflict.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((LOOPBACK, wanted))
+            probe.bind((LOOPBACK, port))
             # With SO_REUSEADDR some systems let two sockets bind, but never two listen.
             probe.listen(1)
         except OSError as error:
-            raise PortTakenError(_reason(wanted, error)) from error
-        port: int = probe.getsockname()[1]
-        return port
+            raise PortTakenError(_reason(port, error)) from error
+        free: int = probe.getsockname()[1]
+        return free
 
 
 def is_listening(port: int) -> bool:
@@ -53,7 +53,7 @@ def is_listening(port: int) -> bool:
         return probe.connect_ex((LOOPBACK, port)) == 0
 
 
-def _reason(wanted: int, error: OSError) -> str:
+def _reason(port: int, error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
-        return f"port {wanted} is in use by another program; stop it or choose another port"
-    return f"port {wanted} cannot be used: {error.strerror}"
+        return f"port {port} is in use by another program; stop it or choose another port"
+    return f"port {port} cannot be used: {error.strerror}"

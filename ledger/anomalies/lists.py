@@ -39,7 +39,7 @@ async def list_anomalies(
     readers: ReaderPool,
     viewer: Viewer,
     user_id: str | None,
-    required: AnomalyFilter,
+    filters: AnomalyFilter,
     *,
     before: int | None,
     limit: int,
@@ -54,7 +54,7 @@ async def list_anomalies(
         user_id=user_id,
         **viewer.parameters,
         before=before,
-        **required._asdict(),
+        **filters._asdict(),
         limit=limit + 1,
     )
     rows = await readers.read(viewer, *page_of)

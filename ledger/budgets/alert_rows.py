@@ -72,7 +72,7 @@ def limits_of(row: Record) -> Limits:
         monthly_version=row["monthly_limit_version"],
         call_version=row["call_limit_version"],
         warning_percent=row["alert_threshold_percent"],
-        further=tuple(row["thresholds"]),
+        extra_thresholds=tuple(row["thresholds"]),
         timezone=row["timezone"],
         auto_cutoff=row["auto_cutoff"],
     )

@@ -150,7 +150,7 @@ class Budgets:
                 monthly_version=limits.monthly_version,
                 call_version=limits.call_version,
                 warning_percent=limits.warning_percent,
-                thresholds=list(limits.further),
+                thresholds=list(limits.extra_thresholds),
                 timezone=limits.timezone,
                 auto_cutoff=limits.auto_cutoff,
             ),

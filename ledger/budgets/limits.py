@@ -37,7 +37,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     monthly_version: int = 0
     call_version: int = 0
     warning_percent: Decimal | None = None
-    further: tuple[Decimal, ...] = ()
+    extra_thresholds: tuple[Decimal, ...] = ()
     timezone: str = "UTC"
     auto_cutoff: bool = True
 
@@ -56,7 +56,7 @@ class Limits(Struct, frozen=True, kw_only=True):
 
     def thresholds(self, default: Decimal) -> list[Decimal]:
         """Return all thresholds in percent, in order."""
-        return sorted({self.warning(default), FULL, *self.further})
+        return sorted({self.warning(default), FULL, *self.extra_thresholds})
 
 
 def _limit(kind: AlertType, nano: int | None, version: int) -> list[Limit]:
@@ -98,7 +98,9 @@ def changed(limits: Limits, change: LimitChange, epoch: int) -> Limits:
         monthly_version=monthly_version,
         call_version=call_version,
         warning_percent=limits.warning_percent if warning is None else warning,
-        further=limits.further if change.thresholds is None else change.thresholds,
+        extra_thresholds=limits.extra_thresholds
+        if change.thresholds is None
+        else change.thresholds,
         timezone=limits.timezone if change.timezone is None else change.timezone,
         auto_cutoff=limits.auto_cutoff if change.auto_cutoff is None else change.auto_cutoff,
     )

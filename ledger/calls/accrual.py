@@ -76,7 +76,7 @@ class _Fold:
     def _count_all(self, events: Sequence[Incoming]) -> None:
         """Count costs that change no other fact of their call; pass all others to `_process`."""
         known, catalogue = self._opened, self._catalogue
-        entries, taken = self._changes.entries, self._changes.taken
+        entries, recorded = self._changes.entries, self._changes.recorded
         for event in events:
             if isinstance(event, RatedCost) and event.catalogue is catalogue:
                 opened = known.get(event.call_id) or self._open(event.call_id)
@@ -84,7 +84,7 @@ class _Fold:
                     event.owner = opened.owner or ""
                     opened.costs.append(event)
                     entries.append(event)
-                    taken.append(event)
+                    recorded.append(event)
                     if self._has_voids:
                         self._note_voidable(event)
                     continue
@@ -103,7 +103,7 @@ class _Fold:
             opened.grows = False
             opened.call.held_count += 1
             self._changes.held.append(event)
-            self._changes.taken.append(event)
+            self._changes.recorded.append(event)
 
     def _require_price(self, event: Event) -> None:
         if isinstance(event.data, CostRecorded):
@@ -157,7 +157,7 @@ class _Fold:
             return
         self._changes.entries.append(entry)
         if new:
-            self._changes.taken.append(event)
+            self._changes.recorded.append(event)
         else:
             opened.call.held_count -= 1
             self._changes.released.append(event.identity)
@@ -262,7 +262,7 @@ class _Fold:
             cost = self._voidable.get(identity_of(data.voids.source, data.voids.id))
             if cost is None or cost.call_id != call.call_id:
                 raise Refused(
-                    "too_old", f"The details of what call {call.call_id} cost are no longer kept."
+                    "too_old", f"The cost details of call {call.call_id} are no longer kept."
                 )
 
     def _count_void(self, event: Event, data: CostVoided, call: Call) -> Entry:

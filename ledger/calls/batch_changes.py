@@ -49,7 +49,7 @@ class BatchChanges(msgspec.Struct):
     `changed` are calls as last committed and as they are now; in those of `grown` only costs and
     counts changed. `owned` are the changed calls with a known owner, `users` their owners. `done`
     are owner and call of those that have ended or were charged, so their budget holds are released.
-    `taken` are the events whose identities are recorded. `processors` are payment processors of
+    `recorded` are the accepted events, whose identities are stored. `processors` are processors of
     charges that the catalogue does not have. `unreleased` are held events that still cannot be
     counted, because they have no price; they stay held.
     """
@@ -61,7 +61,7 @@ class BatchChanges(msgspec.Struct):
     done: list[tuple[str, str]] = []
     processors: set[str] = set()
     entries: list[EventRow] = []
-    taken: list[Incoming] = []
+    recorded: list[Incoming] = []
     movements: BatchMovements = msgspec.field(default_factory=BatchMovements)
     spend: SpendChanges = msgspec.field(default_factory=SpendChanges)
     refused: list[tuple[Incoming, Refused]] = []

@@ -28,8 +28,8 @@ from schemas.money import MAX_EVENT_NANO, nano_from_usd
 
 _KINDS_MAX: Final = 10_000
 _DAY: Final = timedelta(days=1)
-_EVER: Final = datetime.min.replace(tzinfo=UTC)
-_NEVER: Final = datetime.max.replace(tzinfo=UTC)
+_EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
+_LATEST: Final = datetime.max.replace(tzinfo=UTC)
 
 _KindKey = tuple[str, str, str, str | None, str, str | None, bool]
 """Source, service, operation, model, unit and persona, and whether it brings its own price."""
@@ -60,9 +60,9 @@ class _CostKinds(dict[_KindKey, _CostKind]):
     def __missing__(self, key: _KindKey) -> _CostKind:
         source, service, operation, model, unit, persona_id, has_own_price = key
         tariff = self._catalogue.tariffs[service, operation, model, unit]
-        since, rate = _EVER, None
+        since, rate = _EARLIEST, None
         if source in RESERVED_SOURCES:
-            since = _NEVER  # so that the general path refuses it
+            since = _LATEST  # so that the general path refuses it
         elif tariff.rates and not has_own_price:
             since, rate = tariff.rates[0]
         common = Entry(
@@ -96,7 +96,7 @@ class FastPathRater:
         self._catalogue = catalogue
         self._kinds = _CostKinds(catalogue)
         self._day: Day = ""
-        self._midnight = self._next_midnight = _NEVER
+        self._midnight = self._next_midnight = _LATEST
         self._midnight_us = 0
 
     def rate(self, values: Sequence[bytes | None], window: Window) -> list[FastPathCost | None]:

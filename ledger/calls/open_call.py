@@ -12,7 +12,7 @@ from typing import Final
 from ledger.calls.call import Call
 from ledger.calls.rating import RatedCost
 
-_NEVER: Final = datetime.max.replace(tzinfo=UTC)
+_LATEST: Final = datetime.max.replace(tzinfo=UTC)
 
 
 class OpenCall:
@@ -30,7 +30,7 @@ class OpenCall:
         self.costs: list[RatedCost] = []
         self.grows = before is not None and _may_grow(before)
         self.owner = self.call.user_id
-        self.since = self.call.first_at or _NEVER
+        self.since = self.call.first_at or _LATEST
         self.is_announced = self.call.started_by is not None
 
     def grows_by(self, cost: RatedCost) -> bool:

@@ -16,7 +16,7 @@ from ledger.postgres.database import Connection
 from ledger.postgres.statements import statements
 
 _SQL: Final = statements("operations/retention")
-_EVER: Final = datetime(2000, 1, 1, tzinfo=UTC)
+_BEFORE_ALL_CALLS: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 CALLS_AT_ONCE: Final = 2_000
 
@@ -25,8 +25,8 @@ class TombstonePass(msgspec.Struct, frozen=True):
     """A pass over all calls that last changed from `since` to before `until`."""
 
     epoch: int
-    since: datetime = _EVER
-    until: datetime = _EVER
+    since: datetime = _BEFORE_ALL_CALLS
+    until: datetime = _BEFORE_ALL_CALLS
     after: str = ""
 
     @property

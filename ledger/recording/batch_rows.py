@@ -152,8 +152,8 @@ async def write(
 
 async def _copy_events(connection: Connection, changes: BatchChanges) -> None:
     identities = identity_rows(
-        [event.identity for event in changes.taken],
-        [event.fingerprint for event in changes.taken],
+        [event.identity for event in changes.recorded],
+        [event.fingerprint for event in changes.recorded],
     )
     await connection.execute(_SQL["log_no_repeat"])
     try:

@@ -73,7 +73,7 @@ async def move(
     row = await connection.fetchrow(*statement)
     outbox_id, spent, epoch, recorded = row or (None, None, None, None)
     epoch = require_epoch(epoch, expected_epoch)
-    if not is_large and recorded != len(changes.taken):
+    if not is_large and recorded != len(changes.recorded):
         raise RepeatedIdentityError
     return MoveResult(outbox_id, [int(nano) for nano in spent or ()], epoch)
 

@@ -28,9 +28,9 @@ async def delete_published(connection: Connection, ids: Sequence[int]) -> None:
 
 
 async def claim_orphans(
-    connection: Connection, worker_id: str, known: Sequence[int], *, age_seconds: int, most: int
+    connection: Connection, worker_id: str, known: Sequence[int], *, age_seconds: int, limit: int
 ) -> UnpublishedTotals:
-    """Lock up to `most` rows older than `age_seconds`, to the end of the caller's transaction.
+    """Lock up to `limit` rows older than `age_seconds`, to the end of the caller's transaction.
 
     These are rows of dead workers, and rows of this worker except the `known` ones. Raises
     LedgerClosedError during a restore.
@@ -38,7 +38,7 @@ async def claim_orphans(
     epoch = (await current_epoch(connection)).epoch
     rows = await connection.fetch(
         *_SQL.bind(
-            "claim", age_seconds=age_seconds, most=most, worker_id=worker_id, known=list(known)
+            "claim", age_seconds=age_seconds, limit=limit, worker_id=worker_id, known=list(known)
         )
     )
     call_ids = sorted({call_id for row in rows for call_id in row["call_ids"]})

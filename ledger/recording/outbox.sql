@@ -15,5 +15,5 @@ WHERE created_at < now() - make_interval(secs => :age_seconds)
       OR o.worker_id = :worker_id AND o.id <> ALL (:known::bigint[])
   )
 ORDER BY id
-LIMIT :most
+LIMIT :limit
 FOR UPDATE SKIP LOCKED

@@ -37,9 +37,9 @@ async def add_checks(
         await connection.execute(*_SQL.bind("add", **_columns(list(checks)), changed_at=changed_at))
 
 
-async def read_due(connection: Connection, before: datetime, most: int) -> list[PendingCheck]:
-    """Return up to `most` checks whose subjects did not change after `before`, oldest first."""
-    rows = await connection.fetch(*_SQL.bind("due", before=before, most=most))
+async def read_due(connection: Connection, before: datetime, limit: int) -> list[PendingCheck]:
+    """Return up to `limit` checks whose subjects did not change after `before`, oldest first."""
+    rows = await connection.fetch(*_SQL.bind("due", before=before, limit=limit))
     return [PendingCheck(CheckKey(*row[:3]), row["changed_at"]) for row in rows]
 
 

@@ -11,13 +11,13 @@ ON CONFLICT (user_id, kind, subject)
 DO UPDATE SET changed_at = greatest(pending_anomaly_checks.changed_at, excluded.changed_at)
 
 -- name: due
--- Up to :most checks without a change after :before, oldest first. They are not locked: a change
+-- Up to :limit checks without a change after :before, oldest first. They are not locked: a change
 -- that comes during a check must not wait for it.
 SELECT user_id, kind, subject, changed_at
 FROM pending_anomaly_checks
 WHERE changed_at <= :before
 ORDER BY changed_at
-LIMIT :most
+LIMIT :limit
 
 -- name: remove
 -- Removes the checks of :user_ids, :kinds and :subjects, except those that changed after the moments

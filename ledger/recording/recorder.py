@@ -172,7 +172,7 @@ def _outcome(
 ) -> BatchOutcome:
     held = len(result.changes.held)
     return BatchOutcome(
-        recorded=len(result.changes.taken) - held,
+        recorded=len(result.changes.recorded) - held,
         repeated=result.repeated,
         held=held,
         refused=Counter(letter.code for letter in letters),

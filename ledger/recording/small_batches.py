@@ -20,7 +20,7 @@ def identities_json(changes: BatchChanges) -> str:
     rows = [
         {"identity": identity, "fingerprint": fingerprint}
         for identity, fingerprint in sorted(
-            (one.identity, one.fingerprint) for one in changes.taken
+            (one.identity, one.fingerprint) for one in changes.recorded
         )
     ]
     return _json.encode(rows).decode()

@@ -74,26 +74,26 @@ class Repricer:
         self._basis = basis
 
     async def preview(
-        self, wanted: RepricingScope, progress: Progress = lambda _: None
+        self, scope: RepricingScope, progress: Progress = lambda _: None
     ) -> RepricingReport:
         """Return what applying would change; raises OSError or a PostgreSQL error."""
         async with self._snapshot() as connection:
             rates = Rates(await read_catalogue(connection))
             sums, alerts = RepricingSums(), _Alerts()
             preview = AlertPreview(connection, self._basis, datetime.now(UTC))
-            spans = list(due_spans(rates, await used_prices(connection, wanted)))
-            async for cost in due_costs(connection, spans, wanted):
+            spans = list(due_spans(rates, await used_prices(connection, scope)))
+            async for cost in due_costs(connection, spans, scope):
                 rate = rates.tariff(*cost[4:8]).at(cost.time)
                 after_nano = cost.cost_nano if rate is None else rate.cost_nano(cost.usage)
                 sums.add(cost, after_nano)
                 alerts.add(await preview.add(cost, after_nano - cost.cost_nano))
                 progress(sums.total.costs)
             alerts.add(await preview.finish())
-            return await _report(connection, wanted, sums, alerts)
+            return await _report(connection, scope, sums, alerts)
 
     async def apply(
         self,
-        wanted: RepricingScope,
+        scope: RepricingScope,
         *,
         costs_max: int | None = None,
         stop: asyncio.Event | None = None,
@@ -109,10 +109,10 @@ class Repricer:
                 raise RepricingBusyError
             rates = Rates(await read_catalogue(connection))
             corrections = _Corrections(writing, rates, self._basis)
-            spans = list(due_spans(rates, await used_prices(connection, wanted)))
+            spans = list(due_spans(rates, await used_prices(connection, scope)))
             keys: list[CostKey] = []
             room = costs_max
-            async for cost in due_costs(connection, spans, wanted):
+            async for cost in due_costs(connection, spans, scope):
                 if room == 0 or (stop is not None and stop.is_set()):
                     break
                 room = None if room is None else room - 1
@@ -151,13 +151,13 @@ class _Alerts:
 
 
 async def _report(
-    connection: Connection, wanted: RepricingScope, sums: RepricingSums, alerts: _Alerts
+    connection: Connection, scope: RepricingScope, sums: RepricingSums, alerts: _Alerts
 ) -> RepricingReport:
-    days = wanted.since.date(), (wanted.until - _TICK).date()
+    days = scope.since.date(), (scope.until - _TICK).date()
     top = sums.top()
     of_users = await earned_by(connection, *days, [user_id for user_id, _ in top])
     return RepricingReport(
-        wanted=wanted,
+        scope=scope,
         total=sums.total,
         earned=await earned_by_all(connection, *days),
         services=dict(sorted(sums.services.items())),

@@ -54,15 +54,15 @@ async def lock_repricing(connection: Connection) -> bool:
     return bool(await connection.fetchval(_SQL["one_at_a_time"]))
 
 
-async def used_prices(connection: Connection, wanted: RepricingScope) -> list[UsedPrice]:
+async def used_prices(connection: Connection, scope: RepricingScope) -> list[UsedPrice]:
     """Return the prices that costs were recorded at, by kind of usage; in a transaction."""
     await connection.execute(_SQL["no_time_limit"])
-    rows = await connection.fetch(*_SQL.bind("used", **wanted._asdict()), timeout=_SECONDS_MAX)
+    rows = await connection.fetch(*_SQL.bind("used", **scope._asdict()), timeout=_SECONDS_MAX)
     return [UsedPrice(*row) for row in rows]
 
 
 async def due_costs(
-    connection: Connection, spans: Sequence[PriceSpan], wanted: RepricingScope
+    connection: Connection, spans: Sequence[PriceSpan], scope: RepricingScope
 ) -> AsyncIterator[DueCost]:
     """Yield the counted costs of spans, call by call; in a transaction."""
     if not spans:
@@ -77,8 +77,8 @@ async def due_costs(
         price_ids=price_ids,
         starts=starts,
         ends=ends,
-        since=wanted.since,
-        until=wanted.until,
+        since=scope.since,
+        until=scope.until,
     )
     cursor = connection.cursor(*due, prefetch=_PREFETCH, timeout=_SECONDS_MAX)
     async for row in cursor:

@@ -46,14 +46,14 @@ class UserSum(NamedTuple):
 class AlertDue(NamedTuple):
     """An alert that would be raised: the budget position, and the percentage reached."""
 
-    stand: BudgetPosition
+    position: BudgetPosition
     percent: Decimal
 
 
 class RepricingReport(NamedTuple):
     """What late prices change: in total, by service, by UTC day, and for the top users."""
 
-    wanted: RepricingScope
+    scope: RepricingScope
     total: CostChange
     earned: EarnedSums
     services: dict[str, CostChange]

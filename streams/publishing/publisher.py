@@ -215,7 +215,7 @@ class TotalsPublisher:
                     self._worker_id,
                     self._pending.rows(),
                     age_seconds=ORPHAN_AGE_SECONDS,
-                    most=ORPHANS_PER_ROUND,
+                    limit=ORPHANS_PER_ROUND,
                 )
                 totals = totals_of(orphans.calls, orphans.epoch, self._now())
                 await wait_in_transaction(connection, self.publish(totals))

@@ -89,8 +89,8 @@ class RunFigures:
     def _check_held(self) -> None:
         rows = self.run.server.fetch("SELECT replace(identity::text, '-', '') FROM held_events")
         held = sorted(row[0] for row in rows)
-        wanted = sorted(identity_of(e["source"], e["id"]) for e in self.expected.held)
-        _require(held == wanted, "held events", lambda: (held, wanted))
+        expected = sorted(identity_of(e["source"], e["id"]) for e in self.expected.held)
+        _require(held == expected, "held events", lambda: (held, expected))
 
     def _check_letters(self) -> None:
         """Each record that does not count is stored once, and is in the dead-letter topic."""
@@ -100,7 +100,7 @@ class RunFigures:
             for sending in self.run.workload.sendings
             if sending.plain and (sending.plain["source"], sending.plain["id"]) in unpriced
         }
-        wanted = Counter(
+        expected = Counter(
             (number, record.offset, refused[record.value])
             for number, log in call_events(self.run.broker).items()
             for record in log
@@ -111,9 +111,9 @@ class RunFigures:
                 tuple, self.run.server.fetch('SELECT "partition", "offset", code FROM dead_letters')
             )
         )
-        _require(kept == wanted, "dead letters", lambda: (kept - wanted, wanted - kept))
+        _require(kept == expected, "dead letters", lambda: (kept - expected, expected - kept))
         sent = {_place(record) for record in self.run.broker.of(DEAD_LETTERS.name)}
-        _require(sent == set(wanted), "dead-letter topic", lambda: sent ^ set(wanted))
+        _require(sent == set(expected), "dead-letter topic", lambda: sent ^ set(expected))
 
     def _check_alert_topic(self) -> None:
         rows = self.run.server.fetch("SELECT alert_id::text FROM budget_alerts WHERE NOT late")

@@ -112,18 +112,18 @@ class SimulatedConsumer(GroupMember):
                 return {}
 
     def _take(
-        self, partitions: Sequence[TopicPartition], most: int
+        self, partitions: Sequence[TopicPartition], records_max: int
     ) -> dict[TopicPartition, list[ConsumerRecord]]:
         found: dict[TopicPartition, list[ConsumerRecord]] = {}
         for partition in partitions:
-            if partition not in self._positions or most <= 0:
+            if partition not in self._positions or records_max <= 0:
                 continue
             start = self._positions[partition]
-            records = self._broker.logs[partition][start : start + most]
+            records = self._broker.logs[partition][start : start + records_max]
             if records:
                 found[partition] = records
                 self._positions[partition] = records[-1].offset + 1
-                most -= len(records)
+                records_max -= len(records)
         if found:
             counts = {p.partition: len(records) for p, records in found.items()}
             self._chance.note(f"{self.name} reads {counts}")
@@ -179,7 +179,7 @@ class SimulatedProducer:
             raise KafkaConnectionError("the simulated broker is down")
 
     async def stop(self) -> None:
-        """Wait for deliveries in progress, as aiokafka does, without a time limit."""
+        """Wait for deliveries in progress, as aiokafka does, without a time records_max."""
         if self._last is not None and not self._process.dead:
             await asyncio.wait({self._last})
 

@@ -99,7 +99,7 @@ def an_alert(user: str = "alice") -> BudgetAlert:
     """Return an alert about a day, with all explanations."""
     limit = Limit("daily", 10**10, 1)
     period = period_of("daily", NOW, "Asia/Kathmandu")
-    stand = period_position(user, limit, period, moved_nano=1, after_nano=8 * 10**9, now=NOW)
+    position = period_position(user, limit, period, moved_nano=1, after_nano=8 * 10**9, now=NOW)
     entry = Entry("0" * 32, "/emitter", "event-1", "call.charged", NOW, "alice", "call-1")
     background = AlertContext({"twilio": 2 * 10**9, "deepgram": 10**9, "vercel": 0}, 3 * 10**9)
-    return alert(stand, Decimal("80.5"), entry, background, "charged", NOW)
+    return alert(position, Decimal("80.5"), entry, background, "charged", NOW)

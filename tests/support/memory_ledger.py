@@ -82,7 +82,7 @@ class MemoryLedger:
         for call_id, (before, call) in folded.changed.items():
             assert before == self.calls.get(call_id), "the fold touched what it was given"
             self.calls[call_id] = call
-        for event in folded.taken:
+        for event in folded.recorded:
             assert event.identity not in self.identities
             self.identities[event.identity] = event.fingerprint
         self.entries += map(as_entry, folded.entries)

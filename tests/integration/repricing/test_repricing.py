@@ -136,8 +136,8 @@ async def test_costs_outside_the_scope_stay(database_url: str) -> None:
     assert report.total.costs == 0
     await add(database_url, a_twilio("0.02", BEGIN + timedelta(days=1)))
     assert (await Repricer(database_url).preview(ALL)).total.costs == 1
-    for wanted in (ALL._replace(service="deepgram"), ALL._replace(until=NOW - timedelta(hours=1))):
-        assert (await Repricer(database_url).preview(wanted)).total.costs == 0
+    for scope in (ALL._replace(service="deepgram"), ALL._replace(until=NOW - timedelta(hours=1))):
+        assert (await Repricer(database_url).preview(scope)).total.costs == 0
 
 
 @pytest.mark.parametrize("basis", ["cost", "charged"])
@@ -154,11 +154,11 @@ async def test_previewed_alerts_are_the_raised_alerts(database_url: str, basis: 
     report = await repricer.preview(ALL)
     foreseen: set[tuple[str, str, str, Fraction, bool]] = {
         (
-            due.stand.user_id,
-            due.stand.limit.type,
-            due.stand.period,
+            due.position.user_id,
+            due.position.limit.type,
+            due.position.period,
             Fraction(due.percent),
-            due.stand.closed,
+            due.position.closed,
         )
         for due in report.first_alerts
     }

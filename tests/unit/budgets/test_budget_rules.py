@@ -59,7 +59,7 @@ def test_limit_version_rises_only_with_a_real_change() -> None:
     assert (other.daily_nano, other.daily_version) == (None, 4)
     assert (other.call_nano, other.call_version, other.monthly_version) == (0, 1, 0)
     further = LimitChange(auto_cutoff=False, thresholds=(Decimal(5),))
-    assert changed(limits, further, epoch=0).further == (Decimal(5),)
+    assert changed(limits, further, epoch=0).extra_thresholds == (Decimal(5),)
 
 
 def test_new_limit_versions_are_at_least_the_epoch() -> None:
@@ -117,13 +117,13 @@ def test_threshold_missed_by_a_nano_dollar_is_not_reached() -> None:
     assert seconds_to_threshold(limit, below + 1, [Decimal("33.333333333")], USD, 3600) is None
 
 
-@given(spend=nanos, held=nanos, limit=nanos, wanted=nanos)
+@given(spend=nanos, held=nanos, limit=nanos, requested=nanos)
 def test_call_may_use_the_remaining_budget_and_no_more(
-    spend: int, held: int, limit: int, wanted: int
+    spend: int, held: int, limit: int, requested: int
 ) -> None:
     room = LimitUsage(Limit("monthly", limit, 1), spend, held)
-    verdict = decide_authorization([room], [], wanted, wanted)
-    assert (verdict.denied_by is None) is (spend + held + wanted <= limit)
+    verdict = decide_authorization([room], [], requested, requested)
+    assert (verdict.denied_by is None) is (spend + held + requested <= limit)
     assert verdict.remaining_nano == max(0, limit - spend - held)
 
 

@@ -92,7 +92,7 @@ def test_events_of_another_user_change_nothing(data: st.DataObject) -> None:
     calls, refused = dict(ledger.calls), len(ledger.refused)
     folded = ledger.record(foreign)
     assert not folded.entries
-    assert not folded.taken
+    assert not folded.recorded
     assert ledger.calls == calls
     assert [code for _, code in ledger.refused[refused:]] == ["owner_mismatch"] * len(foreign)
 

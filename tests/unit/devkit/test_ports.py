@@ -9,10 +9,10 @@ from devkit.embedded.ports import PortTakenError, choose_port, is_listening
 from devkit.embedded.processes import ServerError
 
 
-@pytest.mark.parametrize("wanted", [None, 0])
-def test_free_port_is_chosen(wanted: int | None) -> None:
+@pytest.mark.parametrize("port", [None, 0])
+def test_free_port_is_chosen(port: int | None) -> None:
     """Not one that an outgoing connection may take before the server listens."""
-    ports = {choose_port(wanted) for _ in range(20)}
+    ports = {choose_port(port) for _ in range(20)}
     assert all(1024 <= port < 32_768 for port in ports)
     assert not any(map(is_listening, ports))
 

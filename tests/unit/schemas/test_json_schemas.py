@@ -183,9 +183,9 @@ def test_alert_fits_its_schema() -> None:
 
 def test_cutoff_request_fits_its_schema() -> None:
     call = Call(call_id="call-1", user_id="alice", costs={"2026-03-15": {"twilio": 10**9}})
-    stand = call_position(Limit("call", 10**9, 3), None, call, NOW)
-    full = alert(stand, FULL, None, AlertContext({}, 0), "charged", NOW)
-    assert_valid("call-cutoff", _sent(cutoff(stand, full)) | stamps)
+    position = call_position(Limit("call", 10**9, 3), None, call, NOW)
+    full = alert(position, FULL, None, AlertContext({}, 0), "charged", NOW)
+    assert_valid("call-cutoff", _sent(cutoff(position, full)) | stamps)
 
 
 def test_call_total_fits_its_schema() -> None:
