@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { limitsOf, shapeOf, typeOf, withoutEnvelope } from "./fields";
 import { topicsOf, type OpenApi, type Operation } from "./openapi";
-import { curlLine, readyRequest, shownValue } from "./requests";
+import { curlCommand, buildRequest, formatBody } from "./requests";
 import { parseBlocks } from "./markup";
 
 const WHOLE = {
@@ -65,7 +65,7 @@ describe("operations", () => {
   it("are listed by topic, and empty topics are left out", () => {
     expect(topicsOf(WHOLE).map(({ name }) => name)).toEqual(["Calls"]);
     expect(GET.parameters.map(({ name }) => name)).toEqual(["callId", "limit", "Key"]);
-    expect(GET.answers[0]![1].description).toBe("Good.");
+    expect(GET.responses[0]![1].description).toBe("Good.");
     expect([GET.isPublic, PUT.isPublic]).toEqual([false, true]);
   });
 
@@ -79,8 +79,8 @@ describe("fields", () => {
   const call = { $ref: "#/components/schemas/Call" };
 
   it("are those of the data in the envelope", () => {
-    const whole = { $ref: "#/components/schemas/Whole" };
-    expect(withoutEnvelope(whole, WHOLE)).toEqual({ schema: call, isData: true });
+    const api = { $ref: "#/components/schemas/Whole" };
+    expect(withoutEnvelope(api, WHOLE)).toEqual({ schema: call, isData: true });
     expect(withoutEnvelope(call, WHOLE)).toEqual({ schema: call, isData: false });
   });
 
@@ -111,17 +111,17 @@ describe("requests", () => {
   const filled = { values: { callId: "a/b", limit: "", Key: "it's" }, media: "", body: "" };
 
   it("have their parts in place, and nothing that was left empty", () => {
-    expect(readyRequest(GET, filled)).toEqual({
+    expect(buildRequest(GET, filled)).toEqual({
       path: "/api/routes/calls/a%2Fb",
       headers: { Key: "it's" },
       body: null,
     });
     const limited = { ...filled, values: { limit: "5" } };
-    expect(readyRequest(GET, limited).path).toBe("/api/routes/calls/{callId}?limit=5");
+    expect(buildRequest(GET, limited).path).toBe("/api/routes/calls/{callId}?limit=5");
   });
 
   it("are a line that a shell reads as it was meant, without the token", () => {
-    expect(curlLine(GET, readyRequest(GET, filled), "http://x")).toBe(
+    expect(curlCommand(GET, buildRequest(GET, filled), "http://x")).toBe(
       [
         "curl",
         '-H "Authorization: Bearer $TOKEN"',
@@ -130,21 +130,21 @@ describe("requests", () => {
       ].join(" \\\n  "),
     );
     const body = { values: { callId: "a" }, media: "application/json", body: "{}" };
-    expect(curlLine(PUT, readyRequest(PUT, body), "http://x")).toContain(
+    expect(curlCommand(PUT, buildRequest(PUT, body), "http://x")).toContain(
       "curl -X PUT \\\n  -H 'Content-Type: application/json' \\\n  --data-raw '{}'",
     );
     const socket = { ...GET, socket: { sent: {}, taken: {} } };
-    expect(curlLine(socket, readyRequest(GET, filled), "https://x")).toMatch(
+    expect(curlCommand(socket, buildRequest(GET, filled), "https://x")).toMatch(
       /^websocat .*'wss:\/\/x/s,
     );
   });
 
   it("are answered with the digits that were sent", () => {
-    const shown = shownValue('{"a":0.10000000000000000001}', "application/json; charset=utf-8");
+    const shown = formatBody('{"a":0.10000000000000000001}', "application/json; charset=utf-8");
     expect(shown).toBe('{\n  "a": 0.10000000000000000001\n}');
-    expect(shownValue("a,b", "text/csv")).toBe("a,b");
-    expect(shownValue("not json", "application/json")).toBe("not json");
-    expect(shownValue("x".repeat(60_000), "text/csv")).toHaveLength(50_002);
+    expect(formatBody("a,b", "text/csv")).toBe("a,b");
+    expect(formatBody("not json", "application/json")).toBe("not json");
+    expect(formatBody("x".repeat(60_000), "text/csv")).toHaveLength(50_002);
   });
 });
 

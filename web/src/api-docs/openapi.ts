@@ -33,7 +33,7 @@ export interface Media {
   example?: unknown;
 }
 
-export interface Answer {
+export interface ApiResponse {
   $ref?: string;
   description: string;
   content?: Record<string, Media>;
@@ -46,7 +46,7 @@ export interface Method {
   description: string;
   parameters?: Parameter[];
   requestBody?: { content: Record<string, Media> };
-  responses: Record<string, Answer>;
+  responses: Record<string, ApiResponse>;
   security?: Record<string, unknown>[];
   "x-websocket"?: { sent: Schema; taken: Schema };
 }
@@ -67,7 +67,7 @@ export interface Operation {
   isPublic: boolean;
   parameters: Parameter[];
   bodies: Record<string, Media>;
-  answers: [status: string, answer: Answer][];
+  responses: [status: string, response: ApiResponse][];
   socket: { sent: Schema; taken: Schema } | null;
 }
 
@@ -78,31 +78,31 @@ export interface Topic {
 }
 
 /** Returns a part of the document, with a reference resolved. */
-export function resolved<T extends { $ref?: string }>(part: T, whole: OpenApi): T {
+export function resolved<T extends { $ref?: string }>(part: T, api: OpenApi): T {
   let found = part;
   while (found.$ref) {
     const names = found.$ref.replace("#/", "").split("/");
     found = names.reduce<unknown>(
       (within, name) => (within as Record<string, unknown>)[name],
-      whole,
+      api,
     ) as T;
   }
   return found;
 }
 
-/** Returns the operations by tag; each contains all `wanted` words. */
-export function topicsOf(whole: OpenApi, wanted = ""): Topic[] {
-  const all = Object.entries(whole.paths).flatMap(([path, methods]) =>
-    Object.entries(methods).map(([method, said]) => ({ path, method, said })),
+/** Returns the operations by tag; each contains all `search` words. */
+export function topicsOf(api: OpenApi, search = ""): Topic[] {
+  const all = Object.entries(api.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, definition]) => ({ path, method, definition })),
   );
-  const words = wanted.toLowerCase().split(/\s+/).filter(Boolean);
-  return whole.tags
+  const words = search.toLowerCase().split(/\s+/).filter(Boolean);
+  return api.tags
     .map(({ name, description }) => ({
       name,
       description,
       operations: all
-        .filter(({ said }) => said.tags.includes(name))
-        .map(({ path, method, said }) => operationOf(path, method, said, whole))
+        .filter(({ definition }) => definition.tags.includes(name))
+        .map(({ path, method, definition }) => operationOf(path, method, definition, api))
         .filter((one) => words.every((word) => textOf(one, name).includes(word))),
     }))
     .filter((topic) => topic.operations.length);
@@ -112,17 +112,20 @@ function textOf(of: Operation, topic: string): string {
   return `${of.method} ${of.path} ${of.summary} ${of.id} ${topic}`.toLowerCase();
 }
 
-function operationOf(path: string, method: string, said: Method, whole: OpenApi): Operation {
+function operationOf(path: string, method: string, definition: Method, api: OpenApi): Operation {
   return {
-    id: said.operationId,
+    id: definition.operationId,
     method: method.toUpperCase(),
     path,
-    summary: said.summary,
-    description: said.description,
-    isPublic: said.security?.length === 0,
-    parameters: (said.parameters ?? []).map((one) => resolved(one, whole)),
-    bodies: said.requestBody?.content ?? {},
-    answers: Object.entries(said.responses).map(([status, one]) => [status, resolved(one, whole)]),
-    socket: said["x-websocket"] ?? null,
+    summary: definition.summary,
+    description: definition.description,
+    isPublic: definition.security?.length === 0,
+    parameters: (definition.parameters ?? []).map((one) => resolved(one, api)),
+    bodies: definition.requestBody?.content ?? {},
+    responses: Object.entries(definition.responses).map(([status, one]) => [
+      status,
+      resolved(one, api),
+    ]),
+    socket: definition["x-websocket"] ?? null,
   };
 }

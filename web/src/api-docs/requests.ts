@@ -2,23 +2,26 @@
 import { parse, stringify } from "lossless-json";
 import type { Operation } from "./openapi";
 
-export interface Filled {
+export interface FormValues {
   values: Record<string, string>;
   media: string;
   body: string;
 }
 
-export interface Ready {
+export interface HttpRequest {
   path: string;
   headers: Record<string, string>;
   body: string | null;
 }
 
-const SHOWN_MOST = 50_000;
+const SHOWN_CHARACTERS_MAX = 50_000;
 export const TOKEN = "$TOKEN";
 
 /** Returns the request; empty fields are not sent. */
-export function readyRequest(operation: Operation, { values, media, body }: Filled): Ready {
+export function buildRequest(
+  operation: Operation,
+  { values, media, body }: FormValues,
+): HttpRequest {
   const query = new URLSearchParams();
   const headers: Record<string, string> = {};
   let path = operation.path;
@@ -28,28 +31,32 @@ export function readyRequest(operation: Operation, { values, media, body }: Fill
     else if (text && place === "query") query.append(name, text);
     else if (text) headers[name] = text;
   }
-  const asked = query.toString();
+  const queryString = query.toString();
   const takesBody = Object.keys(operation.bodies).length > 0;
   if (takesBody) headers["Content-Type"] = media;
-  return { path: asked ? `${path}?${asked}` : path, headers, body: takesBody ? body : null };
+  return {
+    path: queryString ? `${path}?${queryString}` : path,
+    headers,
+    body: takesBody ? body : null,
+  };
 }
 
 /** Returns a curl command; the token is a shell variable, never part of the command. */
-export function curlLine(operation: Operation, ready: Ready, origin: string): string {
-  const url = `${operation.socket ? origin.replace(/^http/, "ws") : origin}${ready.path}`;
+export function curlCommand(operation: Operation, request: HttpRequest, origin: string): string {
+  const url = `${operation.socket ? origin.replace(/^http/, "ws") : origin}${request.path}`;
   const method = operation.method === "GET" ? "" : ` -X ${operation.method}`;
   const parts = [operation.socket ? "websocat" : `curl${method}`];
   if (!operation.isPublic) parts.push(`-H "Authorization: Bearer ${TOKEN}"`);
-  for (const [name, text] of Object.entries(ready.headers))
+  for (const [name, text] of Object.entries(request.headers))
     parts.push(`-H ${quoted(`${name}: ${text}`)}`);
-  if (ready.body !== null) parts.push(`--data-raw ${quoted(ready.body)}`);
+  if (request.body !== null) parts.push(`--data-raw ${quoted(request.body)}`);
   return [...parts, quoted(url)].join(" \\\n  ");
 }
 
 const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
 
 /** Formats a response body: indented JSON with exact numbers, shortened if long. */
-export function shownValue(body: string, type: string): string {
+export function formatBody(body: string, type: string): string {
   let text = body;
   if (type.startsWith("application/json")) {
     try {
@@ -58,5 +65,5 @@ export function shownValue(body: string, type: string): string {
       text = body;
     }
   }
-  return text.length > SHOWN_MOST ? `${text.slice(0, SHOWN_MOST)}\n…` : text;
+  return text.length > SHOWN_CHARACTERS_MAX ? `${text.slice(0, SHOWN_CHARACTERS_MAX)}\n…` : text;
 }

@@ -2,10 +2,10 @@
 import { ApiError } from "../api/client";
 import { session } from "../app/session";
 
-const SECONDS_MOST = 15;
+const TIMEOUT_SECONDS = 15;
 
 /** A response as received. */
-export interface RawAnswer {
+export interface RawResponse {
   status: number;
   type: string;
   body: string;
@@ -18,7 +18,7 @@ export async function sendRaw(
   path: string,
   headers: Record<string, string>,
   body: string | null,
-): Promise<RawAnswer> {
+): Promise<RawResponse> {
   const began = performance.now();
   const token = session.token ? { Authorization: `Bearer ${session.token}` } : {};
   try {
@@ -26,7 +26,7 @@ export async function sendRaw(
       method,
       headers: { ...headers, ...token },
       body,
-      signal: AbortSignal.timeout(SECONDS_MOST * 1000),
+      signal: AbortSignal.timeout(TIMEOUT_SECONDS * 1000),
     });
     const text = await response.text();
     const tookMs = performance.now() - began;

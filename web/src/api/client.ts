@@ -2,7 +2,7 @@
 import { session, signOut } from "../app/session";
 import { parseExact } from "./json";
 
-const SECONDS_MOST = 15;
+const TIMEOUT_SECONDS = 15;
 
 interface Envelope<T> {
   success: boolean;
@@ -58,7 +58,7 @@ export async function download(path: string): Promise<Blob> {
 
 async function send(
   path: string,
-  { method = "GET", body, signal, seconds = SECONDS_MOST }: Options,
+  { method = "GET", body, signal, seconds = TIMEOUT_SECONDS }: Options,
 ): Promise<Response> {
   const timeout = AbortSignal.timeout(seconds * 1000);
   const headers: Record<string, string> = { Accept: "application/json" };

@@ -12,10 +12,10 @@ const tried = (error: string | null) => [{ error }] as Delivery["attempts"];
 
 describe("channels", () => {
   it("say how they stand and what to do", () => {
-    expect(channelStatus(channel({}))).toMatchObject({ look: "good", text: "" });
+    expect(channelStatus(channel({}))).toMatchObject({ tone: "good", text: "" });
     expect(channelStatus(channel({ state: "unverified" })).text).toMatch(/Enter the code/);
     const off = channelStatus(channel({ state: "disabled", reason: "The endpoint is gone." }));
-    expect(off.look).toBe("bad");
+    expect(off.tone).toBe("bad");
     expect(off.text).toMatch(/^The endpoint is gone\. Send a new code/);
     expect(channelStatus(channel({ state: "disabled" })).text).not.toContain("null");
   });
@@ -61,9 +61,9 @@ describe("deliveries", () => {
     const waits = [0, 0, 0, 0];
     const run = async (found: (Delivery | null)[]): Promise<(DeliveryState | null)[]> => {
       const heard: (DeliveryState | null)[] = [];
-      const looks = found[Symbol.iterator]();
+      const results = found[Symbol.iterator]();
       await pollDelivery(
-        () => Promise.resolve(looks.next().value ?? null),
+        () => Promise.resolve(results.next().value ?? null),
         (one) => heard.push(one?.state ?? null),
         waits,
       );

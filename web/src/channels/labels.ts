@@ -2,7 +2,7 @@
 import type { Channel, ChannelType, Delivery } from "../api/bodies";
 import { formatTime, formatDateTime } from "../format/dates";
 
-export interface Way {
+export interface ChannelTypeTexts {
   name: string;
   /** The label of the address, and an example. */
   label: string;
@@ -12,7 +12,7 @@ export interface Way {
   code: string;
 }
 
-export const CHANNEL_TYPES: Record<ChannelType, Way> = {
+export const CHANNEL_TYPES: Record<ChannelType, ChannelTypeTexts> = {
   email: {
     name: "Email",
     label: "Email address",
@@ -40,23 +40,23 @@ export const TYPES = Object.keys(CHANNEL_TYPES) as ChannelType[];
 
 /** A channel's status: label, tone and what to do. */
 export interface ChannelStatus {
-  word: string;
-  look: "good" | "warn" | "bad";
+  label: string;
+  tone: "good" | "warn" | "bad";
   text: string;
 }
 
 export function channelStatus({ state, reason }: Channel): ChannelStatus {
-  if (state === "verified") return { word: "Verified", look: "good", text: "" };
+  if (state === "verified") return { label: "Verified", tone: "good", text: "" };
   if (state === "unverified")
     return {
-      word: "Not verified",
-      look: "warn",
+      label: "Not verified",
+      tone: "warn",
       text: "Enter the code to activate.",
     };
   const why = reason ?? "Deliveries failed.";
   return {
-    word: "Disabled",
-    look: "bad",
+    label: "Disabled",
+    tone: "bad",
     text: `${why} Send a new code and enter it to reactivate.`,
   };
 }
@@ -97,18 +97,18 @@ export function deliveryText(what: string, delivery: Delivery | null): string {
 const again = (at: string | null): string => (at ? `Next attempt at ${formatTime(at)}.` : "");
 
 // Waits between polls: about 20 s in total.
-const LOOKS_MS = [500, 500, 1_000, 2_000, 3_000, 5_000, 8_000];
+const WAITS_MS = [500, 500, 1_000, 2_000, 3_000, 5_000, 8_000];
 
-/** Polls a delivery until it reaches a final state; `said` receives each result. */
+/** Polls a delivery until it reaches a final state; `report` receives each result. */
 export async function pollDelivery(
-  look: () => Promise<Delivery | null>,
-  said: (delivery: Delivery | null) => void,
-  looks_ms: readonly number[] = LOOKS_MS,
+  readDelivery: () => Promise<Delivery | null>,
+  report: (delivery: Delivery | null) => void,
+  waits_ms: readonly number[] = WAITS_MS,
 ): Promise<void> {
-  for (const wait_ms of looks_ms) {
+  for (const wait_ms of waits_ms) {
     await new Promise((resolve) => setTimeout(resolve, wait_ms));
-    const found = await look();
-    said(found);
+    const found = await readDelivery();
+    report(found);
     if (found && isOver(found)) return;
   }
 }
