@@ -1,4 +1,4 @@
-"""Messages of the live WebSocket: running totals, the budget, alerts, and subscriptions."""
+"""Messages of the live WebSocket, and the recent costs that a page starts with."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from datetime import datetime
 
 from msgspec import UNSET, Raw, Struct, UnsetType
 
+from schemas.bodies import Body
 from schemas.budgets import Budget
 from schemas.events import CallStatus
 from schemas.exact import Exact
@@ -100,3 +101,16 @@ class LiveTicket(Struct, kw_only=True, rename=wire_name):
 
     ticket: str
     expires_in_seconds: int
+
+
+class RecentCosts(Body):
+    """By how much the costs of calls rose in the last ten minutes, in equal steps since `since`.
+
+    `cost_by_service` has a list for each service with one amount for each step, the oldest first.
+    `since` is later than ten minutes ago if the process started later.
+    """
+
+    since: datetime
+    step_seconds: int
+    steps: int
+    cost_by_service: dict[str, list[Usd]]

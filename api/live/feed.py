@@ -12,6 +12,7 @@ from api.http.options import RequestLimits
 from api.live.alerts import AlertMessage
 from api.live.budgets import LiveBudgets, ReadBudget
 from api.live.expectations import REFRESH_SECONDS, UsualCalls
+from api.live.history import CostHistory
 from api.live.reconciler import StateReconciler
 from api.live.session import SocketSession
 from api.live.sockets import SocketRegistry
@@ -48,6 +49,7 @@ class Feed:
         self.has_brokers = client_options is not None
         """Whether the feed has brokers to read from."""
         self.calls = LiveCalls()
+        self.history = CostHistory()
         self.sockets = SocketRegistry(limits)
         self._expectations = UsualCalls(store)
         self.views = CallViews(self._expectations)
@@ -81,6 +83,8 @@ class Feed:
         if known is not None and epoch_of(change.after.version) > known:
             self._reconciler.request_full_check()
         self.sockets.queue_call(change.after)
+        if self.is_ready:
+            self.history.note(change)
         if _moves_spend(change, self._basis):
             self.budgets.mark_changed(change.after.user_id)
 
@@ -125,6 +129,7 @@ class Feed:
                 lambda: self._reader.run(self._reconciler),
                 self._reconciler.run,
                 self.budgets.run,
+                self.history.run,
                 self._reload,
                 self._refresh,
             ]

@@ -13,6 +13,7 @@ from api.http.problems import Problem, unavailable
 from api.http.replies import reply
 from api.live.credentials import PROTOCOL, TICKET, SocketCredentials, offered_protocols
 from api.live.feed import Feed
+from api.live.recent_costs import RecentCostRoutes
 from api.live.session import SocketSession
 from api.live.socket_handler import CLOSE_SECONDS, MESSAGE_BYTES_MAX, SocketHandler
 from api.live.tickets import TicketRegistry
@@ -68,6 +69,7 @@ class LiveRoutes:
         return (
             Route("GET", _PATH, Access.LISTENER, self.listen, _LISTEN, self._credentials),
             Route("POST", f"{_PATH}/ticket", Access.LISTENER, self.ticket, _TICKET),
+            *RecentCostRoutes(self._feed).routes(),
         )
 
     async def ticket(self, request: web.Request) -> web.Response:

@@ -75,10 +75,14 @@ class CallState:
 
 
 class CallStateChange(NamedTuple):
-    """A call before a change, if it was known, and after it."""
+    """A call before a change, if it was kept, and after it.
+
+    `was_known` also of a call whose earlier state was removed.
+    """
 
     before: CallState | None
     after: CallState
+    was_known: bool
 
 
 class LiveCalls:
@@ -130,7 +134,8 @@ class LiveCalls:
         Raises msgspec.DecodeError for anything but a total.
         """
         head = read_head(text)
-        if head.version <= self.version(head.call_id) or self._is_stale(head):
+        known = self.version(head.call_id)
+        if head.version <= known or self._is_stale(head):
             return None
         before = self._states.pop(head.call_id, None)
         state = self._states[head.call_id] = CallState(head, text)
@@ -143,7 +148,7 @@ class LiveCalls:
             state.ended_at_ns = self._clock_ns()
             self._ended[head.call_id] = None
         self._make_room()
-        return CallStateChange(before, state)
+        return CallStateChange(before, state, was_known=known > 0)
 
     def forget(self, call_ids: Iterable[str]) -> None:
         """Remove calls that do not exist any more."""

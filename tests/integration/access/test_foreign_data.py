@@ -61,6 +61,7 @@ async def test_markers_are_shown_to_their_user(api: ApiClient) -> None:
     assert silent <= {
         "/api/costs/user/{userId}/channels/{channelId}/deliveries",  # has no data
         "/api/costs/user/{userId}/recommendations",  # needs more calls
+        "/api/costs/user/{userId}/recent",  # needs Kafka: see tests/integration/live
     }
 
 

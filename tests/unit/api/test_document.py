@@ -36,6 +36,7 @@ from schemas.costs import (
 )
 from schemas.forecasts import Forecast
 from schemas.intake import Accepted
+from schemas.live import RecentCosts
 from schemas.prices import (
     PriceEntered,
     PriceItem,
@@ -57,7 +58,7 @@ BODIES = [answer["data"] for answer in ANSWERS if answer["success"]]
 
 SHAPES = (
     CallCost, Spending, CallPage, EventPage, Budget, AnomalyList, Forecast, Recommendations, Authorization, Accepted,
-    Analytics, TopCosts, UserList, ReconciliationBody, PriceList, PriceEntered, PriceEntered, PriceProposal, RerateReport,
+    Analytics, TopCosts, UserList, ReconciliationBody, RecentCosts, PriceList, PriceEntered, PriceEntered, PriceProposal, RerateReport,
 )  # fmt: skip
 PARTS: dict[tuple[type[msgspec.Struct], str], type[msgspec.Struct]] = {
     (Spending, "period"): Period,

@@ -27,6 +27,7 @@ export type {
   PriceList,
   PriceProposal as Proposal,
   Proof,
+  RecentCosts,
   RecommendationBody as Recommendation,
   Recommendations,
   ReconciliationBody as Reconciliation,

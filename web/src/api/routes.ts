@@ -20,6 +20,7 @@ import type {
   NewChannel,
   PriceList,
   Proof,
+  RecentCosts,
   Reconciliation,
   Requested,
   RerateReport,
@@ -122,6 +123,10 @@ export async function callEvents(callId: string, signal: AbortSignal): Promise<C
 
 export const analytics = (span: Span, signal: AbortSignal): Promise<Analytics> =>
   ask(`/api/admin/costs/analytics?${spanQuery(span)}`, { signal });
+
+/** The costs of the last ten minutes, of a user or, for null, of all users. */
+export const recentCosts = (user: string | null, signal: AbortSignal): Promise<RecentCosts> =>
+  ask(user === null ? "/api/admin/costs/recent" : `${of(user)}/recent`, { signal });
 
 /** A ranking of users, personas, services or days. */
 export interface Ranking {

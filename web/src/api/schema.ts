@@ -833,6 +833,20 @@ export interface components {
         Proof: {
             code?: string;
         };
+        RecentCosts: {
+            /** Format: date-time */
+            since: string;
+            step_seconds: Decimal;
+            steps: Decimal;
+            costByService: {
+                [key: string]: Decimal[];
+            };
+        };
+        RecentCostsSuccess: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["RecentCosts"];
+        };
         RecommendationBody: {
             /** @enum {unknown} */
             kind: "model_choice" | "phrase_caching" | "prepaid_bundle" | "shorter_replies";
@@ -1242,6 +1256,8 @@ export type PriceListSuccess = components['schemas']['PriceListSuccess'];
 export type PriceProposal = components['schemas']['PriceProposal'];
 export type PriceProposalSuccess = components['schemas']['PriceProposalSuccess'];
 export type Proof = components['schemas']['Proof'];
+export type RecentCosts = components['schemas']['RecentCosts'];
+export type RecentCostsSuccess = components['schemas']['RecentCostsSuccess'];
 export type RecommendationBody = components['schemas']['RecommendationBody'];
 export type Recommendations = components['schemas']['Recommendations'];
 export type RecommendationsSuccess = components['schemas']['RecommendationsSuccess'];

@@ -1,4 +1,4 @@
-// Loads data for a component, with its error, loading state and reload.
+// Loads data for a component, with its error, loading state and reload; refreshes it if asked to.
 import {
   computed,
   onScopeDispose,
@@ -13,40 +13,78 @@ export interface Loaded<T> {
   data: ShallowRef<T | null>;
   error: ShallowRef<ApiError | null>;
   loading: ShallowRef<boolean>;
+  /** When the data arrived, in milliseconds since 1970; null without data. */
+  updatedMs: ShallowRef<number | null>;
+  /** Whether the last attempt failed, so that the data are older than they should be. */
+  isStale: ShallowRef<boolean>;
   reload: () => Promise<void>;
 }
 
-/** Loads at once and whenever `key` changes; outdated responses are dropped. */
+/**
+ * Loads at once and whenever `key` changes; outdated responses are dropped. With `everyMs` the data
+ * are refreshed while the page is visible; a failed refresh keeps the last data.
+ */
 export function useLoaded<T>(
   key: () => unknown,
   load: (signal: AbortSignal) => Promise<T>,
+  everyMs?: number,
 ): Loaded<T> {
   const data = shallowRef<T | null>(null);
   const error = shallowRef<ApiError | null>(null);
   const loading = shallowRef(false);
+  const updatedMs = shallowRef<number | null>(null);
+  const isStale = shallowRef(false);
   let running: AbortController | null = null;
 
-  async function reload(): Promise<void> {
+  async function run(isQuiet: boolean): Promise<void> {
     running?.abort();
     const mine = (running = new AbortController());
-    loading.value = true;
+    if (!isQuiet) loading.value = true;
     try {
       const found = await load(mine.signal);
       if (mine.signal.aborted) return;
       data.value = found;
       error.value = null;
+      updatedMs.value = Date.now();
+      isStale.value = false;
     } catch (failure) {
       if (mine.signal.aborted) return;
       if (!(failure instanceof ApiError)) throw failure;
-      error.value = failure;
+      isStale.value = true;
+      if (!isQuiet || data.value === null) error.value = failure;
     } finally {
       if (mine === running) loading.value = false;
     }
   }
 
+  const reload = (): Promise<void> => run(false);
+
+  /** Loads again without a sign of it, unless the page is hidden or loads anyway. */
+  async function refresh(): Promise<void> {
+    if (document.visibilityState !== "hidden" && !loading.value) await run(true);
+  }
+
   watch(key, () => void reload(), { immediate: true });
   onScopeDispose(() => running?.abort());
-  return { data, error, loading, reload };
+  if (everyMs !== undefined) refreshEvery(everyMs, updatedMs, refresh);
+  return { data, error, loading, updatedMs, isStale, reload };
+}
+
+/** Refreshes in this interval, and at once when an old page becomes visible. */
+function refreshEvery(
+  everyMs: number,
+  updatedMs: ShallowRef<number | null>,
+  refresh: () => Promise<void>,
+): void {
+  const timer = setInterval(() => void refresh(), everyMs);
+  const appear = (): void => {
+    if (Date.now() - (updatedMs.value ?? 0) > everyMs) void refresh();
+  };
+  document.addEventListener("visibilitychange", appear);
+  onScopeDispose(() => {
+    clearInterval(timer);
+    document.removeEventListener("visibilitychange", appear);
+  });
 }
 
 /** One page of a list; `nextCursor` is null on the last page. */

@@ -1,36 +1,25 @@
-// Cost over time by service: one point a second for ten minutes.
-import type { CostByService } from "../api/bodies";
-import { nano } from "../format/decimal";
+// The running cost by service over the last ten minutes, from what it rose by in each step.
+import type { RecentCosts } from "../api/bodies";
+import { serviceLayer, type Layer } from "../charts/stack";
+import { decimal, nano } from "../format/decimal";
+import { sortServices } from "../format/services";
 
-const POINTS_MOST = 600;
-
-export interface Point {
-  /** Seconds since 1970. */
-  at: number;
-  costs: ReadonlyMap<string, bigint>;
+export interface CostSeries {
+  /** Seconds since 1970: the start of the first step, and the end of each. */
+  times: number[];
+  layers: Layer[];
 }
 
-export class CostSeries {
-  points: Point[] = [];
-  private readonly byCall = new Map<string, CostByService>();
-  private readonly totals = new Map<string, bigint>();
-
-  /** Adds a call's change since its last update. */
-  update(callId: string, costs: CostByService): void {
-    const before = this.byCall.get(callId) ?? {};
-    for (const service of new Set([...Object.keys(before), ...Object.keys(costs)])) {
-      const moved = nano(costs[service] ?? "0") - nano(before[service] ?? "0");
-      if (moved !== 0n) this.totals.set(service, (this.totals.get(service) ?? 0n) + moved);
-    }
-    this.byCall.set(callId, costs);
-  }
-
-  /** Forgets a call; its costs stay counted. */
-  forget(callId: string): void {
-    this.byCall.delete(callId);
-  }
-
-  sample(at: number): void {
-    this.points = [...this.points.slice(-(POINTS_MOST - 1)), { at, costs: new Map(this.totals) }];
-  }
+export function costSeries(recent: RecentCosts): CostSeries {
+  const [since, step] = [Date.parse(recent.since) / 1000, Number(recent.step_seconds)];
+  const times = Array.from(
+    { length: Number(recent.steps) + 1 },
+    (_, index) => since + index * step,
+  );
+  const layers = sortServices(Object.keys(recent.costByService)).map((service) => {
+    let total = 0n;
+    const steps = recent.costByService[service] ?? [];
+    return serviceLayer(service, ["0", ...steps.map((rise) => decimal((total += nano(rise))))]);
+  });
+  return { times, layers };
 }

@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
 import type { Alert, Budget } from "../api/bodies";
-import { decimal } from "../format/decimal";
 import type { LiveCall } from "./messages";
 import { readMessage } from "./messages";
 import { LiveState } from "./state";
@@ -64,8 +63,6 @@ describe("live state", () => {
     expect(state.apply(snapshot(late)).ended).toEqual([]);
     state.apply(update(late));
     expect(state.ended).toEqual([]);
-    state.series.sample(0);
-    expect(state.series.points[0]?.costs.size).toBe(0);
     state.apply(update(short));
     expect(state.ended.map((one) => one.callId)).toEqual(["short"]);
     state.apply(update(call("seen", 1)));
@@ -94,21 +91,6 @@ describe("live state", () => {
     const again = state.apply(snapshot(call("b", 1), call("c", 1)));
     expect([...state.active.keys()].sort()).toEqual(["b", "c"]);
     expect(again.started.map((one) => one.callId)).toEqual(["c"]);
-  });
-
-  it("counts each call once into the growing cost, through reconnects and repeats", () => {
-    const state = new LiveState();
-    state.apply(snapshot(call("a", 1, { costByService: { twilio: "0.1" } })));
-    state.apply(snapshot(call("a", 1, { costByService: { twilio: "0.1" } })));
-    state.apply(update(call("a", 2, { costByService: { twilio: "0.15", stripe: "0.4" } })));
-    state.apply(update(call("a", 1, { costByService: { twilio: "0.1" } })));
-    state.apply(update(call("b", 1, { costByService: { twilio: "0.01" } })));
-    state.series.sample(1);
-    const costs = state.series.points.at(-1)?.costs;
-    expect([...(costs ?? [])].map(([name, nanos]) => [name, decimal(nanos)])).toEqual([
-      ["twilio", "0.16"],
-      ["stripe", "0.4"],
-    ]);
   });
 
   it("tells of an alert once, and puts earlier ones below", () => {

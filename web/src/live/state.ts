@@ -1,7 +1,6 @@
 // Applies live messages to the state of the pages. A call never returns to an older version, neither
 // by a late message nor by a snapshot after a reconnect.
 import type { Alert, Budget } from "../api/bodies";
-import { CostSeries } from "./series";
 import type { LiveCall, LiveMessage } from "./messages";
 
 const ENDED_MOST = 12;
@@ -21,7 +20,6 @@ export class LiveState {
   ended: LiveCall[] = [];
   alerts: Alert[] = [];
   budget: Budget | null = null;
-  readonly series = new CostSeries();
   private readonly versions = new Map<string, number>();
   private knowsCalls = false;
 
@@ -60,7 +58,6 @@ export class LiveState {
     if (known !== undefined && call.version < known) return;
     if (known === undefined && isLongOver(call)) return;
     this.remember(call);
-    this.series.update(call.callId, call.costByService);
     const wasActive = this.active.has(call.callId);
     if (call.status === "active") {
       this.active.set(call.callId, call);
@@ -89,7 +86,6 @@ export class LiveState {
     for (const oldest of this.versions.keys()) {
       if (this.active.has(oldest)) continue;
       this.versions.delete(oldest);
-      this.series.forget(oldest);
       return;
     }
   }

@@ -1,4 +1,5 @@
-// The live state for all pages, from one socket; pages update at most ten times a second.
+// The live state for all pages, from one socket; pages update at most ten times a second, and at most
+// once a second while many calls change.
 import { computed, reactive, shallowRef, triggerRef } from "vue";
 import type { Alert, Budget, LiveTicket } from "../api/bodies";
 import { ask } from "../api/client";
@@ -10,6 +11,8 @@ import { LiveSocket, type LinkState } from "./socket";
 import { LiveState, type Changes } from "./state";
 
 const SHOW_EVERY_MS = 100;
+const SHOW_MANY_EVERY_MS = 1_000;
+const MANY_CALLS = 20;
 const SECOND_MS = 1_000;
 
 const state = shallowRef(new LiveState());
@@ -17,7 +20,7 @@ const link = reactive<{ state: LinkState; everLive: boolean }>({
   state: { is: "connecting" },
   everLive: false,
 });
-/** performance.now(), updated each second, for elapsed times. */
+/** performance.now(), updated at least each second, for elapsed times. */
 const nowMs = shallowRef(performance.now());
 let showing: ReturnType<typeof setTimeout> | undefined;
 let clock: ReturnType<typeof setInterval> | undefined;
@@ -45,7 +48,6 @@ export const live = {
   ended: computed(() => state.value.ended),
   alerts: computed(() => state.value.alerts),
   budget: computed(() => state.value.budget),
-  points: computed(() => state.value.series.points),
 };
 
 /** Starts the live feed for the signed-in user. */
@@ -112,17 +114,17 @@ export function alertTitle(alert: Alert): string {
 }
 
 function show(): void {
+  const pauseMs = state.value.active.size > MANY_CALLS ? SHOW_MANY_EVERY_MS : SHOW_EVERY_MS;
   showing ??= setTimeout(() => {
     showing = undefined;
+    // Together with the elapsed times, so that a page is not drawn twice.
+    nowMs.value = performance.now();
     triggerRef(state);
-  }, SHOW_EVERY_MS);
+  }, pauseMs);
 }
 
 function tick(): void {
-  nowMs.value = performance.now();
-  if (link.state.is !== "live") return;
-  state.value.series.sample(Date.now() / 1000);
-  show();
+  if (showing === undefined) nowMs.value = performance.now();
 }
 
 function hurry(): void {
