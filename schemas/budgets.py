@@ -37,7 +37,7 @@ class Budget(Struct, kw_only=True, rename=wire_name):
     """A user's spend in the present day and month of the user's time zone, in US dollars.
 
     `budget_basis` says what counts as spend: what the user is charged, less refunds, or the cost,
-    which is what vendors take.
+    which is what vendors take. The day and the month begin at `_start` and end before `_end`.
 
     A limit of null means no limit; the remaining amount is then null too. A remaining amount is
     never below zero. `time_to_threshold_seconds` is the time until the next threshold at the
@@ -55,6 +55,10 @@ class Budget(Struct, kw_only=True, rename=wire_name):
     auto_cutoff: bool
     channels: list[Channel]
     budget_basis: SpendBasis
+    day_start: datetime
+    day_end: datetime
+    month_start: datetime
+    month_end: datetime
     limit_versions: LimitVersions
     current_daily_spend: Usd
     current_monthly_spend: Usd

@@ -188,6 +188,10 @@ def budget(user_id: str, budget_status: BudgetStatus, basis: SpendBasis) -> Budg
         auto_cutoff=limits.auto_cutoff,
         channels=list(budget_status.channels),
         budget_basis=basis,
+        day_start=budget_status.day.start,
+        day_end=budget_status.day.end,
+        month_start=budget_status.month.start,
+        month_end=budget_status.month.end,
         limit_versions=LimitVersions(
             daily=limits.daily_version, monthly=limits.monthly_version, call=limits.call_version
         ),

@@ -7,7 +7,7 @@ from playwright.async_api import Locator, Page, expect
 
 from tests.browser.axe import faults
 from tests.browser.conftest import Open
-from tests.support.events import cost, started
+from tests.support.events import charged, cost, started
 from tests.support.product_processes import Product, now
 
 pytestmark = [
@@ -50,3 +50,57 @@ async def test_bars_and_forecast_agree_and_name_the_money(
         await expect(month).to_contain_text(pace)
         await expect(month).not_to_contain_text("Not expected in the next 30 days")
         assert not await faults(page)
+
+
+async def test_form_says_what_is_wrong_and_what_a_limit_does(
+    open_page: Open, product: Product
+) -> None:
+    await product.send(started("pam-1", "pam", **now(5)), charged("pam-1", "pam", **now(1)))
+    async with open_page("/budget", "pam") as page:
+        await expect(part(page, "Budget status")).to_contain_text("$4.99")
+        daily, marks = page.get_by_label("Daily limit (USD)"), page.get_by_label("Alert me at (%)")
+        await daily.fill("twenty")
+        await marks.fill("half")
+        await page.get_by_role("button", name="Save").click()
+        await expect(daily).to_be_focused()
+        await expect(page.get_by_text("Enter an amount in dollars, such as 20")).to_be_visible()
+        await expect(page.get_by_text("Enter percentages separated by commas")).to_be_visible()
+        await marks.fill("50%")
+        await daily.fill("4.99")
+        warning = page.get_by_text("You've been charged $4.99 today: this limit is already reached")
+        await expect(warning).to_be_visible()
+        await expect(page.get_by_text("Active calls go on. New calls are refused")).to_be_visible()
+        await expect(page.get_by_text("asked to end the call")).to_be_visible()
+        await page.get_by_label("End calls at the per-call limit").uncheck()
+        await expect(page.get_by_text("The call goes on.")).to_be_visible()
+        assert not await faults(page)
+        await page.get_by_role("button", name="Save").click()
+        await expect(page.get_by_text("Budget saved")).to_be_visible()
+        await expect(warning).to_have_count(0)
+        bars = part(page, "Budget status")
+        await expect(bars).to_contain_text("Limit reached")
+        await expect(bars).to_contain_text("of the time has passed")
+        await expect(marks).to_have_value("50")
+
+
+async def test_unsaved_changes_survive_an_expired_token(open_page: Open, product: Product) -> None:
+    async with open_page() as page:
+        await page.goto(f"/budget#token={product.token('quo', seconds=6)}")
+        await page.get_by_label("Daily limit (USD)").fill("12.34")
+        await expect(page.get_by_role("alert")).to_contain_text("expired", timeout=15_000)
+        await page.get_by_label("Token").fill(product.token("quo"))
+        await page.get_by_role("button", name="Sign in").click()
+        daily = page.get_by_label("Daily limit (USD)")
+        await expect(daily).to_have_value("12.34")
+        await expect(page.get_by_text("Your unsaved changes were restored.")).to_be_visible()
+        assert not await faults(page)
+        await page.get_by_role("button", name="Save").click()
+        await expect(page.get_by_text("Budget saved")).to_be_visible()
+        await page.reload()
+        await expect(daily).to_have_value("12.34")
+        await expect(page.get_by_text("Your unsaved changes were restored.")).to_have_count(0)
+        await daily.fill("99")
+        await page.get_by_role("button", name="Sign out").click()
+        await page.get_by_label("Token").fill(product.token("rex"))
+        await page.get_by_role("button", name="Sign in").click()
+        await expect(daily).to_have_value("")

@@ -30,12 +30,18 @@ async def api(database_url: str) -> AsyncIterator[ApiClient]:
         yield api
 
 
+def iso(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")
+
+
 async def put(api: ApiClient, body: Any) -> ApiAnswer:
     return await api.ask("PUT", PATH, bearer=token("alice"), body=body)
 
 
 async def test_user_without_settings_has_no_limits(api: ApiClient, ledger: LedgerRowWriter) -> None:
     content = (await api.get(PATH, "alice")).data
+    day = datetime.fromisoformat(content["dayStart"])
+    month = day.replace(day=1)
     assert content == {
         "userId": "alice",
         "dailyLimit_usd": None,
@@ -47,6 +53,10 @@ async def test_user_without_settings_has_no_limits(api: ApiClient, ledger: Ledge
         "autoCutoff": True,
         "channels": [],
         "budgetBasis": "charged",
+        "dayStart": iso(day),
+        "dayEnd": iso(day + timedelta(days=1)),
+        "monthStart": iso(month),
+        "monthEnd": iso((month + timedelta(days=31)).replace(day=1)),
         "limitVersions": {"daily": 0, "monthly": 0, "call": 0},
         "currentDailySpend": 0,
         "currentMonthlySpend": 0,

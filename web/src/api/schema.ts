@@ -128,6 +128,14 @@ export interface components {
             channels: components["schemas"]["Channel"][];
             /** @enum {unknown} */
             budgetBasis: "charged" | "cost";
+            /** Format: date-time */
+            dayStart: string;
+            /** Format: date-time */
+            dayEnd: string;
+            /** Format: date-time */
+            monthStart: string;
+            /** Format: date-time */
+            monthEnd: string;
             limitVersions: components["schemas"]["LimitVersions"];
             currentDailySpend: Decimal;
             currentMonthlySpend: Decimal;

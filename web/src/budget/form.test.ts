@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { changeOf, formOf } from "./form";
+import { changeOf, formOf, inWords, passedLimits, problemsOf } from "./form";
 import type { Budget } from "../api/bodies";
 
 describe("form", () => {
@@ -32,5 +32,45 @@ describe("form", () => {
       alertThreshold_percent: "100",
       thresholds: [],
     });
+  });
+
+  it("accepts percentages and amounts as people write them", () => {
+    const before = formOf(budget);
+    const typed = { ...before, thresholds: "150%, 50%", dailyLimit_usd: "$1,000.50" };
+    expect(problemsOf(typed)).toEqual({});
+    expect(changeOf(typed, before)).toEqual({
+      dailyLimit_usd: "1000.50",
+      alertThreshold_percent: "50",
+      thresholds: ["150"],
+    });
+  });
+
+  it("says in words what is wrong", () => {
+    const typed = { ...formOf(budget), dailyLimit_usd: "-1", monthlyLimit_usd: "ten" };
+    const problems = problemsOf({
+      ...typed,
+      thresholds: "half",
+      maxCostPerCall_usd: "1.0000000001",
+    });
+    expect(problems.dailyLimit_usd).toContain("can't be negative");
+    expect(problems.monthlyLimit_usd).toContain("such as 20 or 20.50");
+    expect(problems.maxCostPerCall_usd).toBe("Use at most 9 decimals.");
+    expect(problems.thresholds).toContain("50%, 80%");
+    expect(problemsOf({ ...typed, thresholds: "0" }).thresholds).toContain("above 0");
+    expect(inWords("`dailyLimit_usd` must be a number.")).toBe("Daily limit must be a number.");
+  });
+
+  it("warns of a limit that is reached already, unless it is the saved one", () => {
+    const spent = {
+      ...budget,
+      budgetBasis: "charged",
+      currentDailySpend: "24.95",
+      currentMonthlySpend: "24.95",
+    } as Budget;
+    const form = { ...formOf(budget), monthlyLimit_usd: "24.95" };
+    expect(passedLimits(form, spent)).toEqual({
+      monthlyLimit_usd: expect.stringContaining("charged $24.95 this month") as string,
+    });
+    expect(passedLimits({ ...form, monthlyLimit_usd: "24.96" }, spent)).toEqual({});
   });
 });

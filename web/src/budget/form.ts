@@ -1,6 +1,8 @@
-// The budget form: text as typed. Only the server validates; an amount is sent as the typed digits,
-// so nothing is rounded.
+// The budget form: text as typed. It is checked before it is sent, in words; the server decides. An
+// amount is sent as the typed digits, so nothing is rounded.
 import type { Budget, BudgetChange } from "../api/bodies";
+import { nano } from "../format/decimal";
+import { formatMoney } from "../format/money";
 
 export interface BudgetForm {
   dailyLimit_usd: string;
@@ -12,7 +14,22 @@ export interface BudgetForm {
   autoCutoff: boolean;
 }
 
+export type Field = keyof BudgetForm;
+
+export const LABELS: Record<Field, string> = {
+  dailyLimit_usd: "Daily limit",
+  monthlyLimit_usd: "Monthly limit",
+  maxCostPerCall_usd: "Per-call limit",
+  thresholds: "Alert me at",
+  timezone: "Time zone",
+  autoCutoff: "End calls at the per-call limit",
+};
+
 const LIMITS = ["dailyLimit_usd", "monthlyLimit_usd", "maxCostPerCall_usd"] as const;
+const LIMIT_MOST = 1_000_000_000n * 1_000_000_000n;
+const DECIMALS_MOST = 9;
+const PERCENT_MOST = 1_000;
+const MARKS_MOST = 20;
 
 export function formOf(budget: Budget): BudgetForm {
   return {
@@ -31,18 +48,84 @@ export function changeOf(form: BudgetForm, before: BudgetForm): BudgetChange {
   for (const name of LIMITS)
     if (form[name].trim() !== before[name]) change[name] = amount(form[name]);
   if (form.thresholds !== before.thresholds) {
-    const marks = form.thresholds.split(/[\s,;%]+/).filter((mark) => mark && isBelowLimit(mark));
-    [change.alertThreshold_percent = "100", ...change.thresholds] = marks;
+    const marks = marksOf(form.thresholds).filter((mark) => isBelowLimit(mark));
+    // The warning threshold is at most the limit itself.
+    const first = marks.find((mark) => Number(mark) <= 100);
+    change.alertThreshold_percent = first ?? "100";
+    change.thresholds = marks.filter((mark) => mark !== first);
   }
   if (form.timezone !== before.timezone) change.timezone = form.timezone;
   if (form.autoCutoff !== before.autoCutoff) change.autoCutoff = form.autoCutoff;
   return change;
 }
 
+/** Returns what is wrong with the typed text, by field, in words. */
+export function problemsOf(form: BudgetForm): Partial<Record<Field, string>> {
+  const found: Partial<Record<Field, string>> = {};
+  for (const name of LIMITS) {
+    const problem = amountProblem(amount(form[name]));
+    if (problem) found[name] = problem;
+  }
+  const problem = marksProblem(marksOf(form.thresholds));
+  if (problem) found.thresholds = problem;
+  return found;
+}
+
+/** Returns a warning for each typed limit that is reached already, by field. */
+export function passedLimits(form: BudgetForm, budget: Budget): Partial<Record<Field, string>> {
+  const found: Partial<Record<Field, string>> = {};
+  const by = budget.budgetBasis === "cost" ? "Your calls have cost" : "You've been charged";
+  for (const [name, spend, when, before] of [
+    ["dailyLimit_usd", budget.currentDailySpend, "today", budget.dailyLimit_usd],
+    ["monthlyLimit_usd", budget.currentMonthlySpend, "this month", budget.monthlyLimit_usd],
+  ] as const) {
+    const limit = amount(form[name]);
+    if (limit === null || limit === before || amountProblem(limit) || nano(limit) > nano(spend))
+      continue;
+    found[name] =
+      `${by} ${formatMoney(spend)} ${when}: this limit is already reached. You'll be alerted as soon as you save it.`;
+  }
+  return found;
+}
+
+/** Returns a server's sentence with the fields as they are labelled. */
+export function inWords(message: string): string {
+  const labels = { ...LABELS, alertThreshold_percent: LABELS.thresholds };
+  return Object.entries(labels)
+    .reduce((text, [name, label]) => text.replaceAll(name, label), message)
+    .replaceAll("`", "");
+}
+
 // The 100% threshold always exists.
 const isBelowLimit = (mark: string): boolean => Number(mark) !== 100;
 
+const marksOf = (typed: string): string[] => typed.split(/[\s,;%]+/).filter(Boolean);
+
 function amount(typed: string): string | null {
-  const digits = typed.trim().replace(/^\$\s*/, "");
+  const digits = typed
+    .trim()
+    .replace(/^\$\s*/, "")
+    .replace(/(\d),(?=\d{3}(\D|$))/g, "$1");
   return digits === "" ? null : digits;
+}
+
+function amountProblem(digits: string | null): string | null {
+  if (digits === null) return null;
+  if (/^-/.test(digits)) return "A limit can't be negative. Leave it empty for no limit.";
+  const found = /^(\d+)(?:\.(\d+))?$/.exec(digits);
+  if (!found)
+    return "Enter an amount in dollars, such as 20 or 20.50. Leave it empty for no limit.";
+  if ((found[2] ?? "").length > DECIMALS_MOST) return `Use at most ${DECIMALS_MOST} decimals.`;
+  return nano(digits) > LIMIT_MOST ? "A limit can be at most $1,000,000,000." : null;
+}
+
+function marksProblem(marks: string[]): string | null {
+  if (marks.length > MARKS_MOST) return `Enter at most ${MARKS_MOST} percentages.`;
+  for (const mark of marks) {
+    if (!/^\d+(\.\d+)?$/.test(mark))
+      return "Enter percentages separated by commas, such as 50%, 80%.";
+    if (Number(mark) === 0 || Number(mark) > PERCENT_MOST)
+      return `A percentage must be above 0 and at most ${PERCENT_MOST}.`;
+  }
+  return null;
 }
