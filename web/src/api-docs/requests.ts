@@ -1,5 +1,6 @@
 // Builds a request from the filled-in form, and the equivalent curl command.
 import { parse, stringify } from "lossless-json";
+import { shellQuoted } from "../format/shell";
 import type { Operation } from "./openapi";
 
 export interface FormValues {
@@ -48,12 +49,10 @@ export function curlCommand(operation: Operation, request: HttpRequest, origin: 
   const parts = [operation.socket ? "websocat" : `curl${method}`];
   if (!operation.isPublic) parts.push(`-H "Authorization: Bearer ${TOKEN}"`);
   for (const [name, text] of Object.entries(request.headers))
-    parts.push(`-H ${quoted(`${name}: ${text}`)}`);
-  if (request.body !== null) parts.push(`--data-raw ${quoted(request.body)}`);
-  return [...parts, quoted(url)].join(" \\\n  ");
+    parts.push(`-H ${shellQuoted(`${name}: ${text}`)}`);
+  if (request.body !== null) parts.push(`--data-raw ${shellQuoted(request.body)}`);
+  return [...parts, shellQuoted(url)].join(" \\\n  ");
 }
-
-const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
 
 /** Formats a response body: indented JSON with exact numbers, shortened if long. */
 export function formatBody(body: string, type: string): string {

@@ -63,6 +63,12 @@ export function calls(
   return ask(`${of(user)}/calls?${query}`, { signal });
 }
 
+/** Whether the user has had a call, of any time. */
+export async function hasCalls(user: string, signal: AbortSignal): Promise<boolean> {
+  const page = await ask<CallPage>(`${of(user)}/calls?limit=1`, { signal });
+  return page.calls.length > 0;
+}
+
 export const exportCsv = (user: string, type: ExportType, span: Span): Promise<Blob> =>
   download(`${of(user)}/export.csv?type=${type}&${daysQuery(span)}`);
 
