@@ -152,8 +152,8 @@ async def offer(context: BenchContext, broker: Broker, offered: Offer) -> None:
         began = time.monotonic() + _ENCODING_SECONDS
         began_ms = time.time_ns() // 1_000_000 + _ENCODING_SECONDS * 1_000
         sent = []
-        for place, record in enumerate(_write(context, offered, began_ms)):
-            await _sleep_until(began + place / EVENTS_PER_SECOND)
+        for number, record in enumerate(_encode_events(context, offered, began_ms)):
+            await _sleep_until(began + number / EVENTS_PER_SECOND)
             sent.append(
                 await producer.send(
                     CALL_EVENTS.name, record.value, key=record.key, partition=record.partition
@@ -166,16 +166,16 @@ async def offer(context: BenchContext, broker: Broker, offered: Offer) -> None:
         raise InvalidRunError("the load could not be sent in time")
 
 
-def _write(context: BenchContext, offered: Offer, began_ms: int) -> list[Record]:
+def _encode_events(context: BenchContext, offered: Offer, began_ms: int) -> list[Record]:
     """Encode the events of a round in advance, to use less CPU while measuring."""
     emitter = Emitter(context.options.seed + 100 * offered.number + offered.before, 0)
     records = []
-    for place in range(offered.events):
-        due_ms = began_ms + place * 1_000 // EVENTS_PER_SECOND
-        if place % _CHARGE_INTERVAL:
+    for number in range(offered.events):
+        due_ms = began_ms + number * 1_000 // EVENTS_PER_SECOND
+        if number % _CHARGE_INTERVAL:
             records.append(emitter.cost_at(emitter.rng.randrange(CALLS), due_ms))
         else:
-            user = (offered.before + place) // _CHARGE_INTERVAL
+            user = (offered.before + number) // _CHARGE_INTERVAL
             records.append(_charge(emitter, user, due_ms))
     return records
 
@@ -192,6 +192,6 @@ def _charge(emitter: Emitter, user: int, time_ms: int) -> Record:
 
 
 async def _sleep_until(moment: float) -> None:
-    rest = moment - time.monotonic()
-    if rest > 0:
-        await asyncio.sleep(rest)
+    remaining = moment - time.monotonic()
+    if remaining > 0:
+        await asyncio.sleep(remaining)

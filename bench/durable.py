@@ -92,8 +92,8 @@ async def measure_workers(
         await workers.stop()
         expected = len({record.value for record in (*context.load.warm_up, *measured)})
         await _require_complete(connection, database_url, expected)
-        kept = int(await connection.fetchval(_KEPT_BYTES))
-    return run._replace(kept_bytes=kept // expected)
+        stored = int(await connection.fetchval(_KEPT_BYTES))
+    return run._replace(kept_bytes=stored // expected)
 
 
 async def _fill_frozen(
@@ -156,10 +156,10 @@ async def _timed(
 
 async def _require_complete(connection: Connection, database_url: str, events: int) -> None:
     """Raise InvalidRunError if the database does not match the events exactly."""
-    kept = dict(await connection.fetchrow(_KEPT) or {})
+    stored = dict(await connection.fetchrow(_KEPT) or {})
     wanted = {"events": events, "identities": events, "refused": 0, "held": 0, "unpublished": 0}
-    if kept != wanted:
-        raise InvalidRunError(f"the database holds {kept} instead of {wanted}")
+    if stored != wanted:
+        raise InvalidRunError(f"the database holds {stored} instead of {wanted}")
     found = await verify(database_url)
     if found.differences:
         raise InvalidRunError(f"{found.differences} differences: {found.lines[:3]}")

@@ -41,7 +41,7 @@ _WATCHED_EVENTS: Final = 2_000
 _SETTLE_SECONDS: Final = 1
 _ENCODING_US: Final = 25
 """The maximum time to encode an event, before measuring."""
-_ANSWER_SECONDS_MAX: Final = 30
+_ARRIVAL_SECONDS_MAX: Final = 30
 _READ_MS: Final = 50
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MS: Final = timedelta(milliseconds=1)
@@ -114,8 +114,8 @@ async def _measure(
     consumer = make_consumer(broker.kafka, CALL_TOTALS.name, group=None)
     await consumer.start()
     try:
-        await _read_up(consumer)
-        events = _write(load, seed, time.time_ns() // 1_000_000)
+        await _read_existing(consumer)
+        events = _encode_events(load, seed, time.time_ns() // 1_000_000)
         watch = _Watch(consumer, events)
         reading = asyncio.create_task(watch.run())
         meter = CpuMeter(
@@ -125,9 +125,9 @@ async def _measure(
                 "broker": [broker.pid],
             }
         )
-        await _offer(broker, events)
+        await _send_on_schedule(broker, events)
         cpu = meter.read()
-        async with asyncio.timeout(_ANSWER_SECONDS_MAX):
+        async with asyncio.timeout(_ARRIVAL_SECONDS_MAX):
             await reading
     except TimeoutError:
         raise InvalidRunError("some events did not arrive as totals") from None
@@ -136,7 +136,7 @@ async def _measure(
     return Latencies(watch.committed_ms, watch.published_ms, cpu)
 
 
-async def _read_up(consumer: AIOKafkaConsumer) -> None:
+async def _read_existing(consumer: AIOKafkaConsumer) -> None:
     """Read all existing records, so that they do not disturb the measurement."""
     while await consumer.getmany(timeout_ms=1_000 * _SETTLE_SECONDS):
         pass
@@ -157,9 +157,9 @@ class _Watch:
             arrived = datetime.now(UTC)
             for records in polled.values():
                 for record in records:
-                    self._take(_decode(record.value), arrived)
+                    self._note_arrival(_decode(record.value), arrived)
 
-    def _take(self, total: _Total, arrived: datetime) -> None:
+    def _note_arrival(self, total: _Total, arrived: datetime) -> None:
         due = self._due.get(total.call_id)
         if due is not None and total.updated_at >= due:
             del self._due[total.call_id]
@@ -167,16 +167,16 @@ class _Watch:
             self.published_ms.append((arrived - due) / _MS)
 
 
-def _write(load: int, seed: int, now_ms: int) -> list[_Due]:
-    """Encode the events of a round, which begins as soon as that must be done."""
+def _encode_events(load: int, seed: int, now_ms: int) -> list[_Due]:
+    """Encode the events of a round; the first is due when encoding is certainly finished."""
     count = load * SECONDS
     rng, emitter = Random(seed), Emitter(seed, 0)
-    began_ms = now_ms + count * _ENCODING_US // 1_000 + 100
+    start_ms = now_ms + count * _ENCODING_US // 1_000 + 100
     calls = rng.sample(range(CALLS), CALLS)
     watched, others = calls[:_WATCHED_EVENTS], calls[_WATCHED_EVENTS:]
     events = []
     for number in range(count):
-        at_ms = began_ms + number * 1_000 // load
+        at_ms = start_ms + number * 1_000 // load
         is_watched = number % (count // _WATCHED_EVENTS) == 0
         call = watched.pop() if is_watched else rng.choice(others)
         record = emitter.cost_at(call, at_ms)
@@ -184,7 +184,7 @@ def _write(load: int, seed: int, now_ms: int) -> list[_Due]:
     return events
 
 
-async def _offer(broker: Broker, events: Sequence[_Due]) -> None:
+async def _send_on_schedule(broker: Broker, events: Sequence[_Due]) -> None:
     """Send events on schedule, grouped by `LINGER_MS`."""
     producer: Any = make_producer(broker.kafka)
     await producer.start()
@@ -195,7 +195,7 @@ async def _offer(broker: Broker, events: Sequence[_Due]) -> None:
             raise InvalidRunError("encoding the events took too long")
         sent = []
         for turn, due in groupby(events, lambda one: (one.at_ms - first_ms) // LINGER_MS):
-            await _until(began + (turn + 1) * LINGER_MS / 1_000)
+            await _sleep_until(began + (turn + 1) * LINGER_MS / 1_000)
             sent += await _send([one.record for one in due], producer)
         await asyncio.gather(*sent)
     finally:
@@ -217,7 +217,7 @@ async def _send(records: Sequence[Record], producer: Any) -> list[Any]:
     ]
 
 
-async def _until(moment: float) -> None:
-    rest = moment - time.monotonic()
-    if rest > 0:
-        await asyncio.sleep(rest)
+async def _sleep_until(moment: float) -> None:
+    remaining = moment - time.monotonic()
+    if remaining > 0:
+        await asyncio.sleep(remaining)

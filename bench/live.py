@@ -146,7 +146,7 @@ class _LiveTests:
             joined_kib = self._rss_kib()
             if unread is not None:
                 clients.open_unread(self._port, unread)
-            offering = asyncio.create_task(self._offer(seconds + _SETTLE_SECONDS))
+            offering = asyncio.create_task(self._send_on_schedule(seconds + _SETTLE_SECONDS))
             await asyncio.sleep(_SETTLE_SECONDS)
             clients.is_measuring, used = True, sum(self._api.cpu_times()[:2])
             await asyncio.sleep(seconds)
@@ -173,20 +173,20 @@ class _LiveTests:
     def _rss_kib(self) -> int:
         return int(self._api.memory_info().rss) // _KIB
 
-    async def _offer(self, seconds: int) -> None:
+    async def _send_on_schedule(self, seconds: int) -> None:
         """Send each call's costs on schedule, in a new order of calls each time."""
         calls, rng = list(range(ACTIVE_CALLS)), Random(self._context.options.seed)
         per_tick = round(ACTIVE_CALLS * CHANGES_PER_SECOND * _TICK_SECONDS)
         producer: Any = make_producer(self._broker.kafka)
         await producer.start()
         try:
-            began, sent, place = time.monotonic(), [], 0
+            began, sent, number = time.monotonic(), [], 0
             while (spent := time.monotonic() - began) < seconds:
                 due = int(spent / _TICK_SECONDS) * per_tick
-                while place < due:
-                    if place % ACTIVE_CALLS == 0:
+                while number < due:
+                    if number % ACTIVE_CALLS == 0:
                         rng.shuffle(calls)
-                    call = calls[place % ACTIVE_CALLS]
+                    call = calls[number % ACTIVE_CALLS]
                     record = self._emitter.cost_at(call, time.time_ns() // 1_000_000)
                     sent.append(
                         await producer.send(
@@ -196,7 +196,7 @@ class _LiveTests:
                             partition=record.partition,
                         )
                     )
-                    place += 1
+                    number += 1
                 await asyncio.sleep(_TICK_SECONDS)
             await asyncio.gather(*sent)
         finally:

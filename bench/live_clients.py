@@ -77,11 +77,11 @@ class LiveClient(asyncio.Protocol):
             if received[start] == _PING and self.transport is not None:
                 self.transport.write(_PONG)
             else:
-                self._take(bytes(received[bounds[0] : bounds[1]]), arrived_ns)
+                self._note_message(bytes(received[bounds[0] : bounds[1]]), arrived_ns)
             start = bounds[1]
         del received[:start]
 
-    def _take(self, text: bytes, arrived_ns: int) -> None:
+    def _note_message(self, text: bytes, arrived_ns: int) -> None:
         if text.startswith(_CHANGE):
             if self._all_clients.is_measuring:
                 at = text.index(_COMMITTED) + len(_COMMITTED)

@@ -74,9 +74,9 @@ async def measure_take(context: BenchContext) -> TimedRun:
     async with context.broker() as broker, context.databases.fresh() as url:
         timed = await _measure(context, broker, "take", measured, "--database-url", url)
         async with open_database(url) as connection:
-            kept = await connection.fetchval(_KEPT)
-        if kept != len(measured):
-            raise InvalidRunError(f"{kept} of {len(measured)} events were recorded")
+            stored = await connection.fetchval(_KEPT)
+        if stored != len(measured):
+            raise InvalidRunError(f"{stored} of {len(measured)} events were recorded")
     return timed
 
 

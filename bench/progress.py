@@ -18,20 +18,20 @@ class StepProgress:
         self._started = time.monotonic()
         self._title = ""
 
-    def title(self, words: str) -> None:
+    def title(self, text: str) -> None:
         """Start a step."""
-        self._title = words
+        self._title = text
 
-    def update(self, words: str) -> None:
+    def update(self, text: str) -> None:
         """Show the state of the step; on a terminal it replaces the last line."""
         seconds = int(time.monotonic() - self._started)
-        line = f"{seconds // 60:2d}:{seconds % 60:02d}  {self._title}: {words}"
+        line = f"{seconds // 60:2d}:{seconds % 60:02d}  {self._title}: {text}"
         self._stream.write(f"{_CLEAR}{line}" if self._terminal else f"{line}\n")
         self._stream.flush()
 
-    def result(self, words: str) -> None:
+    def result(self, text: str) -> None:
         """Show the result of the step permanently."""
-        self.update(words)
+        self.update(text)
         if self._terminal:
             self._stream.write("\n")
             self._stream.flush()

@@ -49,8 +49,8 @@ def costs(count: int, now: datetime) -> Iterator[Event]:
     rng = random.Random(1)
     calls = -(-count // COSTS_PER_CALL)
     for number in range(count):
-        call, place = divmod(number, COSTS_PER_CALL)
-        at = now - timedelta(days=DAYS) * (call + 1) / (calls + 1) + timedelta(seconds=place)
+        call, index = divmod(number, COSTS_PER_CALL)
+        at = now - timedelta(days=DAYS) * (call + 1) / (calls + 1) + timedelta(seconds=index)
         data = CostRecorded(
             call_id=f"call-{call}",
             user_id=f"user-{call // CALLS_PER_USER}",

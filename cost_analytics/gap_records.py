@@ -68,10 +68,10 @@ def _belongs(record: CopiedRecord, gap: StreamGap) -> bool:
 def _headers(record: CopiedRecord, gap: StreamGap) -> Headers:
     """Return the headers of the copy, and those that identify its offset in the gap."""
     names, values = record.headers[::2], record.headers[1::2]
-    kept = [
+    copied = [
         (name or "", None if value is None else value.encode())
         for name, value in zip(names, values, strict=False)
         if name not in (GAP_ID, GAP_OFFSET)
     ]
-    place = [(GAP_ID, str(gap.gap_id).encode()), (GAP_OFFSET, str(record.offset).encode())]
-    return [*kept, *place]
+    identification = [(GAP_ID, str(gap.gap_id).encode()), (GAP_OFFSET, str(record.offset).encode())]
+    return [*copied, *identification]

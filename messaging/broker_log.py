@@ -19,10 +19,10 @@ from aiokafka.protocol.produce import ProduceRequest
 from messaging.kafka import KafkaError, for_code, raise_for_topics
 from schemas.topics import ALL_TOPICS
 
-_ANSWER_MS: Final = 10_000
+_TIMEOUT_MS: Final = 10_000
 _WAIT_MS: Final = 10
 """How long a broker may wait for records; without it the embedded broker returns none."""
-_PIECE_BYTES: Final = 1024 * 1024
+_FETCH_BYTES: Final = 1024 * 1024
 _READ_COMMITTED: Final = 1
 _ALL_REPLICAS: Final = -1
 _HEADER: Final = struct.Struct(">qi")
@@ -60,7 +60,7 @@ class BrokerLog:
             )
             for topic in ALL_TOPICS
         ]
-        request: Any = CreateTopicsRequest(topics, _ANSWER_MS, False)
+        request: Any = CreateTopicsRequest(topics, _TIMEOUT_MS, False)
         raise_for_topics(await self._connection.send(request))
 
     async def read(
@@ -73,44 +73,42 @@ class BrokerLog:
         """
         by_topic: dict[str, list[tuple[int, int, int]]] = {}
         for (topic, partition), offset in offsets.items():
-            by_topic.setdefault(topic, []).append((partition, offset, _PIECE_BYTES))
-        answer = await self._connection.send(
-            FetchRequest(_WAIT_MS, 1, _PIECE_BYTES, _READ_COMMITTED, list(by_topic.items()))
+            by_topic.setdefault(topic, []).append((partition, offset, _FETCH_BYTES))
+        response = await self._connection.send(
+            FetchRequest(_WAIT_MS, 1, _FETCH_BYTES, _READ_COMMITTED, list(by_topic.items()))
         )
-        pieces = {}
-        for topic, partitions in answer.topics:
+        logs = {}
+        for topic, partitions in response.topics:
             for partition, code, end, *_, batches in partitions:
-                place = (topic, partition)
-                _raise_for(code, place)
-                pieces[place] = RecordBatches(
-                    *_whole_batches(bytes(batches or b""), offsets[place]), end
-                )
-        if pieces.keys() != offsets.keys():
+                key = (topic, partition)
+                _raise_for(code, key)
+                logs[key] = RecordBatches(*_whole_batches(bytes(batches or b""), offsets[key]), end)
+        if logs.keys() != offsets.keys():
             raise KafkaError("the broker did not answer for all partitions")
-        return pieces
+        return logs
 
-    async def append(self, pieces: Mapping[TopicPartitionKey, RecordBatches]) -> None:
+    async def append(self, logs: Mapping[TopicPartitionKey, RecordBatches]) -> None:
         """Append record batches and wait until they are acknowledged; raises KafkaError."""
         by_topic: dict[str, list[tuple[int, bytes]]] = {}
-        for (topic, partition), piece in pieces.items():
-            by_topic.setdefault(topic, []).append((partition, piece.batches))
-        answer = await self._connection.send(
-            ProduceRequest(None, _ALL_REPLICAS, _ANSWER_MS, list(by_topic.items()))
+        for (topic, partition), log in logs.items():
+            by_topic.setdefault(topic, []).append((partition, log.batches))
+        response = await self._connection.send(
+            ProduceRequest(None, _ALL_REPLICAS, _TIMEOUT_MS, list(by_topic.items()))
         )
-        for topic, partitions in answer.topics:
+        for topic, partitions in response.topics:
             for partition, code, *_ in partitions:
                 _raise_for(code, (topic, partition))
 
     async def lag(self, offsets: Mapping[TopicPartitionKey, int]) -> int:
         """Return the number of records at or after these offsets, over all partitions."""
-        pieces = await self.read(offsets)
-        return sum(max(0, piece.end - offsets[place]) for place, piece in pieces.items())
+        logs = await self.read(offsets)
+        return sum(max(0, log.end - offsets[key]) for key, log in logs.items())
 
 
 @asynccontextmanager
 async def broker_log(host: str, port: int) -> AsyncIterator[BrokerLog]:
     """Connect to the broker at an address; raises KafkaError or OSError."""
-    connection = await create_conn(host, port, request_timeout_ms=_ANSWER_MS)
+    connection = await create_conn(host, port, request_timeout_ms=_TIMEOUT_MS)
     try:
         yield BrokerLog(connection)
     finally:
@@ -127,15 +125,15 @@ async def copy_tails(
     """
     offsets = dict(starts)
     while True:
-        pieces = await source.read(offsets)
-        found = {place: piece for place, piece in pieces.items() if piece.batches}
+        logs = await source.read(offsets)
+        found = {key: log for key, log in logs.items() if log.batches}
         if not found:
             break
         await target.append(found)
-        offsets |= {place: piece.next_offset for place, piece in found.items()}
-    for place, piece in pieces.items():
-        if piece.end > offsets[place]:
-            raise KafkaError(f"{place[0]} [{place[1]}] could not be read to its end")
+        offsets |= {key: log.next_offset for key, log in found.items()}
+    for key, log in logs.items():
+        if log.end > offsets[key]:
+            raise KafkaError(f"{key[0]} [{key[1]}] could not be read to its end")
     return sum(offsets.values()) - sum(starts.values())
 
 
@@ -159,6 +157,6 @@ def _whole_batches(data: bytes, offset: int) -> tuple[bytes, int]:
     return data[begin:position], offset
 
 
-def _raise_for(code: int, place: TopicPartitionKey) -> None:
+def _raise_for(code: int, key: TopicPartitionKey) -> None:
     if code:
-        raise for_code(code)(f"{place[0]} [{place[1]}]")
+        raise for_code(code)(f"{key[0]} [{key[1]}]")

@@ -40,15 +40,15 @@ class MaskedFrames:
         if self._is_refused:
             return True, b""
         data = self._header + data
-        place = min(self._payload_left, len(data))
-        self._payload_left -= place
-        while end := _end_of_frame(data, place):
-            place, self._payload_left = min(end, len(data)), max(0, end - len(data))
-        self._header = data[place:]
+        position = min(self._payload_left, len(data))
+        self._payload_left -= position
+        while end := _end_of_frame(data, position):
+            position, self._payload_left = min(end, len(data)), max(0, end - len(data))
+        self._header = data[position:]
         if len(self._header) > 1 and not self._header[1] & _MASKED:
             self._is_refused = True
-            return self._parser.feed_data(data[:place] + _INVALID_FRAME)
-        return self._parser.feed_data(data[:place])
+            return self._parser.feed_data(data[:position] + _INVALID_FRAME)
+        return self._parser.feed_data(data[:position])
 
     def feed_eof(self) -> None:
         """Handle the end of the connection."""

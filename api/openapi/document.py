@@ -219,11 +219,11 @@ def _parameters(route: Route, operation: Operation) -> list[dict[str, Any]]:
     return [*path, *query, *heads, *match]
 
 
-def _parameter(parameter: Parameter, place: str) -> dict[str, Any]:
+def _parameter(parameter: Parameter, location: str) -> dict[str, Any]:
     needed = {"required": True} if parameter.required else {}
     return {
         "name": parameter.name,
-        "in": place,
+        "in": location,
         "description": parameter.says,
         **needed,
         "schema": parameter.schema,

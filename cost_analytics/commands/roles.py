@@ -81,23 +81,22 @@ def run(arguments: argparse.Namespace) -> int:
 
     url = loaded.database_url.reveal()
     given = {name: secret.reveal() for name, secret in loaded.passwords.items() if secret}
-    kept = {} if arguments.rotate else _kept(arguments.write)
+    earlier = {} if arguments.rotate else _earlier_passwords(arguments.write)
     try:
         with using_database(loaded.database_url):
             known = run_loop(known_logins(url, arguments.prefix))
-            made = _generate_passwords(
-                set(settings.PROCESSES) if arguments.rotate else _new(known), given | kept
+            generated = _generate_passwords(
+                set(settings.PROCESSES) if arguments.rotate else _new(known), given | earlier
             )
-            passwords: Mapping[Process, str] = made | kept | given  # type: ignore[assignment]
-            if made and arguments.write is None:
+            passwords: Mapping[Process, str] = generated | earlier | given  # type: ignore[assignment]
+            if generated and arguments.write is None:
                 raise CommandError(
-                    f"Passwords must be generated for {', '.join(sorted(made))}: choose a file "
-                    "with --write, or set WORKER_DATABASE_PASSWORD and so on.",
+                    f"Passwords must be generated for {', '.join(sorted(generated))}: choose a "
+                    "file with --write, or set WORKER_DATABASE_PASSWORD and so on.",
                     MISUSED,
                 )
-            if (
-                arguments.write is not None
-            ):  # before the logins change: the passwords must not be lost
+            # Written before the logins change, so that no password can be lost.
+            if arguments.write is not None:
                 urls = {
                     f"{process.upper()}_DATABASE_URL": login_url(
                         url, process, password, arguments.prefix
@@ -111,7 +110,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise CommandError(str(error), MISUSED) from None
     for process in settings.PROCESSES:
         what = "created" if process in _new(known) else "up to date"
-        how = "new" if process in made else "set" if process in passwords else "unchanged"
+        how = "new" if process in generated else "set" if process in passwords else "unchanged"
         print(f"{arguments.prefix}{process}: {what}, password {how}")
     return 0
 
@@ -125,7 +124,7 @@ def _generate_passwords(roles: set[str], given: Mapping[str, str]) -> dict[str, 
     return {each: secrets.token_urlsafe(_PASSWORD_BYTES) for each in sorted(roles - given.keys())}
 
 
-def _kept(path: Path | None) -> dict[str, str]:
+def _earlier_passwords(path: Path | None) -> dict[str, str]:
     """Return the passwords in the addresses that an earlier run wrote."""
     if path is None:
         return {}

@@ -54,8 +54,8 @@ async def _deliver(settings: Settings, stop: asyncio.Event) -> int:
         database_url=settings.database_url.reveal(),
         senders=senders_of(delivery),
         kafka=settings.kafka.client(),
-        daily=_daily(settings),
-        watch=_watch(settings),
+        daily=_daily_prices(settings),
+        watch=_watcher_options(settings),
     )
     try:
         await run_notifications(options, stop)
@@ -73,13 +73,13 @@ async def _deliver(settings: Settings, stop: asyncio.Event) -> int:
     return 0
 
 
-def _watch(settings: Settings) -> AnomalyWatcherOptions:
+def _watcher_options(settings: Settings) -> AnomalyWatcherOptions:
     """Return the options of anomaly detection."""
-    wanted = settings.anomalies
-    return AnomalyWatcherOptions(grace=timedelta(minutes=wanted.grace_minutes), legs=wanted.legs)
+    section = settings.anomalies
+    return AnomalyWatcherOptions(grace=timedelta(minutes=section.grace_minutes), legs=section.legs)
 
 
-def _daily(settings: Settings) -> DailyPrices | None:
+def _daily_prices(settings: Settings) -> DailyPrices | None:
     """Return the daily refresh of prices, None without sources."""
     if settings.prices.sources is None:
         return None

@@ -68,9 +68,11 @@ def dev_values(
         last = read_dev_file(dev_file)
     except (OSError, UnicodeDecodeError):
         raise CommandError(f"{dev_file} cannot be read; remove it.") from None
-    kept = settings.passed_on_by_dev()
-    if "JWT_SECRET_FILE" not in kept:
-        kept = {"JWT_SECRET": last.get("JWT_SECRET") or secrets.token_urlsafe(_SECRET_BYTES)} | kept
+    passed_on = settings.passed_on_by_dev()
+    if "JWT_SECRET_FILE" not in passed_on:
+        passed_on = {
+            "JWT_SECRET": last.get("JWT_SECRET") or secrets.token_urlsafe(_SECRET_BYTES)
+        } | passed_on
     return {
         # In development, webhook receivers are on this machine.
         "WEBHOOK_ALLOW_PRIVATE": "true",
@@ -78,7 +80,7 @@ def dev_values(
         "ANOMALY_GRACE_MINUTES": "3",
         **_RETENTION,
         "PUBLIC_URL": f"http://{_HOST}:{port}",
-        **kept,
+        **passed_on,
         "KAFKA_BOOTSTRAP_SERVERS": bootstrap,
         **_KAFKA,
         **database_urls,

@@ -84,8 +84,8 @@ async def replace_broker(
     pause_ms = (time.monotonic_ns() - cut_ns) // 1_000_000
     await broker.discard(old)
     async with connected(database_url, name=_NAME) as connection:
-        kept = timedelta(days=settings.retention.total_days)
-        await publish_totals_again(connection, datetime.now(UTC) - kept)
+        retention = timedelta(days=settings.retention.total_days)
+        await publish_totals_again(connection, datetime.now(UTC) - retention)
     return Replacement(records, pause_ms)
 
 

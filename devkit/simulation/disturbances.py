@@ -16,12 +16,12 @@ import msgspec
 from devkit.simulation.malformed import malform
 from devkit.simulation.wire import ScheduledRecord, encode
 
-_REPEAT_WITHIN: Final = 200
+_REPEAT_DISTANCE_MAX: Final = 200
 """The maximum distance, in events, between an event and its repeat."""
 _COST: Final = b'"type":"cost.recorded"'
 _TELEPHONE: Final = b'"service":"twilio"'
 _SPEECH: Final = b'"service":"elevenlabs"'
-_TIMES: Final = 25
+_SPEECH_FACTOR: Final = 25
 """The factor of the speech usage in an anomalous call."""
 PERCENT: Final = 10_000
 """100 %; shares are in hundredths of a percent: 1 % is 100."""
@@ -32,20 +32,20 @@ def with_repeats(
 ) -> Iterator[ScheduledRecord]:
     """Send `share` of the events twice, unchanged, the second time a little later."""
     rng = Random(f"{seed}:repeats")  # noqa: S311 - reproducible, not secret
-    again: list[tuple[int, ScheduledRecord]] = []
+    repeats: list[tuple[int, ScheduledRecord]] = []
     last_us = 0
     for number, record in enumerate(scheduled_records):
         last_us = record.at_us
         yield record
         if rng.randrange(PERCENT) < share:
-            heapq.heappush(again, (number + rng.randrange(_REPEAT_WITHIN), record))
-        while again and again[0][0] <= number:
-            yield heapq.heappop(again)[1]._replace(at_us=last_us)
-    for _, record in again:
+            heapq.heappush(repeats, (number + rng.randrange(_REPEAT_DISTANCE_MAX), record))
+        while repeats and repeats[0][0] <= number:
+            yield heapq.heappop(repeats)[1]._replace(at_us=last_us)
+    for _, record in repeats:
         yield record._replace(at_us=last_us)
 
 
-def with_odd_calls(
+def with_anomalous_calls(
     scheduled_records: Iterable[ScheduledRecord], share: int, seed: int
 ) -> Iterator[ScheduledRecord]:
     """Make `share` of the calls anomalous: half have no telephony cost, half a high speech cost.
@@ -59,11 +59,11 @@ def with_odd_calls(
             continue
         event: dict[str, Any] = msgspec.json.decode(record.value)
         rng = Random(f"{seed}:odd:{event['data']['callId']}")  # noqa: S311 - reproducible
-        is_odd, loses = rng.randrange(PERCENT) < share, bool(rng.randrange(2))
-        if is_odd and loses and is_telephone:
+        is_anomalous, lacks_telephony = rng.randrange(PERCENT) < share, bool(rng.randrange(2))
+        if is_anomalous and lacks_telephony and is_telephone:
             continue
-        if is_odd and not loses and is_speech and "totalCost" not in event["data"]:
-            event["data"]["usage"] *= _TIMES
+        if is_anomalous and not lacks_telephony and is_speech and "totalCost" not in event["data"]:
+            event["data"]["usage"] *= _SPEECH_FACTOR
             yield record._replace(value=encode(event))
             continue
         yield record
@@ -74,14 +74,14 @@ def with_malformed(
 ) -> Iterator[ScheduledRecord]:
     """Add malformed events, `share` of the number of valid ones, of every kind in turn."""
     rng = Random(f"{seed}:malformed")  # noqa: S311 - reproducible, not secret
-    made = owed = 0
+    added = owed = 0
     for record in scheduled_records:
         yield record
         owed += share
         if owed >= PERCENT and _COST in record.value:
             owed -= PERCENT
-            value, _ = malform(record.value, made, rng)
-            made += 1
+            value, _ = malform(record.value, added, rng)
+            added += 1
             yield record._replace(value=value, good=False)
 
 

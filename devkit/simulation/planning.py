@@ -9,8 +9,8 @@ from typing import Final
 from devkit.simulation.call import EVENTS_A_CALL
 from devkit.simulation.disturbances import (
     shuffled,
+    with_anomalous_calls,
     with_malformed,
-    with_odd_calls,
     with_repeats,
 )
 from devkit.simulation.past import past
@@ -103,7 +103,7 @@ def scheduled_records(
     """Yield all records of a request, disturbances included."""
     stream = past(plan) if request.past_days else timeline(plan)
     if request.odd_calls:
-        stream = with_odd_calls(stream, request.odd_calls, request.seed)
+        stream = with_anomalous_calls(stream, request.odd_calls, request.seed)
     if request.repeats:
         stream = with_repeats(stream, request.repeats, request.seed)
     if request.malformed:

@@ -18,40 +18,40 @@ SELECT call_id, user_id, persona_id, status, duration_ms, costs, charge_count > 
 -- name: own_calls
 -- For each of the calls :call_ids of :user_ids that began at :first_at, by its index: up to :limit ended
 -- calls of the user that began before it, latest first.
-SELECT asked.place, c.user_id, c.persona_id, c.duration_ms, c.costs
+SELECT requested.number, c.user_id, c.persona_id, c.duration_ms, c.costs
   FROM unnest(:call_ids::text[], :user_ids::text[], :first_at::timestamptz[])
-       WITH ORDINALITY AS asked (call_id, user_id, first_at, place),
+       WITH ORDINALITY AS requested (call_id, user_id, first_at, number),
        LATERAL (SELECT user_id, persona_id, duration_ms, costs
                   FROM calls
-                 WHERE user_id = asked.user_id AND first_at < asked.first_at
-                   AND call_id <> asked.call_id AND status <> 'active'
+                 WHERE user_id = requested.user_id AND first_at < requested.first_at
+                   AND call_id <> requested.call_id AND status <> 'active'
                  ORDER BY first_at DESC, call_id
                  LIMIT :limit) AS c
 
 -- name: persona_calls
 -- For each of :personas, :user_ids and :ended_at, by its index: up to :limit completed calls of other
 -- users with the persona that ended before, latest first.
-SELECT asked.place, c.user_id, c.persona_id, c.duration_ms, c.costs
+SELECT requested.number, c.user_id, c.persona_id, c.duration_ms, c.costs
   FROM unnest(:personas::text[], :user_ids::text[], :ended_at::timestamptz[])
-       WITH ORDINALITY AS asked (persona_id, user_id, ended_at, place),
+       WITH ORDINALITY AS requested (persona_id, user_id, ended_at, number),
        LATERAL (SELECT user_id, persona_id, duration_ms, costs
                   FROM calls
-                 WHERE persona_id = asked.persona_id AND status = 'completed'
-                   AND ended_at < asked.ended_at AND user_id <> asked.user_id
+                 WHERE persona_id = requested.persona_id AND status = 'completed'
+                   AND ended_at < requested.ended_at AND user_id <> requested.user_id
                  ORDER BY ended_at DESC
                  LIMIT :limit) AS c
 
 -- name: recorded_operations
 -- The services and operations recorded for :call_ids and not voided, including archived ones.
 SELECT DISTINCT e.call_id, e.service, e.operation
-  FROM unnest(:call_ids::text[]) AS asked (call_id),
+  FROM unnest(:call_ids::text[]) AS requested (call_id),
        LATERAL (SELECT call_id, service, operation, identity
                   FROM call_cost_events
-                 WHERE call_id = asked.call_id AND type = 'cost.recorded'
+                 WHERE call_id = requested.call_id AND type = 'cost.recorded'
                 UNION ALL
                 SELECT call_id, service, operation, identity
                   FROM archived_costs JOIN archived_cost_kinds USING (kind_id)
-                 WHERE call_id = asked.call_id
+                 WHERE call_id = requested.call_id
                 OFFSET 0) AS e
  WHERE NOT EXISTS (SELECT FROM known_voids AS v WHERE v.call_id = e.call_id AND v.voids = e.identity)
 
@@ -64,7 +64,7 @@ SELECT anomaly_id::text, subject, kind, part
 -- name: raise
 -- Inserts anomalies, and the messages (:payloads) of new ones into the outbox, as :event_type of
 -- :aggregate_type; returns the ids of the new ones.
-WITH asked AS (
+WITH requested AS (
     SELECT *
     FROM unnest(:anomaly_ids::uuid[], :user_ids::text[], :kinds::text[],
                 :subjects::text[], :parts::text[], :days::date[],
@@ -74,13 +74,13 @@ WITH asked AS (
 ), raised AS (
     INSERT INTO cost_anomalies (anomaly_id, user_id, kind, subject, part, day, observed_nano, expected_nano, detected_at, data)
     SELECT anomaly_id, user_id, kind, subject, part, day, observed_nano, expected_nano, detected_at, data
-    FROM asked ORDER BY anomaly_id
+    FROM requested ORDER BY anomaly_id
     ON CONFLICT DO NOTHING
     RETURNING anomaly_id
 )
 INSERT INTO outbox (id, aggregatetype, aggregateid, type, payload)
 SELECT anomaly_id, :aggregate_type, user_id, :event_type, payload
-FROM asked JOIN raised USING (anomaly_id) ORDER BY anomaly_id
+FROM requested JOIN raised USING (anomaly_id) ORDER BY anomaly_id
 RETURNING id::text
 
 -- name: resolve
@@ -146,9 +146,9 @@ SELECT user_id FROM user_activity
 -- name: changed_calls
 -- The calls of :user_ids that began at or after :begun_since and changed after :after, up to :until.
 SELECT c.call_id
-  FROM unnest(:user_ids::text[]) AS asked (user_id),
+  FROM unnest(:user_ids::text[]) AS requested (user_id),
        LATERAL (SELECT call_id FROM calls
-                 WHERE user_id = asked.user_id AND first_at >= :begun_since AND updated_at > :after
+                 WHERE user_id = requested.user_id AND first_at >= :begun_since AND updated_at > :after
                    AND updated_at <= :until
                 OFFSET 0) AS c
 

@@ -123,8 +123,8 @@ async def read_histories(
     )
     own_past, others_past = await _past(connection, own), await _past(connection, others)
     return {
-        call.call_id: CallHistory(own_past.get(place, ()), others_past.get(place, ()))
-        for place, call in enumerate(calls, start=1)
+        call.call_id: CallHistory(own_past.get(number, ()), others_past.get(number, ()))
+        for number, call in enumerate(calls, start=1)
     }
 
 
@@ -132,7 +132,7 @@ async def _past(connection: Connection, statement: tuple[Any, ...]) -> dict[int,
     found: dict[int, list[PastCall]] = {}
     for row in await connection.fetch(*statement):
         past = PastCall(row["user_id"], row["persona_id"], row["duration_ms"], _costs(row))
-        found.setdefault(row["place"], []).append(past)
+        found.setdefault(row["number"], []).append(past)
     return found
 
 

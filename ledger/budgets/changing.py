@@ -39,16 +39,16 @@ async def change_budget(
         return await budgets.read_status(viewer, user_id, now)
     async with budgets.locked(viewer, user_id) as (connection, before):
         limits = changed(before, change, await read_epoch(connection))
-        made: Sequence[Channel] | None = None
+        replaced: Sequence[Channel] | None = None
         if channels is not None:
-            answer = await replace_channels(connection, viewer, user_id, channels)
-            if isinstance(answer, ChannelRefusal):
-                raise ChannelsRefusedError(answer)
-            made = answer
+            result = await replace_channels(connection, viewer, user_id, channels)
+            if isinstance(result, ChannelRefusal):
+                raise ChannelsRefusedError(result)
+            replaced = result
         if limits != before:
             await budgets.write(connection, viewer, limits)
             calls = await budgets.active_calls(connection, viewer, user_id, now)
             alerting = Alerting(budgets.basis, budgets.default_threshold_percent)
             await alerting.review_user(connection, limits, calls, now)
         status = await budgets.read_status_on(connection, viewer, limits, now)
-        return status if made is None else status._replace(channels=made)
+        return status if replaced is None else status._replace(channels=replaced)

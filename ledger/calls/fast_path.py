@@ -101,12 +101,12 @@ class FastPathRater:
 
     def rate(self, values: Sequence[bytes | None], window: Window) -> list[FastPathCost | None]:
         """Return the plain costs among structured events, None in place of any other event."""
-        places, envelopes = _read(values, window)
+        indices, envelopes = _read(values, window)
         keys = keys_of([(envelope.source, envelope.id) for envelope in envelopes])
         rated: list[FastPathCost | None] = [None] * len(values)
         start = 0
-        for place, envelope in zip(places, envelopes, strict=True):
-            rated[place] = self._rated(values[place], envelope, keys[start : start + KEY_BYTES])
+        for index, envelope in zip(indices, envelopes, strict=True):
+            rated[index] = self._rated(values[index], envelope, keys[start : start + KEY_BYTES])
             start += KEY_BYTES
         return rated
 
@@ -158,14 +158,14 @@ class FastPathRater:
 
 
 def _read(values: Sequence[bytes | None], window: Window) -> tuple[list[int], list[Recorded]]:
-    """Return the places and the envelopes of events that may be plain costs."""
-    places: list[int] = []
+    """Return the indices and the envelopes of events that may be plain costs."""
+    indices: list[int] = []
     envelopes: list[Recorded] = []
     earliest, latest = window.earliest, window.latest
     # One check of all values nearly always makes a check of each unnecessary.
     together = b"".join(filter(None, values))
     all_text = together.isascii() and b"\\" not in together and b"\0" not in together
-    for place, value in enumerate(values):
+    for index, value in enumerate(values):
         if not value or len(value) > MAX_EVENT_BYTES or not (all_text or is_text(value)):
             continue
         try:
@@ -179,6 +179,6 @@ def _read(values: Sequence[bytes | None], window: Window) -> tuple[list[int], li
             and earliest <= time <= latest
             and (subject is None or subject == envelope.data.call_id)
         ):
-            places.append(place)
+            indices.append(index)
             envelopes.append(envelope)
-    return places, envelopes
+    return indices, envelopes

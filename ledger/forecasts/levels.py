@@ -61,10 +61,10 @@ class _Average:
         self._ages = 0
 
     def learn(self, amount: int, factor: int) -> None:
-        keep, of = self._smoothing - 1, self._smoothing
-        self._ages = (self._ages + self._weight) * keep // of
-        self._sum = self._sum * keep // of + amount
-        self._weight = self._weight * keep // of + factor
+        smoothing = self._smoothing
+        self._ages = (self._ages + self._weight) * (smoothing - 1) // smoothing
+        self._sum = self._sum * (smoothing - 1) // smoothing + amount
+        self._weight = self._weight * (smoothing - 1) // smoothing + factor
 
     @property
     def level(self) -> int:
@@ -119,10 +119,10 @@ class Levels:
                 ((SCALE * SCALE << 20) // (square + _SMALLEST_SQUARE)) ** 2
                 for square in self._squares
             ]
-        whole = sum(weights)
+        total_weight = sum(weights)
         pairs = list(zip(levels, weights, strict=True))
         return Level(
-            sum(level.amount * weight for level, weight in pairs) // whole,
-            sum(level.slope * weight for level, weight in pairs) // whole,
+            sum(level.amount * weight for level, weight in pairs) // total_weight,
+            sum(level.slope * weight for level, weight in pairs) // total_weight,
             levels[-1].drift,
         )

@@ -110,9 +110,9 @@ class _Errors:
         self._weight = 0
 
     def learn(self, error: int) -> None:
-        keep, of = _ERROR_MEMORY
-        self._sum = self._sum * keep // of + abs(error)
-        self._weight = self._weight * keep // of + ONE
+        numerator, denominator = _ERROR_MEMORY
+        self._sum = self._sum * numerator // denominator + abs(error)
+        self._weight = self._weight * numerator // denominator + ONE
 
     def spread(self, level: int) -> int:
         """Return the mean; a series without errors is assumed to err by its whole level."""

@@ -53,8 +53,8 @@ class Weekdays:
             max(0, ONE + (m - mean) * w * between // (w * between + variance))
             for m, w in zip(means, self._weights, strict=True)
         ]
-        whole = sum(factors)
-        return tuple(factor * WEEK * ONE // whole for factor in factors) if whole else EVEN
+        total = sum(factors)
+        return tuple(factor * WEEK * ONE // total for factor in factors) if total else EVEN
 
     def _variance(self, means: list[int], around: int) -> int:
         """Return the variance within weekdays, supplemented by that of all days."""

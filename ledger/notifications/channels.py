@@ -108,18 +108,18 @@ async def replace_channels(
         return ChannelRefusal(f"`channels` can have at most {CHANNELS_MAX} channels.")
     await _lock_channels(connection, user_id)
     known = await list_channels(connection, viewer, user_id)
-    kept = [channel for channel in known if (channel.type, channel.address) in requested]
+    remaining = [channel for channel in known if (channel.type, channel.address) in requested]
     for channel in known:
-        if channel not in kept:
+        if channel not in remaining:
             await _remove(connection, viewer, user_id, channel.channel_id)
-    made: list[Channel] = []
+    created: list[Channel] = []
     for one in dict.fromkeys(requested):
-        if one not in {(channel.type, channel.address) for channel in kept}:
+        if one not in {(channel.type, channel.address) for channel in remaining}:
             new = await _create(connection, viewer, user_id, one)
             if isinstance(new, ChannelRefusal):
                 return new
-            made.append(new)
-    return kept + made
+            created.append(new)
+    return remaining + created
 
 
 async def remove_channel(
@@ -146,14 +146,14 @@ async def verify_channel(
         return ABSENT
     if channel.state == "verified":
         return channel
-    kept = await connection.fetchrow(*_SQL.bind("code", **of_channel))
-    if kept is None:
+    stored = await connection.fetchrow(*_SQL.bind("code", **of_channel))
+    if stored is None:
         return ChannelRefusal("The code has expired. Request a new one.")
-    if kept["guesses"] >= GUESSES_MAX:
+    if stored["guesses"] >= GUESSES_MAX:
         return ChannelRefusal("Too many wrong codes. Request a new one.")
-    if not await asyncio.to_thread(matches, code, kept["digest"]):
+    if not await asyncio.to_thread(matches, code, stored["digest"]):
         await connection.execute(*_SQL.bind("count_guess", **of_channel))
-        left = GUESSES_MAX - kept["guesses"] - 1
+        left = GUESSES_MAX - stored["guesses"] - 1
         return ChannelRefusal(f"Wrong code. {left} of {GUESSES_MAX} attempts left.")
     await connection.execute(*_SQL.bind("drop_code", **of_channel))
     row = await connection.fetchrow(*_SQL.bind("verify", **of_channel))
@@ -255,9 +255,9 @@ async def _challenge(
     """Store a new code and send it; pending messages with an older code are skipped."""
     of_channel = _of_channel(viewer, user_id, channel.channel_id)
     code = new_code(channel.type)
-    kept = await asyncio.to_thread(digest, code)
+    stored = await asyncio.to_thread(digest, code)
     await connection.execute(*_SQL.bind("supersede", **of_channel))
-    set_code = _SQL.bind("set_code", **of_channel, digest=kept, seconds=CODE_SECONDS)
+    set_code = _SQL.bind("set_code", **of_channel, digest=stored, seconds=CODE_SECONDS)
     await connection.execute(*set_code)
     await connection.execute(*_SQL.bind("resume", **of_channel))
     await connection.execute(*_SQL.bind("request", **of_channel, kind="verification", code=code))
@@ -280,8 +280,8 @@ async def _refuse_too_many(
     if row is None:
         return ABSENT
     if row["asked"] >= MESSAGES_PER_HOUR:
-        words = f"You can request at most {MESSAGES_PER_HOUR} messages per hour."
-        return ChannelRefusal(words, _HOUR_SECONDS // MESSAGES_PER_HOUR)
+        reason = f"You can request at most {MESSAGES_PER_HOUR} messages per hour."
+        return ChannelRefusal(reason, _HOUR_SECONDS // MESSAGES_PER_HOUR)
     if row["ago_seconds"] is not None and row["ago_seconds"] < MESSAGE_SECONDS:
         return ChannelRefusal("A message was just requested.", MESSAGE_SECONDS - row["ago_seconds"])
     return None

@@ -21,8 +21,8 @@ GUESSES_MAX: Final = 5
 _TOKEN_BYTES: Final = 24
 _SALT_BYTES: Final = 16
 _SECRET_BYTES: Final = 32
-_COST: Final = 2**13
-_FORM: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_SCRYPT_COST: Final = 2**13
+_CODE_PATTERN: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 def new_code(kind: ChannelType) -> str:
@@ -35,15 +35,15 @@ def new_code(kind: ChannelType) -> str:
 def digest(code: str, salt: bytes = b"") -> bytes:
     """Return the salt and the hash of a code; takes about 20 ms, so not on the event loop."""
     salt = salt or secrets.token_bytes(_SALT_BYTES)
-    return salt + hashlib.scrypt(code.encode(), salt=salt, n=_COST, r=8, p=1, dklen=32)
+    return salt + hashlib.scrypt(code.encode(), salt=salt, n=_SCRYPT_COST, r=8, p=1, dklen=32)
 
 
-def matches(code: str, kept: bytes) -> bool:
+def matches(code: str, stored: bytes) -> bool:
     """Return whether the code matches the stored hash; takes as long as `digest`."""
     code = code.strip()
-    if not _FORM.fullmatch(code):
+    if not _CODE_PATTERN.fullmatch(code):
         return False
-    return hmac.compare_digest(digest(code, kept[:_SALT_BYTES]), kept)
+    return hmac.compare_digest(digest(code, stored[:_SALT_BYTES]), stored)
 
 
 def new_secret() -> bytes:

@@ -21,12 +21,12 @@ _LITERALS: Final = frozenset({"bigint", "boolean", "integer", "oid", "smallint"}
 """Types whose values need no quotes: an array literal is just as fast."""
 
 
-def array_expression(place: str, type_name: str) -> str:
+def array_expression(placeholder: str, type_name: str) -> str:
     """Return the SQL of a parameter whose value is encoded for the same type."""
     if type_name in _LITERALS:
-        return f"{place}::text::{type_name}[]"
-    array = f"(CASE left({place}::text, 1) WHEN '{{' THEN {place}::text[]"
-    array += f" ELSE string_to_array(substr({place}, 2), left({place}, 1)) END)"
+        return f"{placeholder}::text::{type_name}[]"
+    array = f"(CASE left({placeholder}::text, 1) WHEN '{{' THEN {placeholder}::text[]"
+    array += f" ELSE string_to_array(substr({placeholder}, 2), left({placeholder}, 1)) END)"
     return array if type_name == "text" else f"{array}::{type_name}[]"
 
 

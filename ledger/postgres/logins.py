@@ -56,9 +56,9 @@ def login_name(process: Process, prefix: str = PREFIX) -> str:
 def login_url(url: str, process: Process, password: str, prefix: str = PREFIX) -> str:
     """Return the URL of the same database for another login."""
     parts = urlsplit(url)
-    place = parts.netloc.rpartition("@")[2]
+    host_and_port = parts.netloc.rpartition("@")[2]
     user = f"{quote(login_name(process, prefix), safe='')}:{quote(password, safe='')}"
-    return urlunsplit(parts._replace(netloc=f"{user}@{place}"))
+    return urlunsplit(parts._replace(netloc=f"{user}@{host_and_port}"))
 
 
 async def known_logins(url: str, prefix: str = PREFIX) -> set[Process]:

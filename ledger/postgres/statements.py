@@ -28,7 +28,7 @@ _TOKEN: Final = re.compile(
     | "[^"]*"
     | (?<![\w$])\$(?P<tag>(?:[A-Za-z_]\w*)?)\$.*?\$(?P=tag)\$
     | (?P<unclosed>/\*|'|")
-    | (?<![\w$])(?P<place>\$\d+)
+    | (?<![\w$])(?P<numbered>\$\d+)
     | (?<![:\w]):(?P<name>[A-Za-z_]\w*)               # no cast, no slice of an array
       (?:::(?P<array>\w+)\[\])?
     """,
@@ -39,7 +39,7 @@ _TOKEN: Final = re.compile(
 class Statement(NamedTuple):
     """A statement with numbered parameters, and their names in order.
 
-    `encoders` are those of array parameters, each with the place of its parameter, from 0.
+    `encoders` are those of array parameters, each with the index of its parameter, from 0.
     """
 
     text: str
@@ -76,8 +76,8 @@ class Statements(Mapping[str, str]):
         if not len(arguments) == len(parameters) == len(values):
             wanted, given = ", ".join(parameters), ", ".join(values)
             raise TypeError(f"the statement {name} takes ({wanted}), not ({given})")
-        for place, encode in encoders:
-            arguments[place] = encode(arguments[place])
+        for index, encode in encoders:
+            arguments[index] = encode(arguments[index])
         return (text, *arguments)
 
 
@@ -101,24 +101,26 @@ def translate(text: str) -> Statement:
     """
     names = dict.fromkeys(token["name"] for token in _TOKEN.finditer(text) if token["name"])
     parameters = tuple(name for name in names if name != _VIEWER)
-    places = {name: f"${number}" for number, name in enumerate((*parameters, _VIEWER), start=1)}
+    placeholders = {
+        name: f"${number}" for number, name in enumerate((*parameters, _VIEWER), start=1)
+    }
     types: dict[str, str | None] = {}
 
     def replace(token: re.Match[str]) -> str:
         if unclosed := token["unclosed"]:
             raise ValueError(f"{unclosed} is not closed, or comments are nested: {text}")
-        if place := token["place"]:
-            raise ValueError(f"{place} has no name: {text}")
+        if numbered := token["numbered"]:
+            raise ValueError(f"{numbered} has no name: {text}")
         if not (name := token["name"]):
             return token[0]
         array = token["array"]
         if types.setdefault(name, array) != array:
             raise ValueError(f":{name} is an array of one type in some places only: {text}")
-        return array_expression(places[name], array) if array else places[name]
+        return array_expression(placeholders[name], array) if array else placeholders[name]
 
     translated = _TOKEN.sub(replace, text)
-    arrays = ((place, types[name]) for place, name in enumerate(parameters))
-    encoders = tuple((place, array_encoder(array)) for place, array in arrays if array)
+    arrays = ((index, types[name]) for index, name in enumerate(parameters))
+    encoders = tuple((index, array_encoder(array)) for index, array in arrays if array)
     return Statement(translated, parameters, encoders)
 
 

@@ -96,9 +96,9 @@ class EmailSender:
             | aiosmtplib.SMTPConnectResponseError,
         )
         verdict: Verdict = "permanent" if error.code in _PERMANENT and not ours else "temporary"
-        words = self._tidy(error.message, notice)
+        text = self._tidy(error.message, notice)
         return DeliveryResult(
-            verdict, str(error.code), f"The mail server answered {error.code}: {words}"
+            verdict, str(error.code), f"The mail server answered {error.code}: {text}"
         )
 
     def _tidy(self, text: str, notice: Notification) -> str:

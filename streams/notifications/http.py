@@ -43,5 +43,5 @@ def failure_of(error: Exception, *hidden: str | None) -> DeliveryResult:
     """Return the result of an attempt without a response."""
     if isinstance(error, TimeoutError):
         return DeliveryResult("temporary", error="There was no response in time.")
-    words = printable(f"{type(error).__name__}: {error}", *hidden)
-    return DeliveryResult("temporary", error=words)
+    text = printable(f"{type(error).__name__}: {error}", *hidden)
+    return DeliveryResult("temporary", error=text)

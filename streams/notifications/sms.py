@@ -84,8 +84,8 @@ class SmsSender:
         if 200 <= status < 300:
             return DeliveryResult("delivered", str(status))
         answer = await _answer(response)
-        words = printable(answer.message, notice.address, self._provider.password)
-        text = f"The provider answered {status}, error {answer.code}: {words}"
+        text = printable(answer.message, notice.address, self._provider.password)
+        text = f"The provider answered {status}, error {answer.code}: {text}"
         if answer.code in _GONE_CODES:
             return DeliveryResult("gone", str(status), text)
         if status >= 500 or status < 400 or status in _RETRYABLE_STATUSES:

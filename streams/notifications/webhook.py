@@ -81,5 +81,5 @@ def _result(response: ClientResponse) -> DeliveryResult:
     if status == _GONE:
         return DeliveryResult("gone", str(status), "The endpoint answered 410 Gone.")
     after = response.headers.get("Retry-After") if status in _ASKS_TO_WAIT else None
-    words = f"The endpoint answered {status}."
-    return DeliveryResult("temporary", str(status), words, retry_after_seconds(after))
+    text = f"The endpoint answered {status}."
+    return DeliveryResult("temporary", str(status), text, retry_after_seconds(after))
