@@ -27,7 +27,7 @@ ListedType = Literal[
 
 
 class CallSummary(Body):
-    """One call of a list. `created_at` is the time of its first event; lists are sorted by it.
+    """One call of a list. `created_at` is the time of its first event.
 
     `cost_by_service` sums to `total_cost`, exactly. `calculated_at` is when the totals last
     changed.
@@ -52,7 +52,7 @@ class CallSummary(Body):
 
 
 class CallPage(Body):
-    """A page of a user's calls, newest first; `next_cursor` is null on the last page."""
+    """A page of a user's calls in the requested order; `next_cursor` is null on the last page."""
 
     user_id: str
     calls: list[CallSummary]

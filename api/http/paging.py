@@ -1,7 +1,8 @@
 """Pagination: the page size, and opaque cursors.
 
-A cursor contains the time and the id of the last row of a page. It needs no signature: a forged one
-starts elsewhere in the same list, under the same access rules.
+A cursor contains the time and the id of the last row of a page; in a ranked list the order, the
+rank and the id. It needs no signature: a forged one starts elsewhere in the same list, under the
+same access rules.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from api.http.identifiers import ID_CHARACTERS_MAX, is_identifier
 from api.http.parameters import one_of
 from api.http.problems import Problem, invalid_parameter
 from api.openapi.operations import Parameter
-from ledger.reports.lists import PagePosition
+from ledger.reports.lists import PagePosition, RankPosition
 
 T = TypeVar("T")
 
@@ -41,7 +42,9 @@ LIMIT: Final = row_limit()
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
+_RANK_MAX: Final = 10**38
 _decoder: Final = msgspec.json.Decoder(tuple[int, str])
+_rank_decoder: Final = msgspec.json.Decoder(tuple[str, int, str])
 
 
 def limit_of(request: web.Request, limit: Parameter = LIMIT) -> int:
@@ -61,6 +64,32 @@ def cursor_of(
 
     `is_key` checks the id of a row.
     """
+    position = _decoded(request, _decoder)
+    if position is None:
+        return None
+    since_us, key = position
+    try:
+        moment = _EPOCH + since_us * _MICROSECOND
+    except OverflowError:
+        raise _invalid_cursor() from None
+    if not is_key(key):
+        raise _invalid_cursor()
+    return PagePosition(moment, key)
+
+
+def rank_cursor_of(request: web.Request, order: str) -> RankPosition | None:
+    """Return the requested position in a list with that order; raises the 400 Problem."""
+    position = _decoded(request, _rank_decoder)
+    if position is None:
+        return None
+    cursor_order, rank, key = position
+    if cursor_order != order or abs(rank) >= _RANK_MAX or not is_identifier(key):
+        raise _invalid_cursor()
+    return RankPosition(rank, key)
+
+
+def _decoded(request: web.Request, decoder: msgspec.json.Decoder[T]) -> T | None:
+    """Return the content of the requested cursor; raises the 400 Problem."""
     text = one_of(request, CURSOR)
     if not text:
         return None
@@ -68,13 +97,9 @@ def cursor_of(
         if len(text) > CURSOR_CHARACTERS_MAX:
             raise _invalid_cursor()
         padded = text + "=" * (-len(text) % 4)
-        since_us, key = _decoder.decode(urlsafe_b64decode(padded.encode("ascii")))
-        moment = _EPOCH + since_us * _MICROSECOND
-    except (ValueError, OverflowError, binascii.Error, msgspec.MsgspecError):
+        return decoder.decode(urlsafe_b64decode(padded.encode("ascii")))
+    except (ValueError, binascii.Error, msgspec.MsgspecError):
         raise _invalid_cursor() from None
-    if not is_key(key):
-        raise _invalid_cursor()
-    return PagePosition(moment, key)
 
 
 def number_of(request: web.Request) -> int | None:
@@ -90,8 +115,16 @@ def number_of(request: web.Request) -> int | None:
 def cursor(position: PagePosition) -> str:
     """Return a position as an opaque cursor."""
     since_us = (position.time - _EPOCH) // _MICROSECOND
-    text = msgspec.json.encode((since_us, position.key))
-    return urlsafe_b64encode(text).decode().rstrip("=")
+    return _encoded((since_us, position.key))
+
+
+def rank_cursor(order: str, position: RankPosition) -> str:
+    """Return a position in a list with an order as an opaque cursor."""
+    return _encoded((order, *position))
+
+
+def _encoded(content: tuple[int | str, ...]) -> str:
+    return urlsafe_b64encode(msgspec.json.encode(content)).decode().rstrip("=")
 
 
 def page(
@@ -101,10 +134,17 @@ def page(
 
     `rows` has one row more than `limit` if there is a next page.
     """
+    return cut(rows, limit, lambda row: cursor(position(row)))
+
+
+def cut(
+    rows: Sequence[T], limit: int, cursor_after: Callable[[T], str]
+) -> tuple[Sequence[T], str | None]:
+    """Return the rows of a page as `page` does, with the cursor after its last row."""
     if len(rows) <= limit:
         return rows, None
     shown = rows[:limit]
-    return shown, cursor(position(shown[-1]))
+    return shown, cursor_after(shown[-1])
 
 
 def _invalid_cursor() -> Problem:

@@ -10,16 +10,27 @@ from aiohttp import web
 
 from api.http.access import CALLER, Access, Route
 from api.http.identifiers import identifier_error
-from api.http.paging import CURSOR, LIMIT, cursor_of, limit_of, page
+from api.http.paging import (
+    CURSOR,
+    LIMIT,
+    cursor_of,
+    cut,
+    limit_of,
+    page,
+    rank_cursor,
+    rank_cursor_of,
+)
 from api.http.parameters import (
     FIRST_DAY,
     LAST_DAY,
     NAME,
+    SERVICE,
     choice,
     choice_of,
     day_or_none,
     end_of,
     one_of,
+    service_of,
     start_of,
 )
 from api.http.problems import forbidden, invalid_parameter
@@ -28,7 +39,15 @@ from api.openapi.operations import Operation, Parameter, Tag
 from api.routes.breakdown import costly, usual
 from ledger.calls.settlement import DEFAULT_PROCESSOR
 from ledger.postgres.viewers import ReaderPool
-from ledger.reports.lists import CallFilter, EventRow, ListedCall, list_calls, list_events
+from ledger.reports.lists import (
+    CallFilter,
+    CallOrder,
+    EventRow,
+    ListedCall,
+    list_calls,
+    list_events,
+    rank_calls,
+)
 from schemas.call_lists import (
     CALL_STATUSES,
     CallPage,
@@ -48,14 +67,23 @@ PERSONA: Final = Parameter(
     "personaId", f"Filters by persona; `{UNKNOWN_PERSONA}` for calls without one.", NAME
 )
 STATUS: Final = choice("status", "Filters by status.", CALL_STATUSES)
+ID_PART: Final = Parameter("q", "Filters by a part of the call's id, in any case.", NAME)
+_NEWEST: Final = "-createdAt"
+_SORTED_BY: Final = ("createdAt", "duration_seconds", "totalCost", "chargedToUser", "grossProfit")
+SORT: Final = choice(
+    "sort",
+    "The field to sort by; `-` before it sorts in descending order.",
+    [f"{sign}{name}" for name in _SORTED_BY for sign in ("-", "")],
+    _NEWEST,
+)
 
 _LIST_CALLS: Final = Operation(
     name="listCalls",
     topic=Tag.CALLS,
-    summary="List a user's calls, newest first",
+    summary="List a user's calls",
     answers=CallPage,
     tagged=True,
-    query=(LIMIT, CURSOR, FIRST_DAY, LAST_DAY, PERSONA, STATUS),
+    query=(LIMIT, CURSOR, FIRST_DAY, LAST_DAY, PERSONA, STATUS, SERVICE, ID_PART, SORT),
 )
 _EVENTS: Final = Operation(
     name="listCallEvents",
@@ -80,18 +108,26 @@ class CallLists:
         )
 
     async def calls(self, request: web.Request) -> web.Response:
-        """Return a page of the user's calls, newest first."""
-        user_id, limit = request.match_info["userId"], limit_of(request)
-        rows = await list_calls(
-            self._readers,
-            request[CALLER].viewer,
-            user_id,
-            filter_of(request),
-            after=cursor_of(request),
-            unnamed_persona=UNKNOWN_PERSONA,
-            limit=limit + 1,
-        )
-        shown, following = page(rows, limit, lambda call: call.position)
+        """Return a page of the user's calls."""
+        user_id, limit, sort = request.match_info["userId"], limit_of(request), sort_of(request)
+        asked = (self._readers, request[CALLER].viewer, user_id, filter_of(request))
+        if sort == _NEWEST:
+            rows = await list_calls(
+                *asked,
+                after=cursor_of(request),
+                unnamed_persona=UNKNOWN_PERSONA,
+                limit=limit + 1,
+            )
+            shown, following = page(rows, limit, lambda call: call.position)
+        else:
+            rows = await rank_calls(
+                *asked,
+                CallOrder(sort.removeprefix("-"), sort.startswith("-")),
+                after=rank_cursor_of(request, sort),
+                unnamed_persona=UNKNOWN_PERSONA,
+                limit=limit + 1,
+            )
+            shown, following = cut(rows, limit, lambda call: rank_cursor(sort, call.rank_position))
         calls = [summary(call) for call in shown]
         return tagged_reply(request, CallPage(user_id=user_id, calls=calls, next_cursor=following))
 
@@ -121,15 +157,27 @@ def filter_of(request: web.Request) -> CallFilter:
     first, last = day_or_none(request, FIRST_DAY), day_or_none(request, LAST_DAY)
     if first and last and last < first:
         raise invalid_parameter("endDate", "must not be before `startDate`")
-    persona_id, status = one_of(request, PERSONA), choice_of(request, STATUS)
-    if persona_id is not None and (flaw := identifier_error(persona_id)) is not None:
-        raise invalid_parameter(PERSONA.name, flaw)
     return CallFilter(
         start_of(first) if first else None,
         end_of(last) if last else None,
-        persona_id,
-        status,
+        _name_of(request, PERSONA),
+        choice_of(request, STATUS),
+        _name_of(request, ID_PART),
+        service_of(request),
     )
+
+
+def _name_of(request: web.Request, parameter: Parameter) -> str | None:
+    """Return an id or a part of one; raises the 400 Problem."""
+    name = one_of(request, parameter)
+    if name is not None and (flaw := identifier_error(name)) is not None:
+        raise invalid_parameter(parameter.name, flaw)
+    return name
+
+
+def sort_of(request: web.Request) -> str:
+    """Return the requested order; raises the 400 Problem."""
+    return choice_of(request, SORT) or _NEWEST
 
 
 def _is_identity(text: str) -> bool:

@@ -27,7 +27,7 @@ _READS: Final = {
     "reports/users": (_REPORTS, ("users",)),
     "reports/comparison": (_REPORTS, ("totals_between",)),
     "anomalies/lists": (_REPORTS, ("of_user", "of_everyone")),
-    "reports/lists": (_REPORTS, ("calls", "any_call", "archived_events", "events")),
+    "reports/lists": (_REPORTS, ("calls", "ranked_calls", "any_call", "archived_events", "events")),
     "budgets/budgets": (_REPORTS, ("budget_status", "alerts_page")),
     "notifications/channels": (_REPORTS, ("list",)),
     "live/calls": (

@@ -1,4 +1,4 @@
-"""Reads lists page by page: a user's calls, newest first, and the events of a call.
+"""Reads lists page by page: a user's calls in an order, and the events of a call.
 
 A page begins after a position, not at a number, so that rows added meanwhile do not shift rows that
 the reader has not seen.
@@ -30,17 +30,36 @@ class PagePosition(NamedTuple):
     key: str
 
 
+class RankPosition(NamedTuple):
+    """The last row before a page of a ranked list: its rank and its id."""
+
+    rank: int
+    key: str
+
+
 class CallFilter(NamedTuple):
-    """A filter of calls: first events from `earliest` to before `before`; None for any."""
+    """A filter of calls: first events from `earliest` to before `before`; None for any.
+
+    `id_part` is a part of the id in any case, `service` one that cost something.
+    """
 
     earliest: datetime | None = None
     before: datetime | None = None
     persona_id: str | None = None
     status: str | None = None
+    id_part: str | None = None
+    service: str | None = None
+
+
+class CallOrder(NamedTuple):
+    """An order of calls: by a field of a listed call; calls with the same value by their id."""
+
+    field: str
+    is_descending: bool
 
 
 class ListedCall(NamedTuple):
-    """A call in a list; `costs` are nano-dollars by service."""
+    """A call in a list; `costs` are nano-dollars by service, `rank` is that of a ranked list."""
 
     call_id: str
     user_id: str
@@ -54,11 +73,17 @@ class ListedCall(NamedTuple):
     started_at: datetime | None
     ended_at: datetime | None
     updated_at: datetime
+    rank: int = 0
 
     @property
     def position(self) -> PagePosition:
         """The position after this call."""
         return PagePosition(self.first_at, self.call_id)
+
+    @property
+    def rank_position(self) -> RankPosition:
+        """The position after this call in a ranked list."""
+        return RankPosition(int(self.rank), self.call_id)
 
 
 class SettlementDetails(msgspec.Struct, rename="camel"):
@@ -123,6 +148,39 @@ async def list_calls(
         **viewer.parameters,
         **filters._asdict(),
         **_after(after),
+        unnamed_persona=unnamed_persona,
+        limit=limit,
+    )
+    rows = await readers.read(viewer, *calls)
+    return [listed_call(row) for row in rows]
+
+
+async def rank_calls(
+    readers: ReaderPool,
+    viewer: Viewer,
+    user_id: str,
+    wanted: CallFilter,
+    order: CallOrder,
+    *,
+    after: RankPosition | None,
+    unnamed_persona: str,
+    limit: int,
+) -> list[ListedCall]:
+    """Return up to `limit` calls of a user in an order; raises StoreUnavailableError.
+
+    Empty for a viewer without access to the user. The time rises with the number of calls that
+    match.
+    """
+    rank, key = after or (None, None)
+    calls = _READS.bind(
+        "ranked_calls",
+        user_id=user_id,
+        **viewer.parameters,
+        **wanted._asdict(),
+        field=order.field,
+        descending=order.is_descending,
+        after_rank=rank,
+        after_key=key,
         unnamed_persona=unnamed_persona,
         limit=limit,
     )

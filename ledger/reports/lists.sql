@@ -4,7 +4,8 @@
 -- name: calls
 -- Up to :limit calls of :user_id, newest first, with a first event from :earliest to before :before, a
 -- :persona_id and a :status (null for any), and after the call :after_key of :after_time. Calls without
--- a persona count as :unnamed_persona. The times limit the index scan; the rest is a filter.
+-- a persona count as :unnamed_persona. Calls without :id_part in their id or without a cost of :service are
+-- left out, unless these are null. The times limit the index scan; the rest is a filter.
 SELECT call_id, user_id, persona_id, status, duration_ms, costs, charges,
        estimated_count > 0 AS estimated, first_at, started_at, ended_at, updated_at
   FROM calls
@@ -16,7 +17,47 @@ SELECT call_id, user_id, persona_id, status, duration_ms, costs, charges,
    AND (:after_time::timestamptz IS NULL OR first_at < :after_time OR call_id > :after_key)
    AND (:persona_id::text IS NULL OR coalesce(persona_id, :unnamed_persona) = :persona_id)
    AND (:status::text IS NULL OR status = :status)
+   AND (:id_part::text IS NULL OR strpos(lower(call_id), lower(:id_part::text COLLATE "C")) > 0)
+   AND (:service::text IS NULL OR EXISTS (
+           SELECT FROM jsonb_each(costs::jsonb) AS day WHERE (day.value ->> :service::text)::numeric <> 0))
  ORDER BY first_at DESC, call_id
+ LIMIT :limit
+
+-- name: ranked_calls
+-- The calls of `calls` in another order: by :field, a field of a listed call, descending if :descending. All
+-- matching calls are ranked, so their number and the times limit the work. `rank` and the id are the
+-- position of a call: up to :limit are returned after :after_rank and :after_key (null for the first ones).
+WITH ranked AS (
+    SELECT c.*, CASE WHEN :descending::boolean THEN -1 ELSE 1 END * CASE :field::text
+               WHEN 'createdAt' THEN extract(epoch FROM first_at) * 1000000
+               WHEN 'duration_seconds' THEN duration_ms
+               WHEN 'totalCost' THEN cost_nano
+               WHEN 'chargedToUser' THEN charged_nano
+               ELSE charged_nano - refunded_nano - cost_nano END AS rank
+      FROM calls AS c,
+           LATERAL (SELECT coalesce(sum(service.value::numeric), 0) AS cost_nano
+                      FROM jsonb_each(c.costs::jsonb) AS day, jsonb_each_text(day.value) AS service
+                     WHERE :field::text IN ('totalCost', 'grossProfit')) AS cost,
+           LATERAL (SELECT coalesce(sum((day.value ->> 0)::numeric), 0) AS charged_nano,
+                           coalesce(sum((day.value ->> 1)::numeric), 0) AS refunded_nano
+                      FROM jsonb_each(c.charges::jsonb) AS day
+                     WHERE :field::text IN ('chargedToUser', 'grossProfit')) AS charge
+     WHERE user_id = :user_id
+       AND (user_id = :viewer_id OR :reads_all)
+       AND first_at >= coalesce(:earliest::timestamptz, '-infinity')
+       AND first_at < coalesce(:before::timestamptz, 'infinity')
+       AND (:persona_id::text IS NULL OR coalesce(persona_id, :unnamed_persona) = :persona_id)
+       AND (:status::text IS NULL OR status = :status)
+       AND (:id_part::text IS NULL OR strpos(lower(call_id), lower(:id_part::text COLLATE "C")) > 0)
+       AND (:service::text IS NULL OR EXISTS (
+               SELECT FROM jsonb_each(costs::jsonb) AS day WHERE (day.value ->> :service::text)::numeric <> 0))
+)
+SELECT call_id, user_id, persona_id, status, duration_ms, costs, charges,
+       estimated_count > 0 AS estimated, first_at, started_at, ended_at, updated_at,
+       rank::numeric(40, 0) AS rank
+  FROM ranked
+ WHERE :after_rank::numeric IS NULL OR (rank, call_id) > (:after_rank::numeric, :after_key::text)
+ ORDER BY rank, call_id
  LIMIT :limit
 
 -- name: any_call

@@ -20,6 +20,7 @@ QUERIES = (
     "",
     "?period=30d",
     "?compare=true",
+    "?sort=-totalCost",
     "?period=weekly",
     "?type=events",
     "?type=calls",

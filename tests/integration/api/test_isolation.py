@@ -116,7 +116,7 @@ UNREADABLE = {(RIGHTS["api"], "cost_anomalies"), (RIGHTS["reports"], "call_cutof
 REPORTS, BUDGETS = statements("reports/costs"), statements("budgets/budgets")
 LISTS, ANOMALIES = statements("reports/lists"), statements("anomalies/lists")
 LAST = (date(2025, 11, 1), date(2025, 11, 30))
-ANY = ("earliest", "before", "persona_id", "status", "after_time", "after_key", "kind", "service")
+ANY = ("earliest", "before", "persona_id", "status", "after_time", "after_key", "kind", "service", "id_part")  # fmt: skip
 VALUES: dict[str, Any] = {
     "user_id": "alice", "call_id": "call-of-alice", "first_day": LAST[0], "last_day": LAST[1],
     "day_start": NOW, "day_end": NOW + DAY, "month_start": NOW, "month_end": NOW + DAY,

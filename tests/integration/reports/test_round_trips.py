@@ -23,6 +23,7 @@ TRIPS = {
     f"{USER}/spending?compare=true": 2,
     f"{USER}/budget": 1,
     f"{USER}/calls": 1,
+    f"{USER}/calls?sort=-totalCost&q=alice": 1,
     f"{USER}/alerts": 1,
     f"{USER}/anomalies": 1,
     f"{USER}/channels": 1,

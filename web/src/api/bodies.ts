@@ -9,6 +9,7 @@ export type {
   BudgetChange,
   CallCost,
   CallPage,
+  CallSummary,
   Channel,
   Channels,
   DayCost,

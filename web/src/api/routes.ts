@@ -1,5 +1,6 @@
 // The API requests of the pages.
 import { lastDays, type Span } from "../app/period";
+import type { CallQuery } from "../calls/call-list";
 import { ask, download } from "./client";
 import type {
   Recommendations,
@@ -32,7 +33,6 @@ import type {
 
 export type ExportType = "daily" | "calls" | "events";
 
-const CALLS_A_PAGE = 15;
 const EVENTS_A_PAGE = 100;
 const EVENT_PAGES_MOST = 20;
 const ANOMALIES_A_PAGE = 10;
@@ -52,15 +52,17 @@ export const spending = (
 ): Promise<Spending> =>
   ask(`${of(user)}/spending?${spanQuery(span)}${compare ? "&compare=true" : ""}`, { signal });
 
+/** A page of a user's calls, filtered and sorted. */
 export function calls(
   user: string,
-  span: Span,
+  { span, sort, ...filters }: CallQuery,
+  limit: number,
   cursor: string | null,
   signal: AbortSignal,
 ): Promise<CallPage> {
-  const after = cursor === null ? "" : `&cursor=${encodeURIComponent(cursor)}`;
-  const query = `limit=${CALLS_A_PAGE}&${daysQuery(span)}${after}`;
-  return ask(`${of(user)}/calls?${query}`, { signal });
+  const given = Object.entries({ ...filters, cursor: cursor ?? "" }).filter(([, text]) => text);
+  const query = new URLSearchParams([["limit", String(limit)], ["sort", sort], ...given]);
+  return ask(`${of(user)}/calls?${daysQuery(span)}&${query.toString()}`, { signal });
 }
 
 /** Whether the user has had a call, of any time. */

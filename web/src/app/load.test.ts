@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
 import { effectScope, nextTick, ref } from "vue";
 import { ApiError } from "../api/client";
-import { useLoaded, type Loaded } from "./load";
+import { useLoaded, usePaged, type Loaded } from "./load";
 
 /** A request that the test completes, or that fails with the browser's own error when aborted. */
 function request() {
@@ -56,5 +56,57 @@ describe("what a page loads", () => {
     asked[1]?.answer("new");
     await vi.waitFor(() => expect(loaded.loading.value).toBe(false));
     expect(loaded.data.value).toBe("new");
+  });
+});
+
+describe("a paged list", () => {
+  /** A list of `length` numbers, and the pages that were requested: cursor and rows before it. */
+  function numbers(length: number, depth = 0) {
+    const asked: [string | null, number][] = [];
+    const scope = effectScope();
+    const key = ref("all");
+    const paged = scope.run(() =>
+      usePaged(
+        () => key.value,
+        (cursor, _, loaded) => {
+          asked.push([cursor, loaded]);
+          const from = Number(cursor ?? 0);
+          const rows = [0, 1, 2].map((more) => from + more).filter((row) => row < length);
+          const next = from + rows.length;
+          return Promise.resolve({ rows, nextCursor: next < length ? String(next) : null });
+        },
+        () => depth,
+      ),
+    );
+    return { asked, key, paged: paged as NonNullable<typeof paged> };
+  }
+
+  it("loads one page, and the next one on request", async () => {
+    const { asked, paged } = numbers(7);
+    await vi.waitFor(() => expect(paged.rows.value).toEqual([0, 1, 2]));
+    await paged.load();
+    expect(paged.rows.value).toEqual([0, 1, 2, 3, 4, 5]);
+    expect(asked).toEqual([
+      [null, 0],
+      ["3", 3],
+    ]);
+  });
+
+  it("loads as many pages as were shown before, and no more than there are", async () => {
+    const deep = numbers(20, 8);
+    await vi.waitFor(() => expect(deep.paged.loading.value).toBe(false));
+    expect(deep.paged.rows.value).toHaveLength(9);
+    const short = numbers(4, 100);
+    await vi.waitFor(() => expect(short.paged.loading.value).toBe(false));
+    expect(short.paged.rows.value).toEqual([0, 1, 2, 3]);
+    expect(short.paged.more.value).toBe(false);
+  });
+
+  it("starts over with another key", async () => {
+    const { key, paged } = numbers(4);
+    await vi.waitFor(() => expect(paged.rows.value).toHaveLength(3));
+    key.value = "others";
+    expect(paged.rows.value).toEqual([]);
+    await vi.waitFor(() => expect(paged.rows.value).toEqual([0, 1, 2]));
   });
 });

@@ -102,20 +102,27 @@ export interface Paged<T> {
   load: () => Promise<void>;
 }
 
-/** Loads a list page by page; starts over whenever `key` changes. */
+/**
+ * Loads a list page by page; starts over whenever `key` changes. Loads more pages until there are
+ * `depth` rows, so that a reader who comes back finds what was loaded before.
+ */
 export function usePaged<T>(
   key: () => unknown,
-  page: (cursor: string | null, signal: AbortSignal) => Promise<PageRows<T>>,
+  /** `loaded` is the number of rows before the page. */
+  page: (cursor: string | null, signal: AbortSignal, loaded: number) => Promise<PageRows<T>>,
+  depth: () => number = () => 0,
 ): Paged<T> {
   const rows = shallowRef<T[]>([]);
   const cursor = shallowRef<string | null>(null);
   let list = 0;
   const { error, loading, reload } = useLoaded(key, async (signal) => {
     const mine = list;
-    const found = await page(cursor.value, signal);
-    if (mine !== list) return;
-    rows.value = [...rows.value, ...found.rows];
-    cursor.value = found.nextCursor;
+    do {
+      const found = await page(cursor.value, signal, rows.value.length);
+      if (mine !== list) return;
+      rows.value = [...rows.value, ...found.rows];
+      cursor.value = found.nextCursor;
+    } while (cursor.value !== null && rows.value.length < depth());
   });
   // Synchronously, so that rows of two lists never mix.
   watch(

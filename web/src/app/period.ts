@@ -29,6 +29,8 @@ export const DAYS_MOST = 400;
 const DAYS: Partial<Record<PeriodName, number>> = { today: 1, "7d": 7, "30d": 30, "90d": 90 };
 
 const dayOf = (atMs: number): string => new Date(atMs).toISOString().slice(0, 10);
+/** The day of a time in seconds since 1970. */
+export const utcDay = (seconds: number): string => dayOf(seconds * 1000);
 export const utcToday = (nowMs = Date.now()): string => dayOf(nowMs);
 export const includesToday = ({ start, end }: Span): boolean =>
   start <= utcToday() && utcToday() <= end;

@@ -3,11 +3,24 @@
 import { createRouter, createWebHistory, type Router } from "vue-router";
 import LivePage from "../live/LivePage.vue";
 
+const LOADING_MS_MOST = 2_000;
+
+/** Waits until the page is so high, because its data load after the navigation; not for ever. */
+async function untilPageReaches(height: number): Promise<void> {
+  const until = performance.now() + LOADING_MS_MOST;
+  while (document.documentElement.scrollHeight < height && performance.now() < until)
+    await new Promise(requestAnimationFrame);
+}
+
 export function makeRouter(): Router {
   const router = createRouter({
     history: createWebHistory(),
-    // Within a page the browser scrolls to the anchor.
-    scrollBehavior: (to, from, saved) => saved ?? (to.path === from.path ? false : { top: 0 }),
+    // Within a page the browser scrolls to the anchor. Back and forward restore the position.
+    scrollBehavior: async (to, from, saved) => {
+      if (!saved) return to.path === from.path ? false : { top: 0 };
+      await untilPageReaches(saved.top + window.innerHeight);
+      return saved;
+    },
     routes: [
       { path: "/", name: "now", component: LivePage, meta: { title: "Live" } },
       {

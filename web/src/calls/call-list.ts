@@ -1,0 +1,108 @@
+// What a list of calls shows: filters, order, page size and depth, all of them in the address.
+import { computed, type ComputedRef, type WritableComputedRef } from "vue";
+import { useRoute, type RouteLocationRaw } from "vue-router";
+import type { CallStatus } from "../api/bodies";
+import { anyText, choiceOf, useAddressState, wholeNumber } from "../app/address-state";
+import type { Span } from "../app/period";
+
+export const STATUSES: CallStatus[] = ["active", "completed", "failed", "terminated"];
+export const SORT_FIELDS = [
+  "createdAt",
+  "duration_seconds",
+  "totalCost",
+  "chargedToUser",
+  "grossProfit",
+] as const;
+export type SortField = (typeof SORT_FIELDS)[number];
+/** A field; `-` before it sorts in descending order. */
+export type CallSort = SortField | `-${SortField}`;
+export const PAGE_SIZES = ["25", "50", "100"] as const;
+/** The most rows that a reload, or a way back, restores. */
+export const SHOWN_MOST = 1_000;
+
+const SORTS = SORT_FIELDS.flatMap((field): CallSort[] => [field, `-${field}`]);
+
+/** What the API is asked for; empty texts do not filter. */
+export interface CallQuery {
+  span: Span;
+  q: string;
+  status: string;
+  personaId: string;
+  service: string;
+  sort: CallSort;
+}
+
+export interface CallList {
+  q: WritableComputedRef<string>;
+  status: WritableComputedRef<string>;
+  personaId: WritableComputedRef<string>;
+  service: WritableComputedRef<string>;
+  /** A day of the period, such as 2026-11-19. */
+  day: WritableComputedRef<string>;
+  sort: WritableComputedRef<CallSort>;
+  size: WritableComputedRef<(typeof PAGE_SIZES)[number]>;
+  /** How many rows were shown. */
+  shown: WritableComputedRef<number>;
+  isFiltered: ComputedRef<boolean>;
+  query: ComputedRef<CallQuery>;
+  clear: () => void;
+}
+
+export function useCallList(span: () => Span): CallList {
+  const shown = useAddressState("shown", wholeNumber(1, SHOWN_MOST), 1, "replace");
+  /** Another filter or order starts at the first row. */
+  function fromTheStart<T>(state: WritableComputedRef<T>): WritableComputedRef<T> {
+    return computed({
+      get: () => state.value,
+      set: (value) => {
+        state.value = value;
+        shown.value = 1;
+      },
+    });
+  }
+  const q = fromTheStart(useAddressState("q", anyText, "", "replace"));
+  const [status, personaId, service, chosenDay] = (
+    ["status", "personaId", "service", "day"] as const
+  ).map((name) => fromTheStart(useAddressState(name, anyText, ""))) as [
+    WritableComputedRef<string>,
+    WritableComputedRef<string>,
+    WritableComputedRef<string>,
+    WritableComputedRef<string>,
+  ];
+  const sort = fromTheStart(useAddressState<CallSort>("sort", choiceOf(SORTS), "-createdAt"));
+  const size = useAddressState("size", choiceOf(PAGE_SIZES), "25", "replace");
+  /** Not a day that the period no longer has. */
+  const day = computed({
+    get: () => {
+      const { start, end } = span();
+      return start <= chosenDay.value && chosenDay.value <= end ? chosenDay.value : "";
+    },
+    set: (value) => (chosenDay.value = value),
+  });
+  const filters = [q, status, personaId, service, day];
+  const query = computed(() => ({
+    span: day.value ? { start: day.value, end: day.value } : span(),
+    q: q.value,
+    status: STATUSES.some((known) => known === status.value) ? status.value : "",
+    personaId: personaId.value,
+    service: service.value,
+    sort: sort.value,
+  }));
+  return {
+    ...{ q, status, personaId, service, day, sort, size, shown, query },
+    isFiltered: computed(() => filters.some((filter) => filter.value !== "")),
+    clear: () => filters.forEach((filter) => (filter.value = "")),
+  };
+}
+
+/** Returns links to this page with one more filter of its calls. */
+export function useCallFilterLinks(): (
+  filter: Partial<Record<"personaId" | "service" | "day", string>>,
+) => RouteLocationRaw {
+  const route = useRoute();
+  return (filter) => ({ query: { ...route.query, ...filter, shown: undefined } });
+}
+
+/** The order after a click on a column: descending first, then ascending. */
+export const nextSort = (field: SortField, now: CallSort): CallSort =>
+  now === `-${field}` ? field : `-${field}`;
