@@ -56,7 +56,7 @@ async def show(
 
 
 def _description_lines(refusal: RefusedEvent) -> Sequence[str]:
-    place = refusal.place
+    origin = refusal.origin
     refused_at = refusal.refused_at.isoformat(timespec="seconds").replace("+00:00", "Z")
     again = ", sent again" if refusal.replayed_at else ""
     start = refusal.start.decode("utf-8", "replace")[:_START_SHOWN]
@@ -65,7 +65,7 @@ def _description_lines(refusal: RefusedEvent) -> Sequence[str]:
     return (
         "",
         f"{refused_at}  {refusal.code}: {_one_line(refusal.message)}",
-        f"  {place.topic} partition {place.partition} offset {place.offset}, "
+        f"  {origin.topic} partition {origin.partition} offset {origin.offset}, "
         f"{refusal.size_bytes} bytes{again}",
         f"  {readable}{more}",
     )
@@ -119,7 +119,7 @@ async def _send_page(
         # Kafka clients cannot send a record without key and value; an empty value is refused as
         # well.
         value = b"" if letter.key is None and letter.value is None else letter.value
-        await sender.send(letter.place.topic, value, letter.key, letter.headers)
+        await sender.send(letter.origin.topic, value, letter.key, letter.headers)
     await sender.flush()
-    await mark_replayed(connection, [letter.place for letter in fitting])
+    await mark_replayed(connection, [letter.origin for letter in fitting])
     return len(fitting)

@@ -41,7 +41,7 @@ class RefusedCount(NamedTuple):
 class RefusedEvent(NamedTuple):
     """A refused event in a list. `start` is the beginning of its value."""
 
-    place: DeadLetterKey
+    origin: DeadLetterKey
     code: str
     message: str
     size_bytes: int
@@ -53,7 +53,7 @@ class RefusedEvent(NamedTuple):
 class StoredDeadLetter(NamedTuple):
     """A refused record as it was received."""
 
-    place: DeadLetterKey
+    origin: DeadLetterKey
     key: bytes | None
     value: bytes | None
     headers: list[tuple[str, bytes | None]]

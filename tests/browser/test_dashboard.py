@@ -111,13 +111,13 @@ async def test_cost_of_a_call_grows_by_service(open_page: Open, product: Product
 
 async def test_reached_limit_shows_an_alert(open_page: Open, product: Product) -> None:
     async with open_page("/budget", "dora") as page:
-        day = page.get_by_label("Daily limit (USD)")
-        await day.fill("-1")
+        daily_limit = page.get_by_label("Daily limit (USD)")
+        await daily_limit.fill("-1")
         await page.get_by_role("button", name="Save").click()
-        await expect(day).to_have_attribute("aria-invalid", "true")
-        await expect(day).to_be_focused()
+        await expect(daily_limit).to_have_attribute("aria-invalid", "true")
+        await expect(daily_limit).to_be_focused()
         await expect(page.get_by_text("A limit can't be negative")).to_be_visible()
-        await day.fill("6.000000001")
+        await daily_limit.fill("6.000000001")
         await page.get_by_role("button", name="Save").click()
         await expect(page.get_by_text("Budget saved")).to_be_visible()
         await expect(page.get_by_role("meter")).to_have_count(1)
@@ -170,18 +170,18 @@ async def test_period_can_be_chosen(open_page: Open, product: Product) -> None:
 
 
 async def test_theme_follows_the_system_or_the_user(open_page: Open) -> None:
-    paper = "getComputedStyle(document.documentElement).backgroundColor"
+    background = "getComputedStyle(document.documentElement).backgroundColor"
     async with open_page("/", "gil", color_scheme="dark") as page:
         await heading(page, "Live")
-        dark = await page.evaluate(paper)
+        dark = await page.evaluate(background)
         button = page.get_by_role("button", name="Theme")
         await button.click()
-        light = await page.evaluate(paper)
+        light = await page.evaluate(background)
         assert light != dark
         await page.reload()
-        assert await page.evaluate(paper) == light
+        assert await page.evaluate(background) == light
         await button.click()
-        assert await page.evaluate(paper) == dark
+        assert await page.evaluate(background) == dark
 
 
 async def test_dashboard_works_by_keyboard(open_page: Open) -> None:

@@ -43,12 +43,12 @@ def past(number: int = 20, user_id: str = "alice", **changes: Any) -> list[PastC
 
 def row(call_id: str, at: datetime, user_id: str = "alice", **costs: int) -> LiveCallRow:
     """Return a call to be written, with changed costs of some services; 0 for none."""
-    both = {**USUAL, **costs}
+    all_costs = {**USUAL, **costs}
     return LiveCallRow(
         call_id=call_id,
         user_id=user_id,
         at=at,
-        costs={service: nano for service, nano in both.items() if nano},
+        costs={service: nano for service, nano in all_costs.items() if nano},
     )
 
 

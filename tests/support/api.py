@@ -44,8 +44,8 @@ NOON = time(12, tzinfo=UTC)
 def claims(user: str = "alice", **changes: Any) -> dict[str, Any]:
     """Return the claims of a valid token of a user; a change to None removes a claim."""
     now = int(clock.time())
-    answer_data = {"sub": user, "iat": now, "exp": now + TOKEN_SECONDS, **changes}
-    return {name: value for name, value in answer_data.items() if value is not None}
+    values = {"sub": user, "iat": now, "exp": now + TOKEN_SECONDS, **changes}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def token(
@@ -120,23 +120,23 @@ class ApiClient:
         body: Any = None,
     ) -> ApiAnswer:
         """Send one request, with the path unchanged."""
-        sent = dict(headers or {})
+        all_headers = dict(headers or {})
         if bearer is not None:
-            sent["Authorization"] = f"Bearer {bearer}"
+            all_headers["Authorization"] = f"Bearer {bearer}"
         data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
         url = URL(f"http://127.0.0.1:{self.port}{path}", encoded=True)
         async with self._session.request(
-            method, url, headers=sent, data=data, allow_redirects=False
+            method, url, headers=all_headers, data=data, allow_redirects=False
         ) as response:
             answer = ApiAnswer(response.status, response.headers, await response.read())
-        documented_answers.check_answer(method, path, (sent, data), answer)
+        documented_answers.check_answer(method, path, (all_headers, data), answer)
         return answer
 
-    async def raw(self, sent: bytes) -> bytes:
+    async def raw(self, request: bytes) -> bytes:
         """Send bytes on a new connection; returns everything received until it is closed."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         try:
-            writer.write(sent)
+            writer.write(request)
             return await reader.read()
         finally:
             writer.close()

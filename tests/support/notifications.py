@@ -39,17 +39,17 @@ STEP_SECONDS = 20
 
 def notice(address: str, **changes: Any) -> Notification:
     """Return a notification for a sender."""
-    made = Notification(
+    created = Notification(
         ID, address, SECRET, TOKEN, datetime.now(UTC), "A subject", "Some text, é\n", "<p>Some text</p>",
         b'{"type":"channel.test"}',
     )  # fmt: skip
-    return made._replace(**changes)
+    return created._replace(**changes)
 
 
 def alert(user_id: str = "alice", **changes: Any) -> BudgetAlert:
     """Return an alert as the ledger raises it."""
     now = datetime.now(UTC)
-    made = BudgetAlert(
+    created = BudgetAlert(
         alert_id=str(uuid4()),
         user_id=user_id,
         type="daily",
@@ -72,8 +72,8 @@ def alert(user_id: str = "alice", **changes: Any) -> BudgetAlert:
         event_time=now,
     )
     for name, value in changes.items():
-        setattr(made, name, value)
-    return made
+        setattr(created, name, value)
+    return created
 
 
 async def write_alerts(url: str, *alerts: BudgetAlert) -> list[str]:
@@ -137,11 +137,11 @@ async def delivery_worker(
     """Run a delivery worker for the length of a block; webhooks may use this machine."""
     senders = senders or {"webhook": WebhookSender(allow_private=True)}
     async with delivery_store(url) as store:
-        running = DeliveryWorker(store, senders, replace(OPTIONS, **changes), journal)
+        worker = DeliveryWorker(store, senders, replace(OPTIONS, **changes), journal)
         stop = asyncio.Event()
-        task = asyncio.create_task(running.run(stop))
+        task = asyncio.create_task(worker.run(stop))
         try:
-            yield running
+            yield worker
         finally:
             stop.set()
             async with asyncio.timeout(STEP_SECONDS):

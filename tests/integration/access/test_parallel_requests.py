@@ -40,10 +40,10 @@ async def attacker(api: ApiClient) -> AsyncIterator[ApiClient]:
         yield other_client(session, api)
 
 
-async def spendings(api: ApiClient) -> list[int]:
+async def statuses_of_other_users(api: ApiClient) -> list[int]:
     """Return the statuses of requests of other users."""
-    asked = (api.get(f"/api/costs/user/user{n}/spending", f"user{n}") for n in range(OTHERS))
-    return [answer.status for answer in await asyncio.gather(*asked)]
+    requests = (api.get(f"/api/costs/user/user{n}/spending", f"user{n}") for n in range(OTHERS))
+    return [answer.status for answer in await asyncio.gather(*requests)]
 
 
 async def test_200_slow_requests_of_one_user_delay_no_other_user(
@@ -59,7 +59,7 @@ async def test_200_slow_requests_of_one_user_delay_no_other_user(
             for _ in range(MANY)
         ]
         await asyncio.sleep(0.5)
-        others = await spendings(api)
+        others = await statuses_of_other_users(api)
     statuses = [answer.status for answer in await asyncio.gather(*attack)]
     assert set(statuses) <= {200, 429, 503}
     record_attack(
@@ -77,7 +77,7 @@ async def test_200_parallel_requests_of_one_user_are_all_served(
     path = "/api/costs/user/alice/spending"
     own = [asyncio.create_task(attacker.get(path, "alice")) for _ in range(MANY)]
     await asyncio.sleep(0.05)
-    others = await spendings(api)
+    others = await statuses_of_other_users(api)
     statuses = [answer.status for answer in await asyncio.gather(*own)]
     assert statuses == [200] * MANY
     record_attack(
@@ -105,7 +105,7 @@ async def test_readiness_checks_use_at_most_one_connection(
             for _ in range(20):
                 await asyncio.sleep(0.05)
                 busy = max(busy, readers.connections().busy)
-            others = await spendings(api)
+            others = await statuses_of_other_users(api)
         answers = await asyncio.gather(*attack)
     assert {answer.status for answer in answers} <= {200, 503}
     record_attack(

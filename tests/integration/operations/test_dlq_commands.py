@@ -142,7 +142,7 @@ async def test_records_of_the_same_offset_are_distinguished(
     (sent,) = await anext(pages)
     for _ in range(2):
         await record_dead_letters(connection, STREAM, [first, *others])
-    assert await mark_replayed(connection, [sent.place]) == 1
+    assert await mark_replayed(connection, [sent.origin]) == 1
     assert await pending(connection) == len(others)
     listed = run_command("dlq", "list", values=values, cwd=tmp_path).stdout
     assert listed.count(" partition 1 offset 0, ") == len(others)
@@ -161,7 +161,7 @@ async def test_records_of_the_same_offset_are_paged(connection: Connection) -> N
     assert {one.key for page in pages for one in page} == {one.key for one in letters}
     assert sum(map(len, pages)) == count
     listed = list_refusals(connection, code=None, replayed_too=False)
-    assert len({refusal.place async for refusal in listed}) == count
+    assert len({refusal.origin async for refusal in listed}) == count
 
 
 async def test_replay_skips_records_that_are_too_large(
@@ -202,8 +202,8 @@ async def test_unacknowledged_replay_marks_nothing(
     values: dict[str, str], tmp_path: Path, connection: Connection
 ) -> None:
     await refuse(connection, 3)
-    away = values | {"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"}
-    done = run_command("dlq", "replay", values=away, cwd=tmp_path)
+    unreachable = values | {"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"}
+    done = run_command("dlq", "replay", values=unreachable, cwd=tmp_path)
     assert done.returncode == 1
     assert "Kafka at 127.0.0.1:1: it cannot be reached" in done.stderr
     assert await pending(connection) == 3

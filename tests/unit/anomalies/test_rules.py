@@ -69,11 +69,11 @@ def test_baseline_uses_median_and_spread() -> None:
 
 
 @given(st.lists(amounts, min_size=10), amounts)
-def test_outlier_changes_the_median_only_slightly(values: list[int], wild: int) -> None:
+def test_outlier_changes_the_median_only_slightly(values: list[int], outlier: int) -> None:
     ordered = sorted(values)
     middle = len(ordered) // 2
     upper = ordered[middle + len(ordered) % 2]
-    assert ordered[middle - 1] <= median([*values, wild]) <= upper
+    assert ordered[middle - 1] <= median([*values, outlier]) <= upper
 
 
 def test_call_is_compared_with_own_calls_of_the_persona() -> None:
@@ -132,9 +132,9 @@ def test_small_amounts_and_repeated_costs_are_not_a_spike() -> None:
     call = ended_call(costs={"cerebras": 24 * CENT})
     assert not spikes(call, CallHistory(past(costs=cheap)))
     assert spikes(ended_call(costs={"cerebras": 30 * CENT}), CallHistory(past(costs=cheap)))
-    often = [*past(30), *past(3, costs={"elevenlabs": 4 * USD})]
-    assert not spikes(expensive(5 * USD), CallHistory(often))
-    assert spikes(expensive(5 * USD), CallHistory(often[:-1]))
+    with_precedents = [*past(30), *past(3, costs={"elevenlabs": 4 * USD})]
+    assert not spikes(expensive(5 * USD), CallHistory(with_precedents))
+    assert spikes(expensive(5 * USD), CallHistory(with_precedents[:-1]))
 
 
 def test_each_started_minute_counts() -> None:
@@ -148,11 +148,11 @@ calls = st.lists(st.integers(1, 5 * USD), min_size=8, max_size=40)
 
 @given(calls, st.randoms(use_true_random=False), st.integers(1, 50 * USD))
 def test_order_of_the_history_does_not_matter(
-    costs: list[int], chance: Random, observed: int
+    costs: list[int], random: Random, observed: int
 ) -> None:
     own = [past(1, costs={"elevenlabs": nano})[0] for nano in costs]
     mixed = own.copy()
-    chance.shuffle(mixed)
+    random.shuffle(mixed)
     one, other = (spikes(expensive(observed), CallHistory(each)) for each in (own, mixed))
     assert [each[:5] for each in one] == [each[:5] for each in other]
 
@@ -245,18 +245,18 @@ def test_messages_have_the_documented_wording() -> None:
         "Tts cost $12.35 on March 15, 2026 (UTC), 6.2\N{MULTIPLICATION SIGN} the usual $2.00 for a "
         "Sunday."
     )
-    fresh = one._replace(expected_nano=0)
+    without_usual_cost = one._replace(expected_nano=0)
     assert "instead of the usual $0.00 for a Sunday" in (
-        day_finding("alice", date(2026, 3, 15), fresh, NOW).anomaly.message
+        day_finding("alice", date(2026, 3, 15), without_usual_cost, NOW).anomaly.message
     )
     leg: Leg = "telephony"
     active = ended_call(status="active")
     assert leg_finding(active, leg, LEGS_OF, CallHistory(past()), NOW).anomaly.message == (
         "No telephony cost was recorded for this charged call."
     )
-    lost = leg_finding(ended_call(duration_ms=1), leg, LEGS_OF, CallHistory(past(7)), NOW).anomaly
-    assert lost.message == "No telephony cost was recorded for this completed 1-minute call."
-    assert (lost.expected_usd, lost.compared_with, lost.compared_count) == (None, None, 0)
+    short = leg_finding(ended_call(duration_ms=1), leg, LEGS_OF, CallHistory(past(7)), NOW).anomaly
+    assert short.message == "No telephony cost was recorded for this completed 1-minute call."
+    assert (short.expected_usd, short.compared_with, short.compared_count) == (None, None, 0)
     others = [call for n in range(5) for call in past(4, f"user-{n}")]
     usual_leg = leg_finding(ended_call(), leg, LEGS_OF, CallHistory((), others), NOW).anomaly
     assert (usual_leg.compared_with, usual_leg.compared_count) == ("persona_calls", 20)

@@ -37,7 +37,7 @@ whole_costs = st.builds(
 
 
 def line(**changes: object) -> UsageLine:
-    given = {
+    values = {
         "service": "twilio",
         "operation": "outbound_call",
         "usage": Decimal(5),
@@ -49,7 +49,7 @@ def line(**changes: object) -> UsageLine:
         "price_unit": None,
         "metadata": None,
     }
-    return UsageLine(**(given | changes))  # type: ignore[arg-type]
+    return UsageLine(**(values | changes))  # type: ignore[arg-type]
 
 
 @given(whole_costs)
@@ -57,15 +57,15 @@ def test_services_and_classes_both_add_up_to_the_total(costs: ServiceCosts) -> N
     total = costs.total_nano()
     assert sum(each.nano for each in by_service(costs).values()) == total
     assert sum(costs.total_nano(each) for each in CLASSES) == total
-    always: dict[CostClass, tuple[str, ...]] = {
+    always_listed: dict[CostClass, tuple[str, ...]] = {
         "api": API_SERVICES,
         "infrastructure": INFRASTRUCTURE_SERVICES,
         "transaction": TRANSACTION_SERVICES,
     }
     for each in CLASSES:
-        parts = of_class(costs, each, always[each])
+        parts = of_class(costs, each, always_listed[each])
         assert sum(part.nano for part in parts.values()) == costs.total_nano(each)
-        assert parts.keys() >= set(always[each])
+        assert parts.keys() >= set(always_listed[each])
 
 
 @given(whole_costs)

@@ -69,7 +69,7 @@ days = st.builds(ExportedDay, st.dates(), st.integers(0, 10**9), durations, by_s
 
 
 # Rows have many cells, so generating them takes a while on a busy machine.
-many = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+slow_generation = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def read(kind: ExportKind, rows: list[Any]) -> list[dict[str, str]]:
@@ -114,9 +114,9 @@ def expected_data(event: EventRow) -> object:
     """Return the expected `data` column; amounts of settlements are in dollars."""
     if event.type != "call.settled":
         return event.data or None
-    decided = json.loads(event.data or "")
-    shares = decided.pop("infrastructure")
-    dollars = {name: exact(nano) for name, nano in decided.items()}
+    settlement = json.loads(event.data or "")
+    shares = settlement.pop("infrastructure")
+    dollars = {name: exact(nano) for name, nano in settlement.items()}
     return dollars | {"infrastructure": {name: exact(nano) for name, nano in shares.items()}}
 
 
@@ -124,7 +124,7 @@ def exact(nano: int) -> Decimal:
     return Decimal(nano).scaleb(-9)
 
 
-@many
+@slow_generation
 @given(st.lists(events(), max_size=3))
 def test_events_read_back(rows: list[ExportedEvent]) -> None:
     result = iter(read("events", rows))
@@ -173,7 +173,7 @@ def expected_amount(event: EventRow) -> int:
     return int(json.loads(event.data or "")["defaultCharge"])
 
 
-@many
+@slow_generation
 @given(st.lists(calls, max_size=3))
 def test_calls_read_back(rows: list[ListedCall]) -> None:
     for line, row in zip(read("calls", rows), rows, strict=True):
@@ -188,7 +188,7 @@ def test_calls_read_back(rows: list[ListedCall]) -> None:
         check_sums(line, row.duration_ms, row.profit)
 
 
-@many
+@slow_generation
 @given(st.lists(days, max_size=3))
 def test_days_read_back(rows: list[ExportedDay]) -> None:
     for line, row in zip(read("daily", rows), rows, strict=True):
@@ -208,7 +208,7 @@ def check_sums(line: dict[str, str], duration_ms: int, profit: Profit) -> None:
 NUMBERS = {name for columns in COLUMNS.values() for name in columns if name.endswith(("_usd", "_seconds"))}  # fmt: skip
 
 
-@many
+@slow_generation
 @given(st.lists(events(), max_size=3) | st.lists(calls, max_size=3))
 def test_no_cell_is_a_formula(rows: list[Exported]) -> None:
     kind: ExportKind = "events" if rows and isinstance(rows[0], ExportedEvent) else "calls"

@@ -29,7 +29,7 @@ from tests.support.house import ROOT, modules
 ALL = build_app(ReaderPool(cast(Pool, None)), authenticator())[ROUTES]
 DESCRIBED = [(route, route.operation) for route in ALL if route.operation]
 TEXT = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
-GIVEN = {"from": "2025-11-01", "type": "calls"}
+REQUIRED_VALUES = {"from": "2025-11-01", "type": "calls"}
 """Valid values of the required parameters."""
 
 
@@ -67,12 +67,12 @@ async def test_document_lists_exactly_the_routes(data: Any) -> None:
 
 async def test_access_of_each_route_is_described(data: Any) -> None:
     for route, operation in DESCRIBED:
-        there = data["paths"][route.path][route.method.lower()]
-        assert there["operationId"] == operation.name
-        assert there["tags"] == [operation.topic.title]
-        assert route.access.value in there["description"]
-        assert (there.get("security") == []) is (route.access is Access.ANYONE)
-        assert ("401" in there["responses"]) is (route.access is not Access.ANYONE)
+        described = data["paths"][route.path][route.method.lower()]
+        assert described["operationId"] == operation.name
+        assert described["tags"] == [operation.topic.title]
+        assert route.access.value in described["description"]
+        assert (described.get("security") == []) is (route.access is Access.ANYONE)
+        assert ("401" in described["responses"]) is (route.access is not Access.ANYONE)
 
 
 def test_operation_names_are_unique_identifiers() -> None:
@@ -104,16 +104,16 @@ async def test_every_documented_parameter_is_read(
 ) -> None:
     """A repeated parameter is refused by name, so the route reads it under this name."""
     path = re.sub(r"{\w+}", "alice", route.path)
-    query = {one.name: GIVEN[one.name] for one in operation.query if one.required}
+    query = {one.name: REQUIRED_VALUES[one.name] for one in operation.query if one.required}
     if {"period", "startDate"} <= {
         one.name for one in operation.query
     } and "Date" in parameter.name:
         query |= {"period": "custom", "startDate": "2025-11-01", "endDate": "2025-11-02"}
     pairs = [*query.items(), *[(parameter.name, query.get(parameter.name, "true"))] * 2]
-    asked = "&".join(f"{name}={text}" for name, text in pairs)
+    query_string = "&".join(f"{name}={text}" for name, text in pairs)
     by_ticket = isinstance(operation.answers, SocketMessages)
     bearer = None if by_ticket else token("alice", role="admin")
-    refused = await api.ask(route.method, f"{path}?{asked}", bearer=bearer)
+    refused = await api.ask(route.method, f"{path}?{query_string}", bearer=bearer)
     assert (refused.status, refused.code) == (400, "invalid_parameter")
     assert f"`{parameter.name}` may be given only once" in refused.json["error"]
 
@@ -122,10 +122,10 @@ def test_undeclared_parameter_cannot_be_read() -> None:
     request = make_mocked_request("GET", "/?limit=1")
     route, operation = DESCRIBED[0]
     request[ROUTE] = route
-    stranger = Parameter("limit", "Of nobody.")
-    assert stranger not in operation.query
+    undeclared = Parameter("limit", "Of no route.")
+    assert undeclared not in operation.query
     with pytest.raises(LookupError, match="does not declare `limit`"):
-        one_of(request, stranger)
+        one_of(request, undeclared)
 
 
 def test_queries_are_read_in_one_place() -> None:

@@ -1,4 +1,4 @@
-"""A TCP entry keeps its address while the server behind it is replaced."""
+"""A TCP proxy keeps its address while the server behind it is replaced."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -28,7 +28,7 @@ async def echo(name: bytes) -> AsyncIterator[int]:
         server.close()
 
 
-class EntryClient:
+class ProxyClient:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader, self.writer = reader, writer
 
@@ -41,52 +41,52 @@ class EntryClient:
 
 
 @asynccontextmanager
-async def client_of(entry: TcpProxy) -> AsyncIterator[EntryClient]:
-    reader, writer = await asyncio.open_connection(LOOPBACK, entry.port)
+async def client_of(proxy: TcpProxy) -> AsyncIterator[ProxyClient]:
+    reader, writer = await asyncio.open_connection(LOOPBACK, proxy.port)
     try:
-        yield EntryClient(reader, writer)
+        yield ProxyClient(reader, writer)
     finally:
         writer.close()
 
 
 @pytest.fixture
-async def entry() -> AsyncIterator[TcpProxy]:
-    entry = TcpProxy()
-    await entry.start()
-    yield entry
-    await entry.stop()
+async def proxy() -> AsyncIterator[TcpProxy]:
+    proxy = TcpProxy()
+    await proxy.start()
+    yield proxy
+    await proxy.stop()
 
 
 async def test_new_connections_wait_for_the_next_server(
-    entry: TcpProxy,
+    proxy: TcpProxy,
 ) -> None:
     async with echo(b"one ") as first, echo(b"two ") as second:
-        entry.open_to(first)
-        async with client_of(entry) as old:
+        proxy.open_to(first)
+        async with client_of(proxy) as old:
             assert await old.ask(b"a") == b"one a"
-            entry.close()
-            async with client_of(entry) as new:
+            proxy.close()
+            async with client_of(proxy) as new:
                 new.writer.write(b"b\n")
-                await asyncio.wait_for(entry.has_waiting.wait(), SECONDS_MAX)
+                await asyncio.wait_for(proxy.has_waiting.wait(), SECONDS_MAX)
                 assert await old.ask(b"c") == b"one c"
-                await entry.cut()
+                await proxy.cut()
                 assert await old.answer() == b""  # disconnected
-                entry.open_to(second)
+                proxy.open_to(second)
                 assert await new.answer() == b"two b"
-        async with client_of(entry) as newest:
+        async with client_of(proxy) as newest:
             assert await newest.ask(b"d") == b"two d"
 
 
-async def test_lost_server_closes_the_connection(entry: TcpProxy) -> None:
+async def test_lost_server_closes_the_connection(proxy: TcpProxy) -> None:
     async with echo(b"") as gone:
         pass
-    entry.open_to(gone)
-    async with client_of(entry) as client:
+    proxy.open_to(gone)
+    async with client_of(proxy) as client:
         assert await client.answer() == b""
 
 
-async def test_stop_closes_waiting_connections(entry: TcpProxy) -> None:
-    async with client_of(entry) as waiting:
-        await asyncio.wait_for(entry.has_waiting.wait(), SECONDS_MAX)
-        await entry.stop()
+async def test_stop_closes_waiting_connections(proxy: TcpProxy) -> None:
+    async with client_of(proxy) as waiting:
+        await asyncio.wait_for(proxy.has_waiting.wait(), SECONDS_MAX)
+        await proxy.stop()
         assert await waiting.answer() == b""
