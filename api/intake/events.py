@@ -75,7 +75,7 @@ def cost_event(body: bytes, sender: EventSender) -> CheckedEvent:
         "estimated": body_fields.estimated or None,
         "metadata": body_fields.metadata if bytes(body_fields.metadata) else None,
     }
-    at = _moment(body_fields.timestamp)
+    at = _time_of(body_fields.timestamp)
     event_id = sender.key or (_content_id("cost.recorded", at, data) if at else str(uuid4()))
     return _event("cost.recorded", "track", event_id, at, data, sender)
 
@@ -87,10 +87,8 @@ def end_events(call_id: str, body: bytes, sender: EventSender) -> list[CheckedEv
         raise Refused("invalid_event", "`callId` differs from the call in the path.")
     if body_fields.fee is not None and body_fields.amount is None:
         raise Refused("invalid_event", "`fee` requires `amount`.")
-    at, stem = (
-        _moment(body_fields.timestamp),
-        f"key/{sender.key}" if sender.key else f"call/{call_id}",
-    )
+    at = _time_of(body_fields.timestamp)
+    id_prefix = f"key/{sender.key}" if sender.key else f"call/{call_id}"
     owner = {"callId": call_id, "userId": body_fields.user_id}
     charge = owner | {
         "amount": body_fields.amount,
@@ -100,11 +98,11 @@ def end_events(call_id: str, body: bytes, sender: EventSender) -> list[CheckedEv
     end = owner | {"status": body_fields.status, "duration_seconds": body_fields.duration_seconds}
     # The charge goes first: an end without a charge would get the default charge for a moment.
     charges = (
-        [_event("call.charged", "finalize", f"{stem}/charged", at, charge, sender)]
+        [_event("call.charged", "finalize", f"{id_prefix}/charged", at, charge, sender)]
         if body_fields.amount is not None
         else []
     )
-    return [*charges, _event("call.ended", "finalize", f"{stem}/ended", at, end, sender)]
+    return [*charges, _event("call.ended", "finalize", f"{id_prefix}/ended", at, end, sender)]
 
 
 def structured_event(value: bytes, now: datetime) -> CheckedEvent:
@@ -163,11 +161,11 @@ def _decode_body(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
         raise Refused("invalid_event", "A number in the body cannot be read.") from None
 
 
-def _moment(body_fields: Moment | None) -> datetime | None:
-    if not isinstance(body_fields, int):
-        return body_fields
+def _time_of(timestamp: Moment | None) -> datetime | None:
+    if not isinstance(timestamp, int):
+        return timestamp
     try:
-        return _EPOCH + body_fields * _MILLISECOND
+        return _EPOCH + timestamp * _MILLISECOND
     except OverflowError:
         raise Refused("invalid_event", "`timestamp` is out of range.") from None
 

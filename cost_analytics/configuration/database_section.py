@@ -91,10 +91,10 @@ def _with_password(reader: Reader, name: str, login: Login) -> Secret:
     """Return an address with the login's password if it has a user and no password."""
     url = reader.text(name)
     password = reader.text(_PASSWORDS[login].name)
-    user, at, place = url.partition("://")[2].partition("/")[0].rpartition("@")
+    user, at, host = url.partition("://")[2].partition("/")[0].rpartition("@")
     if not password or not at or ":" in user:
         return Secret(url)
-    return Secret(url.replace(f"{user}@{place}", f"{user}:{quote(password, safe='')}@{place}", 1))
+    return Secret(url.replace(f"{user}@{host}", f"{user}:{quote(password, safe='')}@{host}", 1))
 
 
 def _check(reader: Reader, name: str) -> None:
@@ -102,16 +102,18 @@ def _check(reader: Reader, name: str) -> None:
     value = reader.text(name)
     if not value:
         return
-    form = "must be an address like postgresql://user:password@host:5432/database"
+    expected_form = "must be an address like postgresql://user:password@host:5432/database"
     try:
         parts = urlsplit(value)
         parts.port  # noqa: B018 - raises ValueError if it is not a number
         query = parse_qs(parts.query)
     except ValueError:
-        reader.add_error(name, f"{form}; a special character in the password is written as %XX.")
+        reader.add_error(
+            name, f"{expected_form}; a special character in the password is written as %XX."
+        )
         return
     if parts.scheme not in {"postgresql", "postgres"} or not (parts.hostname or "host" in query):
-        reader.add_error(name, f"{form}.")
+        reader.add_error(name, f"{expected_form}.")
         return
     if not parts.path.strip("/"):
         reader.add_error(name, "names no database after the host.")

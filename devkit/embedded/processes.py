@@ -175,9 +175,9 @@ class ServerProcess:
             return
         for number in range(_LOG_GENERATIONS, 1, -1):
             with contextlib.suppress(FileNotFoundError):
-                _aside(path, number - 1).replace(_aside(path, number))
-        with path.open("rb") as log, _open_private(_aside(path, 1), os.O_TRUNC) as aside:
-            shutil.copyfileobj(log, aside)
+                _rotated(path, number - 1).replace(_rotated(path, number))
+        with path.open("rb") as log, _open_private(_rotated(path, 1), os.O_TRUNC) as rotated:
+            shutil.copyfileobj(log, rotated)
         os.truncate(path, 0)
         self._log_start_bytes = 0
 
@@ -208,8 +208,15 @@ class ServerProcess:
 
     def _launch_command(self) -> list[str]:
         account = self.program.account or Account(0, 0)
-        tie = [os.getpid(), int(self.program.orphan_signal), account.uid, account.gid]
-        return [sys.executable, "-I", "-S", str(_LAUNCHER), *map(str, tie), *self.program.command]
+        launch_options = [os.getpid(), int(self.program.orphan_signal), account.uid, account.gid]
+        return [
+            sys.executable,
+            "-I",
+            "-S",
+            str(_LAUNCHER),
+            *map(str, launch_options),
+            *self.program.command,
+        ]
 
     def _open_log(self) -> BinaryIO:
         self.program.log.parent.mkdir(parents=True, exist_ok=True)
@@ -219,14 +226,14 @@ class ServerProcess:
         return log
 
 
-def _open_private(path: Path, how: int) -> BinaryIO:
+def _open_private(path: Path, mode_flags: int) -> BinaryIO:
     """Open a file for writing that only our account may read, also if it was readable before."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | how, _LOG_MODE)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | mode_flags, _LOG_MODE)
     os.fchmod(descriptor, _LOG_MODE)
     return os.fdopen(descriptor, "wb")
 
 
-def _aside(path: Path, number: int) -> Path:
+def _rotated(path: Path, number: int) -> Path:
     return path.with_name(f"{path.name}.{number}")
 
 

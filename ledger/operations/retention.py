@@ -81,8 +81,10 @@ async def remove_old(
     Raises a PostgreSQL error; what was removed before it stays removed and counted.
     """
     removed: dict[Subject, int] = {}
-    for subject, kept in days.by_statement():
-        removed[subject] = await _batches(connection, subject, now - timedelta(days=kept), stopped)
+    for subject, days_kept in days.by_statement():
+        removed[subject] = await _batches(
+            connection, subject, now - timedelta(days=days_kept), stopped
+        )
     oldest = now - timedelta(days=days.identities)
     removed["archived_costs"] = await _archived_costs(connection, oldest, stopped)
     removed["identities"] = await _identities(connection, oldest, stopped)

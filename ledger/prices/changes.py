@@ -65,10 +65,10 @@ def in_force(known: Iterable[KnownPrice], at: datetime) -> KnownPrice | None:
 
 def change(new: PriceRow, old: PriceRow) -> Fraction | None:
     """Return the change relative to the old price; None if the old price is zero."""
-    was, is_ = _per_unit(old), _per_unit(new)
-    if was == is_:
+    old_price, new_price = _per_unit(old), _per_unit(new)
+    if old_price == new_price:
         return Fraction(0)
-    return (is_ - was) / was if was else None
+    return (new_price - old_price) / old_price if old_price else None
 
 
 def change_percent(new: PriceRow, old: PriceRow) -> Decimal | None:

@@ -42,9 +42,9 @@ class AlertPreview:
         self._last = call_key
         quarter = (cost.user_id, quarter_of(cost.time))
         self._quarters[quarter] = self._quarters.get(quarter, 0) + change_nano
-        of_call = self._calls.setdefault(call_key, {})
+        call_changes = self._calls.setdefault(call_key, {})
         posting = (day_of(cost.time), cost.service)
-        of_call[posting] = of_call.get(posting, 0) + change_nano
+        call_changes[posting] = call_changes.get(posting, 0) + change_nano
         return found
 
     async def _check_completed(self, call_key: tuple[str, str]) -> list[Due]:
@@ -77,10 +77,10 @@ class AlertPreview:
             after = before.copy()
             for (day, service), nano in postings.items():
                 after.add_cost(day, service, nano)
-            of_user = limits[user_id]
+            user_limits = limits[user_id]
             due += [
-                (call_position(limit, before, after, self._now), of_user)
-                for limit in of_user.of_calls()
+                (call_position(limit, before, after, self._now), user_limits)
+                for limit in user_limits.of_calls()
             ]
         return await self._not_raised_yet(
             [pair for pair in due if pair[0].before_nano != pair[0].after_nano]
@@ -93,10 +93,10 @@ class AlertPreview:
         limits = await limits_among(self._connection, {user_id for user_id, _ in moved})
         sums: dict[tuple[str, Limit, Period], int] = {}
         for (user_id, quarter), nano in moved.items():
-            of_user = limits.get(user_id)
-            for limit in of_user.periodic() if of_user else ():
-                if of_user is not None and limit.type != "call":
-                    key = (user_id, limit, period_of(limit.type, quarter, of_user.timezone))
+            user_limits = limits.get(user_id)
+            for limit in user_limits.periodic() if user_limits else ():
+                if user_limits is not None and limit.type != "call":
+                    key = (user_id, limit, period_of(limit.type, quarter, user_limits.timezone))
                     sums[key] = sums.get(key, 0) + nano
         changed = [(key, nano) for key, nano in sums.items() if nano]
         spans = [
@@ -111,12 +111,14 @@ class AlertPreview:
                         limit,
                         period,
                         moved_nano=nano,
-                        after_nano=was + nano,
+                        after_nano=before_nano + nano,
                         now=self._now,
                     ),
                     limits[user_id],
                 )
-                for ((user_id, limit, period), nano), was in zip(changed, spent, strict=True)
+                for ((user_id, limit, period), nano), before_nano in zip(
+                    changed, spent, strict=True
+                )
             ]
         )
 
@@ -131,4 +133,4 @@ class AlertPreview:
         if not due:
             return []
         raised = await raised_among(self._connection, due.keys())
-        return [found for one, found in due.items() if one not in raised]
+        return [alert for key, alert in due.items() if key not in raised]
