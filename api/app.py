@@ -95,7 +95,7 @@ def build_app(
         *(() if options.separate_metrics_port else metrics.routes()),
         *DashboardRoutes(options.dashboard).routes(),
         *_costs(readers, now),
-        *_decisions(readers, slow_readers or readers, budgets, now),
+        *_decisions(readers, slow_readers or readers, budgets, options, now),
         *budget_routes.routes(),
         *AuthorizationRoutes(budgets, options.limits, now).routes(),
         *ExportRoutes(slow_readers or readers, options.limits, today, gate.refusals.count).routes(),
@@ -156,11 +156,15 @@ def _all_users(
 
 
 def _decisions(
-    readers: ReaderPool, slow_readers: ReaderPool, budgets: Budgets, now: Callable[[], datetime]
+    readers: ReaderPool,
+    slow_readers: ReaderPool,
+    budgets: Budgets,
+    options: ApiOptions,
+    now: Callable[[], datetime],
 ) -> tuple[Route, ...]:
     """Return the routes of alerts, anomalies, forecasts and recommendations."""
     return (
-        *AlertRoutes(budgets).routes(),
+        *AlertRoutes(budgets, readers, options.limits).routes(),
         *AnomalyRoutes(readers).routes(),
         *ForecastRoutes(readers, budgets, now).routes(),
         *RecommendationRoutes(slow_readers, now).routes(),

@@ -72,6 +72,12 @@ class BudgetAlert(Struct, kw_only=True, rename=_alert_name):
     event_time: datetime | None
 
 
+class ListedAlert(BudgetAlert, kw_only=True, rename=_alert_name):
+    """An alert as listed; `read_at` is when it was marked as read, null if it is unread."""
+
+    read_at: datetime | None
+
+
 class PublishedAlert(BudgetAlert, kw_only=True, rename=_alert_name):
     """An alert as consumers receive it, with its commit time and its publishing time."""
 

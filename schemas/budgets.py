@@ -7,7 +7,7 @@ from typing import Final
 
 from msgspec import UNSET, Struct, UnsetType
 
-from schemas.alerts import AlertType, BudgetAlert, SpendBasis
+from schemas.alerts import AlertType, ListedAlert, SpendBasis
 from schemas.events import Text
 from schemas.exact import Exact
 from schemas.jsonio import wire_name
@@ -69,7 +69,7 @@ class Budget(Struct, kw_only=True, rename=wire_name):
     daily_time_to_threshold_seconds: int | None
     monthly_time_to_threshold_seconds: int | None
     time_to_threshold_seconds: int | None
-    alerts: list[BudgetAlert]
+    alerts: list[ListedAlert]
 
 
 class BudgetChange(Struct, kw_only=True, rename=wire_name, forbid_unknown_fields=True):
@@ -85,10 +85,16 @@ class BudgetChange(Struct, kw_only=True, rename=wire_name, forbid_unknown_fields
     channels: list[WantedChannel] | UnsetType = UNSET
 
 
+class AlertReading(Struct, kw_only=True, rename=wire_name, forbid_unknown_fields=True):
+    """Whether an alert is read; without a value, it is."""
+
+    read: bool = True
+
+
 class AlertList(Struct, kw_only=True, rename=wire_name):
     """A page of a user's alerts, newest first; `next_cursor` is null on the last page."""
 
-    alerts: list[BudgetAlert]
+    alerts: list[ListedAlert]
     next_cursor: str | None
 
 

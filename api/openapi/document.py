@@ -50,6 +50,7 @@ _PATH_PARTS: Final[Mapping[str, Mapping[str, Any]]] = {
     "callId": {"description": "The call.", "schema": NAME},
     "userId": {"description": "The user.", "schema": NAME},
     "channelId": {"description": "The channel.", "schema": NAME},
+    "alertId": {"description": "The alert.", "schema": NAME},
     "proposalId": {
         "description": "The number of the proposal.",
         "schema": {"type": "integer", "minimum": 0, "maximum": 999_999_999},

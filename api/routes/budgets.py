@@ -25,7 +25,7 @@ from ledger.budgets.thresholds import is_reached
 from ledger.calls.periods import time_zones
 from ledger.notifications.channels import ChannelRequest
 from ledger.postgres.viewers import Viewer
-from schemas.alerts import BudgetAlert, SpendBasis
+from schemas.alerts import ListedAlert, SpendBasis
 from schemas.budgets import (
     MAX_DECIMALS,
     MAX_LIMIT_USD,
@@ -208,7 +208,7 @@ def budget(user_id: str, budget_status: BudgetStatus, basis: SpendBasis) -> Budg
             (seconds for seconds in (day_seconds, month_seconds) if seconds is not None),
             default=None,
         ),
-        alerts=[decode(BudgetAlert, alert.encode()) for alert in budget_status.alerts],
+        alerts=[decode(ListedAlert, alert.encode()) for alert in budget_status.alerts],
     )
 
 

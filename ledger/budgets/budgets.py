@@ -21,7 +21,7 @@ from ledger.postgres.database import Connection, Record
 from ledger.postgres.functions import reads
 from ledger.postgres.statements import statements
 from ledger.postgres.viewers import ReaderPool, Viewer
-from schemas.alerts import SpendBasis
+from schemas.alerts import AlertType, SpendBasis
 from schemas.notices import Channel
 
 _SQL: Final = statements("budgets/budgets")
@@ -78,6 +78,16 @@ class AlertPage(NamedTuple):
     before: int | None
 
 
+class AlertFilter(NamedTuple):
+    """A filter of alerts by the type of their limit and by whether they were read; None for any."""
+
+    type: AlertType | None = None
+    is_read: bool | None = None
+
+
+ALL_ALERTS: Final = AlertFilter()
+
+
 class Budgets:
     """The budgets of all users, with one definition of spend and one default threshold."""
 
@@ -106,13 +116,23 @@ class Budgets:
             self._remember(user_id, zone)
 
     async def alerts(
-        self, viewer: Viewer, user_id: str, before: int | None, limit: int
+        self,
+        viewer: Viewer,
+        user_id: str,
+        before: int | None,
+        limit: int,
+        required: AlertFilter = ALL_ALERTS,
     ) -> AlertPage:
         """Return a page of a user's alerts; raises StoreUnavailableError."""
         rows = await self._readers.read(
             viewer,
             *_READS.bind(
-                "alerts_page", user_id=user_id, **viewer.parameters, before=before, limit=limit + 1
+                "alerts_page",
+                user_id=user_id,
+                **viewer.parameters,
+                before=before,
+                limit=limit + 1,
+                **required._asdict(),
             ),
         )
         more = rows[limit - 1]["seq"] if len(rows) > limit else None

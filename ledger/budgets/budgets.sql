@@ -66,8 +66,9 @@ SELECT settings.user_id, daily_limit_nano, monthly_limit_nano, call_limit_nano,
          WHERE class = 'revenue' AND effective_from <= now()
          ORDER BY effective_from DESC, price_id DESC
          LIMIT 1) AS default_charge_nano,
-       ARRAY(SELECT data
-               FROM budget_alerts
+       ARRAY(SELECT alert_with_read_time(data, read_at)
+               FROM budget_alerts AS a
+               LEFT JOIN alert_reads AS r USING (alert_id, user_id)
               WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all) AND NOT late
               ORDER BY seq DESC
               LIMIT :alerts_max) AS alerts,
@@ -89,12 +90,35 @@ SELECT settings.user_id, daily_limit_nano, monthly_limit_nano, call_limit_nano,
 
 -- name: alerts_page
 -- Up to :limit alerts of :user_id before the position :before (null for the latest), including late
--- ones.
-SELECT seq, data FROM budget_alerts
+-- ones, of a limit's :type, and read or unread as :is_read; null for any.
+SELECT seq, alert_with_read_time(data, read_at) AS data
+  FROM budget_alerts
+  LEFT JOIN alert_reads USING (alert_id, user_id)
  WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all)
    AND (:before::bigint IS NULL OR seq < :before)
+   AND (:type::text IS NULL OR type = :type)
+   AND (:is_read::boolean IS NULL OR (read_at IS NOT NULL) = :is_read)
  ORDER BY seq DESC
  LIMIT :limit
+
+-- name: alert
+-- The alert :alert_id of :user_id.
+SELECT alert_with_read_time(data, read_at)
+  FROM budget_alerts
+  LEFT JOIN alert_reads USING (alert_id, user_id)
+ WHERE alert_id = :alert_id::uuid AND user_id = :user_id AND (user_id = :viewer_id OR :reads_all)
+
+-- name: mark_alert_read
+-- Marks the alert :alert_id of :user_id as read; it keeps the time of the first marking.
+INSERT INTO alert_reads (alert_id, user_id)
+SELECT alert_id, user_id FROM budget_alerts
+ WHERE alert_id = :alert_id::uuid AND user_id = :user_id AND (user_id = :viewer_id OR :reads_all)
+    ON CONFLICT (alert_id) DO NOTHING
+
+-- name: mark_alert_unread
+-- Marks the alert :alert_id of :user_id as unread.
+DELETE FROM alert_reads
+ WHERE alert_id = :alert_id::uuid AND user_id = :user_id AND (user_id = :viewer_id OR :reads_all)
 
 -- name: held
 -- The holds of :user_id at :now, without that of :call_id; if :by_cost, without the cost of the

@@ -32,6 +32,7 @@ SELECT * FROM (VALUES
     ('user_budget_settings',   'SIU',  '-',    'SIU',  'SIU',  'S',    '-'),
     ('budget_holds',           'SD',   '-',    'SD',   'SIUD', 'S',    '-'),
     ('budget_alerts',          'SID',  'S',    'SI',   'SI',   'S',    '-'),
+    ('alert_reads',            '-',    '-',    '-',    'SID',  'S',    '-'),
     ('call_cutoffs',           'SID',  '-',    'SI',   'SI',   '-',    '-'),
     ('cost_anomalies',         'SD',   'SIU',  'S',    '-',    'S',    '-'),
     ('anomaly_sweep',          '-',    'SU',   'S',    '-',    '-',    '-'),

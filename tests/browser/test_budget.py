@@ -104,3 +104,41 @@ async def test_unsaved_changes_survive_an_expired_token(open_page: Open, product
         await page.get_by_label("Token").fill(product.token("rex"))
         await page.get_by_role("button", name="Sign in").click()
         await expect(daily).to_have_value("")
+
+
+async def test_alerts_are_grouped_linked_and_marked_as_read(
+    open_page: Open, product: Product
+) -> None:
+    body = b'{"dailyLimit_usd": 5, "monthlyLimit_usd": 9, "thresholds": [50, 90]}'
+    await product.put("/api/costs/user/sia/budget", body, "sia")
+    call = charged("sia-1", "sia", amount="4.512345678", fee=0, **now(1))
+    await product.send(started("sia-1", "sia", **now(5)), call)
+    async with open_page("/budget", "sia") as page:
+        card = part(page, "Recent alerts")
+        daily = card.get_by_role("region", name=re.compile(r"Daily limit of \$5\.00"))
+        monthly = card.get_by_role("region", name=re.compile(r"Monthly limit of \$9\.00"))
+        await expect(daily.get_by_role("listitem")).to_have_count(3)
+        await expect(monthly.get_by_role("listitem")).to_have_count(1)
+        first = daily.get_by_role("listitem").first
+        await expect(first).to_contain_text("You've been charged $4.51 today")
+        await expect(first.get_by_text("$4.512345678")).not_to_be_visible()
+        await first.get_by_text("Details").click()
+        await expect(first.get_by_text("$4.512345678")).to_be_visible()
+        await expect(first.get_by_role("link", name="Call sia-1")).to_be_visible()
+        await first.get_by_role("button", name="Mark as read").click()
+        await expect(first.get_by_role("button", name="Mark as unread")).to_be_visible()
+        assert not await faults(page)
+        await page.reload()
+        await expect(first.get_by_role("button", name="Mark as unread")).to_be_visible()
+        await card.get_by_label("Unread only").check()
+        await expect(daily.get_by_role("listitem")).to_have_count(2)
+        await card.get_by_label("Limit", exact=True).select_option("Monthly limit")
+        await expect(daily).to_have_count(0)
+        await expect(monthly.get_by_role("listitem")).to_have_count(1)
+        await monthly.get_by_role("button", name="Mark as read").click()
+        await card.get_by_label("Limit", exact=True).select_option("Per-call limit")
+        await expect(card).to_contain_text("No matching alerts")
+        await card.get_by_label("Unread only").uncheck()
+        await card.get_by_label("Limit", exact=True).select_option("Daily limit")
+        await first.get_by_role("link", name="Call sia-1").click()
+        await expect(page).to_have_url(f"{product.url}/calls/sia-1")

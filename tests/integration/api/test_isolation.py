@@ -32,7 +32,7 @@ TODAY, DAY = NOW.date(), timedelta(days=1)
 ALICE, BOB, ROOT = Viewer("alice"), Viewer("bob"), Viewer("root", reads_all=True)
 TABLES = (
     "calls", "call_cost_events", "user_days", "user_day_costs", "user_budget_settings", "user_spend",
-    "budget_holds", "budget_alerts", "call_cutoffs", "cost_anomalies",
+    "budget_holds", "budget_alerts", "alert_reads", "call_cutoffs", "cost_anomalies",
 )  # fmt: skip
 
 
@@ -42,6 +42,8 @@ OF_USER = (
     """INSERT INTO budget_alerts (alert_id, user_id, type, period, threshold_percent, limit_version,
                                   late, triggered_at, data)
        VALUES (gen_random_uuid(), $1, 'daily', '2025-11-19', 80, 1, false, now(), $2)""",
+    """INSERT INTO alert_reads (alert_id, user_id)
+       SELECT alert_id, user_id FROM budget_alerts WHERE user_id = $1""",
     """INSERT INTO call_cutoffs (call_id, limit_version, command_id, user_id, requested_at)
        VALUES ('call-of-' || $1, 1, gen_random_uuid(), $1, now())""",
     """INSERT INTO notice_channels (user_id, type, address) VALUES ($1, 'email', $1 || '@example.org')""",
@@ -116,7 +118,7 @@ UNREADABLE = {(RIGHTS["api"], "cost_anomalies"), (RIGHTS["reports"], "call_cutof
 REPORTS, BUDGETS = statements("reports/costs"), statements("budgets/budgets")
 LISTS, ANOMALIES = statements("reports/lists"), statements("anomalies/lists")
 LAST = (date(2025, 11, 1), date(2025, 11, 30))
-ANY = ("earliest", "before", "persona_id", "status", "after_time", "after_key", "kind", "service", "id_part")  # fmt: skip
+ANY = ("earliest", "before", "type", "is_read", "persona_id", "status", "after_time", "after_key", "kind", "service", "id_part")  # fmt: skip
 VALUES: dict[str, Any] = {
     "user_id": "alice", "call_id": "call-of-alice", "first_day": LAST[0], "last_day": LAST[1],
     "day_start": NOW, "day_end": NOW + DAY, "month_start": NOW, "month_end": NOW + DAY,

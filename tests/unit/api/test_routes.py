@@ -38,7 +38,11 @@ def each(of: Sequence[Route]) -> pytest.MarkDecorator:
 
 def path_of(route: Route, user: str = "alice") -> str:
     path = route.path.replace("{userId}", user).replace("{callId}", "some-call")
-    return path.replace("{channelId}", "some-channel").replace("{proposalId}", "7")
+    return (
+        path.replace("{channelId}", "some-channel")
+        .replace("{alertId}", "some-alert")
+        .replace("{proposalId}", "7")
+    )
 
 
 @pytest.fixture

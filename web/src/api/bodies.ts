@@ -1,11 +1,19 @@
 // The API's bodies by the names that the pages use. Their fields are generated (`schema.ts`).
-import type { CallCost, CallSummary, Delivery, Forecast, PriceItem, WantedChannel } from "./schema";
+import type {
+  CallCost,
+  CallSummary,
+  Delivery,
+  Forecast,
+  ListedAlert,
+  PriceItem,
+  WantedChannel,
+} from "./schema";
 
 export type {
   Analytics,
+  AlertList as AlertPage,
   AnomalyList as AnomalyPage,
   Budget,
-  BudgetAlert as Alert,
   BudgetChange,
   CallCost,
   CallPage,
@@ -19,6 +27,7 @@ export type {
   Forecast,
   Interval,
   LimitForecast,
+  ListedAlert,
   ListedAnomaly as Anomaly,
   ListedEvent as CallEvent,
   LiveCall,
@@ -42,6 +51,8 @@ export type {
   WantedChannel,
 } from "./schema";
 
+/** An alert as the live feed sends it. */
+export type Alert = Omit<ListedAlert, "readAt">;
 export type CallStatus = CallSummary["status"];
 export type ChannelType = WantedChannel["type"];
 export type CostByService = CallCost["costByService"];

@@ -4,6 +4,8 @@ import type { CallQuery } from "../calls/call-list";
 import { ask, download } from "./client";
 import type {
   Recommendations,
+  Alert,
+  AlertPage,
   Analytics,
   AnomalyPage,
   Budget,
@@ -18,6 +20,7 @@ import type {
   EventPage,
   Forecast,
   ForecastPeriod,
+  ListedAlert,
   NewChannel,
   PriceList,
   Proof,
@@ -35,6 +38,7 @@ export type ExportType = "daily" | "calls" | "events";
 
 const EVENTS_A_PAGE = 100;
 const EVENT_PAGES_MOST = 20;
+const ALERTS_A_PAGE = 20;
 const ANOMALIES_A_PAGE = 10;
 const RERATE_SECONDS_MOST = 120;
 
@@ -176,6 +180,29 @@ export function anomalies(
   const after = cursor === null ? "" : `&cursor=${encodeURIComponent(cursor)}`;
   return ask(`${path}?limit=${ANOMALIES_A_PAGE}${after}`, { signal });
 }
+
+export interface AlertChoice {
+  /** Null for alerts of all limits. */
+  type: Alert["type"] | null;
+  unreadOnly: boolean;
+}
+
+/** A user's alerts, latest first. */
+export function alerts(
+  user: string,
+  { type, unreadOnly }: AlertChoice,
+  cursor: string | null,
+  signal: AbortSignal,
+): Promise<AlertPage> {
+  const query = new URLSearchParams({ limit: String(ALERTS_A_PAGE) });
+  if (type) query.set("type", type);
+  if (unreadOnly) query.set("read", "false");
+  if (cursor !== null) query.set("cursor", cursor);
+  return ask(`${of(user)}/alerts?${query.toString()}`, { signal });
+}
+
+export const markAlert = (user: string, alertId: string, read: boolean): Promise<ListedAlert> =>
+  ask(`${of(user)}/alerts/${encodeURIComponent(alertId)}/read`, { method: "PUT", body: { read } });
 
 /** The price catalogue; with `past`, replaced prices too. */
 export const prices = (past: boolean, signal: AbortSignal): Promise<PriceList> =>

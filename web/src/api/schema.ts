@@ -15,13 +15,17 @@ export interface components {
             data: components["schemas"]["Accepted"];
         };
         AlertList: {
-            alerts: components["schemas"]["BudgetAlert"][];
+            alerts: components["schemas"]["ListedAlert"][];
             nextCursor: string | null;
         };
         AlertListSuccess: {
             /** @constant */
             success: true;
             data: components["schemas"]["AlertList"];
+        };
+        AlertReading: {
+            /** @default true */
+            read?: boolean;
         };
         AlternativeBody: {
             model: string;
@@ -146,33 +150,7 @@ export interface components {
             dailyTimeToThreshold_seconds: Decimal | null;
             monthlyTimeToThreshold_seconds: Decimal | null;
             timeToThreshold_seconds: Decimal | null;
-            alerts: components["schemas"]["BudgetAlert"][];
-        };
-        BudgetAlert: {
-            alertId: string;
-            userId: string;
-            /** @enum {unknown} */
-            type: "call" | "daily" | "monthly";
-            threshold_percent: Decimal;
-            limit_usd: Decimal;
-            current_spend: Decimal;
-            remaining: Decimal;
-            message: string;
-            /** Format: date-time */
-            triggeredAt: string;
-            period: string;
-            /** Format: date-time */
-            periodStart: string;
-            periodEnd: string | null;
-            callId: string | null;
-            crossedBy: components["schemas"]["Crossing"] | null;
-            limitVersion: Decimal;
-            /** @enum {unknown} */
-            basis: "charged" | "cost";
-            late: boolean;
-            drivers: components["schemas"]["Driver"][];
-            spentLastHour: Decimal;
-            eventTime: string | null;
+            alerts: components["schemas"]["ListedAlert"][];
         };
         BudgetChange: {
             dailyLimit_usd?: (number | string) | null;
@@ -584,6 +562,38 @@ export interface components {
             daily: Decimal;
             monthly: Decimal;
             call: Decimal;
+        };
+        ListedAlert: {
+            alertId: string;
+            userId: string;
+            /** @enum {unknown} */
+            type: "call" | "daily" | "monthly";
+            threshold_percent: Decimal;
+            limit_usd: Decimal;
+            current_spend: Decimal;
+            remaining: Decimal;
+            message: string;
+            /** Format: date-time */
+            triggeredAt: string;
+            period: string;
+            /** Format: date-time */
+            periodStart: string;
+            periodEnd: string | null;
+            callId: string | null;
+            crossedBy: components["schemas"]["Crossing"] | null;
+            limitVersion: Decimal;
+            /** @enum {unknown} */
+            basis: "charged" | "cost";
+            late: boolean;
+            drivers: components["schemas"]["Driver"][];
+            spentLastHour: Decimal;
+            eventTime: string | null;
+            readAt: string | null;
+        };
+        ListedAlertSuccess: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["ListedAlert"];
         };
         ListedAnomaly: {
             anomalyId: string;
@@ -1177,6 +1187,7 @@ export type Accepted = components['schemas']['Accepted'];
 export type AcceptedSuccess = components['schemas']['AcceptedSuccess'];
 export type AlertList = components['schemas']['AlertList'];
 export type AlertListSuccess = components['schemas']['AlertListSuccess'];
+export type AlertReading = components['schemas']['AlertReading'];
 export type AlternativeBody = components['schemas']['AlternativeBody'];
 export type Analytics = components['schemas']['Analytics'];
 export type AnalyticsSuccess = components['schemas']['AnalyticsSuccess'];
@@ -1190,7 +1201,6 @@ export type BilledDay = components['schemas']['BilledDay'];
 export type BilledService = components['schemas']['BilledService'];
 export type BillsBody = components['schemas']['BillsBody'];
 export type Budget = components['schemas']['Budget'];
-export type BudgetAlert = components['schemas']['BudgetAlert'];
 export type BudgetChange = components['schemas']['BudgetChange'];
 export type BudgetSuccess = components['schemas']['BudgetSuccess'];
 export type CallCharged = components['schemas']['CallCharged'];
@@ -1236,6 +1246,8 @@ export type Interval = components['schemas']['Interval'];
 export type LimitForecast = components['schemas']['LimitForecast'];
 export type LimitForecasts = components['schemas']['LimitForecasts'];
 export type LimitVersions = components['schemas']['LimitVersions'];
+export type ListedAlert = components['schemas']['ListedAlert'];
+export type ListedAlertSuccess = components['schemas']['ListedAlertSuccess'];
 export type ListedAnomaly = components['schemas']['ListedAnomaly'];
 export type ListedEvent = components['schemas']['ListedEvent'];
 export type LiveAlert = components['schemas']['LiveAlert'];
