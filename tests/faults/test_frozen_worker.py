@@ -51,21 +51,21 @@ class FreezePoint(NamedTuple):
     users: int
 
 
-MOMENTS = (
+FREEZE_POINTS = (
     FreezePoint("idle in transaction", IN_TRANSACTION, "idle in transaction", 7),
     FreezePoint("in the middle of COPY", IN_TRANSACTION, "active", 7),
     FreezePoint("holding the publisher's turn", IN_TURN, "idle in transaction", EVENTS // 4),
 )
 
 
-def user_of(number: int, moment: FreezePoint) -> str:
-    return f"user-{number % moment.users}"
+def user_of(number: int, point: FreezePoint) -> str:
+    return f"user-{number % point.users}"
 
 
-def events_of(count: int, moment: FreezePoint) -> list[Plain]:
+def events_of(count: int, point: FreezePoint) -> list[Plain]:
     return [
         charged(f"call-of-{user}", user, time=NOW, amount="0.001", fee=0)
-        for user in (user_of(number, moment) for number in range(count))
+        for user in (user_of(number, point) for number in range(count))
     ]
 
 
@@ -77,13 +77,13 @@ def spread(events: list[Plain]) -> list[SentRecord]:
     ]
 
 
-async def limit_spending(pipeline: Pipeline, moment: FreezePoint) -> None:
+async def limit_spending(pipeline: Pipeline, point: FreezePoint) -> None:
     """Give each user a daily limit that the first event exceeds."""
     await fetch(
         pipeline.database_url,
         "INSERT INTO user_budget_settings (user_id, daily_limit_nano, daily_limit_version)"
         " SELECT unnest($1::text[]), 1, 1",
-        [user_of(number, moment) for number in range(moment.users)],
+        [user_of(number, point) for number in range(point.users)],
     )
 
 
@@ -91,13 +91,13 @@ def ports_of(pid: int) -> set[int]:
     return {one.laddr.port for one in psutil.Process(pid).net_connections()}
 
 
-async def freeze(pipeline: Pipeline, pid: int, moment: FreezePoint) -> None:
+async def freeze(pipeline: Pipeline, pid: int, point: FreezePoint) -> None:
     """Freeze a process at a point, which may take several attempts."""
     ports = ports_of(pid)
     while True:
         os.kill(pid, signal.SIGSTOP)
         await asyncio.sleep(0.02)  # until PostgreSQL has executed what it received
-        rows = await fetch(pipeline.database_url, moment.query, moment.state)
+        rows = await fetch(pipeline.database_url, point.query, point.state)
         if ports & {row["client_port"] for row in rows}:
             return
         os.kill(pid, signal.SIGCONT)
@@ -141,7 +141,7 @@ async def longest_pauses(pipeline: Pipeline) -> tuple[float, float]:
     return counting, publishing
 
 
-async def write_limits(pipeline: Pipeline, moment: FreezePoint) -> float:
+async def write_limits(pipeline: Pipeline, point: FreezePoint) -> float:
     """Change settings as API clients that repeat after a 503; returns the seconds."""
     began = time.monotonic()
 
@@ -152,24 +152,24 @@ async def write_limits(pipeline: Pipeline, moment: FreezePoint) -> float:
                 return
             await asyncio.sleep(0.1)
 
-    await asyncio.gather(*(write(user) for user in {user_of(n, moment) for n in range(7)}))
+    await asyncio.gather(*(write(user) for user in {user_of(n, point) for n in range(7)}))
     return time.monotonic() - began
 
 
-def expected_alerts(moment: FreezePoint) -> set[AlertKey]:
+def expected_alerts(point: FreezePoint) -> set[AlertKey]:
     return {
-        AlertKey(user_of(number, moment), "daily", f"{NOW:%Y-%m-%d}", Fraction(percent), 1)
-        for number in range(moment.users)
+        AlertKey(user_of(number, point), "daily", f"{NOW:%Y-%m-%d}", Fraction(percent), 1)
+        for number in range(point.users)
         for percent in (80, 100)
     }
 
 
-@pytest.mark.parametrize("moment", MOMENTS, ids=lambda moment: moment.name)
+@pytest.mark.parametrize("point", FREEZE_POINTS, ids=lambda point: point.name)
 async def test_frozen_worker_blocks_others_for_at_most_fifteen_seconds(
-    pipeline: Pipeline, tmp_path: Path, record_fault: FaultRecorder, moment: FreezePoint
+    pipeline: Pipeline, tmp_path: Path, record_fault: FaultRecorder, point: FreezePoint
 ) -> None:
-    events, more = events_of(EVENTS, moment), events_of(100, moment)
-    await limit_spending(pipeline, moment)
+    events, more = events_of(EVENTS, point), events_of(100, point)
+    await limit_spending(pipeline, point)
     workers = [WorkerProcess(pipeline, tmp_path / name, batch_max=400) for name in ("one", "two")]
     try:
         for worker in workers:
@@ -178,9 +178,9 @@ async def test_frozen_worker_blocks_others_for_at_most_fifteen_seconds(
         await until(lambda: _share(pipeline))
         await pipeline.send(spread(events))
         async with asyncio.timeout(60):
-            await freeze(pipeline, workers[0].pid, moment)
+            await freeze(pipeline, workers[0].pid, point)
         paused, written = await asyncio.gather(
-            longest_pauses(pipeline), write_limits(pipeline, moment)
+            longest_pauses(pipeline), write_limits(pipeline, point)
         )
         pauses = BlockedSeconds(*paused, written)
         os.kill(workers[0].pid, signal.SIGCONT)
@@ -193,13 +193,13 @@ async def test_frozen_worker_blocks_others_for_at_most_fifteen_seconds(
             worker.abandon()
     expected, totals = expect(events + more).totals, await read_totals(pipeline.database_url)
     found = [key for key, _ in await alert_rows(pipeline.database_url) if key.type == "daily"]
-    parts.figures.append(f"a worker frozen {moment.name}, {pipeline.broker}: {pauses}")
+    parts.figures.append(f"a worker frozen {point.name}, {pipeline.broker}: {pauses}")
     record_fault(
-        f"worker frozen {moment.name}, {pipeline.broker}",
+        f"worker frozen {point.name}, {pipeline.broker}",
         sent=expected.events,
         counted=totals.events,
         difference=difference_nano(expected, totals),
-        alerts=AlertFigures.of(expected_alerts(moment), found),
+        alerts=AlertFigures.of(expected_alerts(point), found),
     )
     assert totals == expected
     await assert_verified(pipeline.database_url)

@@ -83,7 +83,7 @@ class VendorServer:
         return f"http://127.0.0.1:{self.port}/{path}"
 
     async def handle(self, request: web.Request) -> web.Response:
-        self.asked.append(request.path)
+        self.requested_paths.append(request.path)
         self.authorization = request.headers.get("Authorization")
         if self.hangs:
             await asyncio.sleep(30)

@@ -92,7 +92,7 @@ class Pipeline:
     async def send(
         self, values: Iterable[Plain | bytes | SentRecord], seconds: int = STEP_SECONDS
     ) -> list[RecordMetadata]:
-        """Produce events in order; returns their places after their acknowledgement."""
+        """Produce events in order; returns their offsets after their acknowledgement."""
         producer = AIOKafkaProducer(
             bootstrap_servers=self.bootstrap,
             acks="all",

@@ -84,7 +84,7 @@ TAMPERING = {
     "a call's default charge": "UPDATE calls SET default_charge_nano = 0 WHERE call_id = 'call-2'",
     "a call's infrastructure": "UPDATE calls SET infrastructure = '{}' WHERE call_id = 'call-1'",
     "a call that is missing": "DELETE FROM calls WHERE call_id = 'call-1'",
-    "a call that never was": "INSERT INTO calls (call_id, user_id, first_at, updated_at) VALUES ('ghost', 'alice', now(), now())",
+    "a call without events": "INSERT INTO calls (call_id, user_id, first_at, updated_at) VALUES ('ghost', 'alice', now(), now())",
     "an event that is missing": "DELETE FROM call_cost_events WHERE type = 'call.charged'",
     "a void that is missing": "DELETE FROM call_cost_events WHERE type = 'cost.voided' AND call_id = 'call-1'",
     "an event twice": "INSERT INTO call_cost_events SELECT * FROM call_cost_events WHERE type = 'call.refunded'",
@@ -94,8 +94,8 @@ TAMPERING = {
     "a day of everyone that is missing": "DELETE FROM everyone_days",
     "a user's first day": "UPDATE user_activity SET first_day = first_day - 1 WHERE user_id = 'bob'",
     "a user's days": "UPDATE user_activity SET days = days + '{[2026-01-01,2026-01-02)}' WHERE user_id = 'bob'",
-    "a void that waits for nothing": "UPDATE calls SET pending_voids = '[\"00\"]' WHERE call_id = 'call-1'",
-    "a void that waits no more": "UPDATE calls SET pending_voids = '[]' WHERE call_id = 'call-2'",
+    "a pending void without an event": "UPDATE calls SET pending_voids = '[\"00\"]' WHERE call_id = 'call-1'",
+    "a pending void that is missing": "UPDATE calls SET pending_voids = '[]' WHERE call_id = 'call-2'",
     "a user who is missing": "DELETE FROM user_activity WHERE user_id = 'alice'",
     "another price": "UPDATE call_cost_events SET cost_nano = cost_nano + 1 WHERE service = 'twilio' AND estimated",
 }  # fmt: skip
@@ -112,7 +112,7 @@ async def test_verify_detects_each_changed_value(
     assert all(found.lines)
 
 
-VOIDS_WAIT = f"""UPDATE calls SET pending_voids = '["{identity_of(SOURCE, "yet to come")}"]' WHERE user_id IS NOT NULL"""
+UNMATCHED_VOIDS = f"""UPDATE calls SET pending_voids = '["{identity_of(SOURCE, "yet to come")}"]' WHERE user_id IS NOT NULL"""
 """A call whose cost arrives after the damage, and must count."""
 
 
@@ -125,7 +125,7 @@ VOIDS_WAIT = f"""UPDATE calls SET pending_voids = '["{identity_of(SOURCE, "yet t
         "UPDATE everyone_day_costs SET cost_nano = 1",
         "UPDATE calls SET costs = '{}', charges = '{}', status = 'active' WHERE user_id IS NOT NULL",
         "INSERT INTO calls (call_id, user_id, first_at, updated_at) VALUES ('ghost', 'a', now(), now())",
-        VOIDS_WAIT,
+        UNMATCHED_VOIDS,
     ],
     ids=[
         "days are gone",
@@ -133,8 +133,8 @@ VOIDS_WAIT = f"""UPDATE calls SET pending_voids = '["{identity_of(SOURCE, "yet t
         "everyone is gone",
         "everyone is wrong",
         "calls are wrong",
-        "a call that never was",
-        "voids that never were",
+        "a call without events",
+        "pending voids without events",
     ],
 )
 async def test_rebuilt_totals_are_exact_and_accept_new_events(

@@ -144,7 +144,7 @@ async def test_failing_source_does_not_affect_the_others(
     assert failed.error is not None
     assert word in failed.error
     assert good == RefreshResult("good", verified=2)
-    assert "/elsewhere" not in bad.asked
+    assert "/elsewhere" not in bad.requested_paths
     looks = await fetch(
         database_url, "SELECT source, outcome, error FROM price_refreshes ORDER BY 1"
     )
@@ -161,7 +161,7 @@ async def test_parallel_timers_refresh_once(database_url: str, twilio: VendorSer
     at_once = await asyncio.gather(*(timer() for _ in range(4)))
     assert await timer() == []
     assert sum(len(results or []) for results in at_once) == 1
-    assert len(twilio.asked) == 1
+    assert len(twilio.requested_paths) == 1
     again = await refresh_prices(database_url, [source(twilio)], unless_within=timedelta(0))
     assert again == [RefreshResult("twilio", verified=2)]
 

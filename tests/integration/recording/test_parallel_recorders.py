@@ -60,7 +60,7 @@ def _void_of(target: Plain, time: datetime) -> Plain:
     return voided(target, target["data"]["callId"], None, time=time)
 
 
-@pytest.mark.parametrize("trust", [1, 20], ids=["in the fast gears", "in the safe gears"])
+@pytest.mark.parametrize("trust", [1, 20], ids=["mostly without locks", "mostly with locks"])
 async def test_parallel_writers_of_the_same_calls_are_exact(
     database_url: str, trust: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

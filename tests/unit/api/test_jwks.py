@@ -17,7 +17,7 @@ from tests.support.api import claims
 from tests.support.attacks import AttackRecorder
 from tests.support.keys import ED, OTHER_RSA, P256, RSA, PrivateKey, small_rsa_key
 
-TTL, LEAST = 300, 10
+TTL, REFRESH_SECONDS_MIN = 300, 10
 
 
 def jwk(key: PrivateKey, kid: str | None = None, **changes: Any) -> dict[str, Any]:
@@ -40,13 +40,13 @@ class KeyProvider:
     """A provider that answers with `answer` and counts the requests."""
 
     def __init__(self) -> None:
-        self.asked = 0
+        self.requests = 0
         self.port = 0
         self.answer: web.Response | None = None
         self.keys: list[dict[str, Any]] = [jwk(RSA, "first")]
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
-        self.asked += 1
+        self.requests += 1
         if self.answer is not None:
             return self.answer
         return web.Response(body=json.dumps({"keys": self.keys}).encode())
@@ -87,7 +87,9 @@ def clock() -> SecondsClock:
 
 @pytest.fixture
 async def keys(provider: KeyProvider, clock: SecondsClock) -> AsyncIterator[JwksKeys]:
-    keys = JwksKeys(provider.url, ttl_seconds=TTL, refresh_seconds_min=LEAST, now=clock)
+    keys = JwksKeys(
+        provider.url, ttl_seconds=TTL, refresh_seconds_min=REFRESH_SECONDS_MIN, now=clock
+    )
     yield keys
     await keys.close()
 
@@ -112,7 +114,7 @@ async def test_token_is_verified_with_the_key_it_names(
     await assert_refused(verifier, signed(RSA, "RS256", "p"))
     await assert_refused(verifier, signed(OTHER_RSA, "RS256", "r"))
     await assert_refused(verifier, signed("x" * 32, "HS256", "r"))
-    assert provider.asked == 1
+    assert provider.requests == 1
 
 
 async def test_token_without_a_key_id_uses_the_only_key(
@@ -129,16 +131,16 @@ async def test_rotation_is_detected_and_fetches_are_limited(
 ) -> None:
     await verifier.verify(signed(RSA, kid="first"))
     provider.keys = [jwk(OTHER_RSA, "second")]
-    clock.now += LEAST
+    clock.now += REFRESH_SECONDS_MIN
     assert (await verifier.verify(signed(OTHER_RSA, kid="second"))).user_id == "alice"
-    assert provider.asked == 2
-    for number in range(LEAST - 1):
+    assert provider.requests == 2
+    for number in range(REFRESH_SECONDS_MIN - 1):
         clock.now += 1
         await assert_refused(verifier, signed(RSA, kid=f"made up {number}"))
-    assert provider.asked == 2
+    assert provider.requests == 2
     clock.now += 1
     await assert_refused(verifier, signed(RSA, kid="made up"))
-    assert provider.asked == 3
+    assert provider.requests == 3
 
 
 async def test_keys_are_fetched_once_for_parallel_requests(
@@ -146,7 +148,7 @@ async def test_keys_are_fetched_once_for_parallel_requests(
 ) -> None:
     found = await asyncio.gather(*(keys.key_for("first") for _ in range(50)))
     assert all(found)
-    assert provider.asked == 1
+    assert provider.requests == 1
 
 
 async def test_parallel_requests_during_a_rotation_are_accepted(
@@ -154,10 +156,10 @@ async def test_parallel_requests_during_a_rotation_are_accepted(
 ) -> None:
     await keys.key_for("first")
     provider.keys = [jwk(OTHER_RSA, "second")]
-    clock.now += LEAST
+    clock.now += REFRESH_SECONDS_MIN
     found = await asyncio.gather(*(keys.key_for("second") for _ in range(50)))
     assert all(found)
-    assert provider.asked == 2
+    assert provider.requests == 2
 
 
 async def test_withdrawn_key_is_dropped(
@@ -217,11 +219,11 @@ async def test_invalid_key_set_gives_no_keys(
 ) -> None:
     provider.answer = answer
     await assert_refused(verifier, signed(RSA, kid="first"), status=503)
-    assert provider.asked == 1
+    assert provider.requests == 1
 
 
 async def test_unreachable_provider_answers_503(provider: KeyProvider, clock: SecondsClock) -> None:
-    keys = JwksKeys("http://127.0.0.1:1/keys", refresh_seconds_min=LEAST, now=clock)
+    keys = JwksKeys("http://127.0.0.1:1/keys", refresh_seconds_min=REFRESH_SECONDS_MIN, now=clock)
     verifier = Authenticator(keys, TokenRules())
     await assert_refused(verifier, signed(RSA), status=503)
     await verifier.close()

@@ -30,11 +30,11 @@ class UnreachablePool:
     """A pool whose server is unreachable; counts the attempts."""
 
     def __init__(self, error: Exception | None = None) -> None:
-        self.asked = 0
+        self.requests = 0
         self._error = error or OSError("away")
 
     async def acquire(self, *, timeout: int) -> Any:
-        self.asked += 1
+        self.requests += 1
         await asyncio.sleep(0.01)
         raise self._error
 
@@ -135,14 +135,14 @@ async def test_answer_is_cached_and_computed_once() -> None:
     metrics = MetricsRoutes([RequestMeter()], readers, lambda: 0, 1, 3, lambda: now.ns)
     request = cast(web.Request, None)
     answers = await asyncio.gather(*(metrics.metrics(request) for _ in range(50)))
-    assert pool.asked == 1
+    assert pool.requests == 1
     assert len({answer.body for answer in answers}) == 1
     now.ns += 2_999_999_999
     await metrics.metrics(request)
-    assert pool.asked == 1
+    assert pool.requests == 1
     now.ns += 1
     await metrics.metrics(request)
-    assert pool.asked == 2
+    assert pool.requests == 2
 
 
 async def test_applications_count_separately(api: ApiClient) -> None:

@@ -25,14 +25,14 @@ class FixedResolver(AbstractResolver):
     """A name server of an attacker: returns prepared answers in turn."""
 
     def __init__(self, *answers: list[str], port: int = 0) -> None:
-        self.asked: list[str] = []
+        self.resolved_names: list[str] = []
         self._answers = list(answers)
         self._port = port
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
-        self.asked.append(host)
+        self.resolved_names.append(host)
         addresses = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
         return [
             ResolveResult(
@@ -95,14 +95,14 @@ async def test_answer_of_an_endpoint_decides_the_result(
 
 
 async def test_retry_after_of_an_endpoint_is_read() -> None:
-    waiting = {"Retry-After": "7"}
+    retry_after = {"Retry-After": "7"}
     async with posting(
-        ScriptedResponse(429, waiting),
-        ScriptedResponse(503, waiting),
-        ScriptedResponse(500, waiting),
-    ) as (end, sender):
-        asked = [(await sender.send(notice(end.url))).retry_after_seconds for _ in range(3)]
-    assert asked == [7, 7, None]
+        ScriptedResponse(429, retry_after),
+        ScriptedResponse(503, retry_after),
+        ScriptedResponse(500, retry_after),
+    ) as (endpoint, sender):
+        waits = [(await sender.send(notice(endpoint.url))).retry_after_seconds for _ in range(3)]
+    assert waits == [7, 7, None]
 
 
 async def test_connection_errors_do_not_reveal_the_address() -> None:
@@ -158,7 +158,7 @@ async def test_dns_rebinding_is_refused() -> None:
             await guard.resolve("hook.example", 443)
         sender = WebhookSender(resolver=names, timeout_ms=SHORT_MS)
         assert (await sender.send(notice("https://hook.example/"))).verdict == "permanent"
-        assert names.asked == ["hook.example"] * 2
+        assert names.resolved_names == ["hook.example"] * 2
         await sender.close()
     assert endpoint.connections == 0
 
@@ -170,7 +170,7 @@ async def test_connection_uses_the_checked_address() -> None:
         result = await sender.send(notice(f"http://hook.example:{endpoint.port}/"))
         await sender.close()
     assert result.verdict == "delivered"
-    assert names.asked == ["hook.example"]
+    assert names.resolved_names == ["hook.example"]
     assert endpoint.requests[0].headers["host"] == f"hook.example:{endpoint.port}"
 
 

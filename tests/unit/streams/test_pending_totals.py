@@ -19,32 +19,35 @@ def _call(number: int, version: int) -> Call:
 
 @given(batches, rounds)
 def test_outbox_rows_are_deleted_after_publication(
-    found: list[list[int]], takes: list[tuple[int, bool]]
+    batches_of_calls: list[list[int]], rounds_of_publishing: list[tuple[int, bool]]
 ) -> None:
     """A row is deleted only after the state of each of its calls was published."""
     waiting, version, published, deleted = PendingTotals(), 0, dict[str, int](), set[int]()
-    needs: dict[int, dict[str, int]] = {}
-    turns = [*takes, *[(3, True)] * 40]
-    for turn, (most, works) in enumerate(turns):
-        if turn < len(found):
+    needed_versions: dict[int, dict[str, int]] = {}
+    all_rounds = [*rounds_of_publishing, *[(3, True)] * 40]
+    for index, (limit, succeeds) in enumerate(all_rounds):
+        if index < len(batches_of_calls):
             version += 1
-            calls = [_call(number, version) for number in found[turn]]
-            needs[100 + turn] = {call.call_id: version for call in calls}
-            waiting.add(100 + turn, calls, AT)
-        some = waiting.take(most)
-        assert len(some) <= most
-        if not works:
-            waiting.put_back(some)
+            calls = [_call(number, version) for number in batches_of_calls[index]]
+            needed_versions[100 + index] = {call.call_id: version for call in calls}
+            waiting.add(100 + index, calls, AT)
+        taken = waiting.take(limit)
+        assert len(taken) <= limit
+        if not succeeds:
+            waiting.put_back(taken)
             continue
-        published |= {entry.call.call_id: entry.call.version for entry in some}
+        published |= {entry.call.call_id: entry.call.version for entry in taken}
         published_rows = waiting.published_rows()
         for row in published_rows:
-            assert all(published.get(name, 0) >= least for name, least in needs[row].items())
+            assert all(
+                published.get(name, 0) >= version_min
+                for name, version_min in needed_versions[row].items()
+            )
         waiting.forget(published_rows)
         deleted |= set(published_rows)
-    if len(found) <= len(turns) - 30:
+    if len(batches_of_calls) <= len(all_rounds) - 30:
         assert not waiting
-        assert deleted == set(needs)
+        assert deleted == set(needed_versions)
 
 
 def test_half_of_a_round_is_the_latest_changes() -> None:
@@ -58,9 +61,9 @@ def test_half_of_a_round_is_the_latest_changes() -> None:
 def test_older_state_never_replaces_a_newer_one() -> None:
     waiting = PendingTotals()
     waiting.add(1, [_call(1, 5)], AT)
-    some = waiting.take(1)
+    taken = waiting.take(1)
     waiting.add(2, [_call(1, 6)], AT)
-    waiting.put_back(some)
+    waiting.put_back(taken)
     (entry,) = waiting.take(5)
     assert entry.call.version == 6
     assert waiting.published_rows() == [1, 2]
