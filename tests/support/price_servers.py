@@ -76,7 +76,7 @@ class VendorServer:
     answer: Any = None
     status: int = 200
     hangs: bool = False
-    asked: list[str] = field(default_factory=list)
+    requested_paths: list[str] = field(default_factory=list)
     authorization: str | None = None
 
     def url(self, path: str = "prices") -> str:
