@@ -30,7 +30,7 @@ DAYS = 25
 WRITE = (
     """
     CREATE TEMP TABLE made AS
-    SELECT 'lena-' || lpad(n::text, 5, '0') AS call_id, 'p' || n % 5 || '_001' AS persona_id,
+    SELECT 'lena-' || lpad(n::text, 5, '0') || '-7d3e-7a10-8c55' AS call_id, 'p' || n % 5 || '_001' AS persona_id,
            CASE WHEN n % 10 = 0 THEN 'failed' ELSE 'completed' END AS status,
            $1::timestamptz - n % $2::integer * interval '1 day' - n * interval '1 second' AS at,
            n * 1000000::bigint AS twilio, CASE WHEN n % 4 = 0 THEN 5000000 ELSE 0 END::bigint AS elevenlabs
@@ -184,6 +184,19 @@ async def test_heading_sticks_below_the_header(open_page: Open) -> None:
             assert header
             assert abs(heading["y"] - (header["y"] + header["height"])) < 2
             assert not await faults(page)
+
+
+@pytest.mark.usefixtures("product_with_calls")
+async def test_no_column_is_cut_off_on_a_phone(open_page: Open) -> None:
+    view: dict[str, Any] = {"viewport": {"width": 390, "height": 844}}
+    for query in ("", "q=lena", "service=elevenlabs", "q=lena&service=elevenlabs"):
+        async with open_page(f"/spending?{query}&sort=-totalCost", "lena", **view) as page:
+            await expect(body_rows(page)).to_have_count(25)
+            box = await region(page).bounding_box()
+            table = await region(page).get_by_role("table").bounding_box()
+            assert box
+            assert table
+            assert table["width"] <= box["width"], query
 
 
 @pytest.mark.usefixtures("product_with_calls")
