@@ -140,7 +140,7 @@ class IntakeRoutes:
         return await self._accept(lambda: end_events(call_id, body, sender))
 
     async def events(self, request: web.Request) -> web.Response:
-        """Accept a CloudEvent or a batch_events, in any of the three content modes of HTTP.
+        """Accept a CloudEvent or a batch of them, in any of the three content modes of HTTP.
 
         A source belongs to the service that used it first; other services get a 403.
         """

@@ -179,7 +179,7 @@ class SimulatedProducer:
             raise KafkaConnectionError("the simulated broker is down")
 
     async def stop(self) -> None:
-        """Wait for deliveries in progress, as aiokafka does, without a time records_max."""
+        """Wait for deliveries in progress, as aiokafka does, without a time limit."""
         if self._last is not None and not self._process.dead:
             await asyncio.wait({self._last})
 

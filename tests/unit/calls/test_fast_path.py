@@ -1,4 +1,4 @@
-"""The fast path for ordinary cost events gives the same invalid as the general path."""
+"""The fast path for ordinary cost events gives the same result as the general path."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -27,7 +27,7 @@ UUID = "0192f3a4-5b6c-7000-8000-0123456789ab"
 
 
 def by_general_path(value: bytes) -> DetailedCost | None:
-    """Return the invalid of the general path, with its row as COPY reads it."""
+    """Return the result of the general path, with its row as COPY reads it."""
     try:
         found = rated_or_original(decode(value, (), WINDOW), PRICES, value)
     except Refused:
@@ -46,7 +46,7 @@ def facts(cost: RatedCost) -> dict[str, object]:
 
 
 def assert_paths_agree(values: Sequence[bytes | None]) -> list[FastPathCost | None]:
-    """Assert that each invalid of the fast path equals that of the general path."""
+    """Assert that each result of the fast path equals that of the general path."""
     found = by_fast_path(values)
     assert len(found) == len(values)
     for value, one in zip(values, found, strict=True):
