@@ -148,7 +148,7 @@ async def test_first_day_shows_no_forecast(open_page: Open, product: Product) ->
         await expect(page.get_by_text("Your first forecast arrives tomorrow")).to_be_visible()
         await expect(part(page, "Cost to date and forecast")).to_contain_text("$0.58 for 1 call")
         month = part(page, "This month")
-        await expect(month).to_contain_text(re.compile(r"\$4\.99\s*so far in"))
+        await expect(month).to_contain_text(re.compile(r"\$4\.99\s*Charged,\s+so far in"))
         await expect(month).not_to_contain_text("expected by")
         await expect(page.get_by_text("No savings found")).to_be_visible()
         await expect(page.get_by_text("No anomalies")).to_be_visible()
