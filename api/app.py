@@ -11,7 +11,7 @@ from aiohttp import web
 from api.dashboard import DashboardRoutes
 from api.http.access import ROUTES, Route
 from api.http.auth import Authenticator
-from api.http.gate import RequestGate
+from api.http.gate import PageNotFound, RequestGate
 from api.http.limits import reject_expectation
 from api.http.options import ApiOptions
 from api.intake.event_stream import EventStream
@@ -85,6 +85,7 @@ def build_app(
     the settings of its consumers, and repricing answers 503 without `repricer`.
     """
     gate = RequestGate(authenticator, options := options or ApiOptions())
+    dashboard = DashboardRoutes(options.dashboard)
     budgets = Budgets(readers, options.budget_basis, DEFAULT_ALERT_THRESHOLD_PERCENT)
     budget_routes = BudgetRoutes(budgets, options, now)
     live = live_routes(readers, budget_routes.body, options, kafka)
@@ -93,7 +94,7 @@ def build_app(
     routes = (
         *health.routes(),
         *(() if options.separate_metrics_port else metrics.routes()),
-        *DashboardRoutes(options.dashboard).routes(),
+        *dashboard.routes(),
         *_costs(readers, now),
         *_decisions(readers, slow_readers or readers, budgets, options, now),
         *budget_routes.routes(),
@@ -105,7 +106,8 @@ def build_app(
         *_channels(readers, options),
         *PriceRoutes(readers, repricer, options.limits, now).routes(),
     )
-    app = _application((*routes, *OpenApiRoutes(routes).routes()), gate, options)
+    routes = (*routes, *OpenApiRoutes(routes).routes())
+    app = _application(routes, gate, options, dashboard.page_not_found)
     app[METRICS_APP] = _application(metrics.routes(), gate, options)
     health.attach(app)
     live.attach(app)
@@ -172,10 +174,13 @@ def _decisions(
 
 
 def _application(
-    routes: tuple[Route, ...], gate: RequestGate, options: ApiOptions
+    routes: tuple[Route, ...],
+    gate: RequestGate,
+    options: ApiOptions,
+    page_not_found: PageNotFound | None = None,
 ) -> web.Application:
     app = web.Application(
-        middlewares=[gate.middleware()], client_max_size=options.limits.body_bytes
+        middlewares=[gate.middleware(page_not_found)], client_max_size=options.limits.body_bytes
     )
     for route in routes:
         # By default aiohttp's path variables match neither `{` nor `}`.

@@ -37,6 +37,7 @@ _HEADERS: Final = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+_HTML: Final = "text/html"
 _NOT_BUILT: Final = """\
 The dashboard has not been built here.
 
@@ -70,6 +71,26 @@ class DashboardRoutes:
                 status=503, text=_NOT_BUILT, headers={hdrs.CACHE_CONTROL: "no-store"}
             )
         return page.answer(request, _HEADERS)
+
+    def page_not_found(self, request: web.Request) -> web.Response | None:
+        """Answer a browser with the page, which says that the address is wrong; else None.
+
+        Clients of the API get a problem as JSON.
+        """
+        page = self._files.get("index.html")
+        is_read = request.method in {hdrs.METH_GET, hdrs.METH_HEAD}
+        is_page = not request.path.startswith(("/api/", "/assets/"))
+        if page is None or not (is_read and is_page and _HTML in request.headers.get("Accept", "")):
+            return None
+        return web.Response(
+            status=404,
+            body=page.content,
+            headers={
+                **_HEADERS,
+                hdrs.CONTENT_TYPE: page.content_type,
+                hdrs.CACHE_CONTROL: NO_CACHE,
+            },
+        )
 
     async def asset(self, request: web.Request) -> web.Response:
         """Answer with a script, a style or an image of the page."""

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from functools import partial
-from typing import Final
+from typing import Final, TypeAlias
 from uuid import uuid4
 
 from aiohttp import web
@@ -39,6 +40,8 @@ from api.http.verification import verification_budget
 from api.metrics.refusals import RefusalMeter
 from api.metrics.requests import RequestMeter
 from ledger.postgres.viewers import ShareUsedUpError, StoreUnavailableError
+
+PageNotFound: TypeAlias = Callable[[web.Request], web.Response | None]
 
 _access_log: Final = logging.getLogger("api.http.access")
 _log: Final = logging.getLogger(__name__)
@@ -90,8 +93,11 @@ class RequestGate:
 
         return guarded
 
-    def middleware(self) -> Middleware:
-        """Return the middleware, which answers all errors and logs each request."""
+    def middleware(self, page_not_found: PageNotFound | None = None) -> Middleware:
+        """Return the middleware, which answers all errors and logs each request.
+
+        `page_not_found` answers a browser that opens an address without a route.
+        """
 
         @web.middleware
         async def handle(request: web.Request, handler: NextHandler) -> web.StreamResponse:
@@ -99,7 +105,7 @@ class RequestGate:
             self.meter.began(request, started_ns)
             if isinstance(request.protocol, GuardedConnection):
                 request.protocol.request_began()
-            response = await self._answer(request, handler)
+            response = await self._answer(request, handler, page_not_found)
             _log_access(request, response.status, time.monotonic_ns() - started_ns)
             return response
 
@@ -133,7 +139,9 @@ class RequestGate:
             return known
         return await self._authenticator.verify(token, partial(self._tokens.turn, request[ADDRESS]))
 
-    async def _answer(self, request: web.Request, handler: NextHandler) -> web.StreamResponse:
+    async def _answer(
+        self, request: web.Request, handler: NextHandler, page_not_found: PageNotFound | None
+    ) -> web.StreamResponse:
         try:
             check_head(request, self._limits)
             return self._cors.preflight(request) or await handler(request)
@@ -144,7 +152,8 @@ class RequestGate:
         except web.HTTPException as error:
             if error.status < 400:
                 raise
-            return problem_of(error).response()
+            page = page_not_found(request) if page_not_found and error.status == 404 else None
+            return page or problem_of(error).response()
         except ShareUsedUpError:
             self.refusals.count("database_share")
             return _share_used_up().response()

@@ -12,6 +12,7 @@ from playwright.async_api import Browser, Page, async_playwright, expect
 from api.http.options import BUILT_DASHBOARD
 from cost_analytics.tokens import Role
 from devkit.embedded.tansu import EmbeddedTansu
+from tests.browser.history import write_history
 from tests.support.background_loop import BackgroundLoop
 from tests.support.databases import DatabaseCloner
 from tests.support.parts import skip_without
@@ -75,6 +76,13 @@ async def product(
         yield product
     finally:
         product.close()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def product_with_history(product: Product) -> Product:
+    """The product with some days of calls, active calls, a budget nearly spent, and channels."""
+    await write_history(product)
+    return product
 
 
 @pytest.fixture

@@ -3,29 +3,17 @@
 `make screenshots` runs this with SCREENSHOTS=docs/screenshots and keeps the pictures.
 """
 
-import json
 import os
-import time
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import Page, expect
 
 from devkit.simulation.cast import DEMO_USER
-from devkit.simulation.planning import SimulationRequest, plan_for
-from devkit.simulation.timeline import timeline
-from tests.browser.anomalies import check_for_anomalies
 from tests.browser.axe import faults
 from tests.browser.conftest import Open
-from tests.support.events import cost, ended, started
-from tests.support.notifications import write_channel
 from tests.support.product_processes import Product
-from tests.support.recording import until
-from tests.support.streaming import SentRecord
 
 pytestmark = [
     pytest.mark.browser,
@@ -35,7 +23,6 @@ pytestmark = [
 ]
 
 KEPT = os.environ.get("SCREENSHOTS")
-DAYS = 30 if KEPT else 3
 LIVE_SECONDS = 45 if KEPT else 2
 APPEARANCES: dict[str, dict[str, Any]] = {
     "light": {"color_scheme": "light", "viewport": {"width": 1280, "height": 860}},
@@ -48,87 +35,10 @@ APPEARANCES: dict[str, dict[str, Any]] = {
     },
 }
 PAGES = ["sign-in", "now", "spending", "outlook", "call", "budget", "everyone", "prices", "docs"]
+"""In this order: the first pictures need a browser that is not signed in."""
 FOR_ADMINS = {"everyone", "prices"}
 LONG = {"spending", "outlook", "call", "prices", "docs"}
 """The pictures of these pages show the part that is visible without scrolling."""
-CALLS = f"/api/costs/user/{DEMO_USER}/calls"
-ODD_CALL = "01a2041c-5b1e-7d30-9c44-7f0e5a9b2c11"
-"""In this order: the first pictures need a browser that is not signed in."""
-
-
-def of_day(days_ago: int) -> list[SentRecord]:
-    """Return the events of some simulated calls on one day."""
-    start = datetime.now(UTC).replace(hour=8, minute=0) - timedelta(days=days_ago)
-    calls = 14 + (days_ago * 5) % 11
-    request = SimulationRequest(
-        users=4, calls=calls, rate=0, seed=days_ago, start_ms=round(start.timestamp() * 1_000)
-    )
-    plan = plan_for(request, time.time_ns() // 1_000_000)
-    return [SentRecord(one.value, one.key) for one in timeline(plan)]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def product_with_history(product: Product) -> AsyncIterator[Product]:
-    """The product with some days of calls, active calls, a budget nearly spent, and channels."""
-    body = b'{"dailyLimit_usd": 40, "monthlyLimit_usd": 4000, "thresholds": [50], "maxCostPerCall_usd": 25}'
-    await product.put(f"/api/costs/user/{DEMO_USER}/budget", body, DEMO_USER)
-    database, web = product.pipeline.database_url, "https://example.com/alerts"
-    await write_channel(database, "demo@example.com", user_id=DEMO_USER, kind="email")
-    await write_channel(database, web, user_id=DEMO_USER, state="unverified")
-    for days_ago in range(DAYS, 0, -1):
-        await product.send(*of_day(days_ago))
-    await change_prices(product)
-    await add_anomalies(product)
-    product.simulate()
-    yield product
-
-
-async def add_anomalies(product: Product) -> None:
-    """Make a call of yesterday far more expensive than others, without telephony."""
-    at = {"time": datetime.now(UTC) - timedelta(hours=20)}
-    speech = {"service": "elevenlabs", "operation": "tts", "unit": "characters", "usage": 9_000}
-    inference = {"service": "cerebras", "operation": "inference", "unit": "tokens", "usage": 10}
-    recognition = {"service": "deepgram", "operation": "streaming_stt", "usage": 3}
-    await product.send(
-        started(ODD_CALL, DEMO_USER, persona="brad_001", **at),
-        *(
-            cost(ODD_CALL, DEMO_USER, totalCost=usd, **one, **at)
-            for one, usd in ((speech, "9.50"), (inference, "0.01"), (recognition, "0.02"))
-        ),
-        ended(ODD_CALL, DEMO_USER, **at),
-    )
-
-    async def is_recorded() -> bool:
-        listed = await product.ask("GET", f"{CALLS}?status=completed", None, DEMO_USER)
-        return any(one["callId"] == ODD_CALL for one in listed["calls"])
-
-    await until(is_recorded)
-    listed = await product.ask("GET", f"{CALLS}?limit=100", None, DEMO_USER)
-    await check_for_anomalies(
-        product.pipeline.database_url, [one["callId"] for one in listed["calls"]]
-    )
-
-
-async def change_prices(product: Product) -> None:
-    """Propose two prices, and enter one that is late for some recorded costs."""
-    late = datetime.now(UTC) - timedelta(days=2)
-    for service, operation, model, unit, per, usd in (
-        ("elevenlabs", "tts", "eleven_turbo_v2_5", "characters", 1_000, "0.22"),
-        ("cerebras", "inference", "llama3.1-70b", "tokens", 1_000_000, "0.30"),
-        ("twilio", "outbound_call", "*", "minutes", 1, "0.015"),
-    ):
-        entry = {
-            "service": service,
-            "operation": operation,
-            "model": model,
-            "unit": unit,
-            "perUnits": per,
-            "price_usd": usd,
-            "effectiveFrom": late.isoformat(),
-            "source": "contract of 2026",
-        }
-        body = json.dumps(entry).encode()
-        await product.ask("POST", "/api/admin/prices", body, "admin", "admin")
 
 
 async def open_and_wait(page: Page, name: str) -> None:

@@ -77,6 +77,26 @@ async def test_other_paths_are_not_served(api: ApiClient, path: str) -> None:
     assert (answer.status, answer.code) == (404, "not_found")
 
 
+HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+
+@pytest.mark.parametrize("path", ["/no", "/spendings", "/calls/a/b", "/index.html"])
+async def test_browser_gets_the_page_at_a_wrong_address(api: ApiClient, path: str) -> None:
+    answer = await api.get(path, headers=HTML)
+    assert (answer.status, answer.body) == (404, PAGE)
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert "script-src 'self'" in answer.headers["Content-Security-Policy"]
+    assert (await api.ask("HEAD", path, headers=HTML)).status == 404
+
+
+@pytest.mark.parametrize("path", ["/api/none", "/api/costs/none", "/assets/none.js"])
+async def test_browser_gets_a_problem_at_a_wrong_address_of_the_api(
+    api: ApiClient, path: str
+) -> None:
+    assert (await api.get(path, headers=HTML)).code == "not_found"
+    assert (await api.ask("POST", "/no", headers=HTML)).code == "not_found"
+
+
 async def test_missing_build_is_explained(tmp_path: Path) -> None:
     async with served(options=ApiOptions(dashboard=tmp_path / "nowhere")) as api:
         answer = await api.get("/")

@@ -1,4 +1,4 @@
-import { describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { effectScope, nextTick, ref } from "vue";
 import { ApiError } from "../api/client";
 import { useLoaded, usePaged, type Loaded } from "./load";
@@ -14,9 +14,9 @@ function request() {
   return { asked, load };
 }
 
-function within(load: (signal: AbortSignal) => Promise<string>, key = ref(0)) {
+function within(load: (signal: AbortSignal) => Promise<string>, key = ref(0), everyMs?: number) {
   const scope = effectScope();
-  const loaded = scope.run(() => useLoaded(() => key.value, load)) as Loaded<string>;
+  const loaded = scope.run(() => useLoaded(() => key.value, load, everyMs)) as Loaded<string>;
   return { scope, loaded, key };
 }
 
@@ -108,5 +108,53 @@ describe("a paged list", () => {
     key.value = "others";
     expect(paged.rows.value).toEqual([]);
     await vi.waitFor(() => expect(paged.rows.value).toEqual([0, 1, 2]));
+  });
+});
+
+describe("what a page refreshes", () => {
+  const page = { visibilityState: "visible", addEventListener() {}, removeEventListener() {} };
+  beforeEach(() => {
+    vi.useFakeTimers();
+    vi.stubGlobal("document", page);
+    page.visibilityState = "visible";
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+    vi.unstubAllGlobals();
+  });
+  const answered = async (answer: () => void): Promise<void> => {
+    answer();
+    await vi.advanceTimersByTimeAsync(0);
+  };
+
+  it("is asked for in the interval, quietly, while the page is visible", async () => {
+    const { asked, load } = request();
+    const { loaded } = within(load, ref(0), 1_000);
+    await answered(() => asked[0]?.answer("one"));
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(asked).toHaveLength(2);
+    expect(loaded.loading.value).toBe(false);
+    await answered(() => asked[1]?.answer("two"));
+    expect(loaded.data.value).toBe("two");
+    page.visibilityState = "hidden";
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(asked).toHaveLength(2);
+  });
+
+  it("keeps the last data when a refresh fails, and says so", async () => {
+    const { asked, load } = request();
+    const { loaded, scope } = within(load, ref(0), 1_000);
+    await answered(() => asked[0]?.answer("one"));
+    const updatedMs = loaded.updatedMs.value;
+    await vi.advanceTimersByTimeAsync(1_000);
+    await answered(() => asked[1]?.fail(new ApiError(0, "unreachable", "Not now.")));
+    expect([loaded.data.value, loaded.error.value]).toEqual(["one", null]);
+    expect([loaded.isStale.value, loaded.updatedMs.value]).toEqual([true, updatedMs]);
+    await vi.advanceTimersByTimeAsync(1_000);
+    await answered(() => asked[2]?.answer("two"));
+    expect([loaded.data.value, loaded.isStale.value]).toEqual(["two", false]);
+    scope.stop();
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(asked).toHaveLength(3);
   });
 });

@@ -66,7 +66,12 @@ export function makeRouter(): Router {
         component: () => import("../api-docs/ApiDocsPage.vue"),
         meta: { title: "API", public: true },
       },
-      { path: "/:rest(.*)", redirect: "/" },
+      {
+        path: "/:rest(.*)",
+        name: "not-found",
+        component: () => import("./NotFoundPage.vue"),
+        meta: { title: "Page not found", public: true },
+      },
     ],
   });
   router.afterEach((to, from) => {

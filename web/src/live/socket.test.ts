@@ -106,12 +106,30 @@ describe("live socket", () => {
   it("asks whether anybody is there, and leaves a connection that is silent", async () => {
     greet();
     const first = link.last;
-    await vi.advanceTimersByTimeAsync(20_000);
-    expect(first.sent).toEqual(['{"type":"ping"}', '{"type":"ping"}']);
-    await vi.advanceTimersByTimeAsync(10_000);
+    await vi.advanceTimersByTimeAsync(8_000);
+    expect(first.sent).toEqual(['{"type":"ping"}']);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(link.is).toBe("waiting");
     expect(first.readyState).toBe(3);
     await vi.advanceTimersByTimeAsync(500);
     expect(link.last).not.toBe(first);
+  });
+
+  it("stays with a connection that answers", async () => {
+    greet();
+    for (let turn = 0; turn < 10; turn += 1) {
+      await vi.advanceTimersByTimeAsync(5_000);
+      link.last.onmessage?.({ data: '{"type":"pong"}' });
+    }
+    expect(link.last.sent).toHaveLength(10);
+    expect(link.sockets).toHaveLength(1);
+  });
+
+  it("gives up a connection that does not begin", async () => {
+    await vi.advanceTimersByTimeAsync(8_000);
+    expect(link.is).toBe("waiting");
+    await vi.advanceTimersByTimeAsync(500);
+    expect(link.sockets).toHaveLength(2);
   });
 
   it("does not try again with a token that has expired", async () => {

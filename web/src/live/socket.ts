@@ -19,9 +19,12 @@ export interface Link {
 const EXPIRED = 4401;
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 5_000;
-const PING_MS = 10_000;
-// Two pings without a response: the connection is dead.
-const SILENCE_MS = 25_000;
+// A frozen server is noticed within ten seconds: a silent connection is asked once, then left, and a
+// connection that does not begin is given up.
+const LOOK_EVERY_MS = 1_000;
+const PING_AFTER_MS = 4_000;
+const SILENCE_MOST_MS = 8_000;
+const BEGIN_MOST_MS = 8_000;
 
 export class LiveSocket {
   private socket: WebSocket | null = null;
@@ -29,7 +32,9 @@ export class LiveSocket {
   private generation = 0;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private pinger: ReturnType<typeof setInterval> | undefined;
+  private limit: ReturnType<typeof setTimeout> | undefined;
   private heardMs = 0;
+  private asked = false;
 
   constructor(private readonly link: Link) {}
 
@@ -54,6 +59,7 @@ export class LiveSocket {
     this.link.onState(
       this.attempt ? { is: "waiting", attempt: this.attempt } : { is: "connecting" },
     );
+    this.limit = setTimeout(() => this.retry(), BEGIN_MOST_MS);
     try {
       const ticket = await this.link.ticket();
       if (mine !== this.generation) return;
@@ -70,14 +76,16 @@ export class LiveSocket {
     socket.onopen = () => {
       if (!current()) return;
       this.heardMs = performance.now();
-      this.pinger = setInterval(() => this.ping(), PING_MS);
+      this.pinger = setInterval(() => this.look(), LOOK_EVERY_MS);
     };
     socket.onmessage = (event) => {
       if (!current()) return;
       this.heardMs = performance.now();
+      this.asked = false;
       // The backoff resets only after the first message.
       if (!greeted) {
         greeted = true;
+        clearTimeout(this.limit);
         this.attempt = 0;
         this.link.onState({ is: "live" });
       }
@@ -92,9 +100,13 @@ export class LiveSocket {
     };
   }
 
-  private ping(): void {
-    if (performance.now() - this.heardMs > SILENCE_MS) this.retry();
-    else if (this.socket?.readyState === WebSocket.OPEN) this.socket.send('{"type":"ping"}');
+  private look(): void {
+    const silentMs = performance.now() - this.heardMs;
+    if (silentMs > SILENCE_MOST_MS) this.retry();
+    else if (silentMs >= PING_AFTER_MS && !this.asked) {
+      this.asked = true;
+      if (this.socket?.readyState === WebSocket.OPEN) this.socket.send('{"type":"ping"}');
+    }
   }
 
   private retry(): void {
@@ -110,7 +122,9 @@ export class LiveSocket {
   private drop(): void {
     this.generation += 1;
     clearTimeout(this.timer);
+    clearTimeout(this.limit);
     this.timer = undefined;
+    this.asked = false;
     clearInterval(this.pinger);
     const socket = this.socket;
     this.socket = null;

@@ -1,0 +1,138 @@
+"""What a page does while it loads, when the API is away, and at a wrong address."""
+
+import os
+import re
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from playwright.async_api import expect
+
+from devkit.simulation.cast import DEMO_USER
+from tests.browser.conftest import Open
+from tests.browser.test_pages import (
+    APPEARANCES,
+    FOR_ADMINS,
+    PAGES,
+    open_and_wait,
+)
+from tests.support.events import cost
+from tests.support.parts import figures
+from tests.support.product_processes import Product, now
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.timeout(180),
+    pytest.mark.asyncio(loop_scope="module"),
+]
+
+SHIFT_MAX = 0.1
+"""Cumulative layout shift, as browsers compute it; "good" by their own measure."""
+NOTICED_SECONDS_MAX = 10
+SETTLED_MS = 3_000
+REFRESHED_MS = 40_000
+SHIFT = """() => new Promise((done) => {
+  let [most, sum, first, last] = [0, 0, 0, 0];
+  new PerformanceObserver((list) => {
+    for (const { startTime, value, hadRecentInput } of list.getEntries()) {
+      if (hadRecentInput) continue;
+      const same = startTime - last < 1000 && startTime - first < 5000;
+      [sum, first, last] = same ? [sum + value, first, startTime] : [value, startTime, startTime];
+      most = Math.max(most, sum);
+    }
+  }).observe({ type: "layout-shift", buffered: true });
+  setTimeout(() => done(Math.round(most * 1e6)), 200);
+})"""
+"""The largest session of shifts, in millionths."""
+
+
+@pytest.mark.parametrize("appearance", ["light", "phone"])
+@pytest.mark.parametrize("name", PAGES)
+async def test_contents_do_not_move_while_a_page_loads(
+    open_page: Open, product_with_history: Product, name: str, appearance: str
+) -> None:
+    """The page is loaded anew with all its data, and what comes in the first seconds."""
+    path = {"sign-in": "/", "now": "/", "call": "/spending"}.get(name, f"/{name}")
+    who = None if name == "sign-in" else "admin" if name in FOR_ADMINS else DEMO_USER
+    role = "admin" if name in FOR_ADMINS else "user"
+    options: dict[str, Any] = APPEARANCES[appearance]
+    async with open_page(path, who, role=role, **options) as page:
+        await open_and_wait(page, name)
+        await page.reload()
+        await page.wait_for_load_state("networkidle" if name == "sign-in" else "load")
+        await page.wait_for_timeout(SETTLED_MS)
+        shift = await page.evaluate(SHIFT) / 1_000_000
+        figures.append(f"layout shift of {name}, {appearance}: {shift:.3f}")
+        assert shift < SHIFT_MAX
+
+
+@contextmanager
+def frozen(product: Product) -> Iterator[None]:
+    """Stop the API's process for the duration of the block; its connections stay open."""
+    pid = product.process("api").pid
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+@pytest.mark.parametrize("path", ["/", "/budget"])
+async def test_frozen_api_is_noticed(open_page: Open, product: Product, path: str) -> None:
+    async with open_page(path, "fred") as page:
+        await expect(page.get_by_text("Connected", exact=True)).to_be_visible()
+        with frozen(product):
+            began = time.monotonic()
+            await expect(page.get_by_text("Connection lost.")).to_be_visible()
+            took = time.monotonic() - began
+            figures.append(f"frozen API noticed at {path} after {took:.1f} s")
+            assert took < NOTICED_SECONDS_MAX
+        await expect(page.get_by_text("Connected", exact=True)).to_be_visible()
+        await expect(page.get_by_text("Connection lost.")).to_have_count(0)
+
+
+@pytest.mark.parametrize("user", ["gwen", None])
+async def test_wrong_address_shows_a_page(open_page: Open, user: str | None) -> None:
+    for path in ("/spendings", "/calls/a/b"):
+        async with open_page(path, user) as page:
+            heading = page.get_by_role("heading", level=1, name="Page not found")
+            await expect(heading).to_be_visible()
+            await expect(page.get_by_role("main")).to_contain_text(path)
+            await expect(page).to_have_title(re.compile("Page not found"))
+            answer = await page.reload()
+            assert answer is not None
+            assert answer.status == 404
+            await page.get_by_role("link", name="Go to Live").click()
+            await expect(heading).to_have_count(0)
+
+
+@pytest.mark.parametrize("path", ["/everyone", "/prices", "/calls/no-such-call"])
+async def test_refusal_offers_no_useless_retry(open_page: Open, path: str) -> None:
+    async with open_page(path, "hugo") as page:
+        await expect(page.get_by_role("alert").first).to_contain_text("This can't be shown.")
+        await expect(page.get_by_role("button", name="Try again")).to_have_count(0)
+
+
+@pytest.mark.parametrize("path", ["/spending", "/outlook", "/budget", "/everyone", "/prices"])
+async def test_page_says_when_it_was_updated(open_page: Open, path: str) -> None:
+    async with open_page(path, "boss", role="admin") as page:
+        await expect(page.locator(".page-head")).to_contain_text(re.compile(r"Updated \d+:\d\d"))
+
+
+async def test_page_refreshes_itself_and_says_when_it_cannot(
+    open_page: Open, product: Product
+) -> None:
+    async with open_page("/spending", "iris") as page:
+        head = page.locator(".page-head")
+        await expect(page.get_by_text("No costs in this period")).to_be_visible()
+        await page.route("**/spending?*", lambda route: route.abort())
+        await expect(head).to_contain_text("Couldn't refresh; updated", timeout=REFRESHED_MS)
+        await expect(page.get_by_text("No costs in this period")).to_be_visible()
+        await product.send(cost("of-iris", "iris", totalCost="3", **now()))
+        await page.unroute("**/spending?*")
+        await expect(page.locator(".tile").first).to_contain_text("$3.0", timeout=REFRESHED_MS)
+        await expect(head).not_to_contain_text("Couldn't refresh")
