@@ -98,7 +98,6 @@ def build_app(
         *_costs(readers, now),
         *_decisions(readers, slow_readers or readers, budgets, options, now),
         *budget_routes.routes(),
-        *AuthorizationRoutes(budgets, options.limits, now).routes(),
         *ExportRoutes(slow_readers or readers, options.limits, today, gate.refusals.count).routes(),
         *_all_users(readers, slow_readers or readers, today),
         *IntakeRoutes(events, source_owners or SourceStore(readers), options.limits, now).routes(),
@@ -106,8 +105,8 @@ def build_app(
         *_channels(readers, options),
         *PriceRoutes(readers, repricer, options.limits, now).routes(),
     )
-    routes = (*routes, *OpenApiRoutes(routes).routes())
-    app = _application(routes, gate, options, dashboard.page_not_found)
+    all_routes = (*routes, *OpenApiRoutes(routes).routes())
+    app = _application(all_routes, gate, options, dashboard.page_not_found)
     app[METRICS_APP] = _application(metrics.routes(), gate, options)
     health.attach(app)
     live.attach(app)
@@ -164,8 +163,9 @@ def _decisions(
     options: ApiOptions,
     now: Callable[[], datetime],
 ) -> tuple[Route, ...]:
-    """Return the routes of alerts, anomalies, forecasts and recommendations."""
+    """Return the routes of authorizations, alerts, anomalies, forecasts and recommendations."""
     return (
+        *AuthorizationRoutes(budgets, options.limits, now).routes(),
         *AlertRoutes(budgets, readers, options.limits).routes(),
         *AnomalyRoutes(readers).routes(),
         *ForecastRoutes(readers, budgets, now).routes(),
