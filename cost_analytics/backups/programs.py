@@ -27,15 +27,15 @@ async def find(name: str, server_version: int) -> str:
 
     `server_version` is a number such as 160014. Raises CommandError if there is none.
     """
-    wanted = server_version // 10_000
+    required = server_version // 10_000
     found = []
     for path in _candidates(name):
         major = await _major(path)
-        if major >= wanted:
+        if major >= required:
             return path
         found.append(f"{path} is version {major}")
     raise CommandError(
-        f"This needs {name} of PostgreSQL {wanted} or newer "
+        f"This needs {name} of PostgreSQL {required} or newer "
         f"({', '.join(found) or 'none was found'}). "
         f"Install PostgreSQL's client programs, or cost-analytics[dev], which contains version 16."
     )

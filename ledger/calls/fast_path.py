@@ -3,7 +3,7 @@
 A plain cost is in structured mode and has its own price, or the one of the newest row of the
 catalogue. Plain costs are parsed, checked, priced and encoded some hundred at a time, while they
 are in the processor's caches. All other events take the general path (`schemas.cloudevents`,
-`ledger.calls.rating`). A test holds that both have the same result for plain costs.
+`ledger.calls.rating`). A test verifies that both have the same result for plain costs.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class _CostKinds(dict[_KindKey, _CostKind]):
             since = _LATEST  # so that the general path refuses it
         elif tariff.rates and not has_own_price:
             since, rate = tariff.rates[0]
-        common = Entry(
+        shared_fields = Entry(
             identity="",
             source=source,
             event_id="",
@@ -84,7 +84,9 @@ class _CostKinds(dict[_KindKey, _CostKind]):
         nano = rate.numerator if rate and rate.denominator == 1 else None
         if len(self) >= _KINDS_MAX:
             self.clear()
-        kind = self[key] = _CostKind(since, rate, nano, service, persona_id, kind_cells(common))
+        kind = self[key] = _CostKind(
+            since, rate, nano, service, persona_id, kind_cells(shared_fields)
+        )
         return kind
 
 
@@ -163,8 +165,8 @@ def _read(values: Sequence[bytes | None], window: Window) -> tuple[list[int], li
     envelopes: list[Recorded] = []
     earliest, latest = window.earliest, window.latest
     # One check of all values nearly always makes a check of each unnecessary.
-    together = b"".join(filter(None, values))
-    all_text = together.isascii() and b"\\" not in together and b"\0" not in together
+    joined = b"".join(filter(None, values))
+    all_text = joined.isascii() and b"\\" not in joined and b"\0" not in joined
     for index, value in enumerate(values):
         if not value or len(value) > MAX_EVENT_BYTES or not (all_text or is_text(value)):
             continue

@@ -1,8 +1,8 @@
 """Calendar periods: the UTC day of a moment, and the days and months of a budget in its own zone.
 
 Spend is stored by quarter of an hour. The UTC offset of every time zone in use is a whole number of
-quarters, which a test holds. So a day in any zone is a sum of quarters, and a user who changes the
-zone needs no other totals.
+quarters; a test verifies this. So a day in any zone is a sum of quarters, and a user who changes
+the zone needs no other totals.
 """
 
 from __future__ import annotations

@@ -186,8 +186,8 @@ class _Tariffs(dict[tuple[str, str, str | None, str], Tariff]):
         super().__init__()
         self._catalogue = catalogue
 
-    def __missing__(self, asked: tuple[str, str, str | None, str]) -> Tariff:
+    def __missing__(self, key: tuple[str, str, str | None, str]) -> Tariff:
         if len(self) >= _CACHE_ENTRIES_MAX:
             self.clear()
-        tariff = self[asked] = self._catalogue.tariff(*asked)
+        tariff = self[key] = self._catalogue.tariff(*key)
         return tariff

@@ -17,7 +17,7 @@ from streams.notifications.sender import ATTEMPT_MS, Notification
 from streams.notifications.targets import GuardedResolver, RefusedTargetError, check_url
 
 _GONE: Final = 410
-_ASKS_TO_WAIT: Final = frozenset({429, 503})
+_STATUSES_WITH_RETRY_AFTER: Final = frozenset({429, 503})
 _ID_PREFIX: Final = "msg_"
 
 
@@ -80,6 +80,6 @@ def _result(response: ClientResponse) -> DeliveryResult:
         return DeliveryResult("delivered", str(status))
     if status == _GONE:
         return DeliveryResult("gone", str(status), "The endpoint answered 410 Gone.")
-    after = response.headers.get("Retry-After") if status in _ASKS_TO_WAIT else None
+    after = response.headers.get("Retry-After") if status in _STATUSES_WITH_RETRY_AFTER else None
     text = f"The endpoint answered {status}."
     return DeliveryResult("temporary", str(status), text, retry_after_seconds(after))
