@@ -35,7 +35,10 @@ _SETUP = """
         AS 'SELECT at FROM simulator.clock';
     CREATE FUNCTION simulator.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE
         AS 'SELECT at FROM simulator.clock';
+    CREATE OR REPLACE FUNCTION public.writers_slot() RETURNS smallint LANGUAGE sql STABLE
+        RETURN coalesce(current_setting('simulator.slot', true), '0')::smallint;
 """
+_SLOTS = 16
 _DEFAULTS = r"""
     SELECT format('ALTER TABLE %s ALTER COLUMN %I SET DEFAULT simulator.now()', d.adrelid::regclass, a.attname)
     FROM pg_attrdef AS d JOIN pg_attribute AS a ON (a.attrelid, a.attnum) = (d.adrelid, d.adnum)
@@ -104,6 +107,7 @@ class SteppedServer:
         self._lent: dict[int, Backend] = {}
         self._parked: dict[int, tuple[Future[Any], asyncio.Future[None]]] = {}
         self._deadlocked: set[int] = set()
+        self._lendings = 0
         self._clock_seconds = -1.0
         self.clock_ahead = timedelta()
         self._reset = ""
@@ -150,6 +154,7 @@ class SteppedServer:
         The order of rows and the plans of queries depend on the former content of the pages.
         """
         self._clock_seconds = -1.0
+        self._lendings = 0
         self.clock_ahead = timedelta()
         self.run(self.monitor.execute(self._reset))
 
@@ -162,8 +167,11 @@ class SteppedServer:
             )
 
     def lend(self) -> Backend:
-        """Lend a backend, with the product's codecs if it `is_fast`."""
+        """Lend a backend. The seed decides its slot, which otherwise depends on its process id."""
         backend = self._free.pop() if self._free else self.run(self._open())
+        self._lendings += 1
+        slot = f"SET simulator.slot = {self._lendings % _SLOTS}"
+        self.run(backend.connection.execute(slot))
         self._lent[backend.pid] = backend
         return backend
 
