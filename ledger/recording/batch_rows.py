@@ -147,7 +147,8 @@ async def write(
             identities=[event.identity for event in changes.held],
             events=[pack(event) for event in changes.held],
         )
-        await connection.execute(*hold)
+        if affected(await connection.execute(*hold)) < len(changes.held):
+            raise RepeatedIdentityError
 
 
 async def _copy_events(connection: Connection, changes: BatchChanges) -> None:

@@ -124,9 +124,11 @@ FROM unnest(:call_ids::text[], :costs::text[], :estimated_counts::integer[],
 WHERE c.call_id = t.call_id AND c.version = t.version - 1
 
 -- name: hold
--- Holds events whose call is not known yet.
+-- Holds events whose call is not known yet. Fewer rows than events mean that another writer holds one.
 INSERT INTO held_events (call_id, identity, event)
-SELECT * FROM unnest(:call_ids::text[], :identities::uuid[], :events::text[])
+SELECT * FROM unnest(:call_ids::text[], :identities::uuid[], :events::text[]) AS held (call_id, identity, event)
+ORDER BY identity
+ON CONFLICT (identity) DO NOTHING
 
 -- name: release
 -- Deletes held events that are counted in this transaction.

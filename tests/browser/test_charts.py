@@ -88,8 +88,8 @@ async def test_services_are_listed_by_cost_with_equal_decimals(
     await write_calls(product, "emil")
     async with open_page("/spending", "emil") as page:
         card = page.get_by_role("region", name="Cost by service")
+        await expect(card.locator(".amount")).to_have_count(8)
         amounts = await card.locator(".amount").all_inner_texts()
-        assert len(amounts) == 8
         assert {len(text.partition(".")[2]) for text in amounts} == {2}
         values = [float(text.replace("<", "").removeprefix("$")) for text in amounts]
         assert values == sorted(values, reverse=True)

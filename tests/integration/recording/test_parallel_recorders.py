@@ -168,3 +168,28 @@ async def test_offsets_belong_to_one_cluster(database_url: str) -> None:
         await writer.record(TopicLog().batch([cost(time=NOW)]))
     rows = await fetch(database_url, "SELECT cluster, topic FROM stream_offsets")
     assert [tuple(row) for row in rows] == [STREAM]
+
+
+async def test_event_that_another_recorder_holds_meanwhile_is_a_repeat(database_url: str) -> None:
+    batch = TopicLog().batch([cost("call-1", None)])
+    [event] = batch.events
+    async with BatchWriter(database_url) as writer:
+        connection = await asyncpg.connect(database_url)
+        transaction = connection.transaction()
+        await transaction.start()
+        held = "INSERT INTO held_events (call_id, identity, event) VALUES ('call-1', $1, '')"
+        await connection.execute(held, event.identity)
+        recording = asyncio.create_task(writer.record(batch))
+
+        async def is_waiting() -> bool:
+            waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+            return bool((await fetch(database_url, waiting))[0][0])
+
+        await until(is_waiting)
+        known = "INSERT INTO event_identities (identity, fingerprint) VALUES ($1, $2)"
+        await connection.execute(known, event.identity, event.fingerprint)
+        await transaction.commit()
+        outcome = await recording
+        await connection.close()
+    assert (outcome.held, outcome.repeated) == (0, 1)
+    assert (await fetch(database_url, "SELECT count(*) FROM held_events"))[0][0] == 1
