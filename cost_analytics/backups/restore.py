@@ -23,6 +23,7 @@ from ledger.operations.backups import (
 from ledger.postgres.database import Connection, connected
 from ledger.postgres.migrate import known_version, migrate
 from ledger.postgres.rights import MissingRolesError, ensure_roles
+from ledger.recording.epochs import highest_epoch
 
 _LOADING: Final = "processing data for table "
 
@@ -51,7 +52,7 @@ async def restore_backup(
     async with connected(url.reveal(), name="cost-analytics restore") as connection:
         newest = max(await server_version(connection), manifest.server_version)
         pg_restore = await programs.find("pg_restore", newest)
-        await _prepare(connection, replace=replace)
+        replaced_epoch = await _prepare(connection, replace=replace)
     await programs.run(
         pg_restore,
         [
@@ -75,11 +76,13 @@ async def restore_backup(
             raise CommandError(f"The restore is not complete: {error}.") from None
         report("collecting statistics")
         await analyze(connection)
-        epoch = await open_ledger(connection, contents, f"restore of {dump.name}")
+        reason = f"restore of {dump.name}"
+        epoch = await open_ledger(connection, contents, reason, above=replaced_epoch)
     return manifest, epoch
 
 
-async def _prepare(connection: Connection, *, replace: bool) -> None:
+async def _prepare(connection: Connection, *, replace: bool) -> int:
+    """Empty the database, and return the highest epoch of its former ledger."""
     held = await count_relations(connection)
     if held and not replace:
         raise CommandError(
@@ -90,8 +93,10 @@ async def _prepare(connection: Connection, *, replace: bool) -> None:
         await ensure_roles(connection)
     except MissingRolesError as error:
         raise CommandError(str(error)) from None
+    epoch = await highest_epoch(connection)
     if held:
         await empty_database(connection)
+    return epoch
 
 
 def _report_table(line: str, report: Report) -> None:

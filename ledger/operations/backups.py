@@ -112,8 +112,13 @@ async def check_counts(connection: Connection, contents: BackupContents) -> None
             )
 
 
-async def open_ledger(connection: Connection, contents: BackupContents, reason: str) -> int:
-    """Store the epochs of the backup and raise a new one, which opens the ledger; returns it."""
+async def open_ledger(
+    connection: Connection, contents: BackupContents, reason: str, *, above: int
+) -> int:
+    """Store the epochs of the backup and raise a new one, which opens the ledger; returns it.
+
+    It is above the backup's epochs and `above`.
+    """
     async with connection.transaction():
         columns = [list(column) for column in zip(*contents.epochs, strict=True)]
         epoch, raised_at, reasons, published_at, journal_read_at = columns or [[]] * 5
@@ -127,7 +132,7 @@ async def open_ledger(connection: Connection, contents: BackupContents, reason: 
                 journal_read_at=journal_read_at,
             )
         )
-        return await raise_epoch(connection, reason, above=contents.epoch)
+        return await raise_epoch(connection, reason, above=max(contents.epoch, above))
 
 
 async def analyze(connection: Connection) -> None:

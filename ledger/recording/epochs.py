@@ -14,7 +14,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from ledger.postgres.database import Connection, connected
+from ledger.postgres.database import SCHEMA_ERRORS, Connection, connected
 from ledger.postgres.statements import statements
 
 _SQL: Final = statements("recording/epochs")
@@ -83,6 +83,14 @@ async def current_epoch(connection: Connection) -> CurrentEpoch:
 async def all_epochs(connection: Connection) -> list[Epoch]:
     """Return every epoch, the oldest first."""
     return [Epoch(*row) for row in await connection.fetch(_SQL["all"])]
+
+
+async def highest_epoch(connection: Connection) -> int:
+    """Return the highest epoch; 0 if there is none, also in a database without a ledger."""
+    try:
+        return max((stored.epoch for stored in await all_epochs(connection)), default=0)
+    except SCHEMA_ERRORS:
+        return 0
 
 
 async def raise_epoch(
