@@ -55,7 +55,7 @@ SHIFT = """() => new Promise((done) => {
 async def test_contents_do_not_move_while_a_page_loads(
     open_page: Open, product_with_history: Product, name: str, appearance: str
 ) -> None:
-    """The page is loaded anew with all its data, and what comes in the first seconds."""
+    """The page is reloaded with all its data; what arrives in the first seconds counts too."""
     path = {"sign-in": "/", "now": "/", "call": "/spending"}.get(name, f"/{name}")
     who = None if name == "sign-in" else "admin" if name in FOR_ADMINS else DEMO_USER
     role = "admin" if name in FOR_ADMINS else "user"

@@ -36,7 +36,7 @@ async def expecting(database_url: str, personas: list[str]) -> AsyncIterator[Usu
     async with reader_pool(as_login(database_url, "api")) as readers:
         expectations = UsualCalls(LiveStore(readers))
         for persona in personas:
-            expectations.usual(persona, "somebody")
+            expectations.usual(persona, "another-user")
         await expectations.refresh()
         yield expectations
 

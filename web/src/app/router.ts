@@ -5,7 +5,7 @@ import LivePage from "../live/LivePage.vue";
 
 const LOADING_MS_MOST = 2_000;
 
-/** Waits until the page is so high, because its data load after the navigation; not for ever. */
+/** Waits, within a limit, until the page has this height: its data load after the navigation. */
 async function untilPageReaches(height: number): Promise<void> {
   const until = performance.now() + LOADING_MS_MOST;
   while (document.documentElement.scrollHeight < height && performance.now() < until)
