@@ -22,8 +22,7 @@ from schemas.jsonio import wire_name
 STEP_SECONDS: Final = 5
 STEPS: Final = 120
 USERS_MAX: Final = 2_000
-"""So many users who are active all the time take about 100 MB; beyond it, the users whose calls
-changed least recently have no history."""
+"""Bounds the memory; beyond it, the users whose calls changed least recently have no history."""
 _YIELD_EVERY: Final = 200
 _LENGTH: Final = timedelta(seconds=STEPS * STEP_SECONDS)
 _STEP_NS: Final = STEP_SECONDS * 1_000_000_000

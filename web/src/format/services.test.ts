@@ -1,20 +1,10 @@
 // Distances of the services' colours, as people with each kind of colour blindness see them.
 import { describe, expect, it } from "vitest";
 import TOKENS from "../styles/tokens.css?raw";
+import { SERVICE_ORDER } from "./services";
 
 type Triple = [number, number, number];
 
-const SERVICES = [
-  "twilio",
-  "deepgram",
-  "cerebras",
-  "elevenlabs",
-  "openai",
-  "stripe",
-  "raindrop",
-  "vultr",
-  "vercel",
-];
 const LEAST_DISTANCE = 8;
 
 /** Machado, Oliveira, Fernandes 2009, severity 1.0, for linear RGB. */
@@ -77,7 +67,7 @@ function oklab(linear: Triple): Triple {
 }
 
 function leastDistance(theme: "light" | "dark", sight: string): number {
-  const tokens = ["accent", ...SERVICES.map((service) => `service-${service}`)];
+  const tokens = ["accent", ...SERVICE_ORDER.map((service) => `service-${service}`)];
   const matrix = SIGHTS[sight] ?? [];
   const seen = tokens.map((token) =>
     oklab(times(matrix as [Triple, Triple, Triple], colourOf(token, theme))),

@@ -1,6 +1,6 @@
 // The order and colour of services, the same on every page. People with any kind of colour blindness
 // can distinguish them: see services.test.ts.
-const ORDER = [
+export const SERVICE_ORDER = [
   "twilio",
   "deepgram",
   "cerebras",
@@ -15,7 +15,7 @@ const SPARE_COLOURS = 4;
 
 /** The CSS variable of a service's colour; unknown services share the spare colours. */
 export function serviceColour(service: string): string {
-  if (ORDER.includes(service)) return `--service-${service}`;
+  if (SERVICE_ORDER.includes(service)) return `--service-${service}`;
   let hash = 0;
   for (const character of service) hash = (hash * 31 + character.charCodeAt(0)) % 9973;
   return `--service-spare-${(hash % SPARE_COLOURS) + 1}`;
@@ -23,13 +23,13 @@ export function serviceColour(service: string): string {
 
 /** The colour of the nth of other things, such as personas, largest first. */
 export const rankColour = (rank: number): string =>
-  `--service-${ORDER[rank % ORDER.length] ?? "twilio"}`;
+  `--service-${SERVICE_ORDER[rank % SERVICE_ORDER.length] ?? "twilio"}`;
 
 /** Known services in fixed order, then the others by name. */
 export function sortServices(services: Iterable<string>): string[] {
   const rank = (service: string): number => {
-    const index = ORDER.indexOf(service);
-    return index < 0 ? ORDER.length : index;
+    const index = SERVICE_ORDER.indexOf(service);
+    return index < 0 ? SERVICE_ORDER.length : index;
   };
   return [...new Set(services)].sort((a, b) => rank(a) - rank(b) || a.localeCompare(b));
 }

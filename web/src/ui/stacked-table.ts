@@ -1,5 +1,5 @@
 // Shows a table's rows as blocks on narrow screens, each value with its column's name: `v-stacked`.
-// base.css has the rules. The roles are explicit, because browsers forget them with `display: block`.
+// base.css has the rules. The roles are explicit, because `display: block` removes a table's own.
 import type { Directive } from "vue";
 
 function describe(table: HTMLTableElement): void {
