@@ -35,15 +35,17 @@ FIRST_DAY: Final = Parameter("startDate", f"The first UTC day: {_DATE}.", MOMENT
 LAST_DAY: Final = Parameter("endDate", f"The last UTC day, included: {_DATE}.", MOMENT)
 
 
-def flag(name: str, says: str, *, default: bool) -> Parameter:
+def flag(name: str, description: str, *, default: bool) -> Parameter:
     """Declare a boolean parameter."""
-    return Parameter(name, says, {"type": "boolean", "default": default})
+    return Parameter(name, description, {"type": "boolean", "default": default})
 
 
-def choice(name: str, says: str, choices: Sequence[str], default: str | None = None) -> Parameter:
+def choice(
+    name: str, description: str, choices: Sequence[str], default: str | None = None
+) -> Parameter:
     """Declare an enum parameter."""
     schema = {"type": "string", "enum": [*choices]}
-    return Parameter(name, says, schema | ({"default": default} if default else {}))
+    return Parameter(name, description, schema | ({"default": default} if default else {}))
 
 
 def check_path(request: web.Request) -> None:

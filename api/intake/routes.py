@@ -53,11 +53,11 @@ ATTRIBUTES: Final = tuple(
 )
 _TRACK: Final = Operation(
     name="trackCost",
-    topic=Tag.REPORTING,
+    tag=Tag.REPORTING,
     summary="Record a cost",
-    answers=Accepted,
+    response=Accepted,
     status=202,
-    takes=Track,
+    body=Track,
     example={
         "callId": "5d0a6c1e",
         "userId": "alice",
@@ -70,21 +70,21 @@ _TRACK: Final = Operation(
 )
 _FINALIZE: Final = Operation(
     name="finalizeCall",
-    topic=Tag.REPORTING,
+    tag=Tag.REPORTING,
     summary="Finalize a call, with the charge of its user",
-    answers=Accepted,
+    response=Accepted,
     status=202,
-    takes=Finalize,
+    body=Finalize,
     example={"duration_seconds": 300, "amount": 4.99},
     headers=(IDEMPOTENCY_KEY,),
 )
 _EVENTS: Final = Operation(
     name="sendEvents",
-    topic=Tag.REPORTING,
+    tag=Tag.REPORTING,
     summary="Send CloudEvents: one, or a batch of up to 500, all or none",
-    answers=Accepted,
+    response=Accepted,
     status=202,
-    takes={
+    body={
         _ONE: Envelope,
         _MANY: list[Envelope],
         # The event's data only, if its attributes are in headers.

@@ -62,4 +62,4 @@ def recent_costs(recent: RecentSteps) -> RecentCosts:
 
 
 def _operation(name: str, summary: str) -> Operation:
-    return Operation(name=name, topic=Tag.LIVE, summary=summary, answers=RecentCosts, tagged=True)
+    return Operation(name=name, tag=Tag.LIVE, summary=summary, response=RecentCosts, has_etag=True)

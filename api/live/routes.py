@@ -36,23 +36,23 @@ from schemas.live import (
 _PATH: Final = "/api/costs/live"
 _LISTEN: Final = Operation(
     name="listen",
-    topic=Tag.LIVE,
+    tag=Tag.LIVE,
     summary="Open the live feed of active calls, alerts and the budget",
-    answers=SocketMessages(
+    response=SocketMessages(
         "The socket is open. Authenticate in exactly one way: by the header `Authorization`, by "
         "`ticket`, or by the subprotocols `cost.v1` and `bearer.<token>`, of which only `cost.v1` "
         "is echoed. Each message is a JSON object with a `type`; the first one is a `snapshot`.",
         sent=LiveSnapshot | LiveChange | LiveAlert | LiveBudget | LivePong,
-        taken=LiveSubscribe | LivePing,
+        received=LiveSubscribe | LivePing,
     ),
     query=(TICKET,),
-    fails=(426,),
+    error_statuses=(426,),
 )
 _TICKET: Final = Operation(
     name="getTicket",
-    topic=Tag.LIVE,
+    tag=Tag.LIVE,
     summary="Create a ticket that opens one WebSocket within 30 seconds",
-    answers=LiveTicket,
+    response=LiveTicket,
 )
 
 

@@ -36,9 +36,9 @@ _HEADERS: Final[Mapping[str, str]] = {
 
 _OPERATION: Final = Operation(
     name="getMetrics",
-    topic=Tag.SERVICE,
+    tag=Tag.SERVICE,
     summary="Get metrics for Prometheus",
-    answers=FileBody("Metrics in the text format of Prometheus.", "text/plain", named=False),
+    response=FileBody("Metrics in the text format of Prometheus.", "text/plain", named=False),
 )
 
 _log: Final = logging.getLogger(__name__)

@@ -108,7 +108,7 @@ def document(routes: Sequence[Route], version: str) -> dict[str, Any]:
         },
         "servers": [{"url": "/"}],
         "security": [{"bearer": []}],
-        "tags": [{"name": topic.title, "description": topic.says} for topic in Tag],
+        "tags": [{"name": tag.title, "description": tag.description} for tag in Tag],
         "paths": paths,
         "components": {
             "securitySchemes": {"bearer": _BEARER},
@@ -128,12 +128,12 @@ def document(routes: Sequence[Route], version: str) -> dict[str, Any]:
 
 def _types_of(operation: Operation) -> Iterator[DescribedType]:
     """Yield the types that an operation sends and receives."""
-    answers = operation.answers
-    if isinstance(answers, SocketMessages):
-        yield DescribedType(answers.sent, incoming=False)
-        yield DescribedType(answers.taken, incoming=True)
-    elif not isinstance(answers, BareBody | FileBody):
-        yield DescribedType(_enveloped(answers), incoming=False)
+    response = operation.response
+    if isinstance(response, SocketMessages):
+        yield DescribedType(response.sent, incoming=False)
+        yield DescribedType(response.received, incoming=True)
+    elif not isinstance(response, BareBody | FileBody):
+        yield DescribedType(_enveloped(response), incoming=False)
     for kind in _bodies(operation).values():
         for one in kind if isinstance(kind, tuple) else (kind,):
             yield DescribedType(one, incoming=True)
@@ -146,20 +146,20 @@ def _enveloped(kind: Any) -> Any:
 
 def _bodies(operation: Operation) -> Mapping[str, Any]:
     """Return the types of an operation's body, by media type."""
-    if operation.takes is None:
+    if operation.body is None:
         return {}
-    return operation.takes if isinstance(operation.takes, Mapping) else {JSON: operation.takes}
+    return operation.body if isinstance(operation.body, Mapping) else {JSON: operation.body}
 
 
 def _operation(route: Route, operation: Operation, types: _Types) -> dict[str, Any]:
     """Return the OpenAPI description of a route."""
     is_guarded = route.access is not Access.ANYONE
     failures = statuses(
-        guarded=is_guarded, has_body=operation.takes is not None, others=operation.fails
+        guarded=is_guarded, has_body=operation.body is not None, others=operation.error_statuses
     )
     description: dict[str, Any] = {
         "operationId": operation.name,
-        "tags": [operation.topic.title],
+        "tags": [operation.tag.title],
         "summary": operation.summary,
         "description": f"{cleandoc(route.handler.__doc__ or '')}\n\nFor {route.access.value}.",
         "parameters": _parameters(route, operation),
@@ -169,7 +169,7 @@ def _operation(route: Route, operation: Operation, types: _Types) -> dict[str, A
             "default": _shared(OTHER_FAILURES),
         },
     }
-    if operation.takes is not None:
+    if operation.body is not None:
         content = {
             media: {"schema": types.request_schema(kind)}
             for media, kind in _bodies(operation).items()
@@ -181,32 +181,32 @@ def _operation(route: Route, operation: Operation, types: _Types) -> dict[str, A
     elif route.credential_sources is not None:
         # A token, or another credential that the response's description names.
         description["security"] = [{"bearer": []}, {}]
-    if isinstance(operation.answers, SocketMessages):
+    if isinstance(operation.response, SocketMessages):
         description["x-websocket"] = {
-            "sent": types.response_schema(operation.answers.sent),
-            "taken": types.request_schema(operation.answers.taken),
+            "sent": types.response_schema(operation.response.sent),
+            "taken": types.request_schema(operation.response.received),
         }
     return {name: value for name, value in description.items() if value or name == "security"}
 
 
 def _successes(operation: Operation, types: _Types) -> dict[str, Any]:
     """Return the success responses of an operation."""
-    answers = operation.answers
-    if isinstance(answers, SocketMessages):
-        return {"101": {"description": answers.says}}
-    if isinstance(answers, FileBody):
-        file = {answers.media: {"schema": {"type": "string"}}}
-        head = {"headers": headers("Content-Disposition")} if answers.named else {}
-        return {"200": {"description": answers.says, **head, "content": file}}
-    if isinstance(answers, BareBody):
-        says, schema = answers.says, answers.schema
+    response = operation.response
+    if isinstance(response, SocketMessages):
+        return {"101": {"description": response.description}}
+    if isinstance(response, FileBody):
+        file = {response.media: {"schema": {"type": "string"}}}
+        head = {"headers": headers("Content-Disposition")} if response.named else {}
+        return {"200": {"description": response.description, **head, "content": file}}
+    if isinstance(response, BareBody):
+        description, schema = response.description, response.schema
     else:
-        says, schema = f"{operation.summary}.", types.response_schema(_enveloped(answers))
-    answer: dict[str, Any] = {"description": says, "content": {JSON: {"schema": schema}}}
-    if not operation.tagged:
-        return {str(operation.status): answer}
-    answer["headers"] = headers("ETag")
-    return {str(operation.status): answer, "304": _shared("NotModified")}
+        description, schema = f"{operation.summary}.", types.response_schema(_enveloped(response))
+    success: dict[str, Any] = {"description": description, "content": {JSON: {"schema": schema}}}
+    if not operation.has_etag:
+        return {str(operation.status): success}
+    success["headers"] = headers("ETag")
+    return {str(operation.status): success, "304": _shared("NotModified")}
 
 
 def _parameters(route: Route, operation: Operation) -> list[dict[str, Any]]:
@@ -216,7 +216,7 @@ def _parameters(route: Route, operation: Operation) -> list[dict[str, Any]]:
     ]
     query = [_parameter(one, "query") for one in operation.query]
     heads = [_parameter(header, "header") for header in operation.headers]
-    match = [{"$ref": "#/components/parameters/IfNoneMatch"}] if operation.tagged else []
+    match = [{"$ref": "#/components/parameters/IfNoneMatch"}] if operation.has_etag else []
     return [*path, *query, *heads, *match]
 
 
@@ -225,7 +225,7 @@ def _parameter(parameter: Parameter, location: str) -> dict[str, Any]:
     return {
         "name": parameter.name,
         "in": location,
-        "description": parameter.says,
+        "description": parameter.description,
         **needed,
         "schema": parameter.schema,
     }

@@ -13,7 +13,7 @@ class FailureStatus(NamedTuple):
     """An error status."""
 
     name: str
-    says: str
+    description: str
     codes: tuple[ProblemCode, ...]
     headers: tuple[str, ...] = ()
 
@@ -138,7 +138,7 @@ def _response(status: FailureStatus) -> dict[str, Any]:
     codes = {"properties": {"code": {"enum": [*status.codes]}}}
     schema = failure if status.name == OTHER_FAILURES else {"allOf": [failure, codes]}
     return {
-        "description": status.says,
+        "description": status.description,
         **({"headers": headers(*status.headers)} if status.headers else {}),
         "content": {JSON: {"schema": schema}},
     }

@@ -35,7 +35,7 @@ class Tag(Enum):
         return self.value[0]
 
     @property
-    def says(self) -> str:
+    def description(self) -> str:
         """The group's description."""
         return self.value[1]
 
@@ -45,7 +45,7 @@ class Parameter:
     """A query parameter or header: its name, description and JSON Schema."""
 
     name: str
-    says: str
+    description: str
     schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "string"})
     required: bool = False
 
@@ -64,7 +64,7 @@ class Parameter:
 class BareBody:
     """A JSON response without the envelope."""
 
-    says: str
+    description: str
     schema: Mapping[str, Any]
 
 
@@ -72,40 +72,40 @@ class BareBody:
 class FileBody:
     """A response that is not JSON: text, or a download if it is `named`."""
 
-    says: str
+    description: str
     media: str
     named: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class SocketMessages:
-    """A WebSocket: the types of the messages that the server sends and takes."""
+    """A WebSocket: the types of the messages that the server sends and receives."""
 
-    says: str
+    description: str
     sent: Any
-    taken: Any
+    received: Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
     """The OpenAPI operation of a route.
 
-    `name` is its `operationId`, from which clients generate functions: it never changes. `answers`
-    is the type of the `data` of a success, or another kind of response. A `tagged` response has an
-    `ETag`. `takes` is the type of a JSON body, or types by `Content-Type`; `example` is an example
-    of the first one, and an `optional` body may be left out. `fails` are error statuses in addition
-    to those of every route.
+    `name` is its `operationId`, from which clients generate functions: it never changes. `response`
+    is the type of the `data` of a success, or another kind of response; with `has_etag`, it has an
+    `ETag`. `body` is the type of a JSON body, or types by `Content-Type`; `example` is an example
+    of the first one, and an `optional` body may be left out. `error_statuses` are those in addition
+    to the error statuses of every route.
     """
 
     name: str
-    topic: Tag
+    tag: Tag
     summary: str
-    answers: Any
+    response: Any
     status: int = 200
-    tagged: bool = False
-    takes: Any = None
+    has_etag: bool = False
+    body: Any = None
     example: Any = None
     optional: bool = False
     query: tuple[Parameter, ...] = ()
     headers: tuple[Parameter, ...] = ()
-    fails: tuple[int, ...] = ()
+    error_statuses: tuple[int, ...] = ()

@@ -18,10 +18,10 @@ _PACKAGE: Final = "cost-analytics"
 _NO_VERSION: Final = "0"
 _OPERATION: Final = Operation(
     name="getOpenApi",
-    topic=Tag.SERVICE,
+    tag=Tag.SERVICE,
     summary="Get this document",
-    answers=BareBody("An OpenAPI document.", {"type": "object"}),
-    tagged=True,
+    response=BareBody("An OpenAPI document.", {"type": "object"}),
+    has_etag=True,
 )
 
 

@@ -28,18 +28,18 @@ READ: Final = choice("read", "Filters by whether alerts are read.", ("true", "fa
 
 _LIST: Final = Operation(
     name="listAlerts",
-    topic=Tag.BUDGETS,
+    tag=Tag.BUDGETS,
     summary="List a user's budget alerts, latest first",
-    answers=AlertList,
-    tagged=True,
+    response=AlertList,
+    has_etag=True,
     query=(LIMIT, CURSOR, TYPE, READ),
 )
 _MARK: Final = Operation(
     name="markAlert",
-    topic=Tag.BUDGETS,
+    tag=Tag.BUDGETS,
     summary="Mark a budget alert as read or unread",
-    answers=ListedAlert,
-    takes=AlertReading,
+    response=ListedAlert,
+    body=AlertReading,
     example={"read": True},
     optional=True,
 )

@@ -33,10 +33,10 @@ class AllUsersRoutes:
     def routes(self) -> tuple[Route, ...]:
         operation = Operation(
             name="getAnalytics",
-            topic=Tag.EVERYONE,
+            tag=Tag.EVERYONE,
             summary="Get the cost and revenue of all users",
-            answers=Analytics,
-            tagged=True,
+            response=Analytics,
+            has_etag=True,
             query=SPAN,
         )
         path = "/api/admin/costs/analytics"

@@ -72,10 +72,10 @@ class AnomalyRoutes:
 def _listing(name: str, topic: Tag, summary: str) -> Operation:
     return Operation(
         name=name,
-        topic=topic,
+        tag=topic,
         summary=summary,
-        answers=AnomalyList,
-        tagged=True,
+        response=AnomalyList,
+        has_etag=True,
         query=(LIMIT, CURSOR, KIND, SERVICE, FIRST_DAY, LAST_DAY),
     )
 

@@ -40,12 +40,12 @@ class AuthorizationRoutes:
     def routes(self) -> tuple[Route, ...]:
         operation = Operation(
             name="authorizeCall",
-            topic=Tag.REPORTING,
+            tag=Tag.REPORTING,
             summary="Authorize a call",
-            answers=Authorization,
-            takes=AuthorizationRequest,
+            response=Authorization,
+            body=AuthorizationRequest,
             example={"callId": "call-7", "estimatedCost": 4.99},
-            fails=(409,),
+            error_statuses=(409,),
         )
         path = "/api/costs/user/{userId}/authorize"
         return (Route("POST", path, Access.EMITTER, self.authorize, operation),)

@@ -44,17 +44,17 @@ _PATH: Final = "/api/costs/user/{userId}/budget"
 _SMALLEST_STEP: Final = Decimal(1).scaleb(-MAX_DECIMALS)
 _READ: Final = Operation(
     name="getBudget",
-    topic=Tag.BUDGETS,
+    tag=Tag.BUDGETS,
     summary="Get a user's budget",
-    answers=Budget,
-    tagged=True,
+    response=Budget,
+    has_etag=True,
 )
 _CHANGE: Final = Operation(
     name="changeBudget",
-    topic=Tag.BUDGETS,
+    tag=Tag.BUDGETS,
     summary="Change a user's budget: limits, thresholds, time zone, channels",
-    answers=Budget,
-    takes=BudgetChange,
+    response=Budget,
+    body=BudgetChange,
     example={"dailyLimit_usd": 10, "monthlyLimit_usd": "100.00", "thresholds": [50, 90]},
 )
 

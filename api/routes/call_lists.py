@@ -79,18 +79,18 @@ SORT: Final = choice(
 
 _LIST_CALLS: Final = Operation(
     name="listCalls",
-    topic=Tag.CALLS,
+    tag=Tag.CALLS,
     summary="List a user's calls",
-    answers=CallPage,
-    tagged=True,
+    response=CallPage,
+    has_etag=True,
     query=(LIMIT, CURSOR, FIRST_DAY, LAST_DAY, PERSONA, STATUS, SERVICE, ID_PART, SORT),
 )
 _EVENTS: Final = Operation(
     name="listCallEvents",
-    topic=Tag.CALLS,
+    tag=Tag.CALLS,
     summary="List a call's cost events, in order of time",
-    answers=EventPage,
-    tagged=True,
+    response=EventPage,
+    has_etag=True,
     query=(LIMIT, CURSOR),
 )
 

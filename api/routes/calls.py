@@ -34,10 +34,10 @@ class CallRoutes:
     def routes(self) -> tuple[Route, ...]:
         operation = Operation(
             name="getCallCost",
-            topic=Tag.CALLS,
+            tag=Tag.CALLS,
             summary="Get a call's cost",
-            answers=CallCost,
-            tagged=True,
+            response=CallCost,
+            has_etag=True,
         )
         path = "/api/costs/call/{callId}"
         return (Route("GET", path, Access.OWNER, self.cost, operation),)

@@ -47,31 +47,31 @@ _ONE: Final = _ALL + "/{channelId}"
 
 
 def _operation(name: str, summary: str, answers: type) -> Operation:
-    return Operation(name=name, topic=Tag.CHANNELS, summary=summary, answers=answers)
+    return Operation(name=name, tag=Tag.CHANNELS, summary=summary, response=answers)
 
 
 _LIST: Final = replace(
-    _operation("listChannels", "List a user's notification channels", Channels), tagged=True
+    _operation("listChannels", "List a user's notification channels", Channels), has_etag=True
 )
 _CREATE: Final = replace(
     _operation("createChannel", "Create a notification channel", NewChannel),
-    takes=WantedChannel,
+    body=WantedChannel,
     example={"type": "webhook", "address": "https://example.com/alerts"},
 )
 _REMOVE: Final = _operation("removeChannel", "Delete a notification channel", Channels)
 _VERIFY: Final = replace(
     _operation("verifyChannel", "Verify a notification channel by its code", Channel),
-    takes=Proof,
+    body=Proof,
     example={"code": "123456"},
     optional=True,
 )
 _TEST: Final = _operation("testChannel", "Send a test message to a channel", Requested)
 _DELIVERIES: Final = Operation(
     name="listDeliveries",
-    topic=Tag.CHANNELS,
+    tag=Tag.CHANNELS,
     summary="List a channel's deliveries, newest first",
-    answers=Deliveries,
-    tagged=True,
+    response=Deliveries,
+    has_etag=True,
     query=(CURSOR,),
 )
 

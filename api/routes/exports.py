@@ -57,9 +57,9 @@ class ExportRoutes:
     def routes(self) -> tuple[Route, ...]:
         operation = Operation(
             name="exportCosts",
-            topic=Tag.SPENDING,
+            tag=Tag.SPENDING,
             summary="Export a user's data as CSV",
-            answers=FileBody(
+            response=FileBody(
                 "The file (RFC 4180, UTF-8, with a header line). It is streamed, and complete only "
                 "if the transfer ends without an error. A client that reads it below the minimum "
                 "speed is disconnected.",

@@ -56,10 +56,10 @@ class ForecastRoutes:
     def routes(self) -> tuple[Route, ...]:
         operation = Operation(
             name="getForecast",
-            topic=Tag.SPENDING,
+            tag=Tag.SPENDING,
             summary="Get a user's forecast",
-            answers=Forecast,
-            tagged=True,
+            response=Forecast,
+            has_etag=True,
             query=(PERIOD,),
         )
         path = "/api/costs/user/{userId}/forecast"

@@ -59,16 +59,16 @@ class HealthRoutes:
     def routes(self) -> tuple[Route, ...]:
         health = Operation(
             name="getHealth",
-            topic=Tag.SERVICE,
+            tag=Tag.SERVICE,
             summary="Check whether the process is alive",
-            answers=Status,
+            response=Status,
         )
         ready = Operation(
             name="getReadiness",
-            topic=Tag.SERVICE,
+            tag=Tag.SERVICE,
             summary="Check whether the process can serve",
-            answers=Status,
-            fails=(503,),
+            response=Status,
+            error_statuses=(503,),
         )
         return (
             Route("GET", "/health", Access.ANYONE, self.health, health),

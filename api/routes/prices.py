@@ -36,25 +36,25 @@ _ID_DIGITS_MAX: Final = 9
 ALL: Final = flag("all", "Whether to include superseded prices.", default=False)
 _LIST: Final = Operation(
     name="listPrices",
-    topic=Tag.PRICES,
+    tag=Tag.PRICES,
     summary="List the price catalogue and pending proposals",
-    answers=PriceList,
-    tagged=True,
+    response=PriceList,
+    has_etag=True,
     query=(SERVICE, ALL),
 )
 _ENTER: Final = Operation(
     name="enterPrice",
-    topic=Tag.PRICES,
+    tag=Tag.PRICES,
     summary="Submit a price",
-    answers=PriceEntered,
-    takes=PriceEntry,
+    response=PriceEntered,
+    body=PriceEntry,
     example={
         "service": "twilio",
         "operation": "outbound_call",
         "unit": "minutes",
         "price_usd": "0.015",
     },
-    fails=(409,),
+    error_statuses=(409,),
 )
 
 
@@ -139,7 +139,11 @@ class PriceRoutes:
 
 def _deciding(name: str, summary: str) -> Operation:
     return Operation(
-        name=name, topic=Tag.PRICES, summary=summary, answers=PriceProposal, fails=(404, 409)
+        name=name,
+        tag=Tag.PRICES,
+        summary=summary,
+        response=PriceProposal,
+        error_statuses=(404, 409),
     )
 
 

@@ -36,10 +36,10 @@ class RecommendationRoutes:
     def routes(self) -> tuple[Route, ...]:
         operation = Operation(
             name="getRecommendations",
-            topic=Tag.SPENDING,
+            tag=Tag.SPENDING,
             summary="Get recommendations that reduce cost",
-            answers=Recommendations,
-            tagged=True,
+            response=Recommendations,
+            has_etag=True,
         )
         path = "/api/costs/user/{userId}/recommendations"
         return (Route("GET", path, Access.SELF, self.read, operation),)

@@ -50,9 +50,9 @@ class ReconciliationRoutes:
     def routes(self) -> tuple[Route, ...]:
         operation = Operation(
             name="reconcile",
-            topic=Tag.EVERYONE,
+            tag=Tag.EVERYONE,
             summary="Get the reconciliation of totals and bills, and open gaps",
-            answers=ReconciliationBody,
+            response=ReconciliationBody,
             query=(PERIOD, START_DATE, END_DATE),
         )
         path = "/api/admin/reconciliation"

@@ -45,11 +45,11 @@ class RepricingRoutes:
     def routes(self) -> tuple[Route, ...]:
         operation = Operation(
             name="reratePrices",
-            topic=Tag.PRICES,
+            tag=Tag.PRICES,
             summary="Preview what late prices change; with `dryRun=false`, apply it",
-            answers=RerateReport,
+            response=RerateReport,
             query=(FROM, TO, SERVICE, DRY_RUN),
-            fails=(409,),
+            error_statuses=(409,),
         )
         path = "/api/admin/prices/rerate"
         return (Route("POST", path, Access.ADMIN, self.rerate, operation),)

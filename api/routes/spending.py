@@ -83,10 +83,10 @@ class SpendingRoutes:
     def routes(self) -> tuple[Route, ...]:
         operation = Operation(
             name="getSpending",
-            topic=Tag.SPENDING,
+            tag=Tag.SPENDING,
             summary="Get a user's spending",
-            answers=Spending,
-            tagged=True,
+            response=Spending,
+            has_etag=True,
             query=(*SPAN, COMPARE),
         )
         path = "/api/costs/user/{userId}/spending"

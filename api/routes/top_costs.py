@@ -39,10 +39,10 @@ class TopCostRoutes:
     def routes(self) -> tuple[Route, ...]:
         operation = Operation(
             name="getTopCosts",
-            topic=Tag.EVERYONE,
+            tag=Tag.EVERYONE,
             summary="Rank users, personas, services or days",
-            answers=analytics.TopCosts,
-            tagged=True,
+            response=analytics.TopCosts,
+            has_etag=True,
             query=(BY, SORT, ORDER, LIMIT, *SPAN),
         )
         return (Route("GET", "/api/admin/costs/top", Access.ADMIN, self.top, operation),)

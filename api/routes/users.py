@@ -34,10 +34,10 @@ class UserRoutes:
     def routes(self) -> tuple[Route, ...]:
         operation = Operation(
             name="findUsers",
-            topic=Tag.EVERYONE,
+            tag=Tag.EVERYONE,
             summary="Find users by a part of their id",
-            answers=UserList,
-            tagged=True,
+            response=UserList,
+            has_etag=True,
             query=(PART, LIMIT),
         )
         return (Route("GET", "/api/admin/users", Access.ADMIN, self.users, operation),)

@@ -106,7 +106,7 @@ async def read_alert_contexts(
     )
     rows = await connection.fetch(*contexts)
     for row in rows:
-        place = row["place"] - 1
+        place = row["ordinality"] - 1
         if row["service"] is None:
             found[place] = AlertContext(found[place].costs, int(row["nano"]))
         else:

@@ -6,19 +6,19 @@
 -- planner expects.
 WITH opened AS (
     INSERT INTO user_budget_settings (user_id)
-    SELECT asked.user_id
-    FROM unnest(:unknown::text[]) AS asked (user_id)
+    SELECT requested.user_id
+    FROM unnest(:unknown::text[]) AS requested (user_id)
     LEFT JOIN LATERAL (
-        SELECT b.user_id FROM user_budget_settings AS b WHERE b.user_id = asked.user_id LIMIT 1
+        SELECT b.user_id FROM user_budget_settings AS b WHERE b.user_id = requested.user_id LIMIT 1
     ) AS known ON true
     WHERE known.user_id IS NULL
     ON CONFLICT DO NOTHING
     RETURNING user_id
 ), locked AS MATERIALIZED (
     SELECT known.*
-    FROM unnest(:user_ids::text[]) AS asked (user_id)
+    FROM unnest(:user_ids::text[]) AS requested (user_id)
     CROSS JOIN LATERAL (
-        SELECT * FROM user_budget_settings AS b WHERE b.user_id = asked.user_id FOR NO KEY UPDATE
+        SELECT * FROM user_budget_settings AS b WHERE b.user_id = requested.user_id FOR NO KEY UPDATE
     ) AS known
 )
 SELECT (SELECT count(*) FROM opened) + (SELECT count(*) FROM locked) AS locked_count,
@@ -31,51 +31,51 @@ LEFT JOIN locked ON coalesce(daily_limit_nano, monthly_limit_nano, call_limit_na
 -- name: spend
 -- The spend of each of :user_ids from :starts to before :ends, by index in :user_ids: by cost if
 -- :by_cost, else by charge.
-SELECT asked.place,
+SELECT requested.ordinality,
        coalesce(sum(spend_nano(s, :by_cost)), 0) AS nano
 FROM unnest(:user_ids::text[], :starts::timestamptz[], :ends::timestamptz[])
-     WITH ORDINALITY AS asked (user_id, starts, ends, place)
-LEFT JOIN user_spend AS s ON s.user_id = asked.user_id AND s.quarter >= asked.starts AND s.quarter < asked.ends
-GROUP BY asked.place ORDER BY asked.place
+     WITH ORDINALITY AS requested (user_id, starts, ends, ordinality)
+LEFT JOIN user_spend AS s ON s.user_id = requested.user_id AND s.quarter >= requested.starts AND s.quarter < requested.ends
+GROUP BY requested.ordinality ORDER BY requested.ordinality
 
 -- name: alert_contexts
 -- The contexts of alerts of :user_ids, by index: the cost by service on the UTC days from
 -- :first_days to :last_days, and without a service the spend since :since, by cost if :by_cost, else
 -- by charge.
-WITH asked AS (
+WITH requested AS (
     SELECT * FROM unnest(:user_ids::text[], :first_days::date[], :last_days::date[])
-                  WITH ORDINALITY AS t (user_id, first, last, place)
+                  WITH ORDINALITY AS t (user_id, first, last, ordinality)
 )
-SELECT asked.place, c.service, sum(c.cost_nano) AS nano
-FROM asked
-JOIN user_day_costs AS c ON c.user_id = asked.user_id AND c.day BETWEEN asked.first AND asked.last
-GROUP BY asked.place, c.service
+SELECT requested.ordinality, c.service, sum(c.cost_nano) AS nano
+FROM requested
+JOIN user_day_costs AS c ON c.user_id = requested.user_id AND c.day BETWEEN requested.first AND requested.last
+GROUP BY requested.ordinality, c.service
 UNION ALL
-SELECT asked.place, NULL, sum(spend_nano(s, :by_cost))
-FROM asked JOIN user_spend AS s ON s.user_id = asked.user_id AND s.quarter >= :since
-GROUP BY asked.place
+SELECT requested.ordinality, NULL, sum(spend_nano(s, :by_cost))
+FROM requested JOIN user_spend AS s ON s.user_id = requested.user_id AND s.quarter >= :since
+GROUP BY requested.ordinality
 
 -- name: raise
 -- Inserts alerts, and the messages of new alerts that have one into the outbox, in the order of
 -- publication.
-WITH asked AS (
+WITH requested AS (
     SELECT *
     FROM unnest(:alert_ids::uuid[], :user_ids::text[], :types::text[],
                 :periods::text[], :thresholds::numeric[],
                 :limit_versions::integer[], :late::boolean[],
                 :triggered_at::timestamptz[], :data::text[], :payloads::text[])
          WITH ORDINALITY AS t (alert_id, user_id, type, period, threshold_percent,
-                               limit_version, late, triggered_at, data, payload, place)
+                               limit_version, late, triggered_at, data, payload, ordinality)
 ), raised AS (
     INSERT INTO budget_alerts (alert_id, user_id, type, period, threshold_percent, limit_version, late, triggered_at, data)
     SELECT alert_id, user_id, type, period, threshold_percent, limit_version, late, triggered_at, data
-    FROM asked ORDER BY place
+    FROM requested ORDER BY ordinality
     ON CONFLICT (user_id, type, period, threshold_percent, limit_version) DO NOTHING
     RETURNING alert_id
 )
 INSERT INTO outbox (id, aggregatetype, aggregateid, type, payload)
 SELECT alert_id, :aggregate_type, user_id, :event_type, payload
-FROM asked JOIN raised USING (alert_id) WHERE payload IS NOT NULL ORDER BY place
+FROM requested JOIN raised USING (alert_id) WHERE payload IS NOT NULL ORDER BY ordinality
 
 -- name: request_cutoff
 -- Inserts the request to end :call_id at :limit_version, and its message into the outbox; does

@@ -44,14 +44,14 @@ SELECT (SELECT max(epoch) FROM ledger_epochs) AS epoch, call_id, user_id, person
 -- deviations, in thousandths of the mean, of the cost without :once_services: of a call, and of an
 -- announced millisecond. `services` is [users, calls, nano-dollars] by service, as JSON. Personas without
 -- calls are left out.
-SELECT asked.persona_id, sums.users, sums.user_id, sums.calls, sums.duration_ms, sums.spread_permille,
+SELECT requested.persona_id, sums.users, sums.user_id, sums.calls, sums.duration_ms, sums.spread_permille,
        sums.announced_ms, sums.expected_ms, sums.announced_spread_permille, sums.services
-  FROM unnest(:personas::text[]) AS asked (persona_id),
+  FROM unnest(:personas::text[]) AS requested (persona_id),
        LATERAL (
            WITH recent AS MATERIALIZED (
                SELECT call_id, user_id, duration_ms, nullif(expected_duration_ms, 0) AS expected_ms, costs
                  FROM calls
-                WHERE persona_id = asked.persona_id COLLATE "C"
+                WHERE persona_id = requested.persona_id COLLATE "C"
                   AND status <> 'active'
                   AND user_id IS NOT NULL
                 ORDER BY ended_at DESC
@@ -88,7 +88,7 @@ SELECT asked.persona_id, sums.users, sums.user_id, sums.calls, sums.duration_ms,
              FROM lengths AS l) AS sums
  WHERE sums.users > 0
    AND (sums.user_id IS NULL OR sums.users <= :users_min)
- ORDER BY asked.persona_id
+ ORDER BY requested.persona_id
 
 -- name: default_charge_prices
 -- The prices that decide the default charge of a completed call, and the processors' fees.

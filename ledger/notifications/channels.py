@@ -279,7 +279,7 @@ async def _refuse_too_many(
     row = await connection.fetchrow(*recent)
     if row is None:
         return ABSENT
-    if row["asked"] >= MESSAGES_PER_HOUR:
+    if row["requests"] >= MESSAGES_PER_HOUR:
         reason = f"You can request at most {MESSAGES_PER_HOUR} messages per hour."
         return ChannelRefusal(reason, _HOUR_SECONDS // MESSAGES_PER_HOUR)
     if row["ago_seconds"] is not None and row["ago_seconds"] < MESSAGE_SECONDS:

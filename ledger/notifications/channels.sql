@@ -71,7 +71,7 @@ WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all) AND channel_id
 -- name: recent
 -- The number of messages of :kind that :user_id requested in the last :seconds seconds, and the
 -- seconds since the last one to :channel_id; null for never.
-SELECT count(*) FILTER (WHERE created_at > now() - make_interval(secs => :seconds::integer)) AS asked,
+SELECT count(*) FILTER (WHERE created_at > now() - make_interval(secs => :seconds::integer)) AS requests,
        extract(epoch FROM now() - max(created_at) FILTER (WHERE channel_id = :channel_id::text::uuid))::integer AS ago_seconds
 FROM notice_deliveries
 WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all) AND kind = :kind

@@ -97,11 +97,11 @@ WITH free AS (
     ORDER BY d.channel_id, d.kind = 'alert', d.seq
 ), ranked AS (
     SELECT delivery_id, next_attempt_at, failing,
-           row_number() OVER (PARTITION BY failing ORDER BY next_attempt_at, delivery_id) AS place
+           row_number() OVER (PARTITION BY failing ORDER BY next_attempt_at, delivery_id) AS rank
     FROM free
 ), chosen AS (
     SELECT delivery_id FROM ranked
-    WHERE NOT failing OR place <= :failing_max
+    WHERE NOT failing OR rank <= :failing_max
     ORDER BY failing, next_attempt_at, delivery_id LIMIT :limit
 ), taken AS (
     UPDATE notice_deliveries AS d

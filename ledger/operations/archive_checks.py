@@ -62,9 +62,9 @@ async def _check(connection: Connection, directory: Path, seal: Seal, result: Ve
         sums = await read_sums(connection)
         if sums is None or sums.types != manifest.types:
             raise ArchiveFileError(f"{seal.file} has other sums than its manifest")
-        for check, what in _CHECKS.items():
+        for check, subject in _CHECKS.items():
             statement = SQL.bind(check, seal_id=seal.seal_id)
-            await compare(connection, statement, f"{what} {seal.file}", result)
+            await compare(connection, statement, f"{subject} {seal.file}", result)
         statement = SQL.bind(
             "cost_differences", seal_id=seal.seal_id, expired=seal.expired, source=RERATE_SOURCE
         )

@@ -197,7 +197,7 @@ FROM month_seals ORDER BY month, part
 
 -- name: call_differences
 -- Calls whose content in the seal :seal_id differs from its file.
-SELECT call_id AS what, to_jsonb(expected) AS expected, to_jsonb(actual) AS actual
+SELECT call_id AS row_key, to_jsonb(expected) AS expected, to_jsonb(actual) AS actual
 FROM month_calls AS expected
 FULL JOIN (
     SELECT call_id, user_id, first_at, event_count, charge_count, estimated_count, facts, costs, charges
@@ -208,7 +208,7 @@ ORDER BY 1
 
 -- name: spend_differences
 -- Quarters of an hour whose content in the seal :seal_id differs from its file.
-SELECT concat_ws(' ', user_id, quarter) AS what, to_jsonb(expected) AS expected, to_jsonb(actual) AS actual
+SELECT concat_ws(' ', user_id, quarter) AS row_key, to_jsonb(expected) AS expected, to_jsonb(actual) AS actual
 FROM month_spend AS expected
 FULL JOIN (
     SELECT user_id, quarter, cost_nano, charged_nano, refunded_nano FROM sealed_spend WHERE seal_id = :seal_id
@@ -218,7 +218,7 @@ ORDER BY 1
 
 -- name: void_differences
 -- Voids that are in only one of the seal :seal_id and its file.
-SELECT concat_ws(' ', call_id, voids) AS what, to_jsonb(expected) AS expected, to_jsonb(actual) AS actual
+SELECT concat_ws(' ', call_id, voids) AS row_key, to_jsonb(expected) AS expected, to_jsonb(actual) AS actual
 FROM month_voids AS expected
 FULL JOIN (SELECT call_id, voids FROM sealed_voids WHERE seal_id = :seal_id) AS actual USING (call_id, voids)
 WHERE expected IS NULL OR actual IS NULL
@@ -227,7 +227,7 @@ ORDER BY 1
 -- name: cost_differences
 -- Costs of the seal :seal_id that differ from its file. If the details have :expired, only those of
 -- voided costs and of corrections (:source) are required.
-SELECT concat_ws(' ', call_id, identity) AS what, to_jsonb(expected) AS expected, to_jsonb(actual) AS actual
+SELECT concat_ws(' ', call_id, identity) AS row_key, to_jsonb(expected) AS expected, to_jsonb(actual) AS actual
 FROM (
     SELECT call_id, identity, price_id, time, cost_nano, estimated, usage, unit_cost, event_id, source,
            service, coalesce(operation, '') AS operation, coalesce(operation_sent, '') AS operation_sent,

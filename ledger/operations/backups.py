@@ -105,10 +105,10 @@ async def empty_database(connection: Connection) -> None:
 async def check_counts(connection: Connection, contents: BackupContents) -> None:
     """Raise IncompleteRestoreError unless the row counts are those of the backup."""
     counts = await _counts(connection)
-    for what, expected in contents.counts.items():
-        if counts.get(what) != expected:
+    for subject, expected in contents.counts.items():
+        if counts.get(subject) != expected:
             raise IncompleteRestoreError(
-                f"the backup has {expected:,} {what}, the database {counts.get(what, 0):,}"
+                f"the backup has {expected:,} {subject}, the database {counts.get(subject, 0):,}"
             )
 
 

@@ -108,6 +108,6 @@ FROM (
 -- may have been published before the tombstone.
 INSERT INTO totals_outbox (worker_id, call_ids)
 SELECT 'retention', array_agg(c.call_id)
-FROM unnest(:call_ids::text[], :versions::bigint[]) AS seen (call_id, version)
-JOIN calls AS c ON c.call_id = seen.call_id AND c.version <> seen.version
+FROM unnest(:call_ids::text[], :versions::bigint[]) AS published (call_id, version)
+JOIN calls AS c ON c.call_id = published.call_id AND c.version <> published.version
 HAVING count(*) > 0

@@ -7,7 +7,7 @@ SELECT source, subject FROM event_sources WHERE source = ANY (:sources::text[])
 -- name: claim
 -- Makes :subject the owner of those of :sources without one, as long as it then owns at most :limit.
 INSERT INTO event_sources (source, subject)
-SELECT source, :subject FROM unnest(:sources::text[]) AS asked (source)
+SELECT source, :subject FROM unnest(:sources::text[]) AS requested (source)
  WHERE (SELECT count(*) FROM event_sources WHERE subject = :subject)
        + cardinality(:sources::text[]) <= :limit
  ORDER BY source

@@ -4,11 +4,11 @@
 INSERT INTO totals_outbox (worker_id, call_ids)
 SELECT 'published again', array_agg(call_id)
 FROM (
-    SELECT call_id, row_number() OVER (ORDER BY updated_at) AS place
+    SELECT call_id, row_number() OVER (ORDER BY updated_at) AS rank
     FROM calls
     WHERE user_id IS NOT NULL AND updated_at >= :since
 ) AS changed
-GROUP BY (place - 1) / :calls_a_row
+GROUP BY (rank - 1) / :calls_a_row
 
 -- name: is_publishing_again
 -- Whether totals queued by publish_again are not in Kafka yet.

@@ -96,19 +96,21 @@ async def verify_on(connection: Connection, report: Report = lambda _: None) -> 
         counts = await connection.fetchrow(_SQL["counts"], timeout=_STATEMENT_SECONDS_MAX)
         result.checked = dict(counts or {})
         result.access_problems = await access_problems(connection)
-        for check, what in _CHECKS.items():
-            report(f"comparing {what}")
-            await compare(connection, _SQL.bind(check), what, result)
+        for check, subject in _CHECKS.items():
+            report(f"comparing {subject}")
+            await compare(connection, _SQL.bind(check), subject, result)
         result.gaps = await list_gaps(connection)
     return result
 
 
 async def compare(
-    connection: Connection, statement: tuple[Any, ...], what: str, result: Verification
+    connection: Connection, statement: tuple[Any, ...], subject: str, result: Verification
 ) -> None:
-    """Add to `result` each row of a bound statement: `what`, `expected` and `actual`."""
+    """Add to `result` each row of a bound statement: `row_key`, `expected` and `actual`."""
     for row in await connection.fetch(*statement, timeout=_STATEMENT_SECONDS_MAX):
-        result.add_difference(f"{what}: {row['what']}: {_describe(row['expected'], row['actual'])}")
+        result.add_difference(
+            f"{subject}: {row['row_key']}: {_describe(row['expected'], row['actual'])}"
+        )
 
 
 def _describe(expected: str | None, actual: str | None) -> str:

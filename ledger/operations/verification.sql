@@ -23,7 +23,7 @@ SELECT (SELECT count(*) FROM call_cost_events WHERE type <> 'call.settled') AS e
 
 -- name: fact_differences
 -- Calls whose row differs from the facts in their events.
-SELECT call_id AS what, to_jsonb(expected) - 'users' AS expected, to_jsonb(actual) AS actual
+SELECT call_id AS row_key, to_jsonb(expected) - 'users' AS expected, to_jsonb(actual) AS actual
 FROM call_facts AS expected
 FULL JOIN (
     SELECT call_id, user_id, persona_id, status, direction, expected_duration_ms, duration_ms,
@@ -37,7 +37,7 @@ ORDER BY 1
 
 -- name: pending_void_differences
 -- Calls whose pending voids are not exactly the voided costs that have not arrived.
-SELECT call_id AS what, expected.identities AS expected, actual.identities AS actual
+SELECT call_id AS row_key, expected.identities AS expected, actual.identities AS actual
 FROM waiting_voids AS expected
 FULL JOIN (
     SELECT call_id, jsonb_agg(DISTINCT waiting) AS identities
@@ -50,7 +50,7 @@ ORDER BY 1
 
 -- name: decision_differences
 -- Calls with a default charge that is not due, or without a share or charge that is due and has a price.
-SELECT call_id AS what,
+SELECT call_id AS row_key,
        jsonb_build_object('default charge due', status = 'completed' AND charge_count = 0) AS expected,
        jsonb_build_object('defaultCharge', default_charge_nano, 'infrastructure', infrastructure) AS actual
 FROM call_facts AS f
@@ -70,7 +70,7 @@ ORDER BY 1
 
 -- name: call_cost_differences
 -- Calls whose cost of a day and service differs from the sum of their events.
-SELECT concat_ws(' ', call_id, day, service) AS what, to_jsonb(expected.nano) AS expected, to_jsonb(actual.nano) AS actual
+SELECT concat_ws(' ', call_id, day, service) AS row_key, to_jsonb(expected.nano) AS expected, to_jsonb(actual.nano) AS actual
 FROM (
     SELECT call_id, day, service, sum(cost_nano) AS nano FROM cost_postings GROUP BY call_id, day, service
 ) AS expected
@@ -84,7 +84,7 @@ ORDER BY 1
 
 -- name: call_charge_differences
 -- Calls whose charges and refunds of a day differ from the sum of their events.
-SELECT concat_ws(' ', call_id, day) AS what,
+SELECT concat_ws(' ', call_id, day) AS row_key,
        jsonb_build_array(expected.charged, expected.refunded) AS expected,
        jsonb_build_array(actual.charged, actual.refunded) AS actual
 FROM (
@@ -102,7 +102,7 @@ ORDER BY 1
 
 -- name: user_day_cost_differences
 -- Users' days whose cost by persona and service differs from the sum of their calls' events.
-SELECT concat_ws(' ', user_id, day, persona_id, service) AS what, to_jsonb(expected.nano) AS expected, to_jsonb(actual.nano) AS actual
+SELECT concat_ws(' ', user_id, day, persona_id, service) AS row_key, to_jsonb(expected.nano) AS expected, to_jsonb(actual.nano) AS actual
 FROM (
     SELECT f.user_id, p.day, coalesce(f.persona_id, '') AS persona_id, p.service, sum(p.cost_nano) AS nano
     FROM cost_postings AS p JOIN call_facts AS f USING (call_id)
@@ -116,7 +116,7 @@ ORDER BY 1
 
 -- name: user_day_differences
 -- Users' days whose calls, durations or charges differ from the sum of their calls' events.
-SELECT concat_ws(' ', user_id, day, persona_id) AS what, to_jsonb(expected) AS expected, to_jsonb(actual) AS actual
+SELECT concat_ws(' ', user_id, day, persona_id) AS row_key, to_jsonb(expected) AS expected, to_jsonb(actual) AS actual
 FROM (
     SELECT user_id, day, persona_id, sum(calls) AS calls, sum(duration_ms) AS duration_ms,
            sum(charged_nano) AS charged_nano, sum(refunded_nano) AS refunded_nano
@@ -139,7 +139,7 @@ ORDER BY 1
 
 -- name: user_spend_differences
 -- Users' quarters of an hour whose cost, charges or refunds differ from the sum of their events.
-SELECT concat_ws(' ', user_id, quarter) AS what, to_jsonb(expected) AS expected, to_jsonb(actual) AS actual
+SELECT concat_ws(' ', user_id, quarter) AS row_key, to_jsonb(expected) AS expected, to_jsonb(actual) AS actual
 FROM (
     SELECT user_id, quarter_hour(at) AS quarter, sum(cost_nano) AS cost_nano,
            sum(charged_nano) AS charged_nano, sum(refunded_nano) AS refunded_nano
@@ -253,7 +253,7 @@ FROM spend_postings GROUP BY user_id, quarter_hour(at)
 
 -- name: everyone_day_differences
 -- Days of all users whose calls, durations or charges differ from the sum of users' days.
-SELECT day::text AS what, to_jsonb(expected) AS expected, to_jsonb(actual) AS actual
+SELECT day::text AS row_key, to_jsonb(expected) AS expected, to_jsonb(actual) AS actual
 FROM (
     SELECT day, sum(calls) AS calls, sum(duration_ms) AS duration_ms,
            sum(charged_nano) AS charged_nano, sum(refunded_nano) AS refunded_nano
@@ -272,7 +272,7 @@ ORDER BY 1
 
 -- name: everyone_day_cost_differences
 -- Days of all users whose cost by service differs from the sum of users' days.
-SELECT concat_ws(' ', day, service) AS what, to_jsonb(expected.nano) AS expected, to_jsonb(actual.nano) AS actual
+SELECT concat_ws(' ', day, service) AS row_key, to_jsonb(expected.nano) AS expected, to_jsonb(actual.nano) AS actual
 FROM (SELECT day, service, sum(cost_nano) AS nano FROM user_day_costs GROUP BY day, service) AS expected
 FULL JOIN (
     SELECT day, service, sum(cost_nano) AS nano FROM everyone_day_costs GROUP BY day, service
@@ -282,7 +282,7 @@ ORDER BY 1
 
 -- name: user_activity_differences
 -- Users whose days with a call differ from those in user_days.
-SELECT user_id AS what, to_jsonb(expected) AS expected, to_jsonb(actual) AS actual
+SELECT user_id AS row_key, to_jsonb(expected) AS expected, to_jsonb(actual) AS actual
 FROM (
     SELECT user_id, min(day) AS first_day, max(day) AS last_day, range_agg(daterange(day, day, '[]')) AS days
     FROM user_days WHERE calls > 0 GROUP BY user_id

@@ -25,13 +25,13 @@ GRANT USAGE ON SCHEMA cost_analytics_reads TO cost_analytics_api_rights
 
 -- name: type_names
 -- The names of the types :oids, in their order.
-SELECT format_type(type, NULL) AS name FROM unnest(:oids::oid[]) WITH ORDINALITY AS asked (type,
-                                                   place) ORDER BY place
+SELECT format_type(type, NULL) AS name FROM unnest(:oids::oid[]) WITH ORDINALITY AS requested (type,
+                                                   ordinality) ORDER BY ordinality
 
 -- name: quoted
 -- The names :names quoted as identifiers, in their order.
-SELECT quote_ident(name) AS name FROM unnest(:names::text[]) WITH ORDINALITY AS asked (name,
-                                             place) ORDER BY place
+SELECT quote_ident(name) AS name FROM unnest(:names::text[]) WITH ORDINALITY AS requested (name,
+                                             ordinality) ORDER BY ordinality
 
 -- name: installed
 -- The existing functions: the digest of their definition, the release that superseded them, and their

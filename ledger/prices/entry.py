@@ -153,7 +153,7 @@ async def add_prices(connection: Connection, rows: Sequence[PriceRow], *, set_by
     async with in_transaction(connection):
         added = await connection.fetch(*_SQL.bind("add", **columns, set_by=set_by))
         conflicts = await connection.fetch(*_SQL.bind("conflicts", **columns))
-        reasons = [_conflict(rows[found["place"] - 1], found["known"]) for found in conflicts]
+        reasons = [_conflict(rows[found["ordinality"] - 1], found["known"]) for found in conflicts]
         others = await connection.fetch(
             *_SQL.bind("other_classes", services=columns["service"], classes=columns["class"])
         )

@@ -20,7 +20,7 @@ SELECT pg_advisory_xact_lock(hashtext('cost-analytics prices'))
 -- name: known
 -- The catalogue's prices of the keys :service to :unit.
 SELECT DISTINCT p.*
-FROM unnest(:service::text[], :operation::text[], :model::text[], :unit::text[]) AS asked (service,
+FROM unnest(:service::text[], :operation::text[], :model::text[], :unit::text[]) AS requested (service,
             operation, model, unit)
 JOIN service_prices AS p USING (service, operation, model, unit)
 
@@ -40,19 +40,19 @@ RETURNING price_id
 
 -- name: conflicts
 -- The indexes (from 1) of rows whose key has another price in the catalogue, and that price.
-SELECT asked.place, known.price_usd || ' per ' || known.per_units AS known
+SELECT requested.ordinality, known.price_usd || ' per ' || known.per_units AS known
 FROM unnest(:service::text[], :class::text[], :operation::text[], :model::text[], :unit::text[],
             :price_usd::numeric[], :per_units::bigint[], :effective_from::timestamptz[],
             :source::text[])
-     WITH ORDINALITY AS asked (service, class, operation, model, unit, price_usd, per_units, effective_from, source, place)
+     WITH ORDINALITY AS requested (service, class, operation, model, unit, price_usd, per_units, effective_from, source, ordinality)
 JOIN service_prices AS known USING (service, operation, model, unit, effective_from)
-WHERE known.price_usd * asked.per_units <> asked.price_usd * known.per_units
-ORDER BY asked.place
+WHERE known.price_usd * requested.per_units <> requested.price_usd * known.per_units
+ORDER BY requested.ordinality
 
 -- name: other_classes
 -- Those of :services whose class in the catalogue differs from the one at the same index of :classes.
 SELECT DISTINCT known.service, known.class
-FROM unnest(:services::text[], :classes::text[]) AS asked (service, class)
+FROM unnest(:services::text[], :classes::text[]) AS requested (service, class)
 JOIN service_prices AS known USING (service)
-WHERE known.class <> asked.class
+WHERE known.class <> requested.class
 ORDER BY known.service, known.class

@@ -47,9 +47,9 @@ RETURNING proposal_id, state
 -- Replaces earlier proposals of :set_by for the keys :service to :unit, except the proposals :kept.
 UPDATE price_proposals AS p
 SET state = 'replaced', decided_at = now(), decided_by = :set_by
-FROM unnest(:service::text[], :operation::text[], :model::text[], :unit::text[]) AS wanted (service,
+FROM unnest(:service::text[], :operation::text[], :model::text[], :unit::text[]) AS requested (service,
             operation, model, unit)
-WHERE (p.service, p.operation, p.model, p.unit) = (wanted.service, wanted.operation, wanted.model, wanted.unit)
+WHERE (p.service, p.operation, p.model, p.unit) = (requested.service, requested.operation, requested.model, requested.unit)
   AND p.state = 'pending' AND p.set_by = :set_by AND p.proposal_id <> ALL (:kept::integer[])
 
 -- name: replace_known

@@ -5,7 +5,7 @@
 -- grace period. Rows are written in the order of their keys, so that two writers do not deadlock.
 INSERT INTO pending_anomaly_checks (user_id, kind, subject, changed_at)
 SELECT user_id, kind, subject, :changed_at::timestamptz
-FROM unnest(:user_ids::text[], :kinds::text[], :subjects::text[]) AS asked (user_id, kind, subject)
+FROM unnest(:user_ids::text[], :kinds::text[], :subjects::text[]) AS requested (user_id, kind, subject)
 ORDER BY user_id COLLATE "C", kind, subject COLLATE "C"
 ON CONFLICT (user_id, kind, subject)
 DO UPDATE SET changed_at = greatest(pending_anomaly_checks.changed_at, excluded.changed_at)

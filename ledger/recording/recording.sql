@@ -1,7 +1,7 @@
 -- name: known_identities
 -- The recorded ones among :identities: their index, from 1, and their fingerprint.
-SELECT asked.place, known.fingerprint
-FROM unnest(:identities::uuid[]) WITH ORDINALITY AS asked (identity, place)
+SELECT requested.ordinality, known.fingerprint
+FROM unnest(:identities::uuid[]) WITH ORDINALITY AS requested (identity, ordinality)
 JOIN event_identities AS known USING (identity)
 
 -- name: calls
@@ -11,7 +11,7 @@ SELECT call_id, user_id, persona_id, status, direction, expected_duration_ms, du
        costs, charges::text, infrastructure::text, pending_voids::text,
        charge_count, default_charge_nano, default_fee_nano,
        estimated_count, event_count, held_count, version
-FROM unnest(:call_ids::text[]) AS asked (call_id)
+FROM unnest(:call_ids::text[]) AS requested (call_id)
 JOIN calls USING (call_id)
 
 -- name: lock_calls
@@ -21,7 +21,7 @@ SELECT call_id, user_id, persona_id, status, direction, expected_duration_ms, du
        costs, charges::text, infrastructure::text, pending_voids::text,
        charge_count, default_charge_nano, default_fee_nano,
        estimated_count, event_count, held_count, version
-FROM unnest(:call_ids::text[]) AS asked (call_id)
+FROM unnest(:call_ids::text[]) AS requested (call_id)
 JOIN calls USING (call_id)
 ORDER BY call_id COLLATE "C"
 FOR NO KEY UPDATE OF calls
@@ -29,31 +29,31 @@ FOR NO KEY UPDATE OF calls
 -- name: place_calls
 -- Inserts missing calls with version 0, so that they can be locked.
 INSERT INTO calls (call_id, version, updated_at)
-SELECT call_id, 0, now() FROM unnest(:call_ids::text[]) AS asked (call_id)
+SELECT call_id, 0, now() FROM unnest(:call_ids::text[]) AS requested (call_id)
 ORDER BY call_id COLLATE "C"
 ON CONFLICT DO NOTHING
 
 -- name: drop_placed_calls
 -- Deletes those of :call_ids that were inserted with version 0 and have no event.
-DELETE FROM calls USING unnest(:call_ids::text[]) AS asked (call_id)
-WHERE calls.call_id = asked.call_id AND calls.version = 0
+DELETE FROM calls USING unnest(:call_ids::text[]) AS requested (call_id)
+WHERE calls.call_id = requested.call_id AND calls.version = 0
 
 -- name: held_events
 -- The held events of the calls :call_ids.
-SELECT call_id, event FROM unnest(:call_ids::text[]) AS asked (call_id) JOIN held_events USING (call_id)
+SELECT call_id, event FROM unnest(:call_ids::text[]) AS requested (call_id) JOIN held_events USING (call_id)
 
 -- name: voidable
 -- The recorded costs among :identities, each of the call in :call_ids at the same index, and whether
 -- they are voided. Archived costs are locked, so that their details do not expire meanwhile.
-WITH asked AS MATERIALIZED (
-    SELECT * FROM unnest(:identities::uuid[], :call_ids::text[]) AS asked (identity, call_id)
+WITH requested AS MATERIALIZED (
+    SELECT * FROM unnest(:identities::uuid[], :call_ids::text[]) AS requested (identity, call_id)
 ), archived AS MATERIALIZED (
     SELECT a.identity, a.call_id, a.time, a.kind_id, a.cost_nano, a.estimated
-    FROM asked JOIN archived_costs AS a USING (call_id, identity)
+    FROM requested JOIN archived_costs AS a USING (call_id, identity)
     FOR SHARE OF a
 ), found AS (
     SELECT cost.identity, cost.call_id, cost.time, cost.service, cost.cost_nano, cost.estimated
-    FROM asked JOIN call_cost_events AS cost USING (identity, call_id)
+    FROM requested JOIN call_cost_events AS cost USING (identity, call_id)
     WHERE cost.type = 'cost.recorded'
     UNION ALL
     SELECT a.identity, a.call_id, a.time, k.service, a.cost_nano, a.estimated
@@ -72,7 +72,7 @@ FROM found
 -- name: calls_without_details
 -- Those of :call_ids with archived costs whose details have expired.
 SELECT DISTINCT call_id
-FROM unnest(:call_ids::text[]) AS asked (call_id)
+FROM unnest(:call_ids::text[]) AS requested (call_id)
 JOIN sealed_calls USING (call_id)
 JOIN month_seals USING (seal_id)
 WHERE costs_expired_at IS NOT NULL
@@ -205,15 +205,15 @@ WITH identities AS (
     WHERE call_ids <> '{}'
     RETURNING id
 ), spent AS (
-    SELECT asked.place, s.nano
+    SELECT requested.ordinality, s.nano
     FROM unnest(:span_users::text[], :span_starts::timestamptz[],
                 :span_ends::timestamptz[])
-         WITH ORDINALITY AS asked (user_id, starts, ends, place)
+         WITH ORDINALITY AS requested (user_id, starts, ends, ordinality)
     CROSS JOIN LATERAL (
         SELECT coalesce(sum(spend_nano(u, :by_cost)), 0) AS nano
         FROM user_spend AS u
-        WHERE user_id = asked.user_id AND quarter >= asked.starts AND quarter < asked.ends
+        WHERE user_id = requested.user_id AND quarter >= requested.starts AND quarter < requested.ends
     ) AS s
 )
-SELECT (SELECT id FROM to_publish), (SELECT array_agg(nano ORDER BY place) FROM spent),
+SELECT (SELECT id FROM to_publish), (SELECT array_agg(nano ORDER BY ordinality) FROM spent),
        (SELECT max(epoch) FROM ledger_epochs), (SELECT count(*) FROM identities)

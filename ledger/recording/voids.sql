@@ -2,8 +2,8 @@
 -- The corrected costs among :identities, each of the call in :call_ids at the same index, with the id of the newest
 -- correction. The id of a correction begins with the identity that it replaced.
 WITH RECURSIVE chain AS (
-    SELECT asked.identity AS first, asked.call_id, asked.identity, NULL::text AS event_id, 0 AS depth
-    FROM unnest(:identities::uuid[], :call_ids::text[]) AS asked (identity, call_id)
+    SELECT requested.identity AS first, requested.call_id, requested.identity, NULL::text AS event_id, 0 AS depth
+    FROM unnest(:identities::uuid[], :call_ids::text[]) AS requested (identity, call_id)
     UNION ALL
     SELECT chain.first, chain.call_id, e.identity, e.event_id, chain.depth + 1
     FROM chain, LATERAL (

@@ -45,7 +45,7 @@ WITH chosen AS MATERIALIZED (
                ORDER BY time, identity) > 1 AS repeats,
            row_number() OVER (
                PARTITION BY service, operation, model, unit
-               ORDER BY cost_nano DESC, time, identity) AS place
+               ORDER BY cost_nano DESC, time, identity) AS rank
       FROM recorded AS r
      WHERE type = 'cost.recorded'
        AND identity NOT IN (SELECT voids FROM recorded WHERE voids IS NOT NULL)
@@ -62,8 +62,8 @@ SELECT service, operation, model, unit, count(*) AS events, count(DISTINCT call_
        count(phrase) AS phrases, count(*) FILTER (WHERE repeats) AS repeats,
        coalesce(sum(usage) FILTER (WHERE repeats), 0) AS repeated_usage,
        coalesce(sum(cost_nano) FILTER (WHERE repeats), 0) AS repeated_cost_nano,
-       json_agg(json_build_array(source, event_id, call_id) ORDER BY place)
-           FILTER (WHERE place <= :examples_max) AS examples
+       json_agg(json_build_array(source, event_id, call_id) ORDER BY rank)
+           FILTER (WHERE rank <= :examples_max) AS examples
   FROM lines JOIN medians USING (service, operation, model, unit)
  GROUP BY service, operation, model, unit, median
  ORDER BY service COLLATE "C", operation COLLATE "C", model COLLATE "C", unit COLLATE "C"
@@ -90,14 +90,14 @@ WITH chosen AS MATERIALIZED (
                        AND type = 'call.charged'
                     OFFSET 0) AS e
 ), placed AS (
-    SELECT *, row_number() OVER (PARTITION BY service ORDER BY cost_nano DESC, time, identity) AS place
+    SELECT *, row_number() OVER (PARTITION BY service ORDER BY cost_nano DESC, time, identity) AS rank
       FROM charged
      WHERE amount_nano > 0 AND cost_nano > 0
 )
 SELECT service AS processor, count(*) AS charges, count(DISTINCT call_id) AS calls,
        sum(amount_nano) AS amount_nano, sum(cost_nano) AS fee_nano,
-       json_agg(json_build_array(source, event_id, call_id) ORDER BY place)
-           FILTER (WHERE place <= :examples_max) AS examples
+       json_agg(json_build_array(source, event_id, call_id) ORDER BY rank)
+           FILTER (WHERE rank <= :examples_max) AS examples
   FROM placed
  GROUP BY service
  ORDER BY service COLLATE "C"

@@ -44,18 +44,18 @@ SELECT FROM calls WHERE call_id = ANY (:call_ids::text[]) ORDER BY call_id FOR N
 -- name: counted
 -- The costs among :identities, each of the call in :call_ids at the same index, that still count. The
 -- metadata of an archived cost is only in its file.
-WITH asked AS MATERIALIZED (
-    SELECT * FROM unnest(:identities::uuid[], :call_ids::text[]) AS asked (identity, call_id)
+WITH requested AS MATERIALIZED (
+    SELECT * FROM unnest(:identities::uuid[], :call_ids::text[]) AS requested (identity, call_id)
 )
 SELECT replace(e.identity::text, '-', '') AS identity, e.source, e.event_id, e.time, e.user_id, e.call_id,
        e.service, e.operation, e.operation_sent, e.model, e.usage, e.unit, e.unit_cost, e.price_id,
        e.estimated, e.data
-FROM asked JOIN counted_costs AS e USING (identity, call_id)
+FROM requested JOIN counted_costs AS e USING (identity, call_id)
 UNION ALL
 SELECT replace(a.identity::text, '-', ''), k.source, a.event_id, a.time, c.user_id, a.call_id,
        k.service, k.operation, nullif(k.operation_sent, ''), nullif(k.model, ''), a.usage, k.unit,
        a.unit_cost, a.price_id, a.estimated, NULL
-FROM asked
+FROM requested
 JOIN archived_costs AS a USING (identity, call_id)
 JOIN archived_cost_kinds AS k USING (kind_id)
 JOIN sealed_calls AS c ON c.call_id = a.call_id AND c.seal_id = a.seal_id
@@ -83,11 +83,11 @@ FROM user_days WHERE day BETWEEN :first AND :last
 
 -- name: of_users
 -- The cost, charges and refunds of :user_ids on the UTC days from :first to :last.
-SELECT asked.user_id,
+SELECT requested.user_id,
        (SELECT coalesce(sum(c.cost_nano), 0) FROM user_day_costs AS c
-         WHERE c.user_id = asked.user_id AND c.day BETWEEN :first AND :last) AS cost_nano,
+         WHERE c.user_id = requested.user_id AND c.day BETWEEN :first AND :last) AS cost_nano,
        coalesce(sum(d.charged_nano), 0) AS charged_nano,
        coalesce(sum(d.refunded_nano), 0) AS refunded_nano
-FROM unnest(:user_ids::text[]) AS asked (user_id)
-LEFT JOIN user_days AS d ON d.user_id = asked.user_id AND d.day BETWEEN :first AND :last
-GROUP BY asked.user_id
+FROM unnest(:user_ids::text[]) AS requested (user_id)
+LEFT JOIN user_days AS d ON d.user_id = requested.user_id AND d.day BETWEEN :first AND :last
+GROUP BY requested.user_id

@@ -135,7 +135,7 @@ async def test_queries_hide_other_users_without_row_policies(written: str) -> No
             query = queries.bind(name, **wanted)
             if name == "recent":
                 [row] = await connection.fetch(*query)
-                assert row["asked"] == 0
+                assert row["requests"] == 0
                 continue
             status = await connection.execute(*query)
             assert status.split()[-1] == "0", name

@@ -69,7 +69,7 @@ async def test_access_of_each_route_is_described(data: Any) -> None:
     for route, operation in DESCRIBED:
         described = data["paths"][route.path][route.method.lower()]
         assert described["operationId"] == operation.name
-        assert described["tags"] == [operation.topic.title]
+        assert described["tags"] == [operation.tag.title]
         assert route.access.value in described["description"]
         assert (described.get("security") == []) is (route.access is Access.ANYONE)
         assert ("401" in described["responses"]) is (route.access is not Access.ANYONE)
@@ -111,7 +111,7 @@ async def test_every_documented_parameter_is_read(
         query |= {"period": "custom", "startDate": "2025-11-01", "endDate": "2025-11-02"}
     pairs = [*query.items(), *[(parameter.name, query.get(parameter.name, "true"))] * 2]
     query_string = "&".join(f"{name}={text}" for name, text in pairs)
-    by_ticket = isinstance(operation.answers, SocketMessages)
+    by_ticket = isinstance(operation.response, SocketMessages)
     bearer = None if by_ticket else token("alice", role="admin")
     refused = await api.ask(route.method, f"{path}?{query_string}", bearer=bearer)
     assert (refused.status, refused.code) == (400, "invalid_parameter")
@@ -203,13 +203,15 @@ def test_undocumented_answers_fail_the_test_client() -> None:
         )
 
 
-@pytest.mark.parametrize("name", [one.name for _, one in DESCRIBED if one.takes is not None])
+@pytest.mark.parametrize("name", [one.name for _, one in DESCRIBED if one.body is not None])
 def test_examples_of_bodies_fit_their_schemas(name: str) -> None:
     methods = [
         method
         for path in documented_answers.openapi_document()["paths"].values()
         for method in path.values()
     ]
-    takes = next(one["requestBody"]["content"] for one in methods if one["operationId"] == name)
-    first = next(iter(takes.values()))
+    media_types = next(
+        one["requestBody"]["content"] for one in methods if one["operationId"] == name
+    )
+    first = next(iter(media_types.values()))
     documented_answers.assert_fits(json.dumps(first["example"]).encode(), first["schema"])

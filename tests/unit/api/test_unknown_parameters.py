@@ -39,7 +39,7 @@ async def test_each_route_refuses_an_unknown_parameter(
         route.method,
         f"{path}?Unheard_of=1",
         bearer=token("alice", role="admin"),
-        headers=headers if isinstance(operation.answers, SocketMessages) else {},
+        headers=headers if isinstance(operation.response, SocketMessages) else {},
     )
     assert (answer.status, answer.code) == (400, "invalid_parameter")
     assert answer.json["error"].startswith("`Unheard_of` is unknown; ")
