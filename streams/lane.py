@@ -33,6 +33,10 @@ from streams.decoding import decode_records, describe_record
 from streams.isolation import record_storable_events
 
 POLL_MS: Final = 500
+FILL_POLL_MS: Final = 200
+FILL_SECONDS_MAX: Final = 2
+BACKLOG_MIN: Final = 10_000
+"""Unread records from which a batch is filled up, because an event of a larger batch costs less."""
 IDLE_SECONDS: Final = 1
 BEHIND_MS: Final = 2_000
 BATCH_BYTES_MAX: Final = 64 * 1024 * 1024
@@ -147,21 +151,35 @@ class Lane:
     async def _fill(
         self, batch: Batch, assignment: int, recording: asyncio.Task[None] | None
     ) -> None:
-        """Add records to a batch while the previous one is being recorded, and those available.
+        """Add records while the previous batch is being recorded, and during a backlog.
 
-        An event of a larger batch costs less. The batch waits for nothing else, so only a backlog
-        fills it.
+        Without a backlog the batch waits for nothing else. With one, a poll without records ends
+        the wait: what is unread may be markers of transactions only.
         """
+        ends = asyncio.get_running_loop().time() + FILL_SECONDS_MAX
         while assignment == self.assignment and not self.is_out_of_range:
             room = self._batch_max - batch.size
-            until = None if recording is None or recording.done() else recording
             if room <= 0 or batch.size_bytes >= BATCH_BYTES_MAX:
                 return
-            polled = await self._polled(room, until, POLL_MS if until else 0)
+            until = None if recording is None or recording.done() else recording
+            if until is not None:
+                wait_ms = POLL_MS
+            elif asyncio.get_running_loop().time() < ends and self._backlog() >= BACKLOG_MIN:
+                wait_ms = FILL_POLL_MS
+            else:
+                wait_ms = 0
+            polled = await self._polled(room, until, wait_ms)
             if assignment != self.assignment or not (polled or until):
                 return
             if polled:
                 batch.add(await self._decoded(polled, assignment))
+
+    def _backlog(self) -> int:
+        """Return how many records of its partitions are not read yet, as of the last fetches."""
+        partitions = [one for one in self.partitions if one.partition in self.read_offsets]
+        ends = [self._consumer.last_stable_offset(one) or 0 for one in partitions]
+        read = [self.read_offsets[one.partition] for one in partitions]
+        return sum(max(0, end - offset) for end, offset in zip(ends, read, strict=True))
 
     async def _decoded(
         self, polled: Mapping[TopicPartition, Sequence[ConsumerRecord]], assignment: int

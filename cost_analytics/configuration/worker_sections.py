@@ -51,9 +51,9 @@ class WorkerSection(Section):
     )
     batch_max: int = integer(
         "WORKER_BATCH_MAX",
-        32_000,
+        64_000,
         (1, 100_000),
-        "The maximum of events in one transaction. Larger is faster under load, up to about 32000.",
+        "The maximum of events in one transaction. Larger is faster under load, up to about 64000.",
     )
     refusal_stop_percent: int = integer(
         "WORKER_REFUSAL_STOP_PERCENT",

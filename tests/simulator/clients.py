@@ -90,6 +90,10 @@ class SimulatedConsumer(GroupMember):
     def partitions_for_topic(self, topic: str) -> set[int]:
         return set(range(self._broker.partitions))
 
+    def last_stable_offset(self, partition: TopicPartition) -> int:
+        assert partition in self.owned, "aiokafka asserts this"
+        return len(self._broker.logs[partition])
+
     async def getmany(
         self, *partitions: TopicPartition, timeout_ms: int = 0, max_records: int
     ) -> dict[TopicPartition, list[ConsumerRecord]]:

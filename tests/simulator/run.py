@@ -22,7 +22,7 @@ from ledger.recording.offsets import Stream
 from messaging.kafka import KafkaSettings, partition_of
 from messaging.topic_ids import TopicIdentity
 from schemas.topics import CALL_EVENTS
-from streams import decoding, positions
+from streams import decoding, lane, positions
 from streams import worker as worker_module
 from streams.watchdog import StalledError
 from streams.worker import Worker
@@ -73,6 +73,7 @@ class SimulationRun:
         self.keyed_by_user = rng.random() < 0.6
         self.basis: Any = rng.choice(["charged", "cost"])
         self.small_batch_max = rng.choice([0, 3, 100])
+        self.backlog_min = rng.choice([2, 10, lane.BACKLOG_MIN])
         self.trust = rng.choice([1, 2, 20])
         self.faults = rng.choice([0, 1, 3, 8])
 
@@ -267,6 +268,7 @@ def started(
         stack.callback(random.setstate, state)
         for module in (batches, decoding):
             stack.enter_context(patch.object(module, "SMALL_BATCH_MAX", run.small_batch_max))
+        stack.enter_context(patch.object(lane, "BACKLOG_MIN", run.backlog_min))
         stack.enter_context(patch.object(recording, "BATCHES_BEFORE_TRUST", run.trust))
         stack.enter_context(patch.multiple(worker_module, **_clients(run)))
         stack.enter_context(patch.object(positions, "ask_identity", _identity))

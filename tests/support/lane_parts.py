@@ -25,6 +25,8 @@ class MemoryConsumer:
     def __init__(self) -> None:
         self.log, self._arrived = TopicLog(), asyncio.Condition()
         self._waiting: dict[TopicPartition, list[Any]] = {}
+        self.ends: dict[TopicPartition, int] = {}
+        """The ends of the log, where a test says that there is a backlog."""
         self.polls = 0
         self.records_per_poll_max = 10_000
 
@@ -41,6 +43,9 @@ class MemoryConsumer:
             self._waiting.setdefault(partition, []).append(record(sent))
             self._arrived.notify_all()
         return sent.offset
+
+    def last_stable_offset(self, partition: TopicPartition) -> int | None:
+        return self.ends.get(partition)
 
     async def getmany(
         self, *partitions: TopicPartition, timeout_ms: int, max_records: int

@@ -16,6 +16,7 @@ from ledger.recording.batch import SMALL_BATCH_MAX, Batch, BatchOutcome
 from messaging.kafka import TopicPartition
 from streams import lane
 from streams.dead_letters import TooManyRefusedError
+from streams.lane import BACKLOG_MIN
 from tests.support.lane_parts import (
     BATCH_MAX,
     FIRST,
@@ -83,6 +84,46 @@ async def test_backlog_is_polled_into_one_batch(
     async with running(consumer, recorder):
         await until_recorded(recorder, 3 * MANY)
     assert recorder.sizes == [3 * MANY]
+
+
+async def test_batch_waits_for_a_backlog_that_is_still_being_fetched(
+    consumer: MemoryConsumer, recorder: BlockableRecorder
+) -> None:
+    """Otherwise lanes record what one fetch returned, in batches that cost more for each event."""
+    consumer.ends[FIRST] = MANY + BACKLOG_MIN
+    await send_many(consumer)
+    async with running(consumer, recorder):
+        await until_polled(consumer, 2)
+        await let_tasks_run()
+        assert recorder.sizes == []
+        await send_many(consumer)
+        await until_recorded(recorder, 2 * MANY)
+    assert recorder.sizes == [2 * MANY]
+
+
+async def test_backlog_without_records_does_not_hold_a_batch(
+    consumer: MemoryConsumer, recorder: BlockableRecorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The end of the log may count aborted, compacted and control records."""
+    monkeypatch.setattr(lane, "FILL_POLL_MS", 20)
+    consumer.ends[FIRST] = MANY + BACKLOG_MIN
+    await send_many(consumer)
+    async with running(consumer, recorder):
+        await until_recorded(recorder, MANY)
+        assert consumer.polls <= 3
+
+
+async def test_batch_is_filled_for_a_limited_time(
+    consumer: MemoryConsumer, recorder: BlockableRecorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lane, "FILL_SECONDS_MAX", 0)
+    consumer.ends[FIRST] = MANY + BACKLOG_MIN
+    await send_many(consumer)
+    async with running(consumer, recorder):
+        await until_recorded(recorder, MANY)
+        await send_many(consumer)
+        await until_recorded(recorder, 2 * MANY)
+    assert recorder.sizes == [MANY, MANY]
 
 
 async def test_batch_size_is_limited(consumer: MemoryConsumer, recorder: BlockableRecorder) -> None:
