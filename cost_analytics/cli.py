@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Final, Protocol, TextIO, cast
+from typing import Any, Final, Protocol, TextIO, cast
 
 from cost_analytics.failures import (
     FAILED,
@@ -81,23 +81,27 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="cost-analytics",
         description="Exact, live cost analytics for phone calls.",
         epilog=_CLOSING,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     given = next((word for word in words if not word.startswith("-")), None)
     for name, summary in COMMANDS.items():
-        subparser = commands.add_parser(
-            name, help=summary, formatter_class=argparse.RawDescriptionHelpFormatter
-        )
+        subparser = commands.add_parser(name, help=summary)
         if name == given:
             module = _module(name)
             subparser.description = module.DESCRIPTION
             module.configure(subparser)
     return parser
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that keeps the line breaks of descriptions, and so do those of its subcommands."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, **settings)
 
 
 class Command(Protocol):

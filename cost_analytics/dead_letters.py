@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from cost_analytics.configuration.secret import Secret
 from cost_analytics.configuration.tree import Settings
 from cost_analytics.progress import Progress
 from cost_analytics.sending import RecordSender, open_sender
@@ -29,7 +28,7 @@ _SENT_BYTES_MAX: Final = 1024 * 1024 - 512
 
 
 async def show(
-    url: Secret,
+    connection: Connection,
     *,
     code: str | None,
     limit: int,
@@ -37,22 +36,19 @@ async def show(
     print_line: Callable[[str], None],
 ) -> None:
     """Print how many events were refused with each code, and the newest `limit` events."""
-    async with connected(url.reveal(), name=_NAME) as connection:
-        counts = await count_by_code(connection)
-        if not counts:
-            print_line("No event was refused.")
-            return
-        for refused in counts:
-            print_line(
-                f"{refused.total:>9,}  {refused.code:<15} {refused.pending:,} not sent again"
-            )
-        shown = 0
-        async for refusal in list_refusals(connection, code=code, replayed_too=replayed_too):
-            if shown >= limit:
-                break
-            shown += 1
-            for line in _description_lines(refusal):
-                print_line(line)
+    counts = await count_by_code(connection)
+    if not counts:
+        print_line("No event was refused.")
+        return
+    for refused in counts:
+        print_line(f"{refused.total:>9,}  {refused.code:<15} {refused.pending:,} not sent again")
+    shown = 0
+    async for refusal in list_refusals(connection, code=code, replayed_too=replayed_too):
+        if shown >= limit:
+            break
+        shown += 1
+        for line in _description_lines(refusal):
+            print_line(line)
 
 
 def _description_lines(refusal: RefusedEvent) -> Sequence[str]:
@@ -73,12 +69,6 @@ def _description_lines(refusal: RefusedEvent) -> Sequence[str]:
 
 def _one_line(text: str) -> str:
     return "".join(letter if letter.isprintable() else "·" for letter in text)
-
-
-async def count(url: Secret, *, code: str | None) -> int:
-    """Return the number of events that were not sent again."""
-    async with connected(url.reveal(), name=_NAME) as connection:
-        return await count_pending(connection, code=code)
 
 
 async def replay(

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 from cost_analytics import settings
 from cost_analytics.archives import using_archive
 from cost_analytics.commands.options import month
-from cost_analytics.failures import CommandError, using_database
+from cost_analytics.database_work import run_with_database
+from cost_analytics.failures import CommandError
 
 if TYPE_CHECKING:
     from cost_analytics.configuration.tree import Settings
@@ -65,14 +66,13 @@ def run(arguments: argparse.Namespace) -> int:
 def _archive(loaded: Settings, before: date, directory: Path) -> list[ArchivedMonth]:
     """Archive; raises CommandError for the errors that may be expected."""
     from cost_analytics.progress import Progress, plain_reporter
-    from cost_analytics.running import run as run_loop
     from ledger.operations.archives import Archiver, ArchiveRefusedError
 
     written = Progress("rows")
     archiver = Archiver(loaded.database_url.reveal(), directory, plain_reporter(), written.set)
     try:
-        with using_archive(), using_database(loaded.database_url):
-            return run_loop(archiver.archive(before))
+        with using_archive():
+            return run_with_database(loaded.database_url, archiver.archive(before))
     except ArchiveRefusedError as error:
         raise CommandError(str(error)) from None
     finally:

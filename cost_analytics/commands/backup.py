@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from cost_analytics import settings
-from cost_analytics.failures import using_database
+from cost_analytics.database_work import run_with_database
 
 DESCRIPTION: Final = """\
 Writes a dump of the ledger in PostgreSQL's custom format, and a manifest (FILE.json) with versions,
@@ -35,11 +35,10 @@ def run(arguments: argparse.Namespace) -> int:
     from cost_analytics.backups.archive import choose_path
     from cost_analytics.backups.backup import take_backup
     from cost_analytics.progress import plain_reporter
-    from cost_analytics.running import run as run_loop
 
     dump = choose_path(arguments.to, datetime.now(UTC))
-    with using_database(loaded.database_url):
-        manifest = run_loop(take_backup(loaded.database_url, dump, plain_reporter()))
+    url = loaded.database_url
+    manifest = run_with_database(url, take_backup(url, dump, plain_reporter()))
     counts = ", ".join(f"{count:,} {what}" for what, count in manifest.contents.counts.items())
     print(f"Saved {counts} in {manifest.dump_bytes:,} bytes, epoch {manifest.contents.epoch}.")
     print(dump)

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Awaitable, Callable
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 from cost_analytics import settings
 from cost_analytics.commands.options import whole_number
-from cost_analytics.failures import CommandError, using_database
+from cost_analytics.database_work import run_connected
+from cost_analytics.failures import CommandError
 from cost_analytics.files import account, read_text
 
 if TYPE_CHECKING:
-    from cost_analytics.configuration.tree import Settings
     from ledger.operations.bills import BillImport
-    from ledger.postgres.database import Connection
-
-T = TypeVar("T")
 
 DESCRIPTION: Final = """\
 Vendors' bills. GET /api/admin/reconciliation compares them with recorded costs by day and service.
@@ -39,11 +35,8 @@ CSV with a first line of column names, in any order; other columns are ignored:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the actions."""
-    raw = argparse.RawDescriptionHelpFormatter
     actions = parser.add_subparsers(dest="action", metavar="import|list|withdraw", required=True)
-    adding = actions.add_parser(
-        "import", help="import a bill", description=_IMPORT, formatter_class=raw
-    )
+    adding = actions.add_parser("import", help="import a bill", description=_IMPORT)
     adding.add_argument("file", metavar="FILE", help="CSV, or - for standard input")
     adding.add_argument(
         "--set-by", metavar="NAME", help="who imports it (default: the account's name)"
@@ -69,7 +62,9 @@ def _import(arguments: argparse.Namespace) -> int:
     text = read_text(arguments.file)
     lines = read_bill(text, name)
     digest, by = sha256(text.encode()).digest(), arguments.set_by or account()
-    done = _with_database(loaded, lambda db: import_bill(db, digest, name, lines, by))
+    done = run_connected(
+        loaded.database_url, "bills", lambda db: import_bill(db, digest, name, lines, by)
+    )
     print(_report(done))
     return 0
 
@@ -95,7 +90,7 @@ def _list(arguments: argparse.Namespace) -> int:
     from ledger.operations.bills import list_bills
     from schemas.sentences import exact_dollars
 
-    bills = _with_database(loaded, list_bills)
+    bills = run_connected(loaded.database_url, "bills", list_bills)
     for bill in bills:
         state = " (withdrawn)" if bill.withdrawn else ""
         print(
@@ -112,22 +107,10 @@ def _withdraw(arguments: argparse.Namespace) -> int:
     loaded = settings.load("database")
     from ledger.operations.bills import withdraw_bill
 
-    if not _with_database(loaded, lambda db: withdraw_bill(db, arguments.bill)):
+    url = loaded.database_url
+    if not run_connected(url, "bills", lambda db: withdraw_bill(db, arguments.bill)):
         raise CommandError(
             f"There is no bill {arguments.bill} to withdraw; see cost-analytics bills list."
         )
     print(f"Bill {arguments.bill} is withdrawn. Import its file again to include it again.")
     return 0
-
-
-def _with_database(loaded: Settings, work: Callable[[Connection], Awaitable[T]]) -> T:
-    """Return the result of `work` on a connection to the database."""
-    from cost_analytics.running import run as run_loop
-    from ledger.postgres.database import connected
-
-    async def connect_and_work() -> T:
-        async with connected(loaded.database_url.reveal(), name="cost-analytics bills") as db:
-            return await work(db)
-
-    with using_database(loaded.database_url):
-        return run_loop(connect_and_work())

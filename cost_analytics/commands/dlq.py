@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from typing import Final
 
 from cost_analytics import settings
 from cost_analytics.commands.options import whole_number
+from cost_analytics.database_work import run_connected
+from cost_analytics.failures import using_database
 from schemas.refusals import REFUSAL_CODES
 
 DESCRIPTION: Final = f"""\
@@ -29,14 +32,9 @@ event twice is harmless.
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the actions."""
-    raw = argparse.RawDescriptionHelpFormatter
     actions = parser.add_subparsers(dest="action", metavar="list|replay", required=True)
-    listing = actions.add_parser(
-        "list", help="show refused events", description=_LIST, formatter_class=raw
-    )
-    replay = actions.add_parser(
-        "replay", help="send refused events again", description=_REPLAY, formatter_class=raw
-    )
+    listing = actions.add_parser("list", help="show refused events", description=_LIST)
+    replay = actions.add_parser("replay", help="send refused events again", description=_REPLAY)
     for action in (listing, replay):
         action.add_argument("--code", choices=REFUSAL_CODES, help="only those with this code")
     listing.add_argument(
@@ -61,37 +59,30 @@ def run(arguments: argparse.Namespace) -> int:
 def _list(arguments: argparse.Namespace) -> int:
     loaded = settings.load("database")
     from cost_analytics.dead_letters import show
-    from cost_analytics.failures import using_database
-    from cost_analytics.running import run as run_loop
 
-    with using_database(loaded.database_url):
-        run_loop(
-            show(
-                loaded.database_url,
-                code=arguments.code,
-                limit=arguments.limit,
-                replayed_too=arguments.all,
-                print_line=print,
-            )
-        )
+    listing = partial(
+        show,
+        code=arguments.code,
+        limit=arguments.limit,
+        replayed_too=arguments.all,
+        print_line=print,
+    )
+    run_connected(loaded.database_url, "dlq", listing)
     return 0
 
 
 def _replay(arguments: argparse.Namespace) -> int:
     dry_run: bool = arguments.dry_run
     loaded = settings.load("database") if dry_run else settings.load("database", "kafka")
-    from cost_analytics.dead_letters import count, replay
-    from cost_analytics.failures import using_database
-    from cost_analytics.running import run as run_loop
+    from cost_analytics.dead_letters import replay
     from cost_analytics.running import run_until_stopped
+    from ledger.operations.dead_letters import count_pending
 
+    if dry_run:
+        counting = partial(count_pending, code=arguments.code)
+        number = run_connected(loaded.database_url, "dlq", counting)
+        print(f"{min(number, arguments.limit or number)} events would be sent again.")
+        return 0
     with using_database(loaded.database_url):
-        if dry_run:
-            number = run_loop(count(loaded.database_url, code=arguments.code))
-            print(f"{min(number, arguments.limit or number)} events would be sent again.")
-            return 0
-        report = run_until_stopped(
-            lambda stop: replay(loaded, arguments.code, arguments.limit, stop)
-        )
-    print(report)
+        print(run_until_stopped(lambda stop: replay(loaded, arguments.code, arguments.limit, stop)))
     return 0

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from typing import Final
 
 from cost_analytics import settings
-from cost_analytics.failures import using_database
+from cost_analytics.database_work import run_connected
 
 DESCRIPTION: Final = """\
 The ledger's epoch increases when its totals change by other means than counting events. `restore`
@@ -26,21 +27,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Show the epochs, or raise a new one and print it."""
-    loaded = settings.load("database")
-    from cost_analytics.running import run as run_loop
-    from ledger.recording.epochs import list_epochs, raise_epoch_at
+    url = settings.load("database").database_url
+    from ledger.recording.epochs import all_epochs, raise_epoch
 
-    url = loaded.database_url.reveal()
-    with using_database(loaded.database_url):
-        if arguments.action == "raise":
-            print(f"The ledger's epoch is {run_loop(raise_epoch_at(url, arguments.reason))}.")
-            return 0
-        for entry in run_loop(list_epochs(url)):
-            published = (
-                f"{entry.published_at:%Y-%m-%d %H:%M:%S}" if entry.published_at else "not yet"
-            )
-            print(
-                f"{entry.epoch}  {entry.raised_at:%Y-%m-%d %H:%M:%S}  published {published}  "
-                f"{entry.reason}"
-            )
+    if arguments.action == "raise":
+        epoch = run_connected(url, "epoch", partial(raise_epoch, reason=arguments.reason))
+        print(f"The ledger's epoch is {epoch}.")
+        return 0
+    for entry in run_connected(url, "epoch", all_epochs):
+        published = f"{entry.published_at:%Y-%m-%d %H:%M:%S}" if entry.published_at else "not yet"
+        print(
+            f"{entry.epoch}  {entry.raised_at:%Y-%m-%d %H:%M:%S}  published {published}  "
+            f"{entry.reason}"
+        )
     return 0

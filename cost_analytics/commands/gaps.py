@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import Final
 
 from cost_analytics import settings
 from cost_analytics.commands.options import whole_number
-from cost_analytics.failures import CommandError, using_database
+from cost_analytics.database_work import run_connected
+from cost_analytics.failures import CommandError
 from cost_analytics.files import account
-
-if TYPE_CHECKING:
-    from cost_analytics.configuration.tree import Settings
-    from ledger.postgres.database import Connection
-
-T = TypeVar("T")
 
 DESCRIPTION: Final = """\
 Gaps: records that Kafka lost before they were counted. `verify` fails while a gap is open.
@@ -30,16 +24,16 @@ and headers. Records outside the gap are skipped. A gap without a known end is n
 resend.
 """
 _ID_MAX: Final = 2**63 - 1
+_NAME: Final = "gaps"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the actions."""
-    raw = argparse.RawDescriptionHelpFormatter
     actions = parser.add_subparsers(dest="action", metavar="list|resend|close", required=True)
     listing = actions.add_parser("list", help="show open gaps")
     listing.add_argument("--all", action="store_true", help="also closed gaps")
     resend = actions.add_parser(
-        "resend", help="send the records of a gap again", description=_RESEND, formatter_class=raw
+        "resend", help="send the records of a gap again", description=_RESEND
     )
     resend.add_argument("gap", metavar="ID", type=whole_number(1, _ID_MAX), help="its number")
     resend.add_argument("file", metavar="FILE", help="its records, or - for standard input")
@@ -62,7 +56,9 @@ def _list(arguments: argparse.Namespace) -> int:
     from ledger.operations.gaps import describe_gap, list_gaps
 
     loaded = settings.load("database")
-    gaps = _with_database(loaded, lambda db: list_gaps(db, closed_too=arguments.all))
+    gaps = run_connected(
+        loaded.database_url, _NAME, lambda db: list_gaps(db, closed_too=arguments.all)
+    )
     for gap in gaps:
         print(describe_gap(gap))
     if not gaps:
@@ -76,10 +72,11 @@ def _close(arguments: argparse.Namespace) -> int:
     reason = arguments.reason.strip()
     if not reason:
         raise CommandError("--reason must say why the gap is closed.")
-    loaded = settings.load("database")
+    url = settings.load("database").database_url
     by = arguments.set_by or account()
     for gap_id in arguments.gaps:
-        if not _with_database(loaded, partial(close_gap, gap_id=gap_id, by=by, reason=reason)):
+        close = partial(close_gap, gap_id=gap_id, by=by, reason=reason)
+        if not run_connected(url, _NAME, close):
             raise CommandError(f"There is no open gap {gap_id}; see cost-analytics gaps list.")
         print(f"Gap {gap_id} is closed.")
     return 0
@@ -91,21 +88,8 @@ def _resend(arguments: argparse.Namespace) -> int:
     from ledger.operations.gaps import find_gap
 
     loaded = settings.load("database", "kafka")
-    gap = _with_database(loaded, lambda db: find_gap(db, arguments.gap))
+    gap = run_connected(loaded.database_url, _NAME, lambda db: find_gap(db, arguments.gap))
     if gap is None or gap.closed_at is not None:
         raise CommandError(f"There is no open gap {arguments.gap}; see cost-analytics gaps list.")
     print(run_until_stopped(lambda stop: resend(loaded.kafka, gap, arguments.file, stop)))
     return 0
-
-
-def _with_database(loaded: Settings, work: Callable[[Connection], Awaitable[T]]) -> T:
-    """Return the result of `work` on a connection to the database."""
-    from cost_analytics.running import run as run_loop
-    from ledger.postgres.database import connected
-
-    async def connect_and_work() -> T:
-        async with connected(loaded.database_url.reveal(), name="cost-analytics gaps") as db:
-            return await work(db)
-
-    with using_database(loaded.database_url):
-        return run_loop(connect_and_work())

@@ -6,7 +6,7 @@ import argparse
 from typing import Final
 
 from cost_analytics import settings
-from cost_analytics.failures import using_database
+from cost_analytics.database_work import run_with_database
 
 DESCRIPTION: Final = """\
 Migrates the database at DATABASE_URL to the newest schema and creates the monthly partitions of the
@@ -23,11 +23,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Apply the missing migrations and report them."""
     del arguments
-    loaded = settings.load("database", login="migrate")
-    from cost_analytics.running import run as run_loop
+    url = settings.load("database", login="migrate").database_url
     from ledger.postgres.migrate import migrate
 
-    with using_database(loaded.database_url):
-        applied = run_loop(migrate(loaded.database_url.reveal(), report=print))
+    applied = run_with_database(url, migrate(url.reveal(), report=print))
     print(f"{applied} applied." if applied else "The schema is up to date.")
     return 0

@@ -10,10 +10,11 @@ from typing import Final
 
 from cost_analytics import settings
 from cost_analytics.commands.options import moment, whole_number
+from cost_analytics.database_work import run_connected, run_with_database
 from cost_analytics.failures import FAILED, MISUSED, CommandError, using_database
 from cost_analytics.files import account, read_text
 
-_NAME: Final = "cost-analytics prices"
+_NAME: Final = "prices"
 
 DESCRIPTION: Final = """\
 The price catalogue. A price is in force from its effective_from until the next one of the same
@@ -65,36 +66,27 @@ themselves do not change, nor do fees, infrastructure shares and default charges
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the actions."""
-    raw = argparse.RawDescriptionHelpFormatter
     metavar = "list|import|refresh|approve|reject|rerate"
     actions = parser.add_subparsers(dest="action", metavar=metavar, required=True)
-    listing = actions.add_parser("list", help="show prices", description=_LIST, formatter_class=raw)
+    listing = actions.add_parser("list", help="show prices", description=_LIST)
     listing.add_argument("--service", metavar="S", help="only the prices of this service")
     listing.add_argument("--all", action="store_true", help="also past prices")
     listing.add_argument("--csv", action="store_true", help="write CSV that can be imported")
-    adding = actions.add_parser(
-        "import", help="add prices from a file", description=_IMPORT, formatter_class=raw
-    )
+    adding = actions.add_parser("import", help="add prices from a file", description=_IMPORT)
     adding.add_argument("file", metavar="FILE", help="CSV or JSON, or - for standard input")
     adding.add_argument("--approve", action="store_true", help="approve large changes")
     refresh = actions.add_parser(
-        "refresh",
-        help="refresh prices from their sources",
-        description=_REFRESH,
-        formatter_class=raw,
+        "refresh", help="refresh prices from their sources", description=_REFRESH
     )
     refresh.add_argument("--source", metavar="NAME", help="only this source")
     refresh.add_argument("--dry-run", action="store_true", help="only show what would be done")
     for name, what in (("approve", "approve a proposal"), ("reject", "reject a proposal")):
-        deciding = actions.add_parser(name, help=what, description=_DECIDE, formatter_class=raw)
+        deciding = actions.add_parser(name, help=what, description=_DECIDE)
         deciding.add_argument("id", metavar="ID", type=whole_number(1, 2**31 - 1))
         _add_set_by(deciding)
     _add_set_by(adding)
     rerate = actions.add_parser(
-        "rerate",
-        help="correct recorded costs after a price change",
-        description=_RERATE,
-        formatter_class=raw,
+        "rerate", help="correct recorded costs after a price change", description=_RERATE
     )
     rerate.add_argument("--from", dest="since", type=moment, metavar="TIME", required=True)
     rerate.add_argument("--to", dest="until", type=moment, metavar="TIME", help="default: now")
@@ -123,20 +115,17 @@ def _list(arguments: argparse.Namespace) -> int:
     loaded = settings.load("database")
     from cost_analytics.price_files import as_csv
     from cost_analytics.price_listing import as_table, proposals_table
-    from cost_analytics.running import run as run_loop
-    from ledger.postgres.database import connected
+    from ledger.postgres.database import Connection
     from ledger.prices.entry import ListedPrice, list_prices
     from ledger.prices.proposals import Proposal, list_proposals
 
     now = datetime.now(UTC)
 
-    async def read() -> tuple[list[ListedPrice], list[Proposal]]:
-        async with connected(loaded.database_url.reveal(), name=_NAME) as db:
-            prices = await list_prices(db, at=now, service=arguments.service)
-            return prices, await list_proposals(db, arguments.service)
+    async def read(db: Connection) -> tuple[list[ListedPrice], list[Proposal]]:
+        prices = await list_prices(db, at=now, service=arguments.service)
+        return prices, await list_proposals(db, arguments.service)
 
-    with using_database(loaded.database_url):
-        prices, pending = run_loop(read())
+    prices, pending = run_connected(loaded.database_url, _NAME, read)
     shown = [price for price in prices if arguments.all or price.state != "past"]
     if arguments.csv:
         sys.stdout.write(as_csv(shown))
@@ -152,21 +141,18 @@ def _import(arguments: argparse.Namespace) -> int:
     from cost_analytics.csv_files import refuse
     from cost_analytics.price_files import read_prices
     from cost_analytics.price_listing import proposals_table
-    from cost_analytics.running import run as run_loop
-    from ledger.postgres.database import connected
+    from ledger.postgres.database import Connection
     from ledger.prices.entry import EntryResult, PriceConflictError, enter_prices
 
     name = "standard input" if arguments.file == "-" else Path(arguments.file).name
     rows = read_prices(read_text(arguments.file), name)
     set_by = arguments.set_by or account()
 
-    async def write() -> EntryResult:
-        async with connected(loaded.database_url.reveal(), name=_NAME) as db:
-            return await enter_prices(db, rows, set_by=set_by, approved=arguments.approve)
+    async def write(db: Connection) -> EntryResult:
+        return await enter_prices(db, rows, set_by=set_by, approved=arguments.approve)
 
     try:
-        with using_database(loaded.database_url):
-            entered = run_loop(write())
+        entered = run_connected(loaded.database_url, _NAME, write)
     except PriceConflictError as error:
         refuse(error.reasons, name)
         return FAILED
@@ -180,7 +166,6 @@ def _import(arguments: argparse.Namespace) -> int:
 
 def _refresh(arguments: argparse.Namespace) -> int:
     loaded = settings.load("database", "prices")
-    from cost_analytics.running import run as run_loop
     from streams.prices.configured import SourcesError, read_sources
     from streams.prices.refresh import refresh_prices
 
@@ -196,9 +181,9 @@ def _refresh(arguments: argparse.Namespace) -> int:
         sources = [source for source in sources if source.name == arguments.source]
         if not sources:
             raise CommandError(f"There is no source {arguments.source}.", MISUSED)
-    url = loaded.database_url.reveal()
-    with using_database(loaded.database_url):
-        results = run_loop(refresh_prices(url, sources, dry_run=arguments.dry_run))
+    url = loaded.database_url
+    refreshing = refresh_prices(url.reveal(), sources, dry_run=arguments.dry_run)
+    results = run_with_database(url, refreshing)
     if results is None:
         raise CommandError("Another process is refreshing prices; try again in a minute.")
     for result in results:
@@ -212,8 +197,7 @@ def _refresh(arguments: argparse.Namespace) -> int:
 
 def _decide(arguments: argparse.Namespace) -> int:
     loaded = settings.load("database")
-    from cost_analytics.running import run as run_loop
-    from ledger.postgres.database import connected
+    from ledger.postgres.database import Connection
     from ledger.prices.approval import decide
     from ledger.prices.entry import PriceConflictError
     from ledger.prices.proposals import Decision, NoProposalError, Proposal
@@ -221,13 +205,11 @@ def _decide(arguments: argparse.Namespace) -> int:
     decision: Decision = "approved" if arguments.action == "approve" else "rejected"
     by = arguments.set_by or account()
 
-    async def write() -> Proposal:
-        async with connected(loaded.database_url.reveal(), name=_NAME) as db:
-            return await decide(db, arguments.id, decision, decided_by=by)
+    async def write(db: Connection) -> Proposal:
+        return await decide(db, arguments.id, decision, decided_by=by)
 
     try:
-        with using_database(loaded.database_url):
-            decided = run_loop(write())
+        decided = run_connected(loaded.database_url, _NAME, write)
     except NoProposalError:
         raise CommandError(
             f"There is no pending proposal {arguments.id}; see `prices list`."

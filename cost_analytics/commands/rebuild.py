@@ -9,7 +9,7 @@ from typing import Final
 from cost_analytics import settings
 from cost_analytics.archives import using_archive
 from cost_analytics.commands.verify import ARCHIVE_HELP
-from cost_analytics.failures import using_database
+from cost_analytics.database_work import run_with_database
 
 DESCRIPTION: Final = """\
 Rewrites every total from the recorded events, in one transaction. Stop the workers first; the API
@@ -26,9 +26,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Rebuild and report the number of calls."""
-    loaded = settings.load("database")
+    url = settings.load("database").database_url
     from cost_analytics.progress import plain_reporter
-    from cost_analytics.running import run as run_loop
     from ledger.operations.archive_checks import reseal
     from ledger.operations.verification import rebuild
     from ledger.postgres.database import Connection
@@ -39,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
         if directory is not None:
             await reseal(connection, directory, report)
 
-    with using_archive(), using_database(loaded.database_url):
-        calls = run_loop(rebuild(loaded.database_url.reveal(), report, restore))
+    with using_archive():
+        calls = run_with_database(url, rebuild(url.reveal(), report, restore))
     print(f"Rebuilt the totals of {calls:,} calls.")
     return 0

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from cost_analytics import settings
-from cost_analytics.failures import using_database
+from cost_analytics.database_work import run_with_database
 
 DESCRIPTION: Final = """\
 Loads a backup into the database at ADMIN_DATABASE_URL (default: DATABASE_URL), which must be empty.
@@ -32,17 +32,11 @@ def run(arguments: argparse.Namespace) -> int:
     loaded = settings.load("database", login="admin")
     from cost_analytics.backups.restore import restore_backup
     from cost_analytics.progress import plain_reporter
-    from cost_analytics.running import run as run_loop
 
-    with using_database(loaded.database_url):
-        manifest, epoch = run_loop(
-            restore_backup(
-                loaded.database_url,
-                Path(arguments.dump),
-                plain_reporter(),
-                replace=arguments.replace,
-            )
-        )
+    url, dump = loaded.database_url, Path(arguments.dump)
+    manifest, epoch = run_with_database(
+        url, restore_backup(url, dump, plain_reporter(), replace=arguments.replace)
+    )
     contents = manifest.contents
     counts = ", ".join(f"{count:,} {what}" for what, count in contents.counts.items())
     print(f"Restored {counts}, as of {contents.taken_at:%Y-%m-%d %H:%M:%S} UTC.")

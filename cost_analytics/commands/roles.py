@@ -39,10 +39,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the action."""
     actions = parser.add_subparsers(dest="action", metavar="create", required=True)
     creating = actions.add_parser(
-        "create",
-        help="create the logins, or update them",
-        description=_CREATE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        "create", help="create the logins, or update them", description=_CREATE
     )
     creating.add_argument(
         "--write", metavar="FILE", type=Path, help="where to write the addresses, mode 600"

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import Final
 
 from cost_analytics import settings
-from cost_analytics.failures import CommandError, using_database
+from cost_analytics.database_work import run_connected
+from cost_analytics.failures import CommandError
 
-if TYPE_CHECKING:
-    from ledger.postgres.database import Connection
-
-T = TypeVar("T")
+_NAME: Final = "sources"
 
 DESCRIPTION: Final = """\
 A source of events belongs to the service that first sent it to POST /api/costs/events; a service is
@@ -38,7 +35,8 @@ def run(arguments: argparse.Namespace) -> int:
 def _list(arguments: argparse.Namespace) -> int:
     from ledger.operations.sources import list_sources
 
-    sources = _with_database(lambda db: list_sources(db, arguments.subject))
+    url = settings.load("database").database_url
+    sources = run_connected(url, _NAME, lambda db: list_sources(db, arguments.subject))
     for owned in sources:
         print(f"{owned.source}  {owned.subject}  since {owned.owned_since:%Y-%m-%d %H:%M}Z")
     if not sources:
@@ -53,22 +51,8 @@ def _give(arguments: argparse.Namespace) -> int:
     for name, text in (("SOURCE", arguments.source), ("--subject", arguments.subject)):
         if (flaw := identifier_error(text)) is not None:
             raise CommandError(f"{name} {flaw}.")
-    before = _with_database(lambda db: give_source(db, arguments.source, arguments.subject))
-    was = "" if before in {None, arguments.subject} else f"; it belonged to {before}"
-    print(f"{arguments.source} belongs to {arguments.subject}{was}.")
+    url, subject = settings.load("database").database_url, arguments.subject
+    before = run_connected(url, _NAME, lambda db: give_source(db, arguments.source, subject))
+    was = "" if before in {None, subject} else f"; it belonged to {before}"
+    print(f"{arguments.source} belongs to {subject}{was}.")
     return 0
-
-
-def _with_database(work: Callable[[Connection], Awaitable[T]]) -> T:
-    """Return the result of `work` on a connection to the database."""
-    from cost_analytics.running import run as run_loop
-    from ledger.postgres.database import connected
-
-    url = settings.load("database").database_url
-
-    async def connect_and_work() -> T:
-        async with connected(url.reveal(), name="cost-analytics sources") as db:
-            return await work(db)
-
-    with using_database(url):
-        return run_loop(connect_and_work())

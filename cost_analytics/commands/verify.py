@@ -8,7 +8,8 @@ from typing import Final
 
 from cost_analytics import settings
 from cost_analytics.archives import using_archive
-from cost_analytics.failures import FAILED, using_database
+from cost_analytics.database_work import run_with_database
+from cost_analytics.failures import FAILED
 
 DESCRIPTION: Final = """\
 Recomputes every total from the recorded events and compares it with the stored total. Prints what
@@ -39,7 +40,6 @@ def run(arguments: argparse.Namespace) -> int:
     """Verify and report."""
     loaded = settings.load("database")
     from cost_analytics.progress import plain_reporter
-    from cost_analytics.running import run as run_loop
     from ledger.operations.archive_checks import verify_archive
     from ledger.operations.gaps import describe_gap
     from ledger.operations.verification import Verification, verify
@@ -51,8 +51,8 @@ def run(arguments: argparse.Namespace) -> int:
             await verify_archive(url, arguments.archive, found, report)
         return found
 
-    with using_archive(), using_database(loaded.database_url):
-        found = run_loop(work())
+    with using_archive():
+        found = run_with_database(loaded.database_url, work())
     for line in found.lines:
         print(line)
     checked = ", ".join(f"{number:,} {what}" for what, number in found.checked.items())

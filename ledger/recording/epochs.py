@@ -14,7 +14,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from ledger.postgres.database import SCHEMA_ERRORS, Connection, connected
+from ledger.postgres.database import SCHEMA_ERRORS, Connection
 from ledger.postgres.statements import statements
 
 _SQL: Final = statements("recording/epochs")
@@ -115,18 +115,3 @@ async def lock_totals_topic(connection: Connection) -> bool:
 async def mark_published(connection: Connection, epoch: int) -> None:
     """Store that all totals of an epoch are published."""
     await connection.execute(*_SQL.bind("published", epoch=epoch))
-
-
-async def list_epochs(url: str) -> list[Epoch]:
-    """Return every epoch of the database at an address; raises OSError or a PostgreSQL error."""
-    async with connected(url, name="cost-analytics epoch") as connection:
-        return await all_epochs(connection)
-
-
-async def raise_epoch_at(url: str, reason: str) -> int:
-    """Raise the epoch of the database at an address and return it.
-
-    Raises OSError or a PostgreSQL error.
-    """
-    async with connected(url, name="cost-analytics epoch") as connection:
-        return await raise_epoch(connection, reason)

@@ -2,8 +2,9 @@
 
 import pytest
 
+from ledger.postgres.database import connected
 from ledger.postgres.viewers import StoreUnavailableError
-from ledger.recording.epochs import raise_epoch_at
+from ledger.recording.epochs import raise_epoch
 from tests.support.alerting import USD, change, just_now, raised
 from tests.support.events import charged
 from tests.support.recording import BatchWriter, TopicLog, fetch
@@ -28,7 +29,8 @@ async def test_limit_set_after_a_restore_raises_its_alerts(database_url: str) ->
     )
     await fetch(database_url, "DELETE FROM budget_alerts")
     await fetch(database_url, "DELETE FROM outbox")
-    epoch = await raise_epoch_at(database_url, "restore")
+    async with connected(database_url, name="test") as connection:
+        epoch = await raise_epoch(connection, "restore")
     await change(database_url, "alice", daily_limit=(True, 10 * USD))
     alerts = await raised(database_url)
     assert [(f"{one.threshold}", one.version) for one in alerts] == [("80", epoch)]
