@@ -63,11 +63,11 @@ async def _run_parts(context: BenchContext, report: Report) -> None:
         rounds = await run_rounds(context, options.parts)
         report.throughput(rounds, options, context.load)
     if "latency" in options.parts:
-        report.latencies(await measure_latencies(context))
+        report.latencies(await measure_latencies(context), options)
     if "delivery" in options.parts:
         report.delivery(await measure_delivery(context))
     if "alerts" in options.parts:
-        report.alerts(await measure_alerts(context))
+        report.alerts(await measure_alerts(context), options)
     if "live" in options.parts:
         report.live(await measure_live(context))
     if "reads" in options.parts:

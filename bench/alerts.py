@@ -146,7 +146,7 @@ async def _read(consumer: AIOKafkaConsumer, expected: int) -> AlertLatencies:
 
 async def offer(context: BenchContext, broker: Broker, offered: Offer) -> None:
     """Send events on schedule; every hundredth one reaches a limit."""
-    producer: Any = make_producer(broker.kafka, linger_ms=LINGER_MS)
+    producer: Any = make_producer(broker.kafka, linger_ms=LINGER_MS[context.options.broker])
     await producer.start()
     try:
         began = time.monotonic() + _ENCODING_SECONDS

@@ -69,7 +69,7 @@ async def measure_live(context: BenchContext) -> list[LiveResult]:
         workers = await stack.enter_async_context(running_workers(context, 1, broker, url))
         await workers.wait_assigned(connection)
         secret = secrets.token_urlsafe(_SECRET_BYTES)
-        api = await stack.enter_async_context(_api(context, broker, url, secret))
+        api = await stack.enter_async_context(running_live_api(context, broker, url, secret))
         emitter = Emitter(context.options.seed, time.time_ns() // 1_000_000)
         calls = [emitter.started(call) for call in range(ACTIVE_CALLS)]
         await fill(broker, CALL_EVENTS.name, calls)
@@ -97,9 +97,10 @@ async def measure_live(context: BenchContext) -> list[LiveResult]:
 
 
 @asynccontextmanager
-async def _api(
+async def running_live_api(
     context: BenchContext, broker: Broker, database_url: str, secret: str
 ) -> AsyncIterator[tuple[int, psutil.Process]]:
+    """Run an API that follows the topics during a block; yields its port and its process."""
     port = choose_port()
     values = broker.variables() | {
         "DATABASE_URL": as_login(database_url, "api"),

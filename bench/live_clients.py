@@ -15,7 +15,7 @@ from typing import Final, cast
 from devkit.embedded.ports import LOOPBACK
 
 CONNECTS_AT_ONCE: Final = 50
-_COMMITTED: Final = b'"updatedAt":"'
+COMMITTED: Final = b'"updatedAt":"'
 _SMALL_BUFFER: Final = 4_096
 _SNAPSHOT: Final = b'{"type":"snapshot"'
 _CHANGE: Final = b'{"type":"call"'
@@ -84,13 +84,15 @@ class LiveClient(asyncio.Protocol):
     def _note_message(self, text: bytes, arrived_ns: int) -> None:
         if text.startswith(_CHANGE):
             if self._all_clients.is_measuring:
-                at = text.index(_COMMITTED) + len(_COMMITTED)
-                committed = datetime.fromisoformat(text[at : text.index(b'"', at)].decode())
-                self._all_clients.milliseconds.append(
-                    arrived_ns / 1e6 - committed.timestamp() * 1e3
-                )
+                self._all_clients.note_change(text, arrived_ns)
         elif text.startswith(_SNAPSHOT) and not self.snapshot.done():
             self.snapshot.set_result(None)
+
+
+def text_field(text: bytes, start: bytes) -> str:
+    """Return the text that follows `start`, up to the next quote."""
+    at = text.index(start) + len(start)
+    return text[at : text.index(b'"', at)].decode()
 
 
 def _frame(received: bytearray, start: int) -> tuple[int, int] | None:
@@ -114,6 +116,11 @@ class LiveClients:
         self.is_measuring = self.is_closing = False
         self.milliseconds: list[float] = []
         self.dropped = 0
+
+    def note_change(self, text: bytes, arrived_ns: int) -> None:
+        """Collect the latency of a call's change from its commit."""
+        committed = datetime.fromisoformat(text_field(text, COMMITTED))
+        self.milliseconds.append(arrived_ns / 1e6 - committed.timestamp() * 1e3)
 
     async def open(self, port: int, requests: Sequence[bytes]) -> None:
         """Open a connection per request and wait for all snapshots; raises ConnectionError."""

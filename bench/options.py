@@ -32,7 +32,7 @@ PARTS: Final[dict[Part, str]] = {
     "random": "the same for one and two workers with unordered ids (version 4 UUIDs)",
     "faust": "a consumer that only reads, and Faust agents",
     "loss": "events lost by a Faust agent whose processing fails",
-    "latency": "from an event's time to its commit and to the topic of totals, at fixed loads",
+    "latency": "from an event's time to its commit, to the topic of totals and to a socket",
     "delivery": "from an event's time to a consumer, broker only, at the load of `alerts`",
     "alerts": "from the event that crosses a threshold to its alert on the topic",
     "live": "from a commit to 2 000 sockets, and to 100 beside one that never reads",

@@ -16,15 +16,24 @@ from bench.events import CALLS, USERS, WARM_UP_EVENTS, Load, mean_bytes
 from bench.figures import PARTS, TimedRun, cpu_text, others_text, percentile, spread, table
 from bench.http_load import LoadResult
 from bench.large import Export
-from bench.latency import LINGER_MS, SECONDS, Latencies
+from bench.latency import LINGER_MS, SECONDS, WATCHED_USERS, Latencies
 from bench.live import ACTIVE_CALLS, CHANGES_PER_SECOND, LiveResult
 from bench.loss import Loss
 from bench.options import Options
 from bench.peers import AGENT_EVENTS_MAX
 from bench.reads import BARE, OFFERED_PER_SECOND, ReadResult
 from bench.rounds import COPY, ONE, RANDOM, RANDOM_TWO, READING, REPEATS, TWO, VARIED, Rounds
+from bench.watched_events import Moments
 
 _OURS: Final = (ONE, TWO, REPEATS, VARIED, RANDOM, RANDOM_TWO)
+
+_STEPS: Final = (
+    "event → transaction begins",
+    "transaction → commit",
+    "commit → total in Kafka",
+    "total in Kafka → socket",
+)
+"""The step before each field of `Moments`."""
 
 
 @dataclass(slots=True)
@@ -93,23 +102,30 @@ class Report:
             "lost events were acknowledged but processed by neither agent."
         )
 
-    def latencies(self, measured: Mapping[int, Sequence[Latencies]]) -> None:
-        """Add the latencies of events by load."""
+    def latencies(self, measured: Mapping[int, Sequence[Latencies]], options: Options) -> None:
+        """Add the latencies of events by load, step by step."""
         for load, runs in measured.items():
-            self._latency(load, runs)
+            self._latency(load, runs, LINGER_MS[options.broker])
 
-    def _latency(self, load: int, runs: Sequence[Latencies]) -> None:
+    def _latency(self, load: int, runs: Sequence[Latencies], linger_ms: int) -> None:
         self._section(f"Latency at {load:,} events/s, one worker, in milliseconds")
         rows = [
-            ["event → committed", *_percentiles([run.committed_ms for run in runs])],
-            ["event → total in Kafka", *_percentiles([run.published_ms for run in runs])],
+            [
+                name,
+                *_percentiles([_steps(run.moments, place) for run in runs]),
+                *_percentiles([[one[place] for one in run.moments] for run in runs]),
+            ]
+            for place, name in enumerate(_STEPS)
         ]
-        self.lines += table(["", "p50", "p99"], rows)
+        header = ["", "step, p50", "step, p99", "since the event, p50", "since the event, p99"]
+        self.lines += table(header, rows)
         used = {name: [run.cpu.seconds[name] / SECONDS for run in runs] for name in PARTS}
         cores = ", ".join(f"{name} {median(shares):.2f}" for name, shares in used.items())
         self._note(
-            f"From the scheduled time of each event, in time or not. It includes {LINGER_MS} ms "
-            f"linger time of the emitter. Each round has its own broker. Cores in use: {cores}."
+            "From the scheduled time of each event, in time or not. The first step includes "
+            f"{linger_ms} ms linger time of the emitter, and the wait for the previous batch. "
+            f" {len(runs[0].moments):,} events of {WATCHED_USERS} users with a socket each "
+            f"were watched. Each round has its own broker. Cores in use: {cores}."
         )
 
     def delivery(self, runs: Sequence[BrokerLatency]) -> None:
@@ -123,7 +139,7 @@ class Report:
             f"seconds of the broker by round: {used}."
         )
 
-    def alerts(self, runs: Sequence[AlertLatencies]) -> None:
+    def alerts(self, runs: Sequence[AlertLatencies], options: Options) -> None:
         """Add the latency of alerts at the fixed load."""
         load = f"{ALERT_LOAD:,} events/s, {ALERTS_PER_SECOND} alerts/s"
         self._section(f"Alerts at {load}, one worker, in milliseconds")
@@ -135,8 +151,8 @@ class Report:
         self.lines += table(["", "p50", "p99"], rows)
         self._note(
             "From the `time` of the event that crossed the threshold. It includes "
-            f"{LINGER_MS} ms linger time of the emitter. Each round has its own broker; fetches "
-            f"from Tansu wait {FETCH_MAX_WAIT_MS['tansu']} ms."
+            f"{LINGER_MS[options.broker]} ms linger time of the emitter. Each round has its own "
+            f"broker; fetches from Tansu wait {FETCH_MAX_WAIT_MS['tansu']} ms."
         )
 
     def live(self, runs: Sequence[LiveResult]) -> None:
@@ -216,6 +232,11 @@ class Report:
     def _note(self, *paragraphs: str) -> None:
         for paragraph in paragraphs:
             self.lines += ["", paragraph]
+
+
+def _steps(moments: Sequence[Moments], place: int) -> list[float]:
+    """Return how long one step took each event."""
+    return [one[place] - (one[place - 1] if place else 0) for one in moments]
 
 
 def _timed_row(name: str, runs: Sequence[TimedRun]) -> list[str]:

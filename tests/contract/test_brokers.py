@@ -109,6 +109,33 @@ async def test_position_past_the_end_is_detected(broker: Broker, topic: str) -> 
         await consumer.stop()
 
 
+async def test_fetch_returns_the_end_of_the_log(broker: Broker, topic: str) -> None:
+    """From it a lane knows that there is a backlog."""
+    await produce(broker, topic)
+    partition = TopicPartition(topic, 0)
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=broker.bootstrap,
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
+        isolation_level="read_committed",
+    )
+    await consumer.start()
+    try:
+        consumer.assign([partition])
+        records: list[Record] = []
+        async with asyncio.timeout(30):
+            while len(records) < RECORDS // 10:
+                polled = await consumer.getmany(timeout_ms=200, max_records=RECORDS // 10)
+                records += polled.get(partition, [])
+        end = consumer.last_stable_offset(partition)
+        assert end is not None
+        while polled := await consumer.getmany(timeout_ms=500):
+            records += polled[partition]
+        assert end == records[-1].offset + 1 == len(records)
+    finally:
+        await consumer.stop()
+
+
 async def produce(broker: Broker, topic: str, compression: str | None = None) -> None:
     producer = AIOKafkaProducer(
         bootstrap_servers=broker.bootstrap, acks="all", compression_type=compression
