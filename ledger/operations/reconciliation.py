@@ -5,8 +5,8 @@ Everything is read from one snapshot, so batches that are committed meanwhile ma
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import date, datetime
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Final, Literal, NamedTuple, get_args
 
@@ -19,6 +19,8 @@ _SQL: Final = statements("operations/reconciliation")
 
 Place = Literal["events", "calls", "user_days", "everyone"]
 PLACES: Final[tuple[Place, ...]] = get_args(Place)
+_DAYS_AT_ONCE: Final = timedelta(days=31)
+"""The days of recorded events that one statement reads."""
 
 
 class DayCount(NamedTuple):
@@ -64,8 +66,10 @@ async def reconcile(
     of_span = {"reads_all": viewer.reads_all, "since": span[0], "until": span[1]}
     async with readers.comparing(viewer) as connection:
         for place in PLACES:
-            for row in await connection.fetch(*_SQL.bind(f"from_{place}", **of_span)):
-                found.setdefault(row["day"], {})[place] = _count(row)
+            for since, until in _parts(span) if place == "events" else [span]:
+                part = of_span | {"since": since, "until": until}
+                for row in await connection.fetch(*_SQL.bind(f"from_{place}", **part)):
+                    found.setdefault(row["day"], {})[place] = _count(row)
         archived = await connection.fetchval(*_SQL.bind("archived", **of_span))
         billed = await connection.fetch(*_SQL.bind("billed", **of_span))
         gaps = await list_gaps(connection) if viewer.reads_all else []
@@ -73,6 +77,15 @@ async def reconcile(
         day: {place: found[day].get(place, DayCount()) for place in PLACES} for day in sorted(found)
     }
     return Reconciliation(days, int(archived or 0), [_billed(row) for row in billed], gaps)
+
+
+def _parts(span: tuple[datetime, datetime]) -> Iterator[tuple[datetime, datetime]]:
+    """Split a span, so that no statement takes too long however many days are compared."""
+    since, until = span
+    while since < until:
+        end = min(since + _DAYS_AT_ONCE, until)
+        yield since, end
+        since = end
 
 
 def _count(row: Record) -> DayCount:

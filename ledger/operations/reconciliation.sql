@@ -6,6 +6,9 @@
 -- Sums of the recorded events of the span, by UTC day; archived ones through the seals of their months.
 -- A call counts on the day of its first event, with its share of infrastructure; a default charge on
 -- the day of its last end.
+--
+-- The work is linear in the events of the calls whatever the planner estimates: each call is looked up
+-- once, by a subquery that cannot become a join, and PostgreSQL can only hash or merge a full join.
 WITH moved AS MATERIALIZED (
     SELECT identity, call_id, type, time, cost_nano, amount_nano
       FROM call_cost_events
@@ -15,45 +18,58 @@ WITH moved AS MATERIALIZED (
       FROM sealed_calls AS c JOIN month_seals AS s USING (seal_id)
      WHERE :reads_all AND s.month >= date_trunc('month', :since AT TIME ZONE 'UTC')
        AND s.month < :until AT TIME ZONE 'UTC'
-), begun AS MATERIALIZED (
-    SELECT call_id, min(at) AS at
-      FROM (SELECT call_id, time AS at FROM moved
+), seen AS (
+    SELECT call_id, min(first_at) AS first_at, max(ended_at) AS ended_at
+      FROM (SELECT call_id, time AS first_at, CASE WHEN type = 'call.ended' THEN time END AS ended_at FROM moved
             UNION ALL
-            SELECT call_id, first_at FROM sealed WHERE first_at >= :since AND first_at < :until) AS m
-     WHERE NOT EXISTS (SELECT FROM call_cost_events AS e
-                        WHERE e.call_id = m.call_id AND e.time < :since AND e.type <> 'call.settled')
-       AND NOT EXISTS (SELECT FROM sealed_calls AS e WHERE e.call_id = m.call_id AND e.first_at < :since)
-     GROUP BY call_id
-), ended AS MATERIALIZED (
-    SELECT call_id, max(at) AS at
-      FROM (SELECT call_id, time AS at FROM moved WHERE type = 'call.ended'
+            SELECT call_id, CASE WHEN first_at >= :since AND first_at < :until THEN first_at END, NULL FROM sealed
             UNION ALL
-            SELECT c.call_id, f.time
+            SELECT c.call_id, NULL, f.time
               FROM sealed AS c, jsonb_to_recordset(c.facts) AS f (type text, time timestamptz)
-             WHERE f.type = 'call.ended' AND f.time >= :since AND f.time < :until) AS m
-     WHERE NOT EXISTS (SELECT FROM call_cost_events AS e
-                        WHERE e.call_id = m.call_id AND e.time >= :until AND e.type = 'call.ended')
-       AND NOT EXISTS (SELECT
-                         FROM sealed_calls AS e, jsonb_to_recordset(e.facts) AS f (type text, time timestamptz)
-                        WHERE e.call_id = m.call_id AND f.type = 'call.ended' AND f.time >= :until)
+             WHERE f.type = 'call.ended' AND f.time >= :since AND f.time < :until) AS parts
      GROUP BY call_id
-), decided AS MATERIALIZED (
-    SELECT DISTINCT ON (call_id) call_id, data::jsonb AS decision
-      FROM (SELECT call_id, data FROM call_cost_events WHERE :reads_all AND type = 'call.settled'
-            UNION ALL
-            SELECT call_id, data FROM sealed_decisions WHERE :reads_all) AS decisions
-     WHERE call_id IN (SELECT call_id FROM begun UNION ALL SELECT call_id FROM ended)
-     ORDER BY call_id, (data::jsonb ->> 'version')::bigint DESC
+), called AS MATERIALIZED (
+    SELECT seen.call_id,
+           CASE WHEN own.is_older OR archived.is_older THEN NULL ELSE seen.first_at END AS first_at,
+           CASE WHEN own.ends_later OR archived.ends_later THEN NULL ELSE seen.ended_at END AS ended_at,
+           CASE WHEN archived.version > coalesce(own.version, 0) THEN archived.decision
+                ELSE own.decision END::jsonb AS decision,
+           own.voids || archived_voids.voids AS voids
+      FROM seen,
+           LATERAL (SELECT coalesce(bool_or(e.type <> 'call.settled' AND e.time < :since), false) AS is_older,
+                           coalesce(bool_or(e.type = 'call.ended' AND e.time >= :until), false) AS ends_later,
+                           max(v.version) AS version,
+                           (array_agg(e.data ORDER BY v.version DESC) FILTER (WHERE e.type = 'call.settled'))[1] AS decision,
+                           array_agg(e.voids) FILTER (WHERE e.type = 'cost.voided') AS voids
+                      FROM call_cost_events AS e,
+                           LATERAL (SELECT CASE WHEN e.type = 'call.settled'
+                                                THEN (e.data::jsonb ->> 'version')::bigint END AS version) AS v
+                     WHERE :reads_all AND e.call_id = seen.call_id) AS own,
+           LATERAL (SELECT coalesce(bool_or(e.first_at < :since), false) AS is_older,
+                           coalesce(bool_or(f.type = 'call.ended' AND f.time >= :until), false) AS ends_later,
+                           max(v.version) AS version,
+                           (array_agg(f.data ORDER BY v.version DESC) FILTER (WHERE f.type = 'call.settled'))[1] AS decision
+                      FROM sealed_calls AS e,
+                           jsonb_to_recordset(e.facts) AS f (type text, time timestamptz, data text),
+                           LATERAL (SELECT CASE WHEN f.type = 'call.settled'
+                                                THEN (f.data::jsonb ->> 'version')::bigint END AS version) AS v
+                     WHERE :reads_all AND e.call_id = seen.call_id) AS archived,
+           LATERAL (SELECT array_agg(v.voids) AS voids
+                      FROM sealed_voids AS v
+                     WHERE :reads_all AND v.call_id = seen.call_id) AS archived_voids
+), voided AS MATERIALIZED (
+    SELECT DISTINCT call_id, identity FROM called, unnest(voids) AS identity
+), counted AS (
+    SELECT m.time AS at, m.cost_nano
+      FROM (SELECT * FROM moved WHERE type = 'cost.recorded') AS m
+      FULL JOIN voided AS v ON v.call_id = m.call_id AND v.identity = m.identity
+     WHERE v.call_id IS NULL
+    OFFSET 0
 ), postings AS (
-    SELECT at, 1 AS calls, 0::bigint AS cost_nano, 0::bigint AS charged_nano, 0::bigint AS refunded_nano
-      FROM begun
+    SELECT first_at AS at, 1 AS calls, 0::bigint AS cost_nano, 0::bigint AS charged_nano, 0::bigint AS refunded_nano
+      FROM called WHERE first_at IS NOT NULL
     UNION ALL
-    SELECT time, 0, cost_nano, 0, 0
-      FROM moved AS m
-     WHERE type = 'cost.recorded'
-       AND NOT EXISTS (SELECT FROM call_cost_events AS v
-                        WHERE v.call_id = m.call_id AND v.type = 'cost.voided' AND v.voids = m.identity)
-       AND NOT EXISTS (SELECT FROM sealed_voids AS v WHERE v.call_id = m.call_id AND v.voids = m.identity)
+    SELECT at, 0, cost_nano, 0, 0 FROM counted WHERE at IS NOT NULL
     UNION ALL
     SELECT time, 0, cost_nano, amount_nano, 0 FROM moved WHERE type = 'call.charged'
     UNION ALL
@@ -68,17 +84,18 @@ WITH moved AS MATERIALIZED (
      WHERE days.key::date >= utc_day(:since) AND days.key::date < utc_day(:until)
     UNION ALL
     SELECT a.time, 0, -a.cost_nano, 0, 0
-      FROM archived_costs AS a
-     WHERE :reads_all AND a.time >= :since AND a.time < :until
-       AND (EXISTS (SELECT FROM call_cost_events AS v
-                     WHERE v.call_id = a.call_id AND v.type = 'cost.voided' AND v.voids = a.identity)
-            OR EXISTS (SELECT FROM sealed_voids AS v WHERE v.call_id = a.call_id AND v.voids = a.identity))
+      FROM voided AS v,
+           LATERAL (SELECT time, cost_nano
+                      FROM archived_costs
+                     WHERE call_id = v.call_id AND identity = v.identity
+                    OFFSET 0) AS a
+     WHERE a.time >= :since AND a.time < :until
     UNION ALL
-    SELECT begun.at, 0, share.value::bigint, 0, 0
-      FROM begun JOIN decided USING (call_id), jsonb_each_text(decision -> 'infrastructure') AS share
+    SELECT first_at, 0, share.value::bigint, 0, 0
+      FROM called, jsonb_each_text(decision -> 'infrastructure') AS share WHERE first_at IS NOT NULL
     UNION ALL
-    SELECT ended.at, 0, (decision ->> 'defaultFee')::bigint, (decision ->> 'defaultCharge')::bigint, 0
-      FROM ended JOIN decided USING (call_id)
+    SELECT ended_at, 0, (decision ->> 'defaultFee')::bigint, (decision ->> 'defaultCharge')::bigint, 0
+      FROM called WHERE ended_at IS NOT NULL AND decision IS NOT NULL
 )
 SELECT utc_day(at) AS day, sum(calls)::bigint AS calls, sum(cost_nano) AS cost_nano,
        sum(charged_nano) AS charged_nano, sum(refunded_nano) AS refunded_nano

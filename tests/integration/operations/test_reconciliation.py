@@ -90,6 +90,28 @@ async def test_every_period_adds_up_across_midnight(
                 assert part["days"] == wanted
 
 
+async def test_long_periods_add_up_across_the_parts_that_are_read_at_once(
+    database_url: str, api: ApiClient
+) -> None:
+    at = MIDNIGHT - timedelta(days=31)  # the end of one part and the start of the next
+    wrong = cost("long", "alice", time=at - timedelta(minutes=2), usage=50)
+    await record(
+        database_url,
+        [
+            started("long", "alice", time=at - timedelta(days=1)),
+            wrong,
+            cost("long", "alice", time=at + timedelta(minutes=2)),
+            ended("long", "alice", time=at + timedelta(minutes=3)),
+            voided(wrong, "long", "alice", time=MIDNIGHT),
+        ],
+    )
+    first = TODAY - timedelta(days=62)
+    body = await reconciliation(api, f"period=custom&startDate={first}&endDate={TODAY}")
+    assert body["differences"] == 0
+    assert sum(day["calls"]["events"] for day in body["days"]) == 1
+    assert sum(day["charged"]["events"] for day in body["days"]) == Decimal("4.99")
+
+
 TAMPERING = {
     "UPDATE call_cost_events SET cost_nano = cost_nano + 1 WHERE service = 'twilio'": ("totalCost", "events"),
     "UPDATE calls SET charges = '{}' WHERE call_id = 'one'": ("charged", "calls"),
