@@ -28,13 +28,13 @@ SELECT c.call_id, c.user_id, c.persona_id, c.status, c.duration_ms, c.costs, c.c
            AND (e.user_id = :viewer_id OR :reads_all)
            AND e.time >= c.first_at
            AND e.type = 'cost.recorded'
-           AND NOT EXISTS (SELECT
-                             FROM call_cost_events AS v
-                            WHERE v.call_id = :call_id
-                              AND (v.user_id = :viewer_id OR :reads_all)
-                              AND v.time >= c.first_at
-                              AND v.type = 'cost.voided'
-                              AND v.voids = e.identity)
+           AND e.identity NOT IN (SELECT v.voids
+                                    FROM call_cost_events AS v
+                                   WHERE v.call_id = :call_id
+                                     AND (v.user_id = :viewer_id OR :reads_all)
+                                     AND v.time >= c.first_at
+                                     AND v.type = 'cost.voided'
+                                     AND v.voids IS NOT NULL)
            AND NOT EXISTS (SELECT
                              FROM sealed_voids AS v
                             WHERE v.call_id = :call_id AND v.voids = e.identity)) AS lines

@@ -2,27 +2,17 @@
 
 import json
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import asyncpg
 import pytest
 
 from ledger.postgres.partitions import ensure_months
 from ledger.postgres.statements import statements
+from tests.support.long_calls import EVENTS, rows_read
 
 DAY = datetime(2025, 11, 19, tzinfo=UTC)
 WEEK = {"reads_all": True, "since": DAY - timedelta(days=6), "until": DAY + timedelta(days=1)}
 READS_OF_AN_EVENT_MAX = 30
-EVENTS = """
-    INSERT INTO call_cost_events (identity, source, event_id, type, time, user_id, call_id, service,
-                                  operation, usage, unit, cost_nano, voids)
-    SELECT md5(call || ' ' || n)::uuid, 'test', n::text,
-           CASE WHEN n % 50 = 0 THEN 'cost.voided' ELSE 'cost.recorded' END,
-           $2::timestamptz + n * interval '1 second', 'alice', 'call-' || call, 'twilio',
-           'outbound_call', 1, 'minutes', CASE WHEN n % 50 = 0 THEN 0 ELSE 14 END,
-           CASE WHEN n % 50 = 0 THEN md5(call || ' ' || n - 1)::uuid END
-    FROM generate_series(1, $3::integer) AS call, generate_series(1, $1::integer) AS n
-"""
 DECISIONS = """
     INSERT INTO call_cost_events (identity, source, event_id, type, time, user_id, call_id, data)
     SELECT md5('decision ' || call_id)::uuid, 'test', call_id, 'call.settled', min(time), 'alice', call_id,
@@ -31,14 +21,6 @@ DECISIONS = """
 """
 SHAPES = [(3, 1_000), (3, 4_000), (1_000, 4), (4_000, 4)]
 """Calls, and events of each."""
-
-
-def rows_read(plan: dict[str, Any]) -> int:
-    """Return the number of rows that all nodes of a plan produced or removed."""
-    own = plan["Actual Rows"] + sum(
-        number for name, number in plan.items() if name.startswith("Rows Removed by")
-    )
-    return int(own * plan["Actual Loops"]) + sum(map(rows_read, plan.get("Plans", [])))
 
 
 async def reads_of_an_event(database_url: str, calls: int, events: int, analyze: bool) -> float:

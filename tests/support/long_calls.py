@@ -1,0 +1,23 @@
+"""Calls with very many events, and how many rows a query reads of them."""
+
+from typing import Any
+
+EVENTS = """
+    INSERT INTO call_cost_events (identity, source, event_id, type, time, user_id, call_id, service,
+                                  operation, usage, unit, cost_nano, voids)
+    SELECT md5(call || ' ' || n)::uuid, 'test', n::text,
+           CASE WHEN n % 50 = 0 THEN 'cost.voided' ELSE 'cost.recorded' END,
+           $2::timestamptz + n * interval '1 second', 'alice', 'call-' || call, 'twilio',
+           'outbound_call', 1, 'minutes', CASE WHEN n % 50 = 0 THEN 0 ELSE 14 END,
+           CASE WHEN n % 50 = 0 THEN md5(call || ' ' || n - 1)::uuid END
+    FROM generate_series(1, $3::integer) AS call, generate_series(1, $1::integer) AS n
+"""
+"""$1 events, one a second from $2, of each of $3 calls; one of 50 voids the cost before it."""
+
+
+def rows_read(plan: dict[str, Any]) -> int:
+    """Return the number of rows that all nodes of a plan produced or removed."""
+    own = plan["Actual Rows"] + sum(
+        number for name, number in plan.items() if name.startswith("Rows Removed by")
+    )
+    return int(own * plan["Actual Loops"]) + sum(map(rows_read, plan.get("Plans", [])))
