@@ -9,11 +9,11 @@ BIN := .venv/bin
 export PORT SIMULATE BROKER_MEMORY_MB
 
 .DEFAULT_GOAL := help
-.PHONY: help run test faults security simulator check bench forecast screenshots kafka lock clean setup-run setup-all setup-forecast web
+.PHONY: help run test faults security simulator check bench bench-growth forecast screenshots kafka lock clean setup-run setup-all setup-forecast web
 
 help: ## say what there is
 	@echo 'make TARGET, where TARGET is one of'
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # `exec`, so that Ctrl-C and signals reach the program itself and nothing stands between.
 run: setup-run ## start the whole product on this machine (PORT=8080, SIMULATE=0 for no simulated calls)
@@ -44,6 +44,9 @@ check: setup-all ## formatter, linter, strict types, import contracts, house rul
 
 bench: setup-all ## the benchmark: rates, ratios and latencies as a table
 	@exec $(BIN)/python -m bench $(ARGS)
+
+bench-growth: setup-all ## the same work with 10^5, 10^6 and 10^7 stored events (hours; ARGS="--stored 1000000")
+	@exec $(BIN)/python -m bench.growth $(ARGS)
 
 screenshots: setup-all web ## pictures of every page of the dashboard, in docs/screenshots (needs Chromium)
 	@exec env SCREENSHOTS=docs/screenshots $(BIN)/python -m pytest --quiet tests/browser/test_pages.py

@@ -25,6 +25,7 @@ from bench.machine import CpuMeter, describe
 from bench.options import Options, parse
 from bench.progress import StepProgress
 from bench.reads import measure_reads
+from bench.recovery import measure_recovery
 from bench.report import Report
 from bench.rounds import run_rounds
 from cost_analytics.running import run
@@ -72,15 +73,23 @@ async def _run_parts(context: BenchContext, report: Report) -> None:
         report.live(await measure_live(context))
     if "reads" in options.parts:
         report.reads(await measure_reads(context))
-    if "export" in options.parts:
-        report.export(await measure_export(context))
-    if "everyone" in options.parts:
-        report.everyone(await measure_analytics(context))
     if "loss" in options.parts:
         progress.title("failures in a Faust agent")
         one_by_one = await measure_loss(context, "fails")
         in_batches = await measure_loss(context, "fails-take")
         report.loss({"event by event": one_by_one, "`take(100)`": in_batches})
+
+    await _run_long_parts(context, report)
+
+
+async def _run_long_parts(context: BenchContext, report: Report) -> None:
+    parts = context.options.parts
+    if "recovery" in parts:
+        report.recovery(await measure_recovery(context))
+    if "export" in parts:
+        report.export(await measure_export(context))
+    if "everyone" in parts:
+        report.everyone(await measure_analytics(context))
 
 
 def main() -> int:

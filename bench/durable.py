@@ -70,10 +70,16 @@ class DurableRun(NamedTuple):
 
 
 async def measure_workers(
-    context: BenchContext, number: int, database_url: str, measured: Sequence[Record]
+    context: BenchContext,
+    number: int,
+    database_url: str,
+    measured: Sequence[Record],
+    *,
+    verified: bool = True,
 ) -> DurableRun:
     """Let `number` workers record the load; the warm-up is not measured.
 
+    The database may have other events, but no offsets. Without `verified` the caller verifies it.
     Raises InvalidRunError.
     """
     async with (
@@ -82,6 +88,7 @@ async def measure_workers(
         running_workers(context, number, broker, database_url) as workers,
     ):
         context.progress.update("workers join their group")
+        before = await _kept(connection)
         await workers.wait_assigned(connection)
         context.progress.update("warm-up: calls are announced")
         await warm_up(context, broker, connection, workers)
@@ -91,9 +98,11 @@ async def measure_workers(
         context.progress.update(f"{run.rate:,.0f} events/s; workers stop, totals are verified")
         await workers.stop()
         expected = len({record.value for record in (*context.load.warm_up, *measured)})
-        await _require_complete(connection, database_url, expected)
+        await _require_complete(connection, before, expected)
+        if verified:
+            await _require_verified(database_url)
         stored = int(await connection.fetchval(_KEPT_BYTES))
-    return run._replace(kept_bytes=stored // expected)
+    return run._replace(kept_bytes=stored // (before["events"] + expected))
 
 
 async def _fill_frozen(
@@ -154,12 +163,20 @@ async def _timed(
     return DurableRun(events, seconds, start["since"], cpu, logged // events, 0)
 
 
-async def _require_complete(connection: Connection, database_url: str, events: int) -> None:
-    """Raise InvalidRunError if the database does not match the events exactly."""
-    stored = dict(await connection.fetchrow(_KEPT) or {})
-    wanted = {"events": events, "identities": events, "refused": 0, "held": 0, "unpublished": 0}
+async def _kept(connection: Connection) -> dict[str, int]:
+    return dict(await connection.fetchrow(_KEPT) or {})
+
+
+async def _require_complete(connection: Connection, before: dict[str, int], events: int) -> None:
+    """Raise InvalidRunError if not exactly these events were added to those `before`."""
+    stored, wanted = await _kept(connection), dict(before)
+    wanted["events"] += events
+    wanted["identities"] += events
     if stored != wanted:
         raise InvalidRunError(f"the database holds {stored} instead of {wanted}")
+
+
+async def _require_verified(database_url: str) -> None:
     found = await verify(database_url)
     if found.differences:
         raise InvalidRunError(f"{found.differences} differences: {found.lines[:3]}")

@@ -177,7 +177,7 @@ async def _send_on_schedule(broker: Broker, events: Sequence[_Due], linger_ms: i
         sent = []
         for turn, due in groupby(events, lambda one: (one.at_ms - first_ms) // linger_ms):
             await _sleep_until(began + (turn + 1) * linger_ms / 1_000)
-            sent += await _send([one.record for one in due], producer)
+            sent += await send_records([one.record for one in due], producer)
         await asyncio.gather(*sent)
     finally:
         await producer.stop()
@@ -185,7 +185,8 @@ async def _send_on_schedule(broker: Broker, events: Sequence[_Due], linger_ms: i
         raise InvalidRunError("the load could not be sent in time")
 
 
-async def _send(records: Sequence[Record], producer: Any) -> list[Any]:
+async def send_records(records: Sequence[Record], producer: Any) -> list[Any]:
+    """Send records in one batch for each partition; returns futures of their confirmation."""
     batches: dict[int, Any] = {}
     for record in records:
         batch = batches.get(record.partition)

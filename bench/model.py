@@ -21,8 +21,6 @@ EVENTS_PER_CALL: Final = {
     150: "every request of every service",
 }
 CALL_SECONDS: Final = 300
-WORKER_EVENTS_PER_SECOND_MAX: Final = 10_000
-"""The largest load of one worker whose latency is measured."""
 PARTITIONS_MIN: Final = 8
 PARTITIONS_PER_WORKER: Final = 2
 """So that the number of workers can be doubled: the partitions of a topic cannot."""
@@ -82,7 +80,7 @@ class CallBytes(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Measured(Struct, frozen=True, forbid_unknown_fields=True):
-    """All measured figures; `steady` are two loads, the lower first."""
+    """All measured figures; `steady` are two loads of one worker, the second one its largest."""
 
     backlog: Backlog
     event: EventBytes
@@ -123,8 +121,8 @@ def load_measured(path: Path = _MEASURED) -> Measured:
 def resources(measured: Measured, calls: int, events_per_call: int) -> Resources:
     """Return the resources of `calls` concurrent calls with that many events each."""
     events = calls * events_per_call / CALL_SECONDS
-    workers = ceil(events / WORKER_EVENTS_PER_SECOND_MAX)
     low, high = measured.steady
+    workers = ceil(events / high.events_per_second)
     postgres_cores = workers * _line(
         events / workers,
         (low.events_per_second, low.postgres_cores),

@@ -22,6 +22,7 @@ from bench.loss import Loss
 from bench.options import Options
 from bench.peers import AGENT_EVENTS_MAX
 from bench.reads import BARE, OFFERED_PER_SECOND, ReadResult
+from bench.recovery import Recovery, recovery_lines
 from bench.rounds import COPY, ONE, RANDOM, RANDOM_TWO, READING, REPEATS, TWO, VARIED, Rounds
 from bench.watched_events import Moments
 
@@ -200,6 +201,10 @@ class Report:
         at = f"ms at {OFFERED_PER_SECOND}/s"
         self.lines += table(["", "÷ bare handler", "reads/s", f"p50, {at}", f"p99, {at}"], rows)
         self._note("The client runs on the same machine and uses about as much CPU.")
+
+    def recovery(self, runs: Mapping[int, Sequence[Recovery]]) -> None:
+        """Add the recovery after a downtime, and the memory of each process."""
+        self.lines += recovery_lines(runs)
 
     def export(self, runs: Sequence[Export]) -> None:
         """Add the export of a million events."""

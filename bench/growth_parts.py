@@ -1,0 +1,233 @@
+"""What `bench.growth` measures on a database with many events: writes, reads, whole tables."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Final, NamedTuple
+
+from aiohttp import ClientSession, ClientTimeout
+
+from bench.context import BenchContext, InvalidRunError
+from bench.databases import open_database
+from bench.durable import DurableRun, measure_workers
+from bench.events import make_load
+from bench.http_load import LoadResult, offer, request_bytes, saturate
+from bench.machine import CpuMeter
+from bench.memory import MemoryPeaks
+from bench.reads import running_api
+from bench.stored_events import (
+    DAYS,
+    EVENTS_OF_LONG_CALL,
+    EXPORTER,
+    LONG_CALL,
+    OWNER_OF_LONG_CALL,
+    user_of,
+)
+from cost_analytics.configuration.secret import Secret
+from cost_analytics.configuration.token_section import TokenSection
+from cost_analytics.tokens import Role, mint
+from devkit.embedded.ports import LOOPBACK
+
+READ_SECONDS: Final = 5
+_CONNECTIONS: Final = 16
+_READERS: Final = 200
+"""The number of users or calls that are read alternately."""
+_LIST_SECONDS: Final = 3
+_ADMINISTRATORS: Final = 50
+_TOKEN_SECONDS: Final = 4 * 3_600
+_WHOLE_SECONDS_MAX: Final = 4 * 3_600
+_PAGES_BEFORE: Final = EVENTS_OF_LONG_CALL // 100 // 2
+"""The page in the middle of the long call."""
+_SECRET_BYTES: Final = 48
+
+
+class ReadLoad(NamedTuple):
+    """The reads of a route at a fixed rate, and their CPU time by process, in µs a read."""
+
+    answers: LoadResult
+    cpu_us: Mapping[str, float]
+
+
+class WholeRead(NamedTuple):
+    """One read of everything: its duration, CPU seconds, and the peak memory in bytes."""
+
+    seconds: float
+    cpu_seconds: float
+    peak_bytes: Mapping[str, int]
+
+
+class GrowthApi(NamedTuple):
+    """A running API on the database of one size."""
+
+    context: BenchContext
+    reads_per_second: int
+    port: int
+    pid: int
+    tokens: TokenSection
+
+    def token(self, user: str, role: Role = "user") -> str:
+        """Return a token of a user."""
+        return mint(self.tokens, user, role=role, ttl_seconds=_TOKEN_SECONDS)
+
+
+@asynccontextmanager
+async def growth_api(
+    context: BenchContext, url: str, reads_per_second: int
+) -> AsyncIterator[GrowthApi]:
+    """Run an API during a block."""
+    secret = secrets.token_urlsafe(_SECRET_BYTES)
+    async with running_api(context, url, secret) as (port, pid):
+        yield GrowthApi(context, reads_per_second, port, pid, TokenSection(secret=Secret(secret)))
+
+
+async def measure_write(context: BenchContext, url: str, seed: int) -> DurableRun:
+    """Let one worker record new events beside the stored ones; raises InvalidRunError."""
+    options = context.options
+    load = make_load(seed, options.events, time.time_ns() // 1_000_000)
+    async with open_database(url) as connection:
+        await connection.execute("DELETE FROM stream_offsets")  # of brokers that have ended
+    await context.databases.checkpoint()
+    return await measure_workers(replace(context, load=load), 1, url, load.measured, verified=False)
+
+
+async def measure_reads(api: GrowthApi, calls: int) -> dict[str, ReadLoad]:
+    """Measure each route of users at a fixed rate; raises InvalidRunError."""
+    middle = await _middle_page(api)
+    names = ("GET call", "GET spending", "GET budget", "GET a page of calls")
+    paths: dict[str, list[bytes]] = {name: [] for name in names}
+    for number in range(_READERS):
+        call = calls - 1 - number * (calls // _READERS // 2)
+        user = user_of(call, calls)
+        token, of_user = api.token(user), f"/api/costs/user/{user}"
+        paths["GET call"].append(request_bytes(f"/api/costs/call/call-{call}", token))
+        paths["GET spending"].append(request_bytes(f"{of_user}/spending?period=90d", token))
+        paths["GET budget"].append(request_bytes(f"{of_user}/budget", token))
+        paths["GET a page of calls"].append(request_bytes(f"{of_user}/calls?limit=20", token))
+    paths[f"GET a page in the middle of {EVENTS_OF_LONG_CALL:,} events of a call"] = [
+        request_bytes(middle, api.token(f"admin-{number}", "admin")) for number in range(_READERS)
+    ]
+    return {name: await _offered(api, name, requests) for name, requests in paths.items()}
+
+
+async def _offered(api: GrowthApi, name: str, requests: list[bytes]) -> ReadLoad:
+    # Each request first, so that the connections of the API are open and tokens are cached.
+    await saturate(api.port, requests, connections=_CONNECTIONS, seconds=1)
+    meter = CpuMeter({"API": [api.pid], "PostgreSQL": [api.context.databases.server_pid]})
+    answers = await offer(
+        api.port,
+        requests,
+        connections=_CONNECTIONS,
+        rate=api.reads_per_second,
+        seconds=READ_SECONDS,
+    )
+    used = meter.read().seconds
+    if answers.refused:
+        raise InvalidRunError(f"{name}: {answers.refused} requests failed")
+    reads = len(answers.milliseconds)
+    return ReadLoad(answers, {part: used[part] * 1e6 / reads for part in ("API", "PostgreSQL")})
+
+
+async def _middle_page(api: GrowthApi) -> str:
+    """Return the path of the page in the middle of the long call."""
+    path = f"/api/costs/call/{LONG_CALL}/events?limit=100"
+    cursor = ""
+    async with _session(api, OWNER_OF_LONG_CALL) as session:
+        for _ in range(_PAGES_BEFORE):
+            async with session.get(f"{path}&cursor={cursor}" if cursor else path) as response:
+                response.raise_for_status()
+                cursor = (await response.json())["data"]["nextCursor"]
+    return f"{path}&cursor={cursor}"
+
+
+async def measure_lists(api: GrowthApi) -> dict[str, LoadResult]:
+    """Measure lists and analytics of all users, one request at a time."""
+    last = datetime.now(UTC).date()
+    first = last - timedelta(days=30)
+    days = f"startDate={first}&endDate={last}"
+    paths = {
+        "analytics of 30 days": "/api/admin/costs/analytics?period=30d",
+        "top users of 30 days": f"/api/admin/costs/top?by=user&period=custom&{days}",
+        "top services of 30 days": f"/api/admin/costs/top?by=service&period=custom&{days}",
+        "users": "/api/admin/users?q=user-1",
+        "a page of anomalies": "/api/admin/costs/anomalies?limit=20",
+    }
+    found = {}
+    for name, path in paths.items():
+        requests = [
+            request_bytes(path, api.token(f"admin-{number}", "admin"))
+            for number in range(_ADMINISTRATORS)
+        ]
+        await saturate(api.port, requests, connections=1, seconds=1)
+        found[name] = await saturate(api.port, requests, connections=1, seconds=_LIST_SECONDS)
+        if found[name].refused:
+            raise InvalidRunError(f"{name}: {found[name].refused} requests failed")
+    return found
+
+
+async def measure_whole_reads(api: GrowthApi, url: str) -> dict[str, WholeRead]:
+    """Measure what reads whole tables; raises InvalidRunError."""
+    span = "period=custom&startDate={}&endDate={}".format(*_all_days())
+    export = f"/api/costs/user/{EXPORTER}/export.csv?type=events&{span}"
+    return {
+        "`verify`": await verify_command(api.context, url),
+        "reconciliation of all days": await _measured_request(
+            api, "administrator", f"/api/admin/reconciliation?{span}"
+        ),
+        "export of a tenth of the events": await _measured_request(api, EXPORTER, export),
+    }
+
+
+def _all_days() -> tuple[str, str]:
+    today = datetime.now(UTC).date()
+    return str(today - timedelta(days=DAYS + 2)), str(today)
+
+
+async def verify_command(context: BenchContext, url: str) -> WholeRead:
+    """Run `verify`; raises InvalidRunError if it finds a difference."""
+    async with context.running(
+        "verify", "cost_analytics", "verify", values={"DATABASE_URL": url}
+    ) as process:
+
+        async def ended() -> None:
+            if await process.wait():
+                raise InvalidRunError(process.exit_report())
+
+        return await _measured(context, {"command": process.pid}, ended)
+
+
+async def _measured_request(api: GrowthApi, user: str, path: str) -> WholeRead:
+    role: Role = "admin" if user == "administrator" else "user"
+
+    async def read() -> None:
+        async with _session(api, user, role) as session, session.get(path) as response:
+            if response.status != 200:
+                raise InvalidRunError(f"{path}: {await response.text()}")
+            async for _ in response.content.iter_any():
+                pass
+
+    return await _measured(api.context, {"API": api.pid}, read)
+
+
+async def _measured(
+    context: BenchContext, pids: Mapping[str, int], work: Callable[[], Awaitable[None]]
+) -> WholeRead:
+    server = context.databases.server_pid
+    meter = CpuMeter({"PostgreSQL": [server]})
+    began = time.monotonic()
+    async with MemoryPeaks(pids, server) as peaks:
+        await work()
+    seconds = time.monotonic() - began
+    return WholeRead(seconds, meter.read().seconds["PostgreSQL"], peaks.bytes)
+
+
+def _session(api: GrowthApi, user: str, role: Role = "user") -> ClientSession:
+    return ClientSession(
+        base_url=f"http://{LOOPBACK}:{api.port}",
+        headers={"Authorization": f"Bearer {api.token(user, role)}"},
+        timeout=ClientTimeout(total=_WHOLE_SECONDS_MAX),
+    )
