@@ -131,33 +131,6 @@ NOTICES_OVERDUE: Final = Definition(
     "How long the most overdue notification has been due; 0 if none is.",
 )
 
-DEFINITIONS: Final = (
-    REQUESTS,
-    DURATION,
-    LIMIT_REFUSALS,
-    SOCKETS,
-    SOCKETS_LIMIT,
-    CONNECTIONS,
-    CONNECTIONS_LIMIT,
-    DATABASE_UP,
-    SCHEMA_VERSION,
-    SCHEMA_CURRENT,
-    WORKERS,
-    PARTITIONS_HELD,
-    CLOCK_SKEW,
-    RECORDS,
-    DEAD_LETTERS,
-    RETENTION_REMOVED,
-    RETENTION_AGE,
-    HELD_EVENTS,
-    OPEN_GAPS,
-    GAP_RECORDS,
-    OUTBOX_WAITING,
-    OUTBOX_AGE,
-    NOTICES_WAITING,
-    NOTICES_OVERDUE,
-)
-
 
 def metric(definition: Definition, value: int) -> Metric:
     """Return a metric without labels."""

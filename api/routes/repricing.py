@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
+import msgspec
 from aiohttp import web
 
 from api.http.access import Access, Route
@@ -129,23 +130,14 @@ def _sum(one: CostChange) -> RerateSum:
 
 
 def _group(name: str, one: CostChange) -> RerateGroup:
-    return RerateGroup(
-        name=name,
-        costs=one.costs,
-        cost_before=Usd(one.before_nano),
-        cost_after=Usd(one.after_nano),
-        difference=Usd(one.difference_nano),
-    )
+    return RerateGroup(name=name, **msgspec.structs.asdict(_sum(one)))
 
 
 def _user(user: UserSum) -> RerateUser:
     one, earned = user.sum, user.earned
     return RerateUser(
         user_id=user.user_id,
-        costs=one.costs,
-        cost_before=Usd(one.before_nano),
-        cost_after=Usd(one.after_nano),
-        difference=Usd(one.difference_nano),
+        **msgspec.structs.asdict(_sum(one)),
         total_cost_before=Usd(earned.cost_nano),
         total_cost_after=Usd(earned.cost_nano + one.difference_nano),
         charged=Usd(earned.charged_nano),

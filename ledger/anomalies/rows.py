@@ -12,6 +12,7 @@ import msgspec
 from ledger.anomalies.call_spikes import OTHERS_MAX, OWN_MAX, CallHistory, EndedCall, PastCall
 from ledger.anomalies.findings import Finding, anomaly_event
 from ledger.budgets.alert_rows import ANOMALY
+from ledger.calls.call import sum_by_service
 from ledger.postgres.database import Connection, Pool, Record, borrowed, create_pool
 from ledger.postgres.statements import statements
 from schemas.anomalies import ANOMALY_TYPE, AnomalyKind
@@ -137,11 +138,7 @@ async def _past(connection: Connection, statement: tuple[Any, ...]) -> dict[int,
 
 
 def _costs(row: Record) -> dict[str, int]:
-    costs: dict[str, int] = {}
-    for services in _costs_by_day.decode(row["costs"]).values():
-        for service, nano in services.items():
-            costs[service] = costs.get(service, 0) + nano
-    return costs
+    return sum_by_service(_costs_by_day.decode(row["costs"]).values())
 
 
 async def read_recorded_operations(

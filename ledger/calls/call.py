@@ -7,6 +7,7 @@ infrastructure share and the default charge are settled afterwards (`ledger.call
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from copy import copy
 from datetime import datetime
 from decimal import Decimal
@@ -61,11 +62,7 @@ class Call(msgspec.Struct, kw_only=True):
 
     def costs_by_service(self) -> dict[str, int]:
         """Return the cost of each service over all days, in nano-dollars, without zeros."""
-        days = iter(self.costs.values())
-        totals = dict(next(days, {}))
-        for services in days:
-            for service, nano in services.items():
-                totals[service] = totals.get(service, 0) + nano
+        totals = sum_by_service(self.costs.values())
         return {service: nano for service, nano in sorted(totals.items()) if nano}
 
     def charged_nano(self) -> int:
@@ -122,6 +119,16 @@ def _milliseconds(seconds: int | Decimal | None) -> int | None:
         return None
     numerator, denominator = seconds.as_integer_ratio()
     return half_even(numerator * 1000, denominator)
+
+
+def sum_by_service(costs: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """Return the sum of each service over several costs by service."""
+    remaining = iter(costs)
+    totals = dict(next(remaining, {}))
+    for services in remaining:
+        for service, nano in services.items():
+            totals[service] = totals.get(service, 0) + nano
+    return totals
 
 
 def first_day(call: Call) -> Day | None:

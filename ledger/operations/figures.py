@@ -85,24 +85,8 @@ async def read_product_status(readers: ReaderPool) -> ProductStatus:
     [row] = await readers.read(_EVERYBODY, *_READS.bind("figures", limit=COUNTED_MAX))
     positions = await readers.read(_EVERYBODY, *_READS.bind("positions", limit=POSITIONS_MAX))
     refusals = await readers.read(_EVERYBODY, _READS["refusals"])
-    refused = {refusal["code"]: refusal["letters"] for refusal in refusals}
     retention = await readers.read(_EVERYBODY, _READS["retention"])
-    retained = {
-        each["subject"]: RetentionResult(each["removed"], each["seconds"]) for each in retention
-    }
-    figures = _figures(
-        row, [PartitionPosition(*position) for position in positions], refused, retained
-    )
-    return ProductStatus(version, schema_is_current=True, figures=figures)
-
-
-def _figures(
-    row: Record,
-    positions: list[PartitionPosition],
-    refused: Mapping[str, int],
-    retained: Mapping[str, RetentionResult],
-) -> ProductFigures:
-    return ProductFigures(
+    figures = ProductFigures(
         workers=row["workers"],
         partitions_held=row["partitions_held"],
         clock_skew_ms=row["clock_skew_ms"],
@@ -112,10 +96,13 @@ def _figures(
         held_events=row["held_events"],
         open_gaps=row["open_gaps"],
         gap_records=row["gap_records"],
-        positions=positions,
-        refused=refused,
-        retained=retained,
+        positions=[PartitionPosition(*position) for position in positions],
+        refused={refusal["code"]: refusal["letters"] for refusal in refusals},
+        retained={
+            each["subject"]: RetentionResult(each["removed"], each["seconds"]) for each in retention
+        },
     )
+    return ProductStatus(version, schema_is_current=True, figures=figures)
 
 
 def _backlog(row: Record, name: str) -> OutboxBacklog:

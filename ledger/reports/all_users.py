@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from ledger.calls.call import sum_by_service
 from ledger.postgres.functions import reads
 from ledger.postgres.viewers import ReaderPool, Viewer
 from ledger.reports.costs import DaySum, ServiceCosts, classified, profit_of
@@ -63,7 +64,7 @@ async def all_users_report(
     [row] = await readers.read(viewer, *everyone)
     all_days = _days.decode(row["daily"] or "[]")
     daily = [day for day in all_days if first <= day.day <= last]
-    costs = classified(_by_service(daily), row["classes"])
+    costs = classified(sum_by_service(day.costs for day in daily), row["classes"])
     earlier = [day for day in all_days if before[0] <= day.day <= before[1]]
     return AllUsersReport(
         users=UserCounts(row["total"], row["began"], row["active"]),
@@ -83,16 +84,8 @@ def _days_before(first: date, count: int) -> tuple[date, date]:
     return first - timedelta(days=room), first - timedelta(days=1)
 
 
-def _by_service(days: list[AllUsersDay]) -> dict[str, int]:
-    sums: dict[str, int] = {}
-    for day in days:
-        for service, nano in day.costs.items():
-            sums[service] = sums.get(service, 0) + nano
-    return sums
-
-
 def _sums(days: list[AllUsersDay], classes: str | None) -> PeriodSums:
-    by_service = _by_service(days)
+    by_service = sum_by_service(day.costs for day in days)
     charged, refunded = sum(d.charged_nano for d in days), sum(d.refunded_nano for d in days)
     profit = profit_of(charged, refunded, classified(by_service, classes))
     return PeriodSums(sum(day.calls for day in days), by_service, profit)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
+from ledger.calls.call import sum_by_service
 from ledger.postgres.functions import reads
 from ledger.postgres.viewers import ReaderPool, Viewer
 from ledger.reports.profit import Profit
@@ -110,8 +111,7 @@ class SpendingReport(NamedTuple):
     daily: list[DaySum]
 
 
-_ByDay = dict[str, dict[str, int]]
-_costs_by_day: Final = msgspec.json.Decoder(_ByDay)
+_costs_by_day: Final = msgspec.json.Decoder(dict[str, dict[str, int]])
 _charges_by_day: Final = msgspec.json.Decoder(dict[str, tuple[int, int]])
 _sums: Final = msgspec.json.Decoder(dict[str, int])
 _classes: Final = msgspec.json.Decoder(dict[str, str])
@@ -129,29 +129,17 @@ async def call_report(readers: ReaderPool, viewer: Viewer, call_id: str) -> Call
     rows = await readers.read(viewer, *_READS.bind("call", call_id=call_id, **viewer.parameters))
     if not rows:
         return None
-    row = rows[0]
-    by_service: dict[str, int] = {}
-    for services in _costs_by_day.decode(row["costs"]).values():
-        for service, nano in services.items():
-            by_service[service] = by_service.get(service, 0) + nano
-    costs = classified(by_service, row["classes"])
-    charges = _charges_by_day.decode(row["charges"]).values()
-    return CallReport(
-        call_id=row["call_id"],
-        user_id=row["user_id"],
-        persona_id=row["persona_id"],
-        status=row["status"],
-        duration_ms=row["duration_ms"],
-        costs=costs,
-        profit=profit_of(sum(c for c, _ in charges), sum(r for _, r in charges), costs),
-        lines=_lines.decode(row["lines"] or "[]"),
-        estimated=row["estimated"],
-        first_at=row["first_at"],
-        started_at=row["started_at"],
-        ended_at=row["ended_at"],
-        updated_at=row["updated_at"],
-        archived_events=int(row["archived_events"]),
-    )
+    values: dict[str, Any] = dict(rows[0])
+    by_service = sum_by_service(_costs_by_day.decode(values["costs"]).values())
+    costs = classified(by_service, values.pop("classes"))
+    charges = _charges_by_day.decode(values.pop("charges")).values()
+    decoded = {
+        "costs": costs,
+        "profit": profit_of(sum(c for c, _ in charges), sum(r for _, r in charges), costs),
+        "lines": _lines.decode(values["lines"] or "[]"),
+        "archived_events": int(values["archived_events"]),
+    }
+    return CallReport(**(values | decoded))
 
 
 async def spending_report(

@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from ledger.calls.call import sum_by_service
 from ledger.postgres.database import Record
 from ledger.postgres.functions import reads
 from ledger.postgres.viewers import ReaderPool, Viewer
@@ -201,10 +202,7 @@ def _after(position: PagePosition | None) -> dict[str, object]:
 def listed_call(row: Record) -> ListedCall:
     """Return a row of `calls` with its sums over all days."""
     values: dict[str, Any] = dict(row)
-    costs: dict[str, int] = {}
-    for services in _costs_by_day.decode(values["costs"]).values():
-        for service, nano in services.items():
-            costs[service] = costs.get(service, 0) + nano
+    costs = sum_by_service(_costs_by_day.decode(values["costs"]).values())
     charges = _charges_by_day.decode(values.pop("charges")).values()
     charged, refunded = sum(c for c, _ in charges), sum(r for _, r in charges)
     profit = Profit(charged, refunded, sum(costs.values()), 0)
