@@ -9,7 +9,7 @@ from ledger.postgres.database import TRANSIENT_ERRORS, Connection
 
 
 class KeptConnection:
-    """Runs statements one at a time; skips them while the database is unavailable."""
+    """One connection, opened for its first use, for one statement at a time."""
 
     def __init__(self, connect: Callable[[], Awaitable[Connection]]) -> None:
         """`connect` is called for the first statement."""
@@ -17,17 +17,25 @@ class KeptConnection:
         self._connection: Connection | None = None
 
     async def run(self, statement: Callable[..., Awaitable[None]], *arguments: Any) -> None:
-        """Run a statement; raises errors other than outages."""
+        """Run a statement, or skip it while the database is unavailable; raises other errors."""
         try:
-            if self._connection is None:
-                self._connection = await self._connect()
-            await statement(self._connection, *arguments)
+            await statement(await self.open(), *arguments)
         except BaseException as error:  # a connection cannot be used after an interruption
-            connection, self._connection = self._connection, None
-            if connection is not None:
-                connection.terminate()
+            self.terminate()
             if not isinstance(error, TRANSIENT_ERRORS):
                 raise
+
+    async def open(self) -> Connection:
+        """Return the connection, opened again if it is closed."""
+        if self._connection is None or self._connection.is_closed():
+            self._connection = await self._connect()
+        return self._connection
+
+    def terminate(self) -> None:
+        """Close the connection without waiting for the server; the next use opens another one."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.terminate()
 
     async def close(self) -> None:
         """Close the connection, if there is one."""

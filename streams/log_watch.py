@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from typing import Final
 
 from ledger.recording.positions import StoredPosition
 from messaging.kafka import AIOKafkaConsumer, KafkaError
 from streams.lane import Lane
 from streams.positions import Positions
+from streams.retries import wait_for
 
 CHECK_SECONDS: Final = 1
 
@@ -32,8 +32,7 @@ class LogWatch:
     async def run(self, stop: asyncio.Event) -> None:
         """Check until `stop`; raises ClusterReplacedError, and errors of new positions."""
         while not stop.is_set():
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), CHECK_SECONDS)
+            await wait_for(stop, CHECK_SECONDS)
             for lane in self._lanes:
                 if lane.is_out_of_range:
                     await self._reposition(lane)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Final
 
 from messaging.kafka import AIOKafkaConsumer, KafkaError, TopicPartition
 from schemas.topics import CALL_EVENTS
+from streams.retries import wait_for
 
 COMMIT_SECONDS: Final = 1
 COMMIT_TIMEOUT_SECONDS: Final = 5
@@ -33,8 +33,7 @@ class KafkaOffsets:
     async def run(self, stop: asyncio.Event) -> None:
         """Commit until `stop`."""
         while not stop.is_set():
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), COMMIT_SECONDS)
+            await wait_for(stop, COMMIT_SECONDS)
             await self.commit()
 
     async def commit(self) -> None:

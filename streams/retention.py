@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -13,16 +12,14 @@ from typing import Final
 from ledger.operations.ended_totals import current_pass, next_ended_calls, store_tombstones
 from ledger.operations.retention import RetentionDays, lock_retention, remove_old
 from ledger.postgres.clock import Clock, system_time
-from ledger.postgres.database import TRANSIENT_ERRORS, Connection
-from messaging.kafka import KafkaError
+from ledger.postgres.database import Connection
 from messaging.producer import OutgoingRecord, RecoveringProducer
 from schemas.topics import CALL_TOTALS
+from streams.retries import RETRYABLE_ERRORS, wait_for
 
 CHUNKS_MAX: Final = 500
 """The maximum of chunks of calls per run; the next run continues the pass."""
 _CHECKS_PER_INTERVAL: Final = 4
-
-RETRYABLE_ERRORS: Final = (KafkaError, *TRANSIENT_ERRORS)
 
 _log: Final = logging.getLogger(__name__)
 
@@ -60,9 +57,8 @@ class Retention:
                 await self.run_once(stop)
             except RETRYABLE_ERRORS as error:
                 _log.warning("retention is late: %s", error, extra={"action": "retention_retry"})
-            with suppress(TimeoutError):
-                pause = max(1, self._options.interval_seconds // _CHECKS_PER_INTERVAL)
-                await asyncio.wait_for(stop.wait(), pause)
+            pause = max(1, self._options.interval_seconds // _CHECKS_PER_INTERVAL)
+            await wait_for(stop, pause)
 
     async def run_once(self, stop: asyncio.Event) -> None:
         """Remove old data, unless another worker does or just did."""

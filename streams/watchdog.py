@@ -10,11 +10,11 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Final
 
 from messaging.kafka import AIOKafkaConsumer, KafkaError, TopicPartition
 from streams.lane import Lane
+from streams.retries import wait_for
 
 CHECK_SECONDS: Final = 10
 REQUEST_TIMEOUT_SECONDS: Final = 10
@@ -41,8 +41,7 @@ class Watchdog:
     async def run(self, stop: asyncio.Event) -> None:
         """Check every few seconds until `stop`; raises StalledError."""
         while not stop.is_set():
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), CHECK_SECONDS)
+            await wait_for(stop, CHECK_SECONDS)
             for lane in self._lanes:
                 await self._check(lane)
 

@@ -10,7 +10,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -21,6 +20,7 @@ from ledger.anomalies.sweep import ROUND_EVERY, AnomalySweep
 from ledger.postgres.database import TRANSIENT_ERRORS
 from messaging.retries import Backoff
 from schemas.anomalies import LEGS, Leg
+from streams.retries import wait_for
 
 PENDING_MAX: Final = 10_000
 _log: Final = logging.getLogger(__name__)
@@ -83,8 +83,7 @@ class AnomalyWatcher:
                 await backoff.wait(stop)
                 continue
             if not has_more:
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(stop.wait(), self._options.poll_ms / 1000)
+                await wait_for(stop, self._options.poll_ms / 1000)
 
     async def step(self) -> bool:
         """Check some ended calls and make a step of the sweep; returns whether there is more."""

@@ -25,21 +25,19 @@ from ledger.notifications.retry_policy import (
     printable,
 )
 from ledger.postgres.database import TRANSIENT_ERRORS
-from messaging.kafka import KafkaError
 from messaging.retries import Backoff
 from schemas.deliveries import DeliveryRecord
 from schemas.notices import ChannelType
 from streams.notifications.journal import DeliveryJournal
 from streams.notifications.message_templates import TemplateError, notification_of
 from streams.notifications.sender import ATTEMPT_MS, ChannelSender
+from streams.retries import RETRYABLE_ERRORS
 
 PENDING_MAX: Final = 1_000
 FINISH_SECONDS: Final = 20
 PRUNE_SECONDS: Final = 3_600
 STORE_ATTEMPTS_MAX: Final = 40
 """With pauses of up to 15 s, about ten minutes without a database."""
-
-RETRYABLE_ERRORS: Final = (KafkaError, *TRANSIENT_ERRORS)
 
 _DISABLED: Final = "Deliveries kept failing."
 _log: Final = logging.getLogger(__name__)

@@ -27,16 +27,18 @@ from typing import Final, NamedTuple
 from ledger.calls.call import Call
 from ledger.calls.totals import call_total_json
 from ledger.postgres.clock import Clock, system_time
-from ledger.postgres.database import TRANSIENT_ERRORS, Connection
+from ledger.postgres.database import Connection
 from ledger.postgres.waiting import wait_in_transaction
 from ledger.recording.batch import BatchOutcome
 from ledger.recording.epochs import published_version
 from ledger.recording.outbox import claim_orphans, delete_published
-from messaging.kafka import MAX_RECORD_BYTES, KafkaError, MessageSizeTooLargeError
+from messaging.kafka import MAX_RECORD_BYTES, MessageSizeTooLargeError
 from messaging.producer import RecoveringProducer
 from messaging.retries import Backoff
 from schemas.topics import CALL_TOTALS
+from streams.kept_connection import KeptConnection
 from streams.publishing.pending_totals import PendingTotals
+from streams.retries import RETRYABLE_ERRORS, wait_for
 
 ROUND_CALLS_MAX: Final = 2_000
 PAUSE_SECONDS: Final = 0.02
@@ -50,9 +52,6 @@ ORPHAN_AGE_SECONDS: Final = 10
 ORPHANS_PER_ROUND: Final = 50
 RELAY_SECONDS: Final = 5
 FLUSH_SECONDS: Final = 5
-
-RETRYABLE_ERRORS: Final = (KafkaError, *TRANSIENT_ERRORS)
-"""Retryable errors."""
 
 _log = logging.getLogger(__name__)
 
@@ -89,7 +88,7 @@ class TotalsPublisher:
         self._is_behind = is_behind
         self._producer = producer
         self._connect = connect
-        self._connection: Connection | None = None
+        self._connection = KeptConnection(connect)
         self._pending = PendingTotals()
         self._wake = asyncio.Event()
         self._backoff = Backoff()
@@ -109,8 +108,7 @@ class TotalsPublisher:
         relay = asyncio.create_task(self._relay(stop))
         try:
             while not stop.is_set():
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), 1)
+                await wait_for(self._wake, 1)
                 self._wake.clear()
                 await self._catch_up(stop)
             with suppress(TimeoutError):
@@ -120,8 +118,7 @@ class TotalsPublisher:
         finally:
             relay.cancel()
             await asyncio.gather(relay, return_exceptions=True)
-            if self._connection is not None:
-                await self._connection.close()
+            await self._connection.close()
 
     async def _catch_up(self, stop: asyncio.Event) -> None:
         """Publish round by round until nothing is pending, with pauses."""
@@ -130,8 +127,7 @@ class TotalsPublisher:
             await self._round(stop, ROUND_CALLS_MAX_BEHIND if behind else ROUND_CALLS_MAX)
             if len(self._pending) < DIRTY_CALLS_MAX:
                 rest = PAUSE_SECONDS_BEHIND if behind else PAUSE_SECONDS
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(stop.wait(), rest)
+                await wait_for(stop, rest)
 
     async def _round(self, stop: asyncio.Event, limit: int) -> None:
         """Publish up to `limit` pending calls; after a failure they stay pending."""
@@ -155,7 +151,7 @@ class TotalsPublisher:
             return
         published_rows = self._pending.published_rows()
         if published_rows:
-            await delete_published(await self._open(), published_rows)
+            await delete_published(await self._connection.open(), published_rows)
             self._pending.forget(published_rows)
         self._deleted_at = now
 
@@ -189,11 +185,6 @@ class TotalsPublisher:
                 extra={"action": "total_too_large"},
             )
 
-    async def _open(self) -> Connection:
-        if self._connection is None or self._connection.is_closed():
-            self._connection = await self._connect()
-        return self._connection
-
     async def _relay(self, stop: asyncio.Event) -> None:
         """Publish the outbox rows of dead publishers, and unknown rows."""
         while not stop.is_set():
@@ -202,8 +193,7 @@ class TotalsPublisher:
                     pass
             except RETRYABLE_ERRORS as error:
                 _log.warning("relay: %s", error, extra={"action": "totals_relay_retry"})
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), RELAY_SECONDS)
+            await wait_for(stop, RELAY_SECONDS)
 
     async def _relay_once(self) -> bool:
         """Publish some orphaned rows; returns whether there were any."""

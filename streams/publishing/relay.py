@@ -27,12 +27,13 @@ from ledger.budgets.alert_rows import (
     take_messages,
 )
 from ledger.postgres.clock import Clock, system_time
-from ledger.postgres.database import TRANSIENT_ERRORS, Connection
+from ledger.postgres.database import Connection
 from ledger.postgres.waiting import wait_in_transaction
-from messaging.kafka import KafkaError
 from messaging.producer import OutgoingRecord, RecoveringProducer
 from messaging.retries import Backoff
 from schemas.topics import ANOMALIES, BUDGET_ALERTS, CALL_COMMANDS
+from streams.kept_connection import KeptConnection
+from streams.retries import RETRYABLE_ERRORS, wait_for
 
 MESSAGES_MAX: Final = 500
 POLL_SECONDS: Final = 1
@@ -44,9 +45,6 @@ TOPICS: Final = {
     ANOMALY: ANOMALIES.name,
 }
 HEADERS: Final = [("content-type", b"application/cloudevents+json; charset=UTF-8")]
-
-RETRYABLE_ERRORS: Final = (KafkaError, *TRANSIENT_ERRORS)
-"""Retryable errors."""
 
 _RAW: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _encode: Final = msgspec.json.Encoder().encode
@@ -66,8 +64,7 @@ class OutboxRelay:
         """`now` is the clock that stamps messages."""
         self._now = now
         self._producer = producer
-        self._connect = connect
-        self._connection: Connection | None = None
+        self._connection = KeptConnection(connect)
         self._wake = asyncio.Event()
         self._backoff = Backoff()
 
@@ -80,13 +77,12 @@ class OutboxRelay:
         try:
             while not stop.is_set():
                 await self._attempt(stop)
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), POLL_SECONDS)
+                await wait_for(self._wake, POLL_SECONDS)
             with suppress(*RETRYABLE_ERRORS):
                 async with asyncio.timeout(FLUSH_SECONDS):
                     await self._drain()
         finally:
-            self._disconnect()
+            self._connection.terminate()
 
     async def _attempt(self, stop: asyncio.Event) -> None:
         """Publish the messages in the outbox; retries with backoff after a failure."""
@@ -95,7 +91,7 @@ class OutboxRelay:
             await self._drain()
         except RETRYABLE_ERRORS as error:
             _log.warning("alerts are late: %s", error, extra={"action": "relay_retry"})
-            self._disconnect()
+            self._connection.terminate()
             self._wake.set()
             await self._backoff.wait(stop)
         else:
@@ -106,23 +102,17 @@ class OutboxRelay:
         while await self._send_some() == MESSAGES_MAX:
             pass
 
-    def _disconnect(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.terminate()
-
     async def _send_some(self) -> int:
         """Publish the oldest messages under the publishing lock; returns their number."""
-        if self._connection is None or self._connection.is_closed():
-            self._connection = await self._connect()
-        async with publishing_lock(self._connection):
-            messages = await take_messages(self._connection, MESSAGES_MAX)
+        connection = await self._connection.open()
+        async with publishing_lock(connection):
+            messages = await take_messages(connection, MESSAGES_MAX)
             if messages:
                 sending = self._producer.send_records(
                     _record(message, self._now()) for message in messages
                 )
-                await wait_in_transaction(self._connection, sending)
-                await drop_messages(self._connection, messages)
+                await wait_in_transaction(connection, sending)
+                await drop_messages(connection, messages)
         return len(messages)
 
 

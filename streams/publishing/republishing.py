@@ -12,14 +12,14 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Collection
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from typing import Final
 
 import msgspec
 
 from ledger.calls.call import Call
 from ledger.postgres.clock import Clock
-from ledger.postgres.database import TRANSIENT_ERRORS, Connection
+from ledger.postgres.database import Connection
 from ledger.recording.batch_rows import read_calls
 from ledger.recording.epochs import (
     EpochChangedError,
@@ -29,11 +29,13 @@ from ledger.recording.epochs import (
     mark_published,
 )
 from ledger.recording.offsets import Stream, read_offsets
-from messaging.kafka import KafkaError, KafkaSettings
+from messaging.kafka import KafkaSettings
 from messaging.producer import OutgoingRecord, RecoveringProducer
 from messaging.topic_snapshot import end_offsets, newest_values
 from schemas.topics import CALL_TOTALS
+from streams.kept_connection import KeptConnection
 from streams.publishing.publisher import TotalsPublisher, totals_of
+from streams.retries import RETRYABLE_ERRORS, wait_for
 
 POLL_SECONDS: Final = 2
 STALLED_SECONDS: Final = 60
@@ -41,8 +43,6 @@ STALLED_SECONDS: Final = 60
 KEYS_PER_ROUND: Final = 20_000
 CALLS_PER_READ: Final = 500
 REPEATS_MAX: Final = 20
-
-RETRYABLE_ERRORS: Final = (KafkaError, *TRANSIENT_ERRORS)
 
 _log = logging.getLogger(__name__)
 
@@ -73,11 +73,10 @@ class EpochFollower:
         self._now = now
         self._kafka = kafka
         self._stream = stream
-        self._connect = connect
         self._producer = producer
         self._publisher = publisher
         self._epoch = epoch
-        self._connection: Connection | None = None
+        self._connection = KeptConnection(connect)
         self._ends: dict[int, int] | None = None
         self._counted: dict[int, int] = {}
         self._moved_ns = 0
@@ -90,21 +89,13 @@ class EpochFollower:
                     await self._check()
                 except RETRYABLE_ERRORS as error:
                     _log.warning("the epoch is unknown: %s", error, extra={"action": "epoch_retry"})
-                    self._disconnect()
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(stop.wait(), POLL_SECONDS)
+                    self._connection.terminate()
+                await wait_for(stop, POLL_SECONDS)
         finally:
-            self._disconnect()
-
-    def _disconnect(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.terminate()
+            self._connection.terminate()
 
     async def _check(self) -> None:
-        if self._connection is None or self._connection.is_closed():
-            self._connection = await self._connect()
-        connection = self._connection
+        connection = await self._connection.open()
         epoch, is_published = await current_epoch(connection)
         if epoch != self._epoch:
             raise EpochChangedError(self._epoch, epoch)
@@ -112,7 +103,7 @@ class EpochFollower:
             return
         if await self._is_counted(connection):
             await self._republish(connection)
-            self._disconnect()  # which releases the lock
+            self._connection.terminate()  # which releases the lock
 
     async def _is_counted(self, connection: Connection) -> bool:
         """Return whether everything was counted that the stream held at the first call."""

@@ -80,13 +80,10 @@ async def _no_known_identities(*_: Any) -> list[tuple[int, int]]:
 
 
 async def _send_after_dropping(self: OutboxRelay) -> int:
-    connection = await self._connect()
-    try:
-        async with alerts.publishing_lock(connection):
-            messages = await alerts.take_messages(connection, 500)
-            await alerts.drop_messages(connection, messages)
-    finally:
-        await connection.close()
+    connection = await self._connection.open()
+    async with alerts.publishing_lock(connection):
+        messages = await alerts.take_messages(connection, 500)
+        await alerts.drop_messages(connection, messages)
     if messages:
         await self._producer.send_records(_record(one, self._now()) for one in messages)
     return len(messages)
