@@ -38,6 +38,5 @@ class KeptConnection:
             connection.terminate()
 
     async def close(self) -> None:
-        """Close the connection, if there is one."""
         if self._connection is not None:
             await self._connection.close()

@@ -21,12 +21,10 @@ class KafkaOffsets:
     """Commits the newest offsets about once a second."""
 
     def __init__(self, consumer: AIOKafkaConsumer) -> None:
-        """`consumer` is the one whose group's offsets are committed."""
         self._consumer = consumer
         self._due: dict[TopicPartition, int] = {}
 
     def note(self, next_offsets: Mapping[int, int]) -> None:
-        """Store the offsets to commit."""
         for partition, offset in next_offsets.items():
             self._due[TopicPartition(CALL_EVENTS.name, partition)] = offset
 

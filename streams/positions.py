@@ -120,7 +120,6 @@ class Positions:
             self._confirmed |= counted
 
     async def close(self) -> None:
-        """Close the connection."""
         await self._connection.close()
 
     async def _resolve(self, partitions: Sequence[TopicPartition]) -> dict[int, StoredPosition]:

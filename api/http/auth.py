@@ -131,7 +131,6 @@ class Authenticator:
         )
 
     async def close(self) -> None:
-        """Close the key source."""
         await self._keys.close()
 
     def recall(self, token: str) -> Caller | None:

@@ -94,7 +94,6 @@ class JwksKeys:
         return key
 
     async def close(self) -> None:
-        """Close the HTTP session."""
         if self._session is not None:
             await self._session.close()
 

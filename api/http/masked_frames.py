@@ -51,7 +51,6 @@ class MaskedFrames:
         return self._parser.feed_data(data[:position])
 
     def feed_eof(self) -> None:
-        """Handle the end of the connection."""
         self._parser.feed_eof()
 
 

@@ -58,7 +58,6 @@ class Problem(Exception):  # noqa: N818 - a response, not a fault
         self.limit = limit
 
     def body(self) -> bytes:
-        """Return the JSON body."""
         return encode(Failure(error=self.message, code=self.code))
 
     def response(self) -> web.Response:

@@ -73,11 +73,9 @@ class SocketSession:
             self._outbox.put(state)
 
     def offer_alert(self, frame: bytes) -> None:
-        """Queue an alert."""
         self._outbox.put_alert(frame)
 
     def offer_budget(self, frame: bytes) -> None:
-        """Queue the caller's budget."""
         if not self._awaits_snapshot:
             self._outbox.put_budget(frame)
 

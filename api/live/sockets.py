@@ -78,11 +78,9 @@ class SocketRegistry:
         return [session for sessions in self._by_user.values() for session in sessions]
 
     def users(self) -> list[str]:
-        """Return the connected users."""
         return list(self._by_user)
 
     def is_connected(self, user_id: str) -> bool:
-        """Return whether a user is connected."""
         return user_id in self._by_user
 
     def queue_call(self, state: CallState) -> None:

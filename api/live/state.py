@@ -70,7 +70,6 @@ class CallState:
 
     @property
     def is_active(self) -> bool:
-        """Return whether the call is active."""
         return self.head.status == "active"
 
 
@@ -125,7 +124,6 @@ class LiveCalls:
         return iter(list(self._states.values()))
 
     def active_ids(self) -> list[str]:
-        """Return the ids of active calls."""
         return [state.call_id for state in self._states.values() if state.is_active]
 
     def apply(self, text: bytes) -> CallStateChange | None:

@@ -20,7 +20,6 @@ class RefusalMeter(Collector):
         self._counts: dict[LimitName, int] = dict.fromkeys(get_args(LimitName), 0)
 
     def count(self, limit: LimitName) -> None:
-        """Count one refusal."""
         self._counts[limit] += 1
 
     def collect(self) -> Iterable[Metric]:

@@ -57,6 +57,5 @@ class RequestMeter(Collector):
             self._durations.labels(route).observe(took_ns / _NS_PER_SECOND)
 
     def collect(self) -> Iterable[Metric]:
-        """Yield both metrics."""
         yield from self._requests.collect()
         yield from self._durations.collect()

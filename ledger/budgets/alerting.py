@@ -50,7 +50,6 @@ class SpendChange(NamedTuple):
     nano: int
 
     def span(self) -> SpendWindow:
-        """Return the time window of the spend."""
         return SpendWindow(self.user_id, self.period.start, self.period.end)
 
 
@@ -61,7 +60,6 @@ class AlertReview(NamedTuple):
     moves: list[SpendChange]
 
     def spans(self) -> list[SpendWindow]:
-        """Return the time windows of the changes."""
         return [move.span() for move in self.moves]
 
 

@@ -70,7 +70,6 @@ class Call(msgspec.Struct, kw_only=True):
         return sum(sums[CHARGED] for sums in self.charges.values())
 
     def refunded_nano(self) -> int:
-        """Return the sum of refunds."""
         return sum(sums[REFUNDED] for sums in self.charges.values())
 
     def add_cost(self, day: Day, service: str, nano: int) -> None:

@@ -57,19 +57,15 @@ class Entry(NamedTuple):
 
     @property
     def owner(self) -> str:
-        """The user that the row belongs to."""
         return self.user_id
 
     def copy_cells(self) -> bytes:
-        """Return the row as COPY reads it, up to the cell of its owner."""
         return row_cells(self)
 
     def columns(self) -> dict[str, object]:
-        """Return the values of the row by column."""
         return self._asdict()
 
     def reference(self) -> EventReference:
-        """Return the event that the row was made from."""
         return EventReference(self.source, self.event_id)
 
 

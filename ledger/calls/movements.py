@@ -29,7 +29,6 @@ class BatchMovements:
     """The sum of the changes of one batch."""
 
     def __init__(self) -> None:
-        """Start with none."""
         self._costs: dict[DayKey, dict[str, int]] = {}
         self.days: dict[DayKey, UserDayChange] = {}
 

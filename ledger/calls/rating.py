@@ -53,16 +53,13 @@ class RatedCost(msgspec.Struct, gc=False):
         return made_of if isinstance(made_of, Event) else decode(made_of, (), _ANY_TIME)
 
     def reference(self) -> EventReference:
-        """Return the event that the row was made from."""
         event = self.event()
         return EventReference(event.source, event.id)
 
     def copy_cells(self) -> bytes:
-        """Return the row as COPY reads it, up to the cell of its owner."""
         raise NotImplementedError
 
     def columns(self) -> dict[str, object]:
-        """Return the values of the row by column."""
         raise NotImplementedError
 
 

@@ -25,7 +25,6 @@ class SpendChanges:
     """The sum of the changes of one batch: nano-dollars of cost, charges and refunds."""
 
     def __init__(self) -> None:
-        """Start with none."""
         self.sums: dict[SpendKey, list[int]] = {}
         self._quarter = self._until = _LONG_AGO
 
@@ -44,11 +43,9 @@ class SpendChanges:
             sums[0] += cost.cost_nano
 
     def charge(self, user_id: str, at: datetime, nano: int) -> None:
-        """Add a charge."""
         self._sums(user_id, at)[1] += nano
 
     def refund(self, user_id: str, at: datetime, nano: int) -> None:
-        """Add a refund."""
         self._sums(user_id, at)[2] += nano
 
     def _sums(self, user_id: str, at: datetime) -> list[int]:

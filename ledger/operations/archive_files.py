@@ -23,7 +23,6 @@ FORMAT: Final = 1
 ROWS_AT_ONCE: Final = 10_000
 _COMPRESSION: Final = "zstd"
 _DIGEST_IN_NAME: Final = 12
-_BLOCK_BYTES: Final = 1024 * 1024
 
 _WIDE: Final = (38, 25)
 _WIDEST: Final = (76, 30)
@@ -95,7 +94,6 @@ class MonthSums(msgspec.Struct, frozen=True):
 
     @property
     def rows(self) -> int:
-        """The number of rows."""
         return sum(of_type.rows for of_type in self.types.values())
 
 
@@ -216,11 +214,8 @@ def _place(temporary: Path, path: Path) -> None:
 
 def digest_of(path: Path) -> str:
     """Return the SHA-256 of a file in hexadecimal; raises OSError."""
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while block := file.read(_BLOCK_BYTES):
-            digest.update(block)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def manifest_text(manifest: ArchiveManifest) -> str:

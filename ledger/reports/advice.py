@@ -110,7 +110,6 @@ class Recommendation(NamedTuple):
 
     @property
     def saving_nano(self) -> int:
-        """The saving in nano-dollars."""
         return self.current_nano - self.new_nano
 
 

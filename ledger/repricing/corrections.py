@@ -83,7 +83,6 @@ class Rates:
     """The prices in force for each kind of usage, with a cache of tariffs."""
 
     def __init__(self, catalogue: Catalogue) -> None:
-        """Use the prices of this catalogue."""
         self.catalogue = catalogue
         self._tariffs: dict[tuple[str, str, str, str], Tariff] = {}
 

@@ -21,7 +21,6 @@ class CostChange:
     __slots__ = ("after_nano", "before_nano", "costs")
 
     def __init__(self) -> None:
-        """Start with none."""
         self.costs = self.before_nano = self.after_nano = 0
 
     def add(self, before_nano: int, after_nano: int) -> None:
@@ -31,7 +30,6 @@ class CostChange:
 
     @property
     def difference_nano(self) -> int:
-        """The change of the sum."""
         return self.after_nano - self.before_nano
 
 
@@ -68,7 +66,6 @@ class RepricingSums:
     """Sums costs that arrive user by user; keeps only the users with the largest changes."""
 
     def __init__(self) -> None:
-        """Start with none."""
         self.total = CostChange()
         self.services: dict[str, CostChange] = {}
         self.days: dict[str, CostChange] = {}

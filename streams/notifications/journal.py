@@ -114,7 +114,6 @@ class DeliveryJournal:
         )
 
     async def close(self) -> None:
-        """Stop the producer."""
         await self._producer.close()
 
 

@@ -94,7 +94,6 @@ class SmsSender:
         return DeliveryResult("permanent", str(status), text)
 
     async def close(self) -> None:
-        """Close the session."""
         if self._session is not None:
             await self._session.close()
 

@@ -77,7 +77,6 @@ class GuardedResolver(AbstractResolver):
         return found
 
     async def close(self) -> None:
-        """Close the resolver."""
         await self._resolver.close()
 
 

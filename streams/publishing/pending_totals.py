@@ -28,13 +28,11 @@ class PendingTotals:
     """Pending calls in the order of their last change, each in its newest state."""
 
     def __init__(self) -> None:
-        """Start empty."""
         self._entries: dict[str, PendingTotal] = {}
         self._rows: list[tuple[int, int]] = []
         self._batches = 0
 
     def __len__(self) -> int:
-        """Return the number of pending calls."""
         return len(self._entries)
 
     def __bool__(self) -> bool:

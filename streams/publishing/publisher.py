@@ -64,7 +64,6 @@ class VersionedCall(NamedTuple):
     at: datetime
 
     def record(self) -> tuple[bytes, bytes]:
-        """Return the record's key and value."""
         return self.call.call_id.encode(), call_total_json(self.call, self.at, self.version)
 
 
