@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, date, datetime
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from aiohttp import web
@@ -41,6 +40,7 @@ from api.routes.unsubscribe import UnsubscribeRoutes
 from api.routes.users import UserRoutes
 from ledger.budgets.budgets import Budgets
 from ledger.operations.sources import SourceStore
+from ledger.postgres.clock import Clock, system_time
 from ledger.postgres.viewers import ReaderPool
 from ledger.repricing.repricer import Repricer
 from schemas.budgets import DEFAULT_ALERT_THRESHOLD_PERCENT
@@ -50,16 +50,6 @@ Application: TypeAlias = web.Application
 
 METRICS_APP: Final = web.AppKey("metrics_app", web.Application)
 """Key of the application for the separate metrics port, which serves `/metrics` only."""
-
-
-def utc_today() -> date:
-    """Return the current UTC day."""
-    return datetime.now(UTC).date()
-
-
-def utc_now() -> datetime:
-    """Return the current UTC time."""
-    return datetime.now(UTC)
 
 
 def build_app(
@@ -72,8 +62,7 @@ def build_app(
     source_owners: SourceOwners | None = None,
     repricer: Repricer | None = None,
     checks: Sequence[ReadinessCheck] = (),
-    today: Callable[[], date] = utc_today,
-    now: Callable[[], datetime] = utc_now,
+    now: Clock = system_time,
     kafka: Mapping[str, Any] | None = None,
 ) -> web.Application:
     """Return the application; it closes the authenticator during its cleanup.
@@ -98,8 +87,8 @@ def build_app(
         *_costs(readers, now),
         *_decisions(readers, slow_readers or readers, budgets, options, now),
         *budget_routes.routes(),
-        *ExportRoutes(slow_readers or readers, options.limits, today, gate.refusals.count).routes(),
-        *_all_users(readers, slow_readers or readers, today),
+        *ExportRoutes(slow_readers or readers, options.limits, now, gate.refusals.count).routes(),
+        *_all_users(readers, slow_readers or readers, now),
         *IntakeRoutes(events, source_owners or SourceStore(readers), options.limits, now).routes(),
         *live.routes(),
         *_channels(readers, options),
@@ -135,7 +124,7 @@ def _channels(readers: ReaderPool, options: ApiOptions) -> tuple[Route, ...]:
     return (*ChannelRoutes(readers, options).routes(), *unsubscribing.routes())
 
 
-def _costs(readers: ReaderPool, now: Callable[[], datetime]) -> tuple[Route, ...]:
+def _costs(readers: ReaderPool, now: Clock) -> tuple[Route, ...]:
     """Return the routes of costs: one call, lists of calls, a user's spending."""
     return (
         *CallRoutes(readers).routes(),
@@ -144,15 +133,13 @@ def _costs(readers: ReaderPool, now: Callable[[], datetime]) -> tuple[Route, ...
     )
 
 
-def _all_users(
-    readers: ReaderPool, slow_readers: ReaderPool, today: Callable[[], date]
-) -> tuple[Route, ...]:
+def _all_users(readers: ReaderPool, slow_readers: ReaderPool, now: Clock) -> tuple[Route, ...]:
     """Return the routes about all users: totals, rankings, search, reconciliation."""
     return (
-        *AllUsersRoutes(readers, today).routes(),
-        *TopCostRoutes(slow_readers, today).routes(),
+        *AllUsersRoutes(readers, now).routes(),
+        *TopCostRoutes(slow_readers, now).routes(),
         *UserRoutes(readers).routes(),
-        *ReconciliationRoutes(slow_readers, today).routes(),
+        *ReconciliationRoutes(slow_readers, now).routes(),
     )
 
 
@@ -161,7 +148,7 @@ def _decisions(
     slow_readers: ReaderPool,
     budgets: Budgets,
     options: ApiOptions,
-    now: Callable[[], datetime],
+    now: Clock,
 ) -> tuple[Route, ...]:
     """Return the routes of authorizations, alerts, anomalies, forecasts and recommendations."""
     return (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from typing import Final
 from urllib.parse import unquote
 
@@ -27,6 +26,7 @@ from api.intake.events import (
 )
 from api.intake.sources import SourceGuard, SourceOwners
 from api.openapi.operations import JSON, Operation, Parameter, Tag
+from ledger.postgres.clock import Clock
 from schemas.cloudevents import Envelope
 from schemas.events import DATA_TYPES
 from schemas.intake import Accepted, Finalize, Track
@@ -112,7 +112,7 @@ class IntakeRoutes:
         stream: EventStream | None,
         owners: SourceOwners,
         limits: RequestLimits,
-        now: Callable[[], datetime],
+        now: Clock,
     ) -> None:
         self._stream = stream
         self._sources = SourceGuard(owners)

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from time import monotonic_ns
 from typing import Final, NamedTuple
 
 import msgspec
 
+from ledger.postgres.clock import Clock, system_time
 from schemas.events import CallStatus
 from schemas.jsonio import wire_name
 
@@ -93,7 +94,7 @@ class LiveCalls:
         calls_max: int = CALLS_MAX,
         grace_seconds: int = GRACE_SECONDS,
         clock_ns: Callable[[], int] = monotonic_ns,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Clock = system_time,
     ) -> None:
         self._calls_max = calls_max
         self._grace_ns = grace_seconds * _SECOND_NS

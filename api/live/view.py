@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from time import monotonic_ns
 from typing import Any, Final
@@ -14,6 +13,7 @@ from api.live.expectations import UsualCalls
 from api.live.frames import text_frame
 from api.live.projection import ActiveCall, Projection, project
 from api.live.state import CallState
+from ledger.postgres.clock import Clock, system_time
 from schemas.costs import TRANSACTION_SERVICES
 from schemas.exact import Exact
 from schemas.jsonio import encode
@@ -99,7 +99,7 @@ class CallViews:
         self,
         expectations: UsualCalls,
         *,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Clock = system_time,
     ) -> None:
         self._expectations = expectations
         self._now = now

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import date
 from typing import Final
 
 from aiohttp import web
@@ -13,6 +11,7 @@ from api.http.replies import tagged_reply
 from api.openapi.operations import Operation, Tag
 from api.routes.breakdown import by_service, day_cost, per_day
 from api.routes.spending import SPAN, DayRange, days_of
+from ledger.postgres.clock import Clock
 from ledger.postgres.viewers import ReaderPool
 from ledger.reports.all_users import AllUsersReport, all_users_report
 from ledger.reports.insights import insights
@@ -26,9 +25,9 @@ _AVERAGE_PLACES: Final = 2
 class AllUsersRoutes:
     """The route of analytics over all users."""
 
-    def __init__(self, readers: ReaderPool, today: Callable[[], date]) -> None:
+    def __init__(self, readers: ReaderPool, now: Clock) -> None:
         self._readers = readers
-        self._today = today
+        self._now = now
 
     def routes(self) -> tuple[Route, ...]:
         operation = Operation(
@@ -44,7 +43,7 @@ class AllUsersRoutes:
 
     async def analytics(self, request: web.Request) -> web.Response:
         """Return the analytics of the requested period."""
-        days = days_of(request, self._today())
+        days = days_of(request, self._now().date())
         span = (days.first, days.last)
         report = await all_users_report(self._readers, request[CALLER].viewer, span)
         return tagged_reply(request, analytics(days, report))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime
 from typing import Final
 
 from aiohttp import web
@@ -19,6 +17,7 @@ from api.openapi.operations import Operation, Tag
 from api.routes.budgets import bounded
 from ledger.budgets.authorizing import CallStartDecision, CallStartRequest, authorize
 from ledger.budgets.budgets import Budgets
+from ledger.postgres.clock import Clock
 from schemas.bounds import MAX_DURATION_SECONDS
 from schemas.budgets import MAX_LIMIT_USD, Authorization, AuthorizationRequest
 from schemas.money import Usd, nano_from_usd
@@ -30,9 +29,7 @@ _NAMES: Final = {"daily": "daily budget", "monthly": "monthly budget", "call": "
 class AuthorizationRoutes:
     """The route that authorizes calls."""
 
-    def __init__(
-        self, budgets: Budgets, limits: RequestLimits, now: Callable[[], datetime]
-    ) -> None:
+    def __init__(self, budgets: Budgets, limits: RequestLimits, now: Clock) -> None:
         self._budgets = budgets
         self._limits = limits
         self._now = now

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -24,6 +23,7 @@ from ledger.budgets.limits import FULL, LimitChange
 from ledger.budgets.thresholds import is_reached
 from ledger.calls.periods import time_zones
 from ledger.notifications.channels import ChannelRequest
+from ledger.postgres.clock import Clock
 from ledger.postgres.viewers import Viewer
 from schemas.alerts import ListedAlert, SpendBasis
 from schemas.budgets import (
@@ -62,7 +62,7 @@ _CHANGE: Final = Operation(
 class BudgetRoutes:
     """The routes of a user's budget."""
 
-    def __init__(self, budgets: Budgets, options: ApiOptions, now: Callable[[], datetime]) -> None:
+    def __init__(self, budgets: Budgets, options: ApiOptions, now: Clock) -> None:
         self._budgets = budgets
         self._options = options
         self._now = now

@@ -20,6 +20,7 @@ from api.http.streams_out import ClientGoneError, ClientTooSlowError, StreamedBo
 from api.openapi.operations import CSV, FileBody, Operation, Parameter, Tag
 from api.routes.csv_lines import header, lines
 from api.routes.spending import END_DATE, PERIOD, SPAN, START_DATE, DayRange, custom_days, days_of
+from ledger.postgres.clock import Clock
 from ledger.postgres.viewers import ReaderPool, StoreUnavailableError, Viewer
 from ledger.reports.exports import ExportKind, exporting
 
@@ -43,12 +44,12 @@ class ExportRoutes:
         self,
         readers: ReaderPool,
         limits: RequestLimits,
-        today: Callable[[], date],
+        now: Clock,
         count_refusal: Callable[[LimitName], None],
     ) -> None:
         self._readers = readers
         self._limits = limits
-        self._today = today
+        self._now = now
         self._count_refusal = count_refusal
         self._slots = SlotPool(
             limits.exports, limits.exports_per_user, limits.exports_per_address, "exports"
@@ -73,7 +74,7 @@ class ExportRoutes:
     async def export(self, request: web.Request) -> web.StreamResponse:
         """Return the file; for a HEAD request only its headers."""
         user_id, caller = request.match_info["userId"], request[CALLER]
-        kind, days = kind_of(request), export_days(request, self._today())
+        kind, days = kind_of(request), export_days(request, self._now().date())
         file = StreamedBody(
             request,
             headers_of(kind, user_id, days),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final, cast
 
@@ -26,6 +25,7 @@ from ledger.forecasts.forecast import (
 from ledger.forecasts.intervals import ForecastInterval
 from ledger.forecasts.rows import history
 from ledger.forecasts.warnings import forecast_warnings
+from ledger.postgres.clock import Clock
 from ledger.postgres.viewers import ReaderPool
 from schemas.exact import Exact
 from schemas.forecasts import (
@@ -48,7 +48,7 @@ _LAST_SECOND: Final = time(23, 59, 59, tzinfo=UTC)
 class ForecastRoutes:
     """The route of a user's forecast."""
 
-    def __init__(self, readers: ReaderPool, budgets: Budgets, now: Callable[[], datetime]) -> None:
+    def __init__(self, readers: ReaderPool, budgets: Budgets, now: Clock) -> None:
         self._readers = readers
         self._budgets = budgets
         self._now = now

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
@@ -16,6 +15,7 @@ from api.http.problems import invalid_body, invalid_parameter, not_found, price_
 from api.http.replies import reply, tagged_reply
 from api.openapi.operations import Operation, Tag
 from api.routes.repricing import RepricingRoutes
+from ledger.postgres.clock import Clock
 from ledger.postgres.viewers import ReaderPool
 from ledger.prices.approval import decide
 from ledger.prices.entry import (
@@ -66,7 +66,7 @@ class PriceRoutes:
         readers: ReaderPool,
         repricer: Repricer | None,
         limits: RequestLimits,
-        now: Callable[[], datetime],
+        now: Clock,
     ) -> None:
         self._repricing = RepricingRoutes(repricer, now)
         self._readers = readers

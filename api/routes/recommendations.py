@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from aiohttp import web
@@ -10,6 +9,7 @@ from aiohttp import web
 from api.http.access import CALLER, Access, Route
 from api.http.replies import tagged_reply
 from api.openapi.operations import Operation, Tag
+from ledger.postgres.clock import Clock
 from ledger.postgres.viewers import ReaderPool
 from ledger.reports.advice import ADVICE_DAYS, Recommendation, SavingEvidence, advice_notes, advise
 from ledger.reports.advice_rows import AdviceInput, read_advice_input
@@ -29,7 +29,7 @@ from schemas.money import Usd
 class RecommendationRoutes:
     """The route of recommendations."""
 
-    def __init__(self, readers: ReaderPool, now: Callable[[], datetime]) -> None:
+    def __init__(self, readers: ReaderPool, now: Clock) -> None:
         self._readers = readers
         self._now = now
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Final
 
@@ -22,6 +22,7 @@ from ledger.operations.reconciliation import (
     Reconciliation,
     reconcile,
 )
+from ledger.postgres.clock import Clock
 from ledger.postgres.viewers import ReaderPool
 from schemas.exact import Exact
 from schemas.money import Usd, percent_text
@@ -42,9 +43,9 @@ PERIOD: Final = period_parameter("7d")
 class ReconciliationRoutes:
     """The reconciliation route; its readers are separate, because it reads a lot."""
 
-    def __init__(self, readers: ReaderPool, today: Callable[[], date]) -> None:
+    def __init__(self, readers: ReaderPool, now: Clock) -> None:
         self._readers = readers
-        self._today = today
+        self._now = now
         self._slots = SlotPool(1, 1, 1, "reconciliations")
 
     def routes(self) -> tuple[Route, ...]:
@@ -61,7 +62,7 @@ class ReconciliationRoutes:
     async def compare(self, request: web.Request) -> web.Response:
         """Return the totals of each place for the requested days, and their differences."""
         caller = request[CALLER]
-        days = days_of(request, self._today(), PERIOD)
+        days = days_of(request, self._now().date(), PERIOD)
         with self._slots.taken(caller.user_id, request[ADDRESS]):
             span = (start_of(days.first), end_of(days.last))
             found = await reconcile(self._readers, caller.viewer, span)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
@@ -14,6 +13,7 @@ from api.http.parameters import MOMENT, SERVICE, flag, flag_of, no_moment, one_o
 from api.http.problems import invalid_parameter, price_conflict, unavailable
 from api.http.replies import reply
 from api.openapi.operations import Operation, Parameter, Tag
+from ledger.postgres.clock import Clock
 from ledger.postgres.database import TRANSIENT_ERRORS
 from ledger.postgres.viewers import StoreUnavailableError
 from ledger.repricing.repricer import (
@@ -39,7 +39,7 @@ DRY_RUN: Final = flag("dryRun", "Whether to preview only.", default=True)
 class RepricingRoutes:
     """The route that reprices recorded costs."""
 
-    def __init__(self, repricer: Repricer | None, now: Callable[[], datetime]) -> None:
+    def __init__(self, repricer: Repricer | None, now: Clock) -> None:
         self._repricer = repricer
         self._now = now
 

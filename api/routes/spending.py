@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final, NamedTuple
 
@@ -14,6 +14,7 @@ from api.http.problems import invalid_parameter
 from api.http.replies import tagged_reply
 from api.openapi.operations import Operation, Parameter, Tag
 from api.routes.breakdown import by_service, per_day, spending_day
+from ledger.postgres.clock import Clock
 from ledger.postgres.viewers import ReaderPool
 from ledger.reports.comparison import PreviousTotals, previous_totals
 from ledger.reports.costs import SpendingReport, spending_report
@@ -76,7 +77,7 @@ class DayRange(NamedTuple):
 class SpendingRoutes:
     """The route of a user's spending."""
 
-    def __init__(self, readers: ReaderPool, now: Callable[[], datetime]) -> None:
+    def __init__(self, readers: ReaderPool, now: Clock) -> None:
         self._readers = readers
         self._now = now
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import date
 from typing import Final, cast, get_args
 
 from aiohttp import web
@@ -15,6 +13,7 @@ from api.http.problems import invalid_parameter
 from api.http.replies import tagged_reply
 from api.openapi.operations import Operation, Tag
 from api.routes.spending import SPAN, DayRange, days_of
+from ledger.postgres.clock import Clock
 from ledger.postgres.viewers import ReaderPool
 from ledger.reports.top import TopEntry, TopKind, TopOrder, TopReport, TopSort, top_report
 from schemas import analytics
@@ -32,9 +31,9 @@ SORTS_OF_SERVICES: Final = ("cost", "name")
 class TopCostRoutes:
     """The route of rankings over all users."""
 
-    def __init__(self, readers: ReaderPool, today: Callable[[], date]) -> None:
+    def __init__(self, readers: ReaderPool, now: Clock) -> None:
         self._readers = readers
-        self._today = today
+        self._now = now
 
     def routes(self) -> tuple[Route, ...]:
         operation = Operation(
@@ -50,7 +49,7 @@ class TopCostRoutes:
     async def top(self, request: web.Request) -> web.Response:
         """Return the first users, personas, services or days of the requested period."""
         order = order_of(request)
-        days = days_of(request, self._today())
+        days = days_of(request, self._now().date())
         report = await top_report(
             self._readers,
             request[CALLER].viewer,

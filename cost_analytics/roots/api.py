@@ -68,7 +68,6 @@ async def _serve(settings: Settings, stop: asyncio.Event) -> int:
             slow_readers=slow_readers,
             events=intake,
             checks=checks,
-            today=lambda: clock.now().date(),
             now=clock.now,
             kafka=settings.kafka.client().client_options(),
             repricer=Repricer(rerate_url, settings.budget.basis) if rerate_url else None,

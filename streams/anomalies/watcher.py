@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 from ledger.anomalies.detection import CALLS_AT_ONCE, GRACE, AnomalyDetector, DetectionResult
 from ledger.anomalies.rows import AnomalyStore
 from ledger.anomalies.sweep import ROUND_EVERY, AnomalySweep
+from ledger.postgres.clock import Clock, system_time
 from ledger.postgres.database import TRANSIENT_ERRORS
 from messaging.retries import Backoff
 from schemas.anomalies import LEGS, Leg
@@ -41,11 +41,6 @@ class AnomalyWatcherOptions:
     every: timedelta = ROUND_EVERY
 
 
-def utc_now() -> datetime:
-    """Return the current UTC time."""
-    return datetime.now(UTC)
-
-
 class AnomalyWatcher:
     """Detects anomalies until it is stopped."""
 
@@ -53,7 +48,7 @@ class AnomalyWatcher:
         self,
         store: AnomalyStore,
         options: AnomalyWatcherOptions | None = None,
-        now: Callable[[], datetime] = utc_now,
+        now: Clock = system_time,
     ) -> None:
         self._store = store
         self._options = options or AnomalyWatcherOptions()

@@ -18,7 +18,7 @@ from aiohttp import ClientSession
 from multidict import CIMultiDictProxy
 from yarl import URL
 
-from api.app import build_app, utc_now, utc_today
+from api.app import build_app
 from api.http.auth import Authenticator, TokenRules
 from api.http.jwks import key_source
 from api.http.options import ApiOptions
@@ -26,6 +26,7 @@ from api.http.serving import serving
 from api.intake.event_stream import EventStream
 from api.intake.sources import SourceOwners
 from api.routes.health import ReadinessCheck
+from ledger.postgres.clock import system_time
 from ledger.postgres.database import Pool
 from ledger.postgres.viewers import ReaderPool, reader_pool
 from ledger.repricing.repricer import Repricer
@@ -169,8 +170,7 @@ async def served(
         source_owners=source_owners or (None if readers else MemorySourceOwners()),
         repricer=repricer,
         checks=checks,
-        today=lambda: today or utc_today(),
-        now=lambda: datetime.combine(today, NOON) if today else utc_now(),
+        now=lambda: datetime.combine(today, NOON) if today else system_time(),
     )
     async with (
         serving(app, "127.0.0.1", 0, options.limits) as address,
