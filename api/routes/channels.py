@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Final, TypeVar
 
@@ -21,15 +23,10 @@ from ledger.notifications.channels import (
     NEWEST,
     ChannelRefusal,
     ChannelRequest,
-    create_channel,
-    list_deliveries,
+    UserChannels,
     read_channels,
-    remove_channel,
-    request_code,
-    request_test,
-    verify_channel,
 )
-from ledger.postgres.viewers import ReaderPool, Viewer
+from ledger.postgres.viewers import ReaderPool
 from schemas.notices import (
     Channel,
     Channels,
@@ -95,51 +92,55 @@ class ChannelRoutes:
 
     async def list(self, request: web.Request) -> web.Response:
         """Return all channels."""
-        viewer, user_id = _about(request)
+        viewer, user_id = request[CALLER].viewer, request.match_info["userId"]
         channels = await read_channels(self._readers, viewer, user_id)
         return tagged_reply(request, Channels(channels=channels))
 
     async def create(self, request: web.Request) -> web.Response:
         """Create a notification channel; returns it with its secret."""
-        viewer, user_id = _about(request)
         wanted = wanted_of(await self._body(request, WantedChannel), self._options)
-        async with self._readers.writing(viewer) as connection:
-            made = await create_channel(connection, viewer, user_id, wanted)
+        async with self._changing(request) as channels:
+            made = await channels.create(wanted)
         return reply(granted(made))
 
     async def remove(self, request: web.Request) -> web.Response:
         """Delete a notification channel; returns the remaining ones."""
-        viewer, user_id = _about(request)
-        async with self._readers.writing(viewer) as connection:
-            left = await remove_channel(connection, viewer, user_id, _channel(request))
+        async with self._changing(request) as channels:
+            left = await channels.remove(_channel(request))
         return reply(Channels(channels=granted(left)))
 
     async def verify(self, request: web.Request) -> web.Response:
         """Verify a notification channel by its code; without a code, send a new one."""
-        viewer, user_id = _about(request)
         code = (await self._body(request, Proof)).code
-        async with self._readers.writing(viewer) as connection:
+        async with self._changing(request) as channels:
             if code is UNSET:
-                channel = await request_code(connection, viewer, user_id, _channel(request))
+                channel = await channels.request_code(_channel(request))
             else:
-                channel = await verify_channel(connection, viewer, user_id, _channel(request), code)
+                channel = await channels.verify(_channel(request), code)
         return reply(granted(channel))
 
     async def test(self, request: web.Request) -> web.Response:
         """Send a test message to a channel; returns the id of its delivery."""
-        viewer, user_id = _about(request)
-        async with self._readers.writing(viewer) as connection:
-            asked = await request_test(connection, viewer, user_id, _channel(request))
+        async with self._changing(request) as channels:
+            asked = await channels.request_test(_channel(request))
         return reply(Requested(delivery_id=granted(asked)))
 
     async def deliveries(self, request: web.Request) -> web.Response:
         """Return the deliveries of a channel with all attempts, newest first."""
-        viewer, user_id = _about(request)
+        viewer, user_id = request[CALLER].viewer, request.match_info["userId"]
         number = number_of(request)
         before = NEWEST if number is None else number
         async with self._readers.reading(viewer) as connection:
-            page = await list_deliveries(connection, viewer, user_id, _channel(request), before)
+            channels = UserChannels(connection, viewer, user_id)
+            page = await channels.deliveries(_channel(request), before)
         return tagged_reply(request, granted(page))
+
+    @asynccontextmanager
+    async def _changing(self, request: web.Request) -> AsyncIterator[UserChannels]:
+        """Open a transaction that may change the channels of the user in the path."""
+        viewer = request[CALLER].viewer
+        async with self._readers.writing(viewer) as connection:
+            yield UserChannels(connection, viewer, request.match_info["userId"])
 
     async def _body(self, request: web.Request, kind: type[T]) -> T:
         return parsed(await read_body(request, self._options.limits) or b"{}", kind)
@@ -157,10 +158,6 @@ def wanted_of(body: WantedChannel, options: ApiOptions) -> ChannelRequest:
     except AddressError as error:
         raise invalid_body(str(error)) from None
     return ChannelRequest(body.type, address)
-
-
-def _about(request: web.Request) -> tuple[Viewer, str]:
-    return request[CALLER].viewer, request.match_info["userId"]
 
 
 def _channel(request: web.Request) -> str:

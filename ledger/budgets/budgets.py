@@ -144,16 +144,12 @@ class Budgets:
     ) -> AsyncIterator[tuple[Connection, Limits]]:
         """Lock a user's settings for a transaction, against batches and other changes."""
         async with self._readers.writing(viewer) as connection:
-            row = await connection.fetchrow(
-                *_SQL.bind("lock_settings", user_id=user_id, **viewer.parameters)
-            )
+            of_user = {"user_id": user_id, **viewer.parameters}
+            lock = _SQL.bind("lock_settings", **of_user)
+            row = await connection.fetchrow(*lock)
             if row is None:
-                await connection.execute(
-                    *_SQL.bind("open_settings", user_id=user_id, **viewer.parameters)
-                )
-                row = await connection.fetchrow(
-                    *_SQL.bind("lock_settings", user_id=user_id, **viewer.parameters)
-                )
+                await connection.execute(*_SQL.bind("open_settings", **of_user))
+                row = await connection.fetchrow(*lock)
             yield connection, Limits(user_id=user_id) if row is None else limits_of(row)
 
     async def write(self, connection: Connection, viewer: Viewer, limits: Limits) -> None:

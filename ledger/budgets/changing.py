@@ -9,7 +9,7 @@ from ledger.budgets.alert_rows import read_epoch
 from ledger.budgets.alerting import Alerting
 from ledger.budgets.budgets import Budgets, BudgetStatus
 from ledger.budgets.limits import LimitChange, changed
-from ledger.notifications.channels import ChannelRefusal, ChannelRequest, replace_channels
+from ledger.notifications.channels import ChannelRefusal, ChannelRequest, UserChannels
 from ledger.postgres.viewers import Viewer
 from schemas.notices import Channel
 
@@ -41,7 +41,7 @@ async def change_budget(
         limits = changed(before, change, await read_epoch(connection))
         replaced: Sequence[Channel] | None = None
         if channels is not None:
-            result = await replace_channels(connection, viewer, user_id, channels)
+            result = await UserChannels(connection, viewer, user_id).replace(channels)
             if isinstance(result, ChannelRefusal):
                 raise ChannelsRefusedError(result)
             replaced = result

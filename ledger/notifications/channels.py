@@ -1,7 +1,6 @@
 """A user's notification channels: create, verify, remove, and list their deliveries.
 
-All functions take a connection with an open transaction of the viewer. They return refusals instead
-of raising them, because wrong codes must be counted.
+Methods return refusals instead of raising them, because wrong codes must be counted.
 """
 
 from __future__ import annotations
@@ -69,148 +68,189 @@ ABSENT: Final = ChannelRefusal(absent=True)
 
 
 async def read_channels(readers: ReaderPool, viewer: Viewer, user_id: str) -> list[Channel]:
-    """Return the channels of a user, like `list_channels`; raises StoreUnavailableError."""
+    """Return the channels of a user as `UserChannels.read` does; raises StoreUnavailableError."""
     rows = await readers.read(viewer, *_READS.bind("list", user_id=user_id, **viewer.parameters))
     return [Channel(**dict(row)) for row in rows]
 
 
-async def list_channels(connection: Connection, viewer: Viewer, user_id: str) -> list[Channel]:
-    """Return the channels of a user, oldest first; none for a viewer without access."""
-    rows = await connection.fetch(*_SQL.bind("list", user_id=user_id, **viewer.parameters))
-    return [Channel(**dict(row)) for row in rows]
+class UserChannels:
+    """The channels of a user, in an open transaction of a viewer."""
 
+    def __init__(self, connection: Connection, viewer: Viewer, user_id: str) -> None:
+        self._connection = connection
+        self._of_user: dict[str, Any] = {"user_id": user_id, **viewer.parameters}
 
-async def create_channel(
-    connection: Connection, viewer: Viewer, user_id: str, requested: ChannelRequest
-) -> NewChannel | ChannelRefusal:
-    """Create a channel, and send a verification message."""
-    await _lock_channels(connection, user_id)
-    known = await list_channels(connection, viewer, user_id)
-    if requested in {(channel.type, channel.address) for channel in known}:
-        return ChannelRefusal(
-            "You already have this channel. Request a new code, or remove it first to get a new "
-            "secret."
-        )
-    if len(known) >= CHANNELS_MAX:
-        return ChannelRefusal(f"You can have at most {CHANNELS_MAX} channels. Remove one first.")
-    return await _create(connection, viewer, user_id, requested)
+    async def read(self) -> list[Channel]:
+        """Return all channels, oldest first; none for a viewer without access."""
+        rows = await self._connection.fetch(*_SQL.bind("list", **self._of_user))
+        return [Channel(**dict(row)) for row in rows]
 
+    async def create(self, requested: ChannelRequest) -> NewChannel | ChannelRefusal:
+        """Create a channel, and send a verification message."""
+        await self._lock()
+        known = await self.read()
+        if requested in {(channel.type, channel.address) for channel in known}:
+            return ChannelRefusal(
+                "You already have this channel. Request a new code, or remove it first to get a "
+                "new secret."
+            )
+        if len(known) >= CHANNELS_MAX:
+            return ChannelRefusal(
+                f"You can have at most {CHANNELS_MAX} channels. Remove one first."
+            )
+        return await self._create(requested)
 
-async def replace_channels(
-    connection: Connection, viewer: Viewer, user_id: str, requested: Sequence[ChannelRequest]
-) -> list[Channel] | ChannelRefusal:
-    """Replace a user's channels; existing ones stay unchanged.
+    async def replace(self, requested: Sequence[ChannelRequest]) -> list[Channel] | ChannelRefusal:
+        """Replace the channels; existing ones stay unchanged.
 
-    Returns all channels, new ones as NewChannel. If it is refused, the caller must roll back its
-    transaction.
-    """
-    if len(set(requested)) > CHANNELS_MAX:
-        return ChannelRefusal(f"`channels` can have at most {CHANNELS_MAX} channels.")
-    await _lock_channels(connection, user_id)
-    known = await list_channels(connection, viewer, user_id)
-    remaining = [channel for channel in known if (channel.type, channel.address) in requested]
-    for channel in known:
-        if channel not in remaining:
-            await _remove(connection, viewer, user_id, channel.channel_id)
-    created: list[Channel] = []
-    for one in dict.fromkeys(requested):
-        if one not in {(channel.type, channel.address) for channel in remaining}:
-            new = await _create(connection, viewer, user_id, one)
-            if isinstance(new, ChannelRefusal):
-                return new
-            created.append(new)
-    return remaining + created
+        Returns all channels, new ones as NewChannel. If it is refused, the caller must roll back
+        its transaction.
+        """
+        if len(set(requested)) > CHANNELS_MAX:
+            return ChannelRefusal(f"`channels` can have at most {CHANNELS_MAX} channels.")
+        await self._lock()
+        known = await self.read()
+        remaining = [channel for channel in known if (channel.type, channel.address) in requested]
+        for channel in known:
+            if channel not in remaining:
+                await self._remove(channel.channel_id)
+        created: list[Channel] = []
+        for one in dict.fromkeys(requested):
+            if one not in {(channel.type, channel.address) for channel in remaining}:
+                new = await self._create(one)
+                if isinstance(new, ChannelRefusal):
+                    return new
+                created.append(new)
+        return remaining + created
 
+    async def remove(self, channel_id: str) -> list[Channel] | ChannelRefusal:
+        """Remove a channel, and return the remaining ones."""
+        await self._lock()
+        if not _is_id(channel_id) or not await self._remove(channel_id):
+            return ABSENT
+        return await self.read()
 
-async def remove_channel(
-    connection: Connection, viewer: Viewer, user_id: str, channel_id: str
-) -> list[Channel] | ChannelRefusal:
-    """Remove a channel, and return the remaining ones."""
-    await _lock_channels(connection, user_id)
-    if not _is_id(channel_id) or not await _remove(connection, viewer, user_id, channel_id):
-        return ABSENT
-    return await list_channels(connection, viewer, user_id)
+    async def verify(self, channel_id: str, code: str) -> Channel | ChannelRefusal:
+        """Verify a channel by its code; wrong codes are counted.
 
+        A channel that is already verified stays verified, whatever the code.
+        """
+        await self._lock()
+        channel = await self._find(channel_id)
+        if channel is None:
+            return ABSENT
+        if channel.state == "verified":
+            return channel
+        stored = await self._run("code", channel_id)
+        if stored is None:
+            return ChannelRefusal("The code has expired. Request a new one.")
+        if stored["guesses"] >= GUESSES_MAX:
+            return ChannelRefusal("Too many wrong codes. Request a new one.")
+        if not await asyncio.to_thread(matches, code, stored["digest"]):
+            await self._run("count_guess", channel_id)
+            left = GUESSES_MAX - stored["guesses"] - 1
+            return ChannelRefusal(f"Wrong code. {left} of {GUESSES_MAX} attempts left.")
+        await self._run("drop_code", channel_id)
+        row = await self._run("verify", channel_id)
+        return Channel(**dict(row)) if row else ABSENT
 
-async def verify_channel(
-    connection: Connection, viewer: Viewer, user_id: str, channel_id: str, code: str
-) -> Channel | ChannelRefusal:
-    """Verify a channel by its code; wrong codes are counted.
-
-    A channel that is already verified stays verified, whatever the code.
-    """
-    await _lock_channels(connection, user_id)
-    of_channel = _of_channel(viewer, user_id, channel_id)
-    channel = await _one(connection, viewer, user_id, channel_id)
-    if channel is None:
-        return ABSENT
-    if channel.state == "verified":
+    async def request_code(self, channel_id: str) -> Channel | ChannelRefusal:
+        """Send a new code to an unverified channel; the previous code becomes invalid."""
+        await self._lock()
+        channel = await self._find(channel_id)
+        if channel is None:
+            return ABSENT
+        if channel.state == "verified":
+            return ChannelRefusal("This channel is already verified.")
+        refusal = await self._refuse_too_many("verification", channel_id)
+        if refusal is not None:
+            return refusal
+        await self._challenge(channel)
         return channel
-    stored = await connection.fetchrow(*_SQL.bind("code", **of_channel))
-    if stored is None:
-        return ChannelRefusal("The code has expired. Request a new one.")
-    if stored["guesses"] >= GUESSES_MAX:
-        return ChannelRefusal("Too many wrong codes. Request a new one.")
-    if not await asyncio.to_thread(matches, code, stored["digest"]):
-        await connection.execute(*_SQL.bind("count_guess", **of_channel))
-        left = GUESSES_MAX - stored["guesses"] - 1
-        return ChannelRefusal(f"Wrong code. {left} of {GUESSES_MAX} attempts left.")
-    await connection.execute(*_SQL.bind("drop_code", **of_channel))
-    row = await connection.fetchrow(*_SQL.bind("verify", **of_channel))
-    return Channel(**dict(row)) if row else ABSENT
 
+    async def request_test(self, channel_id: str) -> str | ChannelRefusal:
+        """Send a test message to a verified channel; returns the delivery's id."""
+        await self._lock()
+        channel = await self._find(channel_id)
+        if channel is None:
+            return ABSENT
+        if channel.state != "verified":
+            return ChannelRefusal("Verify this channel first.")
+        refusal = await self._refuse_too_many("test", channel_id)
+        if refusal is not None:
+            return refusal
+        await self._run("resume", channel_id)
+        delivery = await self._run("request", channel_id, kind="test", code=None)
+        return ABSENT if delivery is None else str(delivery["delivery_id"])
 
-async def request_code(
-    connection: Connection, viewer: Viewer, user_id: str, channel_id: str
-) -> Channel | ChannelRefusal:
-    """Send a new code to an unverified channel; the previous code becomes invalid."""
-    await _lock_channels(connection, user_id)
-    channel = await _one(connection, viewer, user_id, channel_id)
-    if channel is None:
-        return ABSENT
-    if channel.state == "verified":
-        return ChannelRefusal("This channel is already verified.")
-    refusal = await _refuse_too_many(connection, viewer, user_id, "verification", channel_id)
-    if refusal is not None:
-        return refusal
-    await _challenge(connection, viewer, user_id, channel)
-    return channel
+    async def deliveries(
+        self, channel_id: str, before: int = NEWEST
+    ) -> Deliveries | ChannelRefusal:
+        """Return the newest deliveries to a channel before a position, with all attempts."""
+        if await self._find(channel_id) is None:
+            return ABSENT
+        page_of = {"channel_id": channel_id, "before": before, "limit": DELIVERIES_MAX + 1}
+        rows = await self._connection.fetch(*_SQL.bind("deliveries", **self._of_user, **page_of))
+        page = rows[:DELIVERIES_MAX]
+        return Deliveries(
+            deliveries=[_delivery(row) for row in page],
+            next_cursor=str(page[-1]["seq"]) if len(rows) > len(page) else None,
+        )
 
+    async def _run(self, statement: str, channel_id: str | None, **values: Any) -> Record | None:
+        """Run a statement about a channel; returns its first row, if it has one."""
+        bound = _SQL.bind(statement, **self._of_user, channel_id=channel_id, **values)
+        row: Record | None = await self._connection.fetchrow(*bound)
+        return row
 
-async def request_test(
-    connection: Connection, viewer: Viewer, user_id: str, channel_id: str
-) -> str | ChannelRefusal:
-    """Send a test message to a verified channel; returns the delivery's id."""
-    await _lock_channels(connection, user_id)
-    channel = await _one(connection, viewer, user_id, channel_id)
-    if channel is None:
-        return ABSENT
-    if channel.state != "verified":
-        return ChannelRefusal("Verify this channel first.")
-    refusal = await _refuse_too_many(connection, viewer, user_id, "test", channel_id)
-    if refusal is not None:
-        return refusal
-    of_channel = _of_channel(viewer, user_id, channel_id)
-    await connection.execute(*_SQL.bind("resume", **of_channel))
-    return str(
-        await connection.fetchval(*_SQL.bind("request", **of_channel, kind="test", code=None))
-    )
+    async def _lock(self) -> None:
+        await self._connection.execute(*_SQL.bind("lock", user_id=self._of_user["user_id"]))
 
+    async def _find(self, channel_id: str) -> Channel | None:
+        row = await self._run("one", channel_id) if _is_id(channel_id) else None
+        return Channel(**dict(row)) if row else None
 
-async def list_deliveries(
-    connection: Connection, viewer: Viewer, user_id: str, channel_id: str, before: int = NEWEST
-) -> Deliveries | ChannelRefusal:
-    """Return the newest deliveries to a channel before a position, with all attempts."""
-    if await _one(connection, viewer, user_id, channel_id) is None:
-        return ABSENT
-    of_channel = _of_channel(viewer, user_id, channel_id)
-    deliveries = _SQL.bind("deliveries", **of_channel, before=before, limit=DELIVERIES_MAX + 1)
-    rows = await connection.fetch(*deliveries)
-    page = rows[:DELIVERIES_MAX]
-    return Deliveries(
-        deliveries=[_delivery(row) for row in page],
-        next_cursor=str(page[-1]["seq"]) if len(rows) > len(page) else None,
-    )
+    async def _create(self, requested: ChannelRequest) -> NewChannel | ChannelRefusal:
+        refusal = await self._refuse_too_many("verification", None)
+        if refusal is not None:
+            return refusal
+        secret = secret_text(new_secret()) if requested.type == "webhook" else None
+        values = self._of_user | requested._asdict() | {"secret": secret}
+        row = await self._connection.fetchrow(*_SQL.bind("create", **values))
+        if row is None:
+            return ABSENT
+        channel = NewChannel(**dict(row), secret=secret)
+        await self._challenge(channel)
+        return channel
+
+    async def _challenge(self, channel: Channel) -> None:
+        """Store a new code and send it; pending messages with an older code are skipped."""
+        channel_id, code = channel.channel_id, new_code(channel.type)
+        stored = await asyncio.to_thread(digest, code)
+        await self._run("supersede", channel_id)
+        await self._run("set_code", channel_id, digest=stored, seconds=CODE_SECONDS)
+        await self._run("resume", channel_id)
+        await self._run("request", channel_id, kind="verification", code=code)
+
+    async def _remove(self, channel_id: str) -> bool:
+        removed = await self._run("remove", channel_id)
+        await self._run("withdraw", channel_id)
+        return removed is not None
+
+    async def _refuse_too_many(
+        self, kind: NoticeKind, channel_id: str | None
+    ) -> ChannelRefusal | None:
+        """Return a refusal if a user requests too many messages: they could reach strangers."""
+        row = await self._run("recent", channel_id, kind=kind, seconds=_HOUR_SECONDS)
+        if row is None:
+            return ABSENT
+        if row["requests"] >= MESSAGES_PER_HOUR:
+            reason = f"You can request at most {MESSAGES_PER_HOUR} messages per hour."
+            return ChannelRefusal(reason, _HOUR_SECONDS // MESSAGES_PER_HOUR)
+        ago_seconds = row["ago_seconds"]
+        if ago_seconds is not None and ago_seconds < MESSAGE_SECONDS:
+            return ChannelRefusal("A message was just requested.", MESSAGE_SECONDS - ago_seconds)
+        return None
 
 
 def _delivery(row: Record) -> Delivery:
@@ -218,77 +258,6 @@ def _delivery(row: Record) -> Delivery:
     fields.pop("seq")
     tried = fields.pop("tried")
     return Delivery(**fields, attempts=_attempts.decode(tried) if tried else [])
-
-
-async def _lock_channels(connection: Connection, user_id: str) -> None:
-    await connection.execute(*_SQL.bind("lock", user_id=user_id))
-
-
-async def _one(
-    connection: Connection, viewer: Viewer, user_id: str, channel_id: str
-) -> Channel | None:
-    if not _is_id(channel_id):
-        return None
-    row = await connection.fetchrow(*_SQL.bind("one", **_of_channel(viewer, user_id, channel_id)))
-    return Channel(**dict(row)) if row else None
-
-
-async def _create(
-    connection: Connection, viewer: Viewer, user_id: str, requested: ChannelRequest
-) -> NewChannel | ChannelRefusal:
-    refusal = await _refuse_too_many(connection, viewer, user_id, "verification", None)
-    if refusal is not None:
-        return refusal
-    secret = secret_text(new_secret()) if requested.type == "webhook" else None
-    values = {"user_id": user_id, **viewer.parameters, **requested._asdict(), "secret": secret}
-    row = await connection.fetchrow(*_SQL.bind("create", **values))
-    if row is None:
-        return ABSENT
-    channel = NewChannel(**dict(row), secret=secret)
-    await _challenge(connection, viewer, user_id, channel)
-    return channel
-
-
-async def _challenge(
-    connection: Connection, viewer: Viewer, user_id: str, channel: Channel
-) -> None:
-    """Store a new code and send it; pending messages with an older code are skipped."""
-    of_channel = _of_channel(viewer, user_id, channel.channel_id)
-    code = new_code(channel.type)
-    stored = await asyncio.to_thread(digest, code)
-    await connection.execute(*_SQL.bind("supersede", **of_channel))
-    set_code = _SQL.bind("set_code", **of_channel, digest=stored, seconds=CODE_SECONDS)
-    await connection.execute(*set_code)
-    await connection.execute(*_SQL.bind("resume", **of_channel))
-    await connection.execute(*_SQL.bind("request", **of_channel, kind="verification", code=code))
-
-
-async def _remove(connection: Connection, viewer: Viewer, user_id: str, channel_id: str) -> bool:
-    of_channel = _of_channel(viewer, user_id, channel_id)
-    removed = await connection.fetchval(*_SQL.bind("remove", **of_channel))
-    await connection.execute(*_SQL.bind("withdraw", **of_channel))
-    return removed is not None
-
-
-async def _refuse_too_many(
-    connection: Connection, viewer: Viewer, user_id: str, kind: NoticeKind, channel_id: str | None
-) -> ChannelRefusal | None:
-    """Return a refusal if a user requests too many messages: they could reach strangers."""
-    of_channel = _of_channel(viewer, user_id, channel_id)
-    recent = _SQL.bind("recent", **of_channel, kind=kind, seconds=_HOUR_SECONDS)
-    row = await connection.fetchrow(*recent)
-    if row is None:
-        return ABSENT
-    if row["requests"] >= MESSAGES_PER_HOUR:
-        reason = f"You can request at most {MESSAGES_PER_HOUR} messages per hour."
-        return ChannelRefusal(reason, _HOUR_SECONDS // MESSAGES_PER_HOUR)
-    if row["ago_seconds"] is not None and row["ago_seconds"] < MESSAGE_SECONDS:
-        return ChannelRefusal("A message was just requested.", MESSAGE_SECONDS - row["ago_seconds"])
-    return None
-
-
-def _of_channel(viewer: Viewer, user_id: str, channel_id: str | None) -> dict[str, Any]:
-    return {"user_id": user_id, **viewer.parameters, "channel_id": channel_id}
 
 
 def _is_id(text: str) -> bool:

@@ -101,23 +101,17 @@ class ReaderPool:
         [row] = await self.read(viewer, call, *arguments)
         return row[0]
 
-    @asynccontextmanager
-    async def reading(self, viewer: Viewer) -> AsyncIterator[Connection]:
+    def reading(self, viewer: Viewer) -> AbstractAsyncContextManager[Connection]:
         """Open a read-only transaction for a viewer; raises StoreUnavailableError."""
-        async with self._transaction("begin_reading", viewer) as connection:
-            yield connection
+        return self._transaction("begin_reading", viewer)
 
-    @asynccontextmanager
-    async def comparing(self, viewer: Viewer) -> AsyncIterator[Connection]:
+    def comparing(self, viewer: Viewer) -> AbstractAsyncContextManager[Connection]:
         """Open a read-only transaction on one snapshot; raises StoreUnavailableError."""
-        async with self._transaction("begin_comparing", viewer) as connection:
-            yield connection
+        return self._transaction("begin_comparing", viewer)
 
-    @asynccontextmanager
-    async def writing(self, viewer: Viewer) -> AsyncIterator[Connection]:
+    def writing(self, viewer: Viewer) -> AbstractAsyncContextManager[Connection]:
         """Open a read-write transaction for a viewer; raises StoreUnavailableError."""
-        async with self._transaction("begin_writing", viewer) as connection:
-            yield connection
+        return self._transaction("begin_writing", viewer)
 
     async def schema_is_current(self) -> bool:
         """Return whether the database has our schema; raises StoreUnavailableError."""

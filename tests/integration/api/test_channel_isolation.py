@@ -11,8 +11,7 @@ from api.http.options import ApiOptions
 from ledger.notifications.channels import (
     ChannelRefusal,
     ChannelRequest,
-    list_channels,
-    replace_channels,
+    UserChannels,
 )
 from ledger.postgres.statements import statements
 from ledger.postgres.viewers import ReaderPool, Viewer, reader_pool
@@ -151,7 +150,7 @@ async def test_all_channels_can_be_replaced_at_once(readers: ReaderPool, databas
     kept = await write_channel(database_url, EMAIL.address, kind="email")
     await write_channel(database_url, SMS.address, kind="sms")
     async with readers.writing(ALICE) as connection:
-        made = await replace_channels(connection, ALICE, "alice", [HOOK, EMAIL, HOOK])
+        made = await UserChannels(connection, ALICE, "alice").replace([HOOK, EMAIL, HOOK])
     assert not isinstance(made, ChannelRefusal)
     assert [(one.type, one.state) for one in made] == [
         ("email", "verified"),
@@ -161,14 +160,18 @@ async def test_all_channels_can_be_replaced_at_once(readers: ReaderPool, databas
     assert isinstance(made[1], NewChannel)
     assert made[1].secret is not None
     async with readers.reading(ALICE) as connection:
-        listed = await list_channels(connection, ALICE, "alice")
+        listed = await UserChannels(connection, ALICE, "alice").read()
     assert [one.type for one in listed] == ["email", "webhook"]
     async with readers.writing(ALICE) as connection:
-        assert await replace_channels(connection, ALICE, "alice", [HOOK]) == [listed[1]]
-        assert await replace_channels(connection, ALICE, "alice", []) == []
+        assert await UserChannels(connection, ALICE, "alice").replace([HOOK]) == [listed[1]]
+        assert await UserChannels(connection, ALICE, "alice").replace([]) == []
         many = [ChannelRequest("email", f"a{n}@example.com") for n in range(CHANNELS_MAX + 1)]
-        assert isinstance(await replace_channels(connection, ALICE, "alice", many), ChannelRefusal)
-        assert isinstance(await replace_channels(connection, BOB, "alice", [HOOK]), ChannelRefusal)
+        assert isinstance(
+            await UserChannels(connection, ALICE, "alice").replace(many), ChannelRefusal
+        )
+        assert isinstance(
+            await UserChannels(connection, BOB, "alice").replace([HOOK]), ChannelRefusal
+        )
 
 
 async def test_disabled_channel_must_be_verified_again(api: ApiClient, database_url: str) -> None:
