@@ -17,16 +17,8 @@ from ledger.budgets.authorization import (
     hold_until,
 )
 from ledger.budgets.budgets import Budgets
-from ledger.budgets.holds import (
-    drop_expired_holds,
-    drop_hold,
-    hold,
-    read_call_state,
-    read_held,
-    read_past_calls,
-)
+from ledger.budgets.holds import Holds
 from ledger.budgets.limits import Limits
-from ledger.postgres.database import Connection
 from ledger.postgres.viewers import Viewer
 
 _PAST: Final = timedelta(days=30)
@@ -63,35 +55,34 @@ async def authorize(
     viewer, call_id = Viewer(user_id), request.call_id
     by_cost = budgets.basis == "cost"
     async with budgets.locked(viewer, user_id) as (connection, limits):
-        call = await read_call_state(connection, viewer, call_id)
+        holds = Holds(connection, viewer)
+        call = await holds.call_state(call_id)
         if call is not None and call.is_finished:
             allowed = AuthorizationDecision(None, None)
             return CallStartDecision(allowed, limits, 0, None, finished=True)
-        cost = await _expected_cost(connection, viewer, request, now)
+        cost = await _expected_cost(holds, request, now)
         spend = await budgets.read_spend(connection, viewer, limits, now)
         estimate = cost
         if request.cost_nano is None and not by_cost:
             estimate = spend.default_charge_nano
         so_far = call.cost_nano if call is not None and by_cost else 0
         left_to_spend = max(0, estimate - so_far)
-        held = await read_held(connection, viewer, call_id, now, by_cost=by_cost)
+        held = await holds.of_others(call_id, now, by_cost=by_cost)
         spend_of = {"daily": spend.day_nano, "monthly": spend.month_nano}
         usages = [LimitUsage(limit, spend_of[limit.type], held) for limit in limits.periodic()]
         decision = decide_authorization(usages, limits.of_calls(), left_to_spend, cost)
-        await drop_expired_holds(connection, viewer, now)
+        await holds.drop_expired(now)
         if decision.denied_by is not None:
-            await drop_hold(connection, viewer, call_id)
+            await holds.drop(call_id)
             return CallStartDecision(decision, limits, 0, None)
         until = hold_until(now, request.duration_ms)
-        await hold(connection, viewer, call_id, estimate, until)
+        await holds.hold(call_id, estimate, until)
         return CallStartDecision(decision, limits, left_to_spend, until)
 
 
-async def _expected_cost(
-    connection: Connection, viewer: Viewer, request: CallStartRequest, now: datetime
-) -> int:
+async def _expected_cost(holds: Holds, request: CallStartRequest, now: datetime) -> int:
     """Return the expected cost of a call in nano-dollars: as requested, else by past calls."""
     if request.cost_nano is not None:
         return request.cost_nano
-    past = await read_past_calls(connection, viewer, (now - _PAST).date())
+    past = await holds.past_calls((now - _PAST).date())
     return expected_cost(request.duration_ms or 0, past.cost_nano, past.duration_ms)

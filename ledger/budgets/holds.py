@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from ledger.postgres.database import Connection
 from ledger.postgres.statements import statements
@@ -26,66 +26,42 @@ class PastCalls(NamedTuple):
     duration_ms: int
 
 
-async def read_call_state(connection: Connection, viewer: Viewer, call_id: str) -> CallState | None:
-    """Return the state of a viewer's call; None if it is unknown."""
-    row = await connection.fetchrow(
-        *_SQL.bind("call_state", user_id=viewer.user_id, **viewer.parameters, call_id=call_id)
-    )
-    if row is None:
-        return None
-    return CallState(row["status"] != "active" or row["charged"], int(row["cost_nano"]))
+class Holds:
+    """The holds of a viewer's calls, and what decides about new ones, in an open transaction."""
 
+    def __init__(self, connection: Connection, viewer: Viewer) -> None:
+        self._connection = connection
+        self._of_viewer = {"user_id": viewer.user_id, **viewer.parameters}
 
-async def read_past_calls(connection: Connection, viewer: Viewer, since_day: date) -> PastCalls:
-    """Return the sums of the viewer's calls since a day."""
-    [row] = await connection.fetch(
-        *_SQL.bind("past_calls", user_id=viewer.user_id, **viewer.parameters, since_day=since_day)
-    )
-    return PastCalls(int(row["cost_nano"]), row["duration_ms"])
+    def _bind(self, statement: str, **values: object) -> tuple[Any, ...]:
+        return _SQL.bind(statement, **self._of_viewer, **values)
 
+    async def call_state(self, call_id: str) -> CallState | None:
+        """Return the state of a call; None if it is unknown."""
+        row = await self._connection.fetchrow(*self._bind("call_state", call_id=call_id))
+        if row is None:
+            return None
+        return CallState(row["status"] != "active" or row["charged"], int(row["cost_nano"]))
 
-async def read_held(
-    connection: Connection, viewer: Viewer, call_id: str, now: datetime, *, by_cost: bool
-) -> int:
-    """Return the sum of the holds of the viewer's other calls, in nano-dollars."""
-    held = await connection.fetchval(
-        *_SQL.bind(
-            "held",
-            user_id=viewer.user_id,
-            **viewer.parameters,
-            now=now,
-            call_id=call_id,
-            by_cost=by_cost,
-        )
-    )
-    return int(held)
+    async def past_calls(self, since_day: date) -> PastCalls:
+        """Return the sums of the calls since a day."""
+        [row] = await self._connection.fetch(*self._bind("past_calls", since_day=since_day))
+        return PastCalls(int(row["cost_nano"]), row["duration_ms"])
 
+    async def of_others(self, call_id: str, now: datetime, *, by_cost: bool) -> int:
+        """Return the sum of the holds of other calls, in nano-dollars."""
+        held = self._bind("held", now=now, call_id=call_id, by_cost=by_cost)
+        return int(await self._connection.fetchval(*held))
 
-async def hold(
-    connection: Connection, viewer: Viewer, call_id: str, spend_nano: int, until: datetime
-) -> None:
-    """Hold the expected spend of a call; replaces an earlier hold."""
-    await connection.execute(
-        *_SQL.bind(
-            "hold",
-            user_id=viewer.user_id,
-            **viewer.parameters,
-            call_id=call_id,
-            spend_nano=spend_nano,
-            until=until,
-        )
-    )
+    async def hold(self, call_id: str, spend_nano: int, until: datetime) -> None:
+        """Hold the expected spend of a call; replaces an earlier hold."""
+        values = {"call_id": call_id, "spend_nano": spend_nano, "until": until}
+        await self._connection.execute(*self._bind("hold", **values))
 
+    async def drop(self, call_id: str) -> None:
+        """Delete the hold of a call."""
+        await self._connection.execute(*self._bind("drop_hold", call_id=call_id))
 
-async def drop_hold(connection: Connection, viewer: Viewer, call_id: str) -> None:
-    """Delete the hold of a call."""
-    await connection.execute(
-        *_SQL.bind("drop_hold", user_id=viewer.user_id, **viewer.parameters, call_id=call_id)
-    )
-
-
-async def drop_expired_holds(connection: Connection, viewer: Viewer, now: datetime) -> None:
-    """Delete the expired holds of the viewer."""
-    await connection.execute(
-        *_SQL.bind("drop_expired_holds", user_id=viewer.user_id, **viewer.parameters, now=now)
-    )
+    async def drop_expired(self, now: datetime) -> None:
+        """Delete the expired holds."""
+        await self._connection.execute(*self._bind("drop_expired_holds", now=now))

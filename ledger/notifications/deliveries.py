@@ -74,21 +74,11 @@ class DeliveryStore:
 
     async def queue(self, alert_ids: Sequence[str]) -> int:
         """Create deliveries of these and earlier alerts of their users; returns their number."""
-        async with self.connection() as connection:
-            return affected(
-                await connection.execute(
-                    *_SQL.bind("queue", alert_ids=alert_ids, seconds_back=SWEEP_SECONDS_BACK)
-                )
-            )
+        return await self._execute("queue", alert_ids=alert_ids, seconds_back=SWEEP_SECONDS_BACK)
 
     async def sweep(self) -> int:
         """Create missing deliveries of recent alerts; returns their number."""
-        async with self.connection() as connection:
-            return affected(
-                await connection.execute(
-                    *_SQL.bind("sweep", seconds_back=SWEEP_SECONDS_BACK, limit=SWEEP_MAX)
-                )
-            )
+        return await self._execute("sweep", seconds_back=SWEEP_SECONDS_BACK, limit=SWEEP_MAX)
 
     async def claim(
         self, limit: int, failing_max: int, lease_seconds: int
@@ -123,18 +113,15 @@ class DeliveryStore:
         is_journaled: bool = False,
     ) -> None:
         """Store a success, and whether it is in the delivery journal."""
-        async with self.connection() as connection:
-            await connection.execute(
-                *_SQL.bind(
-                    "delivered",
-                    delivery_id=claim.delivery_id,
-                    number=claim.number,
-                    duration_ms=duration_ms,
-                    channel_id=claim.channel_id,
-                    status=result.status,
-                    is_journaled=is_journaled,
-                ),
-            )
+        await self._execute(
+            "delivered",
+            delivery_id=claim.delivery_id,
+            number=claim.number,
+            duration_ms=duration_ms,
+            channel_id=claim.channel_id,
+            status=result.status,
+            is_journaled=is_journaled,
+        )
 
     async def failed(
         self,
@@ -184,16 +171,18 @@ class DeliveryStore:
 
     async def prune(self) -> int:
         """Delete deliveries that ended long ago; returns their number."""
-        async with self.connection() as connection:
-            return affected(
-                await connection.execute(*_SQL.bind("prune", days=KEPT_DAYS, limit=PRUNE_MAX))
-            )
+        return await self._execute("prune", days=KEPT_DAYS, limit=PRUNE_MAX)
 
     async def backlog(self) -> DeliveryBacklog:
         """Return the deliveries that are due."""
         async with self.connection() as connection:
             [row] = await connection.fetch(_SQL["backlog"])
         return DeliveryBacklog(*row)
+
+    async def _execute(self, statement: str, **values: object) -> int:
+        """Run one statement; returns the number of affected rows."""
+        async with self.connection() as connection:
+            return affected(await connection.execute(*_SQL.bind(statement, **values)))
 
     def connection(self) -> AbstractAsyncContextManager[Connection]:
         """Return a connection for the duration of a block."""
