@@ -112,21 +112,12 @@ class CallLists:
         user_id, limit, sort = request.match_info["userId"], limit_of(request), sort_of(request)
         asked = (self._readers, request[CALLER].viewer, user_id, filter_of(request))
         if sort == _NEWEST:
-            rows = await list_calls(
-                *asked,
-                after=cursor_of(request),
-                unnamed_persona=UNKNOWN_PERSONA,
-                limit=limit + 1,
-            )
+            rows = await list_calls(*asked, after=cursor_of(request), limit=limit + 1)
             shown, following = page(rows, limit, lambda call: call.position)
         else:
-            rows = await rank_calls(
-                *asked,
-                CallOrder(sort.removeprefix("-"), sort.startswith("-")),
-                after=rank_cursor_of(request, sort),
-                unnamed_persona=UNKNOWN_PERSONA,
-                limit=limit + 1,
-            )
+            order = CallOrder(sort.removeprefix("-"), sort.startswith("-"))
+            after = rank_cursor_of(request, sort)
+            rows = await rank_calls(*asked, order, after=after, limit=limit + 1)
             shown, following = cut(rows, limit, lambda call: rank_cursor(sort, call.rank_position))
         calls = [summary(call) for call in shown]
         return tagged_reply(request, CallPage(user_id=user_id, calls=calls, next_cursor=following))

@@ -18,11 +18,10 @@ from ledger.postgres.clock import Clock
 from ledger.postgres.viewers import ReaderPool
 from ledger.reports.comparison import PreviousTotals, previous_totals
 from ledger.reports.costs import SpendingReport, spending_report
-from schemas.costs import UNKNOWN_PERSONA, Period, PersonaCost, PreviousSpending, Spending
+from schemas.costs import Period, PersonaCost, PreviousSpending, Spending
 from schemas.exact import Exact
 from schemas.money import Usd, half_even
 
-PERSONAS_MAX: Final = 10
 CUSTOM_DAYS_MAX: Final = 400
 
 _DEFAULT_PERIOD: Final = "30d"
@@ -98,14 +97,7 @@ class SpendingRoutes:
         user_id, viewer, now = request.match_info["userId"], request[CALLER].viewer, self._now()
         days = days_of(request, now.date())
         is_compared, span = flag_of(request, COMPARE), (days.first, days.last)
-        report = await spending_report(
-            self._readers,
-            viewer,
-            user_id,
-            span,
-            personas_max=PERSONAS_MAX,
-            unnamed_persona=UNKNOWN_PERSONA,
-        )
+        report = await spending_report(self._readers, viewer, user_id, span)
         body = spending(user_id, days, report)
         if is_compared:
             body.previous = previous(

@@ -17,7 +17,6 @@ from ledger.postgres.clock import Clock
 from ledger.postgres.viewers import ReaderPool
 from ledger.reports.top import TopEntry, TopKind, TopOrder, TopReport, TopSort, top_report
 from schemas import analytics
-from schemas.costs import UNKNOWN_PERSONA
 from schemas.exact import Exact
 from schemas.money import Usd, percent_text
 
@@ -50,13 +49,8 @@ class TopCostRoutes:
         """Return the first users, personas, services or days of the requested period."""
         order = order_of(request)
         days = days_of(request, self._now().date())
-        report = await top_report(
-            self._readers,
-            request[CALLER].viewer,
-            (days.first, days.last),
-            order,
-            unnamed_persona=UNKNOWN_PERSONA,
-        )
+        viewer, span = request[CALLER].viewer, (days.first, days.last)
+        report = await top_report(self._readers, viewer, span, order)
         return tagged_reply(request, top_costs(days, order, report))
 
 

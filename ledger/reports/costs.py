@@ -13,8 +13,11 @@ from ledger.calls.call import sum_by_service
 from ledger.postgres.functions import reads
 from ledger.postgres.viewers import ReaderPool, Viewer
 from ledger.reports.profit import Profit
+from schemas.costs import UNKNOWN_PERSONA
 
 _READS: Final = reads("reports/costs")
+
+PERSONAS_MAX: Final = 10
 
 CostClass = Literal["api", "infrastructure", "transaction"]
 
@@ -143,13 +146,7 @@ async def call_report(readers: ReaderPool, viewer: Viewer, call_id: str) -> Call
 
 
 async def spending_report(
-    readers: ReaderPool,
-    viewer: Viewer,
-    user_id: str,
-    days: tuple[date, date],
-    *,
-    personas_max: int,
-    unnamed_persona: str,
+    readers: ReaderPool, viewer: Viewer, user_id: str, days: tuple[date, date]
 ) -> SpendingReport:
     """Return a user's spending from the first to the last UTC day, both included.
 
@@ -161,8 +158,8 @@ async def spending_report(
         **viewer.parameters,
         first_day=days[0],
         last_day=days[1],
-        personas_max=personas_max,
-        unnamed_persona=unnamed_persona,
+        personas_max=PERSONAS_MAX,
+        unnamed_persona=UNKNOWN_PERSONA,
     )
     [row] = await readers.read(viewer, *spending)
     costs = classified(_sums.decode(row["costs"] or "{}"), row["classes"])

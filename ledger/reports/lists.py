@@ -17,6 +17,7 @@ from ledger.postgres.database import Record
 from ledger.postgres.functions import reads
 from ledger.postgres.viewers import ReaderPool, Viewer
 from ledger.reports.profit import Profit
+from schemas.costs import UNKNOWN_PERSONA
 
 _READS: Final = reads("reports/lists")
 
@@ -136,7 +137,6 @@ async def list_calls(
     filters: CallFilter,
     *,
     after: PagePosition | None,
-    unnamed_persona: str,
     limit: int,
 ) -> list[ListedCall]:
     """Return up to `limit` calls of a user, newest first; raises StoreUnavailableError.
@@ -149,7 +149,7 @@ async def list_calls(
         **viewer.parameters,
         **filters._asdict(),
         **_after(after),
-        unnamed_persona=unnamed_persona,
+        unnamed_persona=UNKNOWN_PERSONA,
         limit=limit,
     )
     rows = await readers.read(viewer, *calls)
@@ -164,7 +164,6 @@ async def rank_calls(
     order: CallOrder,
     *,
     after: RankPosition | None,
-    unnamed_persona: str,
     limit: int,
 ) -> list[ListedCall]:
     """Return up to `limit` calls of a user in an order; raises StoreUnavailableError.
@@ -182,7 +181,7 @@ async def rank_calls(
         descending=order.is_descending,
         after_rank=rank,
         after_key=key,
-        unnamed_persona=unnamed_persona,
+        unnamed_persona=UNKNOWN_PERSONA,
         limit=limit,
     )
     rows = await readers.read(viewer, *calls)

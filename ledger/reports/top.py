@@ -8,6 +8,7 @@ from typing import Final, Literal, NamedTuple
 from ledger.postgres.functions import reads
 from ledger.postgres.viewers import ReaderPool, Viewer
 from ledger.reports.profit import Profit
+from schemas.costs import UNKNOWN_PERSONA
 
 _READS: Final = reads("reports/top")
 
@@ -42,12 +43,7 @@ class TopReport(NamedTuple):
 
 
 async def top_report(
-    readers: ReaderPool,
-    viewer: Viewer,
-    days: tuple[date, date],
-    order: TopOrder,
-    *,
-    unnamed_persona: str,
+    readers: ReaderPool, viewer: Viewer, days: tuple[date, date], order: TopOrder
 ) -> TopReport:
     """Return the entries of the first to the last UTC day, both included.
 
@@ -62,7 +58,7 @@ async def top_report(
         limit=order.limit,
         first_day=days[0],
         last_day=days[1],
-        unnamed_persona=unnamed_persona,
+        unnamed_persona=UNKNOWN_PERSONA,
     )
     rows = await readers.read(viewer, *top)
     entries = [

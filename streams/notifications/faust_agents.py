@@ -10,6 +10,7 @@ import asyncio
 import logging
 import ssl
 from collections.abc import AsyncIterable, Awaitable, Callable
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -155,8 +156,9 @@ async def run_agents(
     # Faust waits a minute for a consumer that cannot leave the group of an unreachable broker.
     AIOKafkaConsumerThread.shutdown_timeout = THREAD_STOP_SECONDS
     backoff = Backoff(first_ms=1_000, max_ms=60_000)
+    make = partial(make_app, kafka, on_alert, daily, on_ended)
     while not stop.is_set():
-        running = asyncio.create_task(_run_agents(kafka, on_alert, daily, on_ended, backoff))
+        running = asyncio.create_task(_run_app(kafka, make, backoff))
         stopping = asyncio.create_task(stop.wait())
         try:
             await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -174,18 +176,12 @@ async def run_agents(
         await backoff.wait(stop)
 
 
-async def _run_agents(
-    kafka: KafkaSettings,
-    on_alert: OnId,
-    daily: Daily | None,
-    on_ended: OnId | None,
-    backoff: Backoff,
-) -> None:
+async def _run_app(kafka: KafkaSettings, make: Callable[[], Any], backoff: Backoff) -> None:
     """Run one app until it fails; raises its error."""
     async with asyncio.timeout(START_SECONDS):
         # An app without a broker takes long to fail, and leaves tasks behind.
         await cluster_id(kafka)
-    app = make_app(kafka, on_alert, daily, on_ended)
+    app = make()
     app.loop = asyncio.get_running_loop()
     app.finalize()
     try:

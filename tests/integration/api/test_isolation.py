@@ -227,9 +227,7 @@ async def test_reports_are_empty_without_permission(readers: ReaderPool) -> None
     assert await call_report(readers, BOB, "call-of-alice") is None
     assert await call_report(readers, ALICE, "held") is None
     assert await call_report(readers, ROOT, "held") is None
-    report = await spending_report(
-        readers, BOB, "alice", LAST, personas_max=10, unnamed_persona="unknown"
-    )
+    report = await spending_report(readers, BOB, "alice", LAST)
     assert (report.calls, report.costs, report.personas) == (0, {}, [])
     budgets = Budgets(readers, "charged", 80)
     standing = await budgets.read_status(BOB, "alice", NOW)

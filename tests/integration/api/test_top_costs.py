@@ -161,7 +161,7 @@ async def test_only_admins_see_rankings(
         for by in KINDS:
             order = TopOrder(by, "cost", descending=True, limit=10)
             for viewer, seen in ((Viewer("alice"), False), (Viewer("root", reads_all=True), True)):
-                report = await top_report(readers, viewer, DAYS, order, unnamed_persona="unknown")
+                report = await top_report(readers, viewer, DAYS, order)
                 assert bool(report.entries) is bool(report.cost_nano) is seen
                 # Without row policies.
                 bound = top_statement.bind("top", by=by, reads_all=viewer.reads_all, **values)
