@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
 from typing import Final
 
 _TERMINAL_SECONDS: Final = 0.2
@@ -53,10 +52,6 @@ class Progress:
         self._shown = True
 
 
-def plain_reporter() -> Callable[[str], None]:
-    """Return a function that prints a line of progress to standard error immediately."""
-
-    def report(line: str) -> None:
-        print(line, file=sys.stderr, flush=True)  # noqa: T201 - output of the command
-
-    return report
+def print_progress(line: str) -> None:
+    """Print a line of progress to standard error immediately."""
+    print(line, file=sys.stderr, flush=True)  # noqa: T201 - output of the command

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from cost_analytics.configuration.database_section import (
-    PROCESSES,
     Login,
     database_url,
     login_passwords,
@@ -36,19 +35,6 @@ _SET_BY_DEV: Final = (
     | _DEV_OPTIONS
     | {name for name, one in VARIABLES.items() if one.section in {"database", "kafka"}}
 )
-
-
-__all__ = [
-    "PROCESSES",
-    "Login",
-    "SettingsError",
-    "command_environment",
-    "ignored_by_dev",
-    "load",
-    "merged",
-    "passed_on_by_dev",
-    "settings_from",
-]
 
 
 class SettingsError(Exception):

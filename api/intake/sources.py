@@ -21,6 +21,7 @@ CACHE_SECONDS: Final = 60
 """The time after which all replicas know a source that an operator gave to another service."""
 _RESERVED: Final = ("/api/costs/", "digest/")
 _SECOND_NS: Final = 1_000_000_000
+_GIVE: Final = "cost-analytics sources give SOURCE --subject NAME."
 
 
 class SourceOwners(Protocol):
@@ -55,16 +56,25 @@ class SourceGuard:
         requested = {*sources}
         reserved = next((source for source in sources if source.startswith(_RESERVED)), None)
         if reserved is not None:
-            raise _reserved(reserved)
+            raise _refusal(
+                f"The source `{reserved}` is reserved for /api/costs/track and finalize. Use a "
+                "source of your own."
+            )
         unverified = [source for source in requested if not self._is_fresh(source, caller.user_id)]
         if not unverified:
             return
         owners = await self._read(caller.user_id, unverified)
         for source in unverified:
             if source not in owners:
-                raise _too_many()
+                raise _refusal(
+                    "You own the maximum number of sources. Use one of them, or have an operator "
+                    f"give you another one: {_GIVE}"
+                )
             if owners[source] != caller.user_id:
-                raise _foreign(source)
+                raise _refusal(
+                    f"The source `{source}` belongs to another service. Use a source of your own, "
+                    f"or have an operator give you this one: {_GIVE}"
+                )
 
     async def _read(self, subject: str, sources: list[str]) -> Mapping[str, str]:
         """Return the stored owners; while PostgreSQL is unavailable, the last known ones."""
@@ -89,28 +99,5 @@ class SourceGuard:
         return owner == subject and self._clock_ns() - read_ns < CACHE_SECONDS * _SECOND_NS
 
 
-def _foreign(source: str) -> Problem:
-    return Problem(
-        403,
-        "foreign_source",
-        f"The source `{source}` belongs to another service. Use a source of your own, or "
-        "have an operator give you this one: cost-analytics sources give SOURCE --subject NAME.",
-    )
-
-
-def _reserved(source: str) -> Problem:
-    return Problem(
-        403,
-        "foreign_source",
-        f"The source `{source}` is reserved for /api/costs/track and finalize. Use "
-        "a source of your own.",
-    )
-
-
-def _too_many() -> Problem:
-    return Problem(
-        403,
-        "foreign_source",
-        "You own the maximum number of sources. Use one of them, or have an operator "
-        "give you another one: cost-analytics sources give SOURCE --subject NAME.",
-    )
+def _refusal(message: str) -> Problem:
+    return Problem(403, "foreign_source", message)

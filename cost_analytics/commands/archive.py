@@ -65,11 +65,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _archive(loaded: Settings, before: date, directory: Path) -> list[ArchivedMonth]:
     """Archive; raises CommandError for the errors that may be expected."""
-    from cost_analytics.progress import Progress, plain_reporter
+    from cost_analytics.progress import Progress, print_progress
     from ledger.operations.archives import Archiver, ArchiveRefusedError
 
     written = Progress("rows")
-    archiver = Archiver(loaded.database_url.reveal(), directory, plain_reporter(), written.set)
+    archiver = Archiver(loaded.database_url.reveal(), directory, print_progress, written.set)
     try:
         with using_archive():
             return run_with_database(loaded.database_url, archiver.archive(before))

@@ -34,11 +34,11 @@ def run(arguments: argparse.Namespace) -> int:
     loaded = settings.load("database", login="admin")
     from cost_analytics.backups.archive import choose_path
     from cost_analytics.backups.backup import take_backup
-    from cost_analytics.progress import plain_reporter
+    from cost_analytics.progress import print_progress
 
     dump = choose_path(arguments.to, datetime.now(UTC))
     url = loaded.database_url
-    manifest = run_with_database(url, take_backup(url, dump, plain_reporter()))
+    manifest = run_with_database(url, take_backup(url, dump, print_progress))
     counts = ", ".join(f"{count:,} {what}" for what, count in manifest.contents.counts.items())
     print(f"Saved {counts} in {manifest.dump_bytes:,} bytes, epoch {manifest.contents.epoch}.")
     print(dump)

@@ -27,18 +27,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Rebuild and report the number of calls."""
     url = settings.load("database").database_url
-    from cost_analytics.progress import plain_reporter
+    from cost_analytics.progress import print_progress
     from ledger.operations.archive_checks import reseal
     from ledger.operations.verification import rebuild
     from ledger.postgres.database import Connection
 
-    report, directory = plain_reporter(), arguments.archive
-
     async def restore(connection: Connection) -> None:
-        if directory is not None:
-            await reseal(connection, directory, report)
+        if arguments.archive is not None:
+            await reseal(connection, arguments.archive, print_progress)
 
     with using_archive():
-        calls = run_with_database(url, rebuild(url.reveal(), report, restore))
+        calls = run_with_database(url, rebuild(url.reveal(), print_progress, restore))
     print(f"Rebuilt the totals of {calls:,} calls.")
     return 0

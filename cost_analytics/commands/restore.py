@@ -31,11 +31,11 @@ def run(arguments: argparse.Namespace) -> int:
     """Restore and report the contents."""
     loaded = settings.load("database", login="admin")
     from cost_analytics.backups.restore import restore_backup
-    from cost_analytics.progress import plain_reporter
+    from cost_analytics.progress import print_progress
 
     url, dump = loaded.database_url, Path(arguments.dump)
     manifest, epoch = run_with_database(
-        url, restore_backup(url, dump, plain_reporter(), replace=arguments.replace)
+        url, restore_backup(url, dump, print_progress, replace=arguments.replace)
     )
     contents = manifest.contents
     counts = ", ".join(f"{count:,} {what}" for what, count in contents.counts.items())

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 
 from cost_analytics import settings
+from cost_analytics.configuration.database_section import PROCESSES
 from cost_analytics.configuration.dev_file import read_dev_file, write_dev_file
 from cost_analytics.failures import MISUSED, CommandError, using_database
 
@@ -83,7 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
         with using_database(loaded.database_url):
             known = run_loop(known_logins(url, arguments.prefix))
             generated = _generate_passwords(
-                set(settings.PROCESSES) if arguments.rotate else _new(known), given | earlier
+                set(PROCESSES) if arguments.rotate else _new(known), given | earlier
             )
             passwords: Mapping[Process, str] = generated | earlier | given  # type: ignore[assignment]
             if generated and arguments.write is None:
@@ -105,7 +106,7 @@ def run(arguments: argparse.Namespace) -> int:
             run_loop(create_logins(url, plan, report=print))
     except LoginsError as error:
         raise CommandError(str(error), MISUSED) from None
-    for process in settings.PROCESSES:
+    for process in PROCESSES:
         what = "created" if process in _new(known) else "up to date"
         how = "new" if process in generated else "set" if process in passwords else "unchanged"
         print(f"{arguments.prefix}{process}: {what}, password {how}")
@@ -113,7 +114,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _new(known: set[Process]) -> set[str]:
-    return set(settings.PROCESSES) - known
+    return set(PROCESSES) - known
 
 
 def _generate_passwords(roles: set[str], given: Mapping[str, str]) -> dict[str, str]:
@@ -129,7 +130,7 @@ def _earlier_passwords(path: Path | None) -> dict[str, str]:
         lines = read_dev_file(path)
     except (OSError, UnicodeDecodeError) as error:
         raise CommandError(f"{path} cannot be read: {error}.") from None
-    addresses = {each: lines.get(f"{each.upper()}_DATABASE_URL", "") for each in settings.PROCESSES}
+    addresses = {each: lines.get(f"{each.upper()}_DATABASE_URL", "") for each in PROCESSES}
     passwords = {each: urlsplit(address).password for each, address in addresses.items()}
     return {each: unquote(password) for each, password in passwords.items() if password}
 

@@ -39,16 +39,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Verify and report."""
     loaded = settings.load("database")
-    from cost_analytics.progress import plain_reporter
+    from cost_analytics.progress import print_progress
     from ledger.operations.archive_checks import verify_archive
     from ledger.operations.gaps import describe_gap
     from ledger.operations.verification import Verification, verify
 
     async def work() -> Verification:
-        url, report = loaded.database_url.reveal(), plain_reporter()
-        found = await verify(url, report)
+        url = loaded.database_url.reveal()
+        found = await verify(url, print_progress)
         if arguments.archive is not None:
-            await verify_archive(url, arguments.archive, found, report)
+            await verify_archive(url, arguments.archive, found, print_progress)
         return found
 
     with using_archive():

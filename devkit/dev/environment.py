@@ -5,11 +5,13 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, get_args
 
 from cost_analytics import settings
+from cost_analytics.configuration.database_section import Login
 from cost_analytics.configuration.dev_file import read_dev_file
 from cost_analytics.configuration.tree import Settings
+from cost_analytics.configuration.variable import Need
 from cost_analytics.failures import CommandError
 
 if TYPE_CHECKING:
@@ -89,19 +91,7 @@ def dev_values(
     }
 
 
-def validate_settings(values: Mapping[str, str], login: settings.Login = "operator") -> Settings:
+def validate_settings(values: Mapping[str, str], login: Login = "operator") -> Settings:
     """Return the settings of a process; raises SettingsError for wrong variables."""
-    return settings.settings_from(
-        values,
-        "kafka",
-        "database",
-        "tokens",
-        "api",
-        "limits",
-        "budget",
-        "worker",
-        "retention",
-        "delivery",
-        "anomalies",
-        login=login,
-    )
+    needs = (need for need in get_args(Need) if need not in {"dev", "prices"})
+    return settings.settings_from(values, *needs, login=login)

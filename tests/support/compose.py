@@ -7,7 +7,7 @@ from typing import Any, Final, cast
 
 import yaml
 
-from cost_analytics import settings
+from cost_analytics.configuration.database_section import Login
 from cost_analytics.configuration.variable import Need
 
 ROOT: Final = Path(__file__).parents[2]
@@ -47,7 +47,7 @@ def sections_of(command: str) -> tuple[Need, ...]:
     return cast("tuple[Need, ...]", tuple(re.findall(r'"(\w+)"', arguments)))
 
 
-LOGINS: Final[dict[str, settings.Login]] = {
+LOGINS: Final[dict[str, Login]] = {
     "roles": "admin",
     "operator": "operator",
     "backup": "admin",

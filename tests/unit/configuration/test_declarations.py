@@ -6,9 +6,10 @@ from typing import Any, get_args
 
 import pytest
 
+from cost_analytics.configuration.database_section import Login
 from cost_analytics.configuration.variable import Need
 from cost_analytics.configuration.variables import VARIABLES, settings_page
-from cost_analytics.settings import Login, SettingsError, settings_from
+from cost_analytics.settings import SettingsError, settings_from
 
 
 def test_settings_page_is_current() -> None:

@@ -6,11 +6,12 @@ from typing import get_args
 
 import pytest
 
+from cost_analytics.configuration.database_section import Login
 from cost_analytics.configuration.reader import Reader
 from cost_analytics.configuration.secret import weakness_of
 from cost_analytics.configuration.variable import Need
 from cost_analytics.configuration.variables import SECRETS, VARIABLES
-from cost_analytics.settings import Login, SettingsError, load, merged, settings_from
+from cost_analytics.settings import SettingsError, load, merged, settings_from
 
 KEY = "a-key-of-more-than-thirty-two-bytes"
 URL = "postgresql://{user}@db/costs"
