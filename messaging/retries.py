@@ -1,4 +1,4 @@
-"""Exponential backoff with a limit and jitter."""
+"""Pauses that an event ends: for some time, or exponential backoff with a limit and jitter."""
 
 from __future__ import annotations
 
@@ -27,5 +27,10 @@ class Backoff:
 
     async def wait(self, stop: asyncio.Event) -> None:
         """Sleep for the next delay, or until `stop` is set."""
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), self.delay_ms() / 1000)
+        await wait_for(stop, self.delay_ms() / 1000)
+
+
+async def wait_for(event: asyncio.Event, seconds: float) -> None:
+    """Wait until `event` is set, or for `seconds`."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), seconds)

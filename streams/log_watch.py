@@ -9,9 +9,9 @@ from typing import Final
 
 from ledger.recording.positions import StoredPosition
 from messaging.kafka import AIOKafkaConsumer, KafkaError
+from messaging.retries import wait_for
 from streams.lane import Lane
 from streams.positions import Positions
-from streams.retries import wait_for
 
 CHECK_SECONDS: Final = 1
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from messaging.kafka import AIOKafkaConsumer, KafkaError, TopicPartition
+from messaging.retries import wait_for
 from schemas.topics import CALL_EVENTS
-from streams.retries import wait_for
 
 COMMIT_SECONDS: Final = 1
 COMMIT_TIMEOUT_SECONDS: Final = 5

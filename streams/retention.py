@@ -14,8 +14,9 @@ from ledger.operations.retention import RetentionDays, lock_retention, remove_ol
 from ledger.postgres.clock import Clock, system_time
 from ledger.postgres.database import Connection
 from messaging.producer import OutgoingRecord, RecoveringProducer
+from messaging.retries import wait_for
 from schemas.topics import CALL_TOTALS
-from streams.retries import RETRYABLE_ERRORS, wait_for
+from streams.retries import RETRYABLE_ERRORS
 
 CHUNKS_MAX: Final = 500
 """The maximum of chunks of calls per run; the next run continues the pass."""

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from messaging.kafka import AIOKafkaConsumer, KafkaError, TopicPartition
+from messaging.retries import wait_for
 from streams.lane import Lane
-from streams.retries import wait_for
 
 CHECK_SECONDS: Final = 10
 REQUEST_TIMEOUT_SECONDS: Final = 10

@@ -18,9 +18,8 @@ from ledger.anomalies.rows import AnomalyStore
 from ledger.anomalies.sweep import ROUND_EVERY, AnomalySweep
 from ledger.postgres.clock import Clock, system_time
 from ledger.postgres.database import TRANSIENT_ERRORS
-from messaging.retries import Backoff
+from messaging.retries import Backoff, wait_for
 from schemas.anomalies import LEGS, Leg
-from streams.retries import wait_for
 
 PENDING_MAX: Final = 10_000
 _log: Final = logging.getLogger(__name__)

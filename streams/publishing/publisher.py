@@ -34,11 +34,11 @@ from ledger.recording.epochs import published_version
 from ledger.recording.outbox import claim_orphans, delete_published
 from messaging.kafka import MAX_RECORD_BYTES, MessageSizeTooLargeError
 from messaging.producer import RecoveringProducer
-from messaging.retries import Backoff
+from messaging.retries import Backoff, wait_for
 from schemas.topics import CALL_TOTALS
 from streams.kept_connection import KeptConnection
 from streams.publishing.pending_totals import PendingTotals
-from streams.retries import RETRYABLE_ERRORS, wait_for
+from streams.retries import RETRYABLE_ERRORS
 
 ROUND_CALLS_MAX: Final = 2_000
 PAUSE_SECONDS: Final = 0.02

@@ -30,10 +30,10 @@ from ledger.postgres.clock import Clock, system_time
 from ledger.postgres.database import Connection
 from ledger.postgres.waiting import wait_in_transaction
 from messaging.producer import OutgoingRecord, RecoveringProducer
-from messaging.retries import Backoff
+from messaging.retries import Backoff, wait_for
 from schemas.topics import ANOMALIES, BUDGET_ALERTS, CALL_COMMANDS
 from streams.kept_connection import KeptConnection
-from streams.retries import RETRYABLE_ERRORS, wait_for
+from streams.retries import RETRYABLE_ERRORS
 
 MESSAGES_MAX: Final = 500
 POLL_SECONDS: Final = 1

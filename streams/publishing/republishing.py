@@ -31,11 +31,12 @@ from ledger.recording.epochs import (
 from ledger.recording.offsets import Stream, read_offsets
 from messaging.kafka import KafkaSettings
 from messaging.producer import OutgoingRecord, RecoveringProducer
+from messaging.retries import wait_for
 from messaging.topic_snapshot import end_offsets, newest_values
 from schemas.topics import CALL_TOTALS
 from streams.kept_connection import KeptConnection
 from streams.publishing.publisher import TotalsPublisher, totals_of
-from streams.retries import RETRYABLE_ERRORS, wait_for
+from streams.retries import RETRYABLE_ERRORS
 
 POLL_SECONDS: Final = 2
 STALLED_SECONDS: Final = 60
