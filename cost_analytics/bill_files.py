@@ -79,8 +79,6 @@ def _number(name: str, text: str, maximum: int) -> Decimal:
         number = decimal_from(text.strip())
     except ValueError:
         raise ValueError(form) from None
-    if abs(number) > maximum:
-        raise ValueError(form)
-    if number != round(number, _DECIMALS_MAX):
+    if abs(number) > maximum or number != round(number, _DECIMALS_MAX):
         raise ValueError(form)
     return number

@@ -93,13 +93,7 @@ def as_csv(prices: Iterable[ListedPrice]) -> str:
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(FIELDS)
     for price in prices:
-        writer.writerow([*price.row[:5], f"{price.row.price_usd:f}", *_rest(price.row)])
+        row = price.row
+        since = row.effective_from.isoformat().replace("+00:00", "Z")
+        writer.writerow([*row[:5], f"{row.price_usd:f}", row.per_units, since, row.source])
     return out.getvalue()
-
-
-def _rest(row: PriceRow) -> tuple[object, ...]:
-    return row.per_units, _moment(row), row.source
-
-
-def _moment(row: PriceRow) -> str:
-    return row.effective_from.isoformat().replace("+00:00", "Z")

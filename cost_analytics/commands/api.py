@@ -6,6 +6,7 @@ import argparse
 from typing import Final
 
 from cost_analytics import settings
+from cost_analytics.commands.options import no_arguments
 
 DESCRIPTION: Final = """\
 Serves the REST API and the live feed on API_HOST:API_PORT. Start as many replicas as the load
@@ -13,10 +14,7 @@ needs; they are stateless. /health shows whether the process is alive, /ready wh
 SIGTERM or Ctrl-C lets active requests finish and exits with code 0.
 """
 
-
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare no arguments: the API is configured by settings only."""
-    del parser
+configure: Final = no_arguments
 
 
 def run(arguments: argparse.Namespace) -> int:

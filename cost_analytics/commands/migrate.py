@@ -6,6 +6,7 @@ import argparse
 from typing import Final
 
 from cost_analytics import settings
+from cost_analytics.commands.options import no_arguments
 from cost_analytics.database_work import run_with_database
 
 DESCRIPTION: Final = """\
@@ -14,10 +15,7 @@ coming months. Does nothing if the schema is up to date. Concurrent runs are saf
 work, the others wait for it. Run it before a new version of `worker` and `api` starts.
 """
 
-
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare no arguments."""
-    del parser
+configure: Final = no_arguments
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -6,6 +6,7 @@ import argparse
 from typing import Final
 
 from cost_analytics import settings
+from cost_analytics.commands.options import no_arguments
 
 DESCRIPTION: Final = """\
 Delivers budget alerts by email (SMTP_URL), by SMS (SMS_URL) and by signed webhooks. The topic
@@ -16,10 +17,7 @@ It also detects anomalies in calls and days, and refreshes prices once a day (PR
 SIGTERM or Ctrl-C lets active attempts finish and exits with code 0.
 """
 
-
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare no arguments: the process is configured by settings only."""
-    del parser
+configure: Final = no_arguments
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -10,6 +10,11 @@ from datetime import UTC, date, datetime
 from schemas.numbers import decimal_from
 
 
+def no_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare no arguments: the command is configured by settings only."""
+    del parser
+
+
 def whole_number(minimum: int, maximum: int) -> Callable[[str], int]:
     """Return a type that accepts whole numbers from `minimum` to `maximum`, both included."""
 

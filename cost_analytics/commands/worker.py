@@ -6,6 +6,7 @@ import argparse
 from typing import Final
 
 from cost_analytics import settings
+from cost_analytics.commands.options import no_arguments
 
 DESCRIPTION: Final = """\
 Reads cost.call-events.v1 and records each batch of events and the new totals in one transaction.
@@ -14,10 +15,7 @@ batch and exits with code 0. After an unrecoverable error it exits with code 1, 
 restarts it: nothing is lost and nothing counts twice.
 """
 
-
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare no arguments: a worker is configured by settings only."""
-    del parser
+configure: Final = no_arguments
 
 
 def run(arguments: argparse.Namespace) -> int:
