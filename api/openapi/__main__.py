@@ -13,7 +13,7 @@ from api.http.auth import Authenticator, TokenRules
 from api.http.jwks import key_source
 from api.openapi.document import document
 from api.openapi.routes import product_version
-from ledger.postgres.database import Pool
+from ledger.postgres.pool import Pool
 from ledger.postgres.viewers import ReaderPool
 
 

@@ -13,7 +13,8 @@ from ledger.anomalies.call_spikes import OTHERS_MAX, OWN_MAX, CallHistory, Ended
 from ledger.anomalies.findings import Finding, anomaly_event
 from ledger.budgets.alert_rows import ANOMALY
 from ledger.calls.call import sum_by_service
-from ledger.postgres.database import Connection, Pool, Record, borrowed, create_pool
+from ledger.postgres.database import Connection, Record
+from ledger.postgres.pool import Pool, connection_pool
 from ledger.postgres.statements import statements
 from schemas.anomalies import ANOMALY_TYPE, AnomalyKind
 from schemas.jsonio import encode
@@ -73,7 +74,7 @@ class AnomalyStore:
     async def transaction(self) -> AsyncIterator[Connection]:
         """Open a transaction; raises `database.TRANSIENT_ERRORS`."""
         async with (
-            borrowed(self._pool, ACQUIRE_TIMEOUT_SECONDS) as connection,
+            self._pool.borrowed(ACQUIRE_TIMEOUT_SECONDS) as connection,
             connection.transaction(),
         ):
             yield connection
@@ -82,7 +83,7 @@ class AnomalyStore:
 @asynccontextmanager
 async def anomaly_store(url: str) -> AsyncIterator[AnomalyStore]:
     """Open a store for the duration of the block; raises OSError or a PostgreSQL error."""
-    async with await create_pool(
+    async with connection_pool(
         url,
         name="cost-analytics anomalies",
         connections_max=CONNECTIONS_MAX,

@@ -13,7 +13,8 @@ from typing import Final, NamedTuple
 
 from ledger.notifications.retry_policy import ERROR_CHARACTERS_MAX, DeliveryResult, NextAttempt
 from ledger.notifications.verification_codes import CODE_SECONDS
-from ledger.postgres.database import Connection, Pool, affected, borrowed, create_pool
+from ledger.postgres.database import Connection, affected
+from ledger.postgres.pool import Pool, connection_pool
 from ledger.postgres.statements import statements
 from schemas.notices import ChannelType, NoticeKind
 
@@ -186,13 +187,13 @@ class DeliveryStore:
 
     def connection(self) -> AbstractAsyncContextManager[Connection]:
         """Return a connection for the duration of a block."""
-        return borrowed(self._pool, ACQUIRE_TIMEOUT_SECONDS)
+        return self._pool.borrowed(ACQUIRE_TIMEOUT_SECONDS)
 
 
 @asynccontextmanager
 async def delivery_store(url: str) -> AsyncIterator[DeliveryStore]:
     """Open a store for the duration of a block; raises OSError or a PostgresError."""
-    async with await create_pool(
+    async with connection_pool(
         url,
         name="cost-analytics notices",
         connections_max=CONNECTIONS_MAX,

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, Final, TypeAlias
 
 import asyncpg
 
 Connection: TypeAlias = asyncpg.Connection
-Pool: TypeAlias = asyncpg.Pool
 Record: TypeAlias = asyncpg.Record
 
 COMMAND_TIMEOUT_SECONDS: Final = 60
 CONNECT_TIMEOUT_SECONDS: Final = 10
+STATEMENT_TIMEOUT_MS: Final = 60_000
 
 _LIMITS: Final = {
-    "statement_timeout": "60s",
     "lock_timeout": "20s",
     "idle_in_transaction_session_timeout": "10s",
     "timezone": "UTC",
@@ -63,56 +62,18 @@ Constraint violations are not included: they show that the schema does not fit t
 """
 
 
-async def connect(url: str, *, name: str) -> Connection:
+async def connect(
+    url: str, *, name: str, statement_timeout_ms: int = STATEMENT_TIMEOUT_MS
+) -> Connection:
     """Open a connection; `name` shows in pg_stat_activity. Raises OSError or a PostgresError."""
+    limits = {"statement_timeout": str(statement_timeout_ms), "application_name": name}
     connection: Connection = await asyncpg.connect(
         url,
         timeout=CONNECT_TIMEOUT_SECONDS,
         command_timeout=COMMAND_TIMEOUT_SECONDS,
-        server_settings=_LIMITS | {"application_name": name},
+        server_settings=_LIMITS | limits,
     )
     return connection
-
-
-async def create_pool(
-    url: str, *, name: str, connections_max: int, statement_timeout_ms: int
-) -> Pool:
-    """Open a pool of connections; statements time out after `statement_timeout_ms`.
-
-    Borrowers change settings for a transaction only: connections are reused without the round trip
-    that resets them. An open transaction is rolled back.
-    """
-    limits = _LIMITS | {"statement_timeout": str(statement_timeout_ms), "application_name": name}
-    return await asyncpg.create_pool(
-        url,
-        min_size=1,
-        max_size=connections_max,
-        timeout=CONNECT_TIMEOUT_SECONDS,
-        command_timeout=COMMAND_TIMEOUT_SECONDS,
-        max_inactive_connection_lifetime=300,
-        reset=_reset_nothing,
-        server_settings=limits,
-    )
-
-
-async def _reset_nothing(_: Connection) -> None:
-    """Do nothing: there is nothing to reset."""
-
-
-@asynccontextmanager
-async def borrowed(pool: Pool, timeout_seconds: int) -> AsyncIterator[Connection]:
-    """Borrow a connection for the duration of the block; waits up to `timeout_seconds` for one."""
-    proxy = await pool.acquire(timeout=timeout_seconds)
-    connection = cast(Connection, proxy)
-    try:
-        yield connection
-    except BaseException:
-        # The transaction must not reach the next borrower. A rollback needs a server that
-        # answers; closing the connection does not.
-        connection.terminate()
-        raise
-    finally:
-        await pool.release(proxy)
 
 
 @asynccontextmanager

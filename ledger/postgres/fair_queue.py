@@ -18,6 +18,10 @@ class QueueFullError(Exception):
     """The client already has the maximum number of waiting requests."""
 
 
+class QueueTimeoutError(TimeoutError):
+    """The client waited too long for a slot."""
+
+
 class FairQueue:
     """Grants `slots` slots in turns, at most `slots_per_client` of them to one client."""
 
@@ -37,7 +41,7 @@ class FairQueue:
     async def slot(self, client: Hashable, timeout_seconds: int) -> AsyncIterator[None]:
         """Hold a slot for the duration of the block.
 
-        Raises TimeoutError after waiting `timeout_seconds`, QueueFullError without waiting.
+        Raises QueueTimeoutError after waiting `timeout_seconds`, QueueFullError without waiting.
         """
         if self._free and self._held[client] < self._share:
             # Then no waiting client may have the free slot.
@@ -74,12 +78,14 @@ class FairQueue:
         try:
             async with asyncio.timeout(timeout_seconds):
                 await waiter
-        except BaseException:
+        except BaseException as error:
             # Cancelled or timed out: a slot granted at the same moment is passed on.
             if waiter.done() and not waiter.cancelled():
                 self._release(client)
             else:
                 self._remove(client, waiter)
+            if isinstance(error, TimeoutError):
+                raise QueueTimeoutError from None
             raise
 
     def _remove(self, client: Hashable, waiter: asyncio.Future[None]) -> None:

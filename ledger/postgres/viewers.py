@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import cached_property
 from typing import Any, Final, NamedTuple
 
@@ -18,13 +18,11 @@ from ledger.postgres.database import (
     SCHEMA_ERRORS,
     TRANSIENT_ERRORS,
     Connection,
-    Pool,
     Record,
-    borrowed,
-    create_pool,
 )
-from ledger.postgres.fair_queue import FairQueue, QueueFullError
+from ledger.postgres.fair_queue import FairQueue, QueueFullError, QueueTimeoutError
 from ledger.postgres.migrate import schema_is_current, schema_version
+from ledger.postgres.pool import Pool, connection_pool
 from ledger.postgres.statements import statements
 from ledger.postgres.viewer import Viewer, ViewerSigner, signer_of
 
@@ -130,8 +128,7 @@ class ReaderPool:
 
     def connections(self) -> PoolUsage:
         """Return the current usage of the pool."""
-        idle = self._pool.get_idle_size()
-        return PoolUsage(self._pool.get_size() - idle, idle, self._pool.get_max_size())
+        return PoolUsage(self._pool.busy, self._pool.idle, self._pool.size_max)
 
     @asynccontextmanager
     async def _transaction(self, begin: str, viewer: Viewer) -> AsyncIterator[Connection]:
@@ -146,38 +143,30 @@ class ReaderPool:
 
     @cached_property
     def _queue(self) -> FairQueue:
-        slots = self._pool.get_max_size()
+        slots = self._pool.size_max
         return FairQueue(slots, -(-slots * SHARE_PERCENT // 100))
 
     @asynccontextmanager
     async def _connection(self, viewer: Viewer) -> AsyncIterator[Connection]:
         try:
             async with (
-                self._slot(viewer),
-                borrowed(self._pool, self._acquire_timeout_seconds) as connection,
+                self._queue.slot(viewer, QUEUE_TIMEOUT_SECONDS),
+                self._pool.borrowed(self._acquire_timeout_seconds) as connection,
                 asyncio.timeout(self._work_timeout_seconds),
             ):
                 yield connection
+        except QueueFullError:
+            raise ShareUsedUpError("too many requests are waiting") from None
+        except QueueTimeoutError:
+            if self._queue.has_full_share(viewer):
+                raise ShareUsedUpError("earlier requests take too long") from None
+            raise StoreUnavailableError("no connection is free") from None
         except TRANSIENT_ERRORS as error:
             raise StoreUnavailableError(str(error) or type(error).__name__) from error
         except SCHEMA_ERRORS as error:
             raise StoreUnavailableError(
                 f"the schema cannot be read, run `cost-analytics migrate`: {error}"
             ) from error
-
-    @asynccontextmanager
-    async def _slot(self, viewer: Viewer) -> AsyncIterator[None]:
-        """Wait for the viewer's turn; raises ShareUsedUpError or StoreUnavailableError."""
-        async with AsyncExitStack() as stack:
-            try:
-                await stack.enter_async_context(self._queue.slot(viewer, QUEUE_TIMEOUT_SECONDS))
-            except QueueFullError:
-                raise ShareUsedUpError("too many requests are waiting") from None
-            except TimeoutError:
-                if self._queue.has_full_share(viewer):
-                    raise ShareUsedUpError("earlier requests take too long") from None
-                raise StoreUnavailableError("no connection is free") from None
-            yield
 
 
 @asynccontextmanager
@@ -193,7 +182,7 @@ async def reader_pool(
     Raises SigningKeyError, OSError or a PostgresError.
     """
     signer = signer_of(url)
-    async with await create_pool(
+    async with connection_pool(
         url,
         name="cost-analytics api",
         connections_max=connections_max,

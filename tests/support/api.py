@@ -6,7 +6,7 @@ Every answer is checked against the OpenAPI document.
 import asyncio
 import json
 import time as clock
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
@@ -27,7 +27,7 @@ from api.intake.event_stream import EventStream
 from api.intake.sources import SourceOwners
 from api.routes.health import ReadinessCheck
 from ledger.postgres.clock import system_time
-from ledger.postgres.database import Pool
+from ledger.postgres.pool import Pool
 from ledger.postgres.viewers import ReaderPool, reader_pool
 from ledger.repricing.repricer import Repricer
 from tests.support import documented_answers
@@ -159,6 +159,7 @@ async def served(
     events: EventStream | None = None,
     source_owners: SourceOwners | None = None,
     repricer: Repricer | None = None,
+    now: Callable[[], datetime] | None = None,
 ) -> AsyncIterator[ApiClient]:
     """Serve the application; without readers it must not need a database."""
     options = options or ApiOptions()
@@ -170,7 +171,7 @@ async def served(
         source_owners=source_owners or (None if readers else MemorySourceOwners()),
         repricer=repricer,
         checks=checks,
-        now=lambda: datetime.combine(today, NOON) if today else system_time(),
+        now=now or (lambda: datetime.combine(today, NOON) if today else system_time()),
     )
     async with (
         serving(app, "127.0.0.1", 0, options.limits) as address,

@@ -7,7 +7,7 @@ import pytest
 
 from api.app import build_app
 from api.http.access import ROUTES, Access, Route
-from ledger.postgres.database import Pool
+from ledger.postgres.pool import Pool
 from ledger.postgres.viewers import ReaderPool
 from tests.support.api import ApiAnswer, ApiClient, authenticator, served_from, token
 from tests.support.attacks import AttackRecorder

@@ -11,8 +11,9 @@ import pytest
 from api.http.options import ApiOptions
 from devkit.embedded.tansu import EmbeddedTansu
 from ledger.operations.figures import COUNTED_MAX
-from ledger.postgres.database import connected, create_pool
+from ledger.postgres.database import connected
 from ledger.postgres.migrate import migrations
+from ledger.postgres.pool import connection_pool
 from ledger.postgres.rights import RIGHTS
 from ledger.postgres.statements import statements
 from ledger.postgres.viewers import ReaderPool, Viewer, reader_pool
@@ -144,28 +145,29 @@ async def test_workers_outboxes_and_notifications_are_measured(
 
 
 async def test_metrics_report_a_database_outage(database_url: str) -> None:
-    async with linked(database_url) as (link, url):
-        pool = await create_pool(
+    async with (
+        linked(database_url) as (link, url),
+        connection_pool(
             as_login(url, "api"), name="tests", connections_max=2, statement_timeout_ms=5_000
-        )
-        async with served(ReaderPool(pool, SIGNER, acquire_timeout_seconds=1), UNCACHED) as api:
-            everything = (await scrape(api)).names
-            link.cut()
-            await asyncio.sleep(0.05)
-            seen = await scrape(api)
-            assert seen["cost_analytics_database_up"] == 0
-            gone = everything - seen.names
-            assert {"cost_analytics_schema_version", "cost_analytics_workers"} <= gone
-            assert not {name for name in gone if not name.startswith("cost_analytics_")}
-            link.refuses = False
-            assert (await scrape(api)).names >= everything
-            link.is_flowing.clear()
-            began = monotonic()
-            assert (await scrape(api))["cost_analytics_database_up"] == 0
-            assert monotonic() - began < 5
-            link.is_flowing.set()
-            assert (await scrape(api))["cost_analytics_database_up"] == 1
-        pool.terminate()
+        ) as pool,
+        served(ReaderPool(pool, SIGNER, acquire_timeout_seconds=1), UNCACHED) as api,
+    ):
+        everything = (await scrape(api)).names
+        link.cut()
+        await asyncio.sleep(0.05)
+        seen = await scrape(api)
+        assert seen["cost_analytics_database_up"] == 0
+        gone = everything - seen.names
+        assert {"cost_analytics_schema_version", "cost_analytics_workers"} <= gone
+        assert not {name for name in gone if not name.startswith("cost_analytics_")}
+        link.refuses = False
+        assert (await scrape(api)).names >= everything
+        link.is_flowing.clear()
+        began = monotonic()
+        assert (await scrape(api))["cost_analytics_database_up"] == 0
+        assert monotonic() - began < 5
+        link.is_flowing.set()
+        assert (await scrape(api))["cost_analytics_database_up"] == 1
 
 
 async def test_older_schema_is_reported_without_other_figures(

@@ -8,7 +8,7 @@ from time import monotonic
 import asyncpg
 
 from api.routes.health import STALE_SECONDS
-from ledger.postgres.database import create_pool
+from ledger.postgres.pool import connection_pool
 from ledger.postgres.viewers import ReaderPool
 from tests.support.api import ApiAnswer, ApiClient, served, served_from
 from tests.support.links import Link, linked
@@ -20,10 +20,12 @@ GIVE_UP_SECONDS = 1
 
 @asynccontextmanager
 async def served_over_a_link(database_url: str) -> AsyncIterator[tuple[Link, ApiClient]]:
-    async with linked(database_url) as (link, url):
-        pool = await create_pool(
+    async with (
+        linked(database_url) as (link, url),
+        connection_pool(
             as_login(url, "api"), name="tests", connections_max=2, statement_timeout_ms=5_000
-        )
+        ) as pool,
+    ):
         readers = ReaderPool(
             pool,
             SIGNER,
@@ -32,7 +34,6 @@ async def served_over_a_link(database_url: str) -> AsyncIterator[tuple[Link, Api
         )
         async with served(readers) as api:
             yield link, api
-        pool.terminate()
 
 
 async def ready(api: ApiClient, status: int) -> ApiAnswer:
@@ -81,43 +82,47 @@ async def test_api_recovers_after_a_hanging_database(database_url: str) -> None:
 
 
 async def test_exhausted_pool_answers_503(database_url: str) -> None:
-    pool = await create_pool(
+    async with connection_pool(
         as_login(database_url, "api"), name="tests", connections_max=1, statement_timeout_ms=5_000
-    )
-    readers = ReaderPool(pool, SIGNER, acquire_timeout_seconds=GIVE_UP_SECONDS)
-    async with served(readers) as api:
-        async with pool.acquire():
-            await assert_reports_outage(api)
-        await assert_serves(api)
-    await pool.close()
+    ) as pool:
+        readers = ReaderPool(pool, SIGNER, acquire_timeout_seconds=GIVE_UP_SECONDS)
+        async with served(readers) as api:
+            async with pool.borrowed(GIVE_UP_SECONDS):
+                await assert_reports_outage(api)
+            await assert_serves(api)
 
 
 async def test_statement_timeout_answers_503(database_url: str) -> None:
-    pool = await create_pool(
-        as_login(database_url, "api"), name="tests", connections_max=1, statement_timeout_ms=200
-    )
     blocker = await asyncpg.connect(database_url)
-    async with served(ReaderPool(pool, SIGNER)) as api:
+    async with (
+        connection_pool(
+            as_login(database_url, "api"), name="tests", connections_max=1, statement_timeout_ms=200
+        ) as pool,
+        served(ReaderPool(pool, SIGNER)) as api,
+    ):
         async with blocker.transaction():
             await blocker.execute("LOCK TABLE user_days IN ACCESS EXCLUSIVE MODE")
             answer = await api.get("/api/costs/user/alice/spending", "alice")
             assert (answer.status, answer.code) == (503, "unavailable")
         await assert_serves(api)
     await blocker.close()
-    await pool.close()
 
 
 async def test_database_without_the_schema_is_not_ready(database_url: str) -> None:
     connection = await asyncpg.connect(database_url)
     await connection.execute("DELETE FROM schema_migrations")
     await connection.close()
-    pool = await create_pool(
-        as_login(database_url, "api"), name="tests", connections_max=1, statement_timeout_ms=5_000
-    )
-    async with served(ReaderPool(pool, SIGNER)) as api:
+    async with (
+        connection_pool(
+            as_login(database_url, "api"),
+            name="tests",
+            connections_max=1,
+            statement_timeout_ms=5_000,
+        ) as pool,
+        served(ReaderPool(pool, SIGNER)) as api,
+    ):
         answer = await api.get("/ready")
         assert answer.json["error"] == "Not ready: schema."
-    await pool.close()
 
 
 async def test_connections_have_an_application_name(database_url: str) -> None:

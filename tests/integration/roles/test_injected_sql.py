@@ -7,9 +7,10 @@ import asyncpg
 import pytest
 
 from ledger.live.tickets import TicketHolder, TicketStore
-from ledger.postgres.database import connected, create_pool
+from ledger.postgres.database import connected
 from ledger.postgres.functions import all_reads, install_functions, reads
 from ledger.postgres.logins import PROCESSES, Process
+from ledger.postgres.pool import connection_pool
 from ledger.postgres.viewer import ViewerSigner
 from ledger.postgres.viewers import ReaderPool, Viewer, reader_pool
 from tests.support.attacks import AttackRecorder
@@ -155,19 +156,18 @@ async def test_injected_sql_in_a_report_cannot_change_its_viewer(written: str) -
 
 
 async def test_connection_keeps_no_viewer_after_a_read(written: str) -> None:
-    pool = await create_pool(
+    async with connection_pool(
         as_login(written, "api"), name="tests", connections_max=1, statement_timeout_ms=5_000
-    )
-    readers = ReaderPool(pool, SIGNER)
-    async with readers.reading(Viewer("nobody")) as connection:
-        assert await connection.fetch(USERS) == []
-    assert await readers.read_value(ROOT, reads("reports/lists")["any_call"], "x", True) is True
-    async with pool.acquire() as connection:
-        assert not await connection.fetchval(
-            "SELECT current_setting('cost_analytics.viewer', true)"
-        )
-        assert await connection.fetch(USERS) == []
-    await pool.close()
+    ) as pool:
+        readers = ReaderPool(pool, SIGNER)
+        async with readers.reading(Viewer("nobody")) as connection:
+            assert await connection.fetch(USERS) == []
+        assert await readers.read_value(ROOT, reads("reports/lists")["any_call"], "x", True) is True
+        async with pool.borrowed(5) as connection:
+            assert not await connection.fetchval(
+                "SELECT current_setting('cost_analytics.viewer', true)"
+            )
+            assert await connection.fetch(USERS) == []
 
 
 async def test_ticket_is_issued_to_the_viewer_only(readers: ReaderPool) -> None:

@@ -7,7 +7,7 @@ import pytest
 from api.app import build_app
 from api.http.access import ROUTES
 from api.http.options import ApiOptions
-from ledger.postgres.database import Pool
+from ledger.postgres.pool import Pool
 from ledger.postgres.viewers import ReaderPool
 from tests.support.api import ApiAnswer, authenticator, served
 

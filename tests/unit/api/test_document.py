@@ -9,7 +9,7 @@ import pytest
 
 from api.app import build_app
 from api.http.access import ROUTES
-from ledger.postgres.database import Pool
+from ledger.postgres.pool import Pool
 from ledger.postgres.viewers import ReaderPool
 from schemas.advice import RecommendationBody, Recommendations
 from schemas.analytics import (

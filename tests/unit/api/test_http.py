@@ -3,14 +3,14 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from typing import Any, cast
 
 import pytest
 
 from api.http.options import ApiOptions, RequestLimits
 from api.routes import health
 from api.routes.health import ReadinessCheck
-from ledger.postgres.database import Pool
+from ledger.postgres.database import Connection
+from ledger.postgres.pool import Pool
 from ledger.postgres.viewers import ReaderPool
 from tests.support.api import ApiAnswer, ApiClient, served, token
 
@@ -21,21 +21,13 @@ HEAD = (
 )
 
 
-class FailingPool:
-    """A pool whose server is unreachable, or that raises an unexpected error."""
-
-    def __init__(self, error: BaseException) -> None:
-        self._error = error
-
-    def get_max_size(self) -> int:
-        return 1
-
-    async def acquire(self, *, timeout: int) -> Any:
-        raise self._error
-
-
 def broken(error: BaseException) -> ReaderPool:
-    return ReaderPool(cast(Pool, FailingPool(error)))
+    """Return readers whose server is unreachable, or that raise an unexpected error."""
+
+    async def fail() -> Connection:
+        raise error
+
+    return ReaderPool(Pool(fail, 1))
 
 
 @pytest.fixture

@@ -17,7 +17,8 @@ from api.metrics import definitions
 from api.metrics.definitions import DURATION, Definition
 from api.metrics.requests import RequestMeter
 from api.metrics.routes import MetricsRoutes
-from ledger.postgres.database import Pool
+from ledger.postgres.database import Connection
+from ledger.postgres.pool import Pool
 from ledger.postgres.viewers import ReaderPool
 from tests.support.api import ApiClient, served, token
 from tests.support.house import ROOT
@@ -28,32 +29,26 @@ DATABASE = {"cost_analytics_schema_version", "cost_analytics_workers", "cost_ana
             "cost_analytics_dead_letters_total", "cost_analytics_stream_records_total"}  # fmt: skip
 
 
-class UnreachablePool:
+class UnreachablePool(Pool):
     """A pool whose server is unreachable; counts the attempts."""
 
+    busy, idle = 2, 1
+
     def __init__(self, error: Exception | None = None) -> None:
+        super().__init__(self._fail, 10)
         self.requests = 0
         self._error = error or OSError("away")
 
-    async def acquire(self, *, timeout: int) -> Any:
+    async def _fail(self) -> Connection:
         self.requests += 1
         await asyncio.sleep(0.01)
         raise self._error
-
-    def get_size(self) -> int:
-        return 3
-
-    def get_idle_size(self) -> int:
-        return 1
-
-    def get_max_size(self) -> int:
-        return 10
 
 
 @asynccontextmanager
 async def serving_without_database(pool: UnreachablePool | None = None) -> AsyncIterator[ApiClient]:
     """Serve an application that reuses no answer of `/metrics`."""
-    readers = ReaderPool(cast(Pool, pool or UnreachablePool()))
+    readers = ReaderPool(pool or UnreachablePool())
     async with served(readers, ApiOptions(metrics_cache_seconds=0)) as api:
         yield api
 

@@ -19,7 +19,7 @@ from api.http.parameters import one_of
 from api.openapi.failures import FAILURES, FOR_ALL_ROUTES
 from api.openapi.operations import Operation, Parameter, SocketMessages
 from api.openapi.routes import product_version
-from ledger.postgres.database import Pool
+from ledger.postgres.pool import Pool
 from ledger.postgres.viewers import ReaderPool
 from schemas.problems import ProblemCode
 from tests.support import documented_answers

@@ -15,7 +15,7 @@ from api.app import build_app
 from api.http.access import ROUTES, Access, Caller, Role, Route
 from api.http.auth import Authenticator, TokenRules
 from api.http.jwks import key_source
-from ledger.postgres.database import Pool
+from ledger.postgres.pool import Pool
 from ledger.postgres.viewers import ReaderPool
 from tests.support.api import SECRET, ApiAnswer, ApiClient, authenticator, served, token
 from tests.support.attacks import AttackRecorder

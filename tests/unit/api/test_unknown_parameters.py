@@ -9,7 +9,7 @@ import pytest
 from api.app import build_app
 from api.http.access import ROUTES, Route
 from api.openapi.operations import Operation, SocketMessages
-from ledger.postgres.database import Pool
+from ledger.postgres.pool import Pool
 from ledger.postgres.viewers import ReaderPool
 from tests.support.api import ApiClient, authenticator, served, token
 

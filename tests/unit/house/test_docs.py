@@ -12,7 +12,7 @@ from api.app import build_app
 from api.http.access import ROUTES, Route
 from cost_analytics.cli import COMMANDS
 from cost_analytics.configuration.variables import VARIABLES
-from ledger.postgres.database import Pool
+from ledger.postgres.pool import Pool
 from ledger.postgres.viewers import ReaderPool
 from schemas.refusals import REFUSAL_CODES
 from schemas.topics import ALL_TOPICS

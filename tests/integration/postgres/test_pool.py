@@ -1,0 +1,101 @@
+"""A pool lends each connection to one borrower, and only those that are still good."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from ledger.postgres import pool as pool_module
+from ledger.postgres.database import Connection
+from ledger.postgres.pool import Pool, connection_pool
+
+WAIT_SECONDS = 1
+
+
+@pytest.fixture
+async def pool(database_url: str) -> AsyncIterator[Pool]:
+    async with connection_pool(
+        database_url, name="tests", connections_max=2, statement_timeout_ms=5_000
+    ) as pool:
+        yield pool
+
+
+async def borrowed_pid(pool: Pool) -> int:
+    async with pool.borrowed(WAIT_SECONDS) as connection:
+        return int(connection.get_server_pid())
+
+
+async def test_free_connection_is_lent_without_a_task(pool: Pool) -> None:
+    first, before = await borrowed_pid(pool), len(asyncio.all_tasks())
+    async with pool.borrowed(WAIT_SECONDS) as connection:
+        assert connection.get_server_pid() == first
+        assert await connection.fetchval("SHOW statement_timeout") == "5s"
+        assert len(asyncio.all_tasks()) == before
+
+
+async def test_connections_are_limited_and_waiting_ends(pool: Pool) -> None:
+    async with pool.borrowed(WAIT_SECONDS) as one, pool.borrowed(WAIT_SECONDS) as other:
+        assert one.get_server_pid() != other.get_server_pid()
+        with pytest.raises(TimeoutError):
+            await borrowed_pid(pool)
+        assert (pool.busy, pool.idle, pool.size_max) == (2, 0, 2)
+        waiting = asyncio.create_task(borrowed_pid(pool))
+        await asyncio.sleep(0.1)
+        assert not waiting.done()
+    assert await waiting > 0
+    assert (pool.busy, pool.idle) == (0, 2)
+
+
+async def test_cancelled_waiter_leaves_its_turn_to_the_next(pool: Pool) -> None:
+    async with pool.borrowed(WAIT_SECONDS), pool.borrowed(WAIT_SECONDS):
+        waiting = [asyncio.create_task(borrowed_pid(pool)) for _ in range(3)]
+        await asyncio.sleep(0.1)
+        waiting[0].cancel()
+    results = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [isinstance(each, int) for each in results] == [False, True, True]
+    async with pool.borrowed(WAIT_SECONDS), pool.borrowed(WAIT_SECONDS):
+        pass
+
+
+@pytest.mark.parametrize("how", ["closed", "failed", "in a transaction", "idle for long"])
+async def test_bad_connection_is_not_lent_again(
+    pool: Pool, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await borrowed_pid(pool)
+    try:
+        async with pool.borrowed(WAIT_SECONDS) as connection:
+            await spoil(connection, how)
+    except RuntimeError:
+        assert how == "failed"
+    if how == "idle for long":
+        monkeypatch.setattr(pool_module, "IDLE_SECONDS_MAX", -1)
+    async with pool.borrowed(WAIT_SECONDS) as connection:
+        assert connection.get_server_pid() != first
+        assert not connection.is_in_transaction()
+    assert (pool.busy, pool.idle) == (0, 1)
+
+
+async def spoil(connection: Connection, how: str) -> None:
+    if how == "closed":
+        connection.terminate()
+    elif how == "failed":
+        await connection.execute("BEGIN")
+        raise RuntimeError
+    elif how == "in a transaction":
+        await connection.execute("BEGIN")
+
+
+async def test_closing_ends_all_connections(database_url: str) -> None:
+    async with connection_pool(
+        database_url, name="closing", connections_max=2, statement_timeout_ms=5_000
+    ) as pool:
+        idle = await borrowed_pid(pool)
+        lent = pool.borrowed(WAIT_SECONDS)
+        connection = await lent.__aenter__()
+        assert connection.get_server_pid() == idle
+        await borrowed_pid(pool)
+    assert connection.is_closed()
+    await lent.__aexit__(None, None, None)
+    assert (pool.busy, pool.idle) == (0, 0)
+    with pytest.raises(Exception, match="closed"):
+        await borrowed_pid(pool)
