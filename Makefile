@@ -9,7 +9,7 @@ BIN := .venv/bin
 export PORT SIMULATE BROKER_MEMORY_MB
 
 .DEFAULT_GOAL := help
-.PHONY: help run test faults security simulator check bench bench-growth forecast screenshots kafka lock clean setup-run setup-all setup-forecast web
+.PHONY: help run test faults security simulator check bench bench-growth bench-peers forecast screenshots kafka lock clean setup-run setup-all setup-forecast setup-peers web
 
 help: ## say what there is
 	@echo 'make TARGET, where TARGET is one of'
@@ -48,6 +48,9 @@ bench: setup-all ## the benchmark: rates, ratios and latencies as a table
 bench-growth: setup-all ## the same work with 10^5, 10^6 and 10^7 stored events (hours; ARGS="--stored 1000000")
 	@exec $(BIN)/python -m bench.growth $(ARGS)
 
+bench-peers: setup-all setup-peers ## the worker beside Faust, Quix Streams, Bytewax, Pathway and a script, as a table
+	@exec $(BIN)/python -m bench.peers $(ARGS)
+
 screenshots: setup-all web ## pictures of every page of the dashboard, in docs/screenshots (needs Chromium)
 	@exec env SCREENSHOTS=docs/screenshots $(BIN)/python -m pytest --quiet tests/browser/test_pages.py
 
@@ -68,7 +71,7 @@ clean: ## remove everything that `make` made, the data of `make run` too
 	rm -rf .venv .local api/static web/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
 
-setup-run setup-all setup-forecast:
+setup-run setup-all setup-forecast setup-peers:
 	@tools/setup $(@:setup-%=%)
 
 web: setup-all

@@ -40,14 +40,23 @@ class BenchContext:
         """Start a new broker; it ends with the block."""
         return fresh_broker(self.options.broker, self.directory / f"broker-{next(self._numbers)}")
 
-    def python(self, name: str, *arguments: str, values: Mapping[str, str]) -> ServerProcess:
-        """Return a Python program of this project, not started, with the settings `values`."""
+    def python(
+        self,
+        name: str,
+        *arguments: str,
+        values: Mapping[str, str],
+        interpreter: Path | None = None,
+    ) -> ServerProcess:
+        """Return a Python program of this project, not started, with the settings `values`.
+
+        `interpreter` is the Python of another environment.
+        """
         environment = settings.command_environment({"LOG_FORMAT": "text", **values})
         number = next(self._numbers)
         return ServerProcess(
             Program(
                 name=name,
-                command=[sys.executable, "-P", "-m", *arguments],
+                command=[str(interpreter or sys.executable), "-P", "-m", *arguments],
                 log=self.directory / f"{number:03d}-{name.replace(' ', '-')}.log",
                 environment=environment | {"PYTHONPATH": str(_SOURCES)},
                 # Not the current directory, which may have a `.local/dev.env`.

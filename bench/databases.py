@@ -44,10 +44,10 @@ class Databases:
             return str(await connection.fetchval("SHOW server_version"))
 
     @asynccontextmanager
-    async def fresh(self) -> AsyncIterator[str]:
-        """Yield the address of a migrated, empty database; it is dropped at the end."""
-        name = f"bench_{next(self._numbers)}"
-        await self._administer(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE} STRATEGY FILE_COPY")
+    async def fresh(self, migrated: bool = True) -> AsyncIterator[str]:
+        """Yield the address of an empty database, migrated or not; it is dropped at the end."""
+        name, template = f"bench_{next(self._numbers)}", _TEMPLATE if migrated else "template0"
+        await self._administer(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
         try:
             yield self._server.url_of(name)
         finally:

@@ -1,12 +1,11 @@
-"""What this design replaces: an agent of the Faust library, written as in its documentation.
+"""An agent of the Faust library, written as in its documentation.
 
-A separate program that the benchmark starts: `python -m bench.faust_agent ROLE …`. It is optimized
-where possible: our fast JSON decoder, batches of thousands, COPY into the same tables, totals in a
-dictionary. It keeps no totals in PostgreSQL, drops no repeats, and stores no offsets.
+A separate program that the benchmark starts: `python -m bench.faust_agent ROLE …`. It records
+nothing; the agent that does is `bench/peers/faust.py`.
 
-noop: decodes event by event. take: decodes, prices, sums up and copies batches. fails: raises for
-some events. fails-take: raises for batches with such an event. heals: counts all events. Its result
-is one JSON object in a file, written when all is done and at its end.
+noop: decodes event by event. fails: raises for some events. fails-take: raises for batches with
+such an event. heals: counts all events. Its result is one JSON object in a file, written when all
+is done and at its end.
 """
 
 from __future__ import annotations
@@ -16,12 +15,9 @@ import json
 import logging
 import time
 from collections.abc import AsyncIterable, Awaitable, Callable, Sequence
-from datetime import datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
-import asyncpg
 import faust
 import msgspec
 
@@ -30,18 +26,7 @@ from schemas.topics import CALL_EVENTS
 FAILS: Final = b"-fails"
 """Part of an event's id: processing it raises."""
 _TAKE_FAILING_EVENTS: Final = 100
-_TAKE_EVENTS: Final = 4_000
 _TAKE_SECONDS: Final = 0.5
-_COLUMNS: Final = (
-    "identity", "source", "event_id", "type", "time", "user_id", "call_id", "service",
-    "operation", "model", "usage", "unit", "cost_nano",
-)  # fmt: skip
-_NANO_PER_UNIT: Final = {
-    "twilio": Decimal(14_000_000) / 60,
-    "deepgram": Decimal(5_900_000) / 60,
-    "cerebras": Decimal(600),
-    "elevenlabs": Decimal(150_000),
-}
 
 _decode: Final = msgspec.json.Decoder().decode
 
@@ -78,31 +63,7 @@ class AgentCounter:
         unfinished.replace(self._report)
 
 
-class Totals:
-    """Running totals by call and by user and day, in memory as in an agent."""
-
-    def __init__(self) -> None:
-        self.calls: dict[str, int] = {}
-        self.user_days: dict[tuple[str, str], int] = {}
-
-    def row(self, event: dict[str, Any]) -> tuple[Any, ...]:
-        """Price an event, add it to the totals, and return its row."""
-        data = event["data"]
-        service = data.get("service")
-        usage = data.get("usage", 0)
-        nano = round(usage * _NANO_PER_UNIT[service]) if service else 0
-        call_id, user_id = data["callId"], data["userId"]
-        day = user_id, event["time"][:10]
-        self.calls[call_id] = self.calls.get(call_id, 0) + nano
-        self.user_days[day] = self.user_days.get(day, 0) + nano
-        moment = datetime.fromisoformat(event["time"])
-        return (
-            event["id"], event["source"], event["id"], event["type"], moment, user_id, call_id,
-            service, data.get("operation"), data.get("model"), usage, data.get("unit"), nano,
-        )  # fmt: skip
-
-
-def build(role: str, bootstrap: str, group: str, database_url: str, counter: AgentCounter) -> Any:
+def build(role: str, bootstrap: str, group: str, counter: AgentCounter) -> Any:
     """Return a Faust app with one agent on the topic of events."""
     app: Any = faust.App(
         group,
@@ -119,7 +80,6 @@ def build(role: str, bootstrap: str, group: str, database_url: str, counter: Age
     topic = app.topic(CALL_EVENTS.name, value_type=bytes, value_serializer="raw")
     agents: dict[str, Callable[[Any], Awaitable[None]]] = {
         "noop": lambda stream: _noop(stream, counter),
-        "take": lambda stream: _take(stream, counter, database_url),
         "fails": lambda stream: _fails(stream, counter),
         "fails-take": lambda stream: _fails_take(stream, counter),
         "heals": lambda stream: _heals(stream, counter),
@@ -137,15 +97,6 @@ async def _noop(stream: AsyncIterable[bytes], counter: AgentCounter) -> None:
     async for value in stream:
         _decode(value)
         counter.add(1)
-
-
-async def _take(stream: Any, counter: AgentCounter, database_url: str) -> None:
-    totals = Totals()
-    connection = await asyncpg.connect(database_url)
-    async for values in stream.take(_TAKE_EVENTS, within=_TAKE_SECONDS):
-        rows = [totals.row(_decode(value)) for value in values]
-        await _copy(connection, rows)
-        counter.add(len(rows))
 
 
 async def _fails(stream: AsyncIterable[bytes], counter: AgentCounter) -> None:
@@ -171,29 +122,17 @@ def _process(values: Sequence[bytes], counter: AgentCounter) -> None:
     counter.add(len(values))
 
 
-async def _copy(connection: asyncpg.Connection, rows: Sequence[tuple[Any, ...]]) -> None:
-    identities = [(row[0], hash(row) & 0x7FFF_FFFF) for row in rows]
-    async with connection.transaction():
-        await connection.copy_records_to_table(
-            "event_identities", records=identities, columns=["identity", "fingerprint"]
-        )
-        await connection.copy_records_to_table(
-            "call_cost_events", records=rows, columns=list(_COLUMNS)
-        )
-
-
 def main() -> None:
     """Run the agent until a signal arrives."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("role", choices=("noop", "take", "fails", "fails-take", "heals"))
+    parser.add_argument("role", choices=("noop", "fails", "fails-take", "heals"))
     parser.add_argument("bootstrap")
     parser.add_argument("group")
     parser.add_argument("report", type=Path)
-    parser.add_argument("--database-url", default="")
     parser.add_argument("--expected", type=int, default=0)
     given = parser.parse_args()
     counter = AgentCounter(given.report, given.expected)
-    app = build(given.role, given.bootstrap, given.group, given.database_url, counter)
+    app = build(given.role, given.bootstrap, given.group, counter)
     try:
         faust.Worker(app, loglevel=logging.WARNING).execute_from_commandline()
     finally:

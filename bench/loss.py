@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from typing import Final, Literal, NamedTuple
 
 from bench.broker import Broker, fill
+from bench.consumers import AgentReport, Role, agent, read_report
 from bench.context import BenchContext, InvalidRunError
 from bench.events import Record, partition_of
-from bench.peers import AgentReport, Role, agent, read_report
 from devkit.embedded.processes import ServerProcess
 from messaging.kafka import AIOKafkaConsumer, TopicPartition, make_consumer
 from schemas.topics import CALL_EVENTS, DEFAULT_PARTITIONS

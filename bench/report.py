@@ -11,6 +11,7 @@ from bench import million
 from bench.alerts import ALERTS_PER_SECOND, AlertLatencies
 from bench.alerts import EVENTS_PER_SECOND as ALERT_LOAD
 from bench.broker import FETCH_MAX_WAIT_MS
+from bench.consumers import AGENT_EVENTS_MAX
 from bench.delivery import BrokerLatency
 from bench.events import CALLS, USERS, WARM_UP_EVENTS, Load, mean_bytes
 from bench.figures import PARTS, TimedRun, cpu_text, others_text, percentile, spread, table
@@ -20,7 +21,6 @@ from bench.latency import LINGER_MS, SECONDS, WATCHED_USERS, Latencies
 from bench.live import ACTIVE_CALLS, CHANGES_PER_SECOND, LiveResult
 from bench.loss import Loss
 from bench.options import Options
-from bench.peers import AGENT_EVENTS_MAX
 from bench.reads import BARE, OFFERED_PER_SECOND, ReadResult
 from bench.recovery import Recovery, recovery_lines
 from bench.rounds import COPY, ONE, RANDOM, RANDOM_TWO, READING, REPEATS, TWO, VARIED, Rounds
@@ -85,8 +85,8 @@ class Report:
             )
         if READING in runs:
             self._note(
-                "Consumer and agents drop no repeats, keep no totals in PostgreSQL and no offsets. "
-                f"Up to {AGENT_EVENTS_MAX:,} events per agent, timed from its own first event."
+                "Consumer and agent record nothing. "
+                f"Up to {AGENT_EVENTS_MAX:,} events for the agent, timed from its own first event."
             )
 
     def loss(self, losses: Mapping[str, Loss]) -> None:

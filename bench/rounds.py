@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from bench import peers
+from bench import consumers
 from bench.context import BenchContext
 from bench.durable import measure_workers
 from bench.events import Record, as_varied, with_random_ids, with_repeats
@@ -27,7 +27,6 @@ RANDOM: Final = "one worker, random ids"
 RANDOM_TWO: Final = "two workers, random ids"
 READING: Final = "a consumer that only reads (aiokafka)"
 NOOP: Final = "Faust agent, decodes each event and does nothing"
-TAKE: Final = "Faust agent, `take()`, totals in a dictionary, COPY"
 
 _REPEATS_PERCENT: Final = 1
 
@@ -79,9 +78,8 @@ def _contenders(
         chosen[RANDOM] = lambda: _workers(context, rounds, RANDOM, 1, randomly)
         chosen[RANDOM_TWO] = lambda: _workers(context, rounds, RANDOM_TWO, 2, randomly)
     if "faust" in parts:
-        chosen[READING] = lambda: _peer(context, rounds, READING, peers.measure_reading)
-        chosen[NOOP] = lambda: _peer(context, rounds, NOOP, peers.measure_noop)
-        chosen[TAKE] = lambda: _peer(context, rounds, TAKE, peers.measure_take)
+        chosen[READING] = lambda: _consumer(context, rounds, READING, consumers.measure_reading)
+        chosen[NOOP] = lambda: _consumer(context, rounds, NOOP, consumers.measure_noop)
     return chosen
 
 
@@ -103,7 +101,7 @@ async def _workers(
     )
 
 
-async def _peer(
+async def _consumer(
     context: BenchContext,
     rounds: Rounds,
     name: str,

@@ -1,7 +1,7 @@
-"""Alternatives on the same broker with the same events: a bare consumer, and Faust agents.
+"""Consumers that record nothing, on the same broker: a bare one, and a Faust agent.
 
-They get fewer events than the workers, because they are slower and only the rate counts. The clock
-starts with their own first batch, after all start-up, which is to their advantage.
+The agent gets fewer events than the workers, because it is slower and only the rate counts. Its
+clock starts with its own first batch, after all start-up, which is to its advantage.
 """
 
 from __future__ import annotations
@@ -9,14 +9,11 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
 from bench.broker import Broker, fill
 from bench.context import BenchContext, InvalidRunError
-from bench.databases import open_database
-from bench.events import Record
 from bench.figures import TimedRun
 from devkit.embedded.processes import ServerProcess
 from messaging.kafka import make_consumer
@@ -28,9 +25,8 @@ _SECONDS_MAX: Final = 120
 _READ_RECORDS: Final = 8_000
 _READ_MS: Final = 200
 
-Role = Literal["noop", "take", "fails", "fails-take", "heals"]
+Role = Literal["noop", "fails", "fails-take", "heals"]
 _FAUST: Final = "bench.faust_agent"
-_KEPT: Final = "SELECT count(*) FROM call_cost_events"
 
 
 class AgentReport(NamedTuple):
@@ -64,39 +60,18 @@ async def measure_reading(context: BenchContext) -> TimedRun:
 
 async def measure_noop(context: BenchContext) -> TimedRun:
     """Measure an agent that only decodes each event."""
+    records = context.load.measured[:AGENT_EVENTS_MAX]
     async with context.broker() as broker:
-        return await _measure(context, broker, "noop", _share(context))
-
-
-async def measure_take(context: BenchContext) -> TimedRun:
-    """Measure an agent that records batches; raises InvalidRunError if events are missing."""
-    measured = _share(context)
-    async with context.broker() as broker, context.databases.fresh() as url:
-        timed = await _measure(context, broker, "take", measured, "--database-url", url)
-        async with open_database(url) as connection:
-            stored = await connection.fetchval(_KEPT)
-        if stored != len(measured):
-            raise InvalidRunError(f"{stored} of {len(measured)} events were recorded")
-    return timed
-
-
-def _share(context: BenchContext) -> Sequence[Record]:
-    return context.load.measured[:AGENT_EVENTS_MAX]
-
-
-async def _measure(
-    context: BenchContext, broker: Broker, role: Role, records: Sequence[Record], *more: str
-) -> TimedRun:
-    await fill(broker, CALL_EVENTS.name, records)
-    context.progress.update("measuring the agent")
-    report = context.directory / f"{role}-{time.monotonic_ns()}.json"
-    process = agent(context, broker, role, report, *more, "--expected", str(len(records)))
-    await process.start()
-    try:
-        await wait_for(process, report.exists)
-        result = read_report(report)
-    finally:
-        await process.stop()
+        await fill(broker, CALL_EVENTS.name, records)
+        context.progress.update("measuring the agent")
+        report = context.directory / f"noop-{time.monotonic_ns()}.json"
+        process = agent(context, broker, "noop", report, "--expected", str(len(records)))
+        await process.start()
+        try:
+            await wait_for(process, report.exists)
+            result = read_report(report)
+        finally:
+            await process.stop()
     return TimedRun(result.events, result.seconds)
 
 

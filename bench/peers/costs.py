@@ -1,0 +1,80 @@
+"""The part that is the same for all peers written in Python: an event's price and row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+TOPIC: Final = "cost.call-events.v1"
+_HERE: Final = Path(__file__).parent
+TABLES: Final = (_HERE / "tables.sql").read_text()
+INCOMING: Final = (_HERE / "incoming.sql").read_text()
+RECORD: Final = (_HERE / "record.sql").read_text()
+
+PRICES: Final = {
+    "twilio": (14_000_000, 60),
+    "deepgram": (5_900_000, 60),
+    "cerebras": (600, 1),
+    "elevenlabs": (150_000, 1),
+}
+"""Nano-dollars and the number of units that they buy."""
+
+decode: Final = msgspec.json.Decoder().decode
+_encode: Final = msgspec.json.Encoder().encode
+
+
+class CostRow(NamedTuple):
+    """A row of `cost_events`, in the order of its columns."""
+
+    source: str
+    event_id: str
+    type: str
+    time: datetime
+    user_id: str
+    call_id: str
+    service: str
+    operation: str
+    model: str
+    usage: int
+    unit: str
+    metadata: str
+    cost_nano: int
+
+
+def price_nano(service: str, usage: int) -> int:
+    """Return the cost of a usage in nano-dollars, rounded half-even; 0 without a service."""
+    if not service:
+        return 0
+    nano, units = PRICES[service]
+    whole, rest = divmod(usage * nano, units)
+    return whole + (2 * rest > units or (2 * rest == units and whole % 2 == 1))
+
+
+def row_of(event: dict[str, Any]) -> CostRow:
+    """Return the row of a decoded event."""
+    data = event["data"]
+    service, usage = data.get("service", ""), data.get("usage", 0)
+    return CostRow(
+        event["source"],
+        event["id"],
+        event["type"],
+        datetime.fromisoformat(event["time"]),
+        data["userId"],
+        data["callId"],
+        service,
+        data.get("operation", ""),
+        data.get("model", ""),
+        usage,
+        data.get("unit", ""),
+        _encode(data.get("metadata", {})).decode(),
+        price_nano(service, usage),
+    )
+
+
+def rows_of(values: Iterable[bytes | None]) -> list[CostRow]:
+    """Decode the values of records and return their rows; deletions have none."""
+    return [row_of(decode(value)) for value in values if value]

@@ -1,0 +1,145 @@
+"""Measures a peer: from resuming its frozen processes to the last row and the last total.
+
+Every peer starts with an empty database and records the warm-up, as our workers do. Then it is
+frozen while the topic is filled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from bench.broker import Broker, fill
+from bench.context import BenchContext, InvalidRunError
+from bench.databases import open_database
+from bench.events import Record
+from bench.figures import TimedRun
+from bench.machine import CpuMeter
+from bench.peers.checks import Expected, find_faults
+from bench.peers.contenders import Peer
+from bench.peers.costs import TABLES
+from bench.peers.report import PeerRun
+from bench.workers import Workers
+from devkit.embedded.processes import run_to_end
+from ledger.postgres.database import Connection
+from schemas.topics import CALL_EVENTS
+
+PYTHON: Final = Path(".local/peers/bin/python")
+"""The environment of `requirements/peers.txt`, which `make bench-peers` creates."""
+_POLL_SECONDS: Final = 0.05
+_START_SECONDS_MAX: Final = 240
+_STALLED_SECONDS: Final = 20
+_SETTLE_SECONDS: Final = 2
+"""The time in which a peer that counts repeated events has counted the last of them."""
+
+_COUNTED = "SELECT coalesce(sum(events), 0) FROM user_totals"
+_RECORDED = "SELECT count(*) FROM cost_events"
+
+
+async def measure_peer(context: BenchContext, peer: Peer, measured: Sequence[Record]) -> PeerRun:
+    """Let a peer record the load; raises InvalidRunError if it does not start."""
+    warm_up = Expected.of(context.load.warm_up)
+    expected = Expected.of([*context.load.warm_up, *measured])
+    async with (
+        context.broker() as broker,
+        context.databases.fresh(migrated=False) as url,
+        open_database(url) as connection,
+    ):
+        await connection.execute(TABLES)
+        async with _running(context, peer, broker, url) as processes:
+            context.progress.update("starts and records the warm-up")
+            await fill(broker, CALL_EVENTS.name, context.load.warm_up)
+            began = await _wait(connection, processes, warm_up.events, _START_SECONDS_MAX)
+            if began is None:
+                raise InvalidRunError(f"{peer.title}: the warm-up was not recorded in time")
+            await context.databases.checkpoint()
+            processes.freeze()
+            context.progress.update("is frozen while events are put into the topic")
+            await fill(broker, CALL_EVENTS.name, measured)
+            return await _timed(context, broker, connection, processes, expected)
+
+
+@asynccontextmanager
+async def _running(
+    context: BenchContext, peer: Peer, broker: Broker, database_url: str
+) -> AsyncIterator[Workers]:
+    directory = context.directory / f"peer-{time.monotonic_ns()}"
+    directory.mkdir()
+    values = {
+        "KAFKA_BOOTSTRAP_SERVERS": broker.kafka.bootstrap_servers,
+        "DATABASE_URL": database_url,
+        **peer.environment,
+    }
+    start = partial(context.python, peer.name, values=values, interpreter=PYTHON.absolute())
+    if peer.preparation:
+        arguments = [text.format(directory=directory) for text in peer.preparation]
+        await run_to_end(start(*arguments).program, _START_SECONDS_MAX)
+    processes = [start(*arguments) for arguments in peer.commands(directory)]
+    try:
+        for process in processes:
+            await process.start()
+        yield Workers(processes)
+    finally:
+        await asyncio.gather(*(process.kill() for process in processes))
+
+
+async def _wait(
+    connection: Connection, processes: Workers, events: int, stalled_seconds: float
+) -> float | None:
+    """Return the time when this many events were recorded and counted.
+
+    Return None if the number has not grown for `stalled_seconds`.
+    """
+    counting = await connection.prepare(_COUNTED)
+    recorded = await connection.prepare(_RECORDED)
+    last, changed = -1, time.monotonic()
+    while True:
+        counted = await counting.fetchval()
+        if counted >= events and await recorded.fetchval() >= events:
+            return time.monotonic()
+        processes.check_alive()
+        if counted != last:
+            last, changed = counted, time.monotonic()
+        elif time.monotonic() - changed > stalled_seconds:
+            return None
+        await asyncio.sleep(_POLL_SECONDS)
+
+
+async def _timed(
+    context: BenchContext,
+    broker: Broker,
+    connection: Connection,
+    processes: Workers,
+    expected: Expected,
+) -> PeerRun:
+    """Resume the processes, wait for the last event, and compare rows and totals.
+
+    A process that ends leaves events missing, which the result shows.
+    """
+    context.progress.update("measuring")
+    meter = CpuMeter(
+        {
+            "Python": processes.pids,
+            "PostgreSQL": [context.databases.server_pid],
+            "broker": [broker.pid],
+        }
+    )
+    began = time.monotonic()
+    processes.resume()
+    try:
+        ended = await _wait(connection, processes, expected.events, _STALLED_SECONDS)
+    except InvalidRunError as error:
+        context.progress.result(str(error))
+        ended = None
+    cpu = meter.read()
+    await asyncio.sleep(_SETTLE_SECONDS)
+    findings = await find_faults(connection, expected)
+    if ended is None:
+        return PeerRun(None, findings)
+    events = expected.events - len(context.load.warm_up)
+    return PeerRun(TimedRun(events, ended - began, cpu=cpu), findings)
