@@ -32,8 +32,6 @@ const dayOf = (atMs: number): string => new Date(atMs).toISOString().slice(0, 10
 /** The day of a time in seconds since 1970. */
 export const utcDay = (seconds: number): string => dayOf(seconds * 1000);
 export const utcToday = (nowMs = Date.now()): string => dayOf(nowMs);
-export const includesToday = ({ start, end }: Span): boolean =>
-  start <= utcToday() && utcToday() <= end;
 
 /** The last `count` days, today included. */
 export const lastDays = (count: number, nowMs = Date.now()): Span => ({
