@@ -14,6 +14,8 @@ from typing import Final, NamedTuple, cast
 from devkit.embedded.ports import LOOPBACK
 
 _LENGTH: Final = b"content-length:"
+_TAG: Final = b"etag: "
+_SUCCESSES: Final = (b"http/1.1 200", b"http/1.1 304")
 _ANSWER_SECONDS_MAX: Final = 30
 
 
@@ -45,25 +47,27 @@ class HttpConnection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._answer: asyncio.Future[bool] | None = None
         self._received = bytearray()
+        self.tag = b""
+        """The ETag of the last response, empty without one."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Store the transport."""
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        """Collect a response; once it is complete, report whether its status is 200."""
+        """Collect a response; once it is complete, report whether its status is 200 or 304."""
         self._received += data
         head_end = self._received.find(b"\r\n\r\n")
         if head_end < 0:
             return
         head = bytes(self._received[:head_end]).lower()
-        start = head.index(_LENGTH) + len(_LENGTH)
-        length = int(head[start:].split(b"\r\n", 1)[0])
+        length = int(_value(head, _LENGTH) or 0)  # a 304 has none
         if len(self._received) < head_end + 4 + length:
             return
         self._received.clear()
+        self.tag = _value(head, _TAG)
         if self._answer is not None and not self._answer.done():
-            self._answer.set_result(head.startswith(b"http/1.1 200"))
+            self._answer.set_result(head.startswith(_SUCCESSES))
 
     def connection_lost(self, error: Exception | None) -> None:
         """Fail the pending request."""
@@ -71,7 +75,7 @@ class HttpConnection(asyncio.Protocol):
             self._answer.set_exception(error or ConnectionError("the server closed the connection"))
 
     async def get(self, request: bytes) -> bool:
-        """Send a request and return whether the response was 200."""
+        """Send a request and return whether the response was 200 or 304."""
         if self._transport is None or self._transport.is_closing():
             raise ConnectionError("the server closed the connection")
         self._answer = asyncio.get_running_loop().create_future()
@@ -88,6 +92,25 @@ async def _connect(port: int, number: int) -> list[HttpConnection]:
     loop = asyncio.get_running_loop()
     opened = [await loop.create_connection(HttpConnection, LOOPBACK, port) for _ in range(number)]
     return [connection for _, connection in opened]
+
+
+def _value(head: bytes, name: bytes) -> bytes:
+    """Return the value of a header, empty without it."""
+    start = head.find(name)
+    return head[start + len(name) :].split(b"\r\n", 1)[0].strip() if start >= 0 else b""
+
+
+async def with_tags(port: int, requests: Sequence[bytes]) -> list[bytes]:
+    """Return requests that ask again for what they have, each with the current ETag."""
+    [connection] = await _connect(port, 1)
+    tagged = []
+    try:
+        for request in requests:
+            await connection.get(request)
+            tagged.append(request[:-2] + b"If-None-Match: " + connection.tag + b"\r\n\r\n")
+        return tagged
+    finally:
+        connection.close()
 
 
 async def saturate(

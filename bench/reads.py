@@ -18,7 +18,7 @@ from bench.context import BenchContext, InvalidRunError
 from bench.databases import as_login, open_database
 from bench.durable import wait_counted, warm_up
 from bench.events import Emitter
-from bench.http_load import LoadResult, offer, request_bytes, saturate
+from bench.http_load import LoadResult, offer, request_bytes, saturate, with_tags
 from bench.workers import running_workers
 from cost_analytics.configuration.secret import Secret
 from cost_analytics.configuration.token_section import TokenSection
@@ -27,6 +27,12 @@ from devkit.embedded.ports import LOOPBACK, choose_port, is_listening
 from schemas.topics import CALL_EVENTS
 
 BARE: Final = "bare handler"
+CALL: Final = "GET call/{callId}"
+SPENDING: Final = "GET user/{userId}/spending"
+BUDGET: Final = "GET user/{userId}/budget"
+REVALIDATED: Final = (CALL, SPENDING)
+"""Routes that answer an unchanged version without building the body."""
+
 OFFERED_PER_SECOND: Final = 500
 _USERS: Final = 500
 """The number of users; requests alternate, so that none reaches the request limit."""
@@ -62,6 +68,10 @@ async def measure_reads(context: BenchContext) -> dict[str, list[ReadResult]]:
                 for name, requests in routes.items():
                     run = await _measure(context, name, port, requests)
                     runs.setdefault(name, []).append(run)
+                for name in REVALIDATED:
+                    requests = await with_tags(port, routes[name])
+                    run = await _measure(context, f"{name}, unchanged", port, requests)
+                    runs.setdefault(f"{name}, unchanged", []).append(run)
     return runs
 
 
@@ -92,11 +102,7 @@ def _requests(context: BenchContext, secret: str) -> dict[str, list[bytes]]:
         calls.append(request_bytes(f"/api/costs/call/{emitter.call_id(number)}", token))
         spending.append(request_bytes(f"/api/costs/user/{user}/spending?period=30d", token))
         budgets.append(request_bytes(f"/api/costs/user/{user}/budget", token))
-    return {
-        "GET call/{callId}": calls,
-        "GET user/{userId}/spending": spending,
-        "GET user/{userId}/budget": budgets,
-    }
+    return {CALL: calls, SPENDING: spending, BUDGET: budgets}
 
 
 @asynccontextmanager

@@ -1,18 +1,34 @@
-"""Success responses: the envelope, and ETags for conditional requests."""
+"""Success responses: the envelope, and ETags for conditional requests.
+
+A tag is a digest of the body, or of what the body is made of (ADR 0036): the version of its rows,
+and a scope, which is everything else. Then a client with the current body costs no body.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+from functools import cache
 from hashlib import blake2b
-from typing import Final
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from typing import Final, TypeVar
 
+import msgspec
 from aiohttp import ETag, web
 from msgspec import Struct
 
+from api.http.access import CALLER
 from api.http.problems import JSON_TYPE
+from ledger.postgres.versions import Versioned
 from schemas.jsonio import encode
 from schemas.replies import Success
 
+T = TypeVar("T")
+
 _TAG_BYTES: Final = 16
+_VERSION: Final = re.compile(r"[0-9a-f]{64}")
+_CODE: Final = ("api", "ledger", "schemas")
 
 
 def reply(data: Struct, status: int = 200) -> web.Response:
@@ -31,6 +47,63 @@ def tagged_reply(request: web.Request, data: Struct) -> web.Response:
     if "If-None-Match" in request.headers and _matches(request.if_none_match, tag):
         return web.Response(status=304, headers=headers)
     return _response(body, headers)
+
+
+def scope_of(request: web.Request, *parameters: object) -> str:
+    """Return the digest of what a body depends on besides its rows.
+
+    That is this release, the viewer, the route and its `parameters`, which must contain every date
+    that follows from the clock.
+    """
+    named = (*request[CALLER].viewer, request.match_info.route.resource, *parameters)
+    text = "\0".join(map(str, (code_digest(), *named)))
+    return blake2b(text.encode(), digest_size=_TAG_BYTES).hexdigest()
+
+
+def known_version(request: web.Request, scope: str) -> str:
+    """Return the version of the rows that the client has for a scope; empty if it has none."""
+    if "If-None-Match" in request.headers:
+        for tag in request.if_none_match or ():
+            version, _, its_scope = tag.value.partition("-")
+            if its_scope == scope and _VERSION.fullmatch(version):
+                return version
+    return ""
+
+
+def versioned_reply(
+    request: web.Request, scope: str, found: Versioned[T], body: Callable[[T], Struct]
+) -> web.Response:
+    """Return 200 with the body of a report, or 304 if the client has the current one.
+
+    `found` was read with the `known_version` of the same scope.
+    """
+    tag = f"{found.version}-{scope}"
+    headers = {"Cache-Control": "private, no-cache", "ETag": f'"{tag}"'}
+    is_tagged = "If-None-Match" in request.headers
+    if found.report is None or (is_tagged and _matches(request.if_none_match, tag)):
+        return web.Response(status=304, headers=headers)
+    return _response(encode(Success(data=body(found.report))), headers)
+
+
+@cache
+def code_digest() -> str:
+    """Return a digest of the code that makes bodies: another release has other tags."""
+    digest = blake2b(msgspec.__version__.encode(), digest_size=_TAG_BYTES)
+    for package in _CODE:
+        for text in _sources(files(package)):
+            digest.update(blake2b(text).digest())
+    return digest.hexdigest()
+
+
+def _sources(folder: Traversable) -> list[bytes]:
+    """Return the modules and statements in a folder and its folders, sorted by name."""
+    found: list[bytes] = []
+    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        if entry.is_dir():
+            found += _sources(entry)
+        elif entry.name.endswith((".py", ".sql")):
+            found.append(entry.name.encode() + b"\0" + entry.read_bytes())
+    return found
 
 
 def _matches(given: tuple[ETag, ...] | None, tag: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -53,22 +53,24 @@ def per_day(
 
 def day_cost(day: DaySum) -> DayCost:
     """Return a day of all users."""
-    return DayCost(
-        date=day.day,
-        calls=day.calls,
-        total_cost=Usd(day.profit.cost_nano),
-        charged_to_user=Usd(day.charged_nano),
-        gross_profit=Usd(day.profit.gross_nano),
-        cost_by_service=costly(day.costs),
-    )
+    return DayCost(**_day_fields(day))
 
 
 def spending_day(day: DaySum) -> SpendingDay:
     """Return a day of one user."""
-    return SpendingDay(
-        **msgspec.structs.asdict(day_cost(day)),
-        cost_by_persona=costly(day.by_persona),
-    )
+    return SpendingDay(**_day_fields(day), cost_by_persona=costly(day.by_persona))
+
+
+def _day_fields(day: DaySum) -> dict[str, Any]:
+    profit = day.profit
+    return {
+        "date": day.day,
+        "calls": day.calls,
+        "total_cost": Usd(profit.cost_nano),
+        "charged_to_user": Usd(day.charged_nano),
+        "gross_profit": Usd(profit.gross_nano),
+        "cost_by_service": costly(day.costs),
+    }
 
 
 def of_class(costs: ServiceCosts, cost_class: CostClass, always: Iterable[str]) -> dict[str, Usd]:

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from api.http.access import CALLER, Access, Route
 from api.http.problems import forbidden
-from api.http.replies import tagged_reply
+from api.http.replies import known_version, scope_of, versioned_reply
 from api.openapi.operations import Operation, Tag
 from api.routes.breakdown import api_costs, by_service, of_class
 from ledger.postgres.viewers import ReaderPool
@@ -44,11 +44,13 @@ class CallRoutes:
 
     async def cost(self, request: web.Request) -> web.Response:
         """Return a call's cost; 403 for another user's call and for one that does not exist."""
-        viewer = request[CALLER].viewer
-        report = await call_report(self._readers, viewer, request.match_info["callId"])
-        if report is None:
+        viewer, call_id = request[CALLER].viewer, request.match_info["callId"]
+        scope = scope_of(request, call_id)
+        known = known_version(request, scope)
+        found = await call_report(self._readers, viewer, call_id, known)
+        if found is None:
             raise forbidden()
-        return tagged_reply(request, call_cost(report))
+        return versioned_reply(request, scope, found, call_cost)
 
 
 def call_cost(report: CallReport) -> CallCost:

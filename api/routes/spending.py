@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from typing import Final, NamedTuple
 
 from aiohttp import web
@@ -11,7 +12,7 @@ from aiohttp import web
 from api.http.access import CALLER, Access, Route
 from api.http.parameters import MOMENT, choice, day_of, flag, flag_of, is_given, one_of
 from api.http.problems import invalid_parameter
-from api.http.replies import tagged_reply
+from api.http.replies import known_version, scope_of, tagged_reply, versioned_reply
 from api.openapi.operations import Operation, Parameter, Tag
 from api.routes.breakdown import by_service, per_day, spending_day
 from ledger.postgres.clock import Clock
@@ -97,12 +98,13 @@ class SpendingRoutes:
         user_id, viewer, now = request.match_info["userId"], request[CALLER].viewer, self._now()
         days = days_of(request, now.date())
         is_compared, span = flag_of(request, COMPARE), (days.first, days.last)
-        report = await spending_report(self._readers, viewer, user_id, span)
-        body = spending(user_id, days, report)
-        if is_compared:
-            body.previous = previous(
-                await previous_totals(self._readers, viewer, user_id, span, now)
-            )
+        scope = scope_of(request, user_id, *days)
+        known = "" if is_compared else known_version(request, scope)
+        found = await spending_report(self._readers, viewer, user_id, span, known)
+        if found.report is None or not is_compared:
+            return versioned_reply(request, scope, found, partial(spending, user_id, days))
+        body = spending(user_id, days, found.report)
+        body.previous = previous(await previous_totals(self._readers, viewer, user_id, span, now))
         return tagged_reply(request, body)
 
 

@@ -10,7 +10,9 @@ from typing import Any, Final, Literal, NamedTuple
 import msgspec
 
 from ledger.calls.call import sum_by_service
+from ledger.postgres.database import Record
 from ledger.postgres.functions import reads
+from ledger.postgres.versions import Versioned
 from ledger.postgres.viewers import ReaderPool, Viewer
 from ledger.reports.profit import Profit
 from schemas.costs import UNKNOWN_PERSONA
@@ -127,12 +129,22 @@ _personas: Final = msgspec.json.Decoder(list[PersonaSum])
 _days: Final = msgspec.json.Decoder(list[DaySum])
 
 
-async def call_report(readers: ReaderPool, viewer: Viewer, call_id: str) -> CallReport | None:
+async def call_report(
+    readers: ReaderPool, viewer: Viewer, call_id: str, known_version: str = ""
+) -> Versioned[CallReport] | None:
     """Return a call if the viewer may see it, else None; raises StoreUnavailableError."""
-    rows = await readers.read(viewer, *_READS.bind("call", call_id=call_id, **viewer.parameters))
+    arguments = {"call_id": call_id, **viewer.parameters, "known_version": known_version}
+    rows = await readers.read(viewer, *_READS.bind("call", **arguments))
     if not rows:
         return None
-    values: dict[str, Any] = dict(rows[0])
+    [row] = rows
+    is_known = row["version"] == known_version
+    return Versioned(row["version"], None if is_known else _call_report(row))
+
+
+def _call_report(row: Record) -> CallReport:
+    values: dict[str, Any] = dict(row)
+    del values["version"]
     by_service = sum_by_service(_costs_by_day.decode(values["costs"]).values())
     costs = classified(by_service, values.pop("classes"))
     charges = _charges_by_day.decode(values.pop("charges")).values()
@@ -146,8 +158,12 @@ async def call_report(readers: ReaderPool, viewer: Viewer, call_id: str) -> Call
 
 
 async def spending_report(
-    readers: ReaderPool, viewer: Viewer, user_id: str, days: tuple[date, date]
-) -> SpendingReport:
+    readers: ReaderPool,
+    viewer: Viewer,
+    user_id: str,
+    days: tuple[date, date],
+    known_version: str = "",
+) -> Versioned[SpendingReport]:
     """Return a user's spending from the first to the last UTC day, both included.
 
     Zeros for a viewer without access to the user. Raises StoreUnavailableError.
@@ -160,8 +176,14 @@ async def spending_report(
         last_day=days[1],
         personas_max=PERSONAS_MAX,
         unnamed_persona=UNKNOWN_PERSONA,
+        known_version=known_version,
     )
     [row] = await readers.read(viewer, *spending)
+    is_known = row["version"] == known_version
+    return Versioned(row["version"], None if is_known else _spending_report(row))
+
+
+def _spending_report(row: Record) -> SpendingReport:
     costs = classified(_sums.decode(row["costs"] or "{}"), row["classes"])
     return SpendingReport(
         calls=row["calls"],

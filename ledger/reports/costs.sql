@@ -6,17 +6,25 @@
 -- the rest sums up to the totals, except for archived lines, of which there is only a count. No event is
 -- older than the call's first one, which excludes earlier partitions. Events are found by :call_id, not
 -- by c.call_id, whose collation differs from that of their index. Money is nano-dollars.
-SELECT c.call_id, c.user_id, c.persona_id, c.status, c.duration_ms, c.costs, c.charges,
+--
+-- The version changes with everything that the row depends on: with the call, whose row changes with
+-- each of its events; with the ledger's epoch, because a restore sets rows back; with its archived
+-- events, which leave with the seal of their month; and with the catalogue and the processors, which
+-- only grow, and whose entries are serialized. If it is still :known_version, there are no classes and
+-- no lines.
+SELECT state.version, c.call_id, c.user_id, c.persona_id, c.status, c.duration_ms, c.costs, c.charges,
        c.estimated_count > 0 AS estimated, c.first_at, c.started_at, c.ended_at, c.updated_at,
        (SELECT coalesce(sum(event_count), 0)
           FROM sealed_calls WHERE call_id = :call_id
           AND (user_id = :viewer_id OR :reads_all)) AS archived_events,
-       (SELECT json_object_agg(s.service, k.class)
+       CASE WHEN state.version <> :known_version THEN (
+        SELECT json_object_agg(s.service, k.class)
           FROM (SELECT DISTINCT service
                   FROM jsonb_each(c.costs::jsonb) AS day (date, costs),
                        jsonb_object_keys(day.costs) AS service) AS s,
-               cost_class_of(s.service) AS k) AS classes,
-       (SELECT json_agg(json_build_object(
+               cost_class_of(s.service) AS k) END AS classes,
+       CASE WHEN state.version <> :known_version THEN (
+        SELECT json_agg(json_build_object(
                    'service', e.service, 'operation', e.operation,
                    'usage', e.usage, 'unit', e.unit, 'costNano', e.cost_nano,
                    'unitCost', e.unit_cost, 'priceUsd', p.price_usd, 'perUnits', p.per_units,
@@ -37,8 +45,17 @@ SELECT c.call_id, c.user_id, c.persona_id, c.status, c.duration_ms, c.costs, c.c
                                      AND v.voids IS NOT NULL)
            AND NOT EXISTS (SELECT
                              FROM sealed_voids AS v
-                            WHERE v.call_id = :call_id AND v.voids = e.identity)) AS lines
+                            WHERE v.call_id = :call_id AND v.voids = e.identity)) END AS lines
   FROM calls AS c
+ CROSS JOIN LATERAL (
+       SELECT encode(sha256(convert_to(concat_ws(
+                  ' ', c::text, (SELECT max(epoch) FROM ledger_epochs),
+                  (SELECT row(count(*), sum(event_count), max(seal_id)) FROM sealed_calls
+                    WHERE call_id = :call_id AND (user_id = :viewer_id OR :reads_all)),
+                  (SELECT max(price_id) FROM service_prices),
+                  (SELECT count(*) FROM payment_processors)), 'UTF8')), 'hex') AS version
+       OFFSET 0 -- computed once, not at each use
+       ) AS state
  WHERE c.call_id = :call_id
    AND (c.user_id = :viewer_id OR :reads_all)
    AND c.user_id IS NOT NULL
@@ -61,6 +78,12 @@ WITH day_rows AS MATERIALIZED (
      WHERE user_id = :user_id
        AND (user_id = :viewer_id OR :reads_all)
        AND day BETWEEN :first_day AND :last_day
+), state AS MATERIALIZED (
+    SELECT encode(sha256(convert_to(concat_ws(
+               ' ', (SELECT string_agg(d::text, ' ' ORDER BY d) FROM day_rows AS d), '|',
+               (SELECT string_agg(c::text, ' ' ORDER BY c) FROM cost_rows AS c),
+               (SELECT max(price_id) FROM service_prices),
+               (SELECT count(*) FROM payment_processors)), 'UTF8')), 'hex') AS version
 ), day_costs AS (
     SELECT day, service, sum(cost_nano) AS cost_nano FROM cost_rows GROUP BY day, service
 ), services AS (
@@ -94,15 +117,20 @@ SELECT coalesce(sum(calls), 0)::bigint AS calls,
        coalesce(sum(duration_ms), 0) AS duration_ms,
        coalesce(sum(charged_nano), 0) AS charged_nano,
        coalesce(sum(refunded_nano), 0) AS refunded_nano,
-       (SELECT json_object_agg(service, cost_nano) FROM services) AS costs,
-       (SELECT json_object_agg(s.service, k.class)
-          FROM services AS s, cost_class_of(s.service) AS k) AS classes,
-       (SELECT json_agg(json_build_object(
-                   'personaId', persona_id, 'calls', calls, 'costNano', cost_nano))
-          FROM personas) AS personas,
-       (SELECT json_agg(json_build_object(
-                   'day', day, 'calls', calls, 'chargedNano', charged_nano,
-                   'refundedNano', refunded_nano, 'costs', costs, 'byPersona', by_persona)
-               ORDER BY day)
-          FROM daily) AS daily
+       (SELECT version FROM state) AS version,
+       CASE WHEN (SELECT version FROM state) <> :known_version THEN
+            (SELECT json_object_agg(service, cost_nano) FROM services) END AS costs,
+       CASE WHEN (SELECT version FROM state) <> :known_version THEN
+            (SELECT json_object_agg(s.service, k.class)
+               FROM services AS s, cost_class_of(s.service) AS k) END AS classes,
+       CASE WHEN (SELECT version FROM state) <> :known_version THEN
+            (SELECT json_agg(json_build_object(
+                        'personaId', persona_id, 'calls', calls, 'costNano', cost_nano))
+               FROM personas) END AS personas,
+       CASE WHEN (SELECT version FROM state) <> :known_version THEN
+            (SELECT json_agg(json_build_object(
+                        'day', day, 'calls', calls, 'chargedNano', charged_nano,
+                        'refundedNano', refunded_nano, 'costs', costs, 'byPersona', by_persona)
+                    ORDER BY day)
+               FROM daily) END AS daily
   FROM day_rows

@@ -34,6 +34,12 @@ class DatabaseCloner:
         finally:
             self._background.run(self._execute(f"DROP DATABASE {name} WITH (FORCE)"))
 
+    async def copied(self, database_url: str) -> str:
+        """Return the address of a copy of a database that has no open connection."""
+        name, source = f"test_{next(self._numbers)}", database_url.rsplit("/", 1)[-1]
+        await self._execute(f"CREATE DATABASE {name} TEMPLATE {source} STRATEGY FILE_COPY")
+        return self._server.url_of(name)
+
     async def _make_template(self) -> None:
         # Imported here, so that tests without a database do not need it.
         from tests.support.logins import create_test_logins

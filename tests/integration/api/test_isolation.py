@@ -124,7 +124,7 @@ VALUES: dict[str, Any] = {
     "day_start": NOW, "day_end": NOW + DAY, "month_start": NOW, "month_end": NOW + DAY,
     "since": NOW - DAY, "now": NOW, "by_cost": False, "unnamed_persona": "unknown",
     "most": 10, "limit": 10, "personas_max": 10, "calls_max": 10, "alerts_max": 10, **dict.fromkeys(ANY),
-    "daily_nano": 7, "monthly_nano": 7, "call_nano": 7, "daily_version": 1, "monthly_version": 1,
+    "known_version": "", "daily_nano": 7, "monthly_nano": 7, "call_nano": 7, "daily_version": 1, "monthly_version": 1,
     "call_version": 1, "warning_percent": Decimal(80), "thresholds": [], "timezone": "UTC",
     "auto_cutoff": True, "spend_nano": 99, "until": NOW + DAY,
 }  # fmt: skip
@@ -227,7 +227,8 @@ async def test_reports_are_empty_without_permission(readers: ReaderPool) -> None
     assert await call_report(readers, BOB, "call-of-alice") is None
     assert await call_report(readers, ALICE, "held") is None
     assert await call_report(readers, ROOT, "held") is None
-    report = await spending_report(readers, BOB, "alice", LAST)
+    _, report = await spending_report(readers, BOB, "alice", LAST)
+    assert report is not None
     assert (report.calls, report.costs, report.personas) == (0, {}, [])
     budgets = Budgets(readers, "charged", 80)
     standing = await budgets.read_status(BOB, "alice", NOW)
