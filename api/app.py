@@ -154,7 +154,7 @@ def _decisions(
     return (
         *AuthorizationRoutes(budgets, options.limits, now).routes(),
         *AlertRoutes(budgets, readers, options.limits).routes(),
-        *AnomalyRoutes(readers).routes(),
+        *AnomalyRoutes(readers, options.limits).routes(),
         *ForecastRoutes(readers, budgets, now).routes(),
         *RecommendationRoutes(slow_readers, now).routes(),
     )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Final, Literal, get_args
+from typing import Annotated, Final, Literal, get_args
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from schemas.exact import Exact
 from schemas.jsonio import wire_name
@@ -58,14 +58,59 @@ class PublishedAnomaly(Anomaly, kw_only=True, rename=wire_name):
     published_at: datetime
 
 
+class AnomalyDismissal(Struct, kw_only=True, rename=wire_name):
+    """Why an anomaly needs no attention: as its user or an administrator wrote it."""
+
+    reason: str
+    dismissed_by: str
+    dismissed_at: datetime
+
+
+class DismissalRequest(Struct, kw_only=True, rename=wire_name, forbid_unknown_fields=True):
+    """The reason to dismiss an anomaly: 1 to 500 characters, not only spaces."""
+
+    reason: Annotated[str, Meta(min_length=1, max_length=500)]
+
+
 class ListedAnomaly(Anomaly, kw_only=True, rename=wire_name):
-    """An anomaly in its present state; `resolved_at` is when it turned out not to be one."""
+    """An anomaly in its present state.
+
+    `resolved_at` is when it turned out not to be one. `dismissal` is null if it is not dismissed.
+    """
 
     resolved_at: datetime | None
+    dismissal: AnomalyDismissal | None
 
 
 class AnomalyList(Struct, kw_only=True, rename=wire_name):
-    """A page of anomalies, newest first; `next_cursor` is null on the last page."""
+    """A page of anomalies, latest first; `next_cursor` is null on the last page."""
 
     anomalies: list[ListedAnomaly]
     next_cursor: str | None
+
+
+class AnomalyDay(Struct, kw_only=True, rename=wire_name):
+    """The cost of a UTC day."""
+
+    date: date
+    cost_usd: Usd
+
+
+class UsualCost(Struct, kw_only=True, rename=wire_name):
+    """The costs of the anomaly's day that would not have been unusual."""
+
+    low_usd: Usd
+    high_usd: Usd
+
+
+class AnomalyDetail(ListedAnomaly, kw_only=True, rename=wire_name):
+    """An anomaly with the present costs that explain it.
+
+    `cost_by_service` is that of its call, null for a day and for a removed call. `days` are the
+    days that its day was compared with, in order, and the day itself, each with the cost of the
+    anomaly's service; empty for a call. `usual_range` is null for a call.
+    """
+
+    cost_by_service: dict[str, Usd] | None
+    days: list[AnomalyDay]
+    usual_range: UsualCost | None

@@ -51,6 +51,7 @@ _PATH_PARTS: Final[Mapping[str, Mapping[str, Any]]] = {
     "userId": {"description": "The user.", "schema": NAME},
     "channelId": {"description": "The channel.", "schema": NAME},
     "alertId": {"description": "The alert.", "schema": NAME},
+    "anomalyId": {"description": "The anomaly.", "schema": NAME},
     "proposalId": {
         "description": "The number of the proposal.",
         "schema": {"type": "integer", "minimum": 0, "maximum": 999_999_999},

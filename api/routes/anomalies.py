@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
+from uuid import UUID
 
 import msgspec
 from aiohttp import web
 
 from api.http.access import CALLER, Access, Route
-from api.http.paging import CURSOR, limit_of, number_of, row_limit
+from api.http.bodies import read_json
+from api.http.options import RequestLimits
+from api.http.paging import (
+    CURSOR,
+    NUMBER_DIGITS_MAX,
+    cursor_of,
+    limit_of,
+    page,
+    row_limit,
+)
 from api.http.parameters import (
     FIRST_DAY,
     LAST_DAY,
@@ -18,31 +28,80 @@ from api.http.parameters import (
     day_or_none,
     service_of,
 )
-from api.http.problems import invalid_parameter
-from api.http.replies import tagged_reply
+from api.http.problems import forbidden, invalid_body, invalid_parameter
+from api.http.replies import reply, tagged_reply
 from api.openapi.operations import Operation, Tag
-from ledger.anomalies.lists import AnomalyFilter, AnomalyRow, list_anomalies
+from ledger.anomalies.details import AnomalyDetails, read_anomaly
+from ledger.anomalies.dismissals import dismiss_anomaly, undo_dismissal
+from ledger.anomalies.lists import AnomalyFilter, AnomalyPosition, AnomalyRow, list_anomalies
 from ledger.postgres.viewers import ReaderPool
-from schemas.anomalies import ANOMALY_KINDS, Anomaly, AnomalyList, ListedAnomaly
+from ledger.reports.lists import PagePosition
+from schemas.anomalies import (
+    ANOMALY_KINDS,
+    Anomaly,
+    AnomalyDay,
+    AnomalyDetail,
+    AnomalyDismissal,
+    AnomalyList,
+    DismissalRequest,
+    ListedAnomaly,
+    UsualCost,
+)
 from schemas.jsonio import decode
+from schemas.money import Usd
 
 LIMIT: Final = row_limit(50, 200)
 KIND: Final = choice("kind", "Filters by kind.", ANOMALY_KINDS)
+DISMISSED: Final = choice(
+    "dismissed",
+    "Whether anomalies are dismissed; `any` for both.",
+    ("false", "true", "any"),
+    "false",
+)
+
+_ALL: Final = "/api/costs/user/{userId}/anomalies"
+_ONE: Final = _ALL + "/{anomalyId}"
+_DISMISSAL: Final = _ONE + "/dismissal"
+
+_SHOW: Final = Operation(
+    name="getAnomaly",
+    tag=Tag.SPENDING,
+    summary="Get an anomaly with the costs that explain it",
+    response=AnomalyDetail,
+    has_etag=True,
+)
+_DISMISS: Final = Operation(
+    name="dismissAnomaly",
+    tag=Tag.SPENDING,
+    summary="Dismiss an anomaly with a reason",
+    response=ListedAnomaly,
+    body=DismissalRequest,
+    example={"reason": "Load test"},
+)
+_UNDO: Final = Operation(
+    name="undoAnomalyDismissal",
+    tag=Tag.SPENDING,
+    summary="Undo the dismissal of an anomaly",
+    response=ListedAnomaly,
+)
 
 
 class AnomalyRoutes:
     """The routes of anomalies."""
 
-    def __init__(self, readers: ReaderPool) -> None:
+    def __init__(self, readers: ReaderPool, limits: RequestLimits) -> None:
         self._readers = readers
+        self._limits = limits
 
     def routes(self) -> tuple[Route, ...]:
-        path, everyones = "/api/costs/user/{userId}/anomalies", "/api/admin/costs/anomalies"
         of_user = _listing("listAnomalies", Tag.SPENDING, "List a user's anomalies")
         of_all = _listing("listAllAnomalies", Tag.EVERYONE, "List all users' anomalies")
         return (
-            Route("GET", path, Access.SELF, self.of_user, of_user),
-            Route("GET", everyones, Access.ADMIN, self.of_everyone, of_all),
+            Route("GET", _ALL, Access.SELF, self.of_user, of_user),
+            Route("GET", _ONE, Access.SELF, self.show, _SHOW),
+            Route("PUT", _DISMISSAL, Access.SELF, self.dismiss, _DISMISS),
+            Route("DELETE", _DISMISSAL, Access.SELF, self.undo, _UNDO),
+            Route("GET", "/api/admin/costs/anomalies", Access.ADMIN, self.of_everyone, of_all),
         )
 
     async def of_user(self, request: web.Request) -> web.Response:
@@ -53,31 +112,61 @@ class AnomalyRoutes:
         """Return a page of all users' anomalies, latest first."""
         return await self._page(request, None)
 
+    async def show(self, request: web.Request) -> web.Response:
+        """Return an anomaly with the costs that explain it."""
+        found = await read_anomaly(
+            self._readers, request[CALLER].viewer, request.match_info["userId"], id_of(request)
+        )
+        if found is None:
+            raise forbidden()
+        return tagged_reply(request, detail(found))
+
+    async def dismiss(self, request: web.Request) -> web.Response:
+        """Dismiss an anomaly; returns it."""
+        viewer, user_id = request[CALLER].viewer, request.match_info["userId"]
+        reason = reason_of(await read_json(request, self._limits, DismissalRequest))
+        return _changed(
+            await dismiss_anomaly(self._readers, viewer, user_id, id_of(request), reason)
+        )
+
+    async def undo(self, request: web.Request) -> web.Response:
+        """Remove the dismissal of an anomaly; returns the anomaly."""
+        viewer, user_id = request[CALLER].viewer, request.match_info["userId"]
+        return _changed(await undo_dismissal(self._readers, viewer, user_id, id_of(request)))
+
     async def _page(self, request: web.Request, user_id: str | None) -> web.Response:
-        page = await list_anomalies(
+        limit = limit_of(request, LIMIT)
+        rows = await list_anomalies(
             self._readers,
             request[CALLER].viewer,
             user_id,
             filter_of(request),
-            before=number_of(request),
-            limit=limit_of(request, LIMIT),
+            after=position_of(request),
+            limit=limit + 1,
         )
-        body = AnomalyList(
-            anomalies=[*map(listed, page.rows)],
-            next_cursor=None if page.before is None else str(page.before),
+        shown, following = page(
+            rows, limit, lambda row: PagePosition(row.occurred_at, str(row.seq))
         )
-        return tagged_reply(request, body)
+        return tagged_reply(
+            request, AnomalyList(anomalies=[*map(listed, shown)], next_cursor=following)
+        )
 
 
-def _listing(name: str, topic: Tag, summary: str) -> Operation:
+def _listing(name: str, tag: Tag, summary: str) -> Operation:
     return Operation(
         name=name,
-        tag=topic,
+        tag=tag,
         summary=summary,
         response=AnomalyList,
         has_etag=True,
-        query=(LIMIT, CURSOR, KIND, SERVICE, FIRST_DAY, LAST_DAY),
+        query=(LIMIT, CURSOR, KIND, SERVICE, FIRST_DAY, LAST_DAY, DISMISSED),
     )
+
+
+def _changed(row: AnomalyRow | None) -> web.Response:
+    if row is None:
+        raise forbidden()
+    return reply(listed(row))
 
 
 def filter_of(request: web.Request) -> AnomalyFilter:
@@ -85,10 +174,74 @@ def filter_of(request: web.Request) -> AnomalyFilter:
     first, last = day_or_none(request, FIRST_DAY), day_or_none(request, LAST_DAY)
     if first and last and last < first:
         raise invalid_parameter("endDate", "must not be before `startDate`")
-    return AnomalyFilter(choice_of(request, KIND), service_of(request), first, last)
+    dismissed = choice_of(request, DISMISSED)
+    return AnomalyFilter(
+        choice_of(request, KIND),
+        service_of(request),
+        first,
+        last,
+        is_dismissed=None if dismissed == "any" else dismissed == "true",
+    )
+
+
+def position_of(request: web.Request) -> AnomalyPosition | None:
+    """Return the requested position in a list; raises the 400 Problem."""
+    position = cursor_of(request, _is_number)
+    return None if position is None else AnomalyPosition(position.time, int(position.key))
+
+
+def _is_number(key: str) -> bool:
+    return key.isascii() and key.isdecimal() and len(key) <= NUMBER_DIGITS_MAX
+
+
+def id_of(request: web.Request) -> UUID:
+    """Return the requested anomaly; raises the 403 Problem, as for one of another user."""
+    try:
+        return UUID(request.match_info["anomalyId"])
+    except ValueError:
+        raise forbidden() from None
+
+
+def reason_of(body: DismissalRequest) -> str:
+    """Return the reason without the spaces around it; raises the 400 Problem."""
+    reason = body.reason.strip()
+    if not reason:
+        raise invalid_body("`reason` is empty. Say why the anomaly needs no attention.")
+    if "\0" in reason:
+        raise invalid_body("`reason` contains an invalid character.")
+    return reason
 
 
 def listed(row: AnomalyRow) -> ListedAnomaly:
     """Return a stored anomaly as a list item."""
+    return ListedAnomaly(**_state(row))
+
+
+def detail(found: AnomalyDetails) -> AnomalyDetail:
+    """Return an anomaly with its costs."""
+    usual, services = found.usual, found.services
+    costs = None if services is None else {name: Usd(nano) for name, nano in services.items()}
+    return AnomalyDetail(
+        **_state(found.anomaly),
+        cost_by_service=costs,
+        days=[AnomalyDay(date=day, cost_usd=Usd(nano)) for day, nano in found.days.items()],
+        usual_range=usual and UsualCost(low_usd=Usd(usual.low_nano), high_usd=Usd(usual.high_nano)),
+    )
+
+
+def _state(row: AnomalyRow) -> dict[str, Any]:
     anomaly = decode(Anomaly, row.data.encode())
-    return ListedAnomaly(**msgspec.structs.asdict(anomaly), resolved_at=row.resolved_at)
+    return {
+        **msgspec.structs.asdict(anomaly),
+        "resolved_at": row.resolved_at,
+        "dismissal": dismissal(row),
+    }
+
+
+def dismissal(row: AnomalyRow) -> AnomalyDismissal | None:
+    """Return the dismissal of an anomaly, if it has one."""
+    if row.reason is None or row.dismissed_by is None or row.dismissed_at is None:
+        return None
+    return AnomalyDismissal(
+        reason=row.reason, dismissed_by=row.dismissed_by, dismissed_at=row.dismissed_at
+    )

@@ -39,6 +39,13 @@ Costs = Mapping[str, int]
 """Nano-dollars by service."""
 
 
+class UsualRange(NamedTuple):
+    """The costs of a day in nano-dollars that are not unusual."""
+
+    low_nano: int
+    high_nano: int
+
+
 class DaySpike(NamedTuple):
     """A service with an unusually high cost on a day, None for all; money is nano-dollars.
 
@@ -79,6 +86,19 @@ def history_days(first_day: date, day: date) -> list[date]:
     """Return the days before `day` that it is compared with, in order."""
     begin = max(first_day, day - timedelta(days=WINDOW_DAYS))
     return [begin + timedelta(days=ago) for ago in range((day - begin).days)]
+
+
+def usual_range(past: Sequence[int]) -> UsualRange | None:
+    """Return the range that the detector leaves unreported, from the days before in order.
+
+    None if too few days have a cost.
+    """
+    compared = _compare(0, past) if len(past) >= DAYS_MIN else None
+    if compared is None:
+        return None
+    level = compared.usual.level
+    distance = compared.usual.spread * SCORE_HUNDREDTHS_MIN // 100
+    return UsualRange(max(0, level - distance) ** 2, (level + distance) ** 2)
 
 
 def day_spikes(

@@ -18,21 +18,31 @@ class AnomalyFilter(NamedTuple):
     service: str | None = None
     first_day: date | None = None
     last_day: date | None = None
+    is_dismissed: bool | None = None
+
+
+class AnomalyPosition(NamedTuple):
+    """The last anomaly before a page: when it occurred, and its number for equal times."""
+
+    time: datetime
+    seq: int
 
 
 class AnomalyRow(NamedTuple):
-    """An anomaly: its position in the list, its JSON, and when it was resolved."""
+    """An anomaly: its number and time, its JSON, when it was resolved, and its dismissal."""
 
     seq: int
+    occurred_at: datetime
     data: str
     resolved_at: datetime | None
+    reason: str | None
+    dismissed_by: str | None
+    dismissed_at: datetime | None
 
-
-class AnomalyPage(NamedTuple):
-    """A page of anomalies, latest first, and the position of the next page, None after the last."""
-
-    rows: list[AnomalyRow]
-    before: int | None
+    @property
+    def position(self) -> AnomalyPosition:
+        """The position after this anomaly."""
+        return AnomalyPosition(self.occurred_at, self.seq)
 
 
 async def list_anomalies(
@@ -41,10 +51,10 @@ async def list_anomalies(
     user_id: str | None,
     filters: AnomalyFilter,
     *,
-    before: int | None,
+    after: AnomalyPosition | None,
     limit: int,
-) -> AnomalyPage:
-    """Return a page of a user's anomalies, or of all users' without a user.
+) -> list[AnomalyRow]:
+    """Return up to `limit` anomalies of a user, or of all users without one, latest first.
 
     Empty for a viewer without access. Raises StoreUnavailableError.
     """
@@ -53,10 +63,9 @@ async def list_anomalies(
         name,
         user_id=user_id,
         **viewer.parameters,
-        before=before,
         **filters._asdict(),
-        limit=limit + 1,
+        after_time=None if after is None else after.time,
+        after_seq=None if after is None else after.seq,
+        limit=limit,
     )
-    rows = await readers.read(viewer, *page_of)
-    page = [AnomalyRow(*row) for row in rows[:limit]]
-    return AnomalyPage(page, page[-1].seq if len(rows) > limit else None)
+    return [AnomalyRow(*row) for row in await readers.read(viewer, *page_of)]

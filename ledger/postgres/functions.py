@@ -26,7 +26,7 @@ _READS: Final = {
     "reports/top": (_REPORTS, ("top",)),
     "reports/users": (_REPORTS, ("users",)),
     "reports/comparison": (_REPORTS, ("totals_between",)),
-    "anomalies/lists": (_REPORTS, ("of_user", "of_everyone")),
+    "anomalies/lists": (_REPORTS, ("of_user", "of_everyone", "of_id")),
     "reports/lists": (_REPORTS, ("calls", "ranked_calls", "any_call", "archived_events", "events")),
     "budgets/budgets": (_REPORTS, ("budget_status", "alerts_page")),
     "notifications/channels": (_REPORTS, ("list",)),

@@ -9,6 +9,7 @@ from tests.support.alerting import an_alert
 from tests.support.ledger_rows import LiveCallRow, rows
 
 USER, CALL, CHANNEL, EVENT = "victor", "call-of-victor", "marker@victor.example", "marker-event"
+ANOMALY = "0f1d1b1e-93f5-44a1-9fd1-6c1bb0f1e4a2"
 NANO = 7_654_321_987
 MARKERS = (b"marker", b"7.654321987", b"7654321987", CHANNEL.encode())
 """No request of a test contains any of these."""
@@ -24,7 +25,11 @@ _ROWS = (
 _ANOMALY = """
     INSERT INTO cost_anomalies (anomaly_id, user_id, kind, subject, part, day, observed_nano,
                                 detected_at, data)
-    VALUES (gen_random_uuid(), $1, 'missing_leg', 'marker', 'telephony', $2, 1, now(), $3)
+    VALUES ($4, $1, 'missing_leg', 'marker', 'telephony', $2, 1, now(), $3)
+"""
+_DISMISSAL = """
+    INSERT INTO anomaly_dismissals (anomaly_id, user_id, reason, dismissed_by)
+    VALUES ($1, $2, 'marker', 'marker')
 """
 _ALERT = """
     INSERT INTO budget_alerts (alert_id, user_id, type, period, threshold_percent, limit_version,
@@ -62,7 +67,8 @@ async def write_foreign_user(database_url: str) -> None:
         alert = encode(an_alert(USER)).decode().replace("call-1", "marker")
         await ledger.connection.execute(_ALERT, USER, alert)
         anomaly = encode(_anomaly(at)).decode()
-        await ledger.connection.execute(_ANOMALY, USER, at.date(), anomaly)
+        await ledger.connection.execute(_ANOMALY, USER, at.date(), anomaly, ANOMALY)
+        await ledger.connection.execute(_DISMISSAL, ANOMALY, USER)
 
 
 def _anomaly(at: datetime) -> Anomaly:

@@ -11,7 +11,7 @@ from ledger.postgres.pool import Pool
 from ledger.postgres.viewers import ReaderPool
 from tests.support.api import ApiAnswer, ApiClient, authenticator, served_from, token
 from tests.support.attacks import AttackRecorder
-from tests.support.foreign_user import CALL, USER, shows_foreign_data, write_foreign_user
+from tests.support.foreign_user import ANOMALY, CALL, USER, shows_foreign_data, write_foreign_user
 from tests.support.intake import MemoryEventStream
 
 ALL = build_app(ReaderPool(cast(Pool, None)), authenticator())[ROUTES]
@@ -20,6 +20,7 @@ QUERIES = (
     "",
     "?period=30d",
     "?compare=true",
+    "?dismissed=any",
     "?sort=-totalCost",
     "?period=weekly",
     "?type=events",
@@ -44,6 +45,7 @@ async def api(database_url: str) -> AsyncIterator[ApiClient]:
 
 async def ask(api: ApiClient, route: Route, query: str, bearer: str) -> ApiAnswer:
     path = route.path.replace("{userId}", USER).replace("{callId}", CALL)
+    path = path.replace("{anomalyId}", ANOMALY)
     for name in ("{channelId}", "{alertId}"):
         path = path.replace(name, "00000000-0000-4000-8000-000000000000")
     body: Any = {} if route.method in {"PUT", "POST"} else None

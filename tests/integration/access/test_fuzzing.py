@@ -26,7 +26,7 @@ from tests.support import documented_answers
 from tests.support.api import served, token
 from tests.support.attacks import AttackRecorder
 from tests.support.background_loop import BackgroundLoop
-from tests.support.foreign_user import CALL, USER, shows_foreign_data, write_foreign_user
+from tests.support.foreign_user import ANOMALY, CALL, USER, shows_foreign_data, write_foreign_user
 from tests.support.intake import MemoryEventStream
 from tests.support.logins import as_login
 
@@ -46,6 +46,7 @@ OPERATIONS = [
 IDS = {
     "userId": st.sampled_from(["mallory", USER]),
     "callId": st.sampled_from([CALL, "unknown"]),
+    "anomalyId": st.sampled_from([ANOMALY, "unknown"]),
 }
 """Known ids: random ones would never name an existing user."""
 

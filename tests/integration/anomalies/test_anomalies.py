@@ -265,7 +265,7 @@ async def test_sweep_checks_the_current_day_and_past_days(database_url: str) -> 
     await sweep_from(database_url, NOW - HOUR)
     await sweep(database_url)
     assert await found(database_url) == [("day_spike", "2026-03-15", "", True)]
-    await fetch(database_url, "TRUNCATE cost_anomalies, outbox")
+    await fetch(database_url, "TRUNCATE cost_anomalies, outbox CASCADE")
     tomorrow = NOW + DAY
     await sweep_from(database_url, NOW + HOUR)
     await sweep(database_url, tomorrow)

@@ -32,7 +32,7 @@ TODAY, DAY = NOW.date(), timedelta(days=1)
 ALICE, BOB, ROOT = Viewer("alice"), Viewer("bob"), Viewer("root", reads_all=True)
 TABLES = (
     "calls", "call_cost_events", "user_days", "user_day_costs", "user_budget_settings", "user_spend",
-    "budget_holds", "budget_alerts", "alert_reads", "call_cutoffs", "cost_anomalies",
+    "budget_holds", "budget_alerts", "alert_reads", "call_cutoffs", "cost_anomalies", "anomaly_dismissals",
 )  # fmt: skip
 
 
@@ -51,6 +51,7 @@ OF_USER = (
                                    detected_at, data)
        VALUES (gen_random_uuid(), $1, 'missing_leg', 'call-of-' || $1, 'telephony', '2025-11-19', 0,
                now(), '{}')""",
+    """INSERT INTO anomaly_dismissals SELECT anomaly_id, $1, 'x', $1 FROM cost_anomalies WHERE user_id = $1""",
 )
 """Further rows of each of the two users."""
 
@@ -112,13 +113,13 @@ async def test_row_policies_hide_other_users_from_unfiltered_queries(
     assert await seen(None) == []
 
 
-UNREADABLE = {(RIGHTS["api"], "cost_anomalies"), (RIGHTS["reports"], "call_cutoffs")}
+UNREADABLE = {(RIGHTS["reports"], "call_cutoffs")}
 """Tables that one of the two roles never reads."""
 
 REPORTS, BUDGETS = statements("reports/costs"), statements("budgets/budgets")
 LISTS, ANOMALIES = statements("reports/lists"), statements("anomalies/lists")
 LAST = (date(2025, 11, 1), date(2025, 11, 30))
-ANY = ("earliest", "before", "type", "is_read", "persona_id", "status", "after_time", "after_key", "kind", "service", "id_part")  # fmt: skip
+ANY = ("earliest", "before", "type", "is_read", "persona_id", "status", "after_time", "after_key", "kind", "service", "id_part", "after_seq", "is_dismissed")  # fmt: skip
 VALUES: dict[str, Any] = {
     "user_id": "alice", "call_id": "call-of-alice", "first_day": LAST[0], "last_day": LAST[1],
     "day_start": NOW, "day_end": NOW + DAY, "month_start": NOW, "month_end": NOW + DAY,
@@ -195,7 +196,7 @@ async def test_queries_change_only_the_own_budget_without_row_policies(
 async def test_viewer_can_change_budgets_only(readers: ReaderPool) -> None:
     for statement in ("UPDATE calls SET duration_ms = 0", "DELETE FROM user_days",
                       "DELETE FROM budget_alerts", "UPDATE user_spend SET cost_nano = 0",
-                      "DELETE FROM cost_anomalies", "SELECT FROM anomaly_sweep",
+                      "DELETE FROM cost_anomalies", "UPDATE cost_anomalies SET part = ''", "SELECT FROM anomaly_sweep",
                       "SELECT payload FROM outbox", "DELETE FROM outbox",
                       "SELECT call_ids FROM totals_outbox", "SELECT event FROM held_events",
                       "SELECT worker_id FROM stream_workers", "SELECT FROM dead_letters",

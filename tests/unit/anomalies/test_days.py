@@ -5,7 +5,14 @@ from datetime import date
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.anomalies.day_spikes import DAYS_MIN, DaySpike, day_spikes, history_days, resolved_parts
+from ledger.anomalies.day_spikes import (
+    DAYS_MIN,
+    DaySpike,
+    day_spikes,
+    history_days,
+    resolved_parts,
+    usual_range,
+)
 from tests.support.anomalies import USD
 from tests.support.ledger_rows import CENT
 
@@ -35,6 +42,17 @@ def test_few_days_or_small_amounts_are_not_a_spike() -> None:
     assert day({"tts": 50 * USD}, steady[:DAYS_MIN])
     assert not day({"tts": 100 * CENT}, days(*[CENT] * 7))
     assert day({"tts": 102 * CENT}, days(*[CENT] * 7))
+
+
+def test_usual_range_ends_where_spikes_begin() -> None:
+    week = days(9 * USD, 9 * USD, 9 * USD, 9 * USD, 9 * USD, 8 * USD, 2 * USD)
+    usual = usual_range([one["tts"] for one in week])
+    assert usual is not None
+    assert usual.low_nano < 9 * USD < usual.high_nano
+    assert not day({"tts": usual.high_nano * 99 // 100}, week)
+    assert day({"tts": usual.high_nano * 101 // 100}, week)
+    assert usual_range([USD] * (DAYS_MIN - 1)) is None
+    assert usual_range([0] * DAYS_MIN) is None
 
 
 def test_repeated_high_day_is_not_a_spike() -> None:

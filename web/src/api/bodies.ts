@@ -12,6 +12,7 @@ import type {
 export type {
   Analytics,
   AlertList as AlertPage,
+  AnomalyDetail,
   AnomalyList as AnomalyPage,
   Budget,
   BudgetChange,

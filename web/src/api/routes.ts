@@ -7,6 +7,8 @@ import type {
   Alert,
   AlertPage,
   Analytics,
+  Anomaly,
+  AnomalyDetail,
   AnomalyPage,
   Budget,
   BudgetChange,
@@ -39,7 +41,6 @@ export type ExportType = "daily" | "calls" | "events";
 const EVENTS_A_PAGE = 100;
 const EVENT_PAGES_MOST = 20;
 const ALERTS_A_PAGE = 20;
-const ANOMALIES_A_PAGE = 10;
 const RERATE_SECONDS_MOST = 120;
 
 const of = (user: string): string => `/api/costs/user/${encodeURIComponent(user)}`;
@@ -170,16 +171,43 @@ export const forecast = (
 export const recommendations = (user: string, signal: AbortSignal): Promise<Recommendations> =>
   ask(`${of(user)}/recommendations`, { signal });
 
+export interface AnomalyChoice {
+  /** Empty for all kinds. */
+  kind: Anomaly["kind"] | "";
+  /** Whether they are dismissed. */
+  dismissed: "false" | "true" | "any";
+}
+
 /** Anomalies, latest first; of all users if `user` is null. */
 export function anomalies(
   user: string | null,
+  { kind, dismissed }: AnomalyChoice,
+  limit: number,
   cursor: string | null,
   signal: AbortSignal,
 ): Promise<AnomalyPage> {
   const path = user === null ? "/api/admin/costs/anomalies" : `${of(user)}/anomalies`;
-  const after = cursor === null ? "" : `&cursor=${encodeURIComponent(cursor)}`;
-  return ask(`${path}?limit=${ANOMALIES_A_PAGE}${after}`, { signal });
+  const query = new URLSearchParams({ limit: String(limit), dismissed });
+  if (kind) query.set("kind", kind);
+  if (cursor !== null) query.set("cursor", cursor);
+  return ask(`${path}?${query.toString()}`, { signal });
 }
+
+const anomalyPath = (user: string, anomalyId: string): string =>
+  `${of(user)}/anomalies/${encodeURIComponent(anomalyId)}`;
+
+/** An anomaly with the costs that its chart shows. */
+export const anomaly = (
+  user: string,
+  anomalyId: string,
+  signal: AbortSignal,
+): Promise<AnomalyDetail> => ask(anomalyPath(user, anomalyId), { signal });
+
+export const dismissAnomaly = (user: string, anomalyId: string, reason: string): Promise<Anomaly> =>
+  ask(`${anomalyPath(user, anomalyId)}/dismissal`, { method: "PUT", body: { reason } });
+
+export const undoDismissal = (user: string, anomalyId: string): Promise<Anomaly> =>
+  ask(`${anomalyPath(user, anomalyId)}/dismissal`, { method: "DELETE" });
 
 export interface AlertChoice {
   /** Null for alerts of all limits. */

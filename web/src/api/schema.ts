@@ -58,6 +58,50 @@ export interface components {
             success: true;
             data: components["schemas"]["Analytics"];
         };
+        AnomalyDay: {
+            /** Format: date */
+            date: string;
+            cost_usd: Decimal;
+        };
+        AnomalyDetail: {
+            anomalyId: string;
+            userId: string;
+            /** @enum {unknown} */
+            kind: "call_spike" | "day_spike" | "missing_leg";
+            service: string | null;
+            leg: ("inference" | "speech_recognition" | "speech_synthesis" | "telephony") | null;
+            callId: string | null;
+            /** Format: date */
+            day: string;
+            observed_usd: Decimal;
+            expected_usd: Decimal | null;
+            score: Decimal | null;
+            comparedWith: ("own_calls" | "own_days" | "own_persona_calls" | "persona_calls") | null;
+            comparedCount: Decimal;
+            message: string;
+            /** Format: date-time */
+            occurredAt: string;
+            /** Format: date-time */
+            detectedAt: string;
+            resolvedAt: string | null;
+            dismissal: components["schemas"]["AnomalyDismissal"] | null;
+            costByService: {
+                [key: string]: Decimal;
+            } | null;
+            days: components["schemas"]["AnomalyDay"][];
+            usualRange: components["schemas"]["UsualCost"] | null;
+        };
+        AnomalyDetailSuccess: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["AnomalyDetail"];
+        };
+        AnomalyDismissal: {
+            reason: string;
+            dismissedBy: string;
+            /** Format: date-time */
+            dismissedAt: string;
+        };
         AnomalyList: {
             anomalies: components["schemas"]["ListedAnomaly"][];
             nextCursor: string | null;
@@ -412,6 +456,9 @@ export interface components {
             deliveredAt: string | null;
             attempts: components["schemas"]["Attempt"][];
         };
+        DismissalRequest: {
+            reason: string;
+        };
         Driver: {
             service: string;
             cost: Decimal;
@@ -616,6 +663,12 @@ export interface components {
             /** Format: date-time */
             detectedAt: string;
             resolvedAt: string | null;
+            dismissal: components["schemas"]["AnomalyDismissal"] | null;
+        };
+        ListedAnomalySuccess: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["ListedAnomaly"];
         };
         ListedEvent: {
             source: string;
@@ -1156,6 +1209,10 @@ export interface components {
             success: true;
             data: components["schemas"]["UserList"];
         };
+        UsualCost: {
+            low_usd: Decimal;
+            high_usd: Decimal;
+        };
         Voided: {
             /** @enum {unknown} */
             type: "cost.voided";
@@ -1191,6 +1248,10 @@ export type AlertReading = components['schemas']['AlertReading'];
 export type AlternativeBody = components['schemas']['AlternativeBody'];
 export type Analytics = components['schemas']['Analytics'];
 export type AnalyticsSuccess = components['schemas']['AnalyticsSuccess'];
+export type AnomalyDay = components['schemas']['AnomalyDay'];
+export type AnomalyDetail = components['schemas']['AnomalyDetail'];
+export type AnomalyDetailSuccess = components['schemas']['AnomalyDetailSuccess'];
+export type AnomalyDismissal = components['schemas']['AnomalyDismissal'];
 export type AnomalyList = components['schemas']['AnomalyList'];
 export type AnomalyListSuccess = components['schemas']['AnomalyListSuccess'];
 export type Attempt = components['schemas']['Attempt'];
@@ -1228,6 +1289,7 @@ export type DayCost = components['schemas']['DayCost'];
 export type Deliveries = components['schemas']['Deliveries'];
 export type DeliveriesSuccess = components['schemas']['DeliveriesSuccess'];
 export type Delivery = components['schemas']['Delivery'];
+export type DismissalRequest = components['schemas']['DismissalRequest'];
 export type Driver = components['schemas']['Driver'];
 export type Ended = components['schemas']['Ended'];
 export type EventId = components['schemas']['EventId'];
@@ -1249,6 +1311,7 @@ export type LimitVersions = components['schemas']['LimitVersions'];
 export type ListedAlert = components['schemas']['ListedAlert'];
 export type ListedAlertSuccess = components['schemas']['ListedAlertSuccess'];
 export type ListedAnomaly = components['schemas']['ListedAnomaly'];
+export type ListedAnomalySuccess = components['schemas']['ListedAnomalySuccess'];
 export type ListedEvent = components['schemas']['ListedEvent'];
 export type LiveAlert = components['schemas']['LiveAlert'];
 export type LiveBudget = components['schemas']['LiveBudget'];
@@ -1310,6 +1373,7 @@ export type UnitSum = components['schemas']['UnitSum'];
 export type UserEntry = components['schemas']['UserEntry'];
 export type UserList = components['schemas']['UserList'];
 export type UserListSuccess = components['schemas']['UserListSuccess'];
+export type UsualCost = components['schemas']['UsualCost'];
 export type Voided = components['schemas']['Voided'];
 export type WantedChannel = components['schemas']['WantedChannel'];
 export type $defs = Record<string, never>;

@@ -3,7 +3,7 @@ import type { Anomaly, Interval, LimitForecast, Recommendation } from "../api/bo
 import { paceText } from "../budget/basis";
 import { formatMoneyBrief } from "../format/money";
 import { formatDay } from "../format/dates";
-import { serviceName } from "../format/names";
+import { capitalize, serviceName } from "../format/names";
 
 const SURE = [
   { from: 0.7, word: "High" },
@@ -41,6 +41,8 @@ const LEGS: Record<NonNullable<Anomaly["leg"]>, string> = {
   inference: "inference",
   speech_synthesis: "speech synthesis",
 };
+
+export const legName = (leg: NonNullable<Anomaly["leg"]>): string => capitalize(LEGS[leg]);
 
 /** The title of an anomaly. */
 export function anomalyTitle({ kind, service, leg }: Anomaly): string {
