@@ -11,7 +11,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Final, NamedTuple
 
-from ledger.postgres.database import CONNECT_TIMEOUT_SECONDS, Connection, connect
+from ledger.postgres.database import (
+    CONNECT_TIMEOUT_SECONDS,
+    TRANSIENT_ERRORS,
+    Connection,
+    connect,
+)
 
 IDLE_SECONDS_MAX: Final = 300
 """A connection that was idle for longer may be dead without a notice, so it is replaced."""
@@ -29,7 +34,8 @@ class Pool:
     """Connections that are opened on demand, at most `size_max` at a time.
 
     Borrowers change settings for a transaction only: connections are reused without the round trip
-    that resets them. A connection with an open transaction, or of a failed block, is not reused.
+    that resets them. A connection with an open transaction, or whose statement was cut off, is not
+    reused.
     """
 
     def __init__(self, open_connection: Callable[[], Awaitable[Connection]], size_max: int) -> None:
@@ -59,10 +65,11 @@ class Pool:
         connection = await self._acquire(timeout_seconds)
         try:
             yield connection
-        except BaseException:
-            # The transaction must not reach the next borrower. A rollback needs a server that
-            # answers; closing the connection does not.
-            connection.terminate()
+        except BaseException as error:
+            # A cancelled or failed statement may still be running. Any other error leaves the
+            # connection as it is, so that refused requests do not cost new connections.
+            if not isinstance(error, Exception) or isinstance(error, TRANSIENT_ERRORS):
+                connection.terminate()
             raise
         finally:
             self._release(connection)

@@ -57,7 +57,18 @@ async def test_cancelled_waiter_leaves_its_turn_to_the_next(pool: Pool) -> None:
         pass
 
 
-@pytest.mark.parametrize("how", ["closed", "failed", "in a transaction", "idle for long"])
+async def test_refused_request_keeps_its_connection(pool: Pool) -> None:
+    """A new connection costs the server a process, so refusals would be an easy attack."""
+    first = await borrowed_pid(pool)
+    with pytest.raises(LookupError):
+        async with pool.borrowed(WAIT_SECONDS) as connection, connection.transaction():
+            raise LookupError
+    assert await borrowed_pid(pool) == first
+
+
+@pytest.mark.parametrize(
+    "how", ["closed", "failed", "cancelled", "in a transaction", "idle for long"]
+)
 async def test_bad_connection_is_not_lent_again(
     pool: Pool, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -65,8 +76,8 @@ async def test_bad_connection_is_not_lent_again(
     try:
         async with pool.borrowed(WAIT_SECONDS) as connection:
             await spoil(connection, how)
-    except RuntimeError:
-        assert how == "failed"
+    except (RuntimeError, TimeoutError) as error:
+        assert how == ("failed" if isinstance(error, RuntimeError) else "cancelled")
     if how == "idle for long":
         monkeypatch.setattr(pool_module, "IDLE_SECONDS_MAX", -1)
     async with pool.borrowed(WAIT_SECONDS) as connection:
@@ -81,6 +92,9 @@ async def spoil(connection: Connection, how: str) -> None:
     elif how == "failed":
         await connection.execute("BEGIN")
         raise RuntimeError
+    elif how == "cancelled":
+        async with asyncio.timeout(0.05):
+            await connection.execute("SELECT pg_sleep(4)")
     elif how == "in a transaction":
         await connection.execute("BEGIN")
 
