@@ -9,7 +9,7 @@ BIN := .venv/bin
 export PORT SIMULATE BROKER_MEMORY_MB
 
 .DEFAULT_GOAL := help
-.PHONY: help run test faults security simulator check bench bench-growth bench-peers forecast screenshots kafka lock clean setup-run setup-all setup-forecast setup-peers web
+.PHONY: help run test faults security simulator check bench bench-growth bench-peers forecast screenshots pages kafka lock clean setup-run setup-all setup-forecast setup-peers web
 
 help: ## say what there is
 	@echo 'make TARGET, where TARGET is one of'
@@ -53,6 +53,10 @@ bench-peers: setup-all setup-peers ## the worker beside Faust, Quix Streams, Byt
 
 screenshots: setup-all web ## pictures of every page of the dashboard, in docs/screenshots (needs Chromium)
 	@exec env SCREENSHOTS=docs/screenshots $(BIN)/python -m pytest --quiet tests/browser/test_pages.py
+
+pages: setup-all web ## figures of each page: layout shift, requests, KB, time to interactive; CPU and heap of Live (MINUTES=10)
+	@exec env LIVE_SECONDS=$$((60 * $(or $(MINUTES),10))) $(BIN)/python -m pytest --quiet \
+		tests/browser/test_page_figures.py tests/browser/test_live_load.py -k "page_figures or memory"
 
 forecast: setup-all setup-forecast ## the forecast against simpler ones and a library, on simulated users
 	@exec $(BIN)/python -m bench.forecast $(ARGS)

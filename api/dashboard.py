@@ -1,4 +1,4 @@
-"""Serves the dashboard: the files that `tools/web` built from web/, cached in memory.
+"""Serves the dashboard: the files that `tools/web` built from web/, compressed and in memory.
 
 Scripts and styles carry a hash of their content in their names, so browsers cache them without
 expiry; the page itself is revalidated at each request. The files need no token, because they
@@ -32,12 +32,15 @@ _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+_ASSET_HEADERS: Final = {"Cross-Origin-Resource-Policy": "same-origin"}
 _HEADERS: Final = {
+    **_ASSET_HEADERS,
     "Content-Security-Policy": _POLICY,
     "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
 }
 _HTML: Final = "text/html"
+_BROTLI: Final = ".br"
+"""Beside each file, the build writes it compressed."""
 _NOT_BUILT: Final = """\
 The dashboard has not been built here.
 
@@ -56,7 +59,7 @@ class DashboardRoutes:
         self._files = {
             path.relative_to(directory).as_posix(): _read(path, directory)
             for path in sorted(directory.rglob("*"))
-            if path.is_file()
+            if path.is_file() and path.suffix != _BROTLI
         }
 
     def routes(self) -> tuple[Route, ...]:
@@ -97,13 +100,15 @@ class DashboardRoutes:
         asset = self._files.get(f"assets/{request.match_info['name']}")
         if asset is None:
             raise web.HTTPNotFound
-        return asset.answer(request, _HEADERS)
+        return asset.answer(request, _ASSET_HEADERS)
 
 
 def _read(path: Path, directory: Path) -> CachedFile:
+    brotli = path.with_name(path.name + _BROTLI)
     kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     return CachedFile.of(
         path.read_bytes(),
         f"{kind}; charset=utf-8" if kind.startswith("text/") else kind,
         IMMUTABLE if path.parent != directory else NO_CACHE,
+        brotli=brotli.read_bytes() if brotli.exists() else None,
     )

@@ -5,6 +5,9 @@ import { defineConfig } from "vitest/config";
 // Where `npm run dev` finds a running API.
 const API = "http://127.0.0.1:8080";
 
+// The charts' library and what needs it: pages without a chart do not load them.
+const CHARTS = /uplot|\/(ChartFrame|StackedChart|DailyCostChart|plot)\./;
+
 export default defineConfig({
   plugins: [vue()],
   define: {
@@ -18,6 +21,22 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     target: "es2022",
+    rolldownOptions: {
+      output: {
+        // Few files: each has its headers, and larger ones compress better.
+        codeSplitting: {
+          groups: [
+            { name: "charts", test: CHARTS },
+            {
+              name: "shared",
+              test: (id: string) => !CHARTS.test(id),
+              minShareCount: 2,
+              priority: 1,
+            },
+          ],
+        },
+      },
+    },
   },
   server: { proxy: { "/api": { target: API, ws: true }, "/openapi.json": API } },
   test: { include: ["src/**/*.test.ts"], environment: "node", css: true },

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -13,26 +14,39 @@ from aiohttp import ETag, hdrs, web
 
 IMMUTABLE: Final = "public, max-age=31536000, immutable"
 NO_CACHE: Final = "no-cache"
+_REFUSED: Final = re.compile(r"q=0(\.0*)?")
 _NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class CachedFile:
-    """A file's content, also gzipped, with its ETag and cache policy."""
+    """A file's content, also compressed, with its ETag and cache policy."""
 
     content: bytes
-    gzipped: bytes | None
+    compressed: Mapping[str, bytes]
+    """By encoding, the preferred one first; only encodings that make it smaller."""
     content_type: str
     tag: str
     caching: str
 
     @classmethod
-    def of(cls, content: bytes, content_type: str, caching: str = NO_CACHE) -> CachedFile:
-        """Return a file; with gzipped content if that is smaller."""
-        gzipped = gzip.compress(content, mtime=0)
+    def of(
+        cls,
+        content: bytes,
+        content_type: str,
+        caching: str = NO_CACHE,
+        *,
+        brotli: bytes | None = None,
+    ) -> CachedFile:
+        """Return a file; `brotli` is its content compressed by the build, if it was."""
+        encoded = {"br": brotli, "gzip": gzip.compress(content, mtime=0)}
         return cls(
             content=content,
-            gzipped=gzipped if len(gzipped) < len(content) else None,
+            compressed={
+                name: body
+                for name, body in encoded.items()
+                if body is not None and len(body) < len(content)
+            },
             content_type=content_type,
             tag=blake2b(content, digest_size=16).hexdigest(),
             caching=caching,
@@ -41,20 +55,32 @@ class CachedFile:
     def answer(
         self, request: web.Request, headers: Mapping[str, str] = _NO_HEADERS
     ) -> web.Response:
-        """Answer with the content, gzipped if the client accepts that, or with 304."""
+        """Answer with the content, compressed as the client accepts it, or with 304."""
         sent_headers = {**headers, hdrs.CACHE_CONTROL: self.caching, hdrs.ETAG: f'"{self.tag}"'}
         if any(known.value in {self.tag, "*"} for known in _known(request)):
             return web.Response(status=304, headers=sent_headers)
         body = self.content
         sent_headers[hdrs.CONTENT_TYPE] = self.content_type
-        if self.gzipped is not None:
+        if self.compressed:
             sent_headers[hdrs.VARY] = hdrs.ACCEPT_ENCODING
-            if "gzip" in request.headers.get(hdrs.ACCEPT_ENCODING, "").lower():
-                sent_headers[hdrs.CONTENT_ENCODING] = "gzip"
-                body = self.gzipped
+            accepted = _accepted_encodings(request)
+            encoding = next((name for name in self.compressed if name in accepted), None)
+            if encoding is not None:
+                sent_headers[hdrs.CONTENT_ENCODING] = encoding
+                body = self.compressed[encoding]
         return web.Response(body=body, headers=sent_headers)
 
 
 def _known(request: web.Request) -> tuple[ETag, ...]:
     """Return the ETags that the client has cached."""
     return (request.if_none_match or ()) if hdrs.IF_NONE_MATCH in request.headers else ()
+
+
+def _accepted_encodings(request: web.Request) -> frozenset[str]:
+    """Return the encodings that the client accepts; `;q=0` refuses one."""
+    accepted = set()
+    for item in request.headers.get(hdrs.ACCEPT_ENCODING, "").lower().split(","):
+        name, _, parameter = item.partition(";")
+        if not _REFUSED.fullmatch(parameter.replace(" ", "")):
+            accepted.add(name.strip())
+    return frozenset(accepted)

@@ -7,13 +7,13 @@ from tests.support.house import ROOT
 AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
 
 
-async def faults(page: Page) -> list[str]:
-    """Return what axe reports about a page as serious or worse."""
+async def faults(page: Page, *, minor: bool = False) -> list[str]:
+    """Return what axe reports about a page as serious or worse; with `minor` all of it."""
     await page.evaluate(AXE.read_text(encoding="utf-8"))
     found = await page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
     return [
         f"{one['id']}: {node['html'][:160]} {node['failureSummary'][:300]}"
         for one in found["violations"]
-        if one["impact"] in {"serious", "critical"}
+        if minor or one["impact"] in {"serious", "critical"}
         for node in one["nodes"]
     ]

@@ -93,4 +93,4 @@ async def change_prices(product: Product) -> None:
             "source": "contract of 2026",
         }
         body = json.dumps(entry).encode()
-        await product.ask("POST", "/api/admin/prices", body, "admin", "admin")
+        await product.ask("POST", "/api/admin/prices", body, "dana", "admin")

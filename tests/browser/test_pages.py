@@ -1,15 +1,16 @@
-"""Every page in light and dark mode and on a phone: accessible, and within its width.
+"""Every page in both themes, on a desktop and a phone: accessible, and within its width.
 
 `make screenshots` runs this with SCREENSHOTS=docs/screenshots and keeps the pictures.
 """
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from playwright.async_api import Page, expect
 
+from cost_analytics.tokens import Role
 from devkit.simulation.cast import DEMO_USER
 from tests.browser.axe import faults
 from tests.browser.conftest import Open
@@ -24,17 +25,23 @@ pytestmark = [
 
 KEPT = os.environ.get("SCREENSHOTS")
 LIVE_SECONDS = 45 if KEPT else 2
-APPEARANCES: dict[str, dict[str, Any]] = {
-    "light": {"color_scheme": "light", "viewport": {"width": 1280, "height": 860}},
-    "dark": {"color_scheme": "dark", "viewport": {"width": 1280, "height": 860}},
-    "phone": {
-        "color_scheme": "light",
-        "viewport": {"width": 390, "height": 844},
-        "has_touch": True,
-        "is_mobile": True,
-    },
+SIZES: dict[str, dict[str, Any]] = {
+    "desktop": {"viewport": {"width": 1280, "height": 860}},
+    "phone": {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True},
 }
-PAGES = ["sign-in", "now", "spending", "outlook", "call", "budget", "everyone", "prices", "docs"]
+THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+PAGES = [
+    "sign-in",
+    "now",
+    "spending",
+    "outlook",
+    "call",
+    "budget",
+    "everyone",
+    "prices",
+    "docs",
+    "not-found",
+]
 """In this order: the first pictures need a browser that is not signed in."""
 FOR_ADMINS = {"everyone", "prices"}
 LONG = {"spending", "outlook", "call", "prices", "docs"}
@@ -43,6 +50,14 @@ CUT_TABLES = """[...document.querySelectorAll("table")]
     .filter((table) => table.scrollWidth > table.parentElement.clientWidth + 1)
     .map((table) => table.closest("section")?.innerText.slice(0, 40))"""
 """Tables that stick out of their box, by the start of their section's text."""
+
+
+def visit_of(name: str) -> tuple[str, str | None, Role]:
+    """Return a page's address, and the user and the role that open it."""
+    path = {"sign-in": "/", "now": "/", "call": "/spending"}.get(name, f"/{name}")
+    if name in FOR_ADMINS:
+        return path, "admin", "admin"
+    return path, None if name == "sign-in" else DEMO_USER, "user"
 
 
 async def open_and_wait(page: Page, name: str) -> None:
@@ -72,31 +87,33 @@ async def open_and_wait(page: Page, name: str) -> None:
     elif name == "budget":
         await expect(page.get_by_role("meter").first).to_be_visible()
         await expect(page.get_by_text("demo@example.com", exact=True)).to_be_visible()
+    elif name == "not-found":
+        await expect(page.get_by_role("heading", name="Page not found")).to_be_visible()
     else:
         await expect(page.get_by_role("img", name="Daily cost")).to_be_visible()
 
 
-@pytest.mark.parametrize("appearance", APPEARANCES)
+@pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("name", PAGES)
-async def test_page_fits_its_screen_and_is_accessible(
-    open_page: Open, product_with_history: Product, tmp_path: Path, name: str, appearance: str
+async def test_page_fits_its_screen_and_is_accessible_in_both_themes(
+    open_page: Open, product_with_history: Product, tmp_path: Path, name: str, size: str
 ) -> None:
-    path = {"sign-in": "/", "now": "/", "call": "/spending"}.get(name, f"/{name}")
-    who = None if name == "sign-in" else "admin" if name in FOR_ADMINS else DEMO_USER
-    role = "admin" if name in FOR_ADMINS else "user"
-    async with open_page(path, who, role=role, **APPEARANCES[appearance]) as page:
+    path, who, role = visit_of(name)
+    async with open_page(path, who, role=role, color_scheme="light", **SIZES[size]) as page:
         await open_and_wait(page, name)
         # Not `innerWidth`: mobile browsers enlarge it to the width of the content.
         across = await page.evaluate("document.documentElement.scrollWidth")
-        wide = across - APPEARANCES[appearance]["viewport"]["width"]
+        wide = across - SIZES[size]["viewport"]["width"]
         assert wide <= 0, f"{wide} pixels stick out"
-        assert not await faults(page)
-        if appearance == "phone":
+        if size == "phone":
             assert await page.evaluate(CUT_TABLES) == []
         folder = Path(KEPT) if KEPT else tmp_path
         folder.mkdir(exist_ok=True)
-        picture = folder / f"{name}-{appearance}.png"
-        await page.evaluate("scrollTo(0, 0)")
-        await page.mouse.move(0, 0)
-        await page.screenshot(path=picture, full_page=name not in LONG)
-        assert picture.stat().st_size > 5_000
+        for theme in THEMES:
+            await page.emulate_media(color_scheme=theme)
+            assert not await faults(page, minor=True)
+            picture = folder / f"{name}-{theme}{'-phone' if size == 'phone' else ''}.png"
+            await page.evaluate("scrollTo(0, 0)")
+            await page.mouse.move(0, 0)
+            await page.screenshot(path=picture, full_page=name not in LONG)
+            assert picture.stat().st_size > 5_000

@@ -1,4 +1,4 @@
-"""What a page does while it loads, when the API is away, and at a wrong address."""
+"""What a page does when the API is away, at a wrong address, and over time."""
 
 import os
 import re
@@ -6,19 +6,11 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import pytest
 from playwright.async_api import expect
 
-from devkit.simulation.cast import DEMO_USER
 from tests.browser.conftest import Open
-from tests.browser.test_pages import (
-    APPEARANCES,
-    FOR_ADMINS,
-    PAGES,
-    open_and_wait,
-)
 from tests.support.events import cost
 from tests.support.parts import figures
 from tests.support.product_processes import Product, now
@@ -30,44 +22,8 @@ pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
 ]
 
-SHIFT_MAX = 0.1
-"""Cumulative layout shift, as browsers compute it; "good" by their own measure."""
 NOTICED_SECONDS_MAX = 10
-SETTLED_MS = 3_000
 REFRESHED_MS = 40_000
-SHIFT = """() => new Promise((done) => {
-  let [most, sum, first, last] = [0, 0, 0, 0];
-  new PerformanceObserver((list) => {
-    for (const { startTime, value, hadRecentInput } of list.getEntries()) {
-      if (hadRecentInput) continue;
-      const same = startTime - last < 1000 && startTime - first < 5000;
-      [sum, first, last] = same ? [sum + value, first, startTime] : [value, startTime, startTime];
-      most = Math.max(most, sum);
-    }
-  }).observe({ type: "layout-shift", buffered: true });
-  setTimeout(() => done(Math.round(most * 1e6)), 200);
-})"""
-"""The largest session of shifts, in millionths."""
-
-
-@pytest.mark.parametrize("appearance", ["light", "phone"])
-@pytest.mark.parametrize("name", PAGES)
-async def test_contents_do_not_move_while_a_page_loads(
-    open_page: Open, product_with_history: Product, name: str, appearance: str
-) -> None:
-    """The page is reloaded with all its data; what arrives in the first seconds counts too."""
-    path = {"sign-in": "/", "now": "/", "call": "/spending"}.get(name, f"/{name}")
-    who = None if name == "sign-in" else "admin" if name in FOR_ADMINS else DEMO_USER
-    role = "admin" if name in FOR_ADMINS else "user"
-    options: dict[str, Any] = APPEARANCES[appearance]
-    async with open_page(path, who, role=role, **options) as page:
-        await open_and_wait(page, name)
-        await page.reload()
-        await page.wait_for_load_state("networkidle" if name == "sign-in" else "load")
-        await page.wait_for_timeout(SETTLED_MS)
-        shift = await page.evaluate(SHIFT) / 1_000_000
-        figures.append(f"layout shift of {name}, {appearance}: {shift:.3f}")
-        assert shift < SHIFT_MAX
 
 
 @contextmanager

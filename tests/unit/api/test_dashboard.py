@@ -14,6 +14,7 @@ from tests.support.house import ROOT
 from tests.support.parts import skip_without
 
 PAGE = b'<!doctype html><script type="module" src="/assets/app-1a2b.js"></script>' + b" " * 200
+BROTLI = b"what the build compressed"
 SCRIPT = b"console.log('a script that is long enough to be worth packing');" * 20
 
 
@@ -22,7 +23,9 @@ async def api(tmp_path: Path) -> AsyncIterator[ApiClient]:
     (tmp_path / "assets").mkdir()
     (tmp_path / "index.html").write_bytes(PAGE)
     (tmp_path / "assets" / "app-1a2b.js").write_bytes(SCRIPT)
+    (tmp_path / "assets" / "app-1a2b.js.br").write_bytes(BROTLI)
     (tmp_path / "assets" / "icon-9.svg").write_bytes(b"<svg/>")
+    (tmp_path / "assets" / "icon-9.svg.br").write_bytes(b"not smaller than the icon")
     async with served(options=ApiOptions(dashboard=tmp_path)) as api:
         yield api
 
@@ -51,26 +54,45 @@ async def test_content_security_policy_allows_no_other_origin(api: ApiClient) ->
     assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
 
 
+async def get_encoded(api: ApiClient, accepted: str) -> tuple[bytes, bytes]:
+    """Return head and body of an asset, as they are sent to a client that accepts encodings."""
+    raw = await api.raw(
+        b"GET /assets/app-1a2b.js HTTP/1.1\r\nHost: a\r\n"
+        b"Accept-Encoding: " + accepted.encode() + b"\r\nConnection: close\r\n\r\n"
+    )
+    head, _, body = raw.partition(b"\r\n\r\n")
+    return head, body
+
+
 async def test_assets_are_immutable_and_compressed(api: ApiClient) -> None:
     plain = await api.get("/assets/app-1a2b.js", headers=PLAIN)
     assert (plain.status, plain.body) == (200, SCRIPT)
     assert "immutable" in plain.headers["Cache-Control"]
     assert plain.headers["Vary"] == "Accept-Encoding"
-    raw = await api.raw(
-        b"GET /assets/app-1a2b.js HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip, br\r\n"
-        b"Connection: close\r\n\r\n"
-    )
-    head, _, body = raw.partition(b"\r\n\r\n")
+    head, body = await get_encoded(api, "br;q=0, gzip")
     assert b"Content-Encoding: gzip" in head
     assert gzip.decompress(body) == SCRIPT
     assert len(body) < len(SCRIPT) // 2
+    for accepted in ("gzip, deflate, br", "br;q=0.5,gzip"):
+        head, body = await get_encoded(api, accepted)
+        assert b"Content-Encoding: br\r\n" in head
+        assert body == BROTLI
     icon = await api.get("/assets/icon-9.svg")
     assert (icon.status, icon.headers["Content-Type"]) == (200, "image/svg+xml")
+    assert "Content-Encoding" not in icon.headers
     assert (await api.ask("HEAD", "/assets/app-1a2b.js")).body == b""
 
 
 @pytest.mark.parametrize(
-    "path", ["/assets/none.js", "/assets/..%2Findex.html", "/assets/%2e%2e", "/index.html", "/no"]
+    "path",
+    [
+        "/assets/none.js",
+        "/assets/app-1a2b.js.br",
+        "/assets/..%2Findex.html",
+        "/assets/%2e%2e",
+        "/index.html",
+        "/no",
+    ],
 )
 async def test_other_paths_are_not_served(api: ApiClient, path: str) -> None:
     answer = await api.get(path)

@@ -40,7 +40,7 @@ export type ExportType = "daily" | "calls" | "events";
 
 const EVENTS_A_PAGE = 100;
 const EVENT_PAGES_MOST = 20;
-const ALERTS_A_PAGE = 20;
+const ALERTS_A_PAGE = 8;
 const RERATE_SECONDS_MOST = 120;
 
 const of = (user: string): string => `/api/costs/user/${encodeURIComponent(user)}`;

@@ -1,7 +1,6 @@
 // The pages and their addresses; the API serves the same HTML for each (api/dashboard.py).
 // What a reader chose on a page (user, period, filter, order) is in the query: see address-state.ts.
 import { createRouter, createWebHistory, type Router } from "vue-router";
-import LivePage from "../live/LivePage.vue";
 
 const LOADING_MS_MOST = 2_000;
 
@@ -23,7 +22,12 @@ export function makeRouter(): Router {
       return saved;
     },
     routes: [
-      { path: "/", name: "now", component: LivePage, meta: { title: "Live" } },
+      {
+        path: "/",
+        name: "now",
+        component: () => import("../live/LivePage.vue"),
+        meta: { title: "Live" },
+      },
       {
         path: "/spending",
         name: "spending",

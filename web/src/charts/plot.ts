@@ -2,7 +2,7 @@
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { onBeforeUnmount, onMounted, shallowRef, watch, type Ref, type ShallowRef } from "vue";
-import { formatMoneyCompact } from "../format/money";
+import { formatMoneyAxis } from "../format/money";
 import { colour, paint } from "../app/theme";
 
 export const CHART_HEIGHT = 260;
@@ -67,7 +67,7 @@ export function usePlot(box: Readonly<Ref<HTMLDivElement | null>>, what: Plotted
           ...axis,
           size: AXIS_PX,
           grid: { stroke: colour("--line"), width: 1 },
-          values: (_, splits) => splits.map((amount) => formatMoneyCompact(amount)),
+          values: (_, splits) => formatMoneyAxis(splits),
         },
       ],
       hooks: { setCursor: [follow], draw: [(drawn) => what.decorate?.(drawn)] },

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { timelineMarks } from "../calls/timeline";
 import type { CallEvent } from "../api/bodies";
 import { readClaims } from "../app/session";
-import { moneyColumn } from "./money";
+import { formatMoneyAxis, moneyColumn } from "./money";
 import { serviceColour, sortServices } from "./services";
 import { formatDuration, formatElapsed } from "./dates";
 import { personaName } from "./names";
@@ -45,6 +45,15 @@ describe("amounts of a column", () => {
     ]);
     expect(["0"].map(moneyColumn([]))).toEqual(["$0.00"]);
     expect(["0", "-3"].map(moneyColumn(["0", "-3"]))).toEqual(["$0.00", "-$3.00"]);
+  });
+});
+
+describe("labels of an axis", () => {
+  it("are whole dollars, or have the same decimals", () => {
+    expect(formatMoneyAxis([0, 500, 1_250])).toEqual(["$0", "$500", "$1,250"]);
+    expect(formatMoneyAxis([0, 2.5, 5])).toEqual(["$0.00", "$2.50", "$5.00"]);
+    expect(formatMoneyAxis([0, 0.005, 0.01])).toEqual(["$0.000", "$0.005", "$0.010"]);
+    expect(formatMoneyAxis([0.01, 0.1, 1, 10])).toEqual(["$0.01", "$0.10", "$1.00", "$10.00"]);
   });
 });
 

@@ -40,8 +40,17 @@ export const formatMoney = (amount: Decimal): string => say(CENTS, amount);
 /** All decimals that the API sent. */
 export const formatMoneyExact = (amount: Decimal): string => say(EXACT, amount);
 
-/** Short, for axes. */
+/** Short: the scale of a small chart. */
 export const formatMoneyCompact = (amount: number): string => COMPACT.format(amount);
+
+/** The labels of an axis: whole dollars, or all with the decimals that the smallest one needs. */
+export function formatMoneyAxis(amounts: number[]): string[] {
+  const sizes = amounts.map(Math.abs).filter((amount) => amount > 0);
+  const needed = Math.max(2, Math.ceil(-Math.log10(Math.min(...sizes))));
+  const places = amounts.every(Number.isInteger) ? 0 : needed;
+  const format = formatter(places, places);
+  return amounts.map((amount) => format.format(amount));
+}
 
 /** Two decimals; below ten cents two significant digits: costs. */
 export function formatMoneyBrief(amount: Decimal): string {

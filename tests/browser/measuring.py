@@ -1,0 +1,96 @@
+"""Measures a page as a browser loads it: layout shift, requests, transferred bytes, time to interactive."""
+
+from dataclasses import dataclass
+
+from playwright.async_api import CDPSession, Page
+
+CPU_THROTTLING = 4
+QUIET_MS = 2_000
+FILES = {"Document", "Script", "Stylesheet", "Image", "Other"}
+WAITED_MS_MAX = 90_000
+
+OBSERVED = """(() => {
+  window.shifts = [];
+  window.longTasks = [];
+  const keep = (type, to) => new PerformanceObserver((list) => to.push(...list.getEntries()))
+    .observe({ type, buffered: true });
+  keep("layout-shift", window.shifts);
+  keep("longtask", window.longTasks);
+})()"""
+"""Keeps what browsers report only while it is observed."""
+
+# Busy are the page's tasks of more than 50 ms, as browsers report them, and its requests.
+INTERACTIVE = """async ([quiet, most]) => {
+  for (;;) {
+    const [painted] = performance.getEntriesByName("first-contentful-paint");
+    const [page] = performance.getEntriesByType("navigation");
+    const busy = [...window.longTasks, ...performance.getEntriesByType("resource")]
+      .map(({ startTime, duration }) => [startTime, startTime + duration])
+      .sort(([one], [other]) => one - other);
+    let at = Math.max(painted?.startTime ?? Infinity, page.domContentLoadedEventEnd || Infinity);
+    for (const [start, end] of busy) if (start < at + quiet) at = Math.max(at, end);
+    if (performance.now() > at + quiet) return Math.round(at);
+    if (performance.now() > most) throw new Error(`not interactive within ${most} ms`);
+    await new Promise((done) => setTimeout(done, 100));
+  }
+}"""
+"""Milliseconds until a page is painted and then busy no more for a while."""
+
+SHIFT = """() => {
+  let [most, sum, first, last] = [0, 0, 0, 0];
+  for (const { startTime, value, hadRecentInput } of window.shifts) {
+    if (hadRecentInput) continue;
+    const same = startTime - last < 1000 && startTime - first < 5000;
+    [sum, first, last] = same ? [sum + value, first, startTime] : [value, startTime, startTime];
+    most = Math.max(most, sum);
+  }
+  return Math.round(most * 1e6);
+}"""
+"""The largest session of shifts, in millionths."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageFigures:
+    """Figures of one load without a cache, up to the moment when the page was interactive."""
+
+    shift_millionths: int
+    requests: int
+    file_bytes: int
+    """Headers and compressed bodies of the page, its scripts, styles and images."""
+    data_bytes: int
+    """The same of the API's responses; WebSocket messages are not included."""
+    interactive_ms: int
+    """With the CPU throttled by `CPU_THROTTLING`."""
+
+
+async def measure_reload(page: Page) -> PageFigures:
+    """Reload a page without its cache on a slow CPU; returns its figures."""
+    await page.add_init_script(OBSERVED)
+    session = await page.context.new_cdp_session(page)
+    kinds: dict[str, str] = {}
+    sizes: dict[str, int] = {}
+    session.on(
+        "Network.responseReceived", lambda one: kinds.update({one["requestId"]: one["type"]})
+    )
+    session.on(
+        "Network.loadingFinished",
+        lambda one: sizes.update({one["requestId"]: round(one["encodedDataLength"])}),
+    )
+    await session.send("Network.enable")
+    await session.send("Network.setCacheDisabled", {"cacheDisabled": True})
+    await session.send("Emulation.setCPUThrottlingRate", {"rate": CPU_THROTTLING})
+    await page.reload()
+    interactive_ms: int = await page.evaluate(INTERACTIVE, [QUIET_MS, WAITED_MS_MAX])
+    shift_millionths: int = await page.evaluate(SHIFT)
+    await session.detach()
+    files = sum(size for request, size in sizes.items() if kinds.get(request) in FILES)
+    return PageFigures(
+        shift_millionths, len(sizes), files, sum(sizes.values()) - files, interactive_ms
+    )
+
+
+async def heap_bytes(session: CDPSession) -> int:
+    """Return the size of a page's live JavaScript objects, after garbage collection."""
+    await session.send("HeapProfiler.collectGarbage")
+    size: float = (await session.send("Runtime.getHeapUsage"))["usedSize"]
+    return round(size)

@@ -1,0 +1,13 @@
+// Writes each file of a directory also compressed by Brotli, as FILE.br, which the API sends:
+//
+//   node compress.js DIRECTORY
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { argv } from "node:process";
+import { brotliCompressSync } from "node:zlib";
+
+const files = await readdir(argv[2], { recursive: true, withFileTypes: true });
+for (const file of files.filter((each) => each.isFile())) {
+  const path = join(file.parentPath, file.name);
+  await writeFile(`${path}.br`, brotliCompressSync(await readFile(path)));
+}
