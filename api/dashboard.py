@@ -81,9 +81,9 @@ class DashboardRoutes:
         Clients of the API get a problem as JSON.
         """
         page = self._files.get("index.html")
-        is_read = request.method in {hdrs.METH_GET, hdrs.METH_HEAD}
+        is_get = request.method in {hdrs.METH_GET, hdrs.METH_HEAD}
         is_page = not request.path.startswith(("/api/", "/assets/"))
-        if page is None or not (is_read and is_page and _HTML in request.headers.get("Accept", "")):
+        if page is None or not (is_get and is_page and _HTML in request.headers.get("Accept", "")):
             return None
         return web.Response(
             status=404,

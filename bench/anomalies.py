@@ -156,7 +156,7 @@ def _missing(call: EndedCall) -> list[str]:
 def _matches(found: tuple[str, str, str], label: Label) -> bool:
     """Return whether a finding matches a label; a day's rise may be found for all services."""
     kind, what, part = found
-    same = (kind, what) == (label.kind, label.what)
+    same = (kind, what) == (label.kind, label.target)
     return same and (part == label.service or (kind == "day_spike" and not part))
 
 

@@ -83,10 +83,10 @@ _PERSONAS: Final = (
 
 
 class Label(NamedTuple):
-    """An injected anomaly: `what` is the call, the day or the lost leg, `size` the factor."""
+    """An injected anomaly: `target` is the call, the day or the lost leg, `size` the factor."""
 
     kind: str
-    what: str
+    target: str
     service: str
     size: int
 

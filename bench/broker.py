@@ -54,9 +54,9 @@ def version_of(name: BrokerName) -> str:
     return f"Apache Kafka {kafka_jars.version()}" if name == "apache" else "Tansu (in memory)"
 
 
-def missing(name: BrokerName) -> str | None:
+def missing_requirement(name: BrokerName) -> str | None:
     """Return why this broker cannot run here, None if it can."""
-    return kafka_jars.missing(_APACHE_JARS.absolute()) if name == "apache" else None
+    return kafka_jars.missing_requirement(_APACHE_JARS.absolute()) if name == "apache" else None
 
 
 @asynccontextmanager

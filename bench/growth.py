@@ -19,7 +19,7 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
-from bench.broker import missing, version_of
+from bench.broker import missing_requirement, version_of
 from bench.context import BenchContext, InvalidRunError
 from bench.databases import Databases
 from bench.durable import DurableRun
@@ -210,7 +210,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and print; returns the exit code, 1 if a run was not valid."""
     given = _parse(arguments)
-    lack = missing(given.broker)
+    lack = missing_requirement(given.broker)
     if lack is not None:
         print(lack, file=sys.stderr)
         return 1

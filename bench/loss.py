@@ -49,11 +49,11 @@ async def measure_loss(context: BenchContext, role: Literal["fails", "fails-take
     async with context.broker() as broker:
         await fill(broker, CALL_EVENTS.name, records)
         context.progress.update("an agent works and fails for some events")
-        first = await _until_committed(context, broker, role, len(records))
+        first = await _run_until_committed(context, broker, role, len(records))
         more = _one_in_each_partition(records)
         await fill(broker, CALL_EVENTS.name, more)
         context.progress.update("a healthy agent takes over")
-        second = await _until_committed(context, broker, "heals", len(records) + len(more))
+        second = await _run_until_committed(context, broker, "heals", len(records) + len(more))
     redelivered = second.done - len(more)
     return Loss(len(records), first.done, first.failed, redelivered)
 
@@ -73,7 +73,7 @@ def _one_in_each_partition(records: Sequence[Record]) -> list[Record]:
     return [Record(place, key, b'{"id":"one-more"}') for place, key in keys.items()]
 
 
-async def _until_committed(
+async def _run_until_committed(
     context: BenchContext, broker: Broker, role: Role, events: int
 ) -> AgentReport:
     """Run an agent until its group has committed `events` offsets; return its result."""

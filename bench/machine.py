@@ -63,7 +63,7 @@ class CpuMeter:
             name: sum(_family_seconds(root) for root in roots)
             for name, roots in self._roots.items()
         }
-        return counted | {"bench": _with_ended(psutil.Process())}
+        return counted | {"bench": _cpu_seconds(psutil.Process())}
 
 
 def _own_seconds(process: psutil.Process) -> float:
@@ -71,7 +71,7 @@ def _own_seconds(process: psutil.Process) -> float:
     return float(times.user + times.system)
 
 
-def _with_ended(process: psutil.Process) -> float:
+def _cpu_seconds(process: psutil.Process) -> float:
     """Return the CPU seconds of a process and its ended children."""
     times = process.cpu_times()
     return float(times.user + times.system + times.children_user + times.children_system)
@@ -79,7 +79,7 @@ def _with_ended(process: psutil.Process) -> float:
 
 def _family_seconds(root: psutil.Process) -> float:
     """Return the CPU seconds of a process, its living descendants and its ended children."""
-    total = _with_ended(root)
+    total = _cpu_seconds(root)
     for child in root.children(recursive=True):
         try:
             total += _own_seconds(child)

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from bench.broker import missing, version_of
+from bench.broker import missing_requirement, version_of
 from bench.context import BenchContext, InvalidRunError
 from bench.databases import Databases
 from bench.events import make_load
@@ -52,7 +52,7 @@ async def prepared(options: Options, directory: Path) -> AsyncIterator[tuple[Ben
 
 def run_benchmark(options: Options, measure: Measure) -> int:
     """Measure and print; returns the exit code, 1 if a run was not valid."""
-    lack = missing(options.broker)
+    lack = missing_requirement(options.broker)
     if lack is not None:
         print(lack, file=sys.stderr)
         return 1

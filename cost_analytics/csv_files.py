@@ -21,26 +21,26 @@ def open_csv(text: str, normalise: Callable[[str], str]) -> csv.DictReader[str]:
 
 
 def read_rows(
-    reader: csv.DictReader[str], rows_max: int, what: str
+    reader: csv.DictReader[str], rows_max: int, row_kind: str
 ) -> Iterator[tuple[int, Mapping[str, str] | str]]:
-    """Yield the line number of each row, and its fields or an error; `what` are the rows.
+    """Yield the line number of each row, and its fields or an error; `row_kind` are the rows.
 
     Raises CommandError for text that is not CSV, and for more than `rows_max` rows.
     """
     width = len(reader.fieldnames or ())
     with _csv_errors(reader):
         for number, row in enumerate(reader, start=1):
-            limit_rows(number, rows_max, what)
+            limit_rows(number, rows_max, row_kind)
             # The key None has surplus cells; missing ones have the value None.
             count = width - list(row.values()).count(None) + len(row.pop(None, ()))
             error = f"The row has {count} columns, the first line has {width}."
             yield reader.line_num, row if count == width else error
 
 
-def limit_rows(number: int, rows_max: int, what: str) -> None:
+def limit_rows(number: int, rows_max: int, row_kind: str) -> None:
     """Raise CommandError if there are more than `rows_max` rows."""
     if number > rows_max:
-        raise CommandError(f"The file has more than {rows_max} {what}; split it.")
+        raise CommandError(f"The file has more than {rows_max} {row_kind}; split it.")
 
 
 def refuse(errors: list[str], name: str) -> None:

@@ -58,7 +58,7 @@ def using_database(url: Secret) -> Iterator[None]:
         if reason is None:
             raise
         reason = Redactor([url.reveal()]).redact(reason)
-        raise CommandError(f"PostgreSQL at {_place(url)}: {reason.rstrip('.')}.") from None
+        raise CommandError(f"PostgreSQL at {_host_and_port(url)}: {reason.rstrip('.')}.") from None
 
 
 def _database_reason(error: Exception) -> str | None:
@@ -81,7 +81,7 @@ def _database_reason(error: Exception) -> str | None:
     return None
 
 
-def _place(url: Secret) -> str:
+def _host_and_port(url: Secret) -> str:
     """Return only the host and the port of an address."""
     try:
         parts = urlsplit(url.reveal())

@@ -114,11 +114,11 @@ class TextLines(_Lines):
         fields = self._fields(record)
         time, level, logger = fields.pop("time"), fields.pop("level"), fields.pop("logger")
         message, error = fields.pop("message"), fields.pop("error", None)
-        pairs = " ".join(f"{name}={_quoted(value)}" for name, value in fields.items())
+        pairs = " ".join(f"{name}={_quote(value)}" for name, value in fields.items())
         line = f"{time[11:23]} {level:<7} {logger}: {message}  {pairs}"
         return f"{line}\n{error}" if error else line
 
 
-def _quoted(value: object) -> str:
+def _quote(value: object) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return json.dumps(text, ensure_ascii=False) if not text or " " in text else text

@@ -11,11 +11,11 @@ _LINE_SECONDS: Final = 5.0
 
 
 class Progress:
-    """Counts items of a kind (`what`, such as `events`). Short operations print nothing."""
+    """Counts items of a kind (`items`, such as `events`). Short operations print nothing."""
 
-    def __init__(self, what: str, total: int | None = None) -> None:
+    def __init__(self, items: str, total: int | None = None) -> None:
         self.count = 0
-        self._what = what
+        self._items = items
         self._total = total
         self._stream = sys.stderr
         self._terminal = self._stream.isatty()
@@ -46,7 +46,7 @@ class Progress:
     def _show(self, now: float) -> None:
         of = f" of {self._total:,}" if self._total is not None else ""
         seconds = int(now - self._started)
-        text = f"{self.count:,}{of} {self._what}, {self.rate():,}/s, {seconds} s"
+        text = f"{self.count:,}{of} {self._items}, {self.rate():,}/s, {seconds} s"
         self._stream.write(f"\r\x1b[K{text}" if self._terminal else f"{text}\n")
         self._stream.flush()
         self._shown = True

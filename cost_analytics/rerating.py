@@ -82,9 +82,9 @@ def report_lines(report: RepricingReport) -> list[str]:
 
 
 def _table(
-    what: str, sums: dict[str, CostChange], margins: dict[str, tuple[str, str]] | None = None
+    heading: str, sums: dict[str, CostChange], margins: dict[str, tuple[str, str]] | None = None
 ) -> str:
-    headings = (what, *_SUM_HEADINGS, *(("margin", "after") if margins else ()))
+    headings = (heading, *_SUM_HEADINGS, *(("margin", "after") if margins else ()))
     shown = list(sums.items())[:_SHOWN]
     lines = [
         headings,

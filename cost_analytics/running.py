@@ -41,7 +41,7 @@ def run_until_stopped(work: Callable[[asyncio.Event], Awaitable[T]]) -> T:
     Raises CommandError if it was cancelled, also if it did not end in time.
     """
     with _Deadline(INTERRUPTED) as deadline:
-        return run(_stoppable(work, deadline))
+        return run(_run_stoppable(work, deadline))
 
 
 def serve_until_stopped(work: Callable[[asyncio.Event], Awaitable[int]]) -> int:
@@ -51,7 +51,7 @@ def serve_until_stopped(work: Callable[[asyncio.Event], Awaitable[int]]) -> int:
     """
     with _Deadline(0) as deadline:
         try:
-            return run(_stoppable(work, deadline))
+            return run(_run_stoppable(work, deadline))
         except CommandError as error:
             if deadline.has_begun and error.code == INTERRUPTED:
                 return 0
@@ -97,7 +97,7 @@ class _Deadline:
         os._exit(self._exit_code)
 
 
-async def _stoppable(work: Callable[[asyncio.Event], Awaitable[T]], deadline: _Deadline) -> T:
+async def _run_stoppable(work: Callable[[asyncio.Event], Awaitable[T]], deadline: _Deadline) -> T:
     stop = asyncio.Event()
     task = asyncio.ensure_future(work(stop))
     loop = asyncio.get_running_loop()

@@ -54,7 +54,7 @@ def load(*needs: Need, login: Login = "operator", dev_file: Path = DEV_FILE) -> 
         dev_values = read_dev_file(dev_file)
     except (OSError, UnicodeDecodeError):
         raise SettingsError([f"{dev_file} exists but cannot be read."]) from None
-    return settings_from(merged(os.environ, dev_values), *needs, login=login)
+    return settings_from(merge(os.environ, dev_values), *needs, login=login)
 
 
 def settings_from(values: Mapping[str, str], *needs: Need, login: Login = "operator") -> Settings:
@@ -76,7 +76,7 @@ def settings_from(values: Mapping[str, str], *needs: Need, login: Login = "opera
     return Settings(**read)
 
 
-def merged(environment: Mapping[str, str], dev_values: Mapping[str, str]) -> dict[str, str]:
+def merge(environment: Mapping[str, str], dev_values: Mapping[str, str]) -> dict[str, str]:
     """Return the settings in `environment`, completed by those in `dev_values`."""
     given = {name: environment[name] for name in VARIABLES if environment.get(name, "").strip()}
     dropped: set[str] = set()

@@ -24,7 +24,7 @@ _BRACKETS: Final = re.compile(rb"[\[\]{}]")
 
 def _check_number(value: Number | None, name: str, maximum: int) -> None:
     """Refuse a number that is not finite, negative, above `maximum` or has too many digits."""
-    if value is None or _fits(value, maximum):
+    if value is None or _is_within(value, maximum):
         return
     if isinstance(value, Decimal):
         if not value.is_finite():
@@ -38,7 +38,7 @@ def _check_number(value: Number | None, name: str, maximum: int) -> None:
         raise Refused("invalid_event", f"`{name}` is above {maximum}.")
 
 
-def _fits(value: Number, maximum: int) -> bool:
+def _is_within(value: Number, maximum: int) -> bool:
     """Return whether a number is written in a few plain digits and is not above `maximum`.
 
     Fast path: nearly all numbers are like this, and it is much faster than the full check.
@@ -55,9 +55,9 @@ def are_bounded(
 ) -> bool:
     """Return whether the numbers and the metadata of a recorded cost are within bounds."""
     if (
-        _fits(usage, MAX_USAGE)
-        and (unit_cost is None or _fits(unit_cost, MAX_AMOUNT_USD))
-        and (total_cost is None or _fits(total_cost, MAX_AMOUNT_USD))
+        _is_within(usage, MAX_USAGE)
+        and (unit_cost is None or _is_within(unit_cost, MAX_AMOUNT_USD))
+        and (total_cost is None or _is_within(total_cost, MAX_AMOUNT_USD))
         and (not metadata or (len(metadata) <= MAX_METADATA_DEPTH and metadata.startswith(b"{")))
     ):
         return True  # metadata this short cannot be nested too deep

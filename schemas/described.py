@@ -67,7 +67,7 @@ def _received_number(field: str) -> type:
     """Return the stand-in for a number in a request's field; the bounds apply to numbers."""
     lower = "exclusiveMinimum" if field in ABOVE_ZERO else "minimum"
     bounds = {lower: 0, "maximum": MAXIMA[field], "pattern": rf"^\+?{UNSIGNED}$"}
-    return type("_Taken", (), {"schema": {"type": ["number", "string"], **bounds}})
+    return type("_ReceivedNumber", (), {"schema": {"type": ["number", "string"], **bounds}})
 
 
 _STAND_INS: Final[Mapping[Any, Any]] = {
@@ -113,12 +113,12 @@ def _stand_in(kind: Any, field: str, incoming: bool) -> Any:
     if origin in {list, dict}:
         return origin[tuple(_stand_in(part, field, incoming) for part in parts)]
     if isinstance(origin or kind, type) and issubclass(origin or kind, Struct):
-        return _twin(kind, incoming)
+        return _schema_struct(kind, incoming)
     return kind
 
 
 @cache
-def _twin(kind: Any, incoming: bool) -> type[Struct]:
+def _schema_struct(kind: Any, incoming: bool) -> type[Struct]:
     """Return a struct with the stand-ins of `kind`'s fields; the same one each time.
 
     Sent structs contain all their fields, with a default or without, except if the type omits
@@ -126,7 +126,7 @@ def _twin(kind: Any, incoming: bool) -> type[Struct]:
     """
     fields = _fields(kind, incoming)
     if incoming and fields == _fields(kind, False):
-        return _twin(kind, False)
+        return _schema_struct(kind, False)
     original = get_origin(kind) or kind
     config = original.__struct_config__
     names = {field.name: field.encode_name for field in msgspec.structs.fields(kind)}
@@ -145,17 +145,17 @@ def _twin(kind: Any, incoming: bool) -> type[Struct]:
 
 def _fields(kind: Any, incoming: bool) -> list[tuple[str, Any] | tuple[str, Any, Any]]:
     """Return the name, stand-in type and default of each field."""
-    may_lack = (get_origin(kind) or kind).__struct_config__.omit_defaults
+    omits_defaults = (get_origin(kind) or kind).__struct_config__.omit_defaults
     fields: list[tuple[str, Any] | tuple[str, Any, Any]] = []
     for field in msgspec.structs.fields(kind):
-        shown = _stand_in(field.type, field.encode_name, incoming)
+        described = _stand_in(field.type, field.encode_name, incoming)
         if field.name == "success":
-            shown = Annotated[bool, Meta(extra_json_schema={"const": field.default})]
+            described = Annotated[bool, Meta(extra_json_schema={"const": field.default})]
         default = None if isinstance(field.default, Raw) else field.default
         if field.default_factory is not NODEFAULT:
             default = msgspec.field(default_factory=field.default_factory)
-        optional = not field.required and (incoming or may_lack)
-        fields.append((field.name, shown, default) if optional else (field.name, shown))
+        optional = not field.required and (incoming or omits_defaults)
+        fields.append((field.name, described, default) if optional else (field.name, described))
     return fields
 
 

@@ -11,7 +11,7 @@ from hashlib import blake2b
 from typing import Final
 
 from ledger.calls.fast_path import FastPathRater
-from ledger.calls.rating import FastPathCost, rated_or_original
+from ledger.calls.rating import FastPathCost, rate_if_priced
 from ledger.prices.catalogue import Catalogue
 from ledger.recording.batch import SMALL_BATCH_MAX, Batch, dead_letter
 from ledger.recording.offsets import ResentRecord
@@ -38,10 +38,12 @@ async def decode_records(
         if not records:
             continue
         for start in range(0, len(records), RECORDS_PER_SLICE):
-            some = records[start : start + RECORDS_PER_SLICE]
-            plain = _plain_costs(some, window, catalogue) if batch.is_large else [None] * len(some)
-            _decode_slice(batch, some, plain, window, catalogue)
-            batch.size_bytes += _bytes_of(some)
+            chunk = records[start : start + RECORDS_PER_SLICE]
+            plain = (
+                _plain_costs(chunk, window, catalogue) if batch.is_large else [None] * len(chunk)
+            )
+            _decode_slice(batch, chunk, plain, window, catalogue)
+            batch.size_bytes += _bytes_of(chunk)
             await asyncio.sleep(0)
         batch.next_offsets[partition.partition] = records[-1].offset + 1
     return batch
@@ -101,7 +103,7 @@ def _decode_slice(
                 batch.letters.append(dead_letter(record, refusal))
                 continue
             made_of = None if record.headers else record.value
-            batch.events.append(rated_or_original(event, catalogue, made_of))
+            batch.events.append(rate_if_priced(event, catalogue, made_of))
         else:
             batch.events.append(cost)
         batch.records.append(record)

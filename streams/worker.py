@@ -163,14 +163,14 @@ class Worker:
         self._consumer.subscribe([CALL_EVENTS.name], listener=self._assignment)
         publishing = asyncio.gather(
             *(
-                _within(PUBLISH_SECONDS, publishing_ends, part.run(publishing_ends))
+                _run_with_deadline(PUBLISH_SECONDS, publishing_ends, part.run(publishing_ends))
                 for part in (self._publisher, self._relay)
             )
         )
         try:
             async with asyncio.TaskGroup() as parts:
                 for lane in self._lanes:
-                    parts.create_task(_within(FINISH_SECONDS, stop, lane.run(stop)))
+                    parts.create_task(_run_with_deadline(FINISH_SECONDS, stop, lane.run(stop)))
                 for part in (
                     self._offsets,
                     self._assignment,
@@ -179,8 +179,8 @@ class Worker:
                     self._follower,
                     self._retention,
                 ):
-                    parts.create_task(_within(0, stop, part.run(stop)))
-                parts.create_task(_within(0, stop, asyncio.shield(publishing)))
+                    parts.create_task(_run_with_deadline(0, stop, part.run(stop)))
+                parts.create_task(_run_with_deadline(0, stop, asyncio.shield(publishing)))
         finally:
             publishing_ends.set()
             await asyncio.gather(publishing, self._leave_group(), return_exceptions=True)
@@ -202,7 +202,7 @@ class Worker:
             _log.warning("could not leave the group in time", extra={"action": "leave_timeout"})
 
 
-async def _within(seconds: int, stop: asyncio.Event, work: Awaitable[object]) -> None:
+async def _run_with_deadline(seconds: int, stop: asyncio.Event, work: Awaitable[object]) -> None:
     """Run `work`, and cancel it so many seconds after `stop`; raises its errors.
 
     Cancelled work is repeated by the next reader, so a stop need not wait.

@@ -17,10 +17,10 @@ T = TypeVar("T")
 
 async def read_json(request: web.Request, limits: RequestLimits, kind: type[T]) -> T:
     """Return the decoded body of a request; raises the Problem 400, 408, 413 or 415."""
-    return parsed(await read_body(request, limits), kind)
+    return parse_json(await read_body(request, limits), kind)
 
 
-def parsed(body: bytes, kind: type[T]) -> T:
+def parse_json(body: bytes, kind: type[T]) -> T:
     """Return decoded JSON; raises the 400 Problem, which names the field."""
     if not body.strip():
         raise invalid_body("The body is empty.")

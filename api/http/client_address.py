@@ -47,7 +47,7 @@ class ClientAddresses:
 
     def __init__(self, trusted: Sequence[Network]) -> None:
         self._trusted = tuple(trusted)
-        self._find = lru_cache(_CACHED_MAX)(self._uncached)
+        self._find = lru_cache(_CACHED_MAX)(self._find_address)
 
     def of(self, request: web.Request) -> str:
         """Return the client address of a request, as counted by limits."""
@@ -57,8 +57,8 @@ class ClientAddresses:
         headers = request.headers
         return self._find(
             peer,
-            _joined(headers.getall(hdrs.FORWARDED, ())),
-            _joined(headers.getall(hdrs.X_FORWARDED_FOR, ())),
+            _join_headers(headers.getall(hdrs.FORWARDED, ())),
+            _join_headers(headers.getall(hdrs.X_FORWARDED_FOR, ())),
         )
 
     def is_proxy(self, peer: str) -> bool:
@@ -69,7 +69,7 @@ class ClientAddresses:
     def _trusts(self, address: Address) -> bool:
         return any(address in network for network in self._trusted)
 
-    def _uncached(self, peer: str, forwarded: str | None, x_forwarded_for: str | None) -> str:
+    def _find_address(self, peer: str, forwarded: str | None, x_forwarded_for: str | None) -> str:
         address = parsed_address(peer)
         if address is None:
             return peer
@@ -127,7 +127,7 @@ def peer_counted_as(peer: str) -> str:
     return peer if address is None else counted_as(address)
 
 
-def _joined(values: Sequence[str]) -> str | None:
+def _join_headers(values: Sequence[str]) -> str | None:
     return ",".join(values) if values else None
 
 
@@ -143,7 +143,7 @@ def _forwarded_nodes(header: str) -> list[str]:
         if name := (pair["name"] or "").lower():
             if name in parameters:
                 raise ValueError("a parameter is repeated")
-            parameters[name] = _unquoted(pair["value"])
+            parameters[name] = _unquote(pair["value"])
         if pair["end"] != ";":
             if parameters:
                 nodes.append(parameters.get("for", "unknown"))
@@ -153,7 +153,7 @@ def _forwarded_nodes(header: str) -> list[str]:
         position = pair.end()
 
 
-def _unquoted(value: str) -> str:
+def _unquote(value: str) -> str:
     return re.sub(r"\\(.)", r"\1", value[1:-1]) if value.startswith('"') else value
 
 

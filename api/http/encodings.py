@@ -35,7 +35,7 @@ def encoding_of(request: web.Request) -> str:
     )
 
 
-def decoded(body: bytes, encoding: str, max_bytes: int) -> bytes:
+def decode_body(body: bytes, encoding: str, max_bytes: int) -> bytes:
     """Return the decoded body; raises the Problem if it is invalid or over `max_bytes`."""
     if not encoding:
         return body

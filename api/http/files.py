@@ -57,7 +57,7 @@ class CachedFile:
     ) -> web.Response:
         """Answer with the content, compressed as the client accepts it, or with 304."""
         sent_headers = {**headers, hdrs.CACHE_CONTROL: self.caching, hdrs.ETAG: f'"{self.tag}"'}
-        if any(known.value in {self.tag, "*"} for known in _known(request)):
+        if any(known.value in {self.tag, "*"} for known in _cached_etags(request)):
             return web.Response(status=304, headers=sent_headers)
         body = self.content
         sent_headers[hdrs.CONTENT_TYPE] = self.content_type
@@ -71,7 +71,7 @@ class CachedFile:
         return web.Response(body=body, headers=sent_headers)
 
 
-def _known(request: web.Request) -> tuple[ETag, ...]:
+def _cached_etags(request: web.Request) -> tuple[ETag, ...]:
     """Return the ETags that the client has cached."""
     return (request.if_none_match or ()) if hdrs.IF_NONE_MATCH in request.headers else ()
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from aiohttp import HttpVersion11, hdrs, web
 
-from api.http.encodings import decoded, encoding_of
+from api.http.encodings import decode_body, encoding_of
 from api.http.options import RequestLimits
 from api.http.problems import payload_too_large, problem_of_status
 
@@ -101,7 +101,7 @@ async def read_body(
             body = await _read(request, max_bytes)
     except TimeoutError:
         raise problem_of_status(408, {"Connection": "close"}) from None
-    return decoded(body, encoding, max_bytes)
+    return decode_body(body, encoding, max_bytes)
 
 
 async def _read(request: web.Request, max_bytes: int) -> bytes:

@@ -64,7 +64,7 @@ def cursor_of(
 
     `is_key` checks the id of a row.
     """
-    position = _decoded(request, _decoder)
+    position = _decode_cursor(request, _decoder)
     if position is None:
         return None
     since_us, key = position
@@ -79,7 +79,7 @@ def cursor_of(
 
 def rank_cursor_of(request: web.Request, order: str) -> RankPosition | None:
     """Return the requested position in a list with that order; raises the 400 Problem."""
-    position = _decoded(request, _rank_decoder)
+    position = _decode_cursor(request, _rank_decoder)
     if position is None:
         return None
     cursor_order, rank, key = position
@@ -88,7 +88,7 @@ def rank_cursor_of(request: web.Request, order: str) -> RankPosition | None:
     return RankPosition(rank, key)
 
 
-def _decoded(request: web.Request, decoder: msgspec.json.Decoder[T]) -> T | None:
+def _decode_cursor(request: web.Request, decoder: msgspec.json.Decoder[T]) -> T | None:
     """Return the content of the requested cursor; raises the 400 Problem."""
     text = one_of(request, CURSOR)
     if not text:
@@ -115,15 +115,15 @@ def number_of(request: web.Request) -> int | None:
 def cursor(position: PagePosition) -> str:
     """Return a position as an opaque cursor."""
     since_us = (position.time - _EPOCH) // _MICROSECOND
-    return _encoded((since_us, position.key))
+    return _encode_cursor((since_us, position.key))
 
 
 def rank_cursor(order: str, position: RankPosition) -> str:
     """Return a position in a list with an order as an opaque cursor."""
-    return _encoded((order, *position))
+    return _encode_cursor((order, *position))
 
 
-def _encoded(content: tuple[int | str, ...]) -> str:
+def _encode_cursor(content: tuple[int | str, ...]) -> str:
     return urlsafe_b64encode(msgspec.json.encode(content)).decode().rstrip("=")
 
 

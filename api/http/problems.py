@@ -123,12 +123,12 @@ def rate_limited(
     )
 
 
-def unavailable(what: str, limit: LimitName | None = None) -> Problem:
+def unavailable(dependency: str, limit: LimitName | None = None) -> Problem:
     """Return a 503 for a dependency that is gone."""
     return Problem(
         503,
         "unavailable",
-        f"{what} is not available right now. Please try again.",
+        f"{dependency} is not available right now. Please try again.",
         {"Retry-After": str(RETRY_AFTER_SECONDS)},
         limit,
     )

@@ -51,7 +51,7 @@ class StreamedBody:
 
     async def begin(self) -> None:
         """Send the headers; raises ClientGoneError."""
-        await self._paced(self._send_head(), 0)
+        await self._wait_for_pace(self._send_head(), 0)
 
     async def send(self, piece: bytes) -> None:
         """Send data, and wait until there is room for more; raises ClientGoneError."""
@@ -59,11 +59,11 @@ class StreamedBody:
             await self.begin()
         for start in range(0, len(piece), CHUNK_BYTES_MAX):
             chunk = piece[start : start + CHUNK_BYTES_MAX]
-            await self._paced(self.response.write(chunk), len(chunk))
+            await self._wait_for_pace(self.response.write(chunk), len(chunk))
 
     async def end(self) -> web.StreamResponse:
         """Complete the response; raises ClientGoneError."""
-        await self._paced(self.response.write_eof(), 0)
+        await self._wait_for_pace(self.response.write_eof(), 0)
         return self.response
 
     def break_off(self) -> web.StreamResponse:
@@ -79,7 +79,7 @@ class StreamedBody:
     async def _send_head(self) -> None:
         await self.response.prepare(self._request)
 
-    async def _paced(self, sending: Awaitable[None], size: int) -> None:
+    async def _wait_for_pace(self, sending: Awaitable[None], size: int) -> None:
         """Wait until the client has read `size` bytes, at the minimum speed or faster."""
         self._credit_ns += size * self._ns_per_byte
         began_ns = time.monotonic_ns()

@@ -196,8 +196,8 @@ def _event(
     """
     envelope = {
         "specversion": "1.0",
-        "id": _shortened(event_id),
-        "source": _shortened(source_of(route_name, sender.user_id)),
+        "id": _shorten(event_id),
+        "source": _shorten(source_of(route_name, sender.user_id)),
         "type": kind,
         "subject": data["callId"],
         "time": sender.now if at is None else _utc(at),
@@ -214,7 +214,7 @@ def _event(
         raise Refused(refusal.code, message) from None
 
 
-def _shortened(text: str) -> str:
+def _shorten(text: str) -> str:
     """Return the text, or its digest if it is too long for an id."""
     return text if len(text) <= _TEXT_MAX else f"digest/{_digest(text.encode())}"
 

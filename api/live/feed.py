@@ -101,17 +101,17 @@ class Feed:
         """
         user_id = session.caller.user_id
         await self._reconciler.wait_until_current(None if session.sees_all else user_id)
-        for number, state in enumerate(self._of(session)):
+        for number, state in enumerate(self._calls_of(session)):
             self.views.discard_stale(state)
             self.views.body(state)
             if number % _YIELD_EVERY == _YIELD_EVERY - 1:
                 await asyncio.sleep(0)
         budget = await self.budgets.body(user_id)
-        session.send_snapshot(self._of(session), budget)
+        session.send_snapshot(self._calls_of(session), budget)
         self.sockets.touch(session)
         self.sockets.flush()
 
-    def _of(self, session: SocketSession) -> list[CallState]:
+    def _calls_of(self, session: SocketSession) -> list[CallState]:
         """Return the calls of a session, ordered by last change."""
         if session.sees_all:
             states = list(self.calls)

@@ -56,9 +56,9 @@ def project(
     if usual is None:
         return _from_own_rate(call, once_services, fee_nano)
     length = _length(call, usual)
-    due, due_low, due_high = _due_once(call, usual, once_services)
+    due, due_low, due_high = _remaining_once_costs(call, usual, once_services)
     expected_ms = max(call.elapsed_ms, length.expected_ms)
-    rest = _running_rest(call, usual, once_services, expected_ms)
+    rest = _remaining_running_costs(call, usual, once_services, expected_ms)
     so_far = sum(call.costs.values())
     once = sum(nano for service, nano in call.costs.items() if service in once_services)
     # The uncertainty of the whole running cost, less as less of it is left.
@@ -87,7 +87,7 @@ def _length(call: ActiveCall, usual: UsualCall) -> _Length:
     return _Length(half_even(call.announced_ms * known.part, known.whole), known.spread_permille)
 
 
-def _due_once(
+def _remaining_once_costs(
     call: ActiveCall, usual: UsualCall, once_services: Collection[str]
 ) -> tuple[int, int, int]:
     """Return what is still due once: expected, at least and at most."""
@@ -101,7 +101,7 @@ def _due_once(
     return expected, low, high
 
 
-def _running_rest(
+def _remaining_running_costs(
     call: ActiveCall, usual: UsualCall, once_services: Collection[str], duration_ms: int
 ) -> int:
     """Return what running services will add until a duration.

@@ -63,7 +63,7 @@ class SocketHandler:
         """Serve until the client leaves, the token expires, or the socket must be closed."""
         end = _CloseSocket(WSCloseCode.OK, "")
         try:
-            with self._feed.sockets.joined(self._session):
+            with self._feed.sockets.attach(self._session):
                 end = await self._serve() or end
         finally:
             await self._close(end)

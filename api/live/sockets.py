@@ -58,7 +58,7 @@ class SocketRegistry:
             _decrement(self._sockets_by_address, address)
 
     @contextmanager
-    def joined(self, session: SocketSession) -> Iterator[None]:
+    def attach(self, session: SocketSession) -> Iterator[None]:
         """Send changes to a session for the duration of the block."""
         user_id = session.caller.user_id
         self._by_user.setdefault(user_id, set()).add(session)

@@ -66,8 +66,8 @@ class TopicFollower:
                     await self._follow(log, reconciler)
             except LOG_ERRORS as error:
                 pause = min(pause + 1, PAUSE_SECONDS_MAX)
-                what = str(error) or type(error).__name__
-                _log.warning("no topics: %s", what, extra={"action": "feed_without_topics"})
+                reason = str(error) or type(error).__name__
+                _log.warning("no topics: %s", reason, extra={"action": "feed_without_topics"})
             finally:
                 self.is_listening = False
             await asyncio.sleep(pause)
@@ -78,7 +78,7 @@ class TopicFollower:
         await _wait_until_current(reconciler)
         self.is_ready = True
         _log.info("the feed follows the topics", extra={"action": "feed_listening"})
-        checked_ns, seen = time.monotonic_ns(), self._records
+        checked_ns, records_at_agreement = time.monotonic_ns(), self._records
         was_silent = False
         while True:
             records = await log.poll()
@@ -86,16 +86,21 @@ class TopicFollower:
             if records:
                 self._dispatch(records)
             self._alert_positions = {
-                admit: at for admit, at in log.positions.items() if admit[0] == BUDGET_ALERTS.name
+                partition: position
+                for partition, position in log.positions.items()
+                if partition[0] == BUDGET_ALERTS.name
             }
             due = time.monotonic_ns() - checked_ns > CHECK_SECONDS * 1_000_000_000
             if due or falls_silent:  # an emptied topic first shows as silence
                 checked_ns = time.monotonic_ns()
                 await log.check()
-                if reconciler.late_rounds >= LATE_ROUNDS_MAX and seen == self._records:
+                if (
+                    reconciler.late_rounds >= LATE_ROUNDS_MAX
+                    and records_at_agreement == self._records
+                ):
                     raise LogChangedError("no records, although the database changes")
                 if not reconciler.late_rounds:
-                    seen = self._records
+                    records_at_agreement = self._records
             await asyncio.sleep(0)  # a full poll returns without waiting
 
     def _dispatch(self, records: list[LogRecord]) -> None:

@@ -134,13 +134,13 @@ def _types_of(operation: Operation) -> Iterator[DescribedType]:
         yield DescribedType(response.sent, incoming=False)
         yield DescribedType(response.received, incoming=True)
     elif not isinstance(response, BareBody | FileBody):
-        yield DescribedType(_enveloped(response), incoming=False)
+        yield DescribedType(_envelope_type(response), incoming=False)
     for kind in _bodies(operation).values():
         for one in kind if isinstance(kind, tuple) else (kind,):
             yield DescribedType(one, incoming=True)
 
 
-def _enveloped(kind: Any) -> Any:
+def _envelope_type(kind: Any) -> Any:
     """Return the type of a response envelope with this `data`."""
     return cast(Any, Success)[kind]
 
@@ -166,8 +166,8 @@ def _operation(route: Route, operation: Operation, types: _Types) -> dict[str, A
         "parameters": _parameters(route, operation),
         "responses": {
             **_successes(operation, types),
-            **{str(status): _shared(FAILURES[status].name) for status in failures},
-            "default": _shared(OTHER_FAILURES),
+            **{str(status): _response_reference(FAILURES[status].name) for status in failures},
+            "default": _response_reference(OTHER_FAILURES),
         },
     }
     if operation.body is not None:
@@ -202,12 +202,15 @@ def _successes(operation: Operation, types: _Types) -> dict[str, Any]:
     if isinstance(response, BareBody):
         description, schema = response.description, response.schema
     else:
-        description, schema = f"{operation.summary}.", types.response_schema(_enveloped(response))
+        description, schema = (
+            f"{operation.summary}.",
+            types.response_schema(_envelope_type(response)),
+        )
     success: dict[str, Any] = {"description": description, "content": {JSON: {"schema": schema}}}
     if not operation.has_etag:
         return {str(operation.status): success}
     success["headers"] = headers("ETag")
-    return {str(operation.status): success, "304": _shared("NotModified")}
+    return {str(operation.status): success, "304": _response_reference("NotModified")}
 
 
 def _parameters(route: Route, operation: Operation) -> list[dict[str, Any]]:
@@ -232,5 +235,5 @@ def _parameter(parameter: Parameter, location: str) -> dict[str, Any]:
     }
 
 
-def _shared(response: str) -> dict[str, str]:
+def _response_reference(response: str) -> dict[str, str]:
     return {"$ref": f"#/components/responses/{response}"}

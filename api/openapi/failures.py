@@ -113,13 +113,13 @@ def headers(*names: str) -> dict[str, Any]:
 
 def statuses(*, guarded: bool, has_body: bool, others: tuple[int, ...]) -> list[int]:
     """Return the error statuses of a route."""
-    some = (
+    all_statuses = (
         *FOR_ALL_ROUTES,
         *(FOR_GUARDED_ROUTES if guarded else ()),
         *(FOR_ROUTES_WITH_BODY if has_body else ()),
         *others,
     )
-    return sorted({*some})
+    return sorted({*all_statuses})
 
 
 def responses() -> dict[str, Any]:

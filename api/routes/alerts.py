@@ -7,7 +7,7 @@ from typing import Final, cast, get_args
 from aiohttp import web
 
 from api.http.access import CALLER, Access, Route
-from api.http.bodies import parsed
+from api.http.bodies import parse_json
 from api.http.limits import read_body
 from api.http.options import RequestLimits
 from api.http.paging import CURSOR, limit_of, number_of, row_limit
@@ -76,7 +76,7 @@ class AlertRoutes:
         """Mark an alert as read, or as unread; returns it."""
         viewer, user_id = request[CALLER].viewer, request.match_info["userId"]
         sent = await read_body(request, self._limits)
-        wanted = parsed(sent, AlertReading) if sent.strip() else AlertReading()
+        wanted = parse_json(sent, AlertReading) if sent.strip() else AlertReading()
         alert = await mark_alert(
             self._readers, viewer, user_id, request.match_info["alertId"], is_read=wanted.read
         )

@@ -9,7 +9,7 @@ from aiohttp import web
 from api.http.access import CALLER, Access, Route
 from api.http.replies import tagged_reply
 from api.openapi.operations import Operation, Tag
-from api.routes.breakdown import by_service, day_cost, per_day
+from api.routes.breakdown import by_service, day_cost, fill_days
 from api.routes.spending import SPAN, DayRange, days_of
 from ledger.postgres.clock import Clock
 from ledger.postgres.viewers import ReaderPool
@@ -80,5 +80,5 @@ def analytics(days: DayRange, report: AllUsersReport) -> Analytics:
             largest_cost_component_percent=found_insights.largest_percent,
             recommendations=found_insights.recommendations,
         ),
-        daily=per_day(days.first, days.last, report.daily, day_cost),
+        daily=fill_days(days.first, days.last, report.daily, day_cost),
     )

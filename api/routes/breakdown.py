@@ -29,20 +29,20 @@ _IN_PRICE_UNITS: Final[Mapping[tuple[str | None, str], tuple[int, int]]] = {
 
 def by_service(costs: ServiceCosts) -> dict[str, Usd]:
     """Return the cost of each service: the standard services always, others if not zero."""
-    return usual({service: cost.cost_nano for service, cost in costs.items()})
+    return with_standard_services({service: cost.cost_nano for service, cost in costs.items()})
 
 
-def usual(sums: Mapping[str, int]) -> dict[str, Usd]:
+def with_standard_services(sums: Mapping[str, int]) -> dict[str, Usd]:
     """Return costs by service: the standard services always, others if not zero."""
-    return {service: Usd(0) for service in USUAL_SERVICES} | costly(sums)
+    return {service: Usd(0) for service in USUAL_SERVICES} | nonzero_costs(sums)
 
 
-def costly(sums: Mapping[str, int]) -> dict[str, Usd]:
+def nonzero_costs(sums: Mapping[str, int]) -> dict[str, Usd]:
     """Return costs by service that are not zero."""
     return {service: Usd(nano) for service, nano in sums.items() if nano}
 
 
-def per_day(
+def fill_days(
     first: date, last: date, sums: Iterable[DaySum], body: Callable[[DaySum], Day]
 ) -> list[Day]:
     """Return the body of every day from the first to the last, so that charts have no gaps."""
@@ -58,7 +58,7 @@ def day_cost(day: DaySum) -> DayCost:
 
 def spending_day(day: DaySum) -> SpendingDay:
     """Return a day of one user."""
-    return SpendingDay(**_day_fields(day), cost_by_persona=costly(day.by_persona))
+    return SpendingDay(**_day_fields(day), cost_by_persona=nonzero_costs(day.by_persona))
 
 
 def _day_fields(day: DaySum) -> dict[str, Any]:
@@ -69,11 +69,13 @@ def _day_fields(day: DaySum) -> dict[str, Any]:
         "total_cost": Usd(profit.cost_nano),
         "charged_to_user": Usd(day.charged_nano),
         "gross_profit": Usd(profit.gross_nano),
-        "cost_by_service": costly(day.costs),
+        "cost_by_service": nonzero_costs(day.costs),
     }
 
 
-def of_class(costs: ServiceCosts, cost_class: CostClass, always: Iterable[str]) -> dict[str, Usd]:
+def costs_of_class(
+    costs: ServiceCosts, cost_class: CostClass, always: Iterable[str]
+) -> dict[str, Usd]:
     """Return the costs of one class by service; services in `always` even if zero."""
     return {service: Usd(0) for service in always} | {
         service: Usd(cost.cost_nano)
@@ -112,16 +114,16 @@ def unit_cost(line: UsageLine) -> Decimal:
     if line.price_usd is not None:
         times, parts = _IN_PRICE_UNITS.get((line.price_unit, line.unit), (1, 1))
         numerator, denominator = line.price_usd.as_integer_ratio()
-        return _rounded(numerator * times, denominator * parts * (line.per_units or 1))
+        return _divide_half_even(numerator * times, denominator * parts * (line.per_units or 1))
     if line.unit_cost is not None:
-        return _rounded(*line.unit_cost.as_integer_ratio())
+        return _divide_half_even(*line.unit_cost.as_integer_ratio())
     usage, per_usage = line.usage.as_integer_ratio()
     if not usage:
         return Decimal(0)
-    return _rounded(line.cost_nano * per_usage, usage * NANO_PER_USD)
+    return _divide_half_even(line.cost_nano * per_usage, usage * NANO_PER_USD)
 
 
-def _rounded(numerator: int, denominator: int) -> Decimal:
+def _divide_half_even(numerator: int, denominator: int) -> Decimal:
     return Decimal(half_even(numerator * _UNIT_COST_SCALE, denominator)).scaleb(-UNIT_COST_PLACES)
 
 

@@ -15,7 +15,7 @@ from api.http.options import ApiOptions
 from api.http.problems import invalid_body
 from api.http.replies import reply, tagged_reply
 from api.openapi.operations import Operation, Tag
-from api.routes.channels import problem_of, wanted_of
+from api.routes.channels import parse_channel, problem_of
 from ledger.budgets.budgets import Budgets, BudgetStatus
 from ledger.budgets.burn_rate import seconds_to_threshold
 from ledger.budgets.changing import ChannelsRefusedError, change_budget
@@ -100,7 +100,7 @@ class BudgetRoutes:
         """Return the channels that replace the present ones; raises a Problem."""
         if body.channels is UNSET:
             return None
-        return [wanted_of(channel, self._options) for channel in body.channels]
+        return [parse_channel(channel, self._options) for channel in body.channels]
 
 
 def change_of(requested: BudgetChange) -> LimitChange:
@@ -199,8 +199,8 @@ def budget(user_id: str, budget_status: BudgetStatus, basis: SpendBasis) -> Budg
         current_monthly_spend=Usd(month_nano),
         daily_remaining=_remaining(daily, day_nano),
         monthly_remaining=_remaining(monthly, month_nano),
-        alert_triggered=_reached(daily, day_nano, warning)
-        or _reached(monthly, month_nano, warning),
+        alert_triggered=_is_warning_due(daily, day_nano, warning)
+        or _is_warning_due(monthly, month_nano, warning),
         burn_rate_per_hour=Usd(budget_status.burn_rate),
         daily_time_to_threshold_seconds=day_seconds,
         monthly_time_to_threshold_seconds=month_seconds,
@@ -234,6 +234,6 @@ def _remaining(limit: int | None, spend: int) -> Usd | None:
     return None if limit is None else Usd(max(limit - spend, 0))
 
 
-def _reached(limit: int | None, spend: int, threshold_percent: Decimal) -> bool:
+def _is_warning_due(limit: int | None, spend: int, threshold_percent: Decimal) -> bool:
     """Return whether the spend has reached the warning threshold of the limit."""
     return limit is not None and is_reached(spend, threshold_percent, limit)

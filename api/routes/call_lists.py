@@ -36,7 +36,7 @@ from api.http.parameters import (
 from api.http.problems import forbidden, invalid_parameter
 from api.http.replies import tagged_reply
 from api.openapi.operations import Operation, Parameter, Tag
-from api.routes.breakdown import costly, usual
+from api.routes.breakdown import nonzero_costs, with_standard_services
 from ledger.calls.settlement import DEFAULT_PROCESSOR
 from ledger.postgres.viewers import ReaderPool
 from ledger.reports.lists import (
@@ -188,7 +188,7 @@ def summary(call: ListedCall) -> CallSummary:
         status=cast(CallStatus, call.status),
         duration_seconds=Exact.of_milliseconds(call.duration_ms),
         total_cost=Usd(profit.cost_nano),
-        cost_by_service=usual(call.costs),
+        cost_by_service=with_standard_services(call.costs),
         charged_to_user=Usd(profit.charged_nano),
         refunded=Usd(profit.refunded_nano),
         gross_profit=Usd(profit.gross_nano),
@@ -217,7 +217,7 @@ def listed_event(event: EventRow) -> ListedEvent:
         unit=event.unit,
         unit_cost=None if event.unit_cost is None else Exact(event.unit_cost),
         total_cost=Usd(sum(costs.values())),
-        cost_by_service=costly(costs),
+        cost_by_service=nonzero_costs(costs),
         amount=Usd(amount_nano),
         estimated=event.estimated,
         voided=event.voided,

@@ -10,7 +10,7 @@ from api.http.access import CALLER, Access, Route
 from api.http.problems import forbidden
 from api.http.replies import known_version, scope_of, versioned_reply
 from api.openapi.operations import Operation, Tag
-from api.routes.breakdown import api_costs, by_service, of_class
+from api.routes.breakdown import api_costs, by_service, costs_of_class
 from ledger.postgres.viewers import ReaderPool
 from ledger.reports.costs import CallReport, call_report
 from schemas.costs import (
@@ -65,11 +65,13 @@ def call_cost(report: CallReport) -> CallCost:
         api_costs=api_costs(costs, report.lines),
         infrastructure_costs={
             service: InfrastructureCost(cost_per_call=cost)
-            for service, cost in of_class(costs, "infrastructure", INFRASTRUCTURE_SERVICES).items()
+            for service, cost in costs_of_class(
+                costs, "infrastructure", INFRASTRUCTURE_SERVICES
+            ).items()
         },
         transaction_costs={
             service: TransactionCost(total_fee=cost)
-            for service, cost in of_class(costs, "transaction", TRANSACTION_SERVICES).items()
+            for service, cost in costs_of_class(costs, "transaction", TRANSACTION_SERVICES).items()
         },
         total_api_cost=Usd(costs.total_nano("api")),
         total_infrastructure_cost=Usd(costs.total_nano("infrastructure")),

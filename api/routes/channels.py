@@ -11,14 +11,14 @@ from aiohttp import web
 from msgspec import UNSET
 
 from api.http.access import CALLER, Access, Route
-from api.http.bodies import parsed
+from api.http.bodies import parse_json
 from api.http.limits import read_body
 from api.http.options import ApiOptions
 from api.http.paging import CURSOR, number_of
 from api.http.problems import Problem, forbidden, invalid_body, rate_limited
 from api.http.replies import reply, tagged_reply
 from api.openapi.operations import Operation, Tag
-from ledger.notifications.addresses import AddressError, checked
+from ledger.notifications.addresses import AddressError, canonical_address
 from ledger.notifications.channels import (
     NEWEST,
     ChannelRefusal,
@@ -98,16 +98,16 @@ class ChannelRoutes:
 
     async def create(self, request: web.Request) -> web.Response:
         """Create a notification channel; returns it with its secret."""
-        wanted = wanted_of(await self._body(request, WantedChannel), self._options)
+        wanted = parse_channel(await self._body(request, WantedChannel), self._options)
         async with self._changing(request) as channels:
             made = await channels.create(wanted)
-        return reply(granted(made))
+        return reply(require_granted(made))
 
     async def remove(self, request: web.Request) -> web.Response:
         """Delete a notification channel; returns the remaining ones."""
         async with self._changing(request) as channels:
             left = await channels.remove(_channel(request))
-        return reply(Channels(channels=granted(left)))
+        return reply(Channels(channels=require_granted(left)))
 
     async def verify(self, request: web.Request) -> web.Response:
         """Verify a notification channel by its code; without a code, send a new one."""
@@ -117,13 +117,13 @@ class ChannelRoutes:
                 channel = await channels.request_code(_channel(request))
             else:
                 channel = await channels.verify(_channel(request), code)
-        return reply(granted(channel))
+        return reply(require_granted(channel))
 
     async def test(self, request: web.Request) -> web.Response:
         """Send a test message to a channel; returns the id of its delivery."""
         async with self._changing(request) as channels:
             asked = await channels.request_test(_channel(request))
-        return reply(Requested(delivery_id=granted(asked)))
+        return reply(Requested(delivery_id=require_granted(asked)))
 
     async def deliveries(self, request: web.Request) -> web.Response:
         """Return the deliveries of a channel with all attempts, newest first."""
@@ -133,7 +133,7 @@ class ChannelRoutes:
         async with self._readers.reading(viewer) as connection:
             channels = UserChannels(connection, viewer, user_id)
             page = await channels.deliveries(_channel(request), before)
-        return tagged_reply(request, granted(page))
+        return tagged_reply(request, require_granted(page))
 
     @asynccontextmanager
     async def _changing(self, request: web.Request) -> AsyncIterator[UserChannels]:
@@ -143,10 +143,10 @@ class ChannelRoutes:
             yield UserChannels(connection, viewer, request.match_info["userId"])
 
     async def _body(self, request: web.Request, kind: type[T]) -> T:
-        return parsed(await read_body(request, self._options.limits) or b"{}", kind)
+        return parse_json(await read_body(request, self._options.limits) or b"{}", kind)
 
 
-def wanted_of(body: WantedChannel, options: ApiOptions) -> ChannelRequest:
+def parse_channel(body: WantedChannel, options: ApiOptions) -> ChannelRequest:
     """Return the requested channel; raises the 400 Problem."""
     if body.type not in options.channel_types:
         types = ", ".join(options.channel_types)
@@ -154,7 +154,9 @@ def wanted_of(body: WantedChannel, options: ApiOptions) -> ChannelRequest:
     if "\0" in body.address:
         raise invalid_body("`address` contains an invalid character.")
     try:
-        address = checked(body.type, body.address, allow_private=options.webhook_allow_private)
+        address = canonical_address(
+            body.type, body.address, allow_private=options.webhook_allow_private
+        )
     except AddressError as error:
         raise invalid_body(str(error)) from None
     return ChannelRequest(body.type, address)
@@ -164,7 +166,7 @@ def _channel(request: web.Request) -> str:
     return request.match_info["channelId"]
 
 
-def granted(answer: T | ChannelRefusal) -> T:
+def require_granted(answer: T | ChannelRefusal) -> T:
     """Return the result; raises the Problem of a refusal."""
     if not isinstance(answer, ChannelRefusal):
         return answer

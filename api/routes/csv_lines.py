@@ -49,15 +49,15 @@ COLUMNS: Final[Mapping[ExportKind, tuple[str, ...]]] = {
 
 def header(kind: ExportKind) -> bytes:
     """Return the header line."""
-    return _written([COLUMNS[kind]])
+    return _write_lines([COLUMNS[kind]])
 
 
 def lines(rows: Iterable[Exported]) -> bytes:
     """Return rows as CSV lines."""
-    return _written(line for row in rows for line in _cells(row))
+    return _write_lines(line for row in rows for line in _cells(row))
 
 
-def _written(cells: Iterable[Iterable[str]]) -> bytes:
+def _write_lines(cells: Iterable[Iterable[str]]) -> bytes:
     out = io.StringIO(newline="")
     csv.writer(out).writerows(cells)
     return out.getvalue().encode()

@@ -105,8 +105,8 @@ class ExportRoutes:
         span = (start_of(days.first), end_of(days.last))
         async with exporting(self._readers, viewer, user_id, kind, span) as rows:
             head = header(kind)
-            async for some in rows:
-                await file.send(head + lines(some))
+            async for chunk in rows:
+                await file.send(head + lines(chunk))
                 head = b""
             await file.send(head)
 

@@ -14,7 +14,7 @@ from api.http.parameters import MOMENT, choice, day_of, flag, flag_of, is_given,
 from api.http.problems import invalid_parameter
 from api.http.replies import known_version, scope_of, tagged_reply, versioned_reply
 from api.openapi.operations import Operation, Parameter, Tag
-from api.routes.breakdown import by_service, per_day, spending_day
+from api.routes.breakdown import by_service, fill_days, spending_day
 from ledger.postgres.clock import Clock
 from ledger.postgres.viewers import ReaderPool
 from ledger.reports.comparison import PreviousTotals, previous_totals
@@ -104,7 +104,9 @@ class SpendingRoutes:
         if found.report is None or not is_compared:
             return versioned_reply(request, scope, found, partial(spending, user_id, days))
         body = spending(user_id, days, found.report)
-        body.previous = previous(await previous_totals(self._readers, viewer, user_id, span, now))
+        body.previous = previous_body(
+            await previous_totals(self._readers, viewer, user_id, span, now)
+        )
         return tagged_reply(request, body)
 
 
@@ -160,11 +162,11 @@ def spending(user_id: str, days: DayRange, report: SpendingReport) -> Spending:
             )
             for persona in report.personas
         ],
-        daily=per_day(days.first, days.last, report.daily, spending_day),
+        daily=fill_days(days.first, days.last, report.daily, spending_day),
     )
 
 
-def previous(totals: PreviousTotals) -> PreviousSpending:
+def previous_body(totals: PreviousTotals) -> PreviousSpending:
     """Return the `previous` of a response body."""
     profit = totals.profit
     return PreviousSpending(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, cast
 
-from bench.broker import missing
+from bench.broker import missing_requirement
 from bench.context import BenchContext
 from bench.databases import open_database
 from bench.durable import measure_workers
@@ -145,7 +145,7 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
         parser.error("--runs must be at least 1")
     if not PYTHON.exists():
         parser.error(f"the peers are not installed in {PYTHON.parent.parent}: run make bench-peers")
-    broker = given.broker or ("tansu" if missing("apache") else "apache")
+    broker = given.broker or ("tansu" if missing_requirement("apache") else "apache")
     return Options(
         events=given.events,
         runs=given.runs,

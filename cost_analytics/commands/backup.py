@@ -39,7 +39,9 @@ def run(arguments: argparse.Namespace) -> int:
     dump = choose_path(arguments.to, datetime.now(UTC))
     url = loaded.database_url
     manifest = run_with_database(url, take_backup(url, dump, print_progress))
-    counts = ", ".join(f"{count:,} {what}" for what, count in manifest.contents.counts.items())
+    counts = ", ".join(
+        f"{count:,} {subject}" for subject, count in manifest.contents.counts.items()
+    )
     print(f"Saved {counts} in {manifest.dump_bytes:,} bytes, epoch {manifest.contents.epoch}.")
     print(dump)
     return 0

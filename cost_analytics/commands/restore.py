@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
         url, restore_backup(url, dump, print_progress, replace=arguments.replace)
     )
     contents = manifest.contents
-    counts = ", ".join(f"{count:,} {what}" for what, count in contents.counts.items())
+    counts = ", ".join(f"{count:,} {subject}" for subject, count in contents.counts.items())
     print(f"Restored {counts}, as of {contents.taken_at:%Y-%m-%d %H:%M:%S} UTC.")
     print(f"The ledger's epoch is {epoch}. Workers count later events if Kafka still has them.")
     return 0

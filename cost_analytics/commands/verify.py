@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
         found = run_with_database(loaded.database_url, work())
     for line in found.lines:
         print(line)
-    checked = ", ".join(f"{number:,} {what}" for what, number in found.checked.items())
+    checked = ", ".join(f"{number:,} {subject}" for subject, number in found.checked.items())
     print(f"Checked {checked}.")
     print(f"Differences: {found.differences}")
     for gap in found.gaps:

@@ -101,7 +101,7 @@ class Reader:
         if re.fullmatch(r"[0-9]{1,12}", value) and minimum <= int(value) <= maximum:
             return int(value)
         self.add_error(
-            name, f"must be a whole number from {minimum} to {maximum}, not {_shown(value)}."
+            name, f"must be a whole number from {minimum} to {maximum}, not {_quote(value)}."
         )
         return minimum
 
@@ -109,7 +109,7 @@ class Reader:
         """Return a boolean."""
         value = self.text(name).lower()
         if value not in _TRUE | _FALSE:
-            self.add_error(name, f"must be true or false, not {_shown(value)}.")
+            self.add_error(name, f"must be true or false, not {_quote(value)}.")
         return value in _TRUE
 
     def choice(self, name: str, options: Sequence[str]) -> str:
@@ -117,7 +117,7 @@ class Reader:
         value = self.text(name)
         found = next((option for option in options if option.lower() == value.lower()), "")
         if value and not found:
-            self.add_error(name, f"must be one of {', '.join(options)}, not {_shown(value)}.")
+            self.add_error(name, f"must be one of {', '.join(options)}, not {_quote(value)}.")
         return found
 
     def items(self, name: str) -> tuple[str, ...]:
@@ -131,10 +131,10 @@ class Reader:
             try:
                 network = ip_network(item)
             except ValueError:
-                self.add_error(name, f"must be networks like 10.0.0.0/8, not {_shown(item)}.")
+                self.add_error(name, f"must be networks like 10.0.0.0/8, not {_quote(item)}.")
                 continue
             if not network.prefixlen:
-                self.add_error(name, f"must not contain all addresses, as {_shown(item)} does.")
+                self.add_error(name, f"must not contain all addresses, as {_quote(item)} does.")
             networks.append(network)
         return tuple(networks)
 
@@ -146,14 +146,14 @@ class Reader:
         for pair in pairs:
             match = _SERVER.fullmatch(pair)
             if not match or not 0 < int(match[2]) < 65_536:
-                self.add_error(name, f"must be host:port, separated by commas, not {_shown(pair)}.")
+                self.add_error(name, f"must be host:port, separated by commas, not {_quote(pair)}.")
         return ",".join(pairs)
 
     def file(self, name: str) -> str | None:
         """Return the path of an existing file, None if it is unset."""
         path = self.optional(name)
         if path and not Path(path).is_file():
-            self.add_error(name, f"names a file that does not exist: {_shown(path)}.")
+            self.add_error(name, f"names a file that does not exist: {_quote(path)}.")
         return path
 
     def url(self, name: str, schemes: Sequence[str]) -> SplitResult | None:
@@ -173,7 +173,7 @@ class Reader:
         return None
 
 
-def _shown(value: str) -> str:
+def _quote(value: str) -> str:
     """Return a value in quotes for a message, truncated."""
     if len(value) > _SHOWN_CHARACTERS_MAX:
         value = value[:_SHOWN_CHARACTERS_MAX] + "…"

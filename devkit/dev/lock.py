@@ -15,7 +15,7 @@ from cost_analytics.failures import CommandError
 
 
 @contextmanager
-def locked(path: Path, note: str) -> Iterator[None]:
+def hold_lock(path: Path, note: str) -> Iterator[None]:
     """Hold the lock during a block; `note` describes the holder to others.
 
     Raises CommandError with the holder's note if another process holds the lock.

@@ -106,7 +106,9 @@ class RunningParts:
         code = process.returncode or 0
         how = f"by signal {signal.Signals(-code).name}" if code < 0 else f"with status {code}"
         raise PartEndedError(
-            "\n  ".join([f"{process.program.name} ended {how}. Its last lines:", *_last(process)])
+            "\n  ".join(
+                [f"{process.program.name} ended {how}. Its last lines:", *_last_line(process)]
+            )
         )
 
     async def stop(self) -> None:
@@ -129,7 +131,7 @@ class RunningParts:
             process.send(signal.SIGKILL)
 
 
-def _last(process: ServerProcess) -> Sequence[str]:
+def _last_line(process: ServerProcess) -> Sequence[str]:
     return process.last_lines(_LAST_LINES) or [f"(none; see {process.program.log})"]
 
 

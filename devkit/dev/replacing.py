@@ -62,7 +62,10 @@ async def replace_broker(
     old, partitions = broker.current, settings.kafka.topic_partitions
     database_url = settings.database_url.reveal()
     async with broker_log(LOOPBACK, old.port) as source:
-        if await source.lag(await _uncounted_from(old, database_url, partitions)) > LAG_MAX:
+        if (
+            await source.lag(await _first_uncounted_offsets(old, database_url, partitions))
+            > LAG_MAX
+        ):
             return None
         new = await broker.start_another()
         try:
@@ -72,7 +75,7 @@ async def replace_broker(
                 await _replace_worker(broker, parts)
                 cut_ns = time.monotonic_ns()
                 await broker.proxy.cut()
-                starts = await _uncounted_from(old, database_url, partitions)
+                starts = await _first_uncounted_offsets(old, database_url, partitions)
                 records = await _copy(source, target, starts, partitions)
         except BaseException:  # in any case, clients return to the old broker
             broker.proxy.open_to(old.port)
@@ -98,7 +101,7 @@ async def _replace_worker(broker: DevBroker, parts: RunningParts) -> None:
     await parts.retire(old, FINISH_SECONDS_MAX)
 
 
-async def _uncounted_from(
+async def _first_uncounted_offsets(
     broker: EmbeddedTansu, database_url: str, partitions: int
 ) -> dict[TopicPartitionKey, int]:
     """Return the first uncounted offset of each partition."""

@@ -10,7 +10,7 @@ from cost_analytics import settings
 from cost_analytics.configuration.dev_file import DEV_FILE
 from cost_analytics.configuration.run_sections import DevSection
 from cost_analytics.failures import CommandError
-from devkit.dev.lock import locked
+from devkit.dev.lock import hold_lock
 
 if TYPE_CHECKING:
     from devkit.dev.instance import Instance
@@ -34,11 +34,11 @@ def serve(options: DevSection) -> int:
         ) from None
 
     directory = DEV_FILE.parent.absolute()
-    with locked(directory / "dev.lock", f"http://127.0.0.1:{options.port}/"):
+    with hold_lock(directory / "dev.lock", f"http://127.0.0.1:{options.port}/"):
         try:
             choose_port(options.port)
             _report_ignored_settings()
-            asyncio.run(_until_stopped(Instance(options, directory)))
+            asyncio.run(_run_until_stopped(Instance(options, directory)))
         except PortTakenError as error:
             raise CommandError(f"{error}, for instance: make run PORT=9000") from None
         except (ServerError, PartEndedError) as error:
@@ -54,7 +54,7 @@ def _report_ignored_settings() -> None:
         print_line(f"Ignored variables of the environment: {', '.join(ignored)}.")
 
 
-async def _until_stopped(instance: Instance) -> None:
+async def _run_until_stopped(instance: Instance) -> None:
     """Run the instance; the first signal stops it in order, the second one kills its processes."""
     stop = asyncio.Event()
 

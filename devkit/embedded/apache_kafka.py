@@ -79,7 +79,7 @@ class ApacheKafka(EmbeddedServer):
 
     def available(self) -> str | None:
         """Return why Kafka cannot run on this machine, None if it can."""
-        return kafka_jars.missing(self.jars)
+        return kafka_jars.missing_requirement(self.jars)
 
     async def _start(self) -> None:
         await kafka_jars.fetch(self.jars, self._print_line)

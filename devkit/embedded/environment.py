@@ -8,7 +8,7 @@ from devkit.embedded.processes import ServerError
 _PORT_MAX: Final = 65535
 
 
-def whole_environment() -> dict[str, str]:
+def copy_environment() -> dict[str, str]:
     """Return a copy of our whole environment."""
     return dict(os.environ)
 

@@ -17,7 +17,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-from devkit.embedded.environment import whole_environment
+from devkit.embedded.environment import copy_environment
 from devkit.embedded.processes import Program, ServerError, run_to_end
 
 _POM: Final = Path(__file__).with_name("kafka") / "pom.xml"
@@ -41,7 +41,7 @@ def version() -> str:
     return found.group(1)
 
 
-def missing(jars: Path) -> str | None:
+def missing_requirement(jars: Path) -> str | None:
     """Return why Kafka cannot run here, None if it can; `jars` is the directory of its jars."""
     try:
         find_java()
@@ -58,7 +58,7 @@ def find_java() -> str:
     Raises ServerError if there is none, or only an older one.
     """
     needed = f"Apache Kafka needs Java {_JAVA_VERSION_MIN} or newer"
-    home = whole_environment().get("JAVA_HOME")
+    home = copy_environment().get("JAVA_HOME")
     java = shutil.which("java", path=str(Path(home) / "bin")) if home else None
     java = java or shutil.which("java")
     if java is None:
@@ -122,7 +122,7 @@ async def _copy_dependencies(maven: str, target: Path, print_line: PrintLine) ->
         ],
         log=log,
         # Users configure Maven's proxies, mirrors and certificates by variables.
-        environment=whole_environment(),
+        environment=copy_environment(),
     )
     reports = asyncio.create_task(_report(log, print_line))
     try:

@@ -90,7 +90,7 @@ class EmbeddedPostgres(EmbeddedServer):
 
     async def _start(self) -> None:
         self.directory.parent.mkdir(parents=True, exist_ok=True)
-        self._password = files.password(self._beside("password"))
+        self._password = files.password(self._sibling_path("password"))
         if not self.directory.exists():
             await self._make_data()
         files.check_usable(self.directory)
@@ -100,14 +100,14 @@ class EmbeddedPostgres(EmbeddedServer):
 
     async def _make_data(self) -> None:
         """Create the data directory under a temporary name, so that it is never incomplete."""
-        unfinished = self._beside("new")
+        unfinished = self._sibling_path("new")
         account = files.server_account(self.directory)
         files.empty_directory(unfinished, account)
-        files.set_owner(self._beside("password"), account)
+        files.set_owner(self._sibling_path("password"), account)
         initdb = self._program(
             "initdb",
             f"--pgdata={unfinished}",
-            f"--pwfile={self._beside('password')}",
+            f"--pwfile={self._sibling_path('password')}",
             f"--username={_OWNER}",
             "--auth=scram-sha-256",
             "--encoding=UTF8",
@@ -171,12 +171,12 @@ class EmbeddedPostgres(EmbeddedServer):
         return Program(
             name="the embedded database (PostgreSQL)" if name == "postgres" else name,
             command=[files.find_program(name), *arguments],
-            log=self._beside("log"),
+            log=self._sibling_path("log"),
             environment=minimal_environment(PGPASSWORD=self._password),
             stop_signal=signal.SIGINT,  # "fast": end all sessions, write everything, stop
             orphan_signal=signal.SIGQUIT,  # "immediate": stop, recover at the next start
             account=files.server_account(self.directory),
         )
 
-    def _beside(self, ending: str) -> Path:
+    def _sibling_path(self, ending: str) -> Path:
         return self.directory.with_name(f"{self.directory.name}.{ending}")

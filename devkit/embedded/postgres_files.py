@@ -61,7 +61,7 @@ def password(path: Path) -> str:
     try:
         return path.read_text().strip()
     except PermissionError as error:
-        raise _not_ours(path) from error
+        raise _foreign_file_error(path) from error
 
 
 def empty_directory(path: Path, account: Account | None) -> None:
@@ -87,7 +87,7 @@ def check_usable(data: Path) -> None:
     try:
         version = (data / "PG_VERSION").read_text().strip()
     except PermissionError as error:
-        raise _not_ours(data) from error
+        raise _foreign_file_error(data) from error
     if version != VERSION:
         raise ServerError(
             f"{data} was created by PostgreSQL {version}, this is {VERSION}; remove it"
@@ -122,5 +122,5 @@ def is_ready(data: Path, pid: int) -> bool:
     return lines[0] == str(pid) and any(line.strip() == "ready" for line in lines)
 
 
-def _not_ours(path: Path) -> ServerError:
+def _foreign_file_error(path: Path) -> ServerError:
     return ServerError(f"{path} belongs to another account; run as that account, or remove it")

@@ -175,8 +175,8 @@ class ServerProcess:
             return
         for number in range(_LOG_GENERATIONS, 1, -1):
             with contextlib.suppress(FileNotFoundError):
-                _rotated(path, number - 1).replace(_rotated(path, number))
-        with path.open("rb") as log, _open_private(_rotated(path, 1), os.O_TRUNC) as rotated:
+                _rotated_path(path, number - 1).replace(_rotated_path(path, number))
+        with path.open("rb") as log, _open_private(_rotated_path(path, 1), os.O_TRUNC) as rotated:
             shutil.copyfileobj(log, rotated)
         os.truncate(path, 0)
         self._log_start_bytes = 0
@@ -233,7 +233,7 @@ def _open_private(path: Path, mode_flags: int) -> BinaryIO:
     return os.fdopen(descriptor, "wb")
 
 
-def _rotated(path: Path, number: int) -> Path:
+def _rotated_path(path: Path, number: int) -> Path:
     return path.with_name(f"{path.name}.{number}")
 
 

@@ -51,12 +51,12 @@ class CallScript:
         duration_ms = expected * rng.randrange(250, 1250)
         if outcome == "failed":
             duration_ms = rng.randrange(800, 12_000)
-        self._started(expected)
+        self._started_event(expected)
         self._talk(duration_ms)
-        self._ended(duration_ms, outcome)
+        self._ended_event(duration_ms, outcome)
         self._billing(duration_ms, outcome)
         self._corrections(duration_ms)
-        return sorted(self._reported()), self._start_ms + self._late_ms + duration_ms
+        return sorted(self._delay_events()), self._start_ms + self._late_ms + duration_ms
 
     def _add(self, offset_ms: int, source: str, kind: str, **data: Any) -> None:
         time_ms = self._start_ms + offset_ms
@@ -65,7 +65,7 @@ class CallScript:
             SimulatedEvent(time_ms, event_id, source, kind, {"callId": self._call_id, **data})
         )
 
-    def _started(self, expected_seconds: int) -> None:
+    def _started_event(self, expected_seconds: int) -> None:
         self._add(
             0,
             VOICE,
@@ -152,7 +152,7 @@ class CallScript:
             **own_price,
         )
 
-    def _ended(self, duration_ms: int, outcome: str) -> None:
+    def _ended_event(self, duration_ms: int, outcome: str) -> None:
         rng = self._rng
         self._add(
             duration_ms,
@@ -218,7 +218,7 @@ class CallScript:
             reason="recorded for the wrong call",
         )
 
-    def _reported(self) -> list[SimulatedEvent]:
+    def _delay_events(self) -> list[SimulatedEvent]:
         """Delay some events: one of thirty by up to a minute, all of a late call by a day."""
         rng, late_ms = self._rng, self._late_ms
         return [

@@ -27,7 +27,7 @@ PERCENT: Final = 10_000
 """100 %; shares are in hundredths of a percent: 1 % is 100."""
 
 
-def with_repeats(
+def add_repeats(
     scheduled_records: Iterable[ScheduledRecord], share: int, seed: int
 ) -> Iterator[ScheduledRecord]:
     """Send `share` of the events twice, unchanged, the second time a little later."""
@@ -45,7 +45,7 @@ def with_repeats(
         yield record._replace(at_us=last_us)
 
 
-def with_anomalous_calls(
+def make_calls_anomalous(
     scheduled_records: Iterable[ScheduledRecord], share: int, seed: int
 ) -> Iterator[ScheduledRecord]:
     """Make `share` of the calls anomalous: half have no telephony cost, half a high speech cost.
@@ -69,7 +69,7 @@ def with_anomalous_calls(
         yield record
 
 
-def with_malformed(
+def add_malformed(
     scheduled_records: Iterable[ScheduledRecord], share: int, seed: int
 ) -> Iterator[ScheduledRecord]:
     """Add malformed events, `share` of the number of valid ones, of every kind in turn."""
@@ -85,7 +85,7 @@ def with_malformed(
             yield record._replace(value=value, good=False)
 
 
-def shuffled(
+def shuffle(
     scheduled_records: Iterable[ScheduledRecord], window_us: int, seed: int
 ) -> Iterator[ScheduledRecord]:
     """Shuffle the order of events within each window; the pace does not change."""

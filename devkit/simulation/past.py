@@ -30,36 +30,36 @@ So there are calls of today even shortly after midnight UTC.
 """
 
 
-def past(plan: SimulationPlan) -> Iterator[ScheduledRecord]:
+def past_records(plan: SimulationPlan) -> Iterator[ScheduledRecord]:
     """Yield the records of a plan with `latest_ms`, in the order in which they are sent."""
     waiting: list[ScheduledEvent] = []
     at_us = plan.start_ms * 1_000
     for start_ms, events in _calls(plan):
         while waiting and waiting[0].due_ms < start_ms:
-            yield _scheduled(heapq.heappop(waiting), at_us)
+            yield _schedule(heapq.heappop(waiting), at_us)
             at_us += plan.spacing_us
         for event in events:
             heapq.heappush(waiting, event)
     while waiting:
-        yield _scheduled(heapq.heappop(waiting), at_us)
+        yield _schedule(heapq.heappop(waiting), at_us)
         at_us += plan.spacing_us
 
 
-def _scheduled(event: ScheduledEvent, at_us: int) -> ScheduledRecord:
+def _schedule(event: ScheduledEvent, at_us: int) -> ScheduledRecord:
     return ScheduledRecord(at_us, event.key, event.value)
 
 
 def _calls(plan: SimulationPlan) -> Iterator[tuple[int, list[ScheduledEvent]]]:
     """Yield the start of each call and its events, ordered by start."""
     picker = Random(f"{plan.seed}:users")  # noqa: S311 - reproducible, not secret
-    for number, start_ms in enumerate(_starts(plan)):
+    for number, start_ms in enumerate(_start_times(plan)):
         user = pick_other(picker, plan.users) if number % 2 else DEMO_USER
         rng = Random(f"{plan.seed}:{plan.start_ms}:{number}")  # noqa: S311 - reproducible
         events, _ = CallScript(rng, user, start_ms).write()
         yield start_ms, encoded_events(events)
 
 
-def _starts(plan: SimulationPlan) -> Iterator[int]:
+def _start_times(plan: SimulationPlan) -> Iterator[int]:
     """Yield the starts of calls: one at random in each equal share of the days' total weight.
 
     So the number of calls of a day matches its weight (plus or minus one), and no day is empty by

@@ -8,12 +8,12 @@ from typing import Final
 
 from devkit.simulation.call import EVENTS_A_CALL
 from devkit.simulation.disturbances import (
-    shuffled,
-    with_anomalous_calls,
-    with_malformed,
-    with_repeats,
+    add_malformed,
+    add_repeats,
+    make_calls_anomalous,
+    shuffle,
 )
-from devkit.simulation.past import past
+from devkit.simulation.past import past_records
 from devkit.simulation.timeline import SimulationPlan, timeline
 from devkit.simulation.wire import ScheduledRecord
 
@@ -101,13 +101,13 @@ def scheduled_records(
     request: SimulationRequest, plan: SimulationPlan
 ) -> Iterator[ScheduledRecord]:
     """Yield all records of a request, disturbances included."""
-    stream = past(plan) if request.past_days else timeline(plan)
+    stream = past_records(plan) if request.past_days else timeline(plan)
     if request.odd_calls:
-        stream = with_anomalous_calls(stream, request.odd_calls, request.seed)
+        stream = make_calls_anomalous(stream, request.odd_calls, request.seed)
     if request.repeats:
-        stream = with_repeats(stream, request.repeats, request.seed)
+        stream = add_repeats(stream, request.repeats, request.seed)
     if request.malformed:
-        stream = with_malformed(stream, request.malformed, request.seed)
+        stream = add_malformed(stream, request.malformed, request.seed)
     if request.shuffle_minutes:
-        stream = shuffled(stream, request.shuffle_minutes * _MINUTE_MS * 1_000, request.seed)
+        stream = shuffle(stream, request.shuffle_minutes * _MINUTE_MS * 1_000, request.seed)
     return stream

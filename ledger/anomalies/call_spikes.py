@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from ledger.anomalies.baselines import Baseline, baseline, precedent_count
-from ledger.calls.privacy import OTHER_USERS_MIN, rounded_for_privacy
+from ledger.calls.privacy import OTHER_USERS_MIN, round_for_privacy
 from schemas.anomalies import ComparedWith
 from schemas.events import CallStatus
 from schemas.money import NANO_PER_USD
@@ -120,18 +120,18 @@ def compare(call: EndedCall, service: str, history: CallHistory) -> CallComparis
     with_persona = [one for one in history.own if one.persona_id == call.persona_id]
     choices: tuple[tuple[ComparedWith, Sequence[PastCall], int], ...] = (
         ("own_persona_calls", with_persona, _OWN_PERSONA_MIN),
-        ("persona_calls", _of_enough_users(history.others, service), _OTHERS_MIN),
+        ("persona_calls", _has_enough_users(history.others, service), _OTHERS_MIN),
     )
     for name, calls, minimum in choices:
         rates = _rates(calls, service)
         if name == "persona_calls":
-            rates = [rounded_for_privacy(rate) for rate in rates]
+            rates = [round_for_privacy(rate) for rate in rates]
         if len(rates) >= minimum:
             return CallComparison(baseline(rates, SPREAD_PERCENT_MIN), name, rates)
     return None
 
 
-def _of_enough_users(calls: Sequence[PastCall], service: str) -> Sequence[PastCall]:
+def _has_enough_users(calls: Sequence[PastCall], service: str) -> Sequence[PastCall]:
     users = {call.user_id for call in calls if _has_rate(call, service)}
     return calls if len(users) >= OTHER_USERS_MIN else ()
 

@@ -207,7 +207,7 @@ def _by_weekday(roots: Sequence[int]) -> Baseline:
     of_weekday: list[list[int]] = [[] for _ in range(_WEEK)]
     for place, root in enumerate(roots):
         of_weekday[(days - place) % _WEEK].append(root)
-    levels = [median(some) for some in of_weekday]
+    levels = [median(amounts) for amounts in of_weekday]
     left = [root - levels[(days - place) % _WEEK] for place, root in enumerate(roots)]
     level = max(0, levels[0] + max(0, median(left[-_RECENT_DAYS:])))
     known_from = len(of_weekday[0])

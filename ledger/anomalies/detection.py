@@ -62,8 +62,8 @@ class AnomalyDetector:
         result = DetectionResult()
         known = await _catalogue_facts(connection)
         for begin in range(0, len(call_ids), CALLS_AT_ONCE):
-            some = call_ids[begin : begin + CALLS_AT_ONCE]
-            result = result.plus(await self._check_chunk(connection, known, some, now))
+            chunk = call_ids[begin : begin + CALLS_AT_ONCE]
+            result = result.plus(await self._check_chunk(connection, known, chunk, now))
         return result
 
     async def _check_chunk(
@@ -143,7 +143,7 @@ class AnomalyDetector:
             ]
             of_user = [one for one in before if one.user_id == user_id]
             observed = costs.get((user_id, day), {})
-            explained = _explained(of_user)
+            explained = _explained_excess(of_user)
             parts = {one.part: one for one in of_user if one.kind == "day_spike"}
             spikes = day_rule.day_spikes(observed, past, explained, parts)
             findings += [day_finding(user_id, day, spike, now) for spike in spikes]
@@ -168,7 +168,7 @@ def _spikes(
     return [call_finding(call, spike, now) for spike in spikes]
 
 
-def _explained(found: Sequence[store.StoredDayAnomaly]) -> dict[str, int]:
+def _explained_excess(found: Sequence[store.StoredDayAnomaly]) -> dict[str, int]:
     """Return the excess of call spikes, by service."""
     nano: dict[str, int] = {}
     for one in found:

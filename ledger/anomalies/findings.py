@@ -18,7 +18,7 @@ from ledger.anomalies.call_spikes import (
 )
 from ledger.anomalies.day_spikes import DaySpike
 from ledger.anomalies.missing_legs import ServiceLegs
-from ledger.calls.privacy import OTHER_USERS_MIN, rounded_for_privacy
+from ledger.calls.privacy import OTHER_USERS_MIN, round_for_privacy
 from schemas.alerts import CloudEvent
 from schemas.anomalies import (
     ANOMALY_SOURCE,
@@ -82,7 +82,7 @@ def call_finding(call: EndedCall, spike: CallSpike, now: datetime) -> Finding:
     rate, usual = spike.observed_nano // spike.minutes, compared.usual
     message = (
         f"{service_name(spike.service)} cost {dollars(rate)} per minute in this call, "
-        f"{_compared(rate, usual.level)} {_COMPARED_CALLS[compared.compared_with]}."
+        f"{_comparison_text(rate, usual.level)} {_COMPARED_CALLS[compared.compared_with]}."
     )
     cause = Cause(call.user_id, "call_spike", call.call_id, spike.service)
     return Finding(
@@ -109,10 +109,12 @@ def call_finding(call: EndedCall, spike: CallSpike, now: datetime) -> Finding:
 
 def day_finding(user_id: str, day: date, spike: DaySpike, now: datetime) -> Finding:
     """Return the anomaly of a day with an unusually high cost."""
-    what = f"{service_name(spike.service)} cost" if spike.service else "All services together cost"
+    subject = (
+        f"{service_name(spike.service)} cost" if spike.service else "All services together cost"
+    )
     message = (
-        f"{what} {dollars(spike.observed_nano)} on {day_name(day)} (UTC), "
-        f"{_compared(spike.observed_nano, spike.expected_nano)} "
+        f"{subject} {dollars(spike.observed_nano)} on {day_name(day)} (UTC), "
+        f"{_comparison_text(spike.observed_nano, spike.expected_nano)} "
         f"for a {_WEEKDAYS[day.weekday()]}"
     )
     message += "." if spike.service else f"; driven by {service_name(spike.driver)}."
@@ -182,7 +184,7 @@ def _usual_leg(
     others = _leg_rates(leg, legs, history.others)
     users = {history.others[place].user_id for place in others}
     if len(others) >= _OTHERS_MIN and len(users) >= OTHER_USERS_MIN:
-        return "persona_calls", [rounded_for_privacy(value) for value in others.values()]
+        return "persona_calls", [round_for_privacy(value) for value in others.values()]
     return None, []
 
 
@@ -208,7 +210,7 @@ def anomaly_event(data: Anomaly) -> CloudEvent:
     )
 
 
-def _compared(observed: int, expected: int) -> str:
+def _comparison_text(observed: int, expected: int) -> str:
     """Return how an amount compares with the usual one."""
     if expected <= 0:
         return f"instead of the usual {dollars(expected)}"

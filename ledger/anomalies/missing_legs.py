@@ -48,8 +48,12 @@ def is_finished(call: EndedCall) -> bool:
 
 def certain_legs(call: EndedCall, legs: ServiceLegs) -> frozenset[Leg]:
     """Return the legs that a call's services prove: those of services with only one leg."""
-    shown = (legs.get(service, frozenset()) for service, nano in call.costs.items() if nano)
-    return frozenset(leg for some in shown if len(some) == 1 for leg in some)
+    legs_by_service = (
+        legs.get(service, frozenset()) for service, nano in call.costs.items() if nano
+    )
+    return frozenset(
+        leg for candidates in legs_by_service if len(candidates) == 1 for leg in candidates
+    )
 
 
 def present_legs(operations: Collection[tuple[str, str]], legs: ServiceLegs) -> frozenset[Leg]:

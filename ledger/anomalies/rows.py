@@ -123,14 +123,19 @@ async def read_histories(
         ended_at=[call.ended_at or call.updated_at for call in calls],
         limit=OTHERS_MAX,
     )
-    own_past, others_past = await _past(connection, own), await _past(connection, others)
+    own_past, others_past = (
+        await _read_past_calls(connection, own),
+        await _read_past_calls(connection, others),
+    )
     return {
         call.call_id: CallHistory(own_past.get(number, ()), others_past.get(number, ()))
         for number, call in enumerate(calls, start=1)
     }
 
 
-async def _past(connection: Connection, statement: tuple[Any, ...]) -> dict[int, list[PastCall]]:
+async def _read_past_calls(
+    connection: Connection, statement: tuple[Any, ...]
+) -> dict[int, list[PastCall]]:
     found: dict[int, list[PastCall]] = {}
     for row in await connection.fetch(*statement):
         past = PastCall(row["user_id"], row["persona_id"], row["duration_ms"], _costs(row))

@@ -86,7 +86,7 @@ class AnomalySweep:
             connection, sweep.user_id, _begun_since(sweep).date(), USERS_AT_ONCE
         )
         result = result.plus(await self._check_users(connection, sweep, users, now))
-        await store.store_sweep_position(connection, _after(sweep, users, now))
+        await store.store_sweep_position(connection, _position_after(sweep, users, now))
         return SweepStep(result, more=len(users) == USERS_AT_ONCE)
 
     async def _changed(
@@ -108,8 +108,8 @@ class AnomalySweep:
         call_ids = await store.changed_calls(connection, users, _begun_since(sweep), since, until)
         result = DetectionResult()
         for begin in range(0, len(call_ids), CALLS_AT_ONCE):
-            some = call_ids[begin : begin + CALLS_AT_ONCE]
-            result = result.plus(await self._detection.check_calls(connection, some, now))
+            chunk = call_ids[begin : begin + CALLS_AT_ONCE]
+            result = result.plus(await self._detection.check_calls(connection, chunk, now))
         for ago in range(CLOSED_DAYS if sweep.is_deep else 0, -1, -1):
             day = now.date() - timedelta(days=ago)
             result = result.plus(await self._detection.check_day(connection, users, day, now))
@@ -123,7 +123,7 @@ def _begun_since(sweep: SweepPosition) -> datetime:
     return sweep.swept_to - LOOK_BACK
 
 
-def _after(sweep: SweepPosition, users: list[str], now: datetime) -> SweepPosition:
+def _position_after(sweep: SweepPosition, users: list[str], now: datetime) -> SweepPosition:
     """Return the position after these users."""
     if len(users) == USERS_AT_ONCE or sweep.round_to is None:
         return sweep._replace(user_id=users[-1])

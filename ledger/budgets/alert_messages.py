@@ -86,7 +86,7 @@ def alert(
         else crossed_by.call_id
         if crossed_by
         else None,
-        crossed_by=_crossing(crossed_by),
+        crossed_by=_crossing_of(crossed_by),
         limit_version=limit.version,
         basis=basis if position.call is None else "cost",
         late=position.closed,
@@ -147,7 +147,8 @@ def _message(position: BudgetPosition, percent: Decimal, basis: SpendBasis) -> s
         paid = "You were charged" if position.closed else "You've been charged"
     else:
         paid = "Your calls cost" if position.closed else "Your calls have cost"
-    return f"{paid} {spend} {_when(position)}, {share} your {limit} {position.limit.type} limit."
+    period, kind = _period_text(position), position.limit.type
+    return f"{paid} {spend} {period}, {share} your {limit} {kind} limit."
 
 
 def _share(position: BudgetPosition, percent: Decimal) -> str:
@@ -156,7 +157,7 @@ def _share(position: BudgetPosition, percent: Decimal) -> str:
     return "over" if position.after_nano > position.limit.nano else "at"
 
 
-def _when(position: BudgetPosition) -> str:
+def _period_text(position: BudgetPosition) -> str:
     """Return the period as words: relative while it lasts, by its name afterwards."""
     if position.limit.type == "daily":
         day = position.period
@@ -165,7 +166,7 @@ def _when(position: BudgetPosition) -> str:
     return f"in {month_name(month)}" if position.closed else "this month"
 
 
-def _crossing(row: EventRow | None) -> Crossing | None:
+def _crossing_of(row: EventRow | None) -> Crossing | None:
     if row is None:
         return None
     named = row.reference()

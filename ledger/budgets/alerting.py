@@ -23,9 +23,14 @@ from ledger.budgets.alert_rows import (
     read_spend,
     request_cutoff,
 )
-from ledger.budgets.crossings import crossing
+from ledger.budgets.crossings import find_crossing
 from ledger.budgets.limits import FULL, Limit, Limits
-from ledger.budgets.thresholds import BudgetPosition, call_position, period_position, reached
+from ledger.budgets.thresholds import (
+    BudgetPosition,
+    call_position,
+    period_position,
+    reached_thresholds,
+)
 from ledger.calls.batch_changes import BatchChanges
 from ledger.calls.call import Call
 from ledger.calls.event_rows import EventRow
@@ -164,7 +169,7 @@ class Alerting:
         due: list[tuple[BudgetPosition, Decimal]] = [
             (position, percent)
             for position in positions
-            for percent in reached(
+            for percent in reached_thresholds(
                 position, budgets[position.user_id].thresholds(self.default_percent)
             )
             if alert_id(position, percent) not in self._raised
@@ -176,7 +181,7 @@ class Alerting:
             alert(
                 position,
                 percent,
-                crossing(position, percent, entries, self.basis),
+                find_crossing(position, percent, entries, self.basis),
                 context,
                 self.basis,
                 now,

@@ -8,7 +8,7 @@ from datetime import datetime
 from ledger.budgets.alert_rows import read_epoch
 from ledger.budgets.alerting import Alerting
 from ledger.budgets.budgets import Budgets, BudgetStatus
-from ledger.budgets.limits import LimitChange, changed
+from ledger.budgets.limits import LimitChange, apply_change
 from ledger.notifications.channels import ChannelRefusal, ChannelRequest, UserChannels
 from ledger.postgres.viewers import Viewer
 from schemas.notices import Channel
@@ -38,7 +38,7 @@ async def change_budget(
     if change == LimitChange() and channels is None:
         return await budgets.read_status(viewer, user_id, now)
     async with budgets.locked(viewer, user_id) as (connection, before):
-        limits = changed(before, change, await read_epoch(connection))
+        limits = apply_change(before, change, await read_epoch(connection))
         replaced: Sequence[Channel] | None = None
         if channels is not None:
             result = await UserChannels(connection, viewer, user_id).replace(channels)

@@ -11,7 +11,7 @@ from ledger.calls.event_rows import EventRow
 from schemas.alerts import SpendBasis
 
 
-def crossing(
+def find_crossing(
     position: BudgetPosition, percent: Decimal, entries: Sequence[EventRow], basis: SpendBasis
 ) -> EventRow | None:
     """Return the row at which the running spend reaches `percent` of the limit.
@@ -44,11 +44,11 @@ def _rows(
             continue
         if entry.type == SETTLED_TYPE:
             settled.add(entry.call_id)
-        elif position.call is not None or _within(position, entry):
+        elif position.call is not None or _is_within(position, entry):
             yield entry
 
 
-def _within(position: BudgetPosition, entry: EventRow) -> bool:
+def _is_within(position: BudgetPosition, entry: EventRow) -> bool:
     return position.start <= entry.time and (position.end is None or entry.time < position.end)
 
 

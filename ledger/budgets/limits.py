@@ -75,19 +75,21 @@ class LimitChange(NamedTuple):
     auto_cutoff: bool | None = None
 
 
-def changed(limits: Limits, change: LimitChange, epoch: int) -> Limits:
+def apply_change(limits: Limits, change: LimitChange, epoch: int) -> Limits:
     """Return the changed limits; the version of a limit increases if its value changes.
 
     A restore resets versions and raises the ledger's epoch. A new version is at least the epoch, so
     it is above every lost version, as long as no limit changed more than once a second.
     """
-    daily, daily_version = _changed(
+    daily, daily_version = _change_limit(
         limits.daily_nano, limits.daily_version, change.daily_limit, epoch
     )
-    monthly, monthly_version = _changed(
+    monthly, monthly_version = _change_limit(
         limits.monthly_nano, limits.monthly_version, change.monthly_limit, epoch
     )
-    call, call_version = _changed(limits.call_nano, limits.call_version, change.call_limit, epoch)
+    call, call_version = _change_limit(
+        limits.call_nano, limits.call_version, change.call_limit, epoch
+    )
     warning = change.alert_threshold_percent
     return replace(
         limits,
@@ -106,7 +108,7 @@ def changed(limits: Limits, change: LimitChange, epoch: int) -> Limits:
     )
 
 
-def _changed(
+def _change_limit(
     nano: int | None, version: int, change: tuple[bool, int | None], epoch: int
 ) -> tuple[int | None, int]:
     wanted, to = change

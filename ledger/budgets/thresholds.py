@@ -71,7 +71,7 @@ def total_nano(call: Call) -> int:
     return sum(nano for services in call.costs.values() for nano in services.values())
 
 
-def reached(position: BudgetPosition, thresholds: Sequence[Decimal]) -> list[Decimal]:
+def reached_thresholds(position: BudgetPosition, thresholds: Sequence[Decimal]) -> list[Decimal]:
     """Return the thresholds that are due for an alert, lowest first."""
     return [
         percent

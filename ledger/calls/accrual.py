@@ -23,7 +23,7 @@ from ledger.calls.entries import (
 from ledger.calls.event_rows import EventRow
 from ledger.calls.open_call import OpenCall
 from ledger.calls.periods import day_of
-from ledger.calls.rating import Incoming, RatedCost, original_events, rate, voids_among
+from ledger.calls.rating import Incoming, RatedCost, original_events, rate, select_voids
 from ledger.calls.settlement import settle
 from ledger.prices.catalogue import Catalogue
 from ledger.prices.pricing import price, tariff_of
@@ -65,7 +65,7 @@ class _Fold:
         self._has_voids = False
 
     def run(self, events: Sequence[Incoming]) -> BatchChanges:
-        self._has_voids = bool(voids_among(chain(events, *self._known.held.values())))
+        self._has_voids = bool(select_voids(chain(events, *self._known.held.values())))
         self._count_all(events)
         for call_id, waiting in self._waiting.items():
             self._hold(call_id, waiting)

@@ -36,11 +36,11 @@ class Period(NamedTuple):
 
 def day_of(moment: datetime) -> Day:
     """Return the UTC day of a time in UTC."""
-    return _written(moment.date())
+    return _format_day(moment.date())
 
 
 @lru_cache(maxsize=1024)
-def _written(day: date) -> Day:
+def _format_day(day: date) -> Day:
     return day.isoformat()
 
 

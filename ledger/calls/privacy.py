@@ -11,6 +11,6 @@ OTHER_USERS_MIN: Final = 5
 _DIGITS: Final = 2
 
 
-def rounded_for_privacy(value: int) -> int:
+def round_for_privacy(value: int) -> int:
     """Return a figure of other users rounded to two significant digits."""
     return significant(value, _DIGITS)

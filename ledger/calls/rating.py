@@ -118,7 +118,7 @@ def rate(
     )
 
 
-def rated_or_original(event: Event, catalogue: Catalogue, made_of: bytes | None = None) -> Incoming:
+def rate_if_priced(event: Event, catalogue: Catalogue, made_of: bytes | None = None) -> Incoming:
     """Return a cost rated, if it has a price, and any other event unchanged."""
     if not isinstance(event.data, CostRecorded):
         return event
@@ -133,6 +133,6 @@ def original_events(incoming: Incoming) -> Event:
     return incoming.event() if isinstance(incoming, RatedCost) else incoming
 
 
-def voids_among(events: Iterable[Incoming]) -> list[Event]:
+def select_voids(events: Iterable[Incoming]) -> list[Event]:
     """Return the voids among events."""
     return [event for event in events if type(event) is Event and event.type == "cost.voided"]

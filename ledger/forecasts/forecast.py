@@ -122,7 +122,7 @@ def _days(start: date, before: date) -> Iterator[date]:
 def period_forecast(known: LearnedRhythms, period: ForecastPeriod) -> PeriodForecast:
     """Return the forecast of today and the days after it."""
     end = datetime.combine(known.now.date(), time(), UTC) + _DAY * PERIOD_DAYS[period]
-    shares = _shares(known.now, end)
+    shares = _day_fractions(known.now, end)
     calls = known.calls.unscaled(known.calls.expected(shares))
     cost = forecast_interval(known.cost, shares).plus(known.today.cost_nano)
     revenue = forecast_interval(known.revenue, shares).plus(known.today.revenue_nano)
@@ -130,7 +130,7 @@ def period_forecast(known: LearnedRhythms, period: ForecastPeriod) -> PeriodFore
     return PeriodForecast(known.today.calls + Decimal(calls).scaleb(-2), cost, revenue, confidence)
 
 
-def _shares(start: datetime, end: datetime) -> list[Fraction]:
+def _day_fractions(start: datetime, end: datetime) -> list[Fraction]:
     """Return the fraction of each UTC day, from that of `start` on, between two times."""
     shares, midnight = [], datetime.combine(start.date(), time(), UTC)
     while midnight < end:
@@ -140,10 +140,10 @@ def _shares(start: datetime, end: datetime) -> list[Fraction]:
     return shares
 
 
-def _confidence(days: int, seen: ForecastInterval) -> Decimal:
+def _confidence(days: int, interval: ForecastInterval) -> Decimal:
     """Return days ÷ (days + 7) · forecast ÷ (forecast + half the interval), to two decimals."""
-    half_width = Fraction(seen.high - seen.low, 2)
-    sure = max(0, seen.expected)
+    half_width = Fraction(interval.high - interval.low, 2)
+    sure = max(0, interval.expected)
     narrow = Fraction(sure) / (sure + half_width) if half_width else Fraction(1)
     return Decimal(round(narrow * days * 100 / (days + _HALF_KNOWN_DAYS))).scaleb(-2)
 
@@ -156,19 +156,19 @@ def budget_forecast(known: LearnedRhythms, spend: CurrentSpend) -> BudgetForecas
     active calls counts until the day's end, as in the budget's time to its next threshold.
     """
     rhythm = known.revenue if spend.basis == "charged" else known.cost
-    month_end = forecast_interval(rhythm, _shares(known.now, spend.month.end)).plus(
+    month_end = forecast_interval(rhythm, _day_fractions(known.now, spend.month.end)).plus(
         spend.month_nano
     )
     daily_on = monthly_on = None
     so_far = spend.month_nano
     for number, day in enumerate(_local_days(spend)):
         today = spend.day_nano if number == 0 else 0
-        expected = _expected(rhythm, known.now, day)
+        expected = _expected_rest(rhythm, known.now, day)
         so_far += expected
-        if daily_on is None and _reached(spend.limits.daily_nano, today + expected):
+        if daily_on is None and _is_reached(spend.limits.daily_nano, today + expected):
             daily_on = _local_day(day)
         if day.end <= spend.month.end and monthly_on is None:
-            monthly_on = _local_day(day) if _reached(spend.limits.monthly_nano, so_far) else None
+            monthly_on = _local_day(day) if _is_reached(spend.limits.monthly_nano, so_far) else None
     daily_seconds = _at_pace(spend.limits.daily_nano, spend.day_nano, spend, known.now)
     monthly_seconds = _at_pace(spend.limits.monthly_nano, spend.month_nano, spend, known.now)
     today_on = _local_day(spend.day)
@@ -200,14 +200,14 @@ def _local_day(day: Period) -> date:
     return date.fromisoformat(day.label)
 
 
-def _expected(rhythm: Rhythm, now: datetime, day: Period) -> int:
+def _expected_rest(rhythm: Rhythm, now: datetime, day: Period) -> int:
     """Return the expected value of the rest of a day."""
     start = max(now, day.start)
     if start >= day.end:
         return 0
     first = (start.astimezone(UTC).date() - now.date()).days + 1
-    return rhythm.unscaled(rhythm.expected(_shares(start, day.end), first))
+    return rhythm.unscaled(rhythm.expected(_day_fractions(start, day.end), first))
 
 
-def _reached(limit_nano: int | None, spend_nano: int) -> bool:
+def _is_reached(limit_nano: int | None, spend_nano: int) -> bool:
     return limit_nano is not None and spend_nano >= limit_nano

@@ -91,8 +91,8 @@ def _reach(rhythm: Rhythm, days: int) -> tuple[Fraction, Fraction]:
 
 
 def _with_prior(error: int, spans: Fraction) -> Fraction:
-    seen = Fraction(max(0, error), ONE)
-    return (spans * seen + PRIOR_SPANS * NORMAL_REACH) / (spans + PRIOR_SPANS)
+    observed = Fraction(max(0, error), ONE)
+    return (spans * observed + PRIOR_SPANS * NORMAL_REACH) / (spans + PRIOR_SPANS)
 
 
 def _past_errors(rhythm: Rhythm, days: int) -> list[int]:

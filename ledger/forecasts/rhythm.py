@@ -88,13 +88,13 @@ def learn(amounts: Sequence[int], weekday: int) -> Rhythm:
             weekdays.learn(today, amount, mean)
         if number % WEEK == WEEK - 1:  # weekly is often enough, and saves most of the time
             factors = weekdays.factors()
-        counted = _without_outlier(amount, scaled[max(0, number - OUTLIER_DAYS) : number])
+        counted = _limit_outlier(amount, scaled[max(0, number - OUTLIER_DAYS) : number])
         level = levels.learn(counted, factors[today], mean)
         states.append(RhythmState(number + 1, level, errors.spread(level.amount), factors))
     return Rhythm(scaled, largest, weekday, states)
 
 
-def _without_outlier(amount: int, before: Sequence[int]) -> int:
+def _limit_outlier(amount: int, before: Sequence[int]) -> int:
     """Return a day's amount, limited if it is an outlier until a similar one occurs."""
     if len(before) < WEEK:
         return amount

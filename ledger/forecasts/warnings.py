@@ -23,10 +23,14 @@ def forecast_warnings(
     known: LearnedRhythms, forecast: PeriodForecast, spend: CurrentSpend, budget: BudgetForecast
 ) -> list[str]:
     """Return warnings about the forecast's quality, then about limits that will be reached."""
-    return [*_of_history(known, forecast), *_of_growth(known, spend), *_of_limits(spend, budget)]
+    return [
+        *_history_warnings(known, forecast),
+        *_growth_warnings(known, spend),
+        *_limit_warnings(spend, budget),
+    ]
 
 
-def _of_history(known: LearnedRhythms, forecast: PeriodForecast) -> Iterator[str]:
+def _history_warnings(known: LearnedRhythms, forecast: PeriodForecast) -> Iterator[str]:
     days = len(known.days)
     if not days:
         yield "No full day of history yet: the forecast is the amount so far."
@@ -41,7 +45,7 @@ def _of_history(known: LearnedRhythms, forecast: PeriodForecast) -> Iterator[str
         yield "Your days vary a lot; trust the range."
 
 
-def _of_growth(known: LearnedRhythms, spend: CurrentSpend) -> Iterator[str]:
+def _growth_warnings(known: LearnedRhythms, spend: CurrentSpend) -> Iterator[str]:
     """Compare the last seven whole days with the seven days before."""
     amounts = [
         day.revenue_nano if spend.basis == "charged" else day.cost_nano for day in known.days
@@ -61,7 +65,7 @@ def _has_activity(day: tuple[object, ...]) -> bool:
     return any(day[1:])
 
 
-def _of_limits(spend: CurrentSpend, budget: BudgetForecast) -> Iterator[str]:
+def _limit_warnings(spend: CurrentSpend, budget: BudgetForecast) -> Iterator[str]:
     limits = spend.limits
     for name, nano, spent, on in (
         ("daily", limits.daily_nano, spend.day_nano, budget.daily_on),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
-from ledger.calls.privacy import OTHER_USERS_MIN, rounded_for_privacy
+from ledger.calls.privacy import OTHER_USERS_MIN, round_for_privacy
 from schemas.money import half_even
 
 PERMILLE: Final = 1_000
@@ -88,9 +88,9 @@ def usual_call(sums: CallSums) -> UsualCall:
     )
 
 
-def _rounded(sums: CallSums) -> UsualCall:
+def _round_means(sums: CallSums) -> UsualCall:
     """Return the means that other users may see: rounded, without services of few users."""
-    rounded, exact = rounded_for_privacy, usual_call(sums)
+    rounded, exact = round_for_privacy, usual_call(sums)
     announced = exact.announced_length
     return UsualCall(
         rounded(exact.calls),
@@ -134,5 +134,5 @@ class PersonaCalls(NamedTuple):
         """
         own = self.by_user.get(user_id)
         if self.users - (own is not None) >= OTHER_USERS_MIN:
-            return _rounded(self.of_all)
+            return _round_means(self.of_all)
         return None if own is None else usual_call(own)

@@ -69,7 +69,7 @@ def is_public(text: str) -> bool:
     return address.is_global and not (address.is_multicast or address.is_reserved)
 
 
-def checked(kind: ChannelType, address: str, *, allow_private: bool = False) -> str:
+def canonical_address(kind: ChannelType, address: str, *, allow_private: bool = False) -> str:
     """Return an address in canonical form; raises AddressError.
 
     `allow_private` allows webhooks with plain HTTP, on any port, in private networks.

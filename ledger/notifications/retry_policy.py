@@ -99,7 +99,7 @@ SCHEDULES: Final[Mapping[ChannelType, RetrySchedule]] = {
 because it is usually our own provider that fails, and people need less of old news."""
 
 
-def printable(text: str, *hidden: str | None) -> str:
+def storable_error(text: str, *hidden: str | None) -> str:
     """Return an error as it may be stored: one line, truncated, with secrets removed."""
     for secret in hidden:
         if secret:

@@ -58,7 +58,7 @@ async def verify_archive(
 
 
 async def _check(connection: Connection, directory: Path, seal: Seal, result: Verification) -> None:
-    async with _loaded(connection, directory, seal) as manifest:
+    async with _load_month(connection, directory, seal) as manifest:
         sums = await read_sums(connection)
         if sums is None or sums.types != manifest.types:
             raise ArchiveFileError(f"{seal.file} has other sums than its manifest")
@@ -81,7 +81,7 @@ async def reseal(connection: Connection, directory: Path, report: Report = lambd
     seals = await _seals(connection)
     for seal in seals:
         report(f"rewriting the seal from {seal.file}")
-        async with _loaded(connection, directory, seal):
+        async with _load_month(connection, directory, seal):
             await connection.execute(
                 *SQL.bind("clear_seal", seal_id=seal.seal_id), timeout=SECONDS_MAX
             )
@@ -102,7 +102,7 @@ async def _seals(connection: Connection) -> list[Seal]:
 
 
 @asynccontextmanager
-async def _loaded(
+async def _load_month(
     connection: Connection, directory: Path, seal: Seal
 ) -> AsyncIterator[ArchiveManifest]:
     """Provide the events of a file as `month_events`, with their computed sums."""

@@ -117,7 +117,7 @@ def make_manifest(
 
 
 @contextmanager
-def _writing(directory: Path) -> Iterator[None]:
+def _raise_file_errors(directory: Path) -> Iterator[None]:
     """Turn errors of the file system into an ArchiveFileError."""
     try:
         yield
@@ -140,7 +140,7 @@ class MonthFile:
         self._month, self._part, self._sums = month, part, sums
         self._temporary = directory / f".{_stem(month, part)}.{os.getpid()}.tmp"
         self._schema = _schema(sums.scale)
-        with _writing(directory):
+        with _raise_file_errors(directory):
             directory.mkdir(parents=True, exist_ok=True)
             self._writer = parquet.ParquetWriter(
                 self._temporary, self._schema, compression=_COMPRESSION
@@ -154,12 +154,12 @@ class MonthFile:
         for name in _IDENTITIES:
             columns[name] = tuple(value and value.bytes for value in columns[name])
         arrays = [pyarrow.array(columns[field.name], field.type) for field in self._schema]
-        with _writing(self._directory):
+        with _raise_file_errors(self._directory):
             self._writer.write_batch(pyarrow.RecordBatch.from_arrays(arrays, schema=self._schema))
 
     def finish(self) -> ArchiveManifest:
         """Move the file and its manifest to their final names; returns the manifest."""
-        with _writing(self._directory):
+        with _raise_file_errors(self._directory):
             return self._finish()
 
     def _finish(self) -> ArchiveManifest:
@@ -168,10 +168,10 @@ class MonthFile:
         name = f"{_stem(self._month, self._part)}.{digest[:_DIGEST_IN_NAME]}.parquet"
         size = self._temporary.stat().st_size
         manifest = make_manifest(self._month, self._part, self._sums, name, size, digest)
-        _place(self._temporary, self._directory / name)
+        _rename_durably(self._temporary, self._directory / name)
         beside = self._temporary.with_suffix(".json.tmp")
         beside.write_bytes(manifest_text(manifest).encode())
-        _place(beside, manifest_path(self._directory, name))
+        _rename_durably(beside, manifest_path(self._directory, name))
         return manifest
 
     def discard(self) -> None:
@@ -200,7 +200,7 @@ def _schema(scale: int) -> Any:
     return pa.schema([pa.field(name, types.get(name, pa.string())) for name in COLUMNS])
 
 
-def _place(temporary: Path, path: Path) -> None:
+def _rename_durably(temporary: Path, path: Path) -> None:
     """Rename a file to its final name so that it is complete even after a power failure."""
     for one in (temporary, temporary.parent):
         descriptor = os.open(one, os.O_RDONLY)
@@ -263,10 +263,10 @@ def rows_of(path: Path) -> Iterator[list[tuple[Any, ...]]]:
             for name in _IDENTITIES:
                 columns[name] = [value and UUID(bytes=value) for value in columns[name]]
             for name in ("usage", "unit_cost"):
-                columns[name] = [_shortened(value) for value in columns[name]]
+                columns[name] = [_without_zeros(value) for value in columns[name]]
             yield list(zip(*(columns[name] for name in COLUMNS), strict=True))
 
 
-def _shortened(value: Decimal | None) -> Decimal | None:
+def _without_zeros(value: Decimal | None) -> Decimal | None:
     """Return a number without the zeros added by a column's width."""
     return None if value is None else value.normalize()

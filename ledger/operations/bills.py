@@ -60,7 +60,7 @@ async def import_bill(
             *_SQL.bind("add", digest=digest, name=name, imported_by=imported_by)
         )
         if bill_id is None:
-            return await _known(connection, digest)
+            return await _find_import(connection, digest)
         numbers, services, days, quantities, amounts = zip(*lines, strict=True)
         add_lines = _SQL.bind(
             "add_lines",
@@ -76,7 +76,7 @@ async def import_bill(
         return BillImport(bill_id, len(lines), was_withdrawn=False, shared_days=shared)
 
 
-async def _known(connection: Connection, digest: bytes) -> BillImport:
+async def _find_import(connection: Connection, digest: bytes) -> BillImport:
     [row] = await connection.fetch(*_SQL.bind("known", digest=digest))
     bill_id, was_withdrawn = row["bill_id"], row["withdrawn_at"] is not None
     if was_withdrawn:

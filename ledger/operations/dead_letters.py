@@ -74,7 +74,7 @@ async def list_refusals(
             *_SQL.bind("newest", code=code, replayed_too=replayed_too, **place, limit=PAGE_ROWS)
         )
         for row in rows:
-            yield RefusedEvent(_place(row), *row[5:])
+            yield RefusedEvent(_key_of(row), *row[5:])
         if len(rows) < PAGE_ROWS:
             return
         place = _page_after(rows[-1])
@@ -125,14 +125,14 @@ async def mark_replayed(connection: Connection, places: Sequence[DeadLetterKey])
 
 
 def _page_after(row: Record) -> dict[str, object]:
-    return {"refused_at": row["refused_at"], **_place(row)._asdict()}
+    return {"refused_at": row["refused_at"], **_key_of(row)._asdict()}
 
 
-def _place(row: Record) -> DeadLetterKey:
+def _key_of(row: Record) -> DeadLetterKey:
     return DeadLetterKey(
         row["cluster"], row["topic"], row["partition"], row["offset"], row["digest"]
     )
 
 
 def _dead_letter(row: Record) -> StoredDeadLetter:
-    return StoredDeadLetter(_place(row), row["key"], row["value"], headers_of(row["headers"]))
+    return StoredDeadLetter(_key_of(row), row["key"], row["value"], headers_of(row["headers"]))

@@ -91,7 +91,7 @@ class ReaderPool:
     async def read(self, viewer: Viewer, call: str, *arguments: Any) -> list[Record]:
         """Return the rows of a report (`functions.reads`); raises StoreUnavailableError."""
         async with self._connection(viewer) as connection:
-            rows: list[Record] = await connection.fetch(call, *arguments, self._signed(viewer))
+            rows: list[Record] = await connection.fetch(call, *arguments, self._sign(viewer))
             return rows
 
     async def read_value(self, viewer: Viewer, call: str, *arguments: Any) -> Any:
@@ -134,11 +134,11 @@ class ReaderPool:
     async def _transaction(self, begin: str, viewer: Viewer) -> AsyncIterator[Connection]:
         async with self._connection(viewer) as connection:
             await connection.execute(_SQL[begin])
-            await connection.execute(*_SQL.bind("identify", signed_viewer=self._signed(viewer)))
+            await connection.execute(*_SQL.bind("identify", signed_viewer=self._sign(viewer)))
             yield connection
             await connection.execute(_SQL["commit"])
 
-    def _signed(self, viewer: Viewer) -> str:
+    def _sign(self, viewer: Viewer) -> str:
         return "" if self._signer is None else self._signer.sign(viewer)
 
     @cached_property

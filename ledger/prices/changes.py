@@ -57,7 +57,7 @@ def key_of(row: PriceRow) -> PriceKey:
     return row.service, row.operation, row.model, row.unit
 
 
-def in_force(known: Iterable[KnownPrice], at: datetime) -> KnownPrice | None:
+def price_in_force(known: Iterable[KnownPrice], at: datetime) -> KnownPrice | None:
     """Return the price of a key in force at a time, if any."""
     before = [price for price in known if price.row.effective_from <= at]
     return max(before, key=lambda price: price.row.effective_from, default=None)
@@ -112,9 +112,9 @@ def classify_rows(
     timeline = {key: list(prices) for key, prices in known.items()}
     for row in sorted(rows, key=lambda row: row.effective_from):
         before = timeline.setdefault(key_of(row), [])
-        current = in_force(before, row.effective_from)
+        current = price_in_force(before, row.effective_from)
         same = current is not None and row.same_price(current.row)
-        if current is not None and same and (confirms or _same_row(current.row, row)):
+        if current is not None and same and (confirms or _is_same_row(current.row, row)):
             result.verified.append(current)
         elif current is None or approved or _passes(row, current.row):
             result.accepted.append(row)
@@ -124,13 +124,13 @@ def classify_rows(
     return result
 
 
-def _same_row(known: PriceRow, row: PriceRow) -> bool:
+def _is_same_row(known: PriceRow, row: PriceRow) -> bool:
     return known.key == row.key
 
 
 def _passes(new: PriceRow, old: PriceRow) -> bool:
     """Return whether a row may be added; adding one that contradicts a known key fails later."""
-    return _same_row(old, new) or not is_large(new, old)
+    return _is_same_row(old, new) or not is_large(new, old)
 
 
 def _per_unit(row: PriceRow) -> Fraction:

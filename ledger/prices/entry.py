@@ -103,7 +103,7 @@ async def enter_prices(
         if classified.verified:
             ids = [known.price_id for known in classified.verified]
             await connection.execute(*_SQL.bind("verify", price_ids=ids))
-        wait = await _with_current_rows(connection, classified.pending)
+        wait = await _add_current_rows(connection, classified.pending)
         waiting, proposed = await propose(
             connection, wait, rows, set_by=set_by, supersedes=confirms
         )
@@ -119,25 +119,28 @@ async def _classify(
     connection: Connection, rows: Sequence[PriceRow], *, approved: bool, confirms: bool
 ) -> ClassifiedRows:
     known: dict[PriceKey, list[KnownPrice]] = {}
-    for price in await _known(connection, rows):
+    for price in await _read_known_prices(connection, rows):
         known.setdefault(key_of(price.row), []).append(price)
     return classify_rows(rows, known, approved=approved, confirms=confirms)
 
 
-async def _known(connection: Connection, rows: Iterable[PriceRow]) -> list[KnownPrice]:
+async def _read_known_prices(connection: Connection, rows: Iterable[PriceRow]) -> list[KnownPrice]:
     """Return the catalogue's prices of the rows' keys."""
     found = await connection.fetch(*_SQL.bind("known", **key_columns(list(rows))))
     return [KnownPrice(row["price_id"], _price_row(row)) for row in found]
 
 
-async def _with_current_rows(
+async def _add_current_rows(
     connection: Connection, large: Sequence[LargeChange]
 ) -> list[LargeChange]:
     """Return large changes, each with the row of the catalogue in force without it.
 
     That row may have been entered just now, and has its id only since then.
     """
-    entered = {price.row.key: price for price in await _known(connection, [w.row for w in large])}
+    entered = {
+        price.row.key: price
+        for price in await _read_known_prices(connection, [w.row for w in large])
+    }
     return [LargeChange(row, entered[current.row.key]) for row, current in large]
 
 

@@ -22,7 +22,7 @@ from ledger.calls.accrual import fold
 from ledger.calls.batch_changes import BatchChanges, KnownState
 from ledger.calls.call import Call
 from ledger.calls.periods import day_of
-from ledger.calls.rating import Incoming, voids_among
+from ledger.calls.rating import Incoming, select_voids
 from ledger.postgres.database import CheckViolation, Connection, Deadlock
 from ledger.postgres.partitions import Month, lacks_partition, month_of
 from ledger.prices.catalogue import Catalogue
@@ -176,7 +176,7 @@ class Ledger:
         holding = [name for name, call in calls.items() if call.held_count]
         if holding:
             known.held = await read_held(connection, holding)
-        voids = voids_among(events)
+        voids = select_voids(events)
         if voids:
             await resolve_voids(connection, voids, known)
         return known

@@ -57,7 +57,7 @@ class UsageSum(NamedTuple):
     usage: Decimal
     cost_nano: int
     median: Decimal
-    longer: int
+    above_median_count: int
     above_median: Decimal
     phrases: int
     repeats: int
@@ -218,17 +218,20 @@ def _replies(usages: Sequence[UsageSum]) -> Iterator[Recommendation]:
     for line in usages:
         if line.unit not in _REPLY_UNITS or not line.usage or line.cost_nano <= 0:
             continue
-        part, per = line.above_median.as_integer_ratio()
-        whole, whole_per = line.usage.as_integer_ratio()
-        saving = half_even(line.cost_nano * part * whole_per, per * whole)
+        excess_numerator, excess_denominator = line.above_median.as_integer_ratio()
+        total_numerator, total_denominator = line.usage.as_integer_ratio()
+        saving = half_even(
+            line.cost_nano * excess_numerator * total_denominator,
+            excess_denominator * total_numerator,
+        )
         unit = _REPLY_UNITS[line.unit]
         yield Recommendation(
             "shorter_replies",
             f"Capping {_source_name(line)} replies at {number_text(line.median)} {unit} (your "
             f"median) would have saved {dollars(saving)} in {ADVICE_DAYS} days.",
-            f"{line.longer:,} of {line.events:,} replies are longer than the median, together by "
-            f"{number_text(line.above_median)} of {number_text(line.usage)} {unit}; that share of "
-            f"{dollars(line.cost_nano)} is {dollars(saving)}.",
+            f"{line.above_median_count:,} of {line.events:,} replies are longer than the "
+            f"median, together by {number_text(line.above_median)} of {number_text(line.usage)} "
+            f"{unit}; that share of {dollars(line.cost_nano)} is {dollars(saving)}.",
             line.cost_nano,
             line.cost_nano - saving,
             _evidence([line]),
@@ -247,16 +250,16 @@ def _bundles(
         if fixed is None:
             continue
         bundles = -(-each.charges // BUNDLE_CALLS)
-        fewer = each.charges - bundles
-        saving = min(fixed.cost_nano(fewer), each.fee_nano * fewer // each.charges)
+        saved_charges = each.charges - bundles
+        saving = min(fixed.cost_nano(saved_charges), each.fee_nano * saved_charges // each.charges)
         yield Recommendation(
             "prepaid_bundle",
             f"Selling prepaid bundles of {BUNDLE_CALLS} calls would have saved {dollars(saving)} "
             f"in {service_name(each.processor)} fees in {ADVICE_DAYS} days.",
             f"{each.charges:,} charges paid {dollars(each.fee_nano)} in fees; {bundles:,} bundles "
             f"of {BUNDLE_CALLS} calls would have paid the fixed fee of "
-            f"{dollars(fixed.cost_nano(1))} {fewer:,} times less. The percentage fee stays the "
-            "same. A saving is never more than the fees paid.",
+            f"{dollars(fixed.cost_nano(1))} {saved_charges:,} times less. The percentage fee stays "
+            "the same. A saving is never more than the fees paid.",
             each.fee_nano,
             each.fee_nano - saving,
             SavingEvidence(

@@ -57,7 +57,7 @@ WITH chosen AS MATERIALIZED (
 )
 SELECT service, operation, model, unit, count(*) AS events, count(DISTINCT call_id) AS calls,
        sum(usage) AS usage, sum(cost_nano) AS cost_nano, median,
-       count(*) FILTER (WHERE usage > median) AS longer,
+       count(*) FILTER (WHERE usage > median) AS above_median_count,
        sum(greatest(usage - median, 0)) AS above_median,
        count(phrase) AS phrases, count(*) FILTER (WHERE repeats) AS repeats,
        coalesce(sum(usage) FILTER (WHERE repeats), 0) AS repeated_usage,

@@ -10,7 +10,7 @@ import msgspec
 from ledger.calls.call import sum_by_service
 from ledger.postgres.functions import reads
 from ledger.postgres.viewers import ReaderPool, Viewer
-from ledger.reports.costs import DaySum, ServiceCosts, classified, profit_of
+from ledger.reports.costs import DaySum, ServiceCosts, add_classes, profit_of
 from ledger.reports.insights import PeriodSums
 
 _READS: Final = reads("reports/all_users")
@@ -64,7 +64,7 @@ async def all_users_report(
     [row] = await readers.read(viewer, *everyone)
     all_days = _days.decode(row["daily"] or "[]")
     daily = [day for day in all_days if first <= day.day <= last]
-    costs = classified(sum_by_service(day.costs for day in daily), row["classes"])
+    costs = add_classes(sum_by_service(day.costs for day in daily), row["classes"])
     earlier = [day for day in all_days if before[0] <= day.day <= before[1]]
     return AllUsersReport(
         users=UserCounts(row["total"], row["began"], row["active"]),
@@ -87,5 +87,5 @@ def _days_before(first: date, count: int) -> tuple[date, date]:
 def _sums(days: list[AllUsersDay], classes: str | None) -> PeriodSums:
     by_service = sum_by_service(day.costs for day in days)
     charged, refunded = sum(d.charged_nano for d in days), sum(d.refunded_nano for d in days)
-    profit = profit_of(charged, refunded, classified(by_service, classes))
+    profit = profit_of(charged, refunded, add_classes(by_service, classes))
     return PeriodSums(sum(day.calls for day in days), by_service, profit)

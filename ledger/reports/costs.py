@@ -146,7 +146,7 @@ def _call_report(row: Record) -> CallReport:
     values: dict[str, Any] = dict(row)
     del values["version"]
     by_service = sum_by_service(_costs_by_day.decode(values["costs"]).values())
-    costs = classified(by_service, values.pop("classes"))
+    costs = add_classes(by_service, values.pop("classes"))
     charges = _charges_by_day.decode(values.pop("charges")).values()
     decoded = {
         "costs": costs,
@@ -184,7 +184,7 @@ async def spending_report(
 
 
 def _spending_report(row: Record) -> SpendingReport:
-    costs = classified(_sums.decode(row["costs"] or "{}"), row["classes"])
+    costs = add_classes(_sums.decode(row["costs"] or "{}"), row["classes"])
     return SpendingReport(
         calls=row["calls"],
         duration_ms=int(row["duration_ms"]),
@@ -195,7 +195,7 @@ def _spending_report(row: Record) -> SpendingReport:
     )
 
 
-def classified(by_service: Mapping[str, int], classes_json: str | None) -> ServiceCosts:
+def add_classes(by_service: Mapping[str, int], classes_json: str | None) -> ServiceCosts:
     """Add the classes to sums by service; the default class is API usage."""
     classes = _classes.decode(classes_json or "{}")
     return ServiceCosts(

@@ -9,11 +9,16 @@ from typing import Final
 from ledger.budgets.alert_messages import alert_id
 from ledger.budgets.alert_rows import SpendWindow, read_spend
 from ledger.budgets.limits import Limit, Limits
-from ledger.budgets.thresholds import BudgetPosition, call_position, period_position, reached
+from ledger.budgets.thresholds import (
+    BudgetPosition,
+    call_position,
+    period_position,
+    reached_thresholds,
+)
 from ledger.calls.periods import Day, Period, day_of, period_of, quarter_of
 from ledger.postgres.database import Connection
 from ledger.recording.batch_rows import read_calls
-from ledger.repricing.rows import DueCost, limits_among, raised_among
+from ledger.repricing.rows import DueCost, find_raised_alerts, read_limits
 from schemas.alerts import SpendBasis
 from schemas.budgets import DEFAULT_ALERT_THRESHOLD_PERCENT
 
@@ -62,7 +67,7 @@ class AlertPreview:
 
     async def _check_calls(self) -> list[Due]:
         moved, self._calls = self._calls, {}
-        limits = await limits_among(self._connection, {user_id for user_id, _ in moved})
+        limits = await read_limits(self._connection, {user_id for user_id, _ in moved})
         capped = [
             call_id
             for user_id, call_id in moved
@@ -90,7 +95,7 @@ class AlertPreview:
         moved, self._quarters = self._quarters, {}
         if self._basis != "cost":
             return []  # charges do not change
-        limits = await limits_among(self._connection, {user_id for user_id, _ in moved})
+        limits = await read_limits(self._connection, {user_id for user_id, _ in moved})
         sums: dict[tuple[str, Limit, Period], int] = {}
         for (user_id, quarter), nano in moved.items():
             user_limits = limits.get(user_id)
@@ -128,9 +133,9 @@ class AlertPreview:
         due = {
             alert_id(position, percent): (position, percent)
             for position, limits in positions
-            for percent in reached(position, limits.thresholds(default))
+            for percent in reached_thresholds(position, limits.thresholds(default))
         }
         if not due:
             return []
-        raised = await raised_among(self._connection, due.keys())
+        raised = await find_raised_alerts(self._connection, due.keys())
         return [alert for key, alert in due.items() if key not in raised]

@@ -30,9 +30,9 @@ from ledger.repricing.rows import (
     RepricingScope,
     counted_costs,
     due_costs,
-    earned_by,
     earned_by_all,
     lock_repricing,
+    read_user_sums,
     used_prices,
 )
 from ledger.repricing.sums import ALERTS_SHOWN, AlertDue, RepricingReport, RepricingSums, UserSum
@@ -155,7 +155,7 @@ async def _report(
 ) -> RepricingReport:
     days = scope.since.date(), (scope.until - _TICK).date()
     top = sums.top()
-    of_users = await earned_by(connection, *days, [user_id for user_id, _ in top])
+    of_users = await read_user_sums(connection, *days, [user_id for user_id, _ in top])
     return RepricingReport(
         scope=scope,
         total=sums.total,

@@ -98,13 +98,13 @@ async def counted_costs(
     return [RecordedCost(*row) for row in rows]
 
 
-async def limits_among(connection: Connection, user_ids: Collection[str]) -> dict[str, Limits]:
+async def read_limits(connection: Connection, user_ids: Collection[str]) -> dict[str, Limits]:
     """Return the limits of users, without locking them."""
     rows = await connection.fetch(*_SQL.bind("limits", user_ids=list(user_ids)))
     return {row["user_id"]: limits_of(row) for row in rows}
 
 
-async def raised_among(connection: Connection, alert_ids: Collection[UUID]) -> set[UUID]:
+async def find_raised_alerts(connection: Connection, alert_ids: Collection[UUID]) -> set[UUID]:
     """Return the alerts that exist already."""
     rows = await connection.fetch(*_SQL.bind("raised", alert_ids=list(alert_ids)))
     return {UUID(bytes=row["alert_id"].bytes) for row in rows}
@@ -118,7 +118,7 @@ async def earned_by_all(connection: Connection, first: date, last: date) -> Earn
     return EarnedSums(*map(int, row)) if row else EarnedSums()
 
 
-async def earned_by(
+async def read_user_sums(
     connection: Connection, first: date, last: date, user_ids: Sequence[str]
 ) -> dict[str, EarnedSums]:
     """Return the sums of some users on UTC days, both included."""

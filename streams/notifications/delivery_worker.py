@@ -22,7 +22,7 @@ from ledger.notifications.retry_policy import (
     DeliveryResult,
     NextAttempt,
     RetrySchedule,
-    printable,
+    storable_error,
 )
 from ledger.postgres.database import TRANSIENT_ERRORS
 from messaging.retries import Backoff
@@ -211,7 +211,7 @@ class DeliveryWorker:
             async with asyncio.timeout(ATTEMPT_MS / 1000 + 1):
                 return await sender.send(notification_of(claim))
         except TemplateError as error:
-            return DeliveryResult("permanent", error=printable(str(error)))
+            return DeliveryResult("permanent", error=storable_error(str(error)))
         except TimeoutError:
             return DeliveryResult("temporary", error="The attempt took too long.")
         except Exception as error:

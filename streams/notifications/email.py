@@ -13,7 +13,7 @@ from typing import Final
 
 import aiosmtplib
 
-from ledger.notifications.retry_policy import DeliveryResult, Verdict, printable
+from ledger.notifications.retry_policy import DeliveryResult, Verdict, storable_error
 from streams.notifications.message_templates import PRODUCT
 from streams.notifications.sender import ATTEMPT_MS, Notification
 
@@ -79,7 +79,7 @@ class EmailSender:
             )
         if refused:  # for a single recipient aiosmtplib raises, but does not document it
             return DeliveryResult("permanent", error="The mail server refused the recipient.")
-        return DeliveryResult("delivered", printable(reply, notice.address) or "250")
+        return DeliveryResult("delivered", storable_error(reply, notice.address) or "250")
 
     def _failure(self, error: aiosmtplib.SMTPException, notice: Notification) -> DeliveryResult:
         if isinstance(error, aiosmtplib.SMTPRecipientsRefused) and error.recipients:
@@ -102,7 +102,7 @@ class EmailSender:
         )
 
     def _tidy(self, text: str, notice: Notification) -> str:
-        return printable(text, notice.address, self._server.password)
+        return storable_error(text, notice.address, self._server.password)
 
     async def close(self) -> None:
         """Do nothing: each mail has its own connection."""

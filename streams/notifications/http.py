@@ -8,7 +8,7 @@ from typing import Final
 import aiohttp
 from aiohttp.abc import AbstractResolver
 
-from ledger.notifications.retry_policy import DeliveryResult, printable
+from ledger.notifications.retry_policy import DeliveryResult, storable_error
 from streams.notifications.sender import ATTEMPT_MS
 
 CONNECTIONS_MAX: Final = 100
@@ -43,5 +43,5 @@ def failure_of(error: Exception, *hidden: str | None) -> DeliveryResult:
     """Return the result of an attempt without a response."""
     if isinstance(error, TimeoutError):
         return DeliveryResult("temporary", error="There was no response in time.")
-    text = printable(f"{type(error).__name__}: {error}", *hidden)
+    text = storable_error(f"{type(error).__name__}: {error}", *hidden)
     return DeliveryResult("temporary", error=text)

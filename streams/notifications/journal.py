@@ -95,22 +95,24 @@ class DeliveryJournal:
 
         Raises KafkaError, TimeoutError or a database error.
         """
-        read = taken = 0
+        read = imported = 0
         async with aclosing(read_topic(self._kafka, DELIVERIES.name)) as reading:
-            async for some in reading:
+            async for chunk in reading:
                 if stop.is_set():
                     return
-                records = [one for record in some if (one := _decoded(record.value)) is not None]
+                records = [
+                    one for record in chunk if (one := _decode_delivery(record.value)) is not None
+                ]
                 async with self._store.connection() as connection:
-                    taken += await mark_delivered(connection, records)
+                    imported += await mark_delivered(connection, records)
                 read += len(records)
         async with self._store.connection() as connection:
             await mark_read(connection, epoch)
         _log.warning(
             "%d of %d deliveries in the journal were not known",
-            taken,
+            imported,
             read,
-            extra={"action": "journal_read", "epoch": epoch, "read": read, "taken_over": taken},
+            extra={"action": "journal_read", "epoch": epoch, "read": read, "taken_over": imported},
         )
 
     async def close(self) -> None:
@@ -132,7 +134,7 @@ async def delivery_journal(
         await journal.close()
 
 
-def _decoded(value: bytes | None) -> DeliveryRecord | None:
+def _decode_delivery(value: bytes | None) -> DeliveryRecord | None:
     """Return a delivery; None if the record is not one."""
     try:
         record = _decoder.decode(value or b"")

@@ -54,7 +54,7 @@ def notification_of(claim: ClaimedDelivery) -> Notification:
         return _alert(claim)
     if claim.kind == "test":
         sentence = f"This is a test. You'll get alerts from {PRODUCT} here."
-        return _of_channel(claim, "Test message", sentence, TEST_TYPE)
+        return _channel_message(claim, "Test message", sentence, TEST_TYPE)
     return _verification(claim)
 
 
@@ -110,15 +110,17 @@ def _verification(claim: ClaimedDelivery) -> Notification:
         raise TemplateError("the code is no longer stored")
     if claim.type == "webhook":
         sentence = "Post `challenge` as `code` to the channel's verify route within 15 minutes."
-        return _of_channel(claim, "Your code", sentence, VERIFICATION_TYPE)
+        return _channel_message(claim, "Your code", sentence, VERIFICATION_TYPE)
     sentence = (
         f"Your {PRODUCT} code is {claim.code}. It expires in 15 minutes. "
         "Didn't request it? Ignore this message."
     )
-    return _of_channel(claim, f"Your code is {claim.code}", sentence, VERIFICATION_TYPE)
+    return _channel_message(claim, f"Your code is {claim.code}", sentence, VERIFICATION_TYPE)
 
 
-def _of_channel(claim: ClaimedDelivery, subject: str, sentence: str, kind: str) -> Notification:
+def _channel_message(
+    claim: ClaimedDelivery, subject: str, sentence: str, kind: str
+) -> Notification:
     data = ChannelMessage(channel_id=claim.channel_id, message=sentence, challenge=claim.code)
     event = WebhookEvent(type=kind, timestamp=claim.created_at, data=msgspec.Raw(encode(data)))
     return _notification(claim, subject, [sentence], event)

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 from aiohttp import ClientResponse, ClientSession, encode_basic_auth
 
-from ledger.notifications.retry_policy import DeliveryResult, printable, retry_after_seconds
+from ledger.notifications.retry_policy import DeliveryResult, retry_after_seconds, storable_error
 from streams.notifications.http import BUFFER_BYTES, FAILURES, failure_of, make_session
 from streams.notifications.sender import ATTEMPT_MS, Notification
 
@@ -84,7 +84,7 @@ class SmsSender:
         if 200 <= status < 300:
             return DeliveryResult("delivered", str(status))
         answer = await _answer(response)
-        text = printable(answer.message, notice.address, self._provider.password)
+        text = storable_error(answer.message, notice.address, self._provider.password)
         text = f"The provider answered {status}, error {answer.code}: {text}"
         if answer.code in _GONE_CODES:
             return DeliveryResult("gone", str(status), text)

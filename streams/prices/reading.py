@@ -50,8 +50,8 @@ class PriceSource(Struct, kw_only=True, frozen=True, rename=wire_name, forbid_un
         try:
             return price_row({**fields, "effective_from": since}, source=f"{self.name}: {self.url}")
         except InvalidPriceError as error:
-            what = f"{fields.get('service')} {fields.get('operation')}"
-            raise PriceSourceError(f"{what}: {error}") from None
+            price_name = f"{fields.get('service')} {fields.get('operation')}"
+            raise PriceSourceError(f"{price_name}: {error}") from None
 
 
 class _Outbound(Struct):

@@ -130,14 +130,14 @@ class TotalsPublisher:
 
     async def _round(self, stop: asyncio.Event, limit: int) -> None:
         """Publish up to `limit` pending calls; after a failure they stay pending."""
-        some = self._pending.take(limit)
+        entries = self._pending.take(limit)
         try:
             await self.publish(
-                [VersionedCall(entry.call, entry.version, entry.at) for entry in some]
+                [VersionedCall(entry.call, entry.version, entry.at) for entry in entries]
             )
             await self._delete_rows()
         except RETRYABLE_ERRORS as error:
-            self._pending.put_back(some)
+            self._pending.put_back(entries)
             _log.warning("totals are late, retrying: %s", error, extra={"action": "totals_retry"})
             await self._backoff.wait(stop)
             return

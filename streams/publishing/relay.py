@@ -120,12 +120,12 @@ def _record(message: OutboxMessage, now: datetime) -> OutgoingRecord:
     return OutgoingRecord(
         TOPICS[message.kind],
         message.key.encode(),
-        stamped(message.payload, message.created_at, now),
+        add_timestamps(message.payload, message.created_at, now),
         HEADERS,
     )
 
 
-def stamped(payload: str, committed_at: datetime, published_at: datetime) -> bytes:
+def add_timestamps(payload: str, committed_at: datetime, published_at: datetime) -> bytes:
     """Return a CloudEvent with the two timestamps that only the relay knows."""
     event = _RAW.decode(payload)
     data = _RAW.decode(event["data"])

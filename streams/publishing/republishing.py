@@ -120,10 +120,12 @@ class EpochFollower:
 
     async def _republish(self, connection: Connection) -> None:
         published = removed = 0
-        lots = newest_values(self._kafka, CALL_TOTALS.name, KEYS_PER_ROUND)
-        async with aclosing(lots):
-            async for lot in lots:
-                outdated = [key.decode() for key, value in lot.items() if self._is_outdated(value)]
+        chunks = newest_values(self._kafka, CALL_TOTALS.name, KEYS_PER_ROUND)
+        async with aclosing(chunks):
+            async for chunk in chunks:
+                outdated = [
+                    key.decode() for key, value in chunk.items() if self._is_outdated(value)
+                ]
                 for start in range(0, len(outdated), CALLS_PER_READ):
                     call_ids = outdated[start : start + CALLS_PER_READ]
                     found = await self._publish(connection, call_ids)
@@ -156,25 +158,25 @@ class EpochFollower:
         found: set[str] = set()
         remaining = set(call_ids)
         for _ in range(REPEATS_MAX):
-            some = await _owned(connection, remaining)
-            await self._publisher.publish(totals_of(some.values(), self._epoch, self._now()))
-            missing = remaining - some.keys()
+            calls = await _select_owned(connection, remaining)
+            await self._publisher.publish(totals_of(calls.values(), self._epoch, self._now()))
+            missing = remaining - calls.keys()
             await self._producer.send_records(
                 OutgoingRecord(CALL_TOTALS.name, call_id.encode(), None) for call_id in missing
             )
-            found |= some.keys()
-            now = await _owned(connection, remaining)
+            found |= calls.keys()
+            calls_after = await _select_owned(connection, remaining)
             remaining = {
                 call_id
                 for call_id in remaining
-                if _version(now, call_id) != _version(some, call_id)
+                if _version(calls_after, call_id) != _version(calls, call_id)
             }
             if not remaining:
                 break
         return len(found)
 
 
-async def _owned(connection: Connection, call_ids: Collection[str]) -> dict[str, Call]:
+async def _select_owned(connection: Connection, call_ids: Collection[str]) -> dict[str, Call]:
     """Return the calls that exist and have an owner."""
     found = await read_calls(connection, sorted(call_ids))
     return {call_id: call for call_id, call in found.items() if call.user_id is not None}

@@ -7,7 +7,7 @@ from ledger.calls.batch_changes import BatchChanges, CountedCost, KnownState
 from ledger.calls.call import Call
 from ledger.calls.entries import Entry
 from ledger.calls.movements import CostKey, DayKey
-from ledger.calls.rating import Incoming, voids_among
+from ledger.calls.rating import Incoming, select_voids
 from ledger.prices.catalogue import Catalogue
 from schemas.events import CostVoided, Event
 from schemas.identity import identity_of
@@ -56,7 +56,7 @@ class MemoryLedger:
                 held.setdefault(event.data.call_id, []).append(event)
         targets = {
             (identity_of(event.data.voids.source, event.data.voids.id), event.data.call_id)
-            for event in voids_among(events)
+            for event in select_voids(events)
             if isinstance(event.data, CostVoided)
         }
         costs = {

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from ledger.calls.entries import Entry
 from ledger.calls.event_rows import EventRow
-from ledger.calls.rating import Incoming, RatedCost, rated_or_original
+from ledger.calls.rating import Incoming, RatedCost, rate_if_priced
 from ledger.prices.catalogue import Catalogue
 
 
@@ -16,7 +16,7 @@ def some_rated(events: Iterable[Incoming], catalogue: Catalogue) -> list[Incomin
     return [
         event
         if isinstance(event, RatedCost) or event.fingerprint % 2
-        else rated_or_original(event, catalogue)
+        else rate_if_priced(event, catalogue)
         for event in events
     ]
 

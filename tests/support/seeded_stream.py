@@ -13,7 +13,7 @@ from decimal import Decimal
 from functools import cache
 
 from devkit.simulation.call import EVENTS_A_CALL
-from devkit.simulation.disturbances import shuffled, with_malformed, with_repeats
+from devkit.simulation.disturbances import add_malformed, add_repeats, shuffle
 from devkit.simulation.malformed import MALFORMATIONS
 from devkit.simulation.planning import SimulationRequest, plan_for
 from devkit.simulation.timeline import timeline
@@ -47,13 +47,13 @@ def seeded(events: int = EVENTS) -> SeededStream:
     """Return a stream of about this many good events over the last 24 hours."""
     request = SimulationRequest(users=40, calls=-(-events // EVENTS_A_CALL), rate=0, seed=SEED)
     plan = plan_for(request, time.time_ns() // 1_000_000)
-    repeated = with_repeats(timeline(plan), TEN_PERCENT, SEED)
-    resolved_parts = list(with_malformed(repeated, ONE_PERCENT, SEED))
+    repeated = add_repeats(timeline(plan), TEN_PERCENT, SEED)
+    resolved_parts = list(add_malformed(repeated, ONE_PERCENT, SEED))
     bad = [sending.value for sending in resolved_parts if not sending.good]
     broken = {
         value: MALFORMATIONS[number % len(MALFORMATIONS)].code for number, value in enumerate(bad)
     }
     assert len(broken) == len(bad)
     good = [json.loads(s.value, parse_float=Decimal) for s in resolved_parts if s.good]
-    sent = [SentRecord(s.value, s.key) for s in shuffled(resolved_parts, WINDOW_US, SEED)]
+    sent = [SentRecord(s.value, s.key) for s in shuffle(resolved_parts, WINDOW_US, SEED)]
     return SeededStream(sent, good, broken, expect(good))

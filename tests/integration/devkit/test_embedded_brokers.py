@@ -71,7 +71,7 @@ def test_broker_that_was_not_started_has_no_process(tmp_path: Path) -> None:
 
 @pytest.fixture
 def kafka_parts() -> None:
-    if reason := kafka_jars.missing(KAFKA_JARS):
+    if reason := kafka_jars.missing_requirement(KAFKA_JARS):
         parts.skip_without("Apache Kafka", reason)
 
 

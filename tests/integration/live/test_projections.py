@@ -10,7 +10,7 @@ import pytest
 
 from api.live.expectations import UsualCalls
 from devkit.simulation.cast import DEMO_USER, PERSONAS
-from devkit.simulation.past import past
+from devkit.simulation.past import past_records
 from devkit.simulation.planning import SimulationRequest, plan_for
 from ledger.live.calls import LiveStore
 from ledger.postgres.viewers import reader_pool
@@ -53,7 +53,7 @@ async def test_first_projection_of_simulated_calls_is_right(
     now = datetime.now(UTC)
     request = SimulationRequest(users=20, calls=HISTORY, rate=0, seed=seed, past_days=45)
     plan = plan_for(request, round(now.timestamp() * 1000))
-    await record_history(database_url, [record.value for record in past(plan)])
+    await record_history(database_url, [record.value for record in past_records(plan)])
     calls = [
         simulated_call(Random(f"{seed}:{number}"), DEMO_USER, now - timedelta(hours=1))
         for number in range(CALLS)

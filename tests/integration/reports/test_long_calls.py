@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 import asyncpg
 
@@ -10,8 +11,8 @@ from ledger.postgres.statements import statements
 from tests.support.long_calls import EVENTS, rows_read
 
 AT = datetime(2025, 11, 19, tzinfo=UTC)
-READS = {
-    "reports/costs": ("call", {}),
+READS: dict[str, tuple[str, dict[str, Any]]] = {
+    "reports/costs": ("call", {"known_version": ""}),
     "reports/lists": ("events", {"after_time": None, "after_key": None, "limit": 100_000}),
 }
 ALICE = {"call_id": "call-1", "viewer_id": "alice", "reads_all": False}

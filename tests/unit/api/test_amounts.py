@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.routes.breakdown import api_costs, by_service, of_class, unit_cost
+from api.routes.breakdown import api_costs, by_service, costs_of_class, unit_cost
 from ledger.reports.costs import CostClass, ServiceCost, ServiceCosts, UsageLine
 from ledger.reports.profit import Profit
 from schemas.costs import (
@@ -63,7 +63,7 @@ def test_services_and_classes_both_add_up_to_the_total(costs: ServiceCosts) -> N
         "transaction": TRANSACTION_SERVICES,
     }
     for each in CLASSES:
-        parts = of_class(costs, each, always_listed[each])
+        parts = costs_of_class(costs, each, always_listed[each])
         assert sum(part.nano for part in parts.values()) == costs.total_nano(each)
         assert parts.keys() >= set(always_listed[each])
 

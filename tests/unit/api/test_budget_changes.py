@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.http.bodies import parsed
+from api.http.bodies import parse_json
 from api.http.problems import Problem
 from api.routes.budgets import budget
 from api.routes.budgets import change_of as change_of_body
@@ -26,7 +26,7 @@ NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 def change_of(body: bytes) -> LimitChange:
     """Return the change that a body requests, as the route reads it."""
-    return change_of_body(parsed(body, BudgetChange))
+    return change_of_body(parse_json(body, BudgetChange))
 
 
 def budget_status(

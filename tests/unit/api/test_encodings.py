@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from api.http.encodings import decoded
+from api.http.encodings import decode_body
 from api.http.problems import Problem
 from tests.support.api import ApiClient, served, token
 from tests.support.intake import EVENTS, FINALIZE, TRACK
@@ -82,7 +82,7 @@ async def test_decompressed_body_is_limited(api: ApiClient) -> None:
 
 def test_body_at_the_limit_is_read() -> None:
     for size in (0, 1, 999, 1_000):
-        assert decoded(gzip.compress(b"x" * size), "gzip", 1_000) == b"x" * size
+        assert decode_body(gzip.compress(b"x" * size), "gzip", 1_000) == b"x" * size
     with pytest.raises(Problem) as refused:
-        decoded(gzip.compress(b"x" * 1_001), "gzip", 1_000)
+        decode_body(gzip.compress(b"x" * 1_001), "gzip", 1_000)
     assert refused.value.status == 413

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from ledger.budgets.authorization import LimitUsage, decide_authorization, expected_cost, hold_until
 from ledger.budgets.burn_rate import ActiveCall, burn_rate, seconds_to_threshold
-from ledger.budgets.limits import Limit, LimitChange, Limits, changed
-from ledger.budgets.thresholds import BudgetPosition, reached
+from ledger.budgets.limits import Limit, LimitChange, Limits, apply_change
+from ledger.budgets.thresholds import BudgetPosition, reached_thresholds
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 USD = 10**9
@@ -32,41 +32,46 @@ def test_threshold_is_reached_exactly_at_its_share(
 ) -> None:
     goal = Fraction(percent) * limit / 100
     due = after >= goal and not (closed and before >= goal)
-    assert reached(position(before, after, limit, closed=closed), [percent]) == [percent] * due
+    assert (
+        reached_thresholds(position(before, after, limit, closed=closed), [percent])
+        == [percent] * due
+    )
 
 
 def test_threshold_is_exact_beyond_decimal_precision() -> None:
     """By default a product of decimals keeps 28 digits only."""
     limit, percent = 10**18 - 1, Decimal("99.999999999")
     goal = -(-limit * 99_999_999_999 // (100 * 10**9))
-    assert reached(position(0, goal, limit), [percent]) == [percent]
-    assert reached(position(0, goal - 1, limit), [percent]) == []
+    assert reached_thresholds(position(0, goal, limit), [percent]) == [percent]
+    assert reached_thresholds(position(0, goal - 1, limit), [percent]) == []
 
 
 def test_threshold_is_exact_to_the_nano_dollar() -> None:
     limit = 3 * USD
-    assert reached(position(0, 999_999_999, limit), [Decimal("33.3333333")]) == [
+    assert reached_thresholds(position(0, 999_999_999, limit), [Decimal("33.3333333")]) == [
         Decimal("33.3333333")
     ]
-    assert reached(position(0, 999_999_998, limit), [Decimal("33.3333333")]) == []
+    assert reached_thresholds(position(0, 999_999_998, limit), [Decimal("33.3333333")]) == []
 
 
 def test_limit_version_rises_only_with_a_real_change() -> None:
     limits = Limits(user_id="alice", daily_nano=5, daily_version=3)
-    same = changed(limits, LimitChange(daily_limit=(True, 5), timezone="UTC"), epoch=0)
+    same = apply_change(limits, LimitChange(daily_limit=(True, 5), timezone="UTC"), epoch=0)
     assert same == limits
-    other = changed(limits, LimitChange(daily_limit=(True, None), call_limit=(True, 0)), epoch=0)
+    other = apply_change(
+        limits, LimitChange(daily_limit=(True, None), call_limit=(True, 0)), epoch=0
+    )
     assert (other.daily_nano, other.daily_version) == (None, 4)
     assert (other.call_nano, other.call_version, other.monthly_version) == (0, 1, 0)
     further = LimitChange(auto_cutoff=False, thresholds=(Decimal(5),))
-    assert changed(limits, further, epoch=0).extra_thresholds == (Decimal(5),)
+    assert apply_change(limits, further, epoch=0).extra_thresholds == (Decimal(5),)
 
 
 def test_new_limit_versions_are_at_least_the_epoch() -> None:
     first = Limits(user_id="alice", daily_nano=5, daily_version=3, monthly_nano=5)
-    second = changed(first, LimitChange(daily_limit=(True, 6)), epoch=100)
+    second = apply_change(first, LimitChange(daily_limit=(True, 6)), epoch=100)
     assert (second.daily_version, second.monthly_version) == (100, 0)
-    assert changed(second, LimitChange(daily_limit=(True, 7)), epoch=100).daily_version == 101
+    assert apply_change(second, LimitChange(daily_limit=(True, 7)), epoch=100).daily_version == 101
 
 
 def call(seconds: int, cost: int, expected_seconds: int | None = None) -> ActiveCall:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.calls.fast_path import FastPathRater
-from ledger.calls.rating import DetailedCost, FastPathCost, RatedCost, rated_or_original
+from ledger.calls.rating import DetailedCost, FastPathCost, RatedCost, rate_if_priced
 from schemas.bounds import MAX_METADATA_BYTES, MAX_METADATA_DEPTH, MAX_USAGE
 from schemas.cloudevents import MAX_EVENT_BYTES, RECEIVER, decode
 from schemas.events import RESERVED_SOURCES
@@ -29,7 +29,7 @@ UUID = "0192f3a4-5b6c-7000-8000-0123456789ab"
 def by_general_path(value: bytes) -> DetailedCost | None:
     """Return the result of the general path, with its row as COPY reads it."""
     try:
-        found = rated_or_original(decode(value, (), WINDOW), PRICES, value)
+        found = rate_if_priced(decode(value, (), WINDOW), PRICES, value)
     except Refused:
         return None
     return found if isinstance(found, DetailedCost) else None

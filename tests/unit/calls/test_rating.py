@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from ledger.calls.accrual import fold
 from ledger.calls.batch_changes import BatchChanges, KnownState
 from ledger.calls.call import Call
-from ledger.calls.rating import RatedCost, original_events, rated_or_original
+from ledger.calls.rating import RatedCost, original_events, rate_if_priced
 from ledger.recording.new_events import NewEvents
 from schemas.cloudevents import decode
 from schemas.events import CallStarted
@@ -21,7 +21,7 @@ PRICES = catalogue()
 
 def rated(plain: Plain) -> RatedCost:
     made_of = structured(plain)
-    found = rated_or_original(decode(made_of, (), WINDOW), PRICES, made_of)
+    found = rate_if_priced(decode(made_of, (), WINDOW), PRICES, made_of)
     assert isinstance(found, RatedCost)
     return found
 
@@ -46,7 +46,7 @@ def test_rated_cost_restores_its_event() -> None:
 def test_unpriced_event_stays_unchanged() -> None:
     for plain in (started(), cost(service="nobody-knows-it")):
         event = decoded(plain)
-        assert rated_or_original(event, PRICES) is event
+        assert rate_if_priced(event, PRICES) is event
         assert original_events(event) is event
 
 

@@ -11,7 +11,7 @@ from cost_analytics.configuration.reader import Reader
 from cost_analytics.configuration.secret import weakness_of
 from cost_analytics.configuration.variable import Need
 from cost_analytics.configuration.variables import SECRETS, VARIABLES
-from cost_analytics.settings import SettingsError, load, merged, settings_from
+from cost_analytics.settings import SettingsError, load, merge, settings_from
 
 KEY = "a-key-of-more-than-thirty-two-bytes"
 URL = "postgresql://{user}@db/costs"
@@ -149,8 +149,8 @@ def test_api_reprices_with_the_worker_login() -> None:
 def test_secret_files_are_not_mixed_with_the_dev_file() -> None:
     beside = {"JWT_SECRET": KEY, "DATABASE_URL": "dev", "SMTP_URL": "dev"}
     given = {"JWT_SECRET_FILE": "a", "API_DATABASE_URL_FILE": "b", "SMTP_URL_FILE": "c"}
-    assert merged(given, beside) == given
-    assert merged({"JWT_SECRET": "k"}, {"JWT_SECRET_FILE": "f"}) == {"JWT_SECRET": "k"}
+    assert merge(given, beside) == given
+    assert merge({"JWT_SECRET": "k"}, {"JWT_SECRET_FILE": "f"}) == {"JWT_SECRET": "k"}
 
 
 def test_command_reads_the_file_named_by_its_environment(

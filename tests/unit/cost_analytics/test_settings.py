@@ -13,7 +13,7 @@ from cost_analytics.configuration.dev_file import read_dev_file, write_dev_file
 from cost_analytics.configuration.secret import Secret
 from cost_analytics.configuration.variable import Need
 from cost_analytics.configuration.variables import VARIABLES
-from cost_analytics.settings import SettingsError, merged, settings_from
+from cost_analytics.settings import SettingsError, merge, settings_from
 
 KEY = "a-key-of-more-than-thirty-two-bytes"
 GOOD = {
@@ -208,7 +208,7 @@ def test_secrets_are_never_shown() -> None:
 
 def test_environment_overrides_the_dev_file() -> None:
     beside = {"DATABASE_URL": "there", "API_PORT": "1"}
-    assert merged({"DATABASE_URL": "here", "API_PORT": " "}, beside) == {
+    assert merge({"DATABASE_URL": "here", "API_PORT": " "}, beside) == {
         "DATABASE_URL": "here",
         "API_PORT": "1",
     }
@@ -216,15 +216,15 @@ def test_environment_overrides_the_dev_file() -> None:
 
 def test_settings_of_two_clusters_are_not_mixed() -> None:
     beside = {"KAFKA_BOOTSTRAP_SERVERS": "dev:1", "KAFKA_IDEMPOTENT": "false"}
-    assert merged({"KAFKA_BOOTSTRAP_SERVERS": "prod:1"}, beside) == {
+    assert merge({"KAFKA_BOOTSTRAP_SERVERS": "prod:1"}, beside) == {
         "KAFKA_BOOTSTRAP_SERVERS": "prod:1"
     }
-    assert merged({"KAFKA_BOOTSTRAP_SERVERS": "dev:1"}, beside) == beside
+    assert merge({"KAFKA_BOOTSTRAP_SERVERS": "dev:1"}, beside) == beside
 
 
 def test_keys_of_two_kinds_are_not_mixed() -> None:
     beside = {"JWT_SECRET": "dev", "JWT_ISSUER": "dev"}
-    assert merged({"JWT_PUBLIC_KEY": "pem"}, beside) == {
+    assert merge({"JWT_PUBLIC_KEY": "pem"}, beside) == {
         "JWT_PUBLIC_KEY": "pem",
         "JWT_ISSUER": "dev",
     }

@@ -12,7 +12,7 @@ from cost_analytics.failures import CommandError
 from cost_analytics.settings import SettingsError
 from devkit.dev.environment import dev_values, validate_settings
 from devkit.dev.http import get
-from devkit.dev.lock import locked
+from devkit.dev.lock import hold_lock
 from devkit.dev.parts import RunningParts
 
 KEY = "a-key-of-more-than-thirty-two-bytes"
@@ -34,9 +34,9 @@ def values_of(path: Path) -> dict[str, str]:
 def test_lock_admits_one_process(tmp_path: Path) -> None:
     path = tmp_path / ".local" / "dev.lock"
     refused = pytest.raises(CommandError, match="the first")
-    with locked(path, "the first"), refused, locked(path, "the second"):
+    with hold_lock(path, "the first"), refused, hold_lock(path, "the second"):
         pass
-    with locked(path, "the third"):
+    with hold_lock(path, "the third"):
         assert path.read_text() == "the third\n"
 
 

@@ -29,21 +29,21 @@ def test_version_is_that_of_the_pom() -> None:
 
 
 def test_missing_java_is_explained(machine: Path) -> None:
-    reason = kafka_jars.missing(machine / "lib")
+    reason = kafka_jars.missing_requirement(machine / "lib")
     assert reason == "Apache Kafka needs Java 17 or newer, and no java is installed"
 
 
 @pytest.mark.parametrize("output", ['java version "1.8.0_292"', 'openjdk version "11.0.2"', "?"])
 def test_old_java_is_explained(machine: Path, output: str) -> None:
     install(machine, "java", f"echo '{output}' >&2")
-    assert (kafka_jars.missing(machine / "lib") or "").endswith(f"java is {output}")
+    assert (kafka_jars.missing_requirement(machine / "lib") or "").endswith(f"java is {output}")
 
 
 def test_missing_maven_is_explained(machine: Path) -> None:
     install(machine, "java", """echo 'openjdk version "21" 2023-09-19' >&2""")
-    assert "Maven (mvn)" in (kafka_jars.missing(machine / "lib") or "")
+    assert "Maven (mvn)" in (kafka_jars.missing_requirement(machine / "lib") or "")
     install(machine, "mvn", "exit 1")
-    assert kafka_jars.missing(machine / "lib") is None
+    assert kafka_jars.missing_requirement(machine / "lib") is None
 
 
 def test_java_home_has_priority(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,7 +64,7 @@ async def test_jars_are_fetched_once(machine: Path) -> None:
     assert (jars / "kafka.jar").exists()
     assert len(result) == 1
     (machine / "mvn").unlink()
-    assert kafka_jars.missing(jars) is None
+    assert kafka_jars.missing_requirement(jars) is None
     await kafka_jars.fetch(jars, result.append)
     assert len(result) == 1
 

@@ -91,7 +91,7 @@ async def test_budget_read_for_one_socket_reaches_the_others(
     reads, sockets, views = BudgetReads(), SocketRegistry(RequestLimits()), the_views()
     budgets = LiveBudgets(reads, sockets)
     (first, transport), (second, _) = a_session(views), a_session(views)
-    with sockets.joined(first), sockets.joined(second):
+    with sockets.attach(first), sockets.attach(second):
         first.send_snapshot([], await budgets.body("alice"))
         reads.value = 2
         budgets.mark_changed("alice")
@@ -104,7 +104,7 @@ async def test_older_budget_never_follows_a_snapshot() -> None:
     reads, sockets, views = BudgetReads(), SocketRegistry(RequestLimits()), the_views()
     budgets = LiveBudgets(reads, sockets)
     session, wire = a_session(views)
-    with sockets.joined(session):
+    with sockets.attach(session):
         session.send_snapshot([], await budgets.body("alice"))
         sockets.queue_budget("alice", b"2")
         session.subscribe(None)
@@ -128,7 +128,7 @@ async def test_slow_snapshot_has_the_latest_budget(
     for number in range(CALLS):
         feed.apply_total(total(f"c{number}", updated_at=datetime.now(UTC)))
     session, wire = a_session(feed.views)
-    with feed.sockets.joined(session):
+    with feed.sockets.attach(session):
         shown = asyncio.create_task(feed.send_snapshot(session))
         await asyncio.sleep(0)
         reads.value = 2

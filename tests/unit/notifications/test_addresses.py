@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.notifications.addresses import AddressError, checked, is_public
+from ledger.notifications.addresses import AddressError, canonical_address, is_public
 from schemas.notices import ChannelType
 
 PRIVATE = [
@@ -81,20 +81,20 @@ BAD: list[tuple[ChannelType, str]] = [
 
 @pytest.mark.parametrize(("kind", "address", "usual"), GOOD)
 def test_valid_addresses_are_normalised(kind: ChannelType, address: str, usual: str) -> None:
-    assert checked(kind, address) == usual
-    assert checked(kind, usual) == usual
+    assert canonical_address(kind, address) == usual
+    assert canonical_address(kind, usual) == usual
 
 
 @pytest.mark.parametrize(("kind", "address"), BAD)
 def test_invalid_addresses_are_refused_with_a_hint(kind: ChannelType, address: str) -> None:
     with pytest.raises(AddressError, match=r"^`address` .*\.$"):
-        checked(kind, address)
+        canonical_address(kind, address)
 
 
 @given(st.sampled_from(["email", "sms", "webhook"]), st.text(max_size=80))
 def test_any_text_is_an_address_or_refused(kind: ChannelType, text: str) -> None:
     try:
-        address = checked(kind, text)
+        address = canonical_address(kind, text)
     except AddressError:
         return
     assert address.isascii()
@@ -105,6 +105,6 @@ def test_any_text_is_an_address_or_refused(kind: ChannelType, text: str) -> None
     "address", ["http://127.0.0.1:9000/hook", "http://receiver:8000/", "https://10.0.0.1/"]
 )
 def test_private_targets_need_the_unsafe_setting(address: str) -> None:
-    assert checked("webhook", address, allow_private=True) == address
+    assert canonical_address("webhook", address, allow_private=True) == address
     with pytest.raises(AddressError):
-        checked("webhook", address)
+        canonical_address("webhook", address)

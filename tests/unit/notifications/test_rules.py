@@ -16,8 +16,8 @@ from ledger.notifications.retry_policy import (
     SCHEDULES,
     DeliveryResult,
     RetrySchedule,
-    printable,
     retry_after_seconds,
+    storable_error,
 )
 from ledger.notifications.signatures import secret_text, signature_headers
 from ledger.notifications.verification_codes import digest, matches, new_code, new_secret
@@ -79,9 +79,9 @@ def test_retry_after_is_read(header: str | None, seconds: int | None) -> None:
 
 
 def test_errors_are_kept_short_in_one_line_and_without_secrets() -> None:
-    text = printable("a\r\nb\x00 c  token-1 https://h/x", "https://h/x", "token-1", None, "")
+    text = storable_error("a\r\nb\x00 c  token-1 https://h/x", "https://h/x", "token-1", None, "")
     assert text == "a b c … …"
-    assert len(printable("é" * 1000)) == 500
+    assert len(storable_error("é" * 1000)) == 500
 
 
 def test_verification_codes_have_six_digits() -> None:

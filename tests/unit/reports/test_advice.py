@@ -30,7 +30,7 @@ def used(service: str, operation: str, model: str, unit: str, **more: Any) -> Us
     """Return usage of ten events of two calls, none above the median, without known phrases."""
     usual: dict[str, Any] = {
         "events": 10, "calls": 2, "usage": Decimal(1000), "cost_nano": USD, "median": Decimal(100),
-        "longer": 0, "above_median": Decimal(0), "phrases": 0, "repeats": 0,
+        "above_median_count": 0, "above_median": Decimal(0), "phrases": 0, "repeats": 0,
         "repeated_usage": Decimal(0), "repeated_cost_nano": 0, "examples": EXAMPLES,
     }  # fmt: skip
     return UsageSum(service, operation, model, unit, **(usual | more))
@@ -132,7 +132,7 @@ def test_repeated_phrases_are_recommended_for_caching() -> None:
 def test_long_replies_are_recommended_for_shortening() -> None:
     """Of 1000 characters for 1.50 USD, 250 are above what half of the replies need."""
     speech = used("elevenlabs", "tts", "eleven_turbo_v2_5", "characters", cost_nano=1_500_000_000,
-                  median=Decimal(80), longer=4, above_median=Decimal(250))  # fmt: skip
+                  median=Decimal(80), above_median_count=4, above_median=Decimal(250))  # fmt: skip
     advice = only(speech)
     assert (advice.kind, advice.saving_nano) == ("shorter_replies", 375_000_000)
     assert "replies at 80 characters (your median)" in advice.sentence

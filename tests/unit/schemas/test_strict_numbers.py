@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from api.http.bodies import parsed
+from api.http.bodies import parse_json
 from api.http.problems import Problem
 from api.intake.events import EventSender, cost_event, end_events
 from cost_analytics.bill_files import read_bill
@@ -86,10 +86,10 @@ BODIES = [
 def test_bodies_refuse_loose_numbers(kind: type, body: dict[str, Any], text: str) -> None:
     sent = json.dumps(body).replace('"?"', json.dumps(text))
     with pytest.raises(Problem) as problem:
-        parsed(sent.encode(), kind)
+        parse_json(sent.encode(), kind)
     assert problem.value.code == "invalid_body"
     assert "Expected a number in plain digits" in problem.value.message
-    assert parsed(sent.replace(json.dumps(text), '"1.5"').encode(), kind)
+    assert parse_json(sent.replace(json.dumps(text), '"1.5"').encode(), kind)
 
 
 @each_loose

@@ -6,9 +6,9 @@ import { choiceOf, useAddressState, wholeNumber } from "../app/address-state";
 
 export const ROWS_A_PAGE = 10;
 /** The API's limit. */
-export const ROWS_A_REQUEST_MOST = 200;
+export const ROWS_A_REQUEST_MAX = 200;
 /** The most rows that a reload, or a way back, restores. */
-export const SHOWN_MOST = 500;
+export const SHOWN_MAX = 500;
 
 export const KINDS: { value: Anomaly["kind"] | ""; label: string }[] = [
   { value: "", label: "All kinds" },
@@ -32,7 +32,7 @@ export interface AnomalyFilters {
 }
 
 export function useAnomalyFilters(): AnomalyFilters {
-  const shown = useAddressState("shown", wholeNumber(1, SHOWN_MOST), 1, "replace");
+  const shown = useAddressState("shown", wholeNumber(1, SHOWN_MAX), 1, "replace");
   const kindState = useAddressState("kind", choiceOf(KINDS.map(({ value }) => value)), "");
   const dismissedState = useAddressState(
     "dismissed",

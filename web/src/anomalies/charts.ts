@@ -51,7 +51,7 @@ export interface CostBar {
   usual: { cost: Decimal; width: number } | null;
 }
 
-const BARS_MOST = 5;
+const BARS_MAX = 5;
 
 /** The bars of services, most expensive first, then all others together and the missing leg. */
 export function costBars(anomaly: AnomalyDetail, costs: CostByService): CostBar[] {
@@ -61,7 +61,7 @@ export function costBars(anomaly: AnomalyDetail, costs: CostByService): CostBar[
     .filter(({ name, cost }) => Number(cost) !== 0 || name === service)
     .sort((a, b) => Number(nano(b.cost) - nano(a.cost)) || a.name.localeCompare(b.name))
     .sort((a, b) => Number(b.name === service) - Number(a.name === service));
-  const places = BARS_MOST - (leg ? 1 : 0);
+  const places = BARS_MAX - (leg ? 1 : 0);
   const apart = ranked.length > places ? ranked.slice(0, places - 1) : ranked;
   const others = sum(ranked.slice(apart.length).map(({ cost }) => cost));
   const amounts = [...apart.map(({ cost }) => cost), others, expected ?? "0"];

@@ -1,5 +1,5 @@
 // Flattens a schema into rows: field, type and description.
-import { resolved, type OpenApi, type Schema } from "./openapi";
+import { resolveReference, type OpenApi, type Schema } from "./openapi";
 
 const DEPTH_MAX = 4;
 
@@ -23,14 +23,14 @@ export interface Shape {
 
 /** Returns the `data` of the success envelope, or the schema unchanged. */
 export function withoutEnvelope(schema: Schema, api: OpenApi): { schema: Schema; isData: boolean } {
-  const { properties } = resolved(schema, api);
+  const { properties } = resolveReference(schema, api);
   return properties?.["success"] && properties["data"]
     ? { schema: properties["data"], isData: true }
     : { schema, isData: false };
 }
 
 export function shapeOf(schema: Schema, api: OpenApi): Shape {
-  const own = resolved(schema, api);
+  const own = resolveReference(schema, api);
   const choices = (own.anyOf ?? []).filter((one) => !isNull(one));
   return {
     title: own.title ?? typeOf(schema, api),
@@ -58,7 +58,7 @@ function fieldsOf(schema: Schema, api: OpenApi, depth: number): Field[] {
 
 /** Returns the object schema of a value, of its items or of its map values; null if there is none. */
 function objectIn(schema: Schema, api: OpenApi): Schema | null {
-  const own = resolved(schema, api);
+  const own = resolveReference(schema, api);
   if (own.properties) return own;
   if (own.items) return objectIn(own.items, api);
   if (typeof own.additionalProperties === "object") return objectIn(own.additionalProperties, api);
@@ -70,7 +70,7 @@ const isNull = (schema: Schema): boolean => schema.type === "null";
 
 /** Describes a type: "list of CallSummary", "time or null". */
 export function typeOf(schema: Schema, api: OpenApi): string {
-  const own = resolved(schema, api);
+  const own = resolveReference(schema, api);
   if (own.anyOf) return own.anyOf.map((one) => typeOf(one, api)).join(" or ");
   if (own.const !== undefined) return JSON.stringify(own.const);
   if (own.enum) return own.enum.map((one) => JSON.stringify(one)).join(" or ");

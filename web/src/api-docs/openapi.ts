@@ -78,12 +78,12 @@ export interface Topic {
 }
 
 /** Returns a part of the document, with a reference resolved. */
-export function resolved<T extends { $ref?: string }>(part: T, api: OpenApi): T {
+export function resolveReference<T extends { $ref?: string }>(part: T, api: OpenApi): T {
   let found = part;
   while (found.$ref) {
     const names = found.$ref.replace("#/", "").split("/");
     found = names.reduce<unknown>(
-      (within, name) => (within as Record<string, unknown>)[name],
+      (parent, name) => (parent as Record<string, unknown>)[name],
       api,
     ) as T;
   }
@@ -92,7 +92,7 @@ export function resolved<T extends { $ref?: string }>(part: T, api: OpenApi): T 
 
 /** Returns the operations by tag; each contains all `search` words. */
 export function topicsOf(api: OpenApi, search = ""): Topic[] {
-  const all = Object.entries(api.paths).flatMap(([path, methods]) =>
+  const operations = Object.entries(api.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, definition]) => ({ path, method, definition })),
   );
   const words = search.toLowerCase().split(/\s+/).filter(Boolean);
@@ -100,7 +100,7 @@ export function topicsOf(api: OpenApi, search = ""): Topic[] {
     .map(({ name, description }) => ({
       name,
       description,
-      operations: all
+      operations: operations
         .filter(({ definition }) => definition.tags.includes(name))
         .map(({ path, method, definition }) => operationOf(path, method, definition, api))
         .filter((one) => words.every((word) => textOf(one, name).includes(word))),
@@ -108,8 +108,8 @@ export function topicsOf(api: OpenApi, search = ""): Topic[] {
     .filter((topic) => topic.operations.length);
 }
 
-function textOf(of: Operation, topic: string): string {
-  return `${of.method} ${of.path} ${of.summary} ${of.id} ${topic}`.toLowerCase();
+function textOf(operation: Operation, topic: string): string {
+  return `${operation.method} ${operation.path} ${operation.summary} ${operation.id} ${topic}`.toLowerCase();
 }
 
 function operationOf(path: string, method: string, definition: Method, api: OpenApi): Operation {
@@ -120,11 +120,11 @@ function operationOf(path: string, method: string, definition: Method, api: Open
     summary: definition.summary,
     description: definition.description,
     isPublic: definition.security?.length === 0,
-    parameters: (definition.parameters ?? []).map((one) => resolved(one, api)),
+    parameters: (definition.parameters ?? []).map((one) => resolveReference(one, api)),
     bodies: definition.requestBody?.content ?? {},
     responses: Object.entries(definition.responses).map(([status, one]) => [
       status,
-      resolved(one, api),
+      resolveReference(one, api),
     ]),
     socket: definition["x-websocket"] ?? null,
   };

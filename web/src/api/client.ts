@@ -37,7 +37,7 @@ interface Options {
 }
 
 /** Returns the `data` of a success; raises ApiError. */
-export async function ask<T>(path: string, options: Options = {}): Promise<T> {
+export async function request<T>(path: string, options: Options = {}): Promise<T> {
   const response = await send(path, options);
   return (await unwrap<T>(response)).data as T;
 }

@@ -26,7 +26,8 @@ beforeEach(async () => {
 });
 
 const address = (): string => router.currentRoute.value.fullPath;
-const reaches = (wanted: string): Promise<void> => vi.waitFor(() => expect(address()).toBe(wanted));
+const reaches = (expected: string): Promise<void> =>
+  vi.waitFor(() => expect(address()).toBe(expected));
 
 describe("state in the address", () => {
   it("is read from it, or is the default where the address has none or a wrong one", async () => {

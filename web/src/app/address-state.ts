@@ -78,8 +78,8 @@ export function useAddressState<T>(
   });
   return computed({
     get: () => value.value,
-    set: (wanted) => {
-      const written = format.write(wanted);
+    set: (newValue) => {
+      const written = format.write(newValue);
       changeQuery(router, name, written === format.write(fallback) ? undefined : written, history);
     },
   });

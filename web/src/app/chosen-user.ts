@@ -8,7 +8,7 @@ import { useShownUser } from "./shown-user";
 
 /** The names of the pages that are about one user. */
 export const PAGES_OF_A_USER = new Set(["now", "spending", "outlook", "budget"]);
-const SIMILAR_MOST = 5;
+const SIMILAR_MAX = 5;
 
 interface UnknownUser {
   user: string;
@@ -24,7 +24,7 @@ export function useUnknownUser(): ComputedRef<UnknownUser | null> {
     async (signal) => {
       if (!isOtherUser.value) return null;
       const asked = user.value;
-      return { user: asked, similar: (await findUsers(asked, SIMILAR_MOST, signal)).users };
+      return { user: asked, similar: (await findUsers(asked, SIMILAR_MAX, signal)).users };
     },
   );
   return computed(() => {

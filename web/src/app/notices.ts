@@ -2,7 +2,7 @@
 import { reactive, ref } from "vue";
 
 const SHOWN_MS = 12_000;
-const SHOWN_MOST = 4;
+const SHOWN_MAX = 4;
 
 export interface Toast {
   id: number;
@@ -19,7 +19,7 @@ export const announcement = ref("");
 export function toast(title: string, text: string, kind: Toast["kind"]): void {
   const id = (last += 1);
   toasts.push({ id, title, text, kind });
-  if (toasts.length > SHOWN_MOST) toasts.shift();
+  if (toasts.length > SHOWN_MAX) toasts.shift();
   setTimeout(() => dismiss(id), SHOWN_MS);
 }
 

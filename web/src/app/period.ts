@@ -25,7 +25,7 @@ export type Period = PeriodName | Span;
 
 const DAY_MS = 86_400_000;
 /** The API's limit. */
-export const DAYS_MOST = 400;
+export const DAYS_MAX = 400;
 const DAYS: Partial<Record<PeriodName, number>> = { today: 1, "7d": 7, "30d": 30, "90d": 90 };
 
 const dayOf = (atMs: number): string => new Date(atMs).toISOString().slice(0, 10);
@@ -56,7 +56,7 @@ export function spanProblem({ start, end }: Span): string | null {
   if (!isDay(start) || !isDay(end)) return "Choose a start and an end date.";
   if (start > end) return "Start date must be before end date.";
   const days = (Date.parse(end) - Date.parse(start)) / DAY_MS + 1;
-  return days > DAYS_MOST ? `Choose at most ${DAYS_MOST} days.` : null;
+  return days > DAYS_MAX ? `Choose at most ${DAYS_MAX} days.` : null;
 }
 
 function isDay(text: string): boolean {

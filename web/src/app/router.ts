@@ -2,11 +2,11 @@
 // What a reader chose on a page (user, period, filter, order) is in the query: see address-state.ts.
 import { createRouter, createWebHistory, type Router } from "vue-router";
 
-const LOADING_MS_MOST = 2_000;
+const LOADING_MS_MAX = 2_000;
 
 /** Waits, within a limit, until the page has this height: its data load after the navigation. */
 async function untilPageReaches(height: number): Promise<void> {
-  const until = performance.now() + LOADING_MS_MOST;
+  const until = performance.now() + LOADING_MS_MAX;
   while (document.documentElement.scrollHeight < height && performance.now() < until)
     await new Promise(requestAnimationFrame);
 }

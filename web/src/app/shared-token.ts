@@ -6,7 +6,7 @@
 
 const NAME = "cost-analytics.session";
 /** How long a tab without a token listens for an answer; an open tab can be busy. */
-const ANSWER_MS_MOST = 3_000;
+const ANSWER_MS_MAX = 3_000;
 /** How long it waits for more answers after the first one. */
 const MORE_ANSWERS_MS = 40;
 
@@ -43,7 +43,7 @@ export class TokenChannel {
     const id = `${Date.now()} ${Math.random()}`;
     const answers: Answer[] = [];
     await new Promise<void>((done) => {
-      setTimeout(done, ANSWER_MS_MOST);
+      setTimeout(done, ANSWER_MS_MAX);
       this.requests.set(id, (answer) => {
         answers.push(answer);
         setTimeout(done, MORE_ANSWERS_MS);

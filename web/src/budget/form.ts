@@ -26,10 +26,10 @@ export const LABELS: Record<Field, string> = {
 };
 
 const LIMITS = ["dailyLimit_usd", "monthlyLimit_usd", "maxCostPerCall_usd"] as const;
-const LIMIT_MOST = 1_000_000_000n * 1_000_000_000n;
-const DECIMALS_MOST = 9;
-const PERCENT_MOST = 1_000;
-const MARKS_MOST = 20;
+const LIMIT_MAX = 1_000_000_000n * 1_000_000_000n;
+const DECIMALS_MAX = 9;
+const PERCENT_MAX = 1_000;
+const MARKS_MAX = 20;
 
 export function formOf(budget: Budget): BudgetForm {
   return {
@@ -115,17 +115,17 @@ function amountProblem(digits: string | null): string | null {
   const found = /^(\d+)(?:\.(\d+))?$/.exec(digits);
   if (!found)
     return "Enter an amount in dollars, such as 20 or 20.50. Leave it empty for no limit.";
-  if ((found[2] ?? "").length > DECIMALS_MOST) return `Use at most ${DECIMALS_MOST} decimals.`;
-  return nano(digits) > LIMIT_MOST ? "A limit can be at most $1,000,000,000." : null;
+  if ((found[2] ?? "").length > DECIMALS_MAX) return `Use at most ${DECIMALS_MAX} decimals.`;
+  return nano(digits) > LIMIT_MAX ? "A limit can be at most $1,000,000,000." : null;
 }
 
 function marksProblem(marks: string[]): string | null {
-  if (marks.length > MARKS_MOST) return `Enter at most ${MARKS_MOST} percentages.`;
+  if (marks.length > MARKS_MAX) return `Enter at most ${MARKS_MAX} percentages.`;
   for (const mark of marks) {
     if (!/^\d+(\.\d+)?$/.test(mark))
       return "Enter percentages separated by commas, such as 50%, 80%.";
-    if (Number(mark) === 0 || Number(mark) > PERCENT_MOST)
-      return `A percentage must be above 0 and at most ${PERCENT_MOST}.`;
+    if (Number(mark) === 0 || Number(mark) > PERCENT_MAX)
+      return `A percentage must be above 0 and at most ${PERCENT_MAX}.`;
   }
   return null;
 }

@@ -18,7 +18,7 @@ export type SortField = (typeof SORT_FIELDS)[number];
 export type CallSort = SortField | `-${SortField}`;
 export const PAGE_SIZES = ["25", "50", "100"] as const;
 /** The most rows that a reload, or a way back, restores. */
-export const SHOWN_MOST = 1_000;
+export const SHOWN_MAX = 1_000;
 
 const SORTS = SORT_FIELDS.flatMap((field): CallSort[] => [field, `-${field}`]);
 
@@ -49,7 +49,7 @@ export interface CallList {
 }
 
 export function useCallList(span: () => Span): CallList {
-  const shown = useAddressState("shown", wholeNumber(1, SHOWN_MOST), 1, "replace");
+  const shown = useAddressState("shown", wholeNumber(1, SHOWN_MAX), 1, "replace");
   /** Another filter or order starts at the first row. */
   function fromTheStart<T>(state: WritableComputedRef<T>): WritableComputedRef<T> {
     return computed({

@@ -10,17 +10,17 @@ const TIP_PX = 190;
 const AXIS_PX = 52;
 
 /** The pointer's position: index of the nearest time, and pixels from the plot's left edge. */
-export interface Hovered {
+export interface HoverPosition {
   index: number;
   left: number;
 }
 
-export interface Plotted {
+export interface PlotOptions {
   data: () => uPlot.AlignedData;
   options: () => Pick<uPlot.Options, "padding" | "scales" | "series" | "bands">;
   /** Options of the time axis. */
   timeAxis: () => uPlot.Axis;
-  sayTime: (seconds: number) => string;
+  timeLabel: (seconds: number) => string;
   /** Draws over the finished chart. */
   decorate?: (chart: uPlot) => void;
   /** Changes with the data; `shape` changes with the series. */
@@ -29,13 +29,13 @@ export interface Plotted {
 }
 
 interface Plot {
-  hovered: ShallowRef<Hovered | null>;
+  hovered: ShallowRef<HoverPosition | null>;
   /** The left edge of the tooltip, beside the pointer and inside the chart. */
   tipLeft: (left: number) => string;
 }
 
-export function usePlot(box: Readonly<Ref<HTMLDivElement | null>>, what: Plotted): Plot {
-  const hovered = shallowRef<Hovered | null>(null);
+export function usePlot(box: Readonly<Ref<HTMLDivElement | null>>, plotOptions: PlotOptions): Plot {
+  const hovered = shallowRef<HoverPosition | null>(null);
   let chart: uPlot | null = null;
   let sizes: ResizeObserver | null = null;
 
@@ -60,8 +60,8 @@ export function usePlot(box: Readonly<Ref<HTMLDivElement | null>>, what: Plotted
           size: 28,
           space: 80,
           grid: { show: false },
-          values: (_, splits) => splits.map((at) => what.sayTime(at)),
-          ...what.timeAxis(),
+          values: (_, splits) => splits.map((at) => plotOptions.timeLabel(at)),
+          ...plotOptions.timeAxis(),
         },
         {
           ...axis,
@@ -70,14 +70,16 @@ export function usePlot(box: Readonly<Ref<HTMLDivElement | null>>, what: Plotted
           values: (_, splits) => formatMoneyAxis(splits),
         },
       ],
-      hooks: { setCursor: [follow], draw: [(drawn) => what.decorate?.(drawn)] },
-      ...what.options(),
+      hooks: { setCursor: [follow], draw: [(drawn) => plotOptions.decorate?.(drawn)] },
+      ...plotOptions.options(),
     };
   }
 
   function draw(): void {
     chart?.destroy();
-    chart = box.value ? new uPlot(options(box.value.clientWidth), what.data(), box.value) : null;
+    chart = box.value
+      ? new uPlot(options(box.value.clientWidth), plotOptions.data(), box.value)
+      : null;
   }
 
   onMounted(() => {
@@ -90,10 +92,10 @@ export function usePlot(box: Readonly<Ref<HTMLDivElement | null>>, what: Plotted
   });
   // One watcher: data of another shape must not reach the old chart.
   watch(
-    [what.shape, paint, what.changed],
+    [plotOptions.shape, paint, plotOptions.changed],
     ([shape, painted], [oldShape, oldPainted]) => {
       if (shape !== oldShape || painted !== oldPainted) draw();
-      else chart?.setData(what.data());
+      else chart?.setData(plotOptions.data());
     },
     { flush: "post" },
   );

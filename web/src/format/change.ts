@@ -12,9 +12,9 @@ const CHANGE = new Intl.NumberFormat(undefined, {
 export function formatChange(
   now: Decimal,
   before: Decimal,
-  say: (figure: Decimal) => string,
+  format: (figure: Decimal) => string,
 ): string {
-  if (nano(before) <= 0n) return `from ${say(before)}`;
+  if (nano(before) <= 0n) return `from ${format(before)}`;
   const change = percentOf(decimal(nano(now) - nano(before)), before);
-  return `${CHANGE.format(change / 100)} from ${say(before)}`;
+  return `${CHANGE.format(change / 100)} from ${format(before)}`;
 }

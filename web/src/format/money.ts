@@ -30,15 +30,15 @@ const COMPACT = new Intl.NumberFormat(undefined, {
   maximumSignificantDigits: 3,
 });
 
-function say(format: Intl.NumberFormat, amount: Decimal): string {
+function formatWith(format: Intl.NumberFormat, amount: Decimal): string {
   return format.format(amount as Intl.StringNumericLiteral);
 }
 
 /** Two decimals: amounts that people pay. */
-export const formatMoney = (amount: Decimal): string => say(CENTS, amount);
+export const formatMoney = (amount: Decimal): string => formatWith(CENTS, amount);
 
 /** All decimals that the API sent. */
-export const formatMoneyExact = (amount: Decimal): string => say(EXACT, amount);
+export const formatMoneyExact = (amount: Decimal): string => formatWith(EXACT, amount);
 
 /** Short: the scale of a small chart. */
 export const formatMoneyCompact = (amount: number): string => COMPACT.format(amount);
@@ -54,10 +54,10 @@ export function formatMoneyAxis(amounts: number[]): string[] {
 
 /** Two decimals; below ten cents two significant digits: costs. */
 export function formatMoneyBrief(amount: Decimal): string {
-  return Math.abs(Number(amount)) < 0.0995 ? say(SMALL, amount) : formatMoney(amount);
+  return Math.abs(Number(amount)) < 0.0995 ? formatWith(SMALL, amount) : formatMoney(amount);
 }
 
-const DECIMALS_MOST = 4;
+const DECIMALS_MAX = 4;
 const LARGE = 10;
 
 /**
@@ -68,12 +68,12 @@ export function moneyColumn(amounts: Iterable<Decimal>): (amount: Decimal) => st
   const sizes = [...amounts].map((amount) => Math.abs(Number(amount))).filter((size) => size > 0);
   const small = Math.min(...sizes);
   const needed = small < 0.0995 ? 1 - Math.floor(Math.log10(small)) : 2;
-  const places = Math.max(...sizes) >= LARGE ? 2 : Math.min(needed, DECIMALS_MOST);
+  const places = Math.max(...sizes) >= LARGE ? 2 : Math.min(needed, DECIMALS_MAX);
   const format = formatter(places, places);
   const step = 10 ** -places;
   return (amount) => {
     const value = Number(amount);
-    return value > 0 && value < step / 2 ? `<${format.format(step)}` : say(format, amount);
+    return value > 0 && value < step / 2 ? `<${format.format(step)}` : formatWith(format, amount);
   };
 }
 

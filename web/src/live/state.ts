@@ -3,9 +3,9 @@
 import type { Alert, Budget } from "../api/bodies";
 import type { LiveCall, LiveMessage } from "./messages";
 
-const ENDED_MOST = 12;
-const VERSIONS_MOST = 5_000;
-const ALERTS_MOST = 50;
+const ENDED_MAX = 12;
+const VERSIONS_MAX = 5_000;
+const ALERTS_MAX = 50;
 const LONG_OVER_MS = 10 * 60_000;
 
 export interface Changes {
@@ -40,7 +40,7 @@ export class LiveState {
     const earlier = alerts.filter((alert) => !known.has(alert.alertId));
     this.alerts = [...this.alerts, ...earlier]
       .sort((a, b) => Date.parse(b.triggeredAt) - Date.parse(a.triggeredAt))
-      .slice(0, ALERTS_MOST);
+      .slice(0, ALERTS_MAX);
   }
 
   private replace(calls: LiveCall[], changes: Changes): void {
@@ -70,19 +70,19 @@ export class LiveState {
     // A charge after the end changes the call but not its position.
     if (others.length < this.ended.length)
       this.ended = this.ended.map((other) => (other.callId === call.callId ? call : other));
-    else this.ended = [call, ...others].slice(0, ENDED_MOST);
+    else this.ended = [call, ...others].slice(0, ENDED_MAX);
   }
 
   private alert(alert: Alert, changes: Changes): void {
     if (this.alerts.some((known) => known.alertId === alert.alertId)) return;
-    this.alerts = [alert, ...this.alerts].slice(0, ALERTS_MOST);
+    this.alerts = [alert, ...this.alerts].slice(0, ALERTS_MAX);
     changes.alerts.push(alert);
   }
 
   private remember(call: LiveCall): void {
     this.versions.delete(call.callId);
     this.versions.set(call.callId, call.version);
-    if (this.versions.size <= VERSIONS_MOST) return;
+    if (this.versions.size <= VERSIONS_MAX) return;
     for (const oldest of this.versions.keys()) {
       if (this.active.has(oldest)) continue;
       this.versions.delete(oldest);

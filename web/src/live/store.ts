@@ -2,7 +2,7 @@
 // once a second while many calls change.
 import { computed, reactive, shallowRef, triggerRef } from "vue";
 import type { Alert, Budget, LiveTicket } from "../api/bodies";
-import { ask } from "../api/client";
+import { request } from "../api/client";
 import { announce, toast } from "../app/notices";
 import { capitalize, personaName } from "../format/names";
 import { session, signOut } from "../app/session";
@@ -26,7 +26,8 @@ let showing: ReturnType<typeof setTimeout> | undefined;
 let clock: ReturnType<typeof setInterval> | undefined;
 
 const socket = new LiveSocket({
-  ticket: async () => (await ask<LiveTicket>("/api/costs/live/ticket", { method: "POST" })).ticket,
+  ticket: async () =>
+    (await request<LiveTicket>("/api/costs/live/ticket", { method: "POST" })).ticket,
   open: (path) => new WebSocket(new URL(path, location.href.replace(/^http/, "ws"))),
   onMessage: receive,
   onState: (next) => {
@@ -82,7 +83,7 @@ async function loadBefore(): Promise<void> {
   const user = session.claims?.user;
   if (!user) return;
   try {
-    setBudget(await ask<Budget>(`/api/costs/user/${encodeURIComponent(user)}/budget`));
+    setBudget(await request<Budget>(`/api/costs/user/${encodeURIComponent(user)}/budget`));
   } catch {
     // The socket sends it too; pages show a placeholder until then.
   }

@@ -6,7 +6,7 @@ import { decimal, nano, sum } from "../format/decimal";
 import { personaName } from "../format/names";
 import { rankColour } from "../format/services";
 
-const PERSONAS_MOST = 8;
+const PERSONAS_MAX = 8;
 const OTHERS = "others";
 
 /** A day of one user has its costs by persona, a day of all users has not. */
@@ -34,7 +34,7 @@ export function daysByPersona(days: ChartDay[]): Layer[] {
       colour: "",
       amounts: days.map((day) => day.costByPersona?.[persona] ?? "0"),
     })),
-  ).slice(0, PERSONAS_MOST);
+  ).slice(0, PERSONAS_MAX);
   const coloured = ranked.map((layer, rank) => ({ ...layer, colour: rankColour(rank) }));
   const others = days.map((day, index) => rest(day.totalCost, coloured, index));
   const last = { key: OTHERS, name: "Others", colour: "--line-strong", amounts: others };
