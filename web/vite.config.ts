@@ -5,6 +5,9 @@ import { defineConfig } from "vitest/config";
 // Where `npm run dev` finds a running API.
 const API = "http://127.0.0.1:8080";
 
+// Of two pages, neither of which is the first one.
+const ANOMALIES = /\/src\/anomalies\//;
+
 // The charts' library and what needs it: pages without a chart do not load them.
 const CHARTS = /uplot|\/(ChartFrame|StackedChart|DailyCostChart|plot)\./;
 
@@ -29,10 +32,11 @@ export default defineConfig({
             { name: "charts", test: CHARTS },
             {
               name: "shared",
-              test: (id: string) => !CHARTS.test(id),
+              test: (id: string) => !CHARTS.test(id) && !ANOMALIES.test(id),
               minShareCount: 2,
               priority: 1,
             },
+            { name: "anomalies", test: ANOMALIES, minShareCount: 2 },
           ],
         },
       },
