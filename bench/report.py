@@ -125,7 +125,7 @@ class Report:
         self._note(
             "From the scheduled time of each event, in time or not. The first step includes "
             f"{linger_ms} ms linger time of the emitter, and the wait for the previous batch. "
-            f" {len(runs[0].moments):,} events of {WATCHED_USERS} users with a socket each "
+            f"{len(runs[0].moments):,} events of {WATCHED_USERS} users with a socket each "
             f"were watched. Each round has its own broker. Cores in use: {cores}."
         )
 

@@ -43,6 +43,8 @@ from streams.retries import RETRYABLE_ERRORS
 ROUND_CALLS_MAX: Final = 2_000
 PAUSE_SECONDS: Final = 0.02
 """Fewer, larger requests leave brokers and worker free for alerts, and totals arrive sooner too."""
+FEW_CALLS_MAX: Final = 50
+PAUSE_SECONDS_AFTER_FEW: Final = 0.005
 ROUND_CALLS_MAX_BEHIND: Final = 400
 PAUSE_SECONDS_BEHIND: Final = 0.2
 DIRTY_CALLS_MAX: Final = 100_000
@@ -122,10 +124,12 @@ class TotalsPublisher:
     async def _catch_up(self, stop: asyncio.Event) -> None:
         """Publish round by round until nothing is pending, with pauses."""
         while self._pending and not stop.is_set():
-            behind = self._is_behind() and len(self._pending) < DIRTY_CALLS_MAX
+            calls = len(self._pending)
+            behind = self._is_behind() and calls < DIRTY_CALLS_MAX
             await self._round(stop, ROUND_CALLS_MAX_BEHIND if behind else ROUND_CALLS_MAX)
             if len(self._pending) < DIRTY_CALLS_MAX:
-                rest = PAUSE_SECONDS_BEHIND if behind else PAUSE_SECONDS
+                pause = PAUSE_SECONDS if calls > FEW_CALLS_MAX else PAUSE_SECONDS_AFTER_FEW
+                rest = PAUSE_SECONDS_BEHIND if behind else pause
                 await wait_for(stop, rest)
 
     async def _round(self, stop: asyncio.Event, limit: int) -> None:
