@@ -64,7 +64,8 @@ SELECT state.version, c.call_id, c.user_id, c.persona_id, c.status, c.duration_m
 -- The spending of :user_id from :first_day to :last_day, both included: sums, the cost and class of each
 -- service, the :personas_max most expensive personas, and each day with anything on it, with the costs of
 -- these personas. A persona whose calls were all reassigned to another is left out; calls without one
--- count as :unnamed_persona.
+-- count as :unnamed_persona. The version is a digest of these rows and of what decides the class of a
+-- service. If it is still :known_version, only the sums are read.
 WITH day_rows AS MATERIALIZED (
     SELECT day, coalesce(nullif(persona_id, ''), :unnamed_persona) AS persona_id, calls, duration_ms,
            charged_nano, refunded_nano
@@ -82,7 +83,7 @@ WITH day_rows AS MATERIALIZED (
     SELECT encode(sha256(convert_to(concat_ws(
                ' ', (SELECT string_agg(d::text, ' ' ORDER BY d) FROM day_rows AS d), '|',
                (SELECT string_agg(c::text, ' ' ORDER BY c) FROM cost_rows AS c),
-               (SELECT max(price_id) FROM service_prices),
+               (SELECT max(epoch) FROM ledger_epochs), (SELECT max(price_id) FROM service_prices),
                (SELECT count(*) FROM payment_processors)), 'UTF8')), 'hex') AS version
 ), day_costs AS (
     SELECT day, service, sum(cost_nano) AS cost_nano FROM cost_rows GROUP BY day, service

@@ -6,7 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from tests.support.api import ApiClient, served_from
+from ledger.recording.epochs import raise_epoch
+from tests.support.api import ApiClient, served_from, token
 from tests.support.ledger_rows import CENT, LedgerRowWriter, LiveCallRow, rows
 
 TODAY = datetime(2025, 11, 19, tzinfo=UTC)
@@ -90,6 +91,23 @@ async def test_classes_and_services_add_up_to_the_total(
     assert [content[name] for name in classes] == [-6 * nano, 2 * nano, 4 * nano]
     assert content["totalCost"] == sum(content["costByService"].values()) == 0
     assert content["totalRefunded"] == 7 * nano
+
+
+async def test_tag_from_before_a_restore_is_not_valid_after_it(
+    api: ApiClient, ledger: LedgerRowWriter
+) -> None:
+    """The restored catalogue numbers its entries again, and the rows of a user may be the same."""
+    await write(ledger, 1, costs={"paydirect": 8 * CENT})
+    await ledger.connection.execute("INSERT INTO payment_processors VALUES ('paydirect')")
+    before = await api.get(PATH, "alice")
+    await ledger.connection.execute("DELETE FROM payment_processors WHERE processor = 'paydirect'")
+    await raise_epoch(ledger.connection, "restore")
+    await ledger.connection.execute("INSERT INTO payment_processors VALUES ('other')")
+    after = await api.ask(
+        "GET", PATH, bearer=token("alice"), headers={"If-None-Match": before.headers["ETag"]}
+    )
+    assert after.status == 200
+    assert after.data["totalTransactionCost"] != before.data["totalTransactionCost"]
 
 
 async def test_averages_are_rounded_without_padding(
