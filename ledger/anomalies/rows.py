@@ -74,7 +74,7 @@ class AnomalyStore:
     async def transaction(self) -> AsyncIterator[Connection]:
         """Open a transaction; raises `database.TRANSIENT_ERRORS`."""
         async with (
-            self._pool.borrowed(ACQUIRE_TIMEOUT_SECONDS) as connection,
+            self._pool.borrow(ACQUIRE_TIMEOUT_SECONDS) as connection,
             connection.transaction(),
         ):
             yield connection

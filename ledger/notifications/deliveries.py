@@ -187,7 +187,7 @@ class DeliveryStore:
 
     def connection(self) -> AbstractAsyncContextManager[Connection]:
         """Return a connection for the duration of a block."""
-        return self._pool.borrowed(ACQUIRE_TIMEOUT_SECONDS)
+        return self._pool.borrow(ACQUIRE_TIMEOUT_SECONDS)
 
 
 @asynccontextmanager

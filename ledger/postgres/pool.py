@@ -1,6 +1,6 @@
 """A pool of PostgreSQL connections.
 
-Every read of the API borrows one. A free connection costs no task, no timer and no round trip.
+Borrowing an idle connection needs no task, timer or round trip.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ledger.postgres.database import (
 )
 
 IDLE_SECONDS_MAX: Final = 300
-"""A connection that was idle for longer may be dead without a notice, so it is replaced."""
+"""A connection that was idle for longer is closed: the network may have dropped it."""
 
 CLOSE_SECONDS_MAX: Final = 5
 _NS_PER_SECOND: Final = 1_000_000_000
@@ -57,7 +57,7 @@ class Pool:
         return len(self._idle)
 
     @asynccontextmanager
-    async def borrowed(self, timeout_seconds: int) -> AsyncIterator[Connection]:
+    async def borrow(self, timeout_seconds: int) -> AsyncIterator[Connection]:
         """Borrow a connection for the duration of the block.
 
         Raises TimeoutError after waiting `timeout_seconds`, OSError or a PostgresError.
@@ -92,8 +92,10 @@ class Pool:
             async with asyncio.timeout(timeout_seconds):
                 await self._free.acquire()
                 try:
+                    if self._is_closed:
+                        raise ConnectionError("the pool is closed")
                     connection = self._pop_idle() or await self._open_connection()
-                except BaseException:  # whatever it was, the slot is free again
+                except BaseException:  # the slot is free again after any error
                     self._free.release()
                     raise
         self._busy.add(connection)
@@ -102,11 +104,10 @@ class Pool:
     def _pop_idle(self) -> Connection | None:
         """Return the most recently used idle connection that is still good, if any."""
         while self._idle:
-            connection, since_ns = self._idle.pop()
-            idle_ns = time.monotonic_ns() - since_ns
-            if idle_ns <= IDLE_SECONDS_MAX * _NS_PER_SECOND and not connection.is_closed():
-                return connection
-            connection.terminate()
+            idle = self._idle.pop()
+            if not _is_expired(idle) and not idle.connection.is_closed():
+                return idle.connection
+            idle.connection.terminate()
         return None
 
     def _release(self, connection: Connection) -> None:
@@ -116,7 +117,13 @@ class Pool:
                 connection.terminate()
             else:
                 self._idle.append(_Idle(connection, time.monotonic_ns()))
+        while self._idle and _is_expired(self._idle[0]):
+            self._idle.pop(0).connection.terminate()
         self._free.release()
+
+
+def _is_expired(idle: _Idle) -> bool:
+    return time.monotonic_ns() - idle.since_ns > IDLE_SECONDS_MAX * _NS_PER_SECOND
 
 
 @asynccontextmanager
@@ -133,7 +140,7 @@ async def connection_pool(
 
     pool = Pool(open_connection, connections_max)
     try:
-        async with pool.borrowed(CONNECT_TIMEOUT_SECONDS):
+        async with pool.borrow(CONNECT_TIMEOUT_SECONDS):
             pass
         yield pool
     finally:

@@ -135,7 +135,13 @@ class ReaderPool:
         async with self._connection(viewer) as connection:
             await connection.execute(_SQL[begin])
             await connection.execute(*_SQL.bind("identify", signed_viewer=self._sign(viewer)))
-            yield connection
+            try:
+                yield connection
+            except TRANSIENT_ERRORS:
+                raise  # the connection is not used again
+            except Exception:
+                await connection.execute(_SQL["rollback"])
+                raise
             await connection.execute(_SQL["commit"])
 
     def _sign(self, viewer: Viewer) -> str:
@@ -151,7 +157,7 @@ class ReaderPool:
         try:
             async with (
                 self._queue.slot(viewer, QUEUE_TIMEOUT_SECONDS),
-                self._pool.borrowed(self._acquire_timeout_seconds) as connection,
+                self._pool.borrow(self._acquire_timeout_seconds) as connection,
                 asyncio.timeout(self._work_timeout_seconds),
             ):
                 yield connection

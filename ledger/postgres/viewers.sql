@@ -18,3 +18,6 @@ SELECT set_config('cost_analytics.viewer', :signed_viewer, true)
 
 -- name: commit
 COMMIT
+
+-- name: rollback
+ROLLBACK

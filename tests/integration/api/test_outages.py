@@ -87,7 +87,7 @@ async def test_exhausted_pool_answers_503(database_url: str) -> None:
     ) as pool:
         readers = ReaderPool(pool, SIGNER, acquire_timeout_seconds=GIVE_UP_SECONDS)
         async with served(readers) as api:
-            async with pool.borrowed(GIVE_UP_SECONDS):
+            async with pool.borrow(GIVE_UP_SECONDS):
                 await assert_reports_outage(api)
             await assert_serves(api)
 

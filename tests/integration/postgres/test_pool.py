@@ -8,6 +8,7 @@ import pytest
 from ledger.postgres import pool as pool_module
 from ledger.postgres.database import Connection
 from ledger.postgres.pool import Pool, connection_pool
+from ledger.postgres.viewers import ReaderPool, Viewer
 
 WAIT_SECONDS = 1
 
@@ -21,20 +22,20 @@ async def pool(database_url: str) -> AsyncIterator[Pool]:
 
 
 async def borrowed_pid(pool: Pool) -> int:
-    async with pool.borrowed(WAIT_SECONDS) as connection:
+    async with pool.borrow(WAIT_SECONDS) as connection:
         return int(connection.get_server_pid())
 
 
 async def test_free_connection_is_lent_without_a_task(pool: Pool) -> None:
     first, before = await borrowed_pid(pool), len(asyncio.all_tasks())
-    async with pool.borrowed(WAIT_SECONDS) as connection:
+    async with pool.borrow(WAIT_SECONDS) as connection:
         assert connection.get_server_pid() == first
         assert await connection.fetchval("SHOW statement_timeout") == "5s"
         assert len(asyncio.all_tasks()) == before
 
 
 async def test_connections_are_limited_and_waiting_ends(pool: Pool) -> None:
-    async with pool.borrowed(WAIT_SECONDS) as one, pool.borrowed(WAIT_SECONDS) as other:
+    async with pool.borrow(WAIT_SECONDS) as one, pool.borrow(WAIT_SECONDS) as other:
         assert one.get_server_pid() != other.get_server_pid()
         with pytest.raises(TimeoutError):
             await borrowed_pid(pool)
@@ -47,13 +48,13 @@ async def test_connections_are_limited_and_waiting_ends(pool: Pool) -> None:
 
 
 async def test_cancelled_waiter_leaves_its_turn_to_the_next(pool: Pool) -> None:
-    async with pool.borrowed(WAIT_SECONDS), pool.borrowed(WAIT_SECONDS):
+    async with pool.borrow(WAIT_SECONDS), pool.borrow(WAIT_SECONDS):
         waiting = [asyncio.create_task(borrowed_pid(pool)) for _ in range(3)]
         await asyncio.sleep(0.1)
         waiting[0].cancel()
     results = await asyncio.gather(*waiting, return_exceptions=True)
     assert [isinstance(each, int) for each in results] == [False, True, True]
-    async with pool.borrowed(WAIT_SECONDS), pool.borrowed(WAIT_SECONDS):
+    async with pool.borrow(WAIT_SECONDS), pool.borrow(WAIT_SECONDS):
         pass
 
 
@@ -61,9 +62,36 @@ async def test_refused_request_keeps_its_connection(pool: Pool) -> None:
     """A new connection costs the server a process, so refusals would be an easy attack."""
     first = await borrowed_pid(pool)
     with pytest.raises(LookupError):
-        async with pool.borrowed(WAIT_SECONDS) as connection, connection.transaction():
+        async with pool.borrow(WAIT_SECONDS) as connection, connection.transaction():
             raise LookupError
     assert await borrowed_pid(pool) == first
+
+
+async def test_refused_write_keeps_its_connection(pool: Pool) -> None:
+    """A refusal is raised within the transaction, which is rolled back."""
+    first, readers = await borrowed_pid(pool), ReaderPool(pool)
+
+    async def refuse() -> None:
+        async with readers.writing(Viewer("alice")) as connection:
+            await connection.execute("CREATE TABLE refused (number int)")
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        await refuse()
+    async with pool.borrow(WAIT_SECONDS) as connection:
+        assert connection.get_server_pid() == first
+        assert await connection.fetchval("SELECT to_regclass('refused')") is None
+
+
+async def test_idle_connections_are_closed_after_some_time(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with pool.borrow(WAIT_SECONDS), pool.borrow(WAIT_SECONDS):
+        pass
+    assert pool.idle == 2
+    monkeypatch.setattr(pool_module, "IDLE_SECONDS_MAX", -1)
+    await borrowed_pid(pool)
+    assert pool.idle == 0
 
 
 @pytest.mark.parametrize(
@@ -74,15 +102,16 @@ async def test_bad_connection_is_not_lent_again(
 ) -> None:
     first = await borrowed_pid(pool)
     try:
-        async with pool.borrowed(WAIT_SECONDS) as connection:
+        async with pool.borrow(WAIT_SECONDS) as connection:
             await spoil(connection, how)
     except (RuntimeError, TimeoutError) as error:
         assert how == ("failed" if isinstance(error, RuntimeError) else "cancelled")
     if how == "idle for long":
         monkeypatch.setattr(pool_module, "IDLE_SECONDS_MAX", -1)
-    async with pool.borrowed(WAIT_SECONDS) as connection:
+    async with pool.borrow(WAIT_SECONDS) as connection:
         assert connection.get_server_pid() != first
         assert not connection.is_in_transaction()
+        monkeypatch.undo()
     assert (pool.busy, pool.idle) == (0, 1)
 
 
@@ -104,7 +133,7 @@ async def test_closing_ends_all_connections(database_url: str) -> None:
         database_url, name="closing", connections_max=2, statement_timeout_ms=5_000
     ) as pool:
         idle = await borrowed_pid(pool)
-        lent = pool.borrowed(WAIT_SECONDS)
+        lent = pool.borrow(WAIT_SECONDS)
         connection = await lent.__aenter__()
         assert connection.get_server_pid() == idle
         await borrowed_pid(pool)

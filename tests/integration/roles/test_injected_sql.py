@@ -163,7 +163,7 @@ async def test_connection_keeps_no_viewer_after_a_read(written: str) -> None:
         async with readers.reading(Viewer("nobody")) as connection:
             assert await connection.fetch(USERS) == []
         assert await readers.read_value(ROOT, reads("reports/lists")["any_call"], "x", True) is True
-        async with pool.borrowed(5) as connection:
+        async with pool.borrow(5) as connection:
             assert not await connection.fetchval(
                 "SELECT current_setting('cost_analytics.viewer', true)"
             )
