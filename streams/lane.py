@@ -13,7 +13,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final
 
-from ledger.postgres.database import DATA_ERRORS, TRANSIENT_ERRORS
+from ledger.postgres.database import DATA_ERRORS
 from ledger.recording.batch import Batch, BatchOutcome
 from ledger.recording.batch_rows import StaleCallError
 from ledger.recording.offsets import PositionMark
@@ -22,15 +22,15 @@ from ledger.recording.recorder import Recorder
 from messaging.kafka import (
     AIOKafkaConsumer,
     ConsumerRecord,
-    KafkaError,
     NoOffsetForPartitionError,
     OffsetOutOfRangeError,
     TopicPartition,
 )
-from messaging.retries import Backoff
+from messaging.retries import Backoff, wait_until_set
 from streams.dead_letters import TooManyRefusedError
 from streams.decoding import decode_records, describe_record
 from streams.isolation import record_storable_events
+from streams.retries import RETRYABLE_ERRORS
 
 POLL_MS: Final = 500
 FILL_POLL_MS: Final = 200
@@ -42,8 +42,8 @@ BEHIND_MS: Final = 2_000
 BATCH_BYTES_MAX: Final = 64 * 1024 * 1024
 """A batch with more is polled nothing any more: during an outage it would grow to gigabytes."""
 
-RETRYABLE_ERRORS: Final = (TooManyRefusedError, StaleCallError, KafkaError, *TRANSIENT_ERRORS)
-"""Retryable errors; any other one is a bug and ends the worker."""
+BATCH_RETRYABLE_ERRORS: Final = (TooManyRefusedError, StaleCallError, *RETRYABLE_ERRORS)
+"""Errors after which a batch is recorded again; any other one is a bug and ends the worker."""
 
 _log = logging.getLogger(__name__)
 
@@ -122,7 +122,7 @@ class Lane:
                     recording = None
                 assignment, batch = await self._next_batch()
                 if batch is not None and (recording is not None or batch.is_large):
-                    await self._fill(batch, assignment, recording)
+                    await self._fill(batch, assignment, recording, stop)
                 if recording is not None:
                     await recording
                     recording = None
@@ -141,23 +141,26 @@ class Lane:
         """Poll and decode a batch; returns also the number of its assignment."""
         assignment = self.assignment
         if not self.partitions or self.is_out_of_range:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._assigned.wait(), IDLE_SECONDS)
+            await wait_until_set(self._assigned, IDLE_SECONDS)
             return assignment, None
         polled = await self._polled(self._batch_max, None, POLL_MS)
         self.behind = _is_old(polled, self._recorder.now())
         return assignment, await self._decoded(polled, assignment) if polled else None
 
     async def _fill(
-        self, batch: Batch, assignment: int, recording: asyncio.Task[None] | None
+        self,
+        batch: Batch,
+        assignment: int,
+        recording: asyncio.Task[None] | None,
+        stop: asyncio.Event,
     ) -> None:
         """Add records while the previous batch is being recorded, and during a backlog.
 
-        Without a backlog the batch waits for nothing else. With one, a poll without records ends
-        the wait: what is unread may be markers of transactions only.
+        Without a backlog the batch waits for nothing else. During one, a poll without records ends
+        the wait, because the remaining offsets may be transaction markers without records.
         """
         ends = asyncio.get_running_loop().time() + FILL_SECONDS_MAX
-        while assignment == self.assignment and not self.is_out_of_range:
+        while assignment == self.assignment and not (self.is_out_of_range or stop.is_set()):
             room = self._batch_max - batch.size
             if room <= 0 or batch.size_bytes >= BATCH_BYTES_MAX:
                 return
@@ -234,7 +237,7 @@ class Lane:
                 try:
                     await self._record_whole(batch)
                     break
-                except RETRYABLE_ERRORS as error:
+                except BATCH_RETRYABLE_ERRORS as error:
                     _log.warning(
                         "a batch of %d is not recorded yet, trying again: %s",
                         batch.size,

@@ -13,7 +13,7 @@ import asyncpg
 import pytest
 
 from ledger.recording.batch import Batch, BatchOutcome
-from streams.lane import RETRYABLE_ERRORS
+from streams.lane import BATCH_RETRYABLE_ERRORS
 from tests.support.events import Plain, charged, cost, ended, started, voided
 from tests.support.expected import expect
 from tests.support.failing_proxy import FailingProxy
@@ -53,7 +53,7 @@ async def record_until_done(writer: BatchWriter, batch: Batch) -> tuple[BatchOut
         while True:
             try:
                 return await writer.record(batch), failures
-            except RETRYABLE_ERRORS:
+            except BATCH_RETRYABLE_ERRORS:
                 failures += 1
 
 
