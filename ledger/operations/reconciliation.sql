@@ -7,8 +7,8 @@
 -- A call counts on the day of its first event, with its share of infrastructure; a default charge on
 -- the day of its last end.
 --
--- The work is linear in the events of the calls whatever the planner estimates: each call is looked up
--- once, by a subquery that cannot become a join, and PostgreSQL can only hash or merge a full join.
+-- The plan must not depend on estimates. A lateral aggregate reads each call once. The full join prevents
+-- a nested loop over voids: PostgreSQL implements it only as a hash or merge join.
 WITH moved AS MATERIALIZED (
     SELECT identity, call_id, type, time, cost_nano, amount_nano
       FROM call_cost_events
@@ -49,8 +49,8 @@ WITH moved AS MATERIALIZED (
                            coalesce(bool_or(f.type = 'call.ended' AND f.time >= :until), false) AS ends_later,
                            max(v.version) AS version,
                            (array_agg(f.data ORDER BY v.version DESC) FILTER (WHERE f.type = 'call.settled'))[1] AS decision
-                      FROM sealed_calls AS e,
-                           jsonb_to_recordset(e.facts) AS f (type text, time timestamptz, data text),
+                      FROM sealed_calls AS e
+                           LEFT JOIN LATERAL jsonb_to_recordset(e.facts) AS f (type text, time timestamptz, data text) ON true,
                            LATERAL (SELECT CASE WHEN f.type = 'call.settled'
                                                 THEN (f.data::jsonb ->> 'version')::bigint END AS version) AS v
                      WHERE :reads_all AND e.call_id = seen.call_id) AS archived,
@@ -64,12 +64,11 @@ WITH moved AS MATERIALIZED (
       FROM (SELECT * FROM moved WHERE type = 'cost.recorded') AS m
       FULL JOIN voided AS v ON v.call_id = m.call_id AND v.identity = m.identity
      WHERE v.call_id IS NULL
-    OFFSET 0
 ), postings AS (
     SELECT first_at AS at, 1 AS calls, 0::bigint AS cost_nano, 0::bigint AS charged_nano, 0::bigint AS refunded_nano
       FROM called WHERE first_at IS NOT NULL
     UNION ALL
-    SELECT at, 0, cost_nano, 0, 0 FROM counted WHERE at IS NOT NULL
+    SELECT at, 0, cost_nano, 0, 0 FROM counted
     UNION ALL
     SELECT time, 0, cost_nano, amount_nano, 0 FROM moved WHERE type = 'call.charged'
     UNION ALL
