@@ -59,7 +59,7 @@ class PublishedAnomaly(Anomaly, kw_only=True, rename=wire_name):
 
 
 class AnomalyDismissal(Struct, kw_only=True, rename=wire_name):
-    """Why an anomaly needs no attention: as its user or an administrator wrote it."""
+    """The reason why the user or an administrator dismissed an anomaly."""
 
     reason: str
     dismissed_by: str
@@ -97,7 +97,7 @@ class AnomalyDay(Struct, kw_only=True, rename=wire_name):
 
 
 class UsualCost(Struct, kw_only=True, rename=wire_name):
-    """The costs of the anomaly's day that would not have been unusual."""
+    """The usual range of costs on the anomaly's day."""
 
     low_usd: Usd
     high_usd: Usd
@@ -107,8 +107,10 @@ class AnomalyDetail(ListedAnomaly, kw_only=True, rename=wire_name):
     """An anomaly with the present costs that explain it.
 
     `cost_by_service` is that of its call, null for a day and for a removed call. `days` are the
-    days that its day was compared with, in order, and the day itself, each with the cost of the
-    anomaly's service; empty for a call. `usual_range` is null for a call.
+    days that its day was compared with, in order, and the day itself; each with the cost of the
+    anomaly's service, or of all services whose cost follows usage. The last one excludes what
+    unusually expensive calls of that day cost above the usual. Empty for a call. `usual_range` is
+    null for a call, and if too few days have a cost.
     """
 
     cost_by_service: dict[str, Usd] | None

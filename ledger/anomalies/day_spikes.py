@@ -89,7 +89,7 @@ def history_days(first_day: date, day: date) -> list[date]:
 
 
 def usual_range(past: Sequence[int]) -> UsualRange | None:
-    """Return the range that the detector leaves unreported, from the days before in order.
+    """Return the range of usual costs, from the days before in order; a higher cost may be a spike.
 
     None if too few days have a cost.
     """
@@ -98,7 +98,8 @@ def usual_range(past: Sequence[int]) -> UsualRange | None:
         return None
     level = compared.usual.level
     distance = compared.usual.spread * SCORE_HUNDREDTHS_MIN // 100
-    return UsualRange(max(0, level - distance) ** 2, (level + distance) ** 2)
+    high = max((level + distance) ** 2, level**2 + EXCESS_NANO_MIN)
+    return UsualRange(max(0, level - distance) ** 2, high)
 
 
 def day_spikes(

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from ledger.anomalies.day_spikes import (
     DAYS_MIN,
+    EXCESS_NANO_MIN,
     DaySpike,
     day_spikes,
     history_days,
@@ -51,6 +52,17 @@ def test_usual_range_ends_where_spikes_begin() -> None:
     assert usual.low_nano < 9 * USD < usual.high_nano
     assert not day({"tts": usual.high_nano * 99 // 100}, week)
     assert day({"tts": usual.high_nano * 101 // 100}, week)
+    assert usual_range([USD] * (DAYS_MIN - 1)) is None
+
+
+def test_usual_range_of_small_costs_reaches_the_smallest_reported_excess() -> None:
+    cents = usual_range([10 * CENT] * DAYS_MIN)
+    assert cents is not None
+    assert cents.high_nano >= 10 * CENT + EXCESS_NANO_MIN
+    assert not day({"tts": cents.high_nano * 99 // 100}, days(*[10 * CENT] * 7))
+
+
+def test_usual_range_needs_enough_days_with_a_cost() -> None:
     assert usual_range([USD] * (DAYS_MIN - 1)) is None
     assert usual_range([0] * DAYS_MIN) is None
 
