@@ -13,6 +13,7 @@ from api.http.auth import Authenticator
 from api.http.gate import PageNotFound, RequestGate
 from api.http.limits import reject_expectation
 from api.http.options import ApiOptions
+from api.http.replies import code_digest
 from api.intake.event_stream import EventStream
 from api.intake.routes import IntakeRoutes
 from api.intake.sources import SourceOwners
@@ -73,6 +74,7 @@ def build_app(
     answers 200. The caller closes what it passed. The live feed answers 503 without `kafka`,
     the settings of its consumers, and repricing answers 503 without `repricer`.
     """
+    code_digest()
     gate = RequestGate(authenticator, options := options or ApiOptions())
     dashboard = DashboardRoutes(options.dashboard)
     budgets = Budgets(readers, options.budget_basis, DEFAULT_ALERT_THRESHOLD_PERCENT)

@@ -40,7 +40,7 @@ _HEADERS: Final = {
 }
 _HTML: Final = "text/html"
 _BROTLI: Final = ".br"
-"""Beside each file, the build writes it compressed."""
+"""The suffix of the Brotli file that the build writes beside each file."""
 _NOT_BUILT: Final = """\
 The dashboard has not been built here.
 

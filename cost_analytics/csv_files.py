@@ -23,9 +23,10 @@ def open_csv(text: str, normalise: Callable[[str], str]) -> csv.DictReader[str]:
 def read_rows(
     reader: csv.DictReader[str], rows_max: int, row_kind: str
 ) -> Iterator[tuple[int, Mapping[str, str] | str]]:
-    """Yield the line number of each row, and its fields or an error; `row_kind` are the rows.
+    """Yield the line number of each row, and its fields or an error.
 
-    Raises CommandError for text that is not CSV, and for more than `rows_max` rows.
+    `row_kind` names the rows in error messages, such as `prices`. Raises CommandError for text that
+    is not CSV, and for more than `rows_max` rows.
     """
     width = len(reader.fieldnames or ())
     with _csv_errors(reader):

@@ -1,4 +1,4 @@
-"""Pauses that an event ends: for some time, or exponential backoff with a limit and jitter."""
+"""Interruptible pauses: a fixed time, or exponential backoff with a limit and jitter."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ class Backoff:
 
     async def wait(self, stop: asyncio.Event) -> None:
         """Sleep for the next delay, or until `stop` is set."""
-        await wait_for(stop, self.delay_ms() / 1000)
+        await wait_until_set(stop, self.delay_ms() / 1000)
 
 
-async def wait_for(event: asyncio.Event, seconds: float) -> None:
-    """Wait until `event` is set, or for `seconds`."""
+async def wait_until_set(event: asyncio.Event, seconds: float) -> None:
+    """Wait until `event` is set, at most `seconds`."""
     with suppress(TimeoutError):
         await asyncio.wait_for(event.wait(), seconds)

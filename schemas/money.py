@@ -41,8 +41,10 @@ class Usd:
 
 def usd_text(nano: int) -> str:
     """Return nano-dollars as an exact decimal number of dollars, without exponent and padding."""
-    if nano <= 0:
-        return "-" + usd_text(-nano) if nano else "0"
+    if not nano:
+        return "0"
+    if nano < 0:
+        return "-" + usd_text(-nano)
     digits = str(nano).zfill(_NANO_DIGITS + 1)
     fraction = digits[-_NANO_DIGITS:].rstrip("0")
     whole = digits[:-_NANO_DIGITS]

@@ -9,7 +9,7 @@ from typing import Final
 
 from ledger.recording.positions import StoredPosition
 from messaging.kafka import AIOKafkaConsumer, KafkaError
-from messaging.retries import wait_for
+from messaging.retries import wait_until_set
 from streams.lane import Lane
 from streams.positions import Positions
 
@@ -32,7 +32,7 @@ class LogWatch:
     async def run(self, stop: asyncio.Event) -> None:
         """Check until `stop`; raises ClusterReplacedError, and errors of new positions."""
         while not stop.is_set():
-            await wait_for(stop, CHECK_SECONDS)
+            await wait_until_set(stop, CHECK_SECONDS)
             for lane in self._lanes:
                 if lane.is_out_of_range:
                     await self._reposition(lane)

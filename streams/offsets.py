@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from messaging.kafka import AIOKafkaConsumer, KafkaError, TopicPartition
-from messaging.retries import wait_for
+from messaging.retries import wait_until_set
 from schemas.topics import CALL_EVENTS
 
 COMMIT_SECONDS: Final = 1
@@ -31,7 +31,7 @@ class KafkaOffsets:
     async def run(self, stop: asyncio.Event) -> None:
         """Commit until `stop`."""
         while not stop.is_set():
-            await wait_for(stop, COMMIT_SECONDS)
+            await wait_until_set(stop, COMMIT_SECONDS)
             await self.commit()
 
     async def commit(self) -> None:

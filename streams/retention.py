@@ -14,7 +14,7 @@ from ledger.operations.retention import RetentionDays, lock_retention, remove_ol
 from ledger.postgres.clock import Clock, system_time
 from ledger.postgres.database import Connection
 from messaging.producer import OutgoingRecord, RecoveringProducer
-from messaging.retries import wait_for
+from messaging.retries import wait_until_set
 from schemas.topics import CALL_TOTALS
 from streams.retries import RETRYABLE_ERRORS
 
@@ -59,7 +59,7 @@ class Retention:
             except RETRYABLE_ERRORS as error:
                 _log.warning("retention is late: %s", error, extra={"action": "retention_retry"})
             pause = max(1, self._options.interval_seconds // _CHECKS_PER_INTERVAL)
-            await wait_for(stop, pause)
+            await wait_until_set(stop, pause)
 
     async def run_once(self, stop: asyncio.Event) -> None:
         """Remove old data, unless another worker does or just did."""

@@ -1,4 +1,4 @@
-"""The errors after which the parts of a process try again."""
+"""Retryable errors of Kafka and PostgreSQL."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from messaging.kafka import AIOKafkaConsumer, KafkaError, TopicPartition
-from messaging.retries import wait_for
+from messaging.retries import wait_until_set
 from streams.lane import Lane
 
 CHECK_SECONDS: Final = 10
@@ -41,7 +41,7 @@ class Watchdog:
     async def run(self, stop: asyncio.Event) -> None:
         """Check every few seconds until `stop`; raises StalledError."""
         while not stop.is_set():
-            await wait_for(stop, CHECK_SECONDS)
+            await wait_until_set(stop, CHECK_SECONDS)
             for lane in self._lanes:
                 await self._check(lane)
 

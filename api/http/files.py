@@ -38,7 +38,7 @@ class CachedFile:
         *,
         brotli: bytes | None = None,
     ) -> CachedFile:
-        """Return a file; `brotli` is its content compressed by the build, if it was."""
+        """Return a file; `brotli` is the content as compressed by the build, if it was."""
         encoded = {"br": brotli, "gzip": gzip.compress(content, mtime=0)}
         return cls(
             content=content,
@@ -77,7 +77,7 @@ def _cached_etags(request: web.Request) -> tuple[ETag, ...]:
 
 
 def _accepted_encodings(request: web.Request) -> frozenset[str]:
-    """Return the encodings that the client accepts; `;q=0` refuses one."""
+    """Return the encodings that the client accepts; `;q=0` refuses an encoding."""
     accepted = set()
     for item in request.headers.get(hdrs.ACCEPT_ENCODING, "").lower().split(","):
         name, _, parameter = item.partition(";")

@@ -107,9 +107,14 @@ def number_of(request: web.Request) -> int | None:
     text = one_of(request, CURSOR)
     if text is None:
         return None
-    if not (text.isascii() and text.isdecimal() and len(text) <= NUMBER_DIGITS_MAX):
+    if not is_row_number(text):
         raise _invalid_cursor()
     return int(text)
+
+
+def is_row_number(text: str) -> bool:
+    """Return whether a text is the number of a row."""
+    return text.isascii() and text.isdecimal() and len(text) <= NUMBER_DIGITS_MAX
 
 
 def cursor(position: PagePosition) -> str:

@@ -1,7 +1,7 @@
 """Success responses: the envelope, and ETags for conditional requests.
 
-A tag is a digest of the body, or of what the body is made of (ADR 0036): the version of its rows,
-and a scope, which is everything else. Then a client with the current body costs no body.
+A tag is a digest of the body, or the version of its rows and a scope, which is a digest of
+everything else (ADR 0036). With a version, an unchanged body is neither read nor built.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from msgspec import Struct
 
 from api.http.access import CALLER
 from api.http.problems import JSON_TYPE
-from ledger.postgres.versions import Versioned
+from ledger.postgres.versions import VersionedReport
 from schemas.jsonio import encode
 from schemas.replies import Success
 
@@ -60,7 +60,7 @@ def scope_of(request: web.Request, *parameters: object) -> str:
     return blake2b(text.encode(), digest_size=_TAG_BYTES).hexdigest()
 
 
-def known_version(request: web.Request, scope: str) -> str:
+def cached_version(request: web.Request, scope: str) -> str:
     """Return the version of the rows that the client has for a scope; empty if it has none."""
     if "If-None-Match" in request.headers:
         for tag in request.if_none_match or ():
@@ -71,11 +71,11 @@ def known_version(request: web.Request, scope: str) -> str:
 
 
 def versioned_reply(
-    request: web.Request, scope: str, found: Versioned[T], body: Callable[[T], Struct]
+    request: web.Request, scope: str, found: VersionedReport[T], body: Callable[[T], Struct]
 ) -> web.Response:
     """Return 200 with the body of a report, or 304 if the client has the current one.
 
-    `found` was read with the `known_version` of the same scope.
+    `found` was read with the `cached_version` of the same scope.
     """
     tag = f"{found.version}-{scope}"
     headers = {"Cache-Control": "private, no-cache", "ETag": f'"{tag}"'}
@@ -87,7 +87,10 @@ def versioned_reply(
 
 @cache
 def code_digest() -> str:
-    """Return a digest of the code that makes bodies: another release has other tags."""
+    """Return a digest of the code that builds response bodies: tags change with each release.
+
+    Call it at the start, because the files may be replaced while the process runs.
+    """
     digest = blake2b(msgspec.__version__.encode(), digest_size=_TAG_BYTES)
     for package in _CODE:
         for text in _sources(files(package)):

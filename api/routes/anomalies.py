@@ -13,8 +13,8 @@ from api.http.bodies import read_json
 from api.http.options import RequestLimits
 from api.http.paging import (
     CURSOR,
-    NUMBER_DIGITS_MAX,
     cursor_of,
+    is_row_number,
     limit_of,
     page,
     row_limit,
@@ -125,14 +125,14 @@ class AnomalyRoutes:
         """Dismiss an anomaly; returns it."""
         viewer, user_id = request[CALLER].viewer, request.match_info["userId"]
         reason = reason_of(await read_json(request, self._limits, DismissalRequest))
-        return _changed(
+        return _anomaly_reply(
             await dismiss_anomaly(self._readers, viewer, user_id, id_of(request), reason)
         )
 
     async def undo(self, request: web.Request) -> web.Response:
         """Remove the dismissal of an anomaly; returns the anomaly."""
         viewer, user_id = request[CALLER].viewer, request.match_info["userId"]
-        return _changed(await undo_dismissal(self._readers, viewer, user_id, id_of(request)))
+        return _anomaly_reply(await undo_dismissal(self._readers, viewer, user_id, id_of(request)))
 
     async def _page(self, request: web.Request, user_id: str | None) -> web.Response:
         limit = limit_of(request, LIMIT)
@@ -163,7 +163,7 @@ def _listing(name: str, tag: Tag, summary: str) -> Operation:
     )
 
 
-def _changed(row: AnomalyRow | None) -> web.Response:
+def _anomaly_reply(row: AnomalyRow | None) -> web.Response:
     if row is None:
         raise forbidden()
     return reply(listed(row))
@@ -186,12 +186,8 @@ def filter_of(request: web.Request) -> AnomalyFilter:
 
 def position_of(request: web.Request) -> AnomalyPosition | None:
     """Return the requested position in a list; raises the 400 Problem."""
-    position = cursor_of(request, _is_number)
+    position = cursor_of(request, is_row_number)
     return None if position is None else AnomalyPosition(position.time, int(position.key))
-
-
-def _is_number(key: str) -> bool:
-    return key.isascii() and key.isdecimal() and len(key) <= NUMBER_DIGITS_MAX
 
 
 def id_of(request: web.Request) -> UUID:

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from api.http.access import CALLER, Access, Route
 from api.http.problems import forbidden
-from api.http.replies import known_version, scope_of, versioned_reply
+from api.http.replies import cached_version, scope_of, versioned_reply
 from api.openapi.operations import Operation, Tag
 from api.routes.breakdown import api_costs, by_service, costs_of_class
 from ledger.postgres.viewers import ReaderPool
@@ -46,7 +46,7 @@ class CallRoutes:
         """Return a call's cost; 403 for another user's call and for one that does not exist."""
         viewer, call_id = request[CALLER].viewer, request.match_info["callId"]
         scope = scope_of(request, call_id)
-        known = known_version(request, scope)
+        known = cached_version(request, scope)
         found = await call_report(self._readers, viewer, call_id, known)
         if found is None:
             raise forbidden()

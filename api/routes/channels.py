@@ -43,8 +43,8 @@ _ALL: Final = "/api/costs/user/{userId}/channels"
 _ONE: Final = _ALL + "/{channelId}"
 
 
-def _operation(name: str, summary: str, answers: type) -> Operation:
-    return Operation(name=name, tag=Tag.CHANNELS, summary=summary, response=answers)
+def _operation(name: str, summary: str, response: type) -> Operation:
+    return Operation(name=name, tag=Tag.CHANNELS, summary=summary, response=response)
 
 
 _LIST: Final = replace(

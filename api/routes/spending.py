@@ -12,7 +12,7 @@ from aiohttp import web
 from api.http.access import CALLER, Access, Route
 from api.http.parameters import MOMENT, choice, day_of, flag, flag_of, is_given, one_of
 from api.http.problems import invalid_parameter
-from api.http.replies import known_version, scope_of, tagged_reply, versioned_reply
+from api.http.replies import cached_version, scope_of, tagged_reply, versioned_reply
 from api.openapi.operations import Operation, Parameter, Tag
 from api.routes.breakdown import by_service, fill_days, spending_day
 from ledger.postgres.clock import Clock
@@ -99,7 +99,7 @@ class SpendingRoutes:
         days = days_of(request, now.date())
         is_compared, span = flag_of(request, COMPARE), (days.first, days.last)
         scope = scope_of(request, user_id, *days)
-        known = "" if is_compared else known_version(request, scope)
+        known = "" if is_compared else cached_version(request, scope)
         found = await spending_report(self._readers, viewer, user_id, span, known)
         if found.report is None or not is_compared:
             return versioned_reply(request, scope, found, partial(spending, user_id, days))

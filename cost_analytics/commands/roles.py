@@ -84,7 +84,8 @@ def run(arguments: argparse.Namespace) -> int:
         with using_database(loaded.database_url):
             known = run_loop(known_logins(url, arguments.prefix))
             generated = _generate_passwords(
-                set(PROCESSES) if arguments.rotate else _other_processes(known), given | earlier
+                set(PROCESSES) if arguments.rotate else _missing_logins(known),
+                given | earlier,
             )
             passwords: Mapping[Process, str] = generated | earlier | given  # type: ignore[assignment]
             if generated and arguments.write is None:
@@ -107,13 +108,13 @@ def run(arguments: argparse.Namespace) -> int:
     except LoginsError as error:
         raise CommandError(str(error), MISUSED) from None
     for process in PROCESSES:
-        outcome = "created" if process in _other_processes(known) else "up to date"
+        outcome = "created" if process in _missing_logins(known) else "up to date"
         how = "new" if process in generated else "set" if process in passwords else "unchanged"
         print(f"{arguments.prefix}{process}: {outcome}, password {how}")
     return 0
 
 
-def _other_processes(known: set[Process]) -> set[str]:
+def _missing_logins(known: set[Process]) -> set[str]:
     return set(PROCESSES) - known
 
 

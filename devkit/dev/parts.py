@@ -107,7 +107,7 @@ class RunningParts:
         how = f"by signal {signal.Signals(-code).name}" if code < 0 else f"with status {code}"
         raise PartEndedError(
             "\n  ".join(
-                [f"{process.program.name} ended {how}. Its last lines:", *_last_line(process)]
+                [f"{process.program.name} ended {how}. Its last lines:", *_last_lines(process)]
             )
         )
 
@@ -131,7 +131,7 @@ class RunningParts:
             process.send(signal.SIGKILL)
 
 
-def _last_line(process: ServerProcess) -> Sequence[str]:
+def _last_lines(process: ServerProcess) -> Sequence[str]:
     return process.last_lines(_LAST_LINES) or [f"(none; see {process.program.log})"]
 
 

@@ -51,9 +51,9 @@ class CallScript:
         duration_ms = expected * rng.randrange(250, 1250)
         if outcome == "failed":
             duration_ms = rng.randrange(800, 12_000)
-        self._started_event(expected)
+        self._add_start(expected)
         self._talk(duration_ms)
-        self._ended_event(duration_ms, outcome)
+        self._add_end(duration_ms, outcome)
         self._billing(duration_ms, outcome)
         self._corrections(duration_ms)
         return sorted(self._delay_events()), self._start_ms + self._late_ms + duration_ms
@@ -65,7 +65,7 @@ class CallScript:
             SimulatedEvent(time_ms, event_id, source, kind, {"callId": self._call_id, **data})
         )
 
-    def _started_event(self, expected_seconds: int) -> None:
+    def _add_start(self, expected_seconds: int) -> None:
         self._add(
             0,
             VOICE,
@@ -152,7 +152,7 @@ class CallScript:
             **own_price,
         )
 
-    def _ended_event(self, duration_ms: int, outcome: str) -> None:
+    def _add_end(self, duration_ms: int, outcome: str) -> None:
         rng = self._rng
         self._add(
             duration_ms,

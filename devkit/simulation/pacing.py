@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from contextlib import suppress
 from typing import BinaryIO, Final
 
 from cost_analytics.progress import Progress
 from cost_analytics.sending import RecordSender
 from devkit.simulation.wire import ScheduledRecord
+from messaging.retries import wait_until_set
 from schemas.topics import CALL_EVENTS
 
 _EARLY_US: Final = 2_000
@@ -33,8 +33,7 @@ async def send_all(
             first_us = record.at_us
         early_us = record.at_us - first_us - round((loop.time() - started) * 1_000_000)
         if paced and early_us > _EARLY_US:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), early_us / 1_000_000)
+            await wait_until_set(stop, early_us / 1_000_000)
         if stop.is_set():
             break
         await sender.send(CALL_EVENTS.name, record.value, record.key)

@@ -120,7 +120,7 @@ def compare(call: EndedCall, service: str, history: CallHistory) -> CallComparis
     with_persona = [one for one in history.own if one.persona_id == call.persona_id]
     choices: tuple[tuple[ComparedWith, Sequence[PastCall], int], ...] = (
         ("own_persona_calls", with_persona, _OWN_PERSONA_MIN),
-        ("persona_calls", _has_enough_users(history.others, service), _OTHERS_MIN),
+        ("persona_calls", _calls_if_enough_users(history.others, service), _OTHERS_MIN),
     )
     for name, calls, minimum in choices:
         rates = _rates(calls, service)
@@ -131,7 +131,7 @@ def compare(call: EndedCall, service: str, history: CallHistory) -> CallComparis
     return None
 
 
-def _has_enough_users(calls: Sequence[PastCall], service: str) -> Sequence[PastCall]:
+def _calls_if_enough_users(calls: Sequence[PastCall], service: str) -> Sequence[PastCall]:
     users = {call.user_id for call in calls if _has_rate(call, service)}
     return calls if len(users) >= OTHER_USERS_MIN else ()
 

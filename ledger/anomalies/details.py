@@ -11,6 +11,7 @@ import msgspec
 
 from ledger.anomalies.day_spikes import WINDOW_DAYS, UsualRange, history_days, usual_range
 from ledger.anomalies.lists import AnomalyRow
+from ledger.calls.call import sum_by_service
 from ledger.postgres.database import Record
 from ledger.postgres.functions import reads
 from ledger.postgres.viewers import ReaderPool, Viewer
@@ -40,34 +41,27 @@ async def read_anomaly(
 
     Raises StoreUnavailableError.
     """
-    found = _READS.bind(
+    statement = _READS.bind(
         "of_id",
         user_id=user_id,
         anomaly_id=anomaly_id,
         window_days=WINDOW_DAYS,
         **viewer.parameters,
     )
-    rows = await readers.read(viewer, *found)
+    rows = await readers.read(viewer, *statement)
     return _details(rows[0]) if rows else None
 
 
 def _details(row: Record) -> AnomalyDetails:
     anomaly = AnomalyRow(*(row[name] for name in AnomalyRow._fields))
-    services = None if row["call_costs"] is None else _by_service(row["call_costs"])
+    by_day = row["call_costs"]
+    services = None if by_day is None else sum_by_service(_costs_by_day.decode(by_day).values())
     if row["day_costs"] is None:
         return AnomalyDetails(anomaly, services, {}, None)
     known, day = _cost_of_day.decode(row["day_costs"]), row["day"]
     before = history_days(row["first_day"] or day, day)
-    past = {one: known.get(one, 0) for one in before}
+    past = {earlier: known.get(earlier, 0) for earlier in before}
     cost_nano = known.get(day, 0) - row["explained_nano"]
     return AnomalyDetails(
         anomaly, services, {**past, day: cost_nano}, usual_range([*past.values()])
     )
-
-
-def _by_service(costs_by_day: str) -> Mapping[str, int]:
-    costs: dict[str, int] = {}
-    for services in _costs_by_day.decode(costs_by_day).values():
-        for service, nano in services.items():
-            costs[service] = costs.get(service, 0) + nano
-    return costs

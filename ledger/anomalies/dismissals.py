@@ -21,7 +21,7 @@ async def dismiss_anomaly(
     """
     values = {"anomaly_id": anomaly_id, "user_id": user_id, **viewer.parameters}
     change = _SQL.bind("dismiss", reason=reason, **values)
-    return await _changed(readers, viewer, change, values)
+    return await _execute_and_read(readers, viewer, change, values)
 
 
 async def undo_dismissal(
@@ -32,10 +32,10 @@ async def undo_dismissal(
     Repeating it changes nothing. Raises StoreUnavailableError.
     """
     values = {"anomaly_id": anomaly_id, "user_id": user_id, **viewer.parameters}
-    return await _changed(readers, viewer, _SQL.bind("undo", **values), values)
+    return await _execute_and_read(readers, viewer, _SQL.bind("undo", **values), values)
 
 
-async def _changed(
+async def _execute_and_read(
     readers: ReaderPool, viewer: Viewer, change: tuple[Any, ...], values: dict[str, Any]
 ) -> AnomalyRow | None:
     async with readers.writing(viewer) as connection:

@@ -39,11 +39,6 @@ class AnomalyRow(NamedTuple):
     dismissed_by: str | None
     dismissed_at: datetime | None
 
-    @property
-    def position(self) -> AnomalyPosition:
-        """The position after this anomaly."""
-        return AnomalyPosition(self.occurred_at, self.seq)
-
 
 async def list_anomalies(
     readers: ReaderPool,

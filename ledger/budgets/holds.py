@@ -27,7 +27,7 @@ class PastCalls(NamedTuple):
 
 
 class Holds:
-    """The holds of a viewer's calls, and what decides about new ones, in an open transaction."""
+    """Reads and changes the holds of a viewer's calls in an open transaction."""
 
     def __init__(self, connection: Connection, viewer: Viewer) -> None:
         self._connection = connection

@@ -1,6 +1,7 @@
 """A user's notification channels: create, verify, remove, and list their deliveries.
 
-Methods return refusals instead of raising them, because wrong codes must be counted.
+Methods return refusals: an exception would roll back the transaction, and with it the count of
+wrong codes.
 """
 
 from __future__ import annotations

@@ -68,16 +68,16 @@ async def list_refusals(
     connection: Connection, *, code: str | None, replayed_too: bool
 ) -> AsyncIterator[RefusedEvent]:
     """Yield refused events, newest first, reading page by page."""
-    place = _BEGINNING
+    position = _BEGINNING
     while True:
         rows = await connection.fetch(
-            *_SQL.bind("newest", code=code, replayed_too=replayed_too, **place, limit=PAGE_ROWS)
+            *_SQL.bind("newest", code=code, replayed_too=replayed_too, **position, limit=PAGE_ROWS)
         )
         for row in rows:
             yield RefusedEvent(_key_of(row), *row[5:])
         if len(rows) < PAGE_ROWS:
             return
-        place = _page_after(rows[-1])
+        position = _page_after(rows[-1])
 
 
 async def pending_pages(
@@ -88,16 +88,16 @@ async def pending_pages(
     Those refused again meanwhile are left for the next replay; otherwise it would never end.
     """
     until = await connection.fetchval(_SQL["now"])
-    place = _BEGINNING
+    position = _BEGINNING
     left = limit
     while left is None or left > 0:
         page_rows = PAGE_ROWS if left is None else min(left, PAGE_ROWS)
         rows = await connection.fetch(
-            *_SQL.bind("oldest_pending", code=code, until=until, **place, limit=page_rows)
+            *_SQL.bind("oldest_pending", code=code, until=until, **position, limit=page_rows)
         )
         if rows:
             yield [_dead_letter(row) for row in rows]
-            place = _page_after(rows[-1])
+            position = _page_after(rows[-1])
         if len(rows) < page_rows:
             return
         left = None if left is None else left - len(rows)
@@ -108,11 +108,11 @@ async def count_pending(connection: Connection, *, code: str | None) -> int:
     return int(await connection.fetchval(*_SQL.bind("count_pending", code=code)))
 
 
-async def mark_replayed(connection: Connection, places: Sequence[DeadLetterKey]) -> int:
+async def mark_replayed(connection: Connection, keys: Sequence[DeadLetterKey]) -> int:
     """Mark dead letters as replayed; returns how many were not marked before."""
-    if not places:
+    if not keys:
         return 0
-    clusters, topics, partitions, offsets, digests = zip(*places, strict=True)
+    clusters, topics, partitions, offsets, digests = zip(*keys, strict=True)
     replayed = _SQL.bind(
         "mark_replayed",
         clusters=clusters,

@@ -7,8 +7,8 @@ from typing import Generic, NamedTuple, TypeVar
 T = TypeVar("T")
 
 
-class Versioned(NamedTuple, Generic[T]):
-    """A report, and the version of the rows behind it; None if the known version is still right."""
+class VersionedReport(NamedTuple, Generic[T]):
+    """A report and the version of its rows; `report` is None if the client's version is current."""
 
     version: str
     report: T | None

@@ -89,7 +89,7 @@ WITH chosen AS MATERIALIZED (
                        AND time >= :since
                        AND type = 'call.charged'
                     OFFSET 0) AS e
-), placed AS (
+), ranked AS (
     SELECT *, row_number() OVER (PARTITION BY service ORDER BY cost_nano DESC, time, identity) AS rank
       FROM charged
      WHERE amount_nano > 0 AND cost_nano > 0
@@ -98,6 +98,6 @@ SELECT service AS processor, count(*) AS charges, count(DISTINCT call_id) AS cal
        sum(amount_nano) AS amount_nano, sum(cost_nano) AS fee_nano,
        json_agg(json_build_array(source, event_id, call_id) ORDER BY rank)
            FILTER (WHERE rank <= :examples_max) AS examples
-  FROM placed
+  FROM ranked
  GROUP BY service
  ORDER BY service COLLATE "C"

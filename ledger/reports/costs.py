@@ -12,7 +12,7 @@ import msgspec
 from ledger.calls.call import sum_by_service
 from ledger.postgres.database import Record
 from ledger.postgres.functions import reads
-from ledger.postgres.versions import Versioned
+from ledger.postgres.versions import VersionedReport
 from ledger.postgres.viewers import ReaderPool, Viewer
 from ledger.reports.profit import Profit
 from schemas.costs import UNKNOWN_PERSONA
@@ -131,7 +131,7 @@ _days: Final = msgspec.json.Decoder(list[DaySum])
 
 async def call_report(
     readers: ReaderPool, viewer: Viewer, call_id: str, known_version: str = ""
-) -> Versioned[CallReport] | None:
+) -> VersionedReport[CallReport] | None:
     """Return a call if the viewer may see it, else None; raises StoreUnavailableError."""
     arguments = {"call_id": call_id, **viewer.parameters, "known_version": known_version}
     rows = await readers.read(viewer, *_READS.bind("call", **arguments))
@@ -139,7 +139,7 @@ async def call_report(
         return None
     [row] = rows
     is_known = row["version"] == known_version
-    return Versioned(row["version"], None if is_known else _call_report(row))
+    return VersionedReport(row["version"], None if is_known else _call_report(row))
 
 
 def _call_report(row: Record) -> CallReport:
@@ -163,7 +163,7 @@ async def spending_report(
     user_id: str,
     days: tuple[date, date],
     known_version: str = "",
-) -> Versioned[SpendingReport]:
+) -> VersionedReport[SpendingReport]:
     """Return a user's spending from the first to the last UTC day, both included.
 
     Zeros for a viewer without access to the user. Raises StoreUnavailableError.
@@ -180,7 +180,7 @@ async def spending_report(
     )
     [row] = await readers.read(viewer, *spending)
     is_known = row["version"] == known_version
-    return Versioned(row["version"], None if is_known else _spending_report(row))
+    return VersionedReport(row["version"], None if is_known else _spending_report(row))
 
 
 def _spending_report(row: Record) -> SpendingReport:

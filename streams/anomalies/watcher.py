@@ -18,7 +18,7 @@ from ledger.anomalies.rows import AnomalyStore
 from ledger.anomalies.sweep import ROUND_EVERY, AnomalySweep
 from ledger.postgres.clock import Clock, system_time
 from ledger.postgres.database import TRANSIENT_ERRORS
-from messaging.retries import Backoff, wait_for
+from messaging.retries import Backoff, wait_until_set
 from schemas.anomalies import LEGS, Leg
 
 PENDING_MAX: Final = 10_000
@@ -77,7 +77,7 @@ class AnomalyWatcher:
                 await backoff.wait(stop)
                 continue
             if not has_more:
-                await wait_for(stop, self._options.poll_ms / 1000)
+                await wait_until_set(stop, self._options.poll_ms / 1000)
 
     async def step(self) -> bool:
         """Check some ended calls and make a step of the sweep; returns whether there is more."""

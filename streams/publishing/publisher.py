@@ -34,7 +34,7 @@ from ledger.recording.epochs import published_version
 from ledger.recording.outbox import claim_orphans, delete_published
 from messaging.kafka import MAX_RECORD_BYTES, MessageSizeTooLargeError
 from messaging.producer import RecoveringProducer
-from messaging.retries import Backoff, wait_for
+from messaging.retries import Backoff, wait_until_set
 from schemas.topics import CALL_TOTALS
 from streams.kept_connection import KeptConnection
 from streams.publishing.pending_totals import PendingTotals
@@ -45,6 +45,7 @@ PAUSE_SECONDS: Final = 0.02
 """Fewer, larger requests leave brokers and worker free for alerts, and totals arrive sooner too."""
 FEW_CALLS_MAX: Final = 50
 PAUSE_SECONDS_AFTER_FEW: Final = 0.005
+"""With few pending calls, requests are small anyway, and a short pause only reduces latency."""
 ROUND_CALLS_MAX_BEHIND: Final = 400
 PAUSE_SECONDS_BEHIND: Final = 0.2
 DIRTY_CALLS_MAX: Final = 100_000
@@ -109,7 +110,7 @@ class TotalsPublisher:
         relay = asyncio.create_task(self._relay(stop))
         try:
             while not stop.is_set():
-                await wait_for(self._wake, 1)
+                await wait_until_set(self._wake, 1)
                 self._wake.clear()
                 await self._catch_up(stop)
             with suppress(TimeoutError):
@@ -130,7 +131,7 @@ class TotalsPublisher:
             if len(self._pending) < DIRTY_CALLS_MAX:
                 pause = PAUSE_SECONDS if calls > FEW_CALLS_MAX else PAUSE_SECONDS_AFTER_FEW
                 rest = PAUSE_SECONDS_BEHIND if behind else pause
-                await wait_for(stop, rest)
+                await wait_until_set(stop, rest)
 
     async def _round(self, stop: asyncio.Event, limit: int) -> None:
         """Publish up to `limit` pending calls; after a failure they stay pending."""
@@ -196,7 +197,7 @@ class TotalsPublisher:
                     pass
             except RETRYABLE_ERRORS as error:
                 _log.warning("relay: %s", error, extra={"action": "totals_relay_retry"})
-            await wait_for(stop, RELAY_SECONDS)
+            await wait_until_set(stop, RELAY_SECONDS)
 
     async def _relay_once(self) -> bool:
         """Publish some orphaned rows; returns whether there were any."""

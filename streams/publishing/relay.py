@@ -30,7 +30,7 @@ from ledger.postgres.clock import Clock, system_time
 from ledger.postgres.database import Connection
 from ledger.postgres.waiting import wait_in_transaction
 from messaging.producer import OutgoingRecord, RecoveringProducer
-from messaging.retries import Backoff, wait_for
+from messaging.retries import Backoff, wait_until_set
 from schemas.topics import ANOMALIES, BUDGET_ALERTS, CALL_COMMANDS
 from streams.kept_connection import KeptConnection
 from streams.retries import RETRYABLE_ERRORS
@@ -77,7 +77,7 @@ class OutboxRelay:
         try:
             while not stop.is_set():
                 await self._attempt(stop)
-                await wait_for(self._wake, POLL_SECONDS)
+                await wait_until_set(self._wake, POLL_SECONDS)
             with suppress(*RETRYABLE_ERRORS):
                 async with asyncio.timeout(FLUSH_SECONDS):
                     await self._drain()

@@ -31,7 +31,7 @@ from ledger.recording.epochs import (
 from ledger.recording.offsets import Stream, read_offsets
 from messaging.kafka import KafkaSettings
 from messaging.producer import OutgoingRecord, RecoveringProducer
-from messaging.retries import wait_for
+from messaging.retries import wait_until_set
 from messaging.topic_snapshot import end_offsets, newest_values
 from schemas.topics import CALL_TOTALS
 from streams.kept_connection import KeptConnection
@@ -91,7 +91,7 @@ class EpochFollower:
                 except RETRYABLE_ERRORS as error:
                     _log.warning("the epoch is unknown: %s", error, extra={"action": "epoch_retry"})
                     self._connection.terminate()
-                await wait_for(stop, POLL_SECONDS)
+                await wait_until_set(stop, POLL_SECONDS)
         finally:
             self._connection.terminate()
 
