@@ -139,7 +139,7 @@ class ReaderPool:
                 yield connection
             except TRANSIENT_ERRORS:
                 raise  # the connection is not used again
-            except Exception:
+            except Exception:  # whatever the caller raised, its changes must not be committed
                 await connection.execute(_SQL["rollback"])
                 raise
             await connection.execute(_SQL["commit"])

@@ -126,28 +126,6 @@ async def test_batch_is_filled_for_a_limited_time(
     assert recorder.sizes == [MANY, MANY]
 
 
-async def test_stop_ends_the_filling_of_a_batch(
-    consumer: MemoryConsumer, recorder: BlockableRecorder, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The batch would not be recorded any more."""
-    monkeypatch.setattr(lane, "FILL_POLL_MS", 20)
-    monkeypatch.setattr(lane, "FILL_SECONDS_MAX", 60)
-    consumer.ends[FIRST] = 10 * BACKLOG_MIN
-
-    async def send_forever() -> None:
-        while True:
-            await consumer.send(FIRST)
-            await asyncio.sleep(0.01)
-
-    await send_many(consumer)
-    sending = asyncio.create_task(send_forever())
-    async with asyncio.timeout(5):
-        async with running(consumer, recorder):
-            await until_polled(consumer, 3)
-    sending.cancel()
-    assert recorder.sizes == []
-
-
 async def test_batch_size_is_limited(consumer: MemoryConsumer, recorder: BlockableRecorder) -> None:
     for _ in range(14):
         await send_many(consumer)

@@ -10,6 +10,7 @@ from ledger.recording.batch import SMALL_BATCH_MAX, Batch
 from ledger.recording.positions import StoredPosition
 from streams import lane
 from streams.decoding import decode_records
+from streams.lane import BACKLOG_MIN
 from tests.support.events import Plain, cost
 from tests.support.lane_parts import (
     FIRST,
@@ -97,6 +98,30 @@ async def test_batch_bytes_are_limited(
             while sum(recorder.sizes) < 6 * MANY:
                 await asyncio.sleep(0.001)
     assert recorder.sizes == [2 * MANY] * 3
+
+
+async def test_stop_ends_the_filling_of_a_batch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The batch would not be recorded any more."""
+    consumer, recorder = MemoryConsumer(), BlockableRecorder()
+    monkeypatch.setattr(lane, "FILL_POLL_MS", 20)
+    monkeypatch.setattr(lane, "FILL_SECONDS_MAX", 60)
+    consumer.ends[FIRST] = 10 * BACKLOG_MIN
+
+    async def send_forever() -> None:
+        while True:
+            await consumer.send(FIRST)
+            await asyncio.sleep(0.01)
+
+    for _ in range(MANY):
+        await consumer.send(FIRST)
+    sending = asyncio.create_task(send_forever())
+    async with asyncio.timeout(5):
+        async with running(consumer, recorder):
+            await until_polled(consumer, 3)
+    sending.cancel()
+    assert recorder.sizes == []
 
 
 def test_bytes_of_batches_are_added() -> None:
