@@ -53,7 +53,14 @@ describe("labels of an axis", () => {
     expect(formatMoneyAxis([0, 500, 1_250])).toEqual(["$0", "$500", "$1,250"]);
     expect(formatMoneyAxis([0, 2.5, 5])).toEqual(["$0.00", "$2.50", "$5.00"]);
     expect(formatMoneyAxis([0, 0.005, 0.01])).toEqual(["$0.000", "$0.005", "$0.010"]);
+    expect(formatMoneyAxis([0, 0.025, 0.05])).toEqual(["$0.000", "$0.025", "$0.050"]);
     expect(formatMoneyAxis([0.01, 0.1, 1, 10])).toEqual(["$0.01", "$0.10", "$1.00", "$10.00"]);
+    expect(formatMoneyAxis([0, 2e-7, 4e-7])).toEqual(["$0.000000", "$0.000000", "$0.000000"]);
+    expect(formatMoneyAxis([])).toEqual([]);
+  });
+
+  it("are absent where a tick has none", () => {
+    expect(formatMoneyAxis([1, null, 10, 1_000])).toEqual(["$1", null, "$10", "$1,000"]);
   });
 });
 

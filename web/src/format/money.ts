@@ -23,12 +23,6 @@ const SMALL = new Intl.NumberFormat(undefined, {
   roundingPriority: "morePrecision",
 });
 const EXACT = formatter(2, 9);
-const COMPACT = new Intl.NumberFormat(undefined, {
-  style: "currency",
-  currency: "USD",
-  currencyDisplay: "narrowSymbol",
-  maximumSignificantDigits: 3,
-});
 
 function formatWith(format: Intl.NumberFormat, amount: Decimal): string {
   return format.format(amount as Intl.StringNumericLiteral);
@@ -40,16 +34,19 @@ export const formatMoney = (amount: Decimal): string => formatWith(CENTS, amount
 /** All decimals that the API sent. */
 export const formatMoneyExact = (amount: Decimal): string => formatWith(EXACT, amount);
 
-/** Short: the scale of a small chart. */
-export const formatMoneyCompact = (amount: number): string => COMPACT.format(amount);
+const AXIS_DECIMALS_MAX = 6;
 
-/** The labels of an axis: whole dollars, or all with the decimals that the smallest one needs. */
-export function formatMoneyAxis(amounts: number[]): string[] {
-  const sizes = amounts.map(Math.abs).filter((amount) => amount > 0);
-  const needed = Math.max(2, Math.ceil(-Math.log10(Math.min(...sizes))));
-  const places = amounts.every(Number.isInteger) ? 0 : needed;
+/**
+ * The labels of an axis: whole dollars, or all with the decimals that show each amount exactly, at
+ * most six. A tick without a label is null.
+ */
+export function formatMoneyAxis(amounts: (number | null)[]): (string | null)[] {
+  const labelled = amounts.filter((amount) => amount !== null);
+  const isExact = (places: number): boolean =>
+    labelled.every((amount) => amount === Number(amount.toFixed(places)));
+  const places = [0, 2, 3, 4, 5].find(isExact) ?? AXIS_DECIMALS_MAX;
   const format = formatter(places, places);
-  return amounts.map((amount) => format.format(amount));
+  return amounts.map((amount) => (amount === null ? null : format.format(amount)));
 }
 
 /** Two decimals; below ten cents two significant digits: costs. */
