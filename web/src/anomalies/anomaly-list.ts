@@ -2,7 +2,7 @@
 import { computed, type ComputedRef, type WritableComputedRef } from "vue";
 import type { Anomaly } from "../api/bodies";
 import type { AnomalyChoice } from "../api/routes";
-import { choiceOf, useAddressState, wholeNumber } from "../app/address-state";
+import { choiceOf, resettingShown, useAddressState, wholeNumber } from "../app/address-state";
 
 export const ROWS_A_PAGE = 10;
 /** The API's limit. */
@@ -39,19 +39,12 @@ export function useAnomalyFilters(): AnomalyFilters {
     choiceOf(DISMISSED.map(({ value }) => value)),
     "no",
   );
-  /** Another filter starts at the first row. */
-  function fromTheStart<T>(state: WritableComputedRef<T>): WritableComputedRef<T> {
-    return computed({
-      get: () => state.value,
-      set: (value) => {
-        state.value = value;
-        shown.value = 1;
-      },
-    });
-  }
-  const [kind, dismissed] = [fromTheStart(kindState), fromTheStart(dismissedState)];
+  const kind = resettingShown(kindState, shown);
+  const dismissed = resettingShown(dismissedState, shown);
   return {
-    ...{ kind, dismissed, shown },
+    kind,
+    dismissed,
+    shown,
     choice: computed(() => ({ kind: kind.value, dismissed: ASKED[dismissed.value] })),
   };
 }

@@ -1,7 +1,14 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { createApp, effectScope, nextTick, watch, type EffectScope } from "vue";
 import { createMemoryHistory, createRouter, matchedRouteKey, type Router } from "vue-router";
-import { anyText, choiceOf, useAddressState, usePageLinks, wholeNumber } from "./address-state";
+import {
+  anyText,
+  choiceOf,
+  queryOfUser,
+  useAddressState,
+  usePageLinks,
+  wholeNumber,
+} from "./address-state";
 
 const ORDERS = ["time", "cost"] as const;
 const EMPTY = { render: () => null };
@@ -99,6 +106,16 @@ describe("state in the address", () => {
       100,
       ...Array<null>(6).fill(null),
     ]);
+  });
+});
+
+describe("the same page about another user", () => {
+  it("keeps the filters, but neither the linked anomaly nor the depth of a list", async () => {
+    await router.push("/list?user=alice&kind=day_spike&anomaly=7f&shown=40");
+    const of = (user: string | undefined) =>
+      router.resolve({ query: queryOfUser(router.currentRoute.value.query, user) }).fullPath;
+    expect(of("bob")).toBe("/list?user=bob&kind=day_spike");
+    expect(of(undefined)).toBe("/list?kind=day_spike");
   });
 });
 

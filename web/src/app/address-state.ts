@@ -100,6 +100,29 @@ export function usePageLinks(): (path: string, query?: LocationQueryRaw) => Rout
   };
 }
 
+/** Parameters that belong to one user: the linked anomaly and the number of shown rows. */
+const OF_ONE_USER = { anomaly: undefined, shown: undefined };
+
+/** Returns the query of the same page about another user; without `user` about the caller. */
+export const queryOfUser = (
+  query: LocationQueryRaw,
+  user: string | undefined,
+): LocationQueryRaw => ({ ...query, ...OF_ONE_USER, user });
+
+/** Returns `state` as a filter or an order: setting it also shows the first rows only. */
+export function resettingShown<T>(
+  state: WritableComputedRef<T>,
+  shown: WritableComputedRef<number>,
+): WritableComputedRef<T> {
+  return computed({
+    get: () => state.value,
+    set: (value) => {
+      state.value = value;
+      shown.value = 1;
+    },
+  });
+}
+
 function queryText(value: unknown): string | null {
   const first: unknown = Array.isArray(value) ? value[0] : value;
   return typeof first === "string" ? first : null;

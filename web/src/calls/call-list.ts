@@ -2,7 +2,13 @@
 import { computed, type ComputedRef, type WritableComputedRef } from "vue";
 import { useRoute, type RouteLocationRaw } from "vue-router";
 import type { CallStatus } from "../api/bodies";
-import { anyText, choiceOf, useAddressState, wholeNumber } from "../app/address-state";
+import {
+  anyText,
+  choiceOf,
+  resettingShown,
+  useAddressState,
+  wholeNumber,
+} from "../app/address-state";
 import type { Span } from "../app/period";
 
 export const STATUSES: CallStatus[] = ["active", "completed", "failed", "terminated"];
@@ -50,26 +56,17 @@ export interface CallList {
 
 export function useCallList(span: () => Span): CallList {
   const shown = useAddressState("shown", wholeNumber(1, SHOWN_MAX), 1, "replace");
-  /** Another filter or order starts at the first row. */
-  function fromTheStart<T>(state: WritableComputedRef<T>): WritableComputedRef<T> {
-    return computed({
-      get: () => state.value,
-      set: (value) => {
-        state.value = value;
-        shown.value = 1;
-      },
-    });
-  }
-  const q = fromTheStart(useAddressState("q", anyText, "", "replace"));
+  const q = resettingShown(useAddressState("q", anyText, "", "replace"), shown);
   const [status, personaId, service, chosenDay] = (
     ["status", "personaId", "service", "day"] as const
-  ).map((name) => fromTheStart(useAddressState(name, anyText, ""))) as [
+  ).map((name) => resettingShown(useAddressState(name, anyText, ""), shown)) as [
     WritableComputedRef<string>,
     WritableComputedRef<string>,
     WritableComputedRef<string>,
     WritableComputedRef<string>,
   ];
-  const sort = fromTheStart(useAddressState<CallSort>("sort", choiceOf(SORTS), "-createdAt"));
+  const sortState = useAddressState<CallSort>("sort", choiceOf(SORTS), "-createdAt");
+  const sort = resettingShown(sortState, shown);
   const size = useAddressState("size", choiceOf(PAGE_SIZES), "25", "replace");
   /** Not a day that the period no longer has. */
   const day = computed({
@@ -89,7 +86,15 @@ export function useCallList(span: () => Span): CallList {
     sort: sort.value,
   }));
   return {
-    ...{ q, status, personaId, service, day, sort, size, shown, query },
+    q,
+    status,
+    personaId,
+    service,
+    day,
+    sort,
+    size,
+    shown,
+    query,
     isFiltered: computed(() => filters.some((filter) => filter.value !== "")),
     clear: () => filters.forEach((filter) => (filter.value = "")),
   };
