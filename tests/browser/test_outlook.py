@@ -145,7 +145,7 @@ async def test_first_day_shows_no_forecast(open_page: Open, product: Product) ->
     await product.send(*call_of("ute", "ute-1", now(1), telephony("0.10")))
     await recorded(product, "ute", 1)
     async with open_page("/outlook", "ute") as page:
-        await expect(page.get_by_text("Your first forecast arrives tomorrow")).to_be_visible()
+        await expect(page.get_by_text("The first forecast arrives tomorrow")).to_be_visible()
         await expect(part(page, "Cost to date and forecast")).to_contain_text("$0.58 for 1 call")
         month = part(page, "This month")
         await expect(month).to_contain_text(re.compile(r"\$4\.99\s*Charged,\s+so far in"))
@@ -157,7 +157,7 @@ async def test_first_day_shows_no_forecast(open_page: Open, product: Product) ->
 
 async def test_user_without_calls_sees_no_figures(open_page: Open) -> None:
     async with open_page("/outlook", "uwe") as page:
-        await expect(page.get_by_text("Your first forecast arrives tomorrow")).to_be_visible()
+        await expect(page.get_by_text("The first forecast arrives tomorrow")).to_be_visible()
         await expect(page.get_by_text("No calls to analyze")).to_be_visible()
 
 
@@ -257,7 +257,7 @@ async def test_failed_load_can_be_retried(open_page: Open) -> None:
         await page.get_by_role("link", name="Forecast").click()
         card = part(page, "Savings")
         await expect(card.get_by_text("Couldn't load this.")).to_be_visible()
-        await expect(page.get_by_text("Your first forecast arrives tomorrow")).to_be_visible()
+        await expect(page.get_by_text("The first forecast arrives tomorrow")).to_be_visible()
         await page.unroute("**/recommendations")
         await card.get_by_role("button", name="Try again").click()
         await expect(card.get_by_text("No calls to analyze")).to_be_visible()

@@ -109,7 +109,7 @@ async def test_user_finds_costs_and_sets_a_limit_in_three_clicks(
             await page.keyboard.type("20")
             for _ in range(4):
                 await page.keyboard.press("Tab")
-            await expect(page.get_by_label("Alert me at (%)")).to_be_focused()
+            await expect(page.get_by_label("Alert at (%)")).to_be_focused()
             await page.keyboard.type("50%")
             await clicks.on(page.get_by_role("button", name="Save", exact=True), "Save")
             await expect(page.get_by_text("Budget saved")).to_be_visible()

@@ -11,8 +11,8 @@ export const basisName = (basis: Basis): string => (basis === "cost" ? "Cost" : 
 /** What the word means, as a sentence. */
 export const basisMeaning = (basis: Basis): string =>
   basis === "cost"
-    ? "Cost is what vendors take for your calls."
-    : "Charged is what you pay for your calls, minus refunds.";
+    ? "Cost is what vendors take for the calls."
+    : "Charged is what users pay for their calls, minus refunds.";
 
 /** When a share of a limit is reached at the pace of active calls. */
 export const paceText = (percent: number, seconds: Decimal): string =>

@@ -69,7 +69,7 @@ describe("form", () => {
     } as Budget;
     const form = { ...formOf(budget), monthlyLimit_usd: "24.95" };
     expect(passedLimits(form, spent)).toEqual({
-      monthlyLimit_usd: expect.stringContaining("charged $24.95 this month") as string,
+      monthlyLimit_usd: expect.stringContaining("Charged this month: $24.95.") as string,
     });
     expect(passedLimits({ ...form, monthlyLimit_usd: "24.96" }, spent)).toEqual({});
   });

@@ -3,6 +3,7 @@
 import type { Budget, BudgetChange } from "../api/bodies";
 import { nano } from "../format/decimal";
 import { formatMoney } from "../format/money";
+import { basisName } from "./basis";
 
 export interface BudgetForm {
   dailyLimit_usd: string;
@@ -20,7 +21,7 @@ export const LABELS: Record<Field, string> = {
   dailyLimit_usd: "Daily limit",
   monthlyLimit_usd: "Monthly limit",
   maxCostPerCall_usd: "Per-call limit",
-  thresholds: "Alert me at",
+  thresholds: "Alert at",
   timezone: "Time zone",
   autoCutoff: "End calls at the per-call limit",
 };
@@ -74,7 +75,7 @@ export function problemsOf(form: BudgetForm): Partial<Record<Field, string>> {
 /** Returns a warning for each typed limit that is reached already, by field. */
 export function passedLimits(form: BudgetForm, budget: Budget): Partial<Record<Field, string>> {
   const found: Partial<Record<Field, string>> = {};
-  const by = budget.budgetBasis === "cost" ? "Your calls have cost" : "You've been charged";
+  const by = basisName(budget.budgetBasis);
   for (const [name, spend, when, before] of [
     ["dailyLimit_usd", budget.currentDailySpend, "today", budget.dailyLimit_usd],
     ["monthlyLimit_usd", budget.currentMonthlySpend, "this month", budget.monthlyLimit_usd],
@@ -83,7 +84,7 @@ export function passedLimits(form: BudgetForm, budget: Budget): Partial<Record<F
     if (limit === null || limit === before || amountProblem(limit) || nano(limit) > nano(spend))
       continue;
     found[name] =
-      `${by} ${formatMoney(spend)} ${when}: this limit is already reached. You'll be alerted as soon as you save it.`;
+      `${by} ${when}: ${formatMoney(spend)}. This limit is already reached; saving it raises an alert.`;
   }
   return found;
 }
