@@ -1,6 +1,7 @@
 // Formats the difference between a figure and that of an earlier period.
 import type { Decimal } from "../api/json";
 import { decimal, nano, percentOf } from "./decimal";
+import { formatCount } from "./numbers";
 
 const CHANGE = new Intl.NumberFormat(undefined, {
   style: "percent",
@@ -8,7 +9,13 @@ const CHANGE = new Intl.NumberFormat(undefined, {
   signDisplay: "exceptZero",
 });
 
-/** "+12% from $3.20"; without a percentage where the earlier figure is not positive. */
+/** A larger increase is shown as a multiple. */
+const PERCENT_MAX = 999;
+
+/**
+ * "+12% from $3.20", or "45× $4.04" above +999%; without a percentage where the earlier figure is not
+ * positive.
+ */
 export function formatChange(
   now: Decimal,
   before: Decimal,
@@ -16,5 +23,7 @@ export function formatChange(
 ): string {
   if (nano(before) <= 0n) return `from ${format(before)}`;
   const change = percentOf(decimal(nano(now) - nano(before)), before);
+  if (Math.round(change) > PERCENT_MAX)
+    return `${formatCount(Math.round(change / 100 + 1))}× ${format(before)}`;
   return `${CHANGE.format(change / 100)} from ${format(before)}`;
 }
