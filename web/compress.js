@@ -1,4 +1,4 @@
-// Writes each file of a directory also compressed by Brotli, as FILE.br, which the API sends:
+// Writes a Brotli-compressed copy, FILE.br, of each file in a directory; the API serves it:
 //
 //   node compress.js DIRECTORY
 import { readdir, readFile, writeFile } from "node:fs/promises";

@@ -5,10 +5,10 @@ import { defineConfig } from "vitest/config";
 // Where `npm run dev` finds a running API.
 const API = "http://127.0.0.1:8080";
 
-// Of two pages, neither of which is the first one.
+// Used by the pages Forecast and All users, not by Live.
 const ANOMALIES = /\/src\/anomalies\//;
 
-// The charts' library and what needs it: pages without a chart do not load them.
+// uPlot and the components that use it: pages without a chart do not load them.
 const CHARTS = /uplot|\/(ChartFrame|StackedChart|DailyCostChart|plot)\./;
 
 export default defineConfig({
@@ -26,7 +26,7 @@ export default defineConfig({
     target: "es2022",
     rolldownOptions: {
       output: {
-        // Few files: each has its headers, and larger ones compress better.
+        // Few files: each request has headers, and larger files compress better.
         codeSplitting: {
           groups: [
             { name: "charts", test: CHARTS },

@@ -69,7 +69,9 @@ export function costBars(anomaly: AnomalyDetail, costs: CostByService): CostBar[
   const width = (cost: Decimal): number => (100 * Math.max(0, Number(cost))) / most;
   const usual = expected === null ? null : { cost: expected, width: width(expected) };
   const bar = (name: string, colour: string, cost: Decimal, hasUsual: boolean): CostBar => ({
-    ...{ name, colour, cost },
+    name,
+    colour,
+    cost,
     width: width(cost),
     usual: hasUsual ? usual : null,
   });

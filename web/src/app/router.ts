@@ -14,8 +14,8 @@ async function untilPageReaches(height: number): Promise<void> {
 export function makeRouter(): Router {
   const router = createRouter({
     history: createWebHistory(),
-    // Within a page the browser scrolls to the anchor. Back and forward restore the position. To a
-    // linked anomaly the page scrolls itself, once it is loaded.
+    // Within a page the browser scrolls to the anchor. Back and forward restore the position. A page
+    // with a linked anomaly scrolls to it once it is loaded.
     scrollBehavior: async (to, from, saved) => {
       if (!saved || to.query["anomaly"]) return to.path === from.path ? false : { top: 0 };
       await untilPageReaches(saved.top + window.innerHeight);

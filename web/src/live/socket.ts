@@ -23,8 +23,8 @@ const LONGEST_PAUSE_MS = 5_000;
 // connection that does not begin is given up.
 const LOOK_EVERY_MS = 1_000;
 const PING_AFTER_MS = 4_000;
-const SILENCE_MOST_MS = 8_000;
-const BEGIN_MOST_MS = 8_000;
+const SILENCE_MAX_MS = 8_000;
+const CONNECT_MAX_MS = 8_000;
 
 export class LiveSocket {
   private socket: WebSocket | null = null;
@@ -59,7 +59,7 @@ export class LiveSocket {
     this.link.onState(
       this.attempt ? { is: "waiting", attempt: this.attempt } : { is: "connecting" },
     );
-    this.limit = setTimeout(() => this.retry(), BEGIN_MOST_MS);
+    this.limit = setTimeout(() => this.retry(), CONNECT_MAX_MS);
     try {
       const ticket = await this.link.ticket();
       if (mine !== this.generation) return;
@@ -102,7 +102,7 @@ export class LiveSocket {
 
   private look(): void {
     const silentMs = performance.now() - this.heardMs;
-    if (silentMs > SILENCE_MOST_MS) this.retry();
+    if (silentMs > SILENCE_MAX_MS) this.retry();
     else if (silentMs >= PING_AFTER_MS && !this.asked) {
       this.asked = true;
       if (this.socket?.readyState === WebSocket.OPEN) this.socket.send('{"type":"ping"}');
