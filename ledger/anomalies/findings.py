@@ -44,10 +44,10 @@ _LEG_NAMES: Final[dict[Leg, str]] = {
     "speech_synthesis": "speech synthesis",
 }
 _COMPARED_CALLS: Final[dict[ComparedWith, str]] = {
-    "own_persona_calls": "for your calls with this persona",
+    "own_persona_calls": "in earlier calls with this persona",
     "persona_calls": "for this persona",
-    "own_calls": "for your calls",
-    "own_days": "for your days",
+    "own_calls": "in earlier calls",
+    "own_days": "on earlier days",
 }
 
 

@@ -227,7 +227,7 @@ def _replies(usages: Sequence[UsageSum]) -> Iterator[Recommendation]:
         unit = _REPLY_UNITS[line.unit]
         yield Recommendation(
             "shorter_replies",
-            f"Capping {_source_name(line)} replies at {number_text(line.median)} {unit} (your "
+            f"Capping {_source_name(line)} replies at {number_text(line.median)} {unit} (the "
             f"median) would have saved {dollars(saving)} in {ADVICE_DAYS} days.",
             f"{line.above_median_count:,} of {line.events:,} replies are longer than the "
             f"median, together by {number_text(line.above_median)} of {number_text(line.usage)} "

@@ -49,7 +49,7 @@ async def test_spike_is_found_and_announced_once(database_url: str) -> None:
     assert event["data"]["comparedWith"] == "own_persona_calls"
     assert event["data"]["message"] == (
         "ElevenLabs cost $1.00 per minute in this call, 10\N{MULTIPLICATION SIGN} the usual $0.10 "
-        "for your calls with this persona."
+        "in earlier calls with this persona."
     )
 
 

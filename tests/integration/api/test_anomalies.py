@@ -66,7 +66,7 @@ async def test_anomaly_has_all_fields(api: ApiClient) -> None:
         "comparedCount": 12,
         "message": (
             "ElevenLabs cost $1.00 per minute in this call, 10\N{MULTIPLICATION SIGN} the usual "
-            "$0.10 for your calls with this persona."
+            "$0.10 in earlier calls with this persona."
         ),
         "occurredAt": "2026-03-15T11:59:00Z",
         "detectedAt": "2026-03-15T13:00:00Z",

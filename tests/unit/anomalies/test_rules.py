@@ -238,7 +238,7 @@ def test_messages_have_the_documented_wording() -> None:
     result = call_finding(ended_call(), spike, NOW).anomaly
     assert result.message == (
         "ElevenLabs cost $1.00 per minute in this call, 10\N{MULTIPLICATION SIGN} the usual $0.10 "
-        "for your calls with this persona."
+        "in earlier calls with this persona."
     )
     one = DaySpike("tts", 12_345_678_901, 2_000_000_000, 712, 56, "tts")
     assert day_finding("alice", date(2026, 3, 15), one, NOW).anomaly.message == (

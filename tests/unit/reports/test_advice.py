@@ -135,7 +135,7 @@ def test_long_replies_are_recommended_for_shortening() -> None:
                   median=Decimal(80), above_median_count=4, above_median=Decimal(250))  # fmt: skip
     advice = only(speech)
     assert (advice.kind, advice.saving_nano) == ("shorter_replies", 375_000_000)
-    assert "replies at 80 characters (your median)" in advice.sentence
+    assert "replies at 80 characters (the median)" in advice.sentence
     recognition = used("deepgram", "streaming_stt", "nova-2", "seconds", above_median=Decimal(250))
     assert advise([recognition], [], PRICES, NOW) == []
 
