@@ -97,7 +97,11 @@ class AnomalyDay(Struct, kw_only=True, rename=wire_name):
 
 
 class UsualCost(Struct, kw_only=True, rename=wire_name):
-    """The usual range of costs on the anomaly's day."""
+    """The usual range: baseline plus and minus 3.5 spreads on the square-root scale.
+
+    It reaches at least 1 USD above the baseline. A cost above it is reported only if it also meets
+    the other conditions.
+    """
 
     low_usd: Usd
     high_usd: Usd

@@ -25,7 +25,9 @@ PAGES: Final = sorted(
 TOP: Final = (*PACKAGES, "bench", "docs", "requirements", "tests", "tools", "web")
 README_LINES_MAX: Final = 150
 
-_LINK: Final = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
+_LINK: Final = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]+))?[^)]*\)")
+"""A link's path, empty for the same page, and its anchor."""
+_HEADING: Final = re.compile(r"^#+ (.+)$", re.MULTILINE)
 _CODE: Final = re.compile(r"`([^`\n]+)`")
 _FENCED: Final = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 _COMMAND: Final = re.compile(r"cost-analytics ([a-z]+)\b")
@@ -53,11 +55,22 @@ def paths_in(page: str) -> Iterator[str]:
             yield path
 
 
+def anchors_of(text: str) -> set[str]:
+    """Return the anchors that GitHub gives the headings."""
+    titles = [re.sub(r"\]\([^)]*\)", "", title) for title in _HEADING.findall(text)]
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_links_are_valid(page: str) -> None:
-    for target in _LINK.findall(_FENCED.sub("", text_of(page))):
-        if not target.startswith("http"):
-            assert ((ROOT / page).parent / target).exists(), target
+    for path, anchor in _LINK.findall(_FENCED.sub("", text_of(page))):
+        if path.startswith("http"):
+            continue
+        target = (ROOT / page).parent / path if path else ROOT / page
+        assert target.exists(), path
+        if anchor:
+            text = _FENCED.sub("", target.read_text(encoding="utf-8"))
+            assert anchor in anchors_of(text), f"{path}#{anchor}"
 
 
 @pytest.mark.parametrize("page", PAGES)
