@@ -20,7 +20,7 @@ pytestmark = [
 ]
 
 LOST = 12
-DAY_CHART = re.compile(r"Cost on .*\$40\.06.* Usual range: \$0\.00 \S \$0\.22$")
+DAY_CHART = re.compile(r"Cost on .*\$40\.06.* Usual range: \$0\.00 \S \$1\.0\d$")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", autouse=True)
