@@ -15,6 +15,7 @@ from ledger.postgres.database import (
     CONNECT_TIMEOUT_SECONDS,
     TRANSIENT_ERRORS,
     Connection,
+    QueryCanceled,
     connect,
 )
 
@@ -34,8 +35,8 @@ class Pool:
     """Connections that are opened on demand, at most `size_max` at a time.
 
     Borrowers change settings for a transaction only: connections are reused without the round trip
-    that resets them. A connection with an open transaction, or whose statement was cut off, is not
-    reused.
+    that resets them. A connection with an open transaction, or whose statement may still be
+    running, is not reused.
     """
 
     def __init__(self, open_connection: Callable[[], Awaitable[Connection]], size_max: int) -> None:
@@ -66,9 +67,7 @@ class Pool:
         try:
             yield connection
         except BaseException as error:
-            # A cancelled or failed statement may still be running. Any other error leaves the
-            # connection as it is, so that refused requests do not cost new connections.
-            if not isinstance(error, Exception) or isinstance(error, TRANSIENT_ERRORS):
+            if _may_be_running(error):
                 connection.terminate()
             raise
         finally:
@@ -124,6 +123,17 @@ class Pool:
 
 def _is_expired(idle: _Idle) -> bool:
     return time.monotonic_ns() - idle.since_ns > IDLE_SECONDS_MAX * _NS_PER_SECOND
+
+
+def _may_be_running(error: BaseException) -> bool:
+    """Return whether a statement may still be running after this error.
+
+    Any other error leaves the connection as it is, so that refused requests and statements that
+    the server cancels (`statement_timeout`) do not cost new connections.
+    """
+    if isinstance(error, QueryCanceled):
+        return False
+    return not isinstance(error, Exception) or isinstance(error, TRANSIENT_ERRORS)
 
 
 @asynccontextmanager
