@@ -45,17 +45,18 @@ check: setup-all ## formatter, linter, strict types, import contracts, house rul
 bench: setup-all ## the benchmark: rates, ratios and latencies as a table
 	@exec $(BIN)/python -m bench $(ARGS)
 
-bench-growth: setup-all ## the same work with 10^5, 10^6 and 10^7 stored events (hours; ARGS="--stored 1000000")
+bench-growth: setup-all ## the same work with 10^5, 10^6 and 10^7 stored events (ARGS="--stored 1000000" for one number)
 	@exec $(BIN)/python -m bench.growth $(ARGS)
 
-bench-peers: setup-all setup-peers ## the worker beside Faust, Quix Streams, Bytewax, Pathway and a script, as a table
+bench-peers: setup-all setup-peers ## the worker beside Faust, Quix Streams, Bytewax, Pathway and a script, as a table (needs Python 3.11 or 3.12)
 	@exec $(BIN)/python -m bench.peers $(ARGS)
 
+# CI=true: a missing part fails the tests instead of skipping them.
 screenshots: setup-all web ## pictures of every page of the dashboard, in docs/screenshots (needs Chromium)
-	@exec env SCREENSHOTS=docs/screenshots $(BIN)/python -m pytest --quiet tests/browser/test_pages.py
+	@exec env CI=true SCREENSHOTS=docs/screenshots $(BIN)/python -m pytest --quiet tests/browser/test_pages.py
 
-pages: setup-all web ## figures of each page: layout shift, requests, KB, time to interactive; CPU and heap of Live (MINUTES=10)
-	@exec env LIVE_SECONDS=$$((60 * $(or $(MINUTES),10))) $(BIN)/python -m pytest --quiet \
+pages: setup-all web ## figures of each page: layout shift, requests, KB, time to interactive; CPU and heap of Live (MINUTES=10; needs Chromium)
+	@exec env CI=true LIVE_SECONDS=$$((60 * $(or $(MINUTES),10))) $(BIN)/python -m pytest --quiet \
 		tests/browser/test_page_figures.py tests/browser/test_live_load.py -k "page_figures or memory"
 
 forecast: setup-all setup-forecast ## the forecast against simpler ones and a library, on simulated users
@@ -65,7 +66,7 @@ kafka: setup-run ## a real Apache Kafka in the foreground (PORT=9092; needs a JD
 	@exec $(BIN)/python -m devkit.embedded.apache_kafka
 
 # Pinned in a throwaway environment, so that the tool that locks is itself no dependency.
-lock: ## pin the requirements anew, with hashes
+lock: ## pin all requirements again, with hashes
 	@rm -rf .local/lock && python3 -m venv .local/lock
 	@.local/lock/bin/pip install --quiet --disable-pip-version-check '$(UV)'
 	@tools/lock .local/lock/bin/uv

@@ -32,7 +32,8 @@ records enough batches without a repeat to trust its stream."""
 _TRUST_SLICE_EVENTS: Final = 100
 _FROZEN_MS_MAX: Final = SESSION_TIMEOUT_MS - 2_000
 
-_COUNTED = "SELECT coalesce(sum(next_offset), 0) FROM stream_offsets"
+COUNTED: Final = "SELECT coalesce(sum(next_offset), 0) FROM stream_offsets"
+"""The number of counted events."""
 _START = "SELECT clock_timestamp() AS since, pg_current_wal_insert_lsn() AS log"
 _LOGGED = "SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), $1)"
 _KEPT_BYTES = """
@@ -100,7 +101,7 @@ async def measure_workers(
         expected = len({record.value for record in (*context.load.warm_up, *measured)})
         await _require_complete(connection, before, expected)
         if verified:
-            await _require_verified(database_url)
+            await require_verified(database_url)
         stored = int(await connection.fetchval(_KEPT_BYTES))
     return run._replace(kept_bytes=stored // (before["events"] + expected))
 
@@ -131,7 +132,7 @@ async def warm_up(
 
 async def wait_counted(connection: Connection, workers: Workers, events: int) -> None:
     """Wait until this many events are counted; raises InvalidRunError on timeout."""
-    statement = await connection.prepare(_COUNTED)
+    statement = await connection.prepare(COUNTED)
     deadline = time.monotonic() + 30 + events / _SLOWEST_EVENTS_PER_SECOND
     while (counted := await statement.fetchval()) < events:
         workers.check_alive()
@@ -176,7 +177,8 @@ async def _require_complete(connection: Connection, before: dict[str, int], even
         raise InvalidRunError(f"the database holds {stored} instead of {wanted}")
 
 
-async def _require_verified(database_url: str) -> None:
-    found = await verify(database_url)
-    if found.differences:
-        raise InvalidRunError(f"{found.differences} differences: {found.lines[:3]}")
+async def require_verified(database_url: str) -> None:
+    """Raise InvalidRunError if `verify` finds differences."""
+    verification = await verify(database_url)
+    if verification.differences:
+        raise InvalidRunError(f"{verification.differences} differences: {verification.lines[:3]}")

@@ -8,48 +8,51 @@ grow linearly, with the same memory. CPU time depends least on other programs.
 from __future__ import annotations
 
 import argparse
-import secrets
-import shutil
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from statistics import median
-from typing import Final
+from typing import Final, NamedTuple
 
-from bench.broker import missing_requirement, version_of
-from bench.context import BenchContext, InvalidRunError
-from bench.databases import Databases
+from bench.context import BenchContext
 from bench.durable import DurableRun
-from bench.events import WARM_UP_EVENTS, Load
+from bench.events import WARM_UP_EVENTS
 from bench.figures import percentile, table
 from bench.growth_parts import (
     READ_SECONDS,
     ReadLoad,
     WholeRead,
+    call_bytes,
     growth_api,
     measure_lists,
     measure_reads,
     measure_whole_reads,
     measure_write,
     verify_command,
+    write_loads,
 )
 from bench.http_load import LoadResult
-from bench.machine import CpuMeter, describe
-from bench.options import Options
-from bench.progress import StepProgress
-from bench.stored_events import store_events
-from cost_analytics.running import run
-from devkit.embedded.postgres import EmbeddedPostgres
-from devkit.embedded.processes import ServerError
-from messaging.kafka import KafkaError
+from bench.machine import CpuMeter
+from bench.options import Options, add_common, common_options, require_at_least
+from bench.running import prepared, run_benchmark
+from bench.stored_events import CALLS_OF_USER, EVENTS_OF_LONG_CALL, store_events
 
 _STORED: Final = (100_000, 1_000_000, 10_000_000)
 _STORED_MIN: Final = 20_000
-_DIRECTORY: Final = Path(".local")
+_EVENTS: Final = 100_000
+_READS_PER_SECOND: Final = 100
+_ORDINARY_CALLS_OF_USER: Final = CALLS_OF_USER * 9 // 10
+"""A tenth of all calls belongs to the user whose events are exported."""
 _MIB: Final = 2**20
+
+
+class GrowthOptions(NamedTuple):
+    """The numbers of stored events, and the reads per second of a measured route."""
+
+    stored: Sequence[int]
+    reads_per_second: int
 
 
 @dataclass(slots=True)
@@ -57,35 +60,24 @@ class SizeFigures:
     """The figures of one number of stored events."""
 
     stored: int
+    call_bytes: int
     writes: list[DurableRun]
     reads: Mapping[str, ReadLoad]
     lists: Mapping[str, LoadResult]
     whole: Mapping[str, WholeRead]
 
 
-async def _measure(
-    stored: Sequence[int], options: Options, reads_per_second: int, directory: Path
-) -> str:
-    progress = StepProgress()
+async def _measure(growth: GrowthOptions, options: Options, directory: Path) -> str:
     meter = CpuMeter({})
     sizes = []
-    async with EmbeddedPostgres(directory / "postgres") as server:
-        databases = Databases(server)
-        now = datetime.now(UTC)
-        version = await databases.prepare(now, now - timedelta(days=1))
-        context = BenchContext(options, directory, databases, Load([], []), progress)
-        for number in stored:
-            progress.title(f"{number:,} events")
-            sizes.append(await _measure_size(context, number, reads_per_second))
-    machine = describe(f"PostgreSQL {version}", version_of(options.broker))
+    async with prepared(options, directory) as (context, machine):
+        for number in growth.stored:
+            context.progress.title(f"{number:,} events")
+            sizes.append(await _measure_size(context, number, growth.reads_per_second))
+    # All child processes have ended, so all other CPU use was by other programs.
     others = f"Other programs used {meter.read().others_percent} % of it."
     return "\n".join(
-        [
-            "# Growth",
-            "",
-            f"Machine: {machine}. {others}",
-            *_report(sizes, options, reads_per_second),
-        ]
+        ["# Growth", "", f"Machine: {machine}. {others}", *_report(sizes, options, growth)]
     )
 
 
@@ -93,56 +85,61 @@ async def _measure_size(context: BenchContext, stored: int, reads_per_second: in
     progress = context.progress
     async with context.databases.fresh() as url:
         calls = await store_events(url, stored, progress.update)
+        row_bytes = await call_bytes(url)
         async with growth_api(context, url, reads_per_second) as api:
             progress.update("reads")
             reads = await measure_reads(api, calls)
             progress.update("lists of all users")
             lists = await measure_lists(api)
-            progress.update("what reads whole tables")
+            progress.update("reads of whole tables")
             whole = await measure_whole_reads(api, url)
         writes = []
-        for number in range(context.options.runs):
-            writes.append(await measure_write(context, url, context.options.seed + number))
+        for load in write_loads(context):
+            writes.append(await measure_write(context, url, load))
             progress.result(f"{writes[-1].rate:,.0f} events/s")
         progress.update("totals are verified")
         whole["`verify` after the writes"] = await verify_command(context, url)
-    return SizeFigures(stored, writes, reads, lists, whole)
+    return SizeFigures(stored, row_bytes, writes, reads, lists, whole)
 
 
-def _report(sizes: Sequence[SizeFigures], options: Options, reads_per_second: int) -> list[str]:
-    first = sizes[0]
+def _report(sizes: Sequence[SizeFigures], options: Options, growth: GrowthOptions) -> list[str]:
     header = ["", *(f"{size.stored:,}" for size in sizes), "last ÷ first"]
-    lines = ["", "## The same work with more stored events", ""]
-    lines += table(header, _flat_rows(sizes))
-    lines += [
+    runs = "one run" if options.runs == 1 else f"medians of {options.runs} runs"
+    return [
+        "",
+        "## The same work with more stored events",
+        "",
+        *table(header, _flat_rows(sizes)),
         "",
         f"Writes: one worker records {options.events:,} events after a warm-up of "
-        f"{WARM_UP_EVENTS:,}; medians of {options.runs}. Reads: {reads_per_second}/s for "
-        f"{READ_SECONDS} s of different users, who each have 50 calls. Lists: one request at a "
-        "time. CPU is that of all processes of a part.",
+        f"{WARM_UP_EVENTS:,}; {runs}. Reads: {growth.reads_per_second}/s for {READ_SECONDS} s of "
+        f"different users with {_ORDINARY_CALLS_OF_USER} calls each. Lists: one request at a time. "
+        "CPU is that of all processes of a part.",
         "",
         "## Commands that read everything",
         "",
+        *table(header, _whole_rows(sizes)),
+        "",
+        "The CPU time is divided by the number of events that each command reads: the stored ones, "
+        f"with {EVENTS_OF_LONG_CALL:,} of one long call; those of the exporting user; or all after "
+        "the writes.",
+        "",
     ]
+
+
+def _whole_rows(sizes: Sequence[SizeFigures]) -> list[list[str]]:
     rows = []
-    for name in first.whole:
-        each = [size.whole[name] for size in sizes]
+    for name in sizes[0].whole:
+        reads = [size.whole[name] for size in sizes]
+        cpu_us = [read.cpu_seconds * 1e6 / read.events for read in reads]
         rows += [
-            _row(f"{name}: seconds", [one.seconds for one in each], 1),
-            _row(
-                f"{name}: PostgreSQL, CPU µs an event",
-                [
-                    one.cpu_seconds * 1e6 / size.stored
-                    for one, size in zip(each, sizes, strict=True)
-                ],
-                1,
-            ),
+            _row(f"{name}: seconds", [read.seconds for read in reads], 1),
+            _row(f"{name}: PostgreSQL, CPU µs an event", cpu_us, 1),
         ]
-        for part in each[0].peak_bytes:
-            peaks = [one.peak_bytes[part] / _MIB for one in each]
+        for part in reads[0].peak_bytes:
+            peaks = [read.peak_bytes[part] / _MIB for read in reads]
             rows.append(_row(f"{name}: peak memory of the {part}, MiB", peaks, 0))
-    lines += table(header, rows)
-    return [*lines, ""]
+    return rows
 
 
 def _flat_rows(sizes: Sequence[SizeFigures]) -> list[list[str]]:
@@ -159,18 +156,19 @@ def _flat_rows(sizes: Sequence[SizeFigures]) -> list[list[str]]:
             )
             for part in ("Python", "PostgreSQL")
         ),
+        _row("the row of a call with its indexes, bytes", [size.call_bytes for size in sizes], 0),
     ]
     for name in sizes[0].reads:
         reads = [size.reads[name] for size in sizes]
-        rows.append(_row(f"{name}: p99, ms", [_p99(one.answers) for one in reads], 1))
+        rows.append(_row(f"{name}: p99, ms", [_p99(read.answers) for read in reads], 1))
         rows += [
-            _row(f"{name}: {part}, CPU µs", [one.cpu_us[part] for one in reads], 0)
+            _row(f"{name}: {part}, CPU µs", [read.cpu_us[part] for read in reads], 0)
             for part in reads[0].cpu_us
         ]
     for name in sizes[0].lists:
         answers = [size.lists[name] for size in sizes]
         for percent in (50, 99):
-            values = [percentile(one.milliseconds, percent) for one in answers]
+            values = [percentile(answer.milliseconds, percent) for answer in answers]
             rows.append(_row(f"{name}: p{percent}, ms", values, 1))
     return rows
 
@@ -184,54 +182,36 @@ def _p99(answers: LoadResult) -> float:
     return percentile(answers.milliseconds, 99)
 
 
-def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+def parse(arguments: Sequence[str] | None = None) -> tuple[GrowthOptions, Options]:
+    """Parse the command line; exits if it is invalid."""
     parser = argparse.ArgumentParser(prog="python -m bench.growth", description=__doc__)
+    add_common(parser, events=_EVENTS)
     parser.add_argument(
         "--stored",
         type=int,
         action="append",
         metavar="N",
-        help="a number of stored events; can be repeated (default: "
-        f"{', '.join(map(str, _STORED))}; the largest takes about 15 GB of disk)",
+        help="a number of stored events; can be repeated "
+        f"(default: {', '.join(map(str, _STORED))})",
     )
-    parser.add_argument("--events", type=int, default=100_000, help="events of a measured write")
-    parser.add_argument("--runs", type=int, default=3, help="number of measured writes")
     parser.add_argument(
-        "--reads", type=int, default=100, metavar="N", help="reads per second of a measured route"
+        "--reads",
+        type=int,
+        default=_READS_PER_SECOND,
+        metavar="N",
+        help=f"reads per second of a measured route (default: {_READS_PER_SECOND})",
     )
-    parser.add_argument("--broker", choices=("tansu", "apache"), default="tansu")
-    parser.add_argument("--markdown", type=Path, metavar="FILE", help="also write to this file")
     given = parser.parse_args(arguments)
-    if min(given.stored or _STORED) < _STORED_MIN:
-        parser.error(f"--stored must be at least {_STORED_MIN}")
-    return given
+    stored = sorted(given.stored or _STORED)
+    require_at_least(parser, "--stored", stored[0], _STORED_MIN)
+    require_at_least(parser, "--reads", given.reads, 1)
+    return GrowthOptions(stored, given.reads), common_options(parser, given)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and print; returns the exit code, 1 if a run was not valid."""
-    given = _parse(arguments)
-    lack = missing_requirement(given.broker)
-    if lack is not None:
-        print(lack, file=sys.stderr)
-        return 1
-    options = Options(events=given.events, runs=given.runs, broker=given.broker)
-    directory = (_DIRECTORY / f"bench-{secrets.token_hex(4)}").absolute()
-    directory.mkdir(parents=True)
-    began = time.monotonic()
-    try:
-        text = run(_measure(sorted(given.stored or _STORED), options, given.reads, directory))
-    except (InvalidRunError, ServerError, KafkaError, TimeoutError) as error:
-        reason = str(error) or "The machine is too slow for these loads."
-        print(f"\n{reason}\nThere are no results. The logs are in {directory}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        shutil.rmtree(directory)
-        return 130
-    shutil.rmtree(directory)
-    print(f"{text}\nMeasured in {(time.monotonic() - began) / 60:.0f} minutes.")
-    if given.markdown:
-        given.markdown.write_text(text, encoding="utf-8")
-    return 0
+    growth, options = parse(arguments)
+    return run_benchmark(options, partial(_measure, growth))
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""What `bench.growth` measures on a database with many events: writes, reads, whole tables."""
+"""The parts of `bench.growth`: writes, reads, and reads of whole tables."""
 
 from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,7 @@ from aiohttp import ClientSession, ClientTimeout
 from bench.context import BenchContext, InvalidRunError
 from bench.databases import open_database
 from bench.durable import DurableRun, measure_workers
-from bench.events import make_load
+from bench.events import WARM_UP_EVENTS, Load, Record, make_load
 from bench.http_load import LoadResult, offer, request_bytes, saturate
 from bench.machine import CpuMeter
 from bench.memory import MemoryPeaks
@@ -45,6 +45,13 @@ _PAGES_BEFORE: Final = EVENTS_OF_LONG_CALL // 100 // 2
 """The page in the middle of the long call."""
 _SECRET_BYTES: Final = 48
 
+# Decisions of the product (`call.settled`) are rows, but not events.
+_STORED: Final = """
+SELECT count(*) FROM call_cost_events
+WHERE type <> 'call.settled' AND ($1::text IS NULL OR user_id = $1)
+"""
+_CALL_BYTES: Final = "SELECT pg_total_relation_size('calls') / count(*) FROM calls"
+
 
 class ReadLoad(NamedTuple):
     """The reads of a route at a fixed rate, and their CPU time by process, in µs a read."""
@@ -54,8 +61,9 @@ class ReadLoad(NamedTuple):
 
 
 class WholeRead(NamedTuple):
-    """One read of everything: its duration, CPU seconds, and the peak memory in bytes."""
+    """One read of whole tables: the events, its duration, CPU seconds, and peak memory in bytes."""
 
+    events: int
     seconds: float
     cpu_seconds: float
     peak_bytes: Mapping[str, int]
@@ -85,10 +93,19 @@ async def growth_api(
         yield GrowthApi(context, reads_per_second, port, pid, TokenSection(secret=Secret(secret)))
 
 
-async def measure_write(context: BenchContext, url: str, seed: int) -> DurableRun:
-    """Let one worker record new events beside the stored ones; raises InvalidRunError."""
+def write_loads(context: BenchContext) -> Iterator[Load]:
+    """Yield the events of each write; later ones continue the calls of earlier ones."""
     options = context.options
-    load = make_load(seed, options.events, time.time_ns() // 1_000_000)
+    events = options.runs * (WARM_UP_EVENTS + options.events)
+    load = make_load(options.seed, events - WARM_UP_EVENTS, time.time_ns() // 1_000_000)
+    records: list[Record] = [*load.warm_up, *load.measured]
+    for start in range(0, events, WARM_UP_EVENTS + options.events):
+        end = start + WARM_UP_EVENTS
+        yield Load(records[start:end], records[end : end + options.events])
+
+
+async def measure_write(context: BenchContext, url: str, load: Load) -> DurableRun:
+    """Let one worker record new events beside the stored ones; raises InvalidRunError."""
     async with open_database(url) as connection:
         await connection.execute("DELETE FROM stream_offsets")  # of brokers that have ended
     await context.databases.checkpoint()
@@ -115,7 +132,7 @@ async def measure_reads(api: GrowthApi, calls: int) -> dict[str, ReadLoad]:
 
 
 async def _offered(api: GrowthApi, name: str, requests: list[bytes]) -> ReadLoad:
-    # Each request first, so that the connections of the API are open and tokens are cached.
+    # Send each request before measuring, so that connections are open and tokens are cached.
     await saturate(api.port, requests, connections=_CONNECTIONS, seconds=1)
     meter = CpuMeter({"API": [api.pid], "PostgreSQL": [api.context.databases.server_pid]})
     answers = await offer(
@@ -156,30 +173,47 @@ async def measure_lists(api: GrowthApi) -> dict[str, LoadResult]:
         "users": "/api/admin/users?q=user-1",
         "a page of anomalies": "/api/admin/costs/anomalies?limit=20",
     }
-    found = {}
+    loads = {}
     for name, path in paths.items():
         requests = [
             request_bytes(path, api.token(f"admin-{number}", "admin"))
             for number in range(_ADMINISTRATORS)
         ]
         await saturate(api.port, requests, connections=1, seconds=1)
-        found[name] = await saturate(api.port, requests, connections=1, seconds=_LIST_SECONDS)
-        if found[name].refused:
-            raise InvalidRunError(f"{name}: {found[name].refused} requests failed")
-    return found
+        loads[name] = await saturate(api.port, requests, connections=1, seconds=_LIST_SECONDS)
+        if loads[name].refused:
+            raise InvalidRunError(f"{name}: {loads[name].refused} requests failed")
+    return loads
+
+
+async def call_bytes(url: str) -> int:
+    """Return the size of the row of a call with its indexes, in bytes."""
+    async with open_database(url) as connection:
+        return int(await connection.fetchval(_CALL_BYTES))
 
 
 async def measure_whole_reads(api: GrowthApi, url: str) -> dict[str, WholeRead]:
-    """Measure what reads whole tables; raises InvalidRunError."""
+    """Measure the commands and requests that read whole tables; raises InvalidRunError."""
     span = "period=custom&startDate={}&endDate={}".format(*_all_days())
     export = f"/api/costs/user/{EXPORTER}/export.csv?type=events&{span}"
+    events = await _count_events(url)
+    administrator = _session(api, "administrator", "admin")
+    reconciliation = f"/api/admin/reconciliation?{span}"
+    exporter = _session(api, EXPORTER)
+    exported = await _count_events(url, EXPORTER)
     return {
         "`verify`": await verify_command(api.context, url),
         "reconciliation of all days": await _measured_request(
-            api, "administrator", f"/api/admin/reconciliation?{span}"
+            api, administrator, reconciliation, events
         ),
-        "export of a tenth of the events": await _measured_request(api, EXPORTER, export),
+        "export of a tenth of the events": await _measured_request(api, exporter, export, exported),
     }
+
+
+async def _count_events(url: str, user: str | None = None) -> int:
+    """Return the number of stored events, of one user or of all."""
+    async with open_database(url) as connection:
+        return int(await connection.fetchval(_STORED, user))
 
 
 def _all_days() -> tuple[str, str]:
@@ -189,6 +223,7 @@ def _all_days() -> tuple[str, str]:
 
 async def verify_command(context: BenchContext, url: str) -> WholeRead:
     """Run `verify`; raises InvalidRunError if it finds a difference."""
+    events = await _count_events(url)
     async with context.running(
         "verify", "cost_analytics", "verify", values={"DATABASE_URL": url}
     ) as process:
@@ -197,24 +232,29 @@ async def verify_command(context: BenchContext, url: str) -> WholeRead:
             if await process.wait():
                 raise InvalidRunError(process.exit_report())
 
-        return await _measured(context, {"command": process.pid}, ended)
+        return await _measured(context, {"command": process.pid}, ended, events)
 
 
-async def _measured_request(api: GrowthApi, user: str, path: str) -> WholeRead:
-    role: Role = "admin" if user == "administrator" else "user"
+async def _measured_request(
+    api: GrowthApi, session: ClientSession, path: str, events: int
+) -> WholeRead:
+    """Measure a request that reads so many events; closes the session."""
 
     async def read() -> None:
-        async with _session(api, user, role) as session, session.get(path) as response:
+        async with session, session.get(path) as response:
             if response.status != 200:
                 raise InvalidRunError(f"{path}: {await response.text()}")
             async for _ in response.content.iter_any():
                 pass
 
-    return await _measured(api.context, {"API": api.pid}, read)
+    return await _measured(api.context, {"API": api.pid}, read, events)
 
 
 async def _measured(
-    context: BenchContext, pids: Mapping[str, int], work: Callable[[], Awaitable[None]]
+    context: BenchContext,
+    pids: Mapping[str, int],
+    work: Callable[[], Awaitable[None]],
+    events: int,
 ) -> WholeRead:
     server = context.databases.server_pid
     meter = CpuMeter({"PostgreSQL": [server]})
@@ -222,7 +262,7 @@ async def _measured(
     async with MemoryPeaks(pids, server) as peaks:
         await work()
     seconds = time.monotonic() - began
-    return WholeRead(seconds, meter.read().seconds["PostgreSQL"], peaks.bytes)
+    return WholeRead(events, seconds, meter.read().seconds["PostgreSQL"], peaks.bytes)
 
 
 def _session(api: GrowthApi, user: str, role: Role = "user") -> ClientSession:

@@ -1,7 +1,7 @@
 """HTTP load over loopback, unlimited or on a fixed schedule, from a small client.
 
 It is small because it shares the machine with the server: requests are prepared bytes, a connection
-has one request at a time, and only status and length of a response are read.
+has one request at a time, and only status, length and ETag of a response are read.
 """
 
 from __future__ import annotations
@@ -11,16 +11,19 @@ import time
 from collections.abc import Sequence
 from typing import Final, NamedTuple, cast
 
+from bench.context import InvalidRunError
 from devkit.embedded.ports import LOOPBACK
 
-_LENGTH: Final = b"content-length:"
-_TAG: Final = b"etag: "
-_SUCCESSES: Final = (b"http/1.1 200", b"http/1.1 304")
+OK: Final = 200
+NOT_MODIFIED: Final = 304
+_LENGTH: Final = b"\r\ncontent-length:"
+_TAG: Final = b"\r\netag:"
+_STATUS: Final = slice(len("HTTP/1.1 "), len("HTTP/1.1 200"))
 _ANSWER_SECONDS_MAX: Final = 30
 
 
 class LoadResult(NamedTuple):
-    """The results of a load: duration, latencies, and the number of failed requests."""
+    """The results of a load: duration, latencies, and the responses with another status."""
 
     seconds: float
     milliseconds: list[float]
@@ -45,7 +48,7 @@ class HttpConnection(asyncio.Protocol):
 
     def __init__(self) -> None:
         self._transport: asyncio.Transport | None = None
-        self._answer: asyncio.Future[bool] | None = None
+        self._answer: asyncio.Future[int] | None = None
         self._received = bytearray()
         self.tag = b""
         """The ETag of the last response, empty without one."""
@@ -55,27 +58,27 @@ class HttpConnection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        """Collect a response; once it is complete, report whether its status is 200 or 304."""
+        """Collect a response; once it is complete, report its status."""
         self._received += data
         head_end = self._received.find(b"\r\n\r\n")
         if head_end < 0:
             return
-        head = bytes(self._received[:head_end]).lower()
+        head = bytes(self._received[:head_end])
         length = int(_value(head, _LENGTH) or 0)  # a 304 has none
         if len(self._received) < head_end + 4 + length:
             return
         self._received.clear()
         self.tag = _value(head, _TAG)
         if self._answer is not None and not self._answer.done():
-            self._answer.set_result(head.startswith(_SUCCESSES))
+            self._answer.set_result(int(head[_STATUS]))
 
     def connection_lost(self, error: Exception | None) -> None:
         """Fail the pending request."""
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(error or ConnectionError("the server closed the connection"))
 
-    async def get(self, request: bytes) -> bool:
-        """Send a request and return whether the response was 200 or 304."""
+    async def get(self, request: bytes) -> int:
+        """Send a request and return the status of the response."""
         if self._transport is None or self._transport.is_closing():
             raise ConnectionError("the server closed the connection")
         self._answer = asyncio.get_running_loop().create_future()
@@ -95,18 +98,22 @@ async def _connect(port: int, number: int) -> list[HttpConnection]:
 
 
 def _value(head: bytes, name: bytes) -> bytes:
-    """Return the value of a header, empty without it."""
-    start = head.find(name)
+    """Return the value of a header, empty without it; `name` is in lower case."""
+    start = head.lower().find(name)
     return head[start + len(name) :].split(b"\r\n", 1)[0].strip() if start >= 0 else b""
 
 
 async def with_tags(port: int, requests: Sequence[bytes]) -> list[bytes]:
-    """Return requests that ask again for what they have, each with the current ETag."""
+    """Return conditional requests with the current ETags; raises InvalidRunError without one."""
     [connection] = await _connect(port, 1)
     tagged = []
     try:
         for request in requests:
-            await connection.get(request)
+            status = await connection.get(request)
+            if status != OK or not connection.tag:
+                raise InvalidRunError(
+                    f"a response with status {status} and {connection.tag!r} as ETag"
+                )
             tagged.append(request[:-2] + b"If-None-Match: " + connection.tag + b"\r\n\r\n")
         return tagged
     finally:
@@ -114,9 +121,9 @@ async def with_tags(port: int, requests: Sequence[bytes]) -> list[bytes]:
 
 
 async def saturate(
-    port: int, requests: Sequence[bytes], *, connections: int, seconds: int
+    port: int, requests: Sequence[bytes], *, connections: int, seconds: int, status: int = OK
 ) -> LoadResult:
-    """Send requests as fast as responses arrive, over `connections` connections."""
+    """Send requests as fast as responses arrive; each response should have this status."""
     opened = await _connect(port, connections)
     began = time.monotonic()
     end = began + seconds
@@ -127,7 +134,7 @@ async def saturate(
         nonlocal refused
         now = time.monotonic()
         while now < end:
-            refused += not await connection.get(requests[place % len(requests)])
+            refused += await connection.get(requests[place % len(requests)]) != status
             place += connections
             then, now = now, time.monotonic()
             took.append((now - then) * 1_000)
@@ -142,7 +149,13 @@ async def saturate(
 
 
 async def offer(
-    port: int, requests: Sequence[bytes], *, connections: int, rate: int, seconds: int
+    port: int,
+    requests: Sequence[bytes],
+    *,
+    connections: int,
+    rate: int,
+    seconds: int,
+    status: int = OK,
 ) -> LoadResult:
     """Send requests on a fixed schedule; each latency counts from the scheduled time."""
     opened = await _connect(port, connections)
@@ -154,7 +167,7 @@ async def offer(
 
     async def send_requests(connection: HttpConnection, request: bytes, due: float) -> None:
         nonlocal refused
-        refused += not await connection.get(request)
+        refused += await connection.get(request) != status
         took.append((time.monotonic() - due) * 1_000)
         free.put_nowait(connection)
 

@@ -5,18 +5,17 @@ They use the API as in production, in its own process, with a million calls and 
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Final, NamedTuple
 
 from aiohttp import ClientSession, ClientTimeout
 
 from bench.context import BenchContext, InvalidRunError
 from bench.http_load import LoadResult, request_bytes, saturate
+from bench.memory import memory_of
 from bench.million import CALLS, EVENTS, EXPORTER, make_calls, make_events
 from bench.reads import running_api
 from cost_analytics.configuration.secret import Secret
@@ -65,7 +64,7 @@ async def _export(port: int, pid: int, token: str) -> Export:
         # A short export first, so that everything is warmed up before measuring.
         async with session.get(f"{base}?type=daily&period=7d") as response:
             await response.read()
-        before = _memory(pid, "VmRSS")
+        before = memory_of(pid, "VmRSS")
         began, lines, size = time.monotonic(), 0, 0
         async with session.get(f"{base}?type=events&period=90d") as response:
             async for piece in response.content.iter_any():
@@ -74,14 +73,7 @@ async def _export(port: int, pid: int, token: str) -> Export:
         seconds = time.monotonic() - began
     if lines != EVENTS + 1:
         raise InvalidRunError(f"the file had {lines} lines")
-    return Export(lines, size, seconds, before, _memory(pid, "VmHWM"))
-
-
-def _memory(pid: int, name: str) -> int:
-    """Return the present (VmRSS) or maximum (VmHWM) memory of a process, in bytes."""
-    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    [line] = [line for line in status.splitlines() if line.startswith(f"{name}:")]
-    return int(line.split()[1]) * 1024
+    return Export(lines, size, seconds, before, memory_of(pid, "VmHWM"))
 
 
 async def measure_analytics(context: BenchContext) -> dict[str, list[LoadResult]]:
@@ -133,5 +125,4 @@ def _administrator(tokens: TokenSection, number: int) -> str:
 async def _api(context: BenchContext, url: str) -> AsyncIterator[tuple[int, int, TokenSection]]:
     secret = secrets.token_urlsafe(48)
     async with running_api(context, url, secret) as (port, pid):
-        await asyncio.sleep(0.5)
         yield port, pid, TokenSection(secret=Secret(secret))

@@ -113,9 +113,11 @@ async def _round(context: BenchContext, load: int, seed: int) -> Latencies:
         events = _encode_events(load, seed, time.time_ns() // 1_000_000)
         watched.expect({e.call: _EPOCH + e.at_ms * _MS for e in events if e.call})
         following = asyncio.create_task(watched.follow(consumer))
+        stack.push_async_callback(_cancel, following)
         meter = CpuMeter(
             {
-                "Python": [*workers.pids, process.pid],
+                "Python": workers.pids,
+                "API": [process.pid],
                 "PostgreSQL": [context.databases.server_pid],
                 "broker": [broker.pid],
             }
@@ -126,11 +128,19 @@ async def _round(context: BenchContext, load: int, seed: int) -> Latencies:
             async with asyncio.timeout(_ARRIVAL_SECONDS_MAX):
                 await following
         except TimeoutError:
-            raise InvalidRunError("some events did not arrive as totals") from None
+            raise InvalidRunError(
+                "watched events did not reach Kafka or a socket in time"
+            ) from None
         await wait_counted(connection, workers, len(context.load.warm_up) + load * SECONDS)
         moments = await watched.moments(connection)
         await workers.stop()
     return Latencies(moments, cpu)
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    """Cancel a task that reads, before its consumer stops; no error if it has ended."""
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 def _upgrades(secret: str) -> list[bytes]:
@@ -158,7 +168,7 @@ def _encode_events(load: int, seed: int, now_ms: int) -> list[_Due]:
     events = []
     for number in range(count):
         at_ms = start_ms + number * 1_000 // load
-        is_watched = number % interval == 0 and watched
+        is_watched = bool(watched) and number % interval == 0
         call = watched.pop() if is_watched else rng.choice(others)
         record = emitter.cost_at(call, at_ms)
         events.append(_Due(at_ms, record, emitter.call_id(call) if is_watched else None))

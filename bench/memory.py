@@ -1,4 +1,4 @@
-"""Samples the memory of processes, and of the PostgreSQL session that takes most."""
+"""Samples the memory of processes, and of the PostgreSQL session with the most memory."""
 
 from __future__ import annotations
 
@@ -55,7 +55,10 @@ class MemoryPeaks:
 
 
 def memory_of(pid: int, name: str) -> int:
-    """Return a value of `/proc/PID/status` in bytes; 0 for a process that has ended."""
+    """Return a value of `/proc/PID/status` in bytes; 0 for a process that has ended.
+
+    The present resident memory is `VmRSS`, its maximum `VmHWM`.
+    """
     try:
         status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
     except (FileNotFoundError, ProcessLookupError):

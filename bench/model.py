@@ -23,7 +23,7 @@ EVENTS_PER_CALL: Final = {
 CALL_SECONDS: Final = 300
 PARTITIONS_MIN: Final = 8
 PARTITIONS_PER_WORKER: Final = 2
-"""So that the number of workers can be doubled: the partitions of a topic cannot."""
+"""Twice the workers, because the partitions of an existing topic cannot be increased."""
 SERVER_CORES: Final = 16
 """The cores of a PostgreSQL server of 32 that writing may use."""
 SERVER_WAL_BYTES_PER_SECOND: Final = 200_000_000
@@ -32,8 +32,7 @@ SERVER_DISK_BYTES: Final = 16 * 10**12
 KEPT_DAYS: Final = 62
 """Whole months are archived, so up to two are stored: the present one and the last."""
 WATCHED_PERCENT: Final = 10
-"""The share of calls that somebody watches live."""
-DOWNTIME_SECONDS: Final = 60
+"""The percentage of calls with a live viewer."""
 
 _MEASURED: Final = Path(__file__).with_name("measured.toml")
 _DAY_SECONDS: Final = 86_400
@@ -65,7 +64,7 @@ class SteadyLoad(Struct, frozen=True, forbid_unknown_fields=True):
     postgres_cores: float
 
 
-class Feed(Struct, frozen=True, forbid_unknown_fields=True):
+class FeedLoad(Struct, frozen=True, forbid_unknown_fields=True):
     """The load of a live feed, its cores, and the memory of a socket."""
 
     messages_per_second: int
@@ -85,15 +84,15 @@ class Measured(Struct, frozen=True, forbid_unknown_fields=True):
     backlog: Backlog
     event: EventBytes
     steady: tuple[SteadyLoad, SteadyLoad]
-    feed: Feed
+    feed: FeedLoad
     call: CallBytes
 
 
 class Resources(NamedTuple):
     """What a number of concurrent calls needs.
 
-    `events` and the bytes into Kafka and WAL are per second, `event_bytes` and `stored_bytes` (with
-    the rows of calls) per day.
+    `events` and the bytes into Kafka and WAL are per second; `stored_bytes`, of events and of the
+    rows of calls, are per day.
     """
 
     events: float
@@ -101,11 +100,9 @@ class Resources(NamedTuple):
     worker_cores: float
     postgres_cores: float
     catch_up_cores: float
-    catch_up_seconds: float
     partitions: int
     kafka_bytes: float
     wal_bytes: float
-    event_bytes: float
     stored_bytes: float
     servers: int
     active_call_bytes: int
@@ -131,8 +128,11 @@ def resources(measured: Measured, calls: int, events_per_call: int) -> Resources
     capacity = workers * 1e6 / measured.backlog.worker_us
     catch_up_cores = capacity * measured.backlog.postgres_us / 1e6
     wal = events * measured.event.wal_bytes
-    stored = events * _DAY_SECONDS * measured.event.stored_bytes
     calls_per_day = calls * _DAY_SECONDS / CALL_SECONDS
+    stored = (
+        events * _DAY_SECONDS * measured.event.stored_bytes
+        + calls_per_day * measured.call.stored_bytes
+    )
     watched = calls * WATCHED_PERCENT // 100
     return Resources(
         events=events,
@@ -145,12 +145,10 @@ def resources(measured: Measured, calls: int, events_per_call: int) -> Resources
         ),
         postgres_cores=postgres_cores,
         catch_up_cores=catch_up_cores,
-        catch_up_seconds=DOWNTIME_SECONDS * events / (capacity - events),
         partitions=_partitions(workers),
         kafka_bytes=events * measured.event.kafka_bytes,
         wal_bytes=wal,
-        event_bytes=stored,
-        stored_bytes=stored + calls_per_day * measured.call.stored_bytes,
+        stored_bytes=stored,
         servers=max(
             ceil(max(postgres_cores, catch_up_cores) / SERVER_CORES),
             ceil(wal / SERVER_WAL_BYTES_PER_SECOND),
@@ -182,7 +180,7 @@ def _partitions(workers: int) -> int:
 
 def text(measured: Measured) -> str:
     """Return the tables of docs/scaling.md."""
-    found = [
+    computed = [
         (calls, events, resources(measured, calls, events))
         for calls in CONCURRENT_CALLS
         for events in EVENTS_PER_CALL
@@ -191,23 +189,23 @@ def text(measured: Measured) -> str:
         ["concurrent calls", "events per call", "events/s", "partitions", "workers", "worker cores",
          "PostgreSQL cores", "the same while catching up", "PostgreSQL servers"],
         [
-            [f"{calls:,}", str(events), f"{one.events:,.0f}", str(one.partitions),
-             str(one.workers), f"{one.worker_cores:.1f}", f"{one.postgres_cores:.1f}",
-             f"{one.catch_up_cores:.1f}", str(one.servers)]
-            for calls, events, one in found
+            [f"{calls:,}", str(events), f"{needed.events:,.0f}", str(needed.partitions),
+             str(needed.workers), f"{needed.worker_cores:.1f}", f"{needed.postgres_cores:.1f}",
+             f"{needed.catch_up_cores:.1f}", str(needed.servers)]
+            for calls, events, needed in computed
         ],
     )  # fmt: skip
     disks = table(
         ["concurrent calls", "events per call", "into Kafka, MB/s", "WAL, MB/s",
-         "stored per day, GB", f"events of {KEPT_DAYS} days, TB", "rows of active calls, GB",
+         "stored per day, GB", f"stored in {KEPT_DAYS} days, TB", "rows of active calls, GB",
          "live feed: cores", "sockets, GB"],
         [
-            [f"{calls:,}", str(events), f"{one.kafka_bytes / _MB:,.1f}",
-             f"{one.wal_bytes / _MB:,.1f}", f"{one.stored_bytes / _GB:,.0f}",
-             f"{KEPT_DAYS * one.event_bytes / _TB:,.1f}",
-             f"{one.active_call_bytes / _GB:.2f}", f"{one.feed_cores:.1f}",
-             f"{one.socket_bytes / _GB:.2f}"]
-            for calls, events, one in found
+            [f"{calls:,}", str(events), f"{needed.kafka_bytes / _MB:,.1f}",
+             f"{needed.wal_bytes / _MB:,.1f}", f"{needed.stored_bytes / _GB:,.0f}",
+             f"{KEPT_DAYS * needed.stored_bytes / _TB:,.1f}",
+             f"{needed.active_call_bytes / _GB:.2f}", f"{needed.feed_cores:.1f}",
+             f"{needed.socket_bytes / _GB:.2f}"]
+            for calls, events, needed in computed
         ],
     )  # fmt: skip
     return "\n".join([*processes, "", *disks])

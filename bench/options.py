@@ -48,7 +48,8 @@ DEFAULT_PARTS: Final[tuple[Part, ...]] = tuple(
 """The parts that run by default; the others take minutes to create their rows or backlogs."""
 
 _EVENTS: Final = 240_000
-_EVENTS_MIN: Final = 20_000
+EVENTS_MIN: Final = 20_000
+"""Fewer events take too little time to measure a rate."""
 _RUNS: Final = 3
 SEED: Final = 20_260_101
 
@@ -65,6 +66,60 @@ class Options:
     markdown: Path | None = None
 
 
+def add_common(
+    parser: argparse.ArgumentParser, *, events: int = _EVENTS, broker: BrokerName | None = "tansu"
+) -> None:
+    """Add the options that all benchmarks of the worker have, with these defaults."""
+    parser.add_argument(
+        "--events",
+        type=int,
+        default=events,
+        metavar="N",
+        help=f"number of measured events in a run (default: {events})",
+    )
+    parser.add_argument(
+        "--runs",
+        type=int,
+        default=_RUNS,
+        metavar="N",
+        help=f"number of runs of each measurement (default: {_RUNS})",
+    )
+    parser.add_argument(
+        "--broker",
+        choices=("tansu", "apache"),
+        default=broker,
+        help=f"default: {broker or 'Apache Kafka if this machine can run it, else Tansu'}",
+    )
+    parser.add_argument("--seed", type=int, default=SEED, help="seed of the random events")
+    parser.add_argument(
+        "--markdown", type=Path, metavar="FILE", help="also write the report to this file"
+    )
+
+
+def common_options(
+    parser: argparse.ArgumentParser, given: argparse.Namespace, parts: tuple[Part, ...] = ()
+) -> Options:
+    """Return the options that `add_common` added; exits if one is invalid."""
+    require_at_least(parser, "--events", given.events, EVENTS_MIN)
+    require_at_least(parser, "--runs", given.runs, 1)
+    return Options(
+        events=given.events,
+        runs=given.runs,
+        parts=parts,
+        broker=given.broker,
+        seed=given.seed,
+        markdown=given.markdown,
+    )
+
+
+def require_at_least(
+    parser: argparse.ArgumentParser, name: str, value: int, value_min: int
+) -> None:
+    """Exit with a message if the value of an option is too small."""
+    if value < value_min:
+        parser.error(f"{name} must be at least {value_min}, not {value}")
+
+
 def parse(arguments: Sequence[str] | None = None) -> Options:
     """Parse the command line; exits if it is invalid."""
     parser = argparse.ArgumentParser(
@@ -72,28 +127,10 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
         description="Measures this product on this machine, relative to limits and alternatives.",
         epilog="parts: " + "; ".join(f"{name}: {what}" for name, what in PARTS.items()),
     )
-    parser.add_argument(
-        "--events", type=int, default=_EVENTS, help="number of measured events in a run"
-    )
-    parser.add_argument("--runs", type=int, default=_RUNS, help="number of runs of each contender")
+    add_common(parser)
     parser.add_argument(
         "--only", action="append", choices=list(PARTS), help="run only this part; can be repeated"
     )
-    parser.add_argument("--broker", choices=("tansu", "apache"), default="tansu")
-    parser.add_argument("--seed", type=int, default=SEED, help="seed of the random events")
-    parser.add_argument(
-        "--markdown", type=Path, metavar="FILE", help="also write the tables to this file"
-    )
     given = parser.parse_args(arguments)
-    if given.events < _EVENTS_MIN:
-        parser.error(f"--events must be at least {_EVENTS_MIN}for a measurable duration")
-    if given.runs < 1:
-        parser.error("--runs must be at least 1")
-    return Options(
-        events=given.events,
-        runs=given.runs,
-        parts=tuple(cast("list[Part]", given.only or list(DEFAULT_PARTS))),
-        broker=given.broker,
-        seed=given.seed,
-        markdown=given.markdown,
-    )
+    parts = tuple(cast("list[Part]", given.only or list(DEFAULT_PARTS)))
+    return common_options(parser, given, parts)

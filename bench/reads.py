@@ -1,24 +1,36 @@
 """Authenticated reads of the API, against a handler that does nothing on the same server.
 
 The API runs as in production, in its own process, on a database that a worker has filled; the bare
-handler also has its own process. Rates are measured at saturation, latencies at a fixed load.
+handler also has its own process. Its live feed has loaded the active calls before measuring. Rates
+are measured at saturation, latencies at a fixed load.
 """
 
 from __future__ import annotations
 
 import asyncio
 import secrets
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Final, NamedTuple
 
+import psutil
+
 from bench import bare_server
-from bench.broker import fill
+from bench.broker import Broker, fill
 from bench.context import BenchContext, InvalidRunError
 from bench.databases import as_login, open_database
 from bench.durable import wait_counted, warm_up
 from bench.events import Emitter
-from bench.http_load import LoadResult, offer, request_bytes, saturate, with_tags
+from bench.http_load import (
+    NOT_MODIFIED,
+    OK,
+    LoadResult,
+    offer,
+    request_bytes,
+    saturate,
+    with_tags,
+)
 from bench.workers import running_workers
 from cost_analytics.configuration.secret import Secret
 from cost_analytics.configuration.token_section import TokenSection
@@ -40,6 +52,9 @@ _CONNECTIONS: Final = 32
 _SECONDS: Final = 3
 _EVENTS: Final = 40_000
 _READY_SECONDS_MAX: Final = 30
+_IDLE_SECONDS: Final = 2
+_IDLE_CPU_PERCENT: Final = 5
+_IDLE_SECONDS_MAX: Final = 120
 _TOKEN_SECONDS: Final = 3_600
 _SECRET_BYTES: Final = 48
 
@@ -55,8 +70,8 @@ async def measure_reads(context: BenchContext) -> dict[str, list[ReadResult]]:
     """Measure the bare handler and each route; raises InvalidRunError."""
     context.progress.title("reads")
     runs: dict[str, list[ReadResult]] = {}
-    async with context.databases.fresh() as url:
-        await _fill_database(context, url)
+    async with context.broker() as broker, context.databases.fresh() as url:
+        await _fill_database(context, broker, url)
         for number in range(1, context.options.runs + 1):
             context.progress.title(f"reads, round {number} of {context.options.runs}")
             async with _bare(context) as port:
@@ -64,23 +79,25 @@ async def measure_reads(context: BenchContext) -> dict[str, list[ReadResult]]:
                 runs.setdefault(BARE, []).append(run)
             secret = secrets.token_urlsafe(_SECRET_BYTES)
             routes = _requests(context, secret)
-            async with running_api(context, url, secret) as (port, _):
+            context.progress.update("the API starts and loads the active calls")
+            async with running_api(context, url, secret, broker) as (port, _):
                 for name, requests in routes.items():
                     run = await _measure(context, name, port, requests)
                     runs.setdefault(name, []).append(run)
                 for name in REVALIDATED:
                     requests = await with_tags(port, routes[name])
-                    run = await _measure(context, f"{name}, unchanged", port, requests)
+                    run = await _measure(
+                        context, f"{name}, unchanged", port, requests, NOT_MODIFIED
+                    )
                     runs.setdefault(f"{name}, unchanged", []).append(run)
     return runs
 
 
-async def _fill_database(context: BenchContext, url: str) -> None:
+async def _fill_database(context: BenchContext, broker: Broker, url: str) -> None:
     """Let a worker record the calls to read."""
     context.progress.update("a worker records the calls to read")
     measured = context.load.measured[:_EVENTS]
     async with (
-        context.broker() as broker,
         open_database(url) as connection,
         running_workers(context, 1, broker, url) as workers,
     ):
@@ -116,22 +133,27 @@ async def _bare(context: BenchContext) -> AsyncIterator[int]:
 
 @asynccontextmanager
 async def running_api(
-    context: BenchContext, database_url: str, secret: str
+    context: BenchContext, database_url: str, secret: str, broker: Broker | None = None
 ) -> AsyncIterator[tuple[int, int]]:
-    """Run an API process during a block; yields its port and its process id."""
+    """Run an API process during a block; yields its port and its process id once it is idle.
+
+    Reads need no broker, but a live feed without one compares all active calls more often.
+    """
     port = choose_port()
     values = {
+        # The setting is required.
+        "KAFKA_BOOTSTRAP_SERVERS": f"{LOOPBACK}:9",
+        **(broker.variables() if broker else {}),
         "DATABASE_URL": as_login(database_url, "api"),
         "JWT_SECRET": secret,
         "API_HOST": LOOPBACK,
         "API_PORT": str(port),
-        # The measured reads need no broker, but the setting is required.
-        "KAFKA_BOOTSTRAP_SERVERS": f"{LOOPBACK}:9",
         # Request logs are optional in production, so they are switched off here.
         "LOG_LEVEL": "WARNING",
     }
     async with context.running("api", "cost_analytics", "api", values=values) as process:
         await _wait_listening(port)
+        await _wait_idle(process.pid)
         yield port, process.pid
 
 
@@ -143,18 +165,39 @@ async def _wait_listening(port: int) -> None:
         await asyncio.sleep(0.1)
 
 
+async def _wait_idle(pid: int) -> None:
+    """Wait until a process has used little CPU for some seconds; raises InvalidRunError."""
+    process = psutil.Process(pid)
+    deadline = time.monotonic() + _IDLE_SECONDS_MAX
+    used = sum(process.cpu_times()[:2])
+    while True:
+        await asyncio.sleep(_IDLE_SECONDS)
+        before, used = used, sum(process.cpu_times()[:2])
+        if (used - before) * 100 < _IDLE_CPU_PERCENT * _IDLE_SECONDS:
+            return
+        if time.monotonic() > deadline:
+            raise InvalidRunError(f"the API is not idle after {_IDLE_SECONDS_MAX} s")
+
+
 async def _measure(
-    context: BenchContext, name: str, port: int, requests: Sequence[bytes]
+    context: BenchContext, name: str, port: int, requests: Sequence[bytes], status: int = OK
 ) -> ReadResult:
     context.progress.update(f"{name}: measuring")
     # One request per user first, so that connections are open and tokens cached.
     await saturate(port, requests, connections=_CONNECTIONS, seconds=1)
-    saturated = await saturate(port, requests, connections=_CONNECTIONS, seconds=_SECONDS)
+    saturated = await saturate(
+        port, requests, connections=_CONNECTIONS, seconds=_SECONDS, status=status
+    )
     offered = await offer(
-        port, requests, connections=_CONNECTIONS, rate=OFFERED_PER_SECOND, seconds=_SECONDS
+        port,
+        requests,
+        connections=_CONNECTIONS,
+        rate=OFFERED_PER_SECOND,
+        seconds=_SECONDS,
+        status=status,
     )
     refused = saturated.refused + offered.refused
     if refused:
-        raise InvalidRunError(f"{name}: {refused} requests were not answered with 200")
+        raise InvalidRunError(f"{name}: {refused} responses did not have the status {status}")
     context.progress.result(f"{name}: {saturated.rate:,.0f} reads/s")
     return ReadResult(saturated, offered)

@@ -12,13 +12,13 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
 from bench.broker import Broker, fill
 from bench.context import BenchContext, InvalidRunError
 from bench.databases import as_login, open_database
-from bench.durable import wait_counted, warm_up
+from bench.durable import COUNTED, require_verified, wait_counted, warm_up
 from bench.events import Record, make_load
 from bench.figures import spread, table
 from bench.latency import send_records
@@ -26,7 +26,6 @@ from bench.live import running_live_api
 from bench.machine import CpuMeter, CpuUse
 from bench.memory import MemoryPeaks
 from bench.workers import Workers, running_workers
-from ledger.operations.verification import verify
 from ledger.postgres.database import Connection
 from messaging.kafka import make_producer
 from schemas.topics import CALL_EVENTS
@@ -44,8 +43,6 @@ RECOVERY_SECONDS_MAX: Final = 60
 _SLICE_SECONDS: Final = 0.05
 _POLL_SECONDS: Final = 0.02
 _MIB: Final = 2**20
-
-_COUNTED: Final = "SELECT coalesce(sum(next_offset), 0) FROM stream_offsets"
 
 
 class Recovery(NamedTuple):
@@ -135,7 +132,7 @@ class RecoveryStage:
 async def measure_recovery(context: BenchContext) -> dict[int, list[Recovery]]:
     """Measure the recovery of one and of two workers; raises InvalidRunError."""
     runs: dict[int, list[Recovery]] = {number: [] for number in WORKERS}
-    load = _make_load(context)
+    context, load = _with_load(context)
     for turn in range(1, context.options.runs + 1):
         for number in WORKERS:
             context.progress.title(f"recovery, round {turn}, workers: {number}")
@@ -144,15 +141,17 @@ async def measure_recovery(context: BenchContext) -> dict[int, list[Recovery]]:
     return runs
 
 
-def _make_load(context: BenchContext) -> RecoveryLoad:
-    now_ms = time.time_ns() // 1_000_000
-    seconds = (LOAD_SECONDS, DOWNTIME_SECONDS, RECOVERY_SECONDS_MAX)
-    return RecoveryLoad(
-        *(
-            make_load(context.options.seed + number, RATE * length, now_ms).measured
-            for number, length in enumerate(seconds, 1)
-        )
+def _with_load(context: BenchContext) -> tuple[BenchContext, RecoveryLoad]:
+    """Make one load, so that the phases continue the calls of the warm-up and of each other."""
+    load_end = RATE * LOAD_SECONDS
+    backlog_end = load_end + RATE * DOWNTIME_SECONDS
+    events = backlog_end + RATE * RECOVERY_SECONDS_MAX
+    load = make_load(context.options.seed, events, time.time_ns() // 1_000_000)
+    measured = load.measured
+    phases = RecoveryLoad(
+        measured[:load_end], measured[load_end:backlog_end], measured[backlog_end:]
     )
+    return replace(context, load=load), phases
 
 
 async def _run(context: BenchContext, number: int, load: RecoveryLoad) -> Recovery:
@@ -178,9 +177,7 @@ async def _run(context: BenchContext, number: int, load: RecoveryLoad) -> Recove
         await context.databases.checkpoint()
         context.progress.update("workers start and catch up")
         run = await _recover(stage, before)
-        found = await verify(url)
-        if found.differences:
-            raise InvalidRunError(f"{found.differences} differences: {found.lines[:3]}")
+        await require_verified(url)
     return run._replace(memory={**memory, **run.memory})
 
 
@@ -224,7 +221,7 @@ async def _wait_caught_up(
     deadline = time.monotonic() + RECOVERY_SECONDS_MAX
     while True:
         workers.check_alive()
-        counted = int(await stage.connection.fetchval(_COUNTED))
+        counted = int(await stage.connection.fetchval(COUNTED))
         if counted >= stored + max(0, sender.sent - RATE * _BEHIND_SECONDS_MAX):
             return counted
         if time.monotonic() > deadline:
@@ -242,11 +239,11 @@ def recovery_lines(runs: Mapping[int, Sequence[Recovery]]) -> list[str]:
         [
             [
                 str(number),
-                spread([run.seconds for run in its], 1),
-                spread([run.events / run.seconds for run in its], -2),
-                spread([run.cpu.seconds["Python"] * 1e6 / run.events for run in its], 1),
+                spread([run.seconds for run in of_number], 1),
+                spread([run.events / run.seconds for run in of_number], -2),
+                spread([run.cpu.seconds["Python"] * 1e6 / run.events for run in of_number], 1),
             ]
-            for number, its in runs.items()
+            for number, of_number in runs.items()
         ],
     )
     lines += [
@@ -271,5 +268,5 @@ def recovery_lines(runs: Mapping[int, Sequence[Recovery]]) -> list[str]:
     return [
         *lines,
         "",
-        "Maximum of resident memory; of the largest PostgreSQL session without shared buffers.",
+        "Peak resident memory. PostgreSQL session: the largest session, without shared buffers.",
     ]

@@ -14,7 +14,7 @@ from bench.broker import FETCH_MAX_WAIT_MS
 from bench.consumers import AGENT_EVENTS_MAX
 from bench.delivery import BrokerLatency
 from bench.events import CALLS, USERS, WARM_UP_EVENTS, Load, mean_bytes
-from bench.figures import PARTS, TimedRun, cpu_text, others_text, percentile, spread, table
+from bench.figures import TimedRun, cpu_text, others_text, percentile, spread, table
 from bench.http_load import LoadResult
 from bench.large import Export
 from bench.latency import LINGER_MS, SECONDS, WATCHED_USERS, Latencies
@@ -120,7 +120,10 @@ class Report:
         ]
         header = ["", "step, p50", "step, p99", "since the event, p50", "since the event, p99"]
         self.lines += table(header, rows)
-        used = {name: [run.cpu.seconds[name] / SECONDS for run in runs] for name in PARTS}
+        parts = {"worker": "Python", "API": "API", "PostgreSQL": "PostgreSQL", "broker": "broker"}
+        used = {
+            name: [run.cpu.seconds[part] / SECONDS for run in runs] for name, part in parts.items()
+        }
         cores = ", ".join(f"{name} {median(shares):.2f}" for name, shares in used.items())
         self._note(
             "From the scheduled time of each event, in time or not. The first step includes "

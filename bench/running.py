@@ -13,6 +13,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from aiohttp import ClientError
+
 from bench.broker import missing_requirement, version_of
 from bench.context import BenchContext, InvalidRunError
 from bench.databases import Databases
@@ -52,16 +54,17 @@ async def prepared(options: Options, directory: Path) -> AsyncIterator[tuple[Ben
 
 def run_benchmark(options: Options, measure: Measure) -> int:
     """Measure and print; returns the exit code, 1 if a run was not valid."""
-    lack = missing_requirement(options.broker)
-    if lack is not None:
-        print(lack, file=sys.stderr)
+    missing = missing_requirement(options.broker)
+    if missing is not None:
+        print(missing, file=sys.stderr)
         return 1
     directory = (_DIRECTORY / f"bench-{secrets.token_hex(4)}").absolute()
     directory.mkdir(parents=True)
     try:
         report = run(measure(options, directory))
-    except (InvalidRunError, ServerError, KafkaError) as error:
-        print(f"\n{error}\nThere are no results. The logs are in {directory}", file=sys.stderr)
+    except (InvalidRunError, ServerError, KafkaError, ClientError, TimeoutError) as error:
+        reason = str(error) or f"{type(error).__name__}: the machine may be too slow for this load."
+        print(f"\n{reason}\nThere are no results. The logs are in {directory}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         shutil.rmtree(directory)

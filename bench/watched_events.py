@@ -1,4 +1,4 @@
-"""Watched events: when the batch of each was begun and committed, and when others saw its total.
+"""Watched events: when their batch began and committed, and when their total was received.
 
 A watched event is the only one of its call in a run, so the first total of the call after the event
 contains it.
@@ -30,7 +30,7 @@ SELECT call_id, recorded_at FROM call_cost_events WHERE call_id = ANY ($1) AND t
 
 
 class Moments(NamedTuple):
-    """Milliseconds from an event's time until the steps of its way.
+    """Milliseconds from an event's time to each step of its processing.
 
     Its transaction begins, the transaction is committed, the total is read from Kafka, and the
     total is received by a socket.

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final, cast
+from typing import Final
 
 from bench.broker import missing_requirement
 from bench.context import BenchContext
@@ -16,7 +16,7 @@ from bench.durable import measure_workers
 from bench.events import CALLS, USERS, WARM_UP_EVENTS, Record, mean_bytes, with_repeats
 from bench.figures import TimedRun
 from bench.limit import extract, measure_copy
-from bench.options import SEED, BrokerName, Options
+from bench.options import Options, add_common, common_options
 from bench.peers.checks import RIGHT, Expected, find_workers_faults
 from bench.peers.contenders import FAUST, PEERS
 from bench.peers.measuring import PYTHON, measure_peer
@@ -28,8 +28,6 @@ ONE: Final = "Cost Analytics, one worker"
 TWO: Final = "Cost Analytics, two workers"
 _REPEATS_PERCENT: Final = 1
 _EVENTS: Final = 200_000
-_EVENTS_MIN: Final = 20_000
-_RUNS: Final = 3
 _GOALS: Final = Goals(
     TWO,
     next(peer.title for peer in PEERS if peer.name == FAUST),
@@ -38,7 +36,7 @@ _GOALS: Final = Goals(
 
 
 @dataclass(slots=True)
-class Rounds:
+class PeerRounds:
     """The runs of each contender by name."""
 
     context: BenchContext
@@ -63,11 +61,13 @@ class Rounds:
             async with open_database(url) as connection:
                 expected = Expected.of([*context.load.warm_up, *measured])
                 findings = await find_workers_faults(connection, expected)
-            self._add(name, PeerRun(TimedRun(run.events, run.seconds, cpu=run.cpu), findings))
+            # As for the peers, a repeated event counts once.
+            events = expected.events - len(context.load.warm_up)
+            self._add(name, PeerRun(TimedRun(events, run.seconds, cpu=run.cpu), findings))
             rows = await extract(url, run.since) if name == ONE else None
         if rows:
             context.progress.title(COPY)
-            copied = await measure_copy(context, rows, run.events)
+            copied = await measure_copy(context, rows, events)
             self._add(COPY, PeerRun(copied, RIGHT))
 
     def _add(self, name: str, run: PeerRun) -> None:
@@ -84,14 +84,20 @@ def repeated(context: BenchContext, events_max: int | None = None) -> list[Recor
 
 async def _measure(options: Options, directory: Path) -> str:
     async with prepared(options, directory) as (context, machine):
-        rounds = Rounds(context)
+        rounds = PeerRounds(context)
         await rounds.run_all()
         notes = _notes(context)
     promises = {peer.title: peer.missing for peer in PEERS} | {
         COPY: "everything: no Kafka, no look-ups, no totals"
     }
     rows = {name: Row(runs, promises.get(name, "")) for name, runs in rounds.runs.items()}
-    lines = ["# Beside the peers", "", f"Machine: {machine}.", "", *rows_text(rows)]
+    lines = [
+        "# Comparison with other stream processors",
+        "",
+        f"Machine: {machine}.",
+        "",
+        *rows_text(rows),
+    ]
     for paragraph in (*goals_text(rows, _GOALS), *notes, _others(rows)):
         lines += ["", paragraph]
     return "\n".join([*lines, ""])
@@ -108,17 +114,20 @@ def _notes(context: BenchContext) -> list[str]:
         for peer in PEERS
         if peer.events_max is not None and peer.events_max < len(measured)
     )
+    runs = "One run."
+    if options.runs > 1:
+        runs = f"Medians of {options.runs} alternating runs (minimum to maximum)."
     return [
         f"{len(measured):,} events of {mean_bytes(measured)} bytes on average{limits}; "
-        f"{_REPEATS_PERCENT} % of them repeated; {USERS:,} users, {CALLS:,} calls at a time, 8 "
-        f"partitions. Medians of {options.runs} alternating runs (minimum to maximum), each with a "
-        f"new broker and an empty database. Before, {WARM_UP_EVENTS:,} events are recorded; then "
-        "the processes are frozen while the topic is filled. The clock runs until every event has "
-        "its row and is in the totals.",
+        f"{_REPEATS_PERCENT} % of them are repeated, and a repeated event counts once in all "
+        f"rates; {USERS:,} users, {CALLS:,} calls at a time, 8 partitions. {runs} Each run has a "
+        f"new broker and an empty database. A warm-up of {WARM_UP_EVENTS:,} events is recorded "
+        "first; then the processes are frozen while the topic is filled. The clock runs until "
+        "every event has its row and is in the totals.",
         "After each run the rows are counted and every total is compared; the columns show the "
-        "largest numbers of all runs.",
-        "The peers write 13 columns of each event, and totals by call and by user and day. What "
-        "our worker does beside that, none of them does: dated prices and late corrections, "
+        "maximum over all runs.",
+        "The peers write 13 columns of each event, and totals by call and by user and day. Our "
+        "worker also does the following, and no peer does: dated prices and late corrections, "
         "alerts, refused events with a reason, voids and refunds, gaps, totals on a topic.",
     ]
 
@@ -129,31 +138,14 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
         prog="python -m bench.peers",
         description="Measures our worker beside other stream processors with the same task.",
     )
-    parser.add_argument("--events", type=int, default=_EVENTS, help="measured events in a run")
-    parser.add_argument("--runs", type=int, default=_RUNS, help="runs of each contender")
-    parser.add_argument(
-        "--broker",
-        choices=("apache", "tansu"),
-        help="default: Apache Kafka if this machine can run it, else Tansu",
-    )
-    parser.add_argument("--seed", type=int, default=SEED, help="seed of the events")
-    parser.add_argument("--markdown", type=Path, metavar="FILE", help="also write it to this file")
+    add_common(parser, events=_EVENTS, broker=None)
     given = parser.parse_args(arguments)
-    if given.events < _EVENTS_MIN:
-        parser.error(f"--events must be at least {_EVENTS_MIN} for a measurable duration")
-    if given.runs < 1:
-        parser.error("--runs must be at least 1")
+    options = common_options(parser, given)
     if not PYTHON.exists():
         parser.error(f"the peers are not installed in {PYTHON.parent.parent}: run make bench-peers")
-    broker = given.broker or ("tansu" if missing_requirement("apache") else "apache")
-    return Options(
-        events=given.events,
-        runs=given.runs,
-        parts=(),
-        broker=cast("BrokerName", broker),
-        seed=given.seed,
-        markdown=given.markdown,
-    )
+    if given.broker:
+        return options
+    return replace(options, broker="tansu" if missing_requirement("apache") else "apache")
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ class _TotalsPartition(StatelessSinkPartition[CostRow]):
         self._store.close()
 
 
-class TotalsSink(DynamicSink[CostRow]):
+class BytewaxSink(DynamicSink[CostRow]):
     """One connection for each worker of the dataflow."""
 
     def build(self, *_: Any) -> _TotalsPartition:
@@ -46,4 +46,4 @@ def _rows(messages: list[Any]) -> list[CostRow]:
 flow = Dataflow("costs")
 _source = KafkaSource([os.environ["KAFKA_BOOTSTRAP_SERVERS"]], [TOPIC], batch_size=_BATCH_EVENTS)
 _rows_stream = op.flat_map_batch("price", op.input("events", flow, _source), _rows)
-op.output("totals", _rows_stream, TotalsSink())
+op.output("totals", _rows_stream, BytewaxSink())

@@ -1,4 +1,4 @@
-"""Compares what a contender stored with what the events say."""
+"""Compares the rows and totals of a contender with those expected."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Total(NamedTuple):
 
 
 class Findings(NamedTuple):
-    """The faults of a run, by number: all 0 if it is right.
+    """The number of faults of each kind in a run.
 
     Lost events have no row, doubled ones are counted more often than they exist, and the totals
     are those of calls and of users' days.

@@ -18,6 +18,7 @@ class Peer:
 
     `arguments` are those of `python -m`, and those of `preparation` run before. `missing` is what
     the peer does not promise. `events_max` limits the measured events of a slow peer.
+    `counts_repeats` is true if a repeated event counts twice in its totals.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Peer:
     environment: Mapping[str, str] = field(default_factory=dict)
     preparation: Sequence[str] = ()
     clustered: bool = False
+    counts_repeats: bool = False
 
     @property
     def title(self) -> str:
@@ -86,6 +88,7 @@ PEERS: Final = (
         processes=1,
         threads=2,
         environment={"PATHWAY_THREADS": "2"},
+        counts_repeats=True,
     ),
     Peer(
         FAUST,

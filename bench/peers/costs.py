@@ -1,4 +1,4 @@
-"""The part that is the same for all peers written in Python: an event's price and row."""
+"""Shared by the peers: price and row of an event."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-TOPIC: Final = "cost.call-events.v1"
+from schemas.money import half_even
+from schemas.topics import CALL_EVENTS
+
+TOPIC: Final = CALL_EVENTS.name
 _HERE: Final = Path(__file__).parent
 TABLES: Final = (_HERE / "tables.sql").read_text()
 INCOMING: Final = (_HERE / "incoming.sql").read_text()
@@ -50,8 +53,7 @@ def price_nano(service: str, usage: int) -> int:
     if not service:
         return 0
     nano, units = PRICES[service]
-    whole, rest = divmod(usage * nano, units)
-    return whole + (2 * rest > units or (2 * rest == units and whole % 2 == 1))
+    return half_even(usage * nano, units)
 
 
 def row_of(event: dict[str, Any]) -> CostRow:

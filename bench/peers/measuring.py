@@ -12,14 +12,14 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from bench.broker import Broker, fill
 from bench.context import BenchContext, InvalidRunError
 from bench.databases import open_database
 from bench.events import Record
 from bench.figures import TimedRun
-from bench.machine import CpuMeter
+from bench.machine import CpuMeter, CpuUse
 from bench.peers.checks import Expected, find_faults
 from bench.peers.contenders import Peer
 from bench.peers.costs import TABLES
@@ -35,7 +35,7 @@ _POLL_SECONDS: Final = 0.05
 _START_SECONDS_MAX: Final = 240
 _STALLED_SECONDS: Final = 20
 _SETTLE_SECONDS: Final = 2
-"""The time in which a peer that counts repeated events has counted the last of them."""
+"""The time in which a peer that counts an event too often has done so."""
 
 _COUNTED = "SELECT coalesce(sum(events), 0) FROM user_totals"
 _RECORDED = "SELECT count(*) FROM cost_events"
@@ -45,6 +45,9 @@ async def measure_peer(context: BenchContext, peer: Peer, measured: Sequence[Rec
     """Let a peer record the load; raises InvalidRunError if it does not start."""
     warm_up = Expected.of(context.load.warm_up)
     expected = Expected.of([*context.load.warm_up, *measured])
+    counted = expected.events
+    if peer.counts_repeats:
+        counted = len(context.load.warm_up) + len(measured)
     async with (
         context.broker() as broker,
         context.databases.fresh(migrated=False) as url,
@@ -52,16 +55,23 @@ async def measure_peer(context: BenchContext, peer: Peer, measured: Sequence[Rec
     ):
         await connection.execute(TABLES)
         async with _running(context, peer, broker, url) as processes:
-            context.progress.update("starts and records the warm-up")
+            context.progress.update("the peer starts and records the warm-up")
             await fill(broker, CALL_EVENTS.name, context.load.warm_up)
-            began = await _wait(connection, processes, warm_up.events, _START_SECONDS_MAX)
-            if began is None:
+            ready = _Goal(warm_up.events, warm_up.events, _START_SECONDS_MAX)
+            if await _wait(connection, processes, ready) is None:
                 raise InvalidRunError(f"{peer.title}: the warm-up was not recorded in time")
             await context.databases.checkpoint()
             processes.freeze()
-            context.progress.update("is frozen while events are put into the topic")
+            context.progress.update("the peer is frozen while the topic is filled")
             await fill(broker, CALL_EVENTS.name, measured)
-            return await _timed(context, broker, connection, processes, expected)
+            goal = _Goal(expected.events, counted, _STALLED_SECONDS)
+            ended = await _timed(context, broker, connection, processes, goal)
+            await asyncio.sleep(_SETTLE_SECONDS)
+            findings = await find_faults(connection, expected)
+    if ended is None:
+        return PeerRun(None, findings)
+    events = expected.events - len(context.load.warm_up)
+    return PeerRun(TimedRun(events, ended.seconds, cpu=ended.cpu), findings)
 
 
 @asynccontextmanager
@@ -88,24 +98,34 @@ async def _running(
         await asyncio.gather(*(process.kill() for process in processes))
 
 
-async def _wait(
-    connection: Connection, processes: Workers, events: int, stalled_seconds: float
-) -> float | None:
-    """Return the time when this many events were recorded and counted.
+class _Goal(NamedTuple):
+    """The number of rows and that of counted events; and how long that may not grow."""
 
-    Return None if the number has not grown for `stalled_seconds`.
-    """
+    rows: int
+    counted: int
+    stalled_seconds: float
+
+
+class _Ended(NamedTuple):
+    """The measured seconds and the CPU use."""
+
+    seconds: float
+    cpu: CpuUse
+
+
+async def _wait(connection: Connection, processes: Workers, goal: _Goal) -> float | None:
+    """Return the time when the goal was reached; None if the peer has stalled before."""
     counting = await connection.prepare(_COUNTED)
     recorded = await connection.prepare(_RECORDED)
     last, changed = -1, time.monotonic()
     while True:
         counted = await counting.fetchval()
-        if counted >= events and await recorded.fetchval() >= events:
+        if counted >= goal.counted and await recorded.fetchval() >= goal.rows:
             return time.monotonic()
         processes.check_alive()
         if counted != last:
             last, changed = counted, time.monotonic()
-        elif time.monotonic() - changed > stalled_seconds:
+        elif time.monotonic() - changed > goal.stalled_seconds:
             return None
         await asyncio.sleep(_POLL_SECONDS)
 
@@ -115,12 +135,9 @@ async def _timed(
     broker: Broker,
     connection: Connection,
     processes: Workers,
-    expected: Expected,
-) -> PeerRun:
-    """Resume the processes, wait for the last event, and compare rows and totals.
-
-    A process that ends leaves events missing, which the result shows.
-    """
+    goal: _Goal,
+) -> _Ended | None:
+    """Resume the processes and wait for the last event; returns None if it is not reached."""
     context.progress.update("measuring")
     meter = CpuMeter(
         {
@@ -132,14 +149,8 @@ async def _timed(
     began = time.monotonic()
     processes.resume()
     try:
-        ended = await _wait(connection, processes, expected.events, _STALLED_SECONDS)
+        ended = await _wait(connection, processes, goal)
     except InvalidRunError as error:
         context.progress.result(str(error))
         ended = None
-    cpu = meter.read()
-    await asyncio.sleep(_SETTLE_SECONDS)
-    findings = await find_faults(connection, expected)
-    if ended is None:
-        return PeerRun(None, findings)
-    events = expected.events - len(context.load.warm_up)
-    return PeerRun(TimedRun(events, ended - began, cpu=cpu), findings)
+    return None if ended is None else _Ended(ended - began, meter.read())

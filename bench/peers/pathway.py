@@ -17,7 +17,7 @@ import pathway as pw
 from bench.peers.costs import PRICES, TOPIC
 
 
-class Event(pw.Schema):
+class CostEvent(pw.Schema):
     """The fields of an event that are used."""
 
     source: str
@@ -81,7 +81,7 @@ def build(bootstrap_servers: str, database_url: str) -> None:
             "auto.offset.reset": "earliest",
         },
         topic=TOPIC,
-        schema=Event,
+        schema=CostEvent,
         format="json",
         json_field_paths=_FIELDS,
         autocommit_duration_ms=200,

@@ -20,7 +20,7 @@ _COMMIT_EVENTS: Final = 20_000
 _COMMIT_SECONDS: Final = 0.5
 
 
-class TotalsSink(BatchingSink):
+class QuixSink(BatchingSink):
     """Records the batch of a partition in one transaction."""
 
     def __init__(self, database_url: str) -> None:
@@ -48,7 +48,7 @@ def main() -> None:
         loglevel="WARNING",
     )
     topic = app.topic(TOPIC, value_deserializer="json")
-    app.dataframe(topic).apply(row_of).sink(TotalsSink(os.environ["DATABASE_URL"]))
+    app.dataframe(topic).apply(row_of).sink(QuixSink(os.environ["DATABASE_URL"]))
     app.run()
 
 

@@ -1,4 +1,4 @@
-"""The comparison with peers: their prices, the totals that are expected, the table, the goals."""
+"""The comparison with peers: the totals that are expected, the table, the goals."""
 
 from pathlib import Path
 
@@ -9,9 +9,8 @@ from bench.figures import TimedRun
 from bench.machine import CpuUse
 from bench.peers.checks import RIGHT, Expected, Findings
 from bench.peers.contenders import PEERS
-from bench.peers.costs import PRICES, price_nano, rows_of
+from bench.peers.costs import rows_of
 from bench.peers.report import Goals, PeerRun, Row, goals_text, rows_text
-from schemas.money import half_even
 
 NOW_MS = 1_790_000_000_000
 
@@ -31,13 +30,6 @@ def rows(ours: int, plain: int = 50_000, faust: int = 5_000) -> dict[str, Row]:
 
 
 GOALS = Goals("ours", "Faust", ["plain", "Faust"])
-
-
-@pytest.mark.parametrize("service", PRICES)
-def test_peers_round_as_the_product_does(service: str) -> None:
-    nano, units = PRICES[service]
-    for usage in range(1, 400):
-        assert price_nano(service, usage) == half_even(usage * nano, units)
 
 
 def test_repeated_events_are_expected_once() -> None:
