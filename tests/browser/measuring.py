@@ -19,7 +19,7 @@ OBSERVED = """(() => {
 })()"""
 """Keeps what browsers report only while it is observed."""
 
-# Busy are the page's tasks of more than 50 ms, as browsers report them, and its requests.
+# A page is busy during tasks of more than 50 ms (the browser's "long tasks") and during requests.
 INTERACTIVE = """async ([quiet, most]) => {
   for (;;) {
     const [painted] = performance.getEntriesByName("first-contentful-paint");
@@ -30,11 +30,14 @@ INTERACTIVE = """async ([quiet, most]) => {
     let at = Math.max(painted?.startTime ?? Infinity, page.domContentLoadedEventEnd || Infinity);
     for (const [start, end] of busy) if (start < at + quiet) at = Math.max(at, end);
     if (performance.now() > at + quiet) return Math.round(at);
-    if (performance.now() > most) throw new Error(`not interactive within ${most} ms`);
+    if (performance.now() > most) return null;
     await new Promise((done) => setTimeout(done, 100));
   }
 }"""
-"""Milliseconds until a page is painted and then busy no more for a while."""
+"""Milliseconds until the page is painted and has finished its work; null if it stays busy.
+
+It has finished its work when no task and no request follows for a while.
+"""
 
 SHIFT = """() => {
   let [most, sum, first, last] = [0, 0, 0, 0];
@@ -51,7 +54,7 @@ SHIFT = """() => {
 
 @dataclass(frozen=True, slots=True)
 class PageFigures:
-    """Figures of one load without a cache, up to the moment when the page was interactive."""
+    """Figures of one load without a cache, until the page is interactive."""
 
     shift_millionths: int
     requests: int
@@ -59,8 +62,15 @@ class PageFigures:
     """Headers and compressed bodies of the page, its scripts, styles and images."""
     data_bytes: int
     """The same of the API's responses; WebSocket messages are not included."""
-    interactive_ms: int
-    """With the CPU throttled by `CPU_THROTTLING`."""
+    interactive_ms: int | None
+    """With the CPU throttled by `CPU_THROTTLING`; None if the page stayed busy for `WAITED_MS_MAX`."""
+
+    @property
+    def interactive_text(self) -> str:
+        """The time to interactive as text."""
+        if self.interactive_ms is None:
+            return f"not interactive within {WAITED_MS_MAX} ms"
+        return f"interactive after {self.interactive_ms} ms"
 
 
 async def measure_reload(page: Page) -> PageFigures:
@@ -80,7 +90,7 @@ async def measure_reload(page: Page) -> PageFigures:
     await session.send("Network.setCacheDisabled", {"cacheDisabled": True})
     await session.send("Emulation.setCPUThrottlingRate", {"rate": CPU_THROTTLING})
     await page.reload()
-    interactive_ms: int = await page.evaluate(INTERACTIVE, [QUIET_MS, WAITED_MS_MAX])
+    interactive_ms: int | None = await page.evaluate(INTERACTIVE, [QUIET_MS, WAITED_MS_MAX])
     shift_millionths: int = await page.evaluate(SHIFT)
     await session.detach()
     files = sum(size for request, size in sizes.items() if kinds.get(request) in FILES)

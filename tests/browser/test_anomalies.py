@@ -29,7 +29,7 @@ async def written(product: Product) -> None:
     noon = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0)
     noon -= timedelta(days=1)
     days = [timedelta(days=ago) for ago in range(41)]
-    odd = [row("yan-dear", noon, "yan", elevenlabs=5 * USD)]
+    odd = [row("yan-expensive", noon, "yan", elevenlabs=5 * USD)]
     for number, ago in enumerate(days[:LOST]):
         odd.append(row(f"yan-lost-{number}", noon - ago - timedelta(hours=1), "yan", twilio=0))
     url = product.pipeline.database_url
@@ -66,16 +66,18 @@ async def test_anomalies_are_in_the_order_of_their_time_with_charts(open_page: O
         day = items(page).filter(has_text="Unusually expensive Deepgram day")
         await day.scroll_into_view_if_needed()
         await expect(day.get_by_role("img", name=DAY_CHART)).to_be_visible()
-        dear = items(page).filter(has_text="Unusually expensive ElevenLabs call")
-        await dear.scroll_into_view_if_needed()
-        await expect(dear).to_contain_text(re.compile(r"ElevenLabs\s*\$5\.00 \(usual \$0\.50\)"))
+        expensive = items(page).filter(has_text="Unusually expensive ElevenLabs call")
+        await expensive.scroll_into_view_if_needed()
+        await expect(expensive).to_contain_text(
+            re.compile(r"ElevenLabs\s*\$5\.00 \(usual \$0\.50\)")
+        )
         assert not await faults(page)
         date = await day.locator("time").first.get_attribute("datetime")
         await day.get_by_role("link", name="(UTC)").click()
         await expect(page).to_have_url(re.compile(rf"/spending\?period={date}\.\.{date}$"))
 
 
-async def test_anomaly_has_an_address_and_the_depth_of_the_list_too(open_page: Open) -> None:
+async def test_linked_anomaly_and_list_length_survive_a_reload(open_page: Open) -> None:
     async with open_page("/outlook", "yan") as page:
         await card(page).get_by_role("button", name="Show older").click()
         await expect(items(page)).to_have_count(LOST + 2)

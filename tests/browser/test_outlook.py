@@ -217,9 +217,9 @@ async def test_anomalies_are_shown(open_page: Open, product: Product) -> None:
     async with open_page("/outlook", "xia") as page:
         listed = part(page, "Anomalies").get_by_role("listitem")
         await expect(listed).to_have_count(2)
-        dear = listed.filter(has_text="Unusually expensive ElevenLabs call")
-        await expect(dear).to_contain_text("$5.00 actual")
-        await expect(dear).to_contain_text("$0.10 usual")
+        expensive = listed.filter(has_text="Unusually expensive ElevenLabs call")
+        await expect(expensive).to_contain_text("$5.00 actual")
+        await expect(expensive).to_contain_text("$0.10 usual")
         leg = listed.filter(has_text="Missing telephony cost")
         await expect(leg).to_contain_text("$0.00 actual")
         await expect(leg.get_by_text("Open", exact=True)).to_be_visible()
@@ -230,8 +230,8 @@ async def test_anomalies_are_shown(open_page: Open, product: Product) -> None:
         await check_for_anomalies(url, ["xia-odd"])
         await page.reload()
         await expect(leg.get_by_text("Resolved", exact=True)).to_be_visible()
-        await expect(dear.get_by_text("Open", exact=True)).to_be_visible()
-        await dear.get_by_role("link", name="Call xia-odd").click()
+        await expect(expensive.get_by_text("Open", exact=True)).to_be_visible()
+        await expensive.get_by_role("link", name="Call xia-odd").click()
         await expect(page).to_have_url(f"{product.url}/calls/xia-odd")
 
     async with open_page("/everyone", "boss", role="admin") as page:

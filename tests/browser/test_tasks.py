@@ -7,6 +7,8 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
 
 import pytest
 from playwright.async_api import Locator, Page, expect
@@ -30,6 +32,8 @@ SIZES = {
     "desktop": {"viewport": {"width": 1280, "height": 800}},
     "phone": PAGE_SIZES["phone"],
 }
+LIMITS = {"desktop": ("20", "50"), "phone": ("30", "60")}
+"""A daily limit in USD and the percentage of its alert, for each size."""
 IS_SEEN = """(element) => {
   const { left, top, right, bottom } = element.getBoundingClientRect();
   return left >= 0 && top >= 0 && right <= innerWidth && bottom <= innerHeight;
@@ -86,10 +90,21 @@ async def visit(open_page: Open, user: str, role: Role, size: str) -> AsyncItera
         yield Visit(page, size)
 
 
+async def most_expensive_service(product: Product) -> str:
+    """Return the name of the service that costs the demo user most this month."""
+    today = datetime.now(UTC).date()
+    span = f"period=custom&startDate={today.replace(day=1)}&endDate={today}"
+    path = f"/api/costs/user/{DEMO_USER}/spending?{span}"
+    costs = (await product.ask("GET", path, None, DEMO_USER))["costByService"]
+    service = max(costs, key=lambda service: Decimal(costs[service]))
+    return "ElevenLabs" if service == "elevenlabs" else str(service).capitalize()
+
+
 @pytest.mark.parametrize("size", SIZES)
 async def test_user_finds_costs_and_sets_a_limit_in_three_clicks(
     open_page: Open, product_with_history: Product, size: str
 ) -> None:
+    limit, percent = LIMITS[size]
     async with visit(open_page, DEMO_USER, "user", size) as visited:
         page = visited.page
         async with visited.task("the last call, and why it cost that much") as clicks:
@@ -101,18 +116,25 @@ async def test_user_finds_costs_and_sets_a_limit_in_three_clicks(
             await clicks.on_page("Spending")
             await clicks.on(page.get_by_role("radio", name="This month"), "This month")
             await expect(page).to_have_url(re.compile("period=this-month"))
-            await expect(page.get_by_role("heading", name="Cost by service")).to_be_visible()
-        async with visited.task("a daily limit of $20, with an alert at 50%") as clicks:
+            service = await most_expensive_service(product_with_history)
+            first = visited.region("Cost by service").get_by_role("listitem").first
+            await expect(first.get_by_role("link", name=service, exact=True)).to_be_visible()
+        async with visited.task(
+            f"a daily limit of ${limit}, with an alert at {percent}%"
+        ) as clicks:
             await clicks.on_page("Budget")
             await clicks.on(page.get_by_label("Daily limit (USD)"), "Daily limit")
             await page.keyboard.press("ControlOrMeta+a")
-            await page.keyboard.type("20")
+            await page.keyboard.type(limit)
             for _ in range(4):
                 await page.keyboard.press("Tab")
             await expect(page.get_by_label("Alert at (%)")).to_be_focused()
-            await page.keyboard.type("50%")
+            await page.keyboard.type(f"{percent}%")
             await clicks.on(page.get_by_role("button", name="Save", exact=True), "Save")
             await expect(page.get_by_text("Budget saved")).to_be_visible()
+            await page.reload()
+            await expect(page.get_by_label("Daily limit (USD)")).to_have_value(limit)
+            await expect(page.get_by_label("Alert at (%)")).to_have_value(percent)
         async with visited.task("a webhook for alerts") as clicks:
             await clicks.on_page("Budget")
             await clicks.on(page.get_by_label("Webhook URL"), "Webhook URL")

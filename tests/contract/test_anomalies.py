@@ -52,7 +52,7 @@ async def test_expensive_call_is_published_once(pipeline: Pipeline) -> None:
         async def published() -> bool:
             nonlocal sent  # the agent starts at the current end of the topic
             sent += 1
-            await pipeline.send(call(f"dear-{sent}", now - timedelta(minutes=6), 90_000))
+            await pipeline.send(call(f"expensive-{sent}", now - timedelta(minutes=6), 90_000))
             return bool(await pipeline.read_all(ANOMALIES.name))
 
         await until(published, START_SECONDS)

@@ -127,10 +127,12 @@ async def test_fetch_returns_the_end_of_the_log(broker: Broker, topic: str) -> N
             while len(records) < RECORDS // 10:
                 polled = await consumer.getmany(timeout_ms=200, max_records=RECORDS // 10)
                 records += polled.get(partition, [])
-        end = consumer.last_stable_offset(partition)
-        assert end is not None
-        while polled := await consumer.getmany(timeout_ms=500):
-            records += polled[partition]
+            end = consumer.last_stable_offset(partition)
+            assert end is not None
+            while len(records) < end:
+                records += (await consumer.getmany(timeout_ms=500)).get(partition, [])
+        # No further record may come.
+        assert not await consumer.getmany(timeout_ms=200)
         assert end == records[-1].offset + 1 == len(records)
     finally:
         await consumer.stop()

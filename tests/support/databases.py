@@ -1,8 +1,8 @@
 """A database for each test: migrated once as a template, then cloned in tens of milliseconds."""
 
 import itertools
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 import asyncpg
 
@@ -34,11 +34,15 @@ class DatabaseCloner:
         finally:
             self._background.run(self._execute(f"DROP DATABASE {name} WITH (FORCE)"))
 
-    async def copied(self, database_url: str) -> str:
-        """Return the address of a copy of a database that has no open connection."""
+    @asynccontextmanager
+    async def copied(self, database_url: str) -> AsyncIterator[str]:
+        """Yield the address of a copy of a database without open connections, and drop it."""
         name, source = f"test_{next(self._numbers)}", database_url.rsplit("/", 1)[-1]
         await self._execute(f"CREATE DATABASE {name} TEMPLATE {source} STRATEGY FILE_COPY")
-        return self._server.url_of(name)
+        try:
+            yield self._server.url_of(name)
+        finally:
+            await self._execute(f"DROP DATABASE {name} WITH (FORCE)")
 
     async def _make_template(self) -> None:
         # Imported here, so that tests without a database do not need it.

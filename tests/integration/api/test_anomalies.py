@@ -31,11 +31,11 @@ async def written(database_url: str) -> str:
     late = [row(f"lost-{n}", NOW - n * DAY - MINUTE, twilio=0) for n in range(3)]
     await write_calls(
         database_url,
-        row("dear", NOW - MINUTE, elevenlabs=5 * USD),
+        row("expensive", NOW - MINUTE, elevenlabs=5 * USD),
         *late,
         row("of-bob", NOW - DAY, "bob", twilio=0),
     )
-    for call_id in ("dear", "lost-0", "lost-1", "lost-2", "of-bob"):
+    for call_id in ("expensive", "lost-0", "lost-1", "lost-2", "of-bob"):
         await check_for_anomalies(database_url, call_id, now=NOW + timedelta(hours=1))
     return database_url
 
@@ -49,7 +49,12 @@ async def api(written: str) -> AsyncIterator[ApiClient]:
 async def test_anomaly_has_all_fields(api: ApiClient) -> None:
     body = (await api.get(OWN, "alice")).data
     assert body["nextCursor"] is None
-    assert [one["callId"] for one in body["anomalies"]] == ["lost-0", "dear", "lost-1", "lost-2"]
+    assert [one["callId"] for one in body["anomalies"]] == [
+        "lost-0",
+        "expensive",
+        "lost-1",
+        "lost-2",
+    ]
     expensive = body["anomalies"][1]
     assert len(expensive.pop("anomalyId")) == 36
     assert expensive == {
@@ -57,7 +62,7 @@ async def test_anomaly_has_all_fields(api: ApiClient) -> None:
         "kind": "call_spike",
         "service": "elevenlabs",
         "leg": None,
-        "callId": "dear",
+        "callId": "expensive",
         "day": "2026-03-15",
         "observed_usd": 5,
         "expected_usd": Decimal("0.5"),
@@ -86,19 +91,19 @@ async def test_pages_are_complete_and_in_the_order_of_the_shown_time(api: ApiCli
         if page["nextCursor"] is None:
             break
         cursor = f"&cursor={page['nextCursor']}"
-    assert seen == ["lost-0", "dear", "lost-1", "lost-2"]
+    assert seen == ["lost-0", "expensive", "lost-1", "lost-2"]
     assert times == sorted(times, reverse=True)
 
 
 @pytest.mark.parametrize(
     ("query", "calls"),
     [
-        ("kind=call_spike", ["dear"]),
+        ("kind=call_spike", ["expensive"]),
         ("kind=missing_leg", ["lost-0", "lost-1", "lost-2"]),
         ("kind=day_spike", []),
-        ("service=elevenlabs", ["dear"]),
+        ("service=elevenlabs", ["expensive"]),
         ("service=telephony", []),
-        ("startDate=2026-03-15", ["lost-0", "dear"]),
+        ("startDate=2026-03-15", ["lost-0", "expensive"]),
         ("endDate=2026-03-14", ["lost-1", "lost-2"]),
         ("kind=missing_leg&startDate=2026-03-14&endDate=2026-03-14", ["lost-1"]),
     ],
@@ -132,7 +137,13 @@ async def test_invalid_parameter_is_named(api: ApiClient, query: str, named: str
 
 async def test_users_see_their_own_anomalies_and_admins_all(api: ApiClient) -> None:
     everyones = (await api.ask("GET", EVERYONES, bearer=ADMIN)).data["anomalies"]
-    assert [one["callId"] for one in everyones] == ["lost-0", "dear", "of-bob", "lost-1", "lost-2"]
+    assert [one["callId"] for one in everyones] == [
+        "lost-0",
+        "expensive",
+        "of-bob",
+        "lost-1",
+        "lost-2",
+    ]
     limited = (await api.ask("GET", f"{EVERYONES}?limit=1&kind=missing_leg", bearer=ADMIN)).data
     assert limited["nextCursor"] is not None
     assert (await api.get(EVERYONES, "alice")).status == 403

@@ -102,18 +102,18 @@ async def test_cursor_resumes_despite_new_calls(api: ApiClient, ledger: LedgerRo
 async def test_calls_are_filtered(api: ApiClient, ledger: LedgerRowWriter) -> None:
     await ledger.call(call("brad", status="active"))
     await ledger.call(call("sarah", 24, persona_id="sarah_001", status="failed"))
-    await ledger.call(call("nobody", 48, persona_id=None))
-    assert await names(api, "status=completed") == ["nobody"]
+    await ledger.call(call("unnamed", 48, persona_id=None))
+    assert await names(api, "status=completed") == ["unnamed"]
     assert await names(api, "status=active&personaId=brad_001") == ["brad"]
     assert await names(api, "status=active&personaId=sarah_001") == []
-    assert await names(api, "personaId=unknown") == ["nobody"]
+    assert await names(api, "personaId=unknown") == ["unnamed"]
     assert await names(api, "startDate=2025-11-18") == ["brad", "sarah"]
-    assert await names(api, "endDate=2025-11-18") == ["sarah", "nobody"]
+    assert await names(api, "endDate=2025-11-18") == ["sarah", "unnamed"]
     assert await names(api, "startDate=2025-11-18&endDate=2025-11-18") == ["sarah"]
     assert await names(api, "startDate=0001-01-01&endDate=9999-12-31") == [
         "brad",
         "sarah",
-        "nobody",
+        "unnamed",
     ]
 
 

@@ -40,10 +40,10 @@ async def written(database_url: str) -> str:
     await write_history(database_url)
     await write_calls(
         database_url,
-        row("dear", NOW - MINUTE, elevenlabs=5 * USD),
+        row("expensive", NOW - MINUTE, elevenlabs=5 * USD),
         row("lost", NOW - DAY, twilio=0),
     )
-    await check_for_anomalies(database_url, "dear", "lost", now=NOW + HOUR)
+    await check_for_anomalies(database_url, "expensive", "lost", now=NOW + HOUR)
     return database_url
 
 
@@ -65,14 +65,14 @@ async def dismiss(
 
 
 async def test_dismissed_anomaly_is_hidden_until_the_dismissal_is_undone(api: ApiClient) -> None:
-    dear, lost = await listed(api)
-    answer = (await dismiss(api, dear, "  Load test  ")).data
+    expensive, lost = await listed(api)
+    answer = (await dismiss(api, expensive, "  Load test  ")).data
     by, at = answer["dismissal"]["dismissedBy"], answer["dismissal"]["dismissedAt"]
     assert by == "alice"
-    assert answer == dear | {
+    assert answer == expensive | {
         "dismissal": {"reason": "Load test", "dismissedBy": by, "dismissedAt": at}
     }
-    assert (await dismiss(api, dear, "Load test", ADMIN)).data == answer
+    assert (await dismiss(api, expensive, "Load test", ADMIN)).data == answer
     assert await listed(api) == await listed(api, "?dismissed=false") == [lost]
     assert await listed(api, "?dismissed=true") == [answer]
     assert await listed(api, "?dismissed=any") == [answer, lost]
@@ -80,13 +80,13 @@ async def test_dismissed_anomaly_is_hidden_until_the_dismissal_is_undone(api: Ap
     for query, expected in (("", [lost]), ("?dismissed=true", [answer])):
         page = await api.ask("GET", f"{everyones}{query}", bearer=ADMIN)
         assert page.data["anomalies"] == expected
-    changed = (await dismiss(api, dear, "Known customer", ADMIN)).data["dismissal"]
+    changed = (await dismiss(api, expensive, "Known customer", ADMIN)).data["dismissal"]
     assert (changed["reason"], changed["dismissedBy"]) == ("Known customer", "root")
     assert changed["dismissedAt"] > at
-    path = f"{PATH}/{dear['anomalyId']}/dismissal"
+    path = f"{PATH}/{expensive['anomalyId']}/dismissal"
     for _ in range(2):
-        assert (await api.ask("DELETE", path, bearer=token("alice"))).data == dear
-    assert await listed(api) == [dear, lost]
+        assert (await api.ask("DELETE", path, bearer=token("alice"))).data == expensive
+    assert await listed(api) == [expensive, lost]
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ async def test_anomaly_stays_dismissed_when_it_is_detected_again_reopened_or_reb
 ) -> None:
     lost = (await listed(api))[1]
     dismissed = (await dismiss(api, lost, "Not billed")).data
-    again = await check_for_anomalies(written, "dear", "lost", now=NOW + 2 * HOUR)
+    again = await check_for_anomalies(written, "expensive", "lost", now=NOW + 2 * HOUR)
     assert again.found == 0
     duration = "UPDATE calls SET duration_ms = $1 WHERE call_id = 'lost'"
     for duration_ms, is_resolved in ((1, True), (300_000, False)):
@@ -178,10 +178,10 @@ async def test_dismissals_are_removed_with_their_anomalies(api: ApiClient, writt
 
 
 async def test_call_is_shown_with_its_costs(api: ApiClient) -> None:
-    dear = (await listed(api))[0]
-    shown = (await api.get(f"{PATH}/{dear['anomalyId']}", "alice")).data
+    expensive = (await listed(api))[0]
+    shown = (await api.get(f"{PATH}/{expensive['anomalyId']}", "alice")).data
     costs = shown.pop("costByService")
-    assert shown == dear | {"days": [], "usualRange": None}
+    assert shown == expensive | {"days": [], "usualRange": None}
     assert costs["elevenlabs"] == 5
     assert set(costs) == {"twilio", "deepgram", "cerebras", "elevenlabs"}
 

@@ -108,7 +108,7 @@ async def test_row_policies_hide_other_users_from_unfiltered_queries(
             return [user for (user,) in rows]
 
     assert await seen(ALICE) == ["alice"]
-    assert await seen(Viewer("nobody")) == []
+    assert await seen(Viewer("stranger")) == []
     assert (await seen(ROOT))[:2] == ["alice", "bob"]
     assert await seen(None) == []
 

@@ -123,7 +123,7 @@ async def test_operator_can_list_and_change_owners(
         "/s belongs to second; it belonged to first.\n"
     )
     assert (await post(api, EVENTS, event("/s", "2"), "second")).status == 202
-    assert await data("give", "/kafka", "--subject", "nobody") == "/kafka belongs to nobody.\n"
+    assert await data("give", "/kafka", "--subject", "third") == "/kafka belongs to third.\n"
     assert (await post(api, EVENTS, event("/kafka"), "second")).status == 403
     assert await asyncio.to_thread(main, ["sources", "give", "", "--subject", "a"]) == 1
     assert "SOURCE must have 1 to 255 characters." in capsys.readouterr().err
@@ -131,4 +131,4 @@ async def test_operator_can_list_and_change_owners(
         owned = await ledger.connection.fetch(
             "SELECT source, subject FROM event_sources ORDER BY 1"
         )
-    assert [tuple(row) for row in owned] == [("/kafka", "nobody"), ("/s", "second")]
+    assert [tuple(row) for row in owned] == [("/kafka", "third"), ("/s", "second")]

@@ -68,11 +68,11 @@ async def test_event_that_overflows_a_total_is_refused_alone(
     database_url: str, writer: BatchWriter, place: int
 ) -> None:
     """Ten times a billion dollars on one day exceeds 64 bits of nano-dollars."""
-    await run(writer, [expensive(f"dear-{number}") for number in range(9)])
+    await run(writer, [expensive(f"expensive-{number}") for number in range(9)])
     assert await codes(database_url) == []
-    fits = [expensive(f"dear-{number}") for number in range(9)]
+    fits = [expensive(f"expensive-{number}") for number in range(9)]
     values = good(19)
-    values.insert(place, expensive("dear-9"))
+    values.insert(place, expensive("expensive-9"))
     log = TopicLog()
     await run_lane(writer, [[log.append(value) for value in values]])
     assert await codes(database_url) == ["invalid_event"]

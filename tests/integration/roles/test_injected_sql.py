@@ -160,7 +160,7 @@ async def test_connection_keeps_no_viewer_after_a_read(written: str) -> None:
         as_login(written, "api"), name="tests", connections_max=1, statement_timeout_ms=5_000
     ) as pool:
         readers = ReaderPool(pool, SIGNER)
-        async with readers.reading(Viewer("nobody")) as connection:
+        async with readers.reading(Viewer("stranger")) as connection:
             assert await connection.fetch(USERS) == []
         assert await readers.read_value(ROOT, reads("reports/lists")["any_call"], "x", True) is True
         async with pool.borrow(5) as connection:

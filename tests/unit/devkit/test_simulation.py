@@ -178,11 +178,11 @@ def test_anomalous_calls_differ_in_one_cost_only() -> None:
         for e in map(_event, scheduled_records(replace(request, odd_calls=5_000), plan))
     }
     lost = {usual[key]["data"]["callId"] for key in usual.keys() - odd.keys()}
-    dear = {odd[key]["data"]["callId"] for key in odd if odd[key] != usual[key]}
+    expensive = {odd[key]["data"]["callId"] for key in odd if odd[key] != usual[key]}
     assert odd.keys() <= usual.keys()
     assert 5 < len(lost) < 25
-    assert 5 < len(dear) < 25
-    assert not lost & dear
+    assert 5 < len(expensive) < 25
+    assert not lost & expensive
     assert {usual[key]["data"]["service"] for key in usual.keys() - odd.keys()} == {"twilio"}
     for key, event in odd.items():
         if event != usual[key]:

@@ -87,9 +87,11 @@ async def test_backlog_is_polled_into_one_batch(
 
 
 async def test_batch_waits_for_a_backlog_that_is_still_being_fetched(
-    consumer: MemoryConsumer, recorder: BlockableRecorder
+    consumer: MemoryConsumer, recorder: BlockableRecorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Otherwise lanes record what one fetch returned, in batches that cost more for each event."""
+    monkeypatch.setattr(lane, "FILL_POLL_MS", 10_000)
+    monkeypatch.setattr(lane, "FILL_SECONDS_MAX", 60)
     consumer.ends[FIRST] = MANY + BACKLOG_MIN
     await send_many(consumer)
     async with running(consumer, recorder):
@@ -117,7 +119,8 @@ async def test_batch_is_filled_for_a_limited_time(
     consumer: MemoryConsumer, recorder: BlockableRecorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lane, "FILL_SECONDS_MAX", 0)
-    consumer.ends[FIRST] = MANY + BACKLOG_MIN
+    monkeypatch.setattr(lane, "FILL_POLL_MS", 60_000)
+    consumer.ends[FIRST] = 3 * MANY + BACKLOG_MIN
     await send_many(consumer)
     async with running(consumer, recorder):
         await until_recorded(recorder, MANY)
