@@ -66,7 +66,7 @@ class Pool:
         connection = await self._acquire(timeout_seconds)
         try:
             yield connection
-        except BaseException as error:
+        except BaseException as error:  # a cancelled statement may still be running
             if _may_be_running(error):
                 connection.terminate()
             raise
