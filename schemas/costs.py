@@ -56,7 +56,8 @@ class CallCost(Body):
     refunds and total cost, `gross_margin` is gross profit ÷ charges. `estimated` means that a cost
     is an estimate until its final event arrives. `calculated_at` is when the totals last changed.
     `archived_events` counts the call's events in the archive: the totals contain them, `api_costs`
-    does not list them.
+    does not list them. If `api_costs` lists only the earliest costs, `unlisted_costs` counts the
+    others; the call's events have all of them.
     """
 
     call_id: str
@@ -84,6 +85,7 @@ class CallCost(Body):
     started_at: datetime | None
     ended_at: datetime | None
     archived_events: int = 0
+    unlisted_costs: int = 0
 
 
 class Period(Body):

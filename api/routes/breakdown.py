@@ -85,8 +85,13 @@ def costs_of_class(
 
 
 def api_costs(costs: ServiceCosts, lines: Iterable[UsageLine]) -> dict[str, list[CostLine]]:
-    """Return the lines of each API service, in order; the standard services always."""
-    listed: dict[str, list[CostLine]] = {service: [] for service in API_SERVICES}
+    """Return the lines of each API service, in order.
+
+    Services with a cost, and the standard ones, have an entry even without a line.
+    """
+    listed: dict[str, list[CostLine]] = {
+        service: [] for service in costs_of_class(costs, "api", API_SERVICES)
+    }
     for line in lines:
         if costs[line.service].cost_class == "api":
             listed.setdefault(line.service, []).append(_cost_line(line))

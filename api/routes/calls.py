@@ -62,7 +62,7 @@ def call_cost(report: CallReport) -> CallCost:
         persona_id=report.persona_id,
         status=cast(CallStatus, report.status),
         duration_seconds=Exact.of_milliseconds(report.duration_ms),
-        api_costs=api_costs(costs, report.lines),
+        api_costs=api_costs(costs, report.lines.listed),
         infrastructure_costs={
             service: InfrastructureCost(cost_per_call=cost)
             for service, cost in costs_of_class(
@@ -90,4 +90,5 @@ def call_cost(report: CallReport) -> CallCost:
         started_at=report.started_at,
         ended_at=report.ended_at,
         archived_events=report.archived_events,
+        unlisted_costs=report.lines.number - len(report.lines.listed),
     )

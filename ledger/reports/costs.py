@@ -20,6 +20,8 @@ from schemas.costs import UNKNOWN_PERSONA
 _READS: Final = reads("reports/costs")
 
 PERSONAS_MAX: Final = 10
+USAGE_LINES_MAX: Final = 1_000
+"""A call's report lists its earliest usages; the list of its events has all, page by page."""
 
 CostClass = Literal["api", "infrastructure", "transaction"]
 
@@ -62,6 +64,13 @@ class UsageLine(msgspec.Struct, gc=False, rename="camel"):
     metadata: str | None
 
 
+class UsageLines(msgspec.Struct, gc=False):
+    """The number of a call's usage lines, and the listed ones: the earliest."""
+
+    number: int
+    listed: list[UsageLine]
+
+
 class CallReport(NamedTuple):
     """A call with its cost so far."""
 
@@ -72,7 +81,7 @@ class CallReport(NamedTuple):
     duration_ms: int
     costs: ServiceCosts
     profit: Profit
-    lines: list[UsageLine]
+    lines: UsageLines
     estimated: bool
     first_at: datetime
     started_at: datetime | None
@@ -124,7 +133,7 @@ _OTHER_CLASSES: Final[dict[str, CostClass]] = {
     "infrastructure": "infrastructure",
     "transaction": "transaction",
 }
-_lines: Final = msgspec.json.Decoder(list[UsageLine])
+_lines: Final = msgspec.json.Decoder(UsageLines)
 _personas: Final = msgspec.json.Decoder(list[PersonaSum])
 _days: Final = msgspec.json.Decoder(list[DaySum])
 
@@ -133,8 +142,14 @@ async def call_report(
     readers: ReaderPool, viewer: Viewer, call_id: str, known_version: str = ""
 ) -> VersionedReport[CallReport] | None:
     """Return a call if the viewer may see it, else None; raises StoreUnavailableError."""
-    arguments = {"call_id": call_id, **viewer.parameters, "known_version": known_version}
-    rows = await readers.read(viewer, *_READS.bind("call", **arguments))
+    call = _READS.bind(
+        "call",
+        call_id=call_id,
+        **viewer.parameters,
+        lines_max=USAGE_LINES_MAX,
+        known_version=known_version,
+    )
+    rows = await readers.read(viewer, *call)
     if not rows:
         return None
     [row] = rows
@@ -151,7 +166,7 @@ def _call_report(row: Record) -> CallReport:
     decoded = {
         "costs": costs,
         "profit": profit_of(sum(c for c, _ in charges), sum(r for _, r in charges), costs),
-        "lines": _lines.decode(values["lines"] or "[]"),
+        "lines": _lines.decode(values["lines"]),
         "archived_events": int(values["archived_events"]),
     }
     return CallReport(**(values | decoded))

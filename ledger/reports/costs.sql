@@ -2,10 +2,11 @@
 -- hide other users' rows in addition.
 
 -- name: call
--- A call with the class of each of its services and its usage lines. Voided lines are left out, so that
--- the rest sums up to the totals, except for archived lines, of which there is only a count. No event is
--- older than the call's first one, which excludes earlier partitions. Events are found by :call_id, not
--- by c.call_id, whose collation differs from that of their index. Money is nano-dollars.
+-- A call with the class of each of its services, its first :lines_max usage lines, and the number of all
+-- lines. Voided lines are left out, so that the rest sums up to the totals, except for archived lines, of
+-- which there is only a count. No event is older than the call's first one, which excludes earlier
+-- partitions. Events are found by :call_id, not by c.call_id, whose collation differs from that of their
+-- index. Money is nano-dollars.
 --
 -- The version changes with everything that the row depends on: with the call, whose row changes with
 -- each of its events; with the ledger's epoch, because a restore sets rows back; with its archived
@@ -24,28 +25,33 @@ SELECT state.version, c.call_id, c.user_id, c.persona_id, c.status, c.duration_m
                        jsonb_object_keys(day.costs) AS service) AS s,
                cost_class_of(s.service) AS k) END AS classes,
        CASE WHEN state.version <> :known_version THEN (
-        SELECT json_agg(json_build_object(
-                   'service', e.service, 'operation', e.operation,
-                   'usage', e.usage, 'unit', e.unit, 'costNano', e.cost_nano,
-                   'unitCost', e.unit_cost, 'priceUsd', p.price_usd, 'perUnits', p.per_units,
-                   'priceUnit', p.unit, 'metadata', e.data)
-               ORDER BY e.service, e.time, e.identity)
-          FROM call_cost_events AS e
-          LEFT JOIN service_prices AS p ON p.price_id = e.price_id
-         WHERE e.call_id = :call_id
-           AND (e.user_id = :viewer_id OR :reads_all)
-           AND e.time >= c.first_at
-           AND e.type = 'cost.recorded'
-           AND e.identity NOT IN (SELECT v.voids
-                                    FROM call_cost_events AS v
-                                   WHERE v.call_id = :call_id
-                                     AND (v.user_id = :viewer_id OR :reads_all)
-                                     AND v.time >= c.first_at
-                                     AND v.type = 'cost.voided'
-                                     AND v.voids IS NOT NULL)
-           AND NOT EXISTS (SELECT
-                             FROM sealed_voids AS v
-                            WHERE v.call_id = :call_id AND v.voids = e.identity)) END AS lines
+        SELECT json_build_object(
+                   'number', coalesce(max(e.number), 0),
+                   'listed', coalesce(json_agg(json_build_object(
+                       'service', e.service, 'operation', e.operation,
+                       'usage', e.usage, 'unit', e.unit, 'costNano', e.cost_nano,
+                       'unitCost', e.unit_cost, 'priceUsd', p.price_usd, 'perUnits', p.per_units,
+                       'priceUnit', p.unit, 'metadata', e.data)
+                   ORDER BY e.service, e.time, e.identity), '[]'))
+          FROM (SELECT e.*, count(*) OVER () AS number
+                  FROM call_cost_events AS e
+                 WHERE e.call_id = :call_id
+                   AND (e.user_id = :viewer_id OR :reads_all)
+                   AND e.time >= c.first_at
+                   AND e.type = 'cost.recorded'
+                   AND e.identity NOT IN (SELECT v.voids
+                                            FROM call_cost_events AS v
+                                           WHERE v.call_id = :call_id
+                                             AND (v.user_id = :viewer_id OR :reads_all)
+                                             AND v.time >= c.first_at
+                                             AND v.type = 'cost.voided'
+                                             AND v.voids IS NOT NULL)
+                   AND NOT EXISTS (SELECT
+                                     FROM sealed_voids AS v
+                                    WHERE v.call_id = :call_id AND v.voids = e.identity)
+                 ORDER BY e.time, e.identity
+                 LIMIT :lines_max) AS e
+          LEFT JOIN service_prices AS p ON p.price_id = e.price_id) END AS lines
   FROM calls AS c
  CROSS JOIN LATERAL (
        SELECT encode(sha256(convert_to(concat_ws(

@@ -104,6 +104,7 @@ DOCUMENTED_CALL = {
     "grossMarginPercent": "81.96%",
     "estimated": False,
     "archivedEvents": 0,
+    "unlistedCosts": 0,
     "createdAt": "2025-11-19T12:00:00Z",
     "calculatedAt": "2025-11-19T12:00:00Z",
     "startedAt": "2025-11-19T12:00:00Z",

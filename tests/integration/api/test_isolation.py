@@ -124,7 +124,7 @@ VALUES: dict[str, Any] = {
     "user_id": "alice", "call_id": "call-of-alice", "first_day": LAST[0], "last_day": LAST[1],
     "day_start": NOW, "day_end": NOW + DAY, "month_start": NOW, "month_end": NOW + DAY,
     "since": NOW - DAY, "now": NOW, "by_cost": False, "unnamed_persona": "unknown",
-    "most": 10, "limit": 10, "personas_max": 10, "calls_max": 10, "alerts_max": 10, **dict.fromkeys(ANY),
+    "most": 10, "limit": 10, "personas_max": 10, "calls_max": 10, "alerts_max": 10, "lines_max": 10, **dict.fromkeys(ANY),
     "known_version": "", "daily_nano": 7, "monthly_nano": 7, "call_nano": 7, "daily_version": 1, "monthly_version": 1,
     "call_version": 1, "warning_percent": Decimal(80), "thresholds": [], "timezone": "UTC",
     "auto_cutoff": True, "spend_nano": 99, "until": NOW + DAY,
@@ -146,7 +146,7 @@ async def test_queries_hide_other_users_without_row_policies(
         row = await superuser.fetchrow(*bound(REPORTS, "call", viewer))
         assert (row is not None) is seen
         if row and not viewer.reads_all:
-            assert len(json.loads(row["lines"])) == 1
+            assert len(json.loads(row["lines"])["listed"]) == 1
         row = await superuser.fetchrow(*bound(REPORTS, "spending", viewer))
         assert row is not None
         assert (row["calls"] == 1) is seen

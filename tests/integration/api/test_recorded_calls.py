@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from ledger.postgres.statements import statements
+from ledger.reports import costs
 from tests.support import events
 from tests.support.api import ApiClient, served_from, token
 from tests.support.events import NOW
@@ -117,3 +118,21 @@ async def test_held_call_has_no_owner(database_url: str, api: ApiClient) -> None
     await record(database_url, [events.started()])
     body = (await api.get(CALL, "alice")).data
     assert body["apiCosts"]["twilio"][0]["totalCost"] == Decimal("0.014")
+
+
+async def test_body_of_a_call_with_many_costs_is_limited(
+    database_url: str, api: ApiClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its earliest costs are listed; totals and the list of events have all of them."""
+    monkeypatch.setattr(costs, "USAGE_LINES_MAX", 3)
+    later = [NOW + timedelta(seconds=n) for n in range(4, 0, -1)]
+    spoken = [tts(usage=1_000 * n, time=at) for n, at in enumerate(later, 1)]
+    await record(database_url, [events.started(), *spoken])
+    full = (await api.get(CALL, "alice")).data
+    assert [line["usage"] for line in full["apiCosts"]["elevenlabs"]] == [4_000, 3_000, 2_000]
+    assert full["unlistedCosts"] == 1
+    assert full["totalApiCost"] == full["costByService"]["elevenlabs"] == Decimal("1.5")
+    listed = (await api.get(f"{CALL}/events?limit=100", "alice")).data["events"]
+    assert sum(event["totalCost"] for event in listed) == full["totalCost"]
+    await record(database_url, [events.voided(spoken[3], time=NOW + timedelta(seconds=9))])
+    assert (await api.get(CALL, "alice")).data["unlistedCosts"] == 0

@@ -123,18 +123,23 @@ export const loadDeliveries = async (
 export const loadCall = (callId: string, signal: AbortSignal): Promise<CallCost> =>
   request(`/api/costs/call/${encodeURIComponent(callId)}`, { signal });
 
-/** A call's events, oldest first, up to a limit. */
-export async function loadCallEvents(callId: string, signal: AbortSignal): Promise<CallEvent[]> {
+/** A call's events, oldest first, up to a limit; `hasMore` beyond it. */
+export interface LoadedEvents {
+  events: CallEvent[];
+  hasMore: boolean;
+}
+
+export async function loadCallEvents(callId: string, signal: AbortSignal): Promise<LoadedEvents> {
   const events: CallEvent[] = [];
   let after = "";
   for (let page = 0; page < EVENT_PAGES_MAX; page += 1) {
     const path = `/api/costs/call/${encodeURIComponent(callId)}/events?limit=${EVENTS_A_PAGE}${after}`;
     const found = await request<EventPage>(path, { signal });
     events.push(...found.events);
-    if (found.nextCursor === null) break;
+    if (found.nextCursor === null) return { events, hasMore: false };
     after = `&cursor=${encodeURIComponent(found.nextCursor)}`;
   }
-  return events;
+  return { events, hasMore: true };
 }
 
 export const loadAnalytics = (span: Span, signal: AbortSignal): Promise<Analytics> =>

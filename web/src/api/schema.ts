@@ -258,6 +258,7 @@ export interface components {
             startedAt: string | null;
             endedAt: string | null;
             archivedEvents: Decimal;
+            unlistedCosts: Decimal;
         };
         CallCostSuccess: {
             /** @constant */
