@@ -6,6 +6,7 @@ import re
 from decimal import Decimal
 from typing import Any, Final
 
+from schemas.events import MAX_TAG_LENGTH, MAX_TAGS, NO_TAG_CHARACTERS, TAG_KEY
 from schemas.money import MAX_EVENT_NANO, NANO_PER_USD
 from schemas.numbers import Number
 from schemas.refusals import Refused
@@ -20,6 +21,8 @@ MAX_DIGITS: Final = 60
 
 _STRINGS: Final = re.compile(rb'"(?:[^"\\]|\\.)*"')
 _BRACKETS: Final = re.compile(rb"[\[\]{}]")
+_TAG_KEY: Final = re.compile(TAG_KEY)
+_NO_TAG_CHARACTERS: Final = re.compile(f"[{NO_TAG_CHARACTERS}]")
 
 
 def _check_number(value: Number | None, name: str, maximum: int) -> None:
@@ -117,6 +120,29 @@ def _check_amount(data: Any) -> None:
 
 def _check_ended(data: Any) -> None:
     _check_number(data.duration_seconds, "duration_seconds", MAX_DURATION_SECONDS)
+
+
+def checked_tags(tags: dict[str, str]) -> dict[str, str] | None:
+    """Return the tags of an event sorted by key, None for no tags; raises `Refused`."""
+    if len(tags) > MAX_TAGS:
+        raise Refused(
+            "invalid_event", f"`tags` has {len(tags)} keys; at most {MAX_TAGS} are allowed."
+        )
+    for key, value in tags.items():
+        if not _TAG_KEY.fullmatch(key):
+            raise Refused(
+                "invalid_event",
+                f"The key `{key[:50]}` of `tags` is not a lower-case letter followed by up to 39 "
+                "lower-case letters, digits and underscores.",
+            )
+        if not 1 <= len(value) <= MAX_TAG_LENGTH:
+            raise Refused(
+                "invalid_event",
+                f"The tag `{key}` has {len(value)} characters; 1 to {MAX_TAG_LENGTH} are allowed.",
+            )
+        if _NO_TAG_CHARACTERS.search(value):
+            raise Refused("invalid_event", f"The tag `{key}` contains a control character.")
+    return dict(sorted(tags.items())) or None
 
 
 def _check_nothing(data: Any) -> None:

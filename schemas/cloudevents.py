@@ -16,7 +16,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal, get_args
 import msgspec
 from msgspec import Meta, Struct
 
-from schemas.bounds import CHECKS
+from schemas.bounds import CHECKS, checked_tags
 from schemas.events import (
     DATA_TYPES,
     RESERVED_SOURCES,
@@ -273,6 +273,8 @@ def _check(envelope: Envelope, window: Window) -> Envelope:
     if subject is not None and subject != data.call_id:
         raise Refused("invalid_event", "`subject` and `data.callId` name different calls.")
     CHECKS[envelope.kind](data)
+    if data.tags is not None:
+        data.tags = checked_tags(data.tags)
     return envelope
 
 

@@ -7,7 +7,7 @@ ignored, so that emitters may add fields before the stream reads them.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Raw, Struct
 
@@ -16,6 +16,35 @@ from schemas.numbers import Number
 
 Text = Annotated[str, Meta(min_length=1, max_length=255)]
 """Identifiers and names: 1 to 255 characters."""
+
+MAX_TAGS: Final = 10
+"""The tags of an event, and those that a call keeps."""
+MAX_TAG_LENGTH: Final = 100
+TAG_KEY: Final = "[a-z][a-z0-9_]{0,39}"
+NO_TAG_CHARACTERS: Final = r"\u0000-\u001f\u007f-\u009f\u2028\u2029"
+"""Control characters and line separators, which a tag's value may not contain."""
+
+_TagValue = Annotated[
+    str,
+    Meta(
+        extra_json_schema={
+            "minLength": 1,
+            "maxLength": MAX_TAG_LENGTH,
+            "pattern": f"^[^{NO_TAG_CHARACTERS}]*$",
+        }
+    ),
+]
+Tags = Annotated[
+    dict[str, _TagValue],
+    Meta(
+        description="Labels of the call. For each key the earliest event by `time` counts.",
+        extra_json_schema={
+            "maxProperties": MAX_TAGS,
+            "propertyNames": {"pattern": f"^{TAG_KEY}$"},
+        },
+    ),
+]
+"""Values by key; `schemas.bounds` checks both."""
 
 Unit = Literal[
     "minutes", "seconds", "tokens", "input_tokens", "output_tokens", "characters", "requests"
@@ -29,6 +58,7 @@ CallStatus = Literal["active", "completed", "failed", "terminated"]
 class _Data(Struct, gc=False, kw_only=True, rename=wire_name, omit_defaults=True):
     call_id: Text
     user_id: Text | None = None
+    tags: Tags | None = None
 
 
 class CallStarted(_Data):

@@ -11,7 +11,7 @@ from typing import Annotated
 from msgspec import Meta, Raw, Struct
 
 from schemas.bodies import Body
-from schemas.events import EndStatus, EventReference, Text
+from schemas.events import EndStatus, EventReference, Tags, Text
 from schemas.jsonio import wire_name
 from schemas.numbers import Number
 
@@ -34,6 +34,7 @@ class Track(Struct, kw_only=True, rename=wire_name):
     total_cost: Number | None = None
     estimated: bool = False
     metadata: Raw = Raw()
+    tags: Tags | None = None
     timestamp: Moment | None = None
 
 
@@ -47,6 +48,7 @@ class Finalize(Struct, kw_only=True, rename=wire_name):
     amount: Number | None = None
     fee: Number | None = None
     processor: Text = "stripe"
+    tags: Tags | None = None
     timestamp: Moment | None = None
 
 

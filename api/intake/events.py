@@ -74,6 +74,7 @@ def cost_event(body: bytes, sender: EventSender) -> CheckedEvent:
         "totalCost": body_fields.total_cost,
         "estimated": body_fields.estimated or None,
         "metadata": body_fields.metadata if bytes(body_fields.metadata) else None,
+        **_tags(body_fields.tags),
     }
     at = _time_of(body_fields.timestamp)
     event_id = sender.key or (_content_id("cost.recorded", at, data) if at else str(uuid4()))
@@ -95,7 +96,11 @@ def end_events(call_id: str, body: bytes, sender: EventSender) -> list[CheckedEv
         "fee": body_fields.fee,
         "processor": body_fields.processor,
     }
-    end = owner | {"status": body_fields.status, "duration_seconds": body_fields.duration_seconds}
+    end = owner | {
+        "status": body_fields.status,
+        "duration_seconds": body_fields.duration_seconds,
+        **_tags(body_fields.tags),
+    }
     # The charge goes first: an end without a charge would get the default charge for a moment.
     charges = (
         [_event("call.charged", "finalize", f"{id_prefix}/charged", at, charge, sender)]
@@ -103,6 +108,11 @@ def end_events(call_id: str, body: bytes, sender: EventSender) -> list[CheckedEv
         else []
     )
     return [*charges, _event("call.ended", "finalize", f"{id_prefix}/ended", at, end, sender)]
+
+
+def _tags(tags: dict[str, str] | None) -> dict[str, dict[str, str]]:
+    """Return the field `tags`, if there are any: without them, the content and its id stay."""
+    return {"tags": dict(sorted(tags.items()))} if tags else {}
 
 
 def structured_event(value: bytes, now: datetime) -> CheckedEvent:

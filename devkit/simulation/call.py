@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 from typing import Any, Final
 
-from devkit.simulation.cast import DEMO_USER, Persona, pick_persona
+from devkit.simulation.cast import DEMO_USER, Persona, pick_persona, pick_tags
 from devkit.simulation.wire import SimulatedEvent, tenths, uuid7
 
 EVENTS_A_CALL: Final = 46
@@ -37,6 +37,7 @@ class CallScript:
         self._start_ms = start_ms - self._late_ms
         self._call_id = uuid7(self._start_ms, rng)
         self._persona: Persona = pick_persona(rng)
+        self._tags = pick_tags(self._call_id)
         self._outbound = rng.randrange(100) < 82
         # One of ten speech recognition emitters does not know the user.
         self._recognition_is_anonymous = rng.randrange(10) == 0
@@ -74,6 +75,7 @@ class CallScript:
             personaId=self._persona.id,
             direction="outbound" if self._outbound else "inbound",
             expectedDuration_seconds=expected_seconds,
+            **_tagged(self._tags.start),
         )
 
     def _cost(
@@ -160,6 +162,7 @@ class CallScript:
             "call.ended",
             status=outcome,
             duration_seconds=tenths(duration_ms // 100),
+            **_tagged(self._tags.end),
         )
         minutes = -(-duration_ms // 60_000)
         operation = self._operations[3] if self._outbound else "inbound_call"
@@ -171,6 +174,7 @@ class CallScript:
             minutes,
             "minutes",
             metadata=sid,
+            **_tagged(self._tags.telephony),
         )
         if outcome == "completed" and rng.randrange(3) == 0:
             tokens = rng.randrange(400, 1_600)
@@ -225,3 +229,8 @@ class CallScript:
             event._replace(delay_ms=late_ms + (0 if rng.randrange(30) else rng.randrange(60_000)))
             for event in self._events
         ]
+
+
+def _tagged(tags: dict[str, str]) -> dict[str, dict[str, str]]:
+    """Return the field `tags` of an event, if there are any."""
+    return {"tags": tags} if tags else {}

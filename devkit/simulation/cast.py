@@ -34,6 +34,9 @@ PERSONAS: Final = (
     Persona("detective_kay_001", "llama3.1-405b", "eleven_turbo_v2_5", 150, split_tokens=True),
     Persona("zen_001", "llama3.1-8b", "eleven_turbo_v2_5", 90),
 )
+_CAMPAIGNS: Final = ("spring_launch", "win_back", "newsletter", "referral")
+_AGENT_VERSIONS: Final = ("1.4.0", "1.4.1", "1.5.0-rc1")
+_TEAMS: Final = ("sales", "support")
 _POPULARITY: Final = (30, 24, 12, 10, 8, 7, 4, 5)
 
 
@@ -58,3 +61,23 @@ def pick_other(rng: Random, users: int) -> str:
 def pick_persona(rng: Random) -> Persona:
     """Return a persona; popular ones are more frequent."""
     return rng.choices(PERSONAS, _POPULARITY)[0]
+
+
+class Tags(NamedTuple):
+    """The tags that each emitter knows: at the start, of the telephony, and at the end."""
+
+    start: dict[str, str]
+    telephony: dict[str, str]
+    end: dict[str, str]
+
+
+def pick_tags(call_id: str) -> Tags:
+    """Return the tags of a call; a third of the calls has none.
+
+    They follow from the id alone, so that a seed has the same events with and without tags.
+    """
+    rng = Random(call_id)  # noqa: S311 - reproducible, not secret
+    campaign = {"campaign": rng.choice(_CAMPAIGNS)}
+    start = campaign | {"agent_version": rng.choice(_AGENT_VERSIONS)}
+    end = {"team": rng.choice(_TEAMS)} if rng.randrange(2) else {}
+    return Tags(start, campaign, end) if rng.randrange(3) else Tags({}, {}, {})

@@ -189,6 +189,8 @@ class _Fold:
         _update_owner_and_start(call, owner, cost.time)
         if cost.persona_id is not None:
             call.name_persona(cost.persona_id, cost.time, cost.identity)
+        if cost.tags is not None:
+            call.set_tags(cost.tags, cost.time, cost.identity)
         self._add_cost(cost, opened)
         return cost
 
@@ -218,8 +220,7 @@ class _Fold:
             return self._count_charge(event, data, call, owner)
         if isinstance(data, CostVoided):
             self._require_details(data, call)
-        _update_owner_and_start(call, owner, event.time)
-        call.event_count += 1
+        _count_event(call, owner, event)
         if isinstance(data, CallRefunded):
             amount = nano_from_usd(data.amount)
             call.add_charge(day_of(event.time), REFUNDED, amount)
@@ -236,8 +237,7 @@ class _Fold:
     def _count_charge(self, event: Event, data: CallCharged, call: Call, owner: str) -> Entry:
         amount = nano_from_usd(data.amount)
         fee = self._fee_nano(data, event.time)
-        _update_owner_and_start(call, owner, event.time)
-        call.event_count += 1
+        _count_event(call, owner, event)
         call.charge_count += 1
         call.add_charge(day_of(event.time), CHARGED, amount)
         call.add_cost(day_of(event.time), data.processor, fee)
@@ -279,6 +279,14 @@ class _Fold:
             self._changes.spend.cost(call.user_id or "", cost.time, -cost.cost_nano)
             call.estimated_count -= cost.estimated
         return entry
+
+
+def _count_event(call: Call, owner: str, event: Event) -> None:
+    """Count an event that is not a recorded cost, and take its tags."""
+    _update_owner_and_start(call, owner, event.time)
+    call.event_count += 1
+    if event.data.tags is not None:
+        call.set_tags(event.data.tags, event.time, event.identity)
 
 
 def _update_owner_and_start(call: Call, owner: str, time: datetime) -> None:

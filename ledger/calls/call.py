@@ -15,6 +15,7 @@ from decimal import Decimal
 import msgspec
 
 from ledger.calls.periods import Day, day_of
+from ledger.calls.tags import CallTags, TagOrigin, merge_tags
 from schemas.events import CallEnded, CallStarted, CallStatus, Direction
 from schemas.money import half_even
 
@@ -25,7 +26,8 @@ class Call(msgspec.Struct, kw_only=True):
     """The running totals of one call. Money is nano-dollars, durations are milliseconds.
 
     `costs` is by UTC day and service, `charges` by UTC day as [charged, refunded]; both already
-    hold what was settled. `version` is the number of commits that changed the call.
+    hold what was settled. `tagged_by` has the origin of each of `tags`. `version` is the number of
+    commits that changed the call.
     """
 
     call_id: str
@@ -52,6 +54,8 @@ class Call(msgspec.Struct, kw_only=True):
     estimated_count: int = 0
     event_count: int = 0
     held_count: int = 0
+    tags: dict[str, str] | None = None
+    tagged_by: dict[str, TagOrigin] | None = None
     version: int = 0
 
     def copy(self) -> Call:
@@ -99,6 +103,17 @@ class Call(msgspec.Struct, kw_only=True):
         if self.started_by is None and _precedes(time, identity, self.persona_at, self.persona_by):
             self.persona_at, self.persona_by = time, identity
             self.persona_id = persona_id
+
+    def set_tags(self, tags: Mapping[str, str], time: datetime, identity: str) -> None:
+        """Take the tags of an event, of each key the earliest."""
+        merged = merge_tags(self.known_tags, tags, time, identity)
+        if merged is not None:
+            self.tags, self.tagged_by = merged
+
+    @property
+    def known_tags(self) -> CallTags:
+        """The tags so far."""
+        return CallTags(self.tags or {}, self.tagged_by or {})
 
     def end(self, data: CallEnded, time: datetime, identity: str) -> None:
         """Take the facts of the latest `call.ended`."""

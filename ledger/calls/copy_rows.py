@@ -45,6 +45,7 @@ ENTRY_COLUMNS: Final = (
     "operation_sent",
     "model",
     "unit",
+    "tags",
     "user_id",
 )
 """The columns of an entry in the order in which they are written.
@@ -141,6 +142,7 @@ def kind_cells(entry: Entry) -> bytes:
             cells[entry.operation_sent],
             cells[entry.model],
             cells[entry.unit],
+            _NULL if entry.tags is None else _text_cell(entry.tags),
         )
     )
 

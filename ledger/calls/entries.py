@@ -54,6 +54,7 @@ class Entry(NamedTuple):
     estimated: bool = False
     voids: str | None = None
     data: str | None = None
+    tags: str | None = None
 
     @property
     def owner(self) -> str:
@@ -103,8 +104,13 @@ def cost_entry(
         data.estimated,
         None,
         str(data.metadata, "utf-8") or None,
+        _tags(data.tags),
     )
     return _entry(columns)
+
+
+def _tags(tags: dict[str, str] | None) -> str | None:
+    return _json.encode(tags).decode() if tags else None
 
 
 def _plain(event: Event, call: Call) -> Entry:
@@ -117,6 +123,7 @@ def _plain(event: Event, call: Call) -> Entry:
         call.user_id or "",
         call.call_id,
         data=_json.encode(event.data).decode(),
+        tags=_tags(event.data.tags),
     )
 
 

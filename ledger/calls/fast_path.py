@@ -1,8 +1,8 @@
 """The fast path for plain costs, which are most events of a busy stream.
 
-A plain cost is in structured mode and has its own price, or the one of the newest row of the
-catalogue. Plain costs are parsed, checked, priced and encoded some hundred at a time, while they
-are in the processor's caches. All other events take the general path (`schemas.cloudevents`,
+A plain cost is in structured mode, has no tags, and has its own price or the one of the newest row
+of the catalogue. Plain costs are parsed, checked, priced and encoded some hundred at a time, while
+they are in the processor's caches. All other events take the general path (`schemas.cloudevents`,
 `ledger.calls.rating`). A test verifies that both have the same result for plain costs.
 """
 
@@ -116,11 +116,13 @@ class FastPathRater:
         # One call for all fields takes as long as reading three fields.
         (
             service, operation, usage, unit, persona_id, model, unit_cost, total_cost, estimated,
-            raw, call_id, user_id,
+            raw, call_id, user_id, tags,
         ) = astuple(envelope.data)  # fmt: skip
         metadata = bytes(raw)
-        if not are_bounded(usage, unit_cost, total_cost, metadata) or (
-            model is None and b'"model"' in metadata
+        if (
+            tags is not None
+            or not are_bounded(usage, unit_cost, total_cost, metadata)
+            or (model is None and b'"model"' in metadata)
         ):
             return None
         since, rate, nano, service, persona_id, cells = self._kinds[
@@ -149,7 +151,7 @@ class FastPathRater:
         )  # fmt: skip
         return FastPathCost(
             key.hex(), fingerprint_of(content_of(envelope)), call_id, user_id, persona_id, service,
-            time, self._day, cost_nano, estimated, self._catalogue, value or b"", "", written,
+            time, self._day, cost_nano, estimated, self._catalogue, value or b"", "", None, written,
         )  # fmt: skip
 
     def _begin_day(self, time: datetime) -> None:

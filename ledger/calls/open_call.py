@@ -11,6 +11,7 @@ from typing import Final
 
 from ledger.calls.call import Call
 from ledger.calls.rating import RatedCost
+from ledger.calls.tags import merge_tags
 
 _LATEST: Final = datetime.max.replace(tzinfo=UTC)
 
@@ -37,13 +38,17 @@ class OpenCall:
         """Return whether a cost changes only the costs and counts of the call.
 
         Such a cost is not earlier than the first event, has no persona unless `call.started` was
-        seen, and has the owner as its user, or no user.
+        seen, has the owner as its user, or no user, and no tag that the call does not have.
         """
         return (
             self.grows
             and cost.time >= self.since
             and (self.is_announced or cost.persona_id is None)
             and (cost.user_id == self.owner or cost.user_id is None)
+            and (
+                cost.tags is None
+                or merge_tags(self.call.known_tags, cost.tags, cost.time, cost.identity) is None
+            )
         )
 
     def add_costs(self) -> None:

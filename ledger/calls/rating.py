@@ -46,6 +46,7 @@ class RatedCost(msgspec.Struct, gc=False):
     catalogue: Catalogue
     made_of: Event | bytes
     owner: str
+    tags: dict[str, str] | None
 
     def event(self) -> Event:
         """Return the whole event."""
@@ -114,6 +115,7 @@ def rate(
         catalogue,
         event if made_of is None else made_of,
         "",
+        data.tags,
         cost_entry(event, data, tariff, cost_nano, price_id),
     )
 

@@ -32,7 +32,7 @@ SELECT (SELECT max(epoch) FROM ledger_epochs) AS epoch, call_id, user_id, person
        first_at, started_at, started_by, persona_at, persona_by, ended_at, ended_by,
        costs::text, charges::text, infrastructure::text, pending_voids::text,
        charge_count, default_charge_nano, default_fee_nano,
-       estimated_count, event_count, held_count, version, updated_at
+       estimated_count, event_count, held_count, tags::text, tagged_by::text, version, updated_at
   FROM calls
  WHERE call_id = ANY (:call_ids::text[])
    AND user_id IS NOT NULL

@@ -31,7 +31,7 @@ _WIDEST: Final = (76, 30)
 COLUMNS: Final = (
     "identity", "source", "event_id", "type", "time", "recorded_at", "user_id", "call_id",
     "persona_id", "service", "operation", "operation_sent", "model", "usage", "unit", "unit_cost",
-    "cost_nano", "amount_nano", "price_id", "estimated", "voids", "data",
+    "cost_nano", "amount_nano", "price_id", "estimated", "voids", "data", "tags",
 )  # fmt: skip
 """All columns of `call_cost_events`."""
 _IDENTITIES: Final = frozenset({"identity", "voids"})
@@ -253,13 +253,15 @@ def checked_manifest(directory: Path, file: str, sealed: str) -> ArchiveManifest
 def rows_of(path: Path) -> Iterator[list[tuple[Any, ...]]]:
     """Yield the rows of a file, some thousand at a time, as stored in `call_cost_events`.
 
-    Raises ModuleNotFoundError without pyarrow.
+    Columns that did not exist when the file was written are None. Raises ModuleNotFoundError
+    without pyarrow.
     """
     from pyarrow import parquet
 
     with parquet.ParquetFile(path) as file:
         for batch in file.iter_batches(ROWS_AT_ONCE, columns=list(COLUMNS)):
-            columns = batch.to_pydict()
+            without = dict.fromkeys(COLUMNS, [None] * batch.num_rows)
+            columns = without | batch.to_pydict()
             for name in _IDENTITIES:
                 columns[name] = [value and UUID(bytes=value) for value in columns[name]]
             for name in ("usage", "unit_cost"):

@@ -46,7 +46,7 @@ FROM month_events GROUP BY type ORDER BY type
 -- The rows of the month in the order of the file.
 SELECT identity, source, event_id, type, time, recorded_at, user_id, call_id, persona_id, service,
        operation, operation_sent, model, usage, unit, unit_cost, cost_nano, amount_nano, price_id,
-       estimated, voids, data
+       estimated, voids, data, tags
 FROM month_events
 ORDER BY call_id, time, identity
 
@@ -99,10 +99,24 @@ WITH facts AS (
         GROUP BY call_id, utc_day(time)
     ) AS days
     GROUP BY call_id
+), tags AS (
+    SELECT call_id, jsonb_object_agg(key, jsonb_build_array(value, time_us, identity)) AS by_key
+    FROM (
+        SELECT *, row_number() OVER (PARTITION BY call_id ORDER BY time_us, identity, key COLLATE "C") AS place
+        FROM (
+            SELECT DISTINCT ON (e.call_id, t.key) e.call_id, t.key, t.value, epoch_us(e.time) AS time_us,
+                   replace(e.identity::text, '-', '') AS identity
+            FROM month_events AS e, json_each_text(e.tags::json) AS t
+            WHERE e.tags IS NOT NULL
+            ORDER BY e.call_id, t.key, e.time, e.identity
+        ) AS earliest
+    ) AS ranked
+    WHERE place <= 10
+    GROUP BY call_id
 )
 SELECT call_id, seen.user_id, seen.first_at, seen.event_count, seen.charge_count, seen.estimated_count,
        coalesce(facts_of_call.facts, '[]') AS facts, coalesce(costs.by_day, '{}') AS costs,
-       coalesce(charges.by_day, '{}') AS charges
+       coalesce(charges.by_day, '{}') AS charges, tags.by_key AS tags
 FROM (
     SELECT call_id, min(user_id) AS user_id, min(time) FILTER (WHERE type <> 'call.settled') AS first_at,
            count(*) FILTER (WHERE type <> 'call.settled')::integer AS event_count,
@@ -117,6 +131,7 @@ LEFT JOIN (
 ) AS facts_of_call USING (call_id)
 LEFT JOIN costs USING (call_id)
 LEFT JOIN charges USING (call_id)
+LEFT JOIN tags USING (call_id)
 
 -- name: sum_spend
 -- The month's sums of each user's quarters of an hour, see sealed_spend.
@@ -150,8 +165,8 @@ WITH calls AS (DELETE FROM sealed_calls WHERE seal_id = :seal_id),
 DELETE FROM archived_costs WHERE seal_id = :seal_id
 
 -- name: seal_calls
-INSERT INTO sealed_calls (call_id, seal_id, user_id, first_at, event_count, charge_count, estimated_count, facts, costs, charges)
-SELECT call_id, :seal_id, user_id, first_at, event_count, charge_count, estimated_count, facts, costs, charges
+INSERT INTO sealed_calls (call_id, seal_id, user_id, first_at, event_count, charge_count, estimated_count, facts, costs, charges, tags)
+SELECT call_id, :seal_id, user_id, first_at, event_count, charge_count, estimated_count, facts, costs, charges, tags
 FROM month_calls
 
 -- name: seal_spend
@@ -200,7 +215,7 @@ FROM month_seals ORDER BY month, part
 SELECT call_id AS row_key, to_jsonb(expected) AS expected, to_jsonb(actual) AS actual
 FROM month_calls AS expected
 FULL JOIN (
-    SELECT call_id, user_id, first_at, event_count, charge_count, estimated_count, facts, costs, charges
+    SELECT call_id, user_id, first_at, event_count, charge_count, estimated_count, facts, costs, charges, tags
     FROM sealed_calls WHERE seal_id = :seal_id
 ) AS actual USING (call_id)
 WHERE to_jsonb(expected) IS DISTINCT FROM to_jsonb(actual)

@@ -23,6 +23,7 @@ _SQL: Final = statements("operations/verification")
 
 _CHECKS: Final = {
     "fact_differences": "facts of calls",
+    "tag_differences": "tags of calls",
     "pending_void_differences": "voids of calls that wait for their cost",
     "decision_differences": "default charges and infrastructure shares",
     "call_cost_differences": "costs of calls by day and service",
@@ -37,6 +38,7 @@ _CHECKS: Final = {
 _REBUILD: Final = (
     "drop_lost_calls",
     "rebuild_calls",
+    "rebuild_tags",
     "rebuild_pending_voids",
     "clear_user_day_costs",
     "rebuild_user_day_costs",

@@ -35,6 +35,16 @@ FULL JOIN (
 WHERE to_jsonb(expected) - 'users' IS DISTINCT FROM to_jsonb(actual) OR expected.users <> 1
 ORDER BY 1
 
+-- name: tag_differences
+-- Calls whose tags differ from those of their events.
+SELECT call_id AS row_key, to_jsonb(expected) AS expected, to_jsonb(actual) AS actual
+FROM call_tags AS expected
+FULL JOIN (
+    SELECT call_id, tags, tagged_by FROM calls WHERE tags IS NOT NULL OR tagged_by IS NOT NULL
+) AS actual USING (call_id)
+WHERE to_jsonb(expected) IS DISTINCT FROM to_jsonb(actual)
+ORDER BY 1
+
 -- name: pending_void_differences
 -- Calls whose pending voids are not exactly the voided costs that have not arrived.
 SELECT call_id AS row_key, expected.identities AS expected, actual.identities AS actual
@@ -199,6 +209,13 @@ ON CONFLICT (call_id) DO UPDATE SET
      excluded.costs, excluded.charges, excluded.infrastructure, excluded.charge_count,
      excluded.default_charge_nano, excluded.default_fee_nano,
      excluded.estimated_count, excluded.event_count, excluded.pending_voids, greatest(c.version + 1, excluded.version), now())
+
+-- name: rebuild_tags
+-- Stores the tags of each call's events.
+UPDATE calls SET tags = found.tags, tagged_by = found.tagged_by
+FROM calls AS c LEFT JOIN call_tags AS found USING (call_id)
+WHERE calls.call_id = c.call_id
+  AND (c.tags, c.tagged_by) IS DISTINCT FROM (found.tags, found.tagged_by)
 
 -- name: rebuild_pending_voids
 -- Stores the voids whose cost has not arrived.

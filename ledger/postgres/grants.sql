@@ -68,6 +68,7 @@ SELECT * FROM (VALUES
     ('counted_costs',          'S',    '-',    'S',    '-',    '-',    '-'),
     ('settled_calls',          'S',    '-',    'S',    '-',    '-',    '-'),
     ('call_facts',             'S',    '-',    'S',    '-',    '-',    '-'),
+    ('call_tags',              'S',    '-',    'S',    '-',    '-',    '-'),
     ('cost_postings',          'S',    '-',    'S',    '-',    '-',    '-'),
     ('charge_postings',        'S',    '-',    'S',    '-',    '-',    '-'),
     ('spend_postings',         'S',    '-',    'S',    '-',    '-',    '-'),

@@ -20,6 +20,7 @@ from ledger.calls.copy_rows import (
     owner_cell,
 )
 from ledger.calls.event_rows import EventRow
+from ledger.calls.tags import read_origins, read_tags
 from ledger.postgres.database import Connection, UniqueViolation, affected
 from ledger.postgres.statements import statements
 from schemas.events import Event
@@ -84,6 +85,8 @@ def call_of(row: Mapping[str, Any]) -> Call:
             "charges": _decode_charges(row["charges"]),
             "infrastructure": _decode_sums(row["infrastructure"]),
             "pending_voids": _decode_identities(row["pending_voids"]),
+            "tags": read_tags(row["tags"]),
+            "tagged_by": read_origins(row["tagged_by"]),
         }
     )
 

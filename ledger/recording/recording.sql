@@ -10,7 +10,7 @@ SELECT call_id, user_id, persona_id, status, direction, expected_duration_ms, du
        first_at, started_at, started_by, persona_at, persona_by, ended_at, ended_by,
        costs, charges::text, infrastructure::text, pending_voids::text,
        charge_count, default_charge_nano, default_fee_nano,
-       estimated_count, event_count, held_count, version
+       estimated_count, event_count, held_count, tags::text, tagged_by::text, version
 FROM unnest(:call_ids::text[]) AS requested (call_id)
 JOIN calls USING (call_id)
 
@@ -20,7 +20,7 @@ SELECT call_id, user_id, persona_id, status, direction, expected_duration_ms, du
        first_at, started_at, started_by, persona_at, persona_by, ended_at, ended_by,
        costs, charges::text, infrastructure::text, pending_voids::text,
        charge_count, default_charge_nano, default_fee_nano,
-       estimated_count, event_count, held_count, version
+       estimated_count, event_count, held_count, tags::text, tagged_by::text, version
 FROM unnest(:call_ids::text[]) AS requested (call_id)
 JOIN calls USING (call_id)
 ORDER BY call_id COLLATE "C"
@@ -84,25 +84,25 @@ INSERT INTO calls AS c (
     first_at, started_at, started_by, persona_at, persona_by, ended_at, ended_by,
     costs, charges, infrastructure, pending_voids,
     charge_count, default_charge_nano, default_fee_nano,
-    estimated_count, event_count, held_count, version, updated_at
+    estimated_count, event_count, held_count, tags, tagged_by, version, updated_at
 )
 SELECT call_id, user_id, persona_id, status, direction, expected_duration_ms, duration_ms,
        first_at, started_at, started_by, persona_at, persona_by, ended_at, ended_by,
        costs, charges, infrastructure, pending_voids,
        charge_count, default_charge_nano, default_fee_nano,
-       estimated_count, event_count, held_count, version, :recorded_at::timestamptz
+       estimated_count, event_count, held_count, tags, tagged_by, version, :recorded_at::timestamptz
 FROM json_populate_recordset(NULL::calls, :calls::text::json)
 ON CONFLICT (call_id) DO UPDATE
 SET (user_id, persona_id, status, direction, expected_duration_ms, duration_ms,
      first_at, started_at, started_by, persona_at, persona_by, ended_at, ended_by,
      costs, charges, infrastructure, pending_voids,
      charge_count, default_charge_nano, default_fee_nano,
-     estimated_count, event_count, held_count, version, updated_at)
+     estimated_count, event_count, held_count, tags, tagged_by, version, updated_at)
   = (excluded.user_id, excluded.persona_id, excluded.status, excluded.direction, excluded.expected_duration_ms, excluded.duration_ms,
      excluded.first_at, excluded.started_at, excluded.started_by, excluded.persona_at, excluded.persona_by, excluded.ended_at, excluded.ended_by,
      excluded.costs, excluded.charges, excluded.infrastructure, excluded.pending_voids,
      excluded.charge_count, excluded.default_charge_nano, excluded.default_fee_nano,
-     excluded.estimated_count, excluded.event_count, excluded.held_count, excluded.version, excluded.updated_at)
+     excluded.estimated_count, excluded.event_count, excluded.held_count, excluded.tags, excluded.tagged_by, excluded.version, excluded.updated_at)
 WHERE c.version = excluded.version - 1
 
 -- name: log_no_repeat
@@ -155,11 +155,11 @@ WITH identities AS (
     INSERT INTO call_cost_events (
         identity, source, event_id, type, time, user_id, call_id, persona_id, service, operation,
         operation_sent, model, usage, unit, unit_cost, cost_nano, amount_nano, price_id, estimated,
-        voids, data
+        voids, data, tags
     )
     SELECT identity, source, event_id, type, time, user_id, call_id, persona_id, service, operation,
            operation_sent, model, usage, unit, unit_cost, cost_nano, amount_nano, price_id, estimated,
-           voids, data
+           voids, data, tags
     FROM json_populate_recordset(NULL::call_cost_events, :entries::text::json)
 ), moved_costs AS (
     INSERT INTO user_day_costs AS d (user_id, day, persona_id, service, cost_nano)

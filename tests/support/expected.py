@@ -166,7 +166,17 @@ def _call(events: list[Plain], prices: Sequence[SamplePrice]) -> CallFigures:
         default_fee_nano=fee_nano(_DEFAULT_CHARGE) if by_default else 0,
         estimated_count=sum(bool(event["data"].get("estimated")) for event in counted),
         event_count=len(events),
+        tags=tags_of(events),
     )
+
+
+def tags_of(events: Iterable[Plain]) -> dict[str, str]:
+    """Return the tags of a call: per key the earliest, and of more than ten the earliest ten."""
+    first: dict[str, tuple[tuple[datetime, str], str, str]] = {}
+    for event in sorted(events, key=_moment):
+        for key, value in (event["data"].get("tags") or {}).items():
+            first.setdefault(key, (_moment(event), key, value))
+    return {key: value for _, key, value in sorted(first.values())[:10]}
 
 
 def _costs(

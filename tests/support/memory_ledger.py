@@ -31,9 +31,9 @@ class MemoryLedger:
         """Identity and code of each refused event."""
         self.conflicts = 0
 
-    def record(self, batch: Sequence[Event]) -> BatchChanges:
+    def record(self, batch: Sequence[Incoming]) -> BatchChanges:
         """Record a batch: drop known events, fold the rest, apply the result."""
-        new: dict[str, Event] = {}
+        new: dict[str, Incoming] = {}
         for event in batch:
             known = self.identities.get(event.identity)
             if known is None:

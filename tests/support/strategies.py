@@ -59,11 +59,22 @@ OTHERS: tuple[tuple[str, Plain], ...] = (
 )
 
 
+TAGS: tuple[dict[str, str] | None, ...] = (
+    None,
+    {"campaign": "spring"},
+    {"team": "red", "campaign": "autumn"},
+    {"campaign": "größer als 💶", "agent_version": "2026-03"},
+    {f"key{number}": "one of the first ten" for number in range(10)},
+    {f"key{number}": "one of the last eight" for number in range(4, 12)},
+)
+
+
 class _Choice(NamedTuple):
     what: tuple[str, Plain]
     call: str
     names_user: bool
     time: int
+    tags: int
 
 
 class _Void(NamedTuple):
@@ -72,9 +83,11 @@ class _Void(NamedTuple):
     of_a_cost: bool
     names_user: bool
     time: int
+    tags: int
 
 
 _times = st.integers(0, len(TIMES) - 1)
+_tags = st.just(0) | st.integers(0, len(TAGS) - 1)
 _rarely = st.sampled_from((False, False, True))
 _choices = st.builds(
     _Choice,
@@ -82,6 +95,7 @@ _choices = st.builds(
     st.sampled_from(sorted(OWNERS)),
     _rarely,
     _times,
+    _tags,
 )
 _void_choices = st.builds(
     _Void,
@@ -90,6 +104,7 @@ _void_choices = st.builds(
     st.sampled_from((True, True, False)),
     _rarely,
     _times,
+    _tags,
 )
 
 
@@ -106,7 +121,7 @@ def _event(number: int, choice: _Choice) -> Plain:
     kind, data = choice.what
     whose = {"userId": OWNERS[choice.call]}
     named = whose if choice.names_user or kind == "call.started" else {}
-    result = {"callId": choice.call, **data, **named}
+    result = {"callId": choice.call, **data, **named, "tags": TAGS[choice.tags]}
     return event(kind, result, **_identity(number), time=TIMES[choice.time])
 
 
@@ -117,6 +132,7 @@ def _void(number: int, void: _Void, among: list[Plain]) -> Plain:
     voids = {"source": target["source"], "id": target["id"]}
     named = {"userId": OWNERS[call]} if void.names_user else {}
     result = {"callId": call, "voids": voids, "reason": "wrong", **named}
+    result["tags"] = TAGS[void.tags]
     return event("cost.voided", result, **_identity(number), time=TIMES[void.time])
 
 

@@ -39,6 +39,7 @@ class CallFigures(NamedTuple):
     default_fee_nano: int
     estimated_count: int
     event_count: int
+    tags: dict[str, str]
 
 
 @dataclass
@@ -107,13 +108,15 @@ def figures(call: Call) -> CallFigures:
         call.default_fee_nano,
         call.estimated_count,
         call.event_count,
+        call.tags or {},
     )
 
 
 _CALLS = """
     SELECT call_id, user_id, persona_id, status, direction, expected_duration_ms, duration_ms,
            first_at, started_at, ended_at, costs::text, charges::text, charge_count,
-           default_charge_nano, default_fee_nano, estimated_count, event_count
+           default_charge_nano, default_fee_nano, estimated_count, event_count,
+           coalesce(tags::text, 'null') AS tags
     FROM calls WHERE user_id IS NOT NULL
 """
 _COSTS = "SELECT user_id, day::text, persona_id, service, cost_nano FROM user_day_costs"
@@ -142,5 +145,5 @@ async def totals_on(connection: asyncpg.Connection) -> Totals:
 
 
 def _call(row: asyncpg.Record) -> Call:
-    read = {name: msgspec.json.decode(row[name]) for name in ("costs", "charges")}
+    read = {name: msgspec.json.decode(row[name]) for name in ("costs", "charges", "tags")}
     return Call(**{**row, **read})

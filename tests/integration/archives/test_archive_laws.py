@@ -36,14 +36,22 @@ COSTS: tuple[Plain, ...] = (
     {"usage": "61.7", "unit": "seconds", "estimated": True},
     {"service": "deepgram", "operation": "transcription", "model": "nova-2", "usage": "0.1"},
     {"totalCost": "0.0000000015", "personaId": "sarah_001"},
-    {"personaId": "brad_001", "operation": "inbound_call"},
+    {"personaId": "brad_001", "operation": "inbound_call", "tags": {"campaign": "spring"}},
 )
 MAKERS = (
     started,
     lambda *of, **when: started(*of, **when, persona="sarah_001"),
     ended,
-    lambda *of, **when: ended(*of, **when, status="failed", duration_seconds="12.3455"),
-    charged,
+    lambda *of, **when: ended(
+        *of,
+        **when,
+        status="failed",
+        duration_seconds="12.3455",
+        tags={"campaign": "autumn", **{f"key{number}": "of the end" for number in range(9)}},
+    ),
+    lambda *of, **when: charged(
+        *of, **when, tags={f"key{number}": "of the charge" for number in range(5, 12)}
+    ),
     refunded,
 )
 

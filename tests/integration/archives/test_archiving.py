@@ -32,7 +32,7 @@ def calls(count: int = 12) -> list[Plain]:
         call_and_user = {"call": f"call-{number}", "user": f"user-{number % 4}"}
         wrong = cost(**call_and_user, time=at, totalCost="0.5", estimated=True)
         events += [
-            started(**call_and_user, time=at),
+            started(**call_and_user, time=at, tags={"campaign": f"c{number}", "team": "red"}),
             cost(**call_and_user, time=at, usage="1.50"),
             cost(
                 **call_and_user,
@@ -43,7 +43,7 @@ def calls(count: int = 12) -> list[Plain]:
             ),
             wrong,
             voided(wrong, **call_and_user, time=later),
-            ended(**call_and_user, time=later),
+            ended(**call_and_user, time=later, tags={"campaign": "late", "region": "eu"}),
         ]
         if number % 2:
             events += [

@@ -24,8 +24,14 @@ def events() -> list[Plain]:
     """Return calls with every feature: charges, voids, refunds, held events, midnight."""
     wrong, early = cost("call-1", time=NOW, totalCost="0.5"), cost("call-2", "bob", time=NOW)
     return [
-        started("call-1", time=NOW, direction="inbound", expectedDuration_seconds="90.5"),
-        cost("call-1", time=YESTERDAY, personaId="early"),
+        started(
+            "call-1",
+            time=NOW,
+            direction="inbound",
+            expectedDuration_seconds="90.5",
+            tags={"campaign": "spring", "team": "red"},
+        ),
+        cost("call-1", time=YESTERDAY, personaId="early", tags={"campaign": "autumn"}),
         cost("call-1", None, time=NOW, estimated=True, usage="2.5"),
         wrong,
         voided(wrong, "call-1", time=NOW),
@@ -35,7 +41,7 @@ def events() -> list[Plain]:
         voided(early, "call-2", "bob", time=NOW),
         ended("call-2", "bob", time=NOW),
         cost("call-2", "bob", time=NOW, personaId="brad_001"),
-        cost("call-held", None, time=NOW),
+        cost("call-held", None, time=NOW, tags={"campaign": "spring"}),
     ]
 
 
@@ -75,6 +81,10 @@ TAMPERING = {
     "a call's costs": "UPDATE calls SET costs = '{}' WHERE call_id = 'call-1'",
     "a call's charges": "UPDATE calls SET charges = '{}' WHERE call_id = 'call-2'",
     "a call's status": "UPDATE calls SET status = 'failed' WHERE call_id = 'call-1'",
+    "a call's tag": "UPDATE calls SET tags = tags || '{\"team\": \"blue\"}' WHERE call_id = 'call-1'",
+    "the origin of a call's tag": "UPDATE calls SET tagged_by = tagged_by - 'team' WHERE call_id = 'call-1'",
+    "a call's tags": "UPDATE calls SET tags = NULL, tagged_by = NULL WHERE call_id = 'call-1'",
+    "a tag that no event set": "UPDATE calls SET tags = '{\"team\": \"red\"}' WHERE call_id = 'call-2'",
     "a call's persona": "UPDATE calls SET persona_id = 'other' WHERE call_id = 'call-1'",
     "a call's duration": "UPDATE calls SET duration_ms = 1 WHERE call_id = 'call-1'",
     "a call's owner": "UPDATE calls SET user_id = 'mallory' WHERE call_id = 'call-1'",
@@ -124,6 +134,7 @@ UNMATCHED_VOIDS = f"""UPDATE calls SET pending_voids = '["{identity_of(SOURCE, "
         "TRUNCATE everyone_days, everyone_day_costs, user_activity",
         "UPDATE everyone_day_costs SET cost_nano = 1",
         "UPDATE calls SET costs = '{}', charges = '{}', status = 'active' WHERE user_id IS NOT NULL",
+        'UPDATE calls SET tags = \'{"team": "red"}\', tagged_by = NULL WHERE user_id IS NOT NULL',
         "INSERT INTO calls (call_id, user_id, first_at, updated_at) VALUES ('ghost', 'a', now(), now())",
         UNMATCHED_VOIDS,
     ],
@@ -133,6 +144,7 @@ UNMATCHED_VOIDS = f"""UPDATE calls SET pending_voids = '["{identity_of(SOURCE, "
         "everyone is gone",
         "everyone is wrong",
         "calls are wrong",
+        "tags are wrong",
         "a call without events",
         "pending voids without events",
     ],

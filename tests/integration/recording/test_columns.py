@@ -133,6 +133,7 @@ entries = st.builds(
     estimated=st.booleans(),
     voids=st.none() | keys,
     data=st.none() | words,
+    tags=st.none() | words,
 )
 
 

@@ -110,6 +110,23 @@ def test_other_content_under_a_key_is_a_conflict() -> None:
     assert conflict.fingerprint != first.fingerprint
 
 
+async def test_tags_are_sent_and_absent_ones_change_no_identity(
+    api: ApiClient, stream: MemoryEventStream
+) -> None:
+    at = {"timestamp": NOW.isoformat()}
+    tags = {"team": "red", "campaign": "spring"}
+    variants: tuple[dict[str, object], ...] = ({}, {"tags": None}, {"tags": {}}, {"tags": tags})
+    for more in variants:
+        assert (await send(api, TRACK, {**BODY, **at, **more})).status == 202
+    *without, tagged = stream.decoded()
+    assert len({event.identity for event in without}) == 1
+    assert tagged.identity != without[0].identity
+    assert (without[0].data.tags, tagged.data.tags) == (None, tags)
+    refused = await send(api, TRACK, {**BODY, "tags": {"Team": "red"}})
+    assert (refused.status, refused.code) == (400, "invalid_event")
+    assert "`Team`" in refused.json["error"]
+
+
 async def test_quotes_are_not_part_of_an_idempotency_key(
     api: ApiClient, stream: MemoryEventStream
 ) -> None:

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from ledger.calls.rating import rate_if_priced
 from tests.support.events import (
     NOW,
     Plain,
@@ -16,6 +17,7 @@ from tests.support.events import (
     voided,
 )
 from tests.support.memory_ledger import MemoryLedger
+from tests.support.prices import catalogue
 
 A_MINUTE = 14_000_000
 INFRASTRUCTURE = 35_000_000
@@ -197,3 +199,40 @@ def test_only_costs_can_be_estimates() -> None:
     estimates = {entry.type for entry in ledger.entries if entry.estimated}
     assert estimates == {"cost.recorded"}
     assert ledger.calls["call-1"].estimated_count == 1
+
+
+def test_known_tags_leave_a_call_growing() -> None:
+    """A cost that repeats its call's tags, or has later ones, is written as a plain cost."""
+    prices = catalogue()
+    ledger = MemoryLedger(prices)
+    ledger.record([decoded(started(tags={"campaign": "spring", "team": "red"}))])
+
+    def grown(tags: dict[str, str] | None) -> set[str]:
+        rated = rate_if_priced(decoded(cost(tags=tags, time=LATER)), prices)
+        return ledger.record([rated]).grown
+
+    for known in (None, {"campaign": "spring", "team": "blue"}, {"team": "red"}):
+        assert grown(known) == {"call-1"}
+    assert grown({"region": "eu"}) == set()
+    assert ledger.calls["call-1"].tags == {"campaign": "spring", "team": "red", "region": "eu"}
+
+
+def test_voided_cost_keeps_its_tags_in_any_order() -> None:
+    tagged = cost(id="tagged", tags={"campaign": "spring"})
+    void = voided(tagged, tags={"team": "red"}, time=LATER)
+    for batches in ([[tagged], [void]], [[void], [tagged]], [[void, tagged]]):
+        assert after(*batches).calls["call-1"].tags == {"campaign": "spring", "team": "red"}
+
+
+def test_eleventh_key_is_dropped_and_an_earlier_one_takes_its_place() -> None:
+    ten = {f"key{number}": "first" for number in range(10)}
+    ledger = after([started(tags=ten)], [ended(time=LATER, tags={"key9": "late", "later": "no"})])
+    assert ledger.calls["call-1"].tags == ten
+    ledger.record([decoded(cost(time=NOW - timedelta(hours=1), tags={"earlier": "yes"}))])
+    assert ledger.calls["call-1"].tags == {"earlier": "yes", **dict(sorted(ten.items())[:9])}
+
+
+def test_tags_of_a_refused_event_do_not_count() -> None:
+    ledger = after([started()], [cost(user="mallory", tags={"team": "red"})])
+    assert [code for _, code in ledger.refused] == ["owner_mismatch"]
+    assert ledger.calls["call-1"].tags is None

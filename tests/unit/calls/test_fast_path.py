@@ -113,6 +113,7 @@ rare: dict[str, st.SearchStrategy[Any]] = {
     "unitCost": st.sampled_from(["0.5", -1, 3, "NaN", "-0.0", "1E+3"]),
     "totalCost": st.sampled_from(["0.5", 10**10, 3, -1, "0.0000000005", "-0.0", "1E-29"]),
     "personaId": names,
+    "tags": st.sampled_from([None, {}, {"team": "red"}, {"Team": "red"}, {"campaign": "é"}]),
     "estimated": st.booleans(),
     "subject": st.sampled_from(["call-1", "call-2"]),
     "source": names,

@@ -1,10 +1,13 @@
 """Every documented bound of an event, on both sides, with its refusal code."""
 
+import json
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
+from schemas import generate
 from schemas.cloudevents import decode
 from schemas.events import DATA_TYPES
 from schemas.refusals import RefusalCode, Refused
@@ -75,6 +78,12 @@ ALLOWED: dict[str, Plain] = {
     "metadata of 8 KiB": cost(metadata=metadata_of(8 * KIB)),
     "no metadata": {**cost(), "data": {**cost()["data"], "metadata": None}},
     "no reason": {**voided(cost()), "data": {**voided(cost())["data"], "reason": ""}},
+    "ten tags of 40 and 100 characters": cost(
+        tags={f"{number}".rjust(40, "k"): "😀" * 100 for number in range(10)}
+    ),
+    "tags of a void": voided(cost(), tags={"campaign": " = spring"}),
+    "no tags": {**ended(), "data": {**ended()["data"], "tags": None}},
+    "empty tags": charged(tags={}),
     "ten minutes ahead": cost(time=NOW + timedelta(minutes=10)),
     "400 days back": cost(time=NOW - timedelta(days=400)),
 }
@@ -162,6 +171,21 @@ REFUSED: dict[str, Plain] = {
     "metadata a list": cost(metadata=[1]),
     "metadata a text": cost(metadata="m"),
     "metadata 33 deep": cost(metadata={"a": eval("[" * 32 + "]" * 32)}),
+    "eleven tags": cost(tags={f"key{number}": "value" for number in range(11)}),
+    "tags a list": refunded(tags=["campaign"]),
+    "tag a number": started(tags={"campaign": 1}),
+    "tag null": started(tags={"campaign": None}),
+    "tag empty": cost(tags={"campaign": ""}),
+    "tag of 101": ended(tags={"campaign": "v" * 101}),
+    "tag with a line break": cost(tags={"campaign": "a\nb"}),
+    "tag with a control character": cost(tags={"campaign": "a\x9fb"}),
+    "tag with a line separator": cost(tags={"campaign": "a\u2028b"}),
+    "tag without a key": cost(tags={"": "spring"}),
+    "tag key in capitals": cost(tags={"Campaign": "spring"}),
+    "tag key with a dash": cost(tags={"agent-version": "1"}),
+    "tag key with a digit first": cost(tags={"1st": "1"}),
+    "key with a line break": cost(tags={"campaign\n": "1"}),
+    "tag key of 41": cost(tags={"k" * 41: "1"}),
     "NUL in an identifier": cost(id="a\0b"),
     "NUL in the metadata": cost(metadata={"a": ["\0"]}),
 }
@@ -170,6 +194,40 @@ REFUSED: dict[str, Plain] = {
 @pytest.mark.parametrize("plain", REFUSED.values(), ids=REFUSED.keys())
 def test_values_beyond_the_bounds_are_refused(plain: Plain) -> None:
     assert code_of(structured(plain)) == "invalid_event"
+
+
+@pytest.mark.parametrize("name", [name for name in (*ALLOWED, *REFUSED) if "tag" in name])
+def test_schema_of_tags_agrees_with_the_decoder(name: str) -> None:
+    plain = ALLOWED.get(name) or REFUSED[name]
+    schema = json.loads((generate.FOLDER / f"{plain['type']}.schema.json").read_text("utf-8"))
+    event = json.loads(structured(plain))
+    assert Draft202012Validator(schema).is_valid(event) is (name in ALLOWED)
+
+
+def test_refused_tag_is_named() -> None:
+    for wrong, named in (
+        ({f"key{number}": "v" for number in range(11)}, "11 keys"),
+        ({"Team": "red"}, "`Team`"),
+        ({"team": "r" * 101}, "`team` has 101 characters"),
+        ({"team": "red\t"}, "`team` contains a control character"),
+    ):
+        with pytest.raises(Refused, match=named):
+            decoded(cost(tags=wrong))
+
+
+def test_event_without_tags_keeps_its_fingerprint() -> None:
+    """A repeat of an event that was recorded before there were tags is still a repeat."""
+    plain = cost(id="event-1", metadata={"turn": 1})
+    assert decoded(plain).fingerprint == 7462324255026262937
+    assert decoded(cost(id="event-1", metadata={"turn": 1}, tags={})).fingerprint == (
+        decoded(plain).fingerprint
+    )
+
+
+def test_order_of_tags_is_no_conflict() -> None:
+    one, other = ({"team": "red", "campaign": "x"}, {"campaign": "x", "team": "red"})
+    assert decoded(cost(id="1", tags=one)) == decoded(cost(id="1", tags=other))
+    assert decoded(cost(id="1", tags=one)) != decoded(cost(id="1"))
 
 
 @pytest.mark.parametrize("age", [timedelta(days=400, microseconds=1), timedelta(days=4_000)])

@@ -220,6 +220,10 @@ export interface components {
             callId: string;
             /** @default null */
             userId?: string | null;
+            /** @default null */
+            tags?: {
+                [key: string]: string;
+            } | null;
         };
         CallCost: {
             callId: string;
@@ -272,6 +276,10 @@ export interface components {
             callId: string;
             /** @default null */
             userId?: string | null;
+            /** @default null */
+            tags?: {
+                [key: string]: string;
+            } | null;
         };
         CallPage: {
             userId: string;
@@ -288,6 +296,10 @@ export interface components {
             callId: string;
             /** @default null */
             userId?: string | null;
+            /** @default null */
+            tags?: {
+                [key: string]: string;
+            } | null;
         };
         CallStarted: {
             userId: string;
@@ -297,6 +309,10 @@ export interface components {
             /** @default null */
             expectedDuration_seconds?: (number | string) | null;
             callId: string;
+            /** @default null */
+            tags?: {
+                [key: string]: string;
+            } | null;
         };
         CallSummary: {
             callId: string;
@@ -398,6 +414,10 @@ export interface components {
             callId: string;
             /** @default null */
             userId?: string | null;
+            /** @default null */
+            tags?: {
+                [key: string]: string;
+            } | null;
         };
         CostVoided: {
             voids: components["schemas"]["EventReference"];
@@ -405,6 +425,10 @@ export interface components {
             callId: string;
             /** @default null */
             userId?: string | null;
+            /** @default null */
+            tags?: {
+                [key: string]: string;
+            } | null;
         };
         CountedCalls: {
             events: Decimal;
@@ -533,6 +557,10 @@ export interface components {
             fee?: (number | string) | null;
             /** @default stripe */
             processor?: string;
+            /** @default null */
+            tags?: {
+                [key: string]: string;
+            } | null;
             /** @default null */
             timestamp?: string | number | null;
         };
@@ -1186,6 +1214,10 @@ export interface components {
             estimated?: boolean;
             /** @default null */
             metadata?: Record<string, never> | null;
+            /** @default null */
+            tags?: {
+                [key: string]: string;
+            } | null;
             /** @default null */
             timestamp?: string | number | null;
         };
