@@ -78,17 +78,17 @@ async def replay(
     async with connected(settings.database_url.reveal(), name=_NAME) as connection:
         pending = await count_pending(connection, code=code)
         progress = Progress("events", min(pending, limit or pending))
-        done = sent = 0
+        read = sent = 0
         async with open_sender(settings.kafka) as sender:
             async for letters in pending_pages(connection, code=code, limit=limit):
                 sent += await _send_page(sender, connection, letters)
-                done += len(letters)
-                progress.set(done)
+                read += len(letters)
+                progress.set(read)
                 if stop.is_set():
                     break
         progress.close()
     stopped = ", stopped before the end" if stop.is_set() else ""
-    left = f" {done - sent} are too large for the topic and were not sent." if sent < done else ""
+    left = f" {read - sent} are too large for the topic and were not sent." if sent < read else ""
     return f"Sent {sent} events again{stopped}.{left}"
 
 

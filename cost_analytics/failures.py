@@ -22,7 +22,7 @@ MISUSED: Final = 2
 INTERRUPTED: Final = 130
 """Exit code: interrupted by Ctrl-C."""
 
-_BY_SQLSTATE: Final = {
+_REASON_OF_SQLSTATE: Final = {
     "3D000": "the database does not exist; create it first",
     "28000": "the user was refused; check DATABASE_URL",
     "28P01": "the password was refused; check DATABASE_URL",
@@ -68,8 +68,8 @@ def _database_reason(error: Exception) -> str | None:
     from ledger.postgres.rights import MissingRolesError
 
     sqlstate = getattr(error, "sqlstate", None)
-    if isinstance(sqlstate, str) and sqlstate in _BY_SQLSTATE:
-        return _BY_SQLSTATE[sqlstate]
+    if isinstance(sqlstate, str) and sqlstate in _REASON_OF_SQLSTATE:
+        return _REASON_OF_SQLSTATE[sqlstate]
     if isinstance(error, UnknownSchemaError | MissingRolesError):
         return str(error).rstrip(".")
     if isinstance(error, TimeoutError):

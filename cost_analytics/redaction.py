@@ -35,10 +35,10 @@ class Redactor:
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         """Take secrets, or addresses, of which only the password is secret."""
-        known: set[str] = set()
+        texts: set[str] = set()
         for secret in secrets:
-            known.update(_passwords(secret) if "://" in secret else {secret})
-        self._known = sorted((text for text in known if len(text) >= _LENGTH_MIN), key=len)[::-1]
+            texts.update(_passwords(secret) if "://" in secret else {secret})
+        self._known = sorted((text for text in texts if len(text) >= _LENGTH_MIN), key=len)[::-1]
 
     def redact(self, text: str) -> str:
         """Return `text` with its secrets replaced by stars."""

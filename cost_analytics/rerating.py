@@ -88,12 +88,12 @@ def _table(
     shown = list(sums.items())[:_SHOWN]
     lines = [
         headings,
-        *((name, *_cells(one), *(margins or {}).get(name, ())) for name, one in shown),
+        *((name, *_cells(change), *(margins or {}).get(name, ())) for name, change in shown),
     ]
     more = f"\n… and {len(sums) - _SHOWN} more" if len(sums) > _SHOWN else ""
     return columns(lines, frozenset(range(1, len(headings)))) + more
 
 
-def _cells(one: CostChange) -> tuple[str, ...]:
-    nano = (one.before_nano, one.after_nano, one.difference_nano)
-    return f"{one.costs:,}", *map(exact_dollars, nano)
+def _cells(change: CostChange) -> tuple[str, ...]:
+    nano = (change.before_nano, change.after_nano, change.difference_nano)
+    return f"{change.costs:,}", *map(exact_dollars, nano)

@@ -33,7 +33,7 @@ _DEV_OPTIONS: Final = frozenset(
 _SET_BY_DEV: Final = (
     frozenset({"JWT_PUBLIC_KEY", "JWT_JWKS_URL", "API_HOST", "API_PORT", "METRICS_PORT"})
     | _DEV_OPTIONS
-    | {name for name, one in VARIABLES.items() if one.section in {"database", "kafka"}}
+    | {name for name, variable in VARIABLES.items() if variable.section in {"database", "kafka"}}
 )
 
 

@@ -126,11 +126,11 @@ async def copy_tails(
     offsets = dict(starts)
     while True:
         logs = await source.read(offsets)
-        found = {key: log for key, log in logs.items() if log.batches}
-        if not found:
+        unread = {key: log for key, log in logs.items() if log.batches}
+        if not unread:
             break
-        await target.append(found)
-        offsets |= {key: log.next_offset for key, log in found.items()}
+        await target.append(unread)
+        offsets |= {key: log.next_offset for key, log in unread.items()}
     for key, log in logs.items():
         if log.end > offsets[key]:
             raise KafkaError(f"{key[0]} [{key[1]}] could not be read to its end")

@@ -191,7 +191,7 @@ async def ensure_topics(
         existing = set(await admin.list_topics())
         missing = [topic for topic in ALL_TOPICS if topic.name not in existing]
         if missing:
-            answer = await admin.create_topics(
+            response = await admin.create_topics(
                 [
                     NewTopic(
                         topic.name,
@@ -202,7 +202,7 @@ async def ensure_topics(
                     for topic in missing
                 ]
             )
-            raise_for_topics(answer)
+            raise_for_topics(response)
             async with asyncio.timeout(TOPICS_SECONDS):
                 await _until_served(admin, [topic.name for topic in missing])
     finally:
@@ -221,12 +221,12 @@ async def _until_served(admin: AIOKafkaAdminClient, names: list[str]) -> None:
 
 def _is_served(topic: Any) -> bool:
     partitions = topic["partitions"]
-    return bool(partitions) and not any(one["error_code"] for one in (topic, *partitions))
+    return bool(partitions) and not any(part["error_code"] for part in (topic, *partitions))
 
 
-def raise_for_topics(answer: Any) -> None:
+def raise_for_topics(response: Any) -> None:
     """Raise the first error of a CreateTopics response; an existing topic is no error."""
-    for name, code, *detail in answer.topic_errors:
+    for name, code, *detail in response.topic_errors:
         error = for_code(code)
         if code and error is not TopicAlreadyExistsError:
             raise error(f"topic {name} could not be created: {' '.join(map(str, detail))}")

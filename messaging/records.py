@@ -80,8 +80,8 @@ class _AnyText(bytearray):
     """Bytes whose slices decode to text that encodes to the same bytes again."""
 
     def __getitem__(self, at: SupportsIndex | slice) -> Any:
-        found = super().__getitem__(at)
-        return _AnyText(found) if isinstance(found, bytearray) else found
+        text = super().__getitem__(at)
+        return _AnyText(text) if isinstance(text, bytearray) else text
 
     def decode(self, encoding: str = "utf-8", _errors: str = "strict") -> str:
         return super().decode(encoding, "surrogateescape")

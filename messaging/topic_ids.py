@@ -136,16 +136,16 @@ async def ask_identity(
         client.force_metadata_update()
         raise LeaderNotAvailableError(f"{request.topic} has partitions without a leader")
     try:
-        answers = [_identity(await client.send(node, request)) for node in leaders]
+        identities = [_identity(await client.send(node, request)) for node in leaders]
     except NotImplementedError:  # raised by aiokafka for versions that the broker does not support
         return TopicIdentity(cluster, None)
-    if len(set(answers)) > 1:
+    if len(set(identities)) > 1:
         raise LeaderNotAvailableError(f"the brokers still have different ids for {request.topic}")
-    return answers[0]
+    return identities[0]
 
 
-def _identity(answer: Any) -> TopicIdentity:
-    [(error_code, _, topic_id, *_)] = answer.topics
+def _identity(response: Any) -> TopicIdentity:
+    [(error_code, _, topic_id, *_)] = response.topics
     if error_code:
         raise for_code(error_code)
-    return TopicIdentity(str(answer.cluster_id), None if topic_id == _NO_ID else topic_id.hex)
+    return TopicIdentity(str(response.cluster_id), None if topic_id == _NO_ID else topic_id.hex)

@@ -61,13 +61,13 @@ class TopicReader:
         """Return the next records, an empty list after a second without any; raises LOG_ERRORS."""
         polled = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=RECORDS_MAX)
         now_ms = time.time_ns() // 1_000_000
-        found = []
+        read = []
         for partition, records in polled.items():
             for record in records:
                 age_seconds = max(0, now_ms - record.timestamp) // 1_000
-                found.append(LogRecord(record.topic, record.value, record.headers, age_seconds))
+                read.append(LogRecord(record.topic, record.value, record.headers, age_seconds))
             self.positions[partition.topic, partition.partition] = records[-1].offset + 1
-        return found
+        return read
 
     async def check(self) -> None:
         """Raise LogChangedError if the topics were emptied or got more partitions; else LOG_ERRORS.
@@ -83,8 +83,8 @@ class TopicReader:
                 )
             self._ends[partition] = end
         for topic in {partition.topic for partition in self._partitions}:
-            known = self._consumer.partitions_for_topic(topic) or ()
-            if len(known) > sum(partition.topic == topic for partition in self._partitions):
+            numbers = self._consumer.partitions_for_topic(topic) or ()
+            if len(numbers) > sum(partition.topic == topic for partition in self._partitions):
                 raise LogChangedError(f"{topic} has more partitions now")
 
     async def begin(self, resumed: Mapping[TopicPartitionKey, int]) -> None:

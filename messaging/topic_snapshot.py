@@ -52,10 +52,10 @@ async def read_topic(
 
 
 def _partitions(consumer: AIOKafkaConsumer, topic: str) -> list[TopicPartition]:
-    found: list[TopicPartition] = sorted(consumer.assignment())
-    if not found:
+    partitions: list[TopicPartition] = sorted(consumer.assignment())
+    if not partitions:
         raise KafkaError(f"there is no topic {topic}")
-    return found
+    return partitions
 
 
 async def end_offsets(settings: KafkaSettings, topic: str) -> dict[int, int]:

@@ -132,7 +132,7 @@ def _schema_struct(kind: Any, incoming: bool) -> type[Struct]:
     names = {field.name: field.encode_name for field in msgspec.structs.fields(kind)}
     return msgspec.defstruct(
         # The name of a body in an envelope: `CallCostSuccess`.
-        "".join(one.__name__.strip("_") for one in (*get_args(kind), original)),
+        "".join(part.__name__.strip("_") for part in (*get_args(kind), original)),
         fields,
         kw_only=True,
         tag_field=config.tag_field,
@@ -162,4 +162,4 @@ def _fields(kind: Any, incoming: bool) -> list[tuple[str, Any] | tuple[str, Any,
 def _description(original: Any, names: Mapping[str, str]) -> str:
     """Return the docstring of a type, with its fields by their JSON names."""
     text = cleandoc(original.__doc__ or "")
-    return _FIELD_NAME.sub(lambda found: f"`{names.get(found[1], found[1])}`", text)
+    return _FIELD_NAME.sub(lambda match: f"`{names.get(match[1], match[1])}`", text)

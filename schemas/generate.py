@@ -94,11 +94,11 @@ def expected_files() -> dict[Path, str]:
 def find_stale_files() -> list[str]:
     """Return the names of files that are missing, changed or superfluous."""
     expected = expected_files()
-    found = {path: path.read_text(encoding="utf-8") for path in FOLDER.glob("*")}
+    stored = {path: path.read_text(encoding="utf-8") for path in FOLDER.glob("*")}
     return sorted(
         path.name
-        for path in expected.keys() | found.keys()
-        if expected.get(path) != found.get(path)
+        for path in expected.keys() | stored.keys()
+        if expected.get(path) != stored.get(path)
     )
 
 

@@ -61,5 +61,5 @@ def json_error(error: Exception) -> str:
         return "it is not UTF-8"
     if isinstance(error, RecursionError):
         return "it is nested too deep"
-    found = str(error)
-    return "it ends too soon" if found == _TRUNCATED else found.removeprefix(_MALFORMED)
+    message = str(error)
+    return "it ends too soon" if message == _TRUNCATED else message.removeprefix(_MALFORMED)

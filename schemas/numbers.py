@@ -49,5 +49,5 @@ def read_number(kind: Any, value: Any) -> int | Decimal:
     """
     if kind is not Number:
         raise NotImplementedError(kind.__name__)
-    found = type(value)
-    return value if found is Decimal or found is int else number_from(value)
+    value_type = type(value)
+    return value if value_type is Decimal or value_type is int else number_from(value)

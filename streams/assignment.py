@@ -104,9 +104,9 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
         await self._connection.close()
 
 
-async def _wait_for_either(one: asyncio.Event, other: asyncio.Event, seconds: int) -> None:
+async def _wait_for_either(first: asyncio.Event, second: asyncio.Event, seconds: int) -> None:
     """Wait until either event is set, or for `seconds`."""
-    waits = [asyncio.create_task(event.wait()) for event in (one, other)]
+    waits = [asyncio.create_task(event.wait()) for event in (first, second)]
     await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
     for wait in waits:
         wait.cancel()

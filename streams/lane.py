@@ -40,7 +40,7 @@ BACKLOG_MIN: Final = 10_000
 IDLE_SECONDS: Final = 1
 BEHIND_MS: Final = 2_000
 BATCH_BYTES_MAX: Final = 64 * 1024 * 1024
-"""A batch with more is polled nothing any more: during an outage it would grow to gigabytes."""
+"""A batch of this size is not filled further; during an outage it would grow to gigabytes."""
 
 BATCH_RETRYABLE_ERRORS: Final = (TooManyRefusedError, StaleCallError, *RETRYABLE_ERRORS)
 """Errors after which a batch is recorded again; any other one is a bug and ends the worker."""
@@ -85,7 +85,7 @@ class Lane:
         self._recorder.expect_repeats()
         self.partitions = tuple(partitions)
         self.positions = dict(positions)
-        self.next_offsets = {number: one.next_offset for number, one in positions.items()}
+        self.next_offsets = {number: position.next_offset for number, position in positions.items()}
         self.read_offsets = {}
         self.is_out_of_range = False
         self.batches += 1
@@ -179,9 +179,9 @@ class Lane:
 
     def _backlog(self) -> int:
         """Return how many records of its partitions are not read yet, as of the last fetches."""
-        partitions = [one for one in self.partitions if one.partition in self.read_offsets]
-        ends = [self._consumer.last_stable_offset(one) or 0 for one in partitions]
-        read = [self.read_offsets[one.partition] for one in partitions]
+        partitions = [p for p in self.partitions if p.partition in self.read_offsets]
+        ends = [self._consumer.last_stable_offset(p) or 0 for p in partitions]
+        read = [self.read_offsets[p.partition] for p in partitions]
         return sum(max(0, end - offset) for end, offset in zip(ends, read, strict=True))
 
     async def _decoded(
@@ -230,7 +230,7 @@ class Lane:
         return PositionMark(position.generation, last_record)
 
     async def _record(self, batch: Batch, stop: asyncio.Event) -> None:
-        """Record a batch, with retries until `stop`; raises errors that a retry does not help."""
+        """Record a batch, with retries until `stop`; raises errors that are not retryable."""
         backoff = Backoff()
         try:
             while True:

@@ -62,13 +62,13 @@ class LogWatch:
             )
             return []
         unchanged = [one for one in counted if one[1] == one[0].assignment]
-        others = []
+        outdated = []
         for lane, _, positions, next_offsets in unchanged:
             if _have_incarnation(positions, identity.topic_id):
                 await self._positions.confirm(positions, next_offsets)
             else:
-                others.append(lane)
-        return others
+                outdated.append(lane)
+        return outdated
 
     async def _reposition(self, lane: Lane) -> None:
         """Make a lane continue from newly compared positions.

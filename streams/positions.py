@@ -132,8 +132,8 @@ class Positions:
                 stored = await read_positions(connection, self._stream)
             logs = await self._logs(partitions, stored, identity)
             if identity.topic_id is not None:
-                known = self._consumer.partitions_for_topic(self._stream.topic)
-                gone = stored.keys() - (known or stored.keys())
+                numbers = self._consumer.partitions_for_topic(self._stream.topic)
+                gone = stored.keys() - (numbers or stored.keys())
                 logs |= {number: PartitionLog(0, 0, identity.topic_id) for number in gone}
             return {
                 number: await self._apply(connection, number, stored[number], log)
@@ -159,8 +159,8 @@ class Positions:
         else:
             numbers = self._consumer.partitions_for_topic(self._stream.topic) or ()
             everything = {TopicPartition(self._stream.topic, n) for n in numbers} | set(partitions)
-            found = await self._consumer.beginning_offsets(everything)
-            first_offsets = {partition.partition: first for partition, first in found.items()}
+            beginnings = await self._consumer.beginning_offsets(everything)
+            first_offsets = {partition.partition: first for partition, first in beginnings.items()}
         await begin_positions(connection, self._stream, first_offsets, identity.topic_id)
 
     async def _logs(

@@ -70,8 +70,8 @@ class Retention:
             now = self._now()
             removed = await remove_old(connection, self._options.days, now, stop.is_set)
             removed["totals"] = await self._write_tombstones(connection, now, stop)
-            found = {subject: count for subject, count in removed.items() if count}
-            _log.info("removed %s", found or "nothing", extra={"action": "retention_ended"})
+            removed_rows = {subject: count for subject, count in removed.items() if count}
+            _log.info("removed %s", removed_rows or "nothing", extra={"action": "retention_ended"})
         finally:
             connection.terminate()  # waits for no server, and releases the lock
 

@@ -101,10 +101,10 @@ def bearer_token(headers: MultiMapping[str], authorization: str | None = None) -
         raise unauthorized(
             "Send a token in the header `Authorization: Bearer …`.", sent_token=False
         )
-    found = _BEARER.fullmatch(values[0]) if len(values) == 1 else None
-    if found is None:
+    match = _BEARER.fullmatch(values[0]) if len(values) == 1 else None
+    if match is None:
         raise unauthorized("The Authorization header is not one bearer token.")
-    return found[1]
+    return match[1]
 
 
 class Authenticator:
@@ -136,10 +136,10 @@ class Authenticator:
     def recall(self, token: str) -> Caller | None:
         """Return the caller of a verified token that is cached and has not expired."""
         digest = _digest(token)
-        known = self._remembered.get(digest)
-        if known is None:
+        cached = self._remembered.get(digest)
+        if cached is None:
             return None
-        caller, until = known
+        caller, until = cached
         if self._now() >= until:
             del self._remembered[digest]
             return None

@@ -75,17 +75,17 @@ class ClientAddresses:
             return peer
         if not self._trusts(address):
             return counted_as(address)
-        found: set[Address] = set()
+        claimed: set[Address] = set()
         try:
             if forwarded is not None:
-                found.add(self._walk(address, _forwarded_nodes(forwarded), _forwarded_address))
+                claimed.add(self._walk(address, _forwarded_nodes(forwarded), _forwarded_address))
             if x_forwarded_for is not None:
                 nodes = [node.strip() for node in x_forwarded_for.split(",")]
-                found.add(self._walk(address, nodes, _node_address))
+                claimed.add(self._walk(address, nodes, _node_address))
         except ValueError:
             return counted_as(address)
         # Proxies forward the header they do not write: if both differ, one is the client's claim.
-        return counted_as(found.pop() if len(found) == 1 else address)
+        return counted_as(claimed.pop() if len(claimed) == 1 else address)
 
     def _walk(
         self, peer: Address, nodes: Sequence[str], read: Callable[[str], Address | None]
@@ -169,8 +169,8 @@ def _forwarded_address(node: str) -> Address | None:
 def _node_address(node: str) -> Address | None:
     if _HIDDEN.fullmatch(node):
         return None
-    found = _NODE.fullmatch(node)
-    address = found and parsed_address(found["bracketed"] or found["plain"] or found["bare"])
+    match = _NODE.fullmatch(node)
+    address = match and parsed_address(match["bracketed"] or match["plain"] or match["bare"])
     if not address:
         raise ValueError("not an address")
     return address

@@ -57,7 +57,7 @@ class CachedFile:
     ) -> web.Response:
         """Answer with the content, compressed as the client accepts it, or with 304."""
         sent_headers = {**headers, hdrs.CACHE_CONTROL: self.caching, hdrs.ETAG: f'"{self.tag}"'}
-        if any(known.value in {self.tag, "*"} for known in _cached_etags(request)):
+        if any(etag.value in {self.tag, "*"} for etag in _cached_etags(request)):
             return web.Response(status=304, headers=sent_headers)
         body = self.content
         sent_headers[hdrs.CONTENT_TYPE] = self.content_type

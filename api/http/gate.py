@@ -134,9 +134,9 @@ class RequestGate:
                 if caller is not None:
                     return caller
         token = bearer_token(request.headers, authorization)
-        known = self._authenticator.recall(token)
-        if known is not None:
-            return known
+        recalled = self._authenticator.recall(token)
+        if recalled is not None:
+            return recalled
         return await self._authenticator.verify(token, partial(self._tokens.turn, request[ADDRESS]))
 
     async def _answer(

@@ -92,7 +92,7 @@ def _way_out(name: str, declared: Sequence[str]) -> str:
     nearest = get_close_matches(name, declared, n=1)
     if nearest:
         return f"is unknown; the nearest parameter is `{nearest[0]}`"
-    names = ", ".join(f"`{one}`" for one in declared)
+    names = ", ".join(f"`{name}`" for name in declared)
     return f"is unknown; the parameters of this route are {names}"
 
 

@@ -96,7 +96,7 @@ def invalid_body(message: str) -> Problem:
 
 def refused(refusal: Refused) -> Problem:
     """Return a 400 for an event that the stream would refuse, with the refusal's code."""
-    code = _OF_REFUSAL.get(refusal.code, "invalid_event")
+    code = _CODE_OF_REFUSAL.get(refusal.code, "invalid_event")
     return Problem(400, code, refusal.message)
 
 
@@ -144,7 +144,7 @@ def payload_too_large(bytes_max: int) -> Problem:
     return Problem(413, "payload_too_large", f"A body may have at most {bytes_max} bytes.")
 
 
-_OF_REFUSAL: Final[Mapping[RefusalCode, ProblemCode]] = MappingProxyType(
+_CODE_OF_REFUSAL: Final[Mapping[RefusalCode, ProblemCode]] = MappingProxyType(
     {
         "invalid_json": "invalid_json",
         "invalid_event": "invalid_event",
@@ -152,7 +152,7 @@ _OF_REFUSAL: Final[Mapping[RefusalCode, ProblemCode]] = MappingProxyType(
         "too_large": "too_large",
     }
 )
-_OF_STATUS: Final[Mapping[int, tuple[ProblemCode, str]]] = MappingProxyType(
+_PROBLEM_OF_STATUS: Final[Mapping[int, tuple[ProblemCode, str]]] = MappingProxyType(
     {
         404: ("not_found", "There is no such route."),
         405: (
@@ -170,7 +170,7 @@ _MALFORMED: Final[tuple[ProblemCode, str]] = ("bad_request", "The request cannot
 
 def problem_of_status(status: int, headers: Mapping[str, str] = _NO_HEADERS) -> Problem:
     """Return the Problem of a 4xx status."""
-    code, message = _OF_STATUS.get(status, _MALFORMED)
+    code, message = _PROBLEM_OF_STATUS.get(status, _MALFORMED)
     return Problem(status, code, message, headers)
 
 

@@ -71,18 +71,18 @@ def cached_version(request: web.Request, scope: str) -> str:
 
 
 def versioned_reply(
-    request: web.Request, scope: str, found: VersionedReport[T], body: Callable[[T], Struct]
+    request: web.Request, scope: str, versioned: VersionedReport[T], body: Callable[[T], Struct]
 ) -> web.Response:
     """Return 200 with the body of a report, or 304 if the client has the current one.
 
     `found` was read with the `cached_version` of the same scope.
     """
-    tag = f"{found.version}-{scope}"
+    tag = f"{versioned.version}-{scope}"
     headers = {"Cache-Control": "private, no-cache", "ETag": f'"{tag}"'}
     is_tagged = "If-None-Match" in request.headers
-    if found.report is None or (is_tagged and _matches(request.if_none_match, tag)):
+    if versioned.report is None or (is_tagged and _matches(request.if_none_match, tag)):
         return web.Response(status=304, headers=headers)
-    return _response(encode(Success(data=body(found.report))), headers)
+    return _response(encode(Success(data=body(versioned.report))), headers)
 
 
 @cache
@@ -100,17 +100,17 @@ def code_digest() -> str:
 
 def _sources(folder: Traversable) -> list[bytes]:
     """Return the modules and statements in a folder and its folders, sorted by name."""
-    found: list[bytes] = []
+    sources: list[bytes] = []
     for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
         if entry.is_dir():
-            found += _sources(entry)
+            sources += _sources(entry)
         elif entry.name.endswith((".py", ".sql")):
-            found.append(entry.name.encode() + b"\0" + entry.read_bytes())
-    return found
+            sources.append(entry.name.encode() + b"\0" + entry.read_bytes())
+    return sources
 
 
-def _matches(given: tuple[ETag, ...] | None, tag: str) -> bool:
-    return any(known.value in {tag, "*"} for known in given or ())
+def _matches(etags: tuple[ETag, ...] | None, tag: str) -> bool:
+    return any(etag.value in {tag, "*"} for etag in etags or ())
 
 
 def _response(body: bytes, headers: dict[str, str], status: int = 200) -> web.Response:

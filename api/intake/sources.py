@@ -81,9 +81,9 @@ class SourceGuard:
         try:
             owners = await self._owners.owners(subject, sources)
         except StoreUnavailableError:
-            known = {source: self._known[source][0] for source in sources if source in self._known}
-            if {*known.values()} == {subject} and len(known) == len(sources):
-                return known
+            cached = {source: self._known[source][0] for source in sources if source in self._known}
+            if {*cached.values()} == {subject} and len(cached) == len(sources):
+                return cached
             raise
         now_ns = self._clock_ns()
         for source, owner in owners.items():

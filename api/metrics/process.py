@@ -37,10 +37,10 @@ class UsageCollector(Collector):
             CONNECTIONS,
             (
                 ((name, state), count)
-                for name, each in pools.items()
-                for state, count in (("busy", each.busy), ("idle", each.idle))
+                for name, pool in pools.items()
+                for state, count in (("busy", pool.busy), ("idle", pool.idle))
             ),
         )
         yield labelled_metric(
-            CONNECTIONS_LIMIT, (((name,), each.limit) for name, each in pools.items())
+            CONNECTIONS_LIMIT, (((name,), pool.limit) for name, pool in pools.items())
         )

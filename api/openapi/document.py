@@ -88,7 +88,7 @@ class _Types:
 
     def request_schema(self, kind: Any) -> dict[str, Any]:
         if isinstance(kind, tuple):
-            return {"anyOf": [self.request_schema(one) for one in kind]}
+            return {"anyOf": [self.request_schema(alternative) for alternative in kind]}
         return self.schemas[DescribedType(kind, incoming=True)]
 
 
@@ -136,8 +136,8 @@ def _types_of(operation: Operation) -> Iterator[DescribedType]:
     elif not isinstance(response, BareBody | FileBody):
         yield DescribedType(_envelope_type(response), incoming=False)
     for kind in _bodies(operation).values():
-        for one in kind if isinstance(kind, tuple) else (kind,):
-            yield DescribedType(one, incoming=True)
+        for alternative in kind if isinstance(kind, tuple) else (kind,):
+            yield DescribedType(alternative, incoming=True)
 
 
 def _envelope_type(kind: Any) -> Any:
@@ -218,7 +218,7 @@ def _parameters(route: Route, operation: Operation) -> list[dict[str, Any]]:
         {"name": name, "in": "path", "required": True, **_PATH_PARTS[name]}
         for name in re.findall(r"{(\w+)}", route.path)
     ]
-    query = [_parameter(one, "query") for one in operation.query]
+    query = [_parameter(parameter, "query") for parameter in operation.query]
     heads = [_parameter(header, "header") for header in operation.headers]
     match = [{"$ref": "#/components/parameters/IfNoneMatch"}] if operation.has_etag else []
     return [*path, *query, *heads, *match]

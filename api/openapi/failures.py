@@ -124,7 +124,7 @@ def statuses(*, guarded: bool, has_body: bool, others: tuple[int, ...]) -> list[
 
 def responses() -> dict[str, Any]:
     """Return the shared error responses; their bodies differ in their codes only."""
-    named = {one.name: _response(one) for one in FAILURES.values()}
+    named = {status.name: _response(status) for status in FAILURES.values()}
     other = FailureStatus(
         OTHER_FAILURES,
         "Any other error, such as a query of more than 2 KiB (414).",

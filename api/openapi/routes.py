@@ -28,9 +28,9 @@ _OPERATION: Final = Operation(
 class OpenApiRoutes:
     """The route of the OpenAPI document."""
 
-    def __init__(self, others: Sequence[Route]) -> None:
+    def __init__(self, described_routes: Sequence[Route]) -> None:
         self._route = Route("GET", "/openapi.json", Access.ANYONE, self.read, _OPERATION)
-        description = document([*others, self._route], product_version())
+        description = document([*described_routes, self._route], product_version())
         content = json.dumps(description, ensure_ascii=False, separators=(",", ":")).encode()
         self._file = CachedFile.of(content, JSON)
 

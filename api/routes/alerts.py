@@ -76,9 +76,9 @@ class AlertRoutes:
         """Mark an alert as read, or as unread; returns it."""
         viewer, user_id = request[CALLER].viewer, request.match_info["userId"]
         sent = await read_body(request, self._limits)
-        wanted = parse_json(sent, AlertReading) if sent.strip() else AlertReading()
+        requested = parse_json(sent, AlertReading) if sent.strip() else AlertReading()
         alert = await mark_alert(
-            self._readers, viewer, user_id, request.match_info["alertId"], is_read=wanted.read
+            self._readers, viewer, user_id, request.match_info["alertId"], is_read=requested.read
         )
         if alert is None:
             raise forbidden()

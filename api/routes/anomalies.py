@@ -114,12 +114,12 @@ class AnomalyRoutes:
 
     async def show(self, request: web.Request) -> web.Response:
         """Return an anomaly with the costs that explain it."""
-        found = await read_anomaly(
+        details = await read_anomaly(
             self._readers, request[CALLER].viewer, request.match_info["userId"], id_of(request)
         )
-        if found is None:
+        if details is None:
             raise forbidden()
-        return tagged_reply(request, detail(found))
+        return tagged_reply(request, detail(details))
 
     async def dismiss(self, request: web.Request) -> web.Response:
         """Dismiss an anomaly; returns it."""
@@ -213,14 +213,14 @@ def listed(row: AnomalyRow) -> ListedAnomaly:
     return ListedAnomaly(**_state(row))
 
 
-def detail(found: AnomalyDetails) -> AnomalyDetail:
+def detail(details: AnomalyDetails) -> AnomalyDetail:
     """Return an anomaly with its costs."""
-    usual, services = found.usual, found.services
+    usual, services = details.usual, details.services
     costs = None if services is None else {name: Usd(nano) for name, nano in services.items()}
     return AnomalyDetail(
-        **_state(found.anomaly),
+        **_state(details.anomaly),
         cost_by_service=costs,
-        days=[AnomalyDay(date=day, cost_usd=Usd(nano)) for day, nano in found.days.items()],
+        days=[AnomalyDay(date=day, cost_usd=Usd(nano)) for day, nano in details.days.items()],
         usual_range=usual and UsualCost(low_usd=Usd(usual.low_nano), high_usd=Usd(usual.high_nano)),
     )
 

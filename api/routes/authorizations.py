@@ -51,10 +51,10 @@ class AuthorizationRoutes:
         """Return whether the call may start, and reserve its expected spend if so."""
         user_id = request.match_info["userId"]
         start_request = request_of(await read_json(request, self._limits, AuthorizationRequest))
-        answer = await authorize(self._budgets, user_id, start_request, self._now())
-        if answer.finished:
+        start_decision = await authorize(self._budgets, user_id, start_request, self._now())
+        if start_decision.finished:
             raise Problem(409, "call_finished", f"Call {start_request.call_id} has already ended.")
-        return reply(authorization(user_id, start_request.call_id, answer))
+        return reply(authorization(user_id, start_request.call_id, start_decision))
 
 
 def request_of(body: AuthorizationRequest) -> CallStartRequest:
@@ -71,23 +71,23 @@ def request_of(body: AuthorizationRequest) -> CallStartRequest:
     raise invalid_body("Give either `estimatedCost` or `expectedDuration_seconds`.")
 
 
-def authorization(user_id: str, call_id: str, answer: CallStartDecision) -> Authorization:
+def authorization(user_id: str, call_id: str, start_decision: CallStartDecision) -> Authorization:
     """Return the response body of a decision."""
-    denied_by, remaining = answer.decision
+    denied_by, remaining = start_decision.decision
     return Authorization(
         allowed=denied_by is None,
         call_id=call_id,
         user_id=user_id,
         budget=denied_by,
-        reason=_reason(answer),
+        reason=_reason(start_decision),
         remaining=None if remaining is None else Usd(remaining),
-        held=Usd(answer.held_nano),
-        held_until=answer.held_until,
+        held=Usd(start_decision.held_nano),
+        held_until=start_decision.held_until,
     )
 
 
-def _reason(answer: CallStartDecision) -> str:
-    denied_by, remaining = answer.decision
+def _reason(start_decision: CallStartDecision) -> str:
+    denied_by, remaining = start_decision.decision
     if denied_by is None:
         return "The call may start."
     return f"Not enough left of the {_NAMES[denied_by]}: {dollars(remaining or 0)}."

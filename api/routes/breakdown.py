@@ -46,9 +46,9 @@ def fill_days(
     first: date, last: date, sums: Iterable[DaySum], body: Callable[[DaySum], Day]
 ) -> list[Day]:
     """Return the body of every day from the first to the last, so that charts have no gaps."""
-    known = {day.day: day for day in sums}
+    by_day = {day.day: day for day in sums}
     days = (first + timedelta(days=number) for number in range((last - first).days + 1))
-    return [body(known.get(day) or DaySum(day)) for day in days]
+    return [body(by_day.get(day) or DaySum(day)) for day in days]
 
 
 def day_cost(day: DaySum) -> DayCost:

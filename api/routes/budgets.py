@@ -141,7 +141,7 @@ def _thresholds(requested: Sequence[Number] | UnsetType) -> tuple[Decimal, ...] 
         return None
     if len(requested) > MAX_THRESHOLDS:
         raise invalid_body(f"`thresholds` may hold at most {MAX_THRESHOLDS} percentages.")
-    percents = {_percent("thresholds", one, MAX_THRESHOLD_PERCENT) for one in requested}
+    percents = {_percent("thresholds", percent, MAX_THRESHOLD_PERCENT) for percent in requested}
     return tuple(sorted(percents - {FULL}))
 
 

@@ -110,14 +110,14 @@ class CallLists:
     async def calls(self, request: web.Request) -> web.Response:
         """Return a page of the user's calls."""
         user_id, limit, sort = request.match_info["userId"], limit_of(request), sort_of(request)
-        asked = (self._readers, request[CALLER].viewer, user_id, filter_of(request))
+        selection = (self._readers, request[CALLER].viewer, user_id, filter_of(request))
         if sort == _NEWEST:
-            rows = await list_calls(*asked, after=cursor_of(request), limit=limit + 1)
+            rows = await list_calls(*selection, after=cursor_of(request), limit=limit + 1)
             shown, following = page(rows, limit, lambda call: call.position)
         else:
             order = CallOrder(sort.removeprefix("-"), sort.startswith("-"))
             after = rank_cursor_of(request, sort)
-            rows = await rank_calls(*asked, order, after=after, limit=limit + 1)
+            rows = await rank_calls(*selection, order, after=after, limit=limit + 1)
             shown, following = cut(rows, limit, lambda call: rank_cursor(sort, call.rank_position))
         calls = [summary(call) for call in shown]
         return tagged_reply(request, CallPage(user_id=user_id, calls=calls, next_cursor=following))
@@ -125,16 +125,16 @@ class CallLists:
     async def events(self, request: web.Request) -> web.Response:
         """Return a page of a call's events; 403 as for the call itself."""
         call_id, limit = request.match_info["callId"], limit_of(request)
-        found = await list_events(
+        listed = await list_events(
             self._readers,
             request[CALLER].viewer,
             call_id,
             after=cursor_of(request, _is_identity),
             limit=limit + 1,
         )
-        if found is None:
+        if listed is None:
             raise forbidden()
-        rows, archived = found
+        rows, archived = listed
         shown, following = page(rows, limit, lambda event: event.position)
         events = [listed_event(event) for event in shown]
         body = EventPage(

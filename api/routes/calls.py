@@ -46,11 +46,11 @@ class CallRoutes:
         """Return a call's cost; 403 for another user's call and for one that does not exist."""
         viewer, call_id = request[CALLER].viewer, request.match_info["callId"]
         scope = scope_of(request, call_id)
-        known = cached_version(request, scope)
-        found = await call_report(self._readers, viewer, call_id, known)
-        if found is None:
+        cached = cached_version(request, scope)
+        versioned = await call_report(self._readers, viewer, call_id, cached)
+        if versioned is None:
             raise forbidden()
-        return versioned_reply(request, scope, found, call_cost)
+        return versioned_reply(request, scope, versioned, call_cost)
 
 
 def call_cost(report: CallReport) -> CallCost:

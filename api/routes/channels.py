@@ -98,16 +98,16 @@ class ChannelRoutes:
 
     async def create(self, request: web.Request) -> web.Response:
         """Create a notification channel; returns it with its secret."""
-        wanted = parse_channel(await self._body(request, WantedChannel), self._options)
+        requested = parse_channel(await self._body(request, WantedChannel), self._options)
         async with self._changing(request) as channels:
-            made = await channels.create(wanted)
-        return reply(require_granted(made))
+            created = await channels.create(requested)
+        return reply(require_granted(created))
 
     async def remove(self, request: web.Request) -> web.Response:
         """Delete a notification channel; returns the remaining ones."""
         async with self._changing(request) as channels:
-            left = await channels.remove(_channel(request))
-        return reply(Channels(channels=require_granted(left)))
+            remaining = await channels.remove(_channel(request))
+        return reply(Channels(channels=require_granted(remaining)))
 
     async def verify(self, request: web.Request) -> web.Response:
         """Verify a notification channel by its code; without a code, send a new one."""
@@ -122,8 +122,8 @@ class ChannelRoutes:
     async def test(self, request: web.Request) -> web.Response:
         """Send a test message to a channel; returns the id of its delivery."""
         async with self._changing(request) as channels:
-            asked = await channels.request_test(_channel(request))
-        return reply(Requested(delivery_id=require_granted(asked)))
+            delivery_id = await channels.request_test(_channel(request))
+        return reply(Requested(delivery_id=require_granted(delivery_id)))
 
     async def deliveries(self, request: web.Request) -> web.Response:
         """Return the deliveries of a channel with all attempts, newest first."""
@@ -166,11 +166,11 @@ def _channel(request: web.Request) -> str:
     return request.match_info["channelId"]
 
 
-def require_granted(answer: T | ChannelRefusal) -> T:
+def require_granted(result: T | ChannelRefusal) -> T:
     """Return the result; raises the Problem of a refusal."""
-    if not isinstance(answer, ChannelRefusal):
-        return answer
-    raise problem_of(answer)
+    if not isinstance(result, ChannelRefusal):
+        return result
+    raise problem_of(result)
 
 
 def problem_of(refusal: ChannelRefusal) -> Problem:

@@ -16,7 +16,7 @@ from api.http.options import RequestLimits
 from api.http.parameters import end_of, is_given, one_of, start_of
 from api.http.problems import LimitName, invalid_parameter
 from api.http.slots import SlotPool
-from api.http.streams_out import ClientGoneError, ClientTooSlowError, StreamedBody
+from api.http.streamed_body import ClientGoneError, ClientTooSlowError, StreamedBody
 from api.openapi.operations import CSV, FileBody, Operation, Parameter, Tag
 from api.routes.csv_lines import header, lines
 from api.routes.spending import END_DATE, PERIOD, SPAN, START_DATE, DayRange, custom_days, days_of
@@ -94,9 +94,9 @@ class ExportRoutes:
                 if not file.has_begun:
                     raise StoreUnavailableError(str(error)) from error
                 _log.warning("export aborted: %s", error, extra={"action": "export_broken_off"})
-                return file.break_off()
+                return file.abort()
             except BaseException:  # a file that ends here is incomplete, whatever the error
-                file.break_off()
+                file.abort()
                 raise
 
     async def _send(

@@ -69,17 +69,17 @@ class ForecastRoutes:
         """Return the forecast of the requested period."""
         period = cast(ForecastPeriod, choice_of(request, PERIOD))
         viewer, user_id, now = request[CALLER].viewer, request.match_info["userId"], self._now()
-        found = await history(self._readers, self._budgets, viewer, user_id, now)
-        known = learn_rhythms(found.days, found.first_day, now)
-        return tagged_reply(request, forecast(user_id, period, known, found.spend))
+        past = await history(self._readers, self._budgets, viewer, user_id, now)
+        rhythms = learn_rhythms(past.days, past.first_day, now)
+        return tagged_reply(request, forecast(user_id, period, rhythms, past.spend))
 
 
 def forecast(
-    user_id: str, period: ForecastPeriod, known: LearnedRhythms, spend: CurrentSpend
+    user_id: str, period: ForecastPeriod, rhythms: LearnedRhythms, spend: CurrentSpend
 ) -> Forecast:
     """Return the response body."""
-    ahead, budget = period_forecast(known, period), budget_forecast(known, spend)
-    today, days = known.today, known.days
+    ahead, budget = period_forecast(rhythms, period), budget_forecast(rhythms, spend)
+    today, days = rhythms.today, rhythms.days
     last = today.day + timedelta(days=PERIOD_DAYS[period] - 1)
     return Forecast(
         user_id=user_id,
@@ -105,12 +105,12 @@ def forecast(
         timezone=spend.limits.timezone,
         month_end=_month_end(spend, budget),
         limits=_limits(spend, budget),
-        warnings=forecast_warnings(known, ahead, spend, budget),
+        warnings=forecast_warnings(rhythms, ahead, spend, budget),
     )
 
 
-def _interval(of: ForecastInterval) -> Interval:
-    return Interval(low=Usd(of.low), high=Usd(of.high))
+def _interval(interval: ForecastInterval) -> Interval:
+    return Interval(low=Usd(interval.low), high=Usd(interval.high))
 
 
 def _month_end(spend: CurrentSpend, budget: BudgetForecast) -> MonthEnd:

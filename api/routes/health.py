@@ -107,9 +107,9 @@ class HealthRoutes:
 
     async def _refresh(self) -> None:
         while True:
-            answers = await asyncio.gather(*map(self._passes, self._checks))
-            found = zip(self._checks, answers, strict=True)
-            self._missing = [check.name for check, passes in found if not passes]
+            results = await asyncio.gather(*map(self._passes, self._checks))
+            results_by_check = zip(self._checks, results, strict=True)
+            self._missing = [check.name for check, passes in results_by_check if not passes]
             self._checked_at_ns = time.monotonic_ns()
             self._has_checked.set()
             await asyncio.sleep(REFRESH_SECONDS_UNREADY if self._missing else REFRESH_SECONDS)

@@ -49,58 +49,58 @@ class RecommendationRoutes:
         viewer, user_id = request[CALLER].viewer, request.match_info["userId"]
         now = self._now().replace(microsecond=0)
         since = now - timedelta(days=ADVICE_DAYS)
-        found = await read_advice_input(self._readers, viewer, user_id, since, now)
-        return tagged_reply(request, recommendations(user_id, since, now, found))
+        advice = await read_advice_input(self._readers, viewer, user_id, since, now)
+        return tagged_reply(request, recommendations(user_id, since, now, advice))
 
 
 def recommendations(
-    user_id: str, since: datetime, now: datetime, found: AdviceInput
+    user_id: str, since: datetime, now: datetime, advice: AdviceInput
 ) -> Recommendations:
     """Return the response body."""
-    notes = advice_notes(found.usages)
-    if found.calls_read < found.calls:
-        notes.append(f"Based on the newest {found.calls_read} of {found.calls} calls.")
+    notes = advice_notes(advice.usages)
+    if advice.calls_read < advice.calls:
+        notes.append(f"Based on the newest {advice.calls_read} of {advice.calls} calls.")
     return Recommendations(
         user_id=user_id,
         period=Period(start=since, end=now, label=f"Last {ADVICE_DAYS} days"),
-        based_on_calls=found.calls_read,
-        based_on_events=sum(usage.events for usage in found.usages),
+        based_on_calls=advice.calls_read,
+        based_on_events=sum(usage.events for usage in advice.usages),
         recommendations=[
-            _recommendation(each)
-            for each in advise(found.usages, found.charges, found.catalogue, now)
+            _recommendation(item)
+            for item in advise(advice.usages, advice.charges, advice.catalogue, now)
         ],
         notes=notes,
     )
 
 
-def _recommendation(of: Recommendation) -> RecommendationBody:
+def _recommendation(recommendation: Recommendation) -> RecommendationBody:
     return RecommendationBody(
-        kind=of.kind,
-        recommendation=of.sentence,
-        saving=Usd(of.saving_nano),
-        current_cost=Usd(of.current_nano),
-        new_cost=Usd(of.new_nano),
-        computation=of.computation,
-        evidence=_evidence(of.evidence),
+        kind=recommendation.kind,
+        recommendation=recommendation.sentence,
+        saving=Usd(recommendation.saving_nano),
+        current_cost=Usd(recommendation.current_nano),
+        new_cost=Usd(recommendation.new_nano),
+        computation=recommendation.computation,
+        evidence=_evidence(recommendation.evidence),
         alternatives=[
             AlternativeBody(
                 model=other.model, cost=Usd(other.cost_nano), saving=Usd(other.saving_nano)
             )
-            for other in of.alternatives
+            for other in recommendation.alternatives
         ],
     )
 
 
-def _evidence(of: SavingEvidence) -> EvidenceBody:
+def _evidence(evidence: SavingEvidence) -> EvidenceBody:
     return EvidenceBody(
-        events=of.events,
-        calls=of.calls,
-        service=of.service,
-        operation=of.operation,
-        model=of.model,
-        usage=[UnitSum(unit=unit, usage=Exact(usage)) for unit, usage in of.usage.items()],
+        events=evidence.events,
+        calls=evidence.calls,
+        service=evidence.service,
+        operation=evidence.operation,
+        model=evidence.model,
+        usage=[UnitSum(unit=unit, usage=Exact(usage)) for unit, usage in evidence.usage.items()],
         example_events=[
             EventId(source=example.source, id=example.id, call_id=example.call_id)
-            for example in of.examples
+            for example in evidence.examples
         ],
     )

@@ -65,22 +65,22 @@ class ReconciliationRoutes:
         days = days_of(request, self._now().date(), PERIOD)
         with self._slots.taken(caller.user_id, request[ADDRESS]):
             span = (start_of(days.first), end_of(days.last))
-            found = await reconcile(self._readers, caller.viewer, span)
-        return reply(reconciliation(days, found))
+            report = await reconcile(self._readers, caller.viewer, span)
+        return reply(reconciliation(days, report))
 
 
-def reconciliation(days: DayRange, found: Reconciliation) -> ReconciliationBody:
+def reconciliation(days: DayRange, report: Reconciliation) -> ReconciliationBody:
     """Return the response body."""
-    compared = [_day(day, counts) for day, counts in found.days.items()]
+    compared = [_day(day, counts) for day, counts in report.days.items()]
     return ReconciliationBody(
         period=days.period(),
         differences=sum(day.differences for day in compared),
-        archived_events=found.archived_events,
+        archived_events=report.archived_events,
         days=compared,
         bills=BillsBody(
-            services=_services(found.billed), days=[_billed(each) for each in found.billed]
+            services=_services(report.billed), days=[_billed(day) for day in report.billed]
         ),
-        gaps=[_gap(gap) for gap in found.gaps],
+        gaps=[_gap(gap) for gap in report.gaps],
     )
 
 
@@ -100,17 +100,17 @@ def _money(nano: Mapping[Place, int]) -> CountedMoney:
     return CountedMoney(**{place: Usd(amount) for place, amount in nano.items()})
 
 
-def _billed(each: BilledServiceDay) -> BilledDay:
-    variance = each.billed_nano - each.recorded_nano
+def _billed(day: BilledServiceDay) -> BilledDay:
+    variance = day.billed_nano - day.recorded_nano
     return BilledDay(
-        date=each.day,
-        service=each.service,
-        quantity=None if each.quantity is None else Exact(each.quantity),
-        billed=Usd(each.billed_nano),
-        recorded=Usd(each.recorded_nano),
+        date=day.day,
+        service=day.service,
+        quantity=None if day.quantity is None else Exact(day.quantity),
+        billed=Usd(day.billed_nano),
+        recorded=Usd(day.recorded_nano),
         variance=Usd(variance),
-        variance_percent=percent_text(variance, each.recorded_nano),
-        bills=each.bills,
+        variance_percent=percent_text(variance, day.recorded_nano),
+        bills=day.bills,
     )
 
 
@@ -132,8 +132,8 @@ def _gap(gap: StreamGap) -> GapBody:
 
 def _services(billed: Iterable[BilledServiceDay]) -> list[BilledService]:
     of_service: dict[str, list[BilledServiceDay]] = {}
-    for each in billed:
-        of_service.setdefault(each.service, []).append(each)
+    for service_day in billed:
+        of_service.setdefault(service_day.service, []).append(service_day)
     return [_service(service, of_service[service]) for service in sorted(of_service)]
 
 

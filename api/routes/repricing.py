@@ -111,8 +111,8 @@ def body(report: RepricingReport, applied: RepricingResult, *, dry_run: bool) ->
         total_cost_after=Usd(report.earned.cost_nano + change),
         margin_percent_before=margin(report.earned),
         margin_percent_after=margin(report.earned, change),
-        by_service=[_group(name, one) for name, one in report.services.items()],
-        by_day=[_group(name, one) for name, one in report.days.items()],
+        by_service=[_group(name, change) for name, change in report.services.items()],
+        by_day=[_group(name, change) for name, change in report.days.items()],
         users=report.users,
         top_users=[_user(top_user) for top_user in report.top_users],
         alerts=report.alerts,
@@ -120,30 +120,30 @@ def body(report: RepricingReport, applied: RepricingResult, *, dry_run: bool) ->
     )
 
 
-def _sum(one: CostChange) -> RerateSum:
+def _sum(change: CostChange) -> RerateSum:
     return RerateSum(
-        costs=one.costs,
-        cost_before=Usd(one.before_nano),
-        cost_after=Usd(one.after_nano),
-        difference=Usd(one.difference_nano),
+        costs=change.costs,
+        cost_before=Usd(change.before_nano),
+        cost_after=Usd(change.after_nano),
+        difference=Usd(change.difference_nano),
     )
 
 
-def _group(name: str, one: CostChange) -> RerateGroup:
-    return RerateGroup(name=name, **msgspec.structs.asdict(_sum(one)))
+def _group(name: str, change: CostChange) -> RerateGroup:
+    return RerateGroup(name=name, **msgspec.structs.asdict(_sum(change)))
 
 
 def _user(user: UserSum) -> RerateUser:
-    one, earned = user.sum, user.earned
+    change, earned = user.sum, user.earned
     return RerateUser(
         user_id=user.user_id,
-        **msgspec.structs.asdict(_sum(one)),
+        **msgspec.structs.asdict(_sum(change)),
         total_cost_before=Usd(earned.cost_nano),
-        total_cost_after=Usd(earned.cost_nano + one.difference_nano),
+        total_cost_after=Usd(earned.cost_nano + change.difference_nano),
         charged=Usd(earned.charged_nano),
         refunded=Usd(earned.refunded_nano),
         margin_percent_before=margin(earned),
-        margin_percent_after=margin(earned, one.difference_nano),
+        margin_percent_after=margin(earned, change.difference_nano),
     )
 
 

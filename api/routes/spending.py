@@ -32,11 +32,11 @@ _LAST_SECOND: Final = time(23, 59, 59, tzinfo=UTC)
 
 def period_parameter(default: str = _DEFAULT_PERIOD) -> Parameter:
     """Declare the `period` parameter."""
-    says = (
+    description = (
         "Whole UTC days: from that many days ago to today, or `custom`: from `startDate` to "
         "`endDate`."
     )
-    return choice("period", says, [*_DAYS_BACK, "custom"], default)
+    return choice("period", description, [*_DAYS_BACK, "custom"], default)
 
 
 PERIOD: Final = period_parameter()
@@ -99,20 +99,20 @@ class SpendingRoutes:
         days = days_of(request, now.date())
         is_compared, span = flag_of(request, COMPARE), (days.first, days.last)
         scope = scope_of(request, user_id, *days)
-        known = "" if is_compared else cached_version(request, scope)
-        found = await spending_report(self._readers, viewer, user_id, span, known)
-        if found.report is None or not is_compared:
-            return versioned_reply(request, scope, found, partial(spending, user_id, days))
-        body = spending(user_id, days, found.report)
+        cached = "" if is_compared else cached_version(request, scope)
+        versioned = await spending_report(self._readers, viewer, user_id, span, cached)
+        if versioned.report is None or not is_compared:
+            return versioned_reply(request, scope, versioned, partial(spending, user_id, days))
+        body = spending(user_id, days, versioned.report)
         body.previous = previous_body(
             await previous_totals(self._readers, viewer, user_id, span, now)
         )
         return tagged_reply(request, body)
 
 
-def days_of(request: web.Request, today: date, asked: Parameter = PERIOD) -> DayRange:
+def days_of(request: web.Request, today: date, period_parameter: Parameter = PERIOD) -> DayRange:
     """Return the days of `period`, `startDate` and `endDate`; raises the 400 Problem."""
-    period = one_of(request, asked) or asked.default
+    period = one_of(request, period_parameter) or period_parameter.default
     if period == "custom":
         return custom_days(request)
     back = _DAYS_BACK.get(period)

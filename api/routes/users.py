@@ -48,6 +48,6 @@ class UserRoutes:
         if part and (flaw := identifier_error(part)):
             raise invalid_parameter(PART.name, flaw)
         limit = limit_of(request, LIMIT)
-        found, total = await find_users(self._readers, request[CALLER].viewer, part, limit)
-        users = [UserEntry(**user._asdict()) for user in found]
+        matches, total = await find_users(self._readers, request[CALLER].viewer, part, limit)
+        users = [UserEntry(**user._asdict()) for user in matches]
         return tagged_reply(request, UserList(total_users=total, users=users))

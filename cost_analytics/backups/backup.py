@@ -77,6 +77,6 @@ async def take_backup(url: Secret, dump: Path, report: Report) -> archive.Backup
 
 
 def _report_table(line: str, report: Report) -> None:
-    _, found, table = line.partition(_SAVING)
-    if found:
+    _, separator, table = line.partition(_SAVING)
+    if separator:
         report(f"saving {table.strip(chr(34)).removeprefix('public.')}")

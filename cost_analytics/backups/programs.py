@@ -28,15 +28,15 @@ async def find(name: str, server_version: int) -> str:
     `server_version` is a number such as 160014. Raises CommandError if there is none.
     """
     required = server_version // 10_000
-    found = []
+    versions = []
     for path in _candidates(name):
         major = await _major(path)
         if major >= required:
             return path
-        found.append(f"{path} is version {major}")
+        versions.append(f"{path} is version {major}")
     raise CommandError(
         f"This needs {name} of PostgreSQL {required} or newer "
-        f"({', '.join(found) or 'none was found'}). "
+        f"({', '.join(versions) or 'none was found'}). "
         f"Install PostgreSQL's client programs, or cost-analytics[dev], which contains version 16."
     )
 

@@ -100,6 +100,6 @@ async def _prepare(connection: Connection, *, replace: bool) -> int:
 
 
 def _report_table(line: str, report: Report) -> None:
-    _, found, table = line.partition(_LOADING)
-    if found:
+    _, separator, table = line.partition(_LOADING)
+    if separator:
         report(f"loading {table.strip(chr(34)).removeprefix('public.')}")

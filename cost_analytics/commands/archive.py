@@ -50,13 +50,13 @@ def run(arguments: argparse.Namespace) -> int:
             f"The last {KEPT_DAYS} days are kept: --before can be {newest:%Y-%m} at the latest."
         )
     archived = _archive(settings.load("database"), arguments.before, arguments.to)
-    for each in archived:
-        if each.manifest is None:
-            print(f"{each.month:%Y-%m}: no events; partition dropped.")
+    for result in archived:
+        if result.manifest is None:
+            print(f"{result.month:%Y-%m}: no events; partition dropped.")
         else:
             print(
-                f"{each.month:%Y-%m}: {each.manifest.events:,} events, "
-                f"{each.manifest.bytes:,} bytes, {arguments.to / each.manifest.file}"
+                f"{result.month:%Y-%m}: {result.manifest.events:,} events, "
+                f"{result.manifest.bytes:,} bytes, {arguments.to / result.manifest.file}"
             )
     if not archived:
         print(f"Nothing to archive before {arguments.before:%Y-%m}.")

@@ -42,10 +42,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--set-by", metavar="NAME", help="who imports it (default: the account's name)"
     )
     actions.add_parser("list", help="show the imported bills")
-    taking = actions.add_parser(
+    withdraw = actions.add_parser(
         "withdraw", help="exclude a bill from the comparison; it stays in the list"
     )
-    taking.add_argument("bill", metavar="ID", type=whole_number(1, 2**63 - 1), help="its number")
+    withdraw.add_argument("bill", metavar="ID", type=whole_number(1, 2**63 - 1), help="its number")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -62,22 +62,22 @@ def _import(arguments: argparse.Namespace) -> int:
     text = read_text(arguments.file)
     lines = read_bill(text, name)
     digest, by = sha256(text.encode()).digest(), arguments.set_by or account()
-    done = run_connected(
+    bill = run_connected(
         loaded.database_url, "bills", lambda db: import_bill(db, digest, name, lines, by)
     )
-    print(_report(done))
+    print(_report(bill))
     return 0
 
 
-def _report(done: BillImport) -> str:
-    if done.was_withdrawn:
-        return f"Bill {done.bill_id} was withdrawn; it is now included again."
-    if not done.lines:
-        return f"This file was imported as bill {done.bill_id} already; no changes were made."
-    report = f"Bill {done.bill_id}: {done.lines} lines."
-    if done.shared_days:
+def _report(bill: BillImport) -> str:
+    if bill.was_withdrawn:
+        return f"Bill {bill.bill_id} was withdrawn; it is now included again."
+    if not bill.lines:
+        return f"This file was imported as bill {bill.bill_id} already; no changes were made."
+    report = f"Bill {bill.bill_id}: {bill.lines} lines."
+    if bill.shared_days:
         report += (
-            f" Other bills have lines for {done.shared_days} of its days and services, too; the "
+            f" Other bills have lines for {bill.shared_days} of its days and services, too; the "
             "amounts are added up. If this bill replaces another, withdraw that one: "
             "cost-analytics bills list."
         )

@@ -72,19 +72,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
     listing.add_argument("--service", metavar="S", help="only the prices of this service")
     listing.add_argument("--all", action="store_true", help="also past prices")
     listing.add_argument("--csv", action="store_true", help="write CSV that can be imported")
-    adding = actions.add_parser("import", help="add prices from a file", description=_IMPORT)
-    adding.add_argument("file", metavar="FILE", help="CSV or JSON, or - for standard input")
-    adding.add_argument("--approve", action="store_true", help="approve large changes")
+    importing = actions.add_parser("import", help="add prices from a file", description=_IMPORT)
+    importing.add_argument("file", metavar="FILE", help="CSV or JSON, or - for standard input")
+    importing.add_argument("--approve", action="store_true", help="approve large changes")
     refresh = actions.add_parser(
         "refresh", help="refresh prices from their sources", description=_REFRESH
     )
     refresh.add_argument("--source", metavar="NAME", help="only this source")
     refresh.add_argument("--dry-run", action="store_true", help="only show what would be done")
-    for name, what in (("approve", "approve a proposal"), ("reject", "reject a proposal")):
-        deciding = actions.add_parser(name, help=what, description=_DECIDE)
+    for name, summary in (("approve", "approve a proposal"), ("reject", "reject a proposal")):
+        deciding = actions.add_parser(name, help=summary, description=_DECIDE)
         deciding.add_argument("id", metavar="ID", type=whole_number(1, 2**31 - 1))
         _add_set_by(deciding)
-    _add_set_by(adding)
+    _add_set_by(importing)
     rerate = actions.add_parser(
         "rerate", help="correct recorded costs after a price change", description=_RERATE
     )

@@ -82,9 +82,9 @@ def run(arguments: argparse.Namespace) -> int:
     earlier = {} if arguments.rotate else _earlier_passwords(arguments.write)
     try:
         with using_database(loaded.database_url):
-            known = run_loop(known_logins(url, arguments.prefix))
+            existing = run_loop(known_logins(url, arguments.prefix))
             generated = _generate_passwords(
-                set(PROCESSES) if arguments.rotate else _missing_logins(known),
+                set(PROCESSES) if arguments.rotate else _missing_logins(existing),
                 given | earlier,
             )
             passwords: Mapping[Process, str] = generated | earlier | given  # type: ignore[assignment]
@@ -108,19 +108,19 @@ def run(arguments: argparse.Namespace) -> int:
     except LoginsError as error:
         raise CommandError(str(error), MISUSED) from None
     for process in PROCESSES:
-        outcome = "created" if process in _missing_logins(known) else "up to date"
+        outcome = "created" if process in _missing_logins(existing) else "up to date"
         how = "new" if process in generated else "set" if process in passwords else "unchanged"
         print(f"{arguments.prefix}{process}: {outcome}, password {how}")
     return 0
 
 
-def _missing_logins(known: set[Process]) -> set[str]:
-    return set(PROCESSES) - known
+def _missing_logins(existing: set[Process]) -> set[str]:
+    return set(PROCESSES) - existing
 
 
 def _generate_passwords(roles: set[str], given: Mapping[str, str]) -> dict[str, str]:
     """Return a new password for each login without a given one."""
-    return {each: secrets.token_urlsafe(_PASSWORD_BYTES) for each in sorted(roles - given.keys())}
+    return {name: secrets.token_urlsafe(_PASSWORD_BYTES) for name in sorted(roles - given.keys())}
 
 
 def _earlier_passwords(path: Path | None) -> dict[str, str]:
@@ -131,9 +131,9 @@ def _earlier_passwords(path: Path | None) -> dict[str, str]:
         lines = read_dev_file(path)
     except (OSError, UnicodeDecodeError) as error:
         raise CommandError(f"{path} cannot be read: {error}.") from None
-    addresses = {each: lines.get(f"{each.upper()}_DATABASE_URL", "") for each in PROCESSES}
-    passwords = {each: urlsplit(address).password for each, address in addresses.items()}
-    return {each: unquote(password) for each, password in passwords.items() if password}
+    addresses = {name: lines.get(f"{name.upper()}_DATABASE_URL", "") for name in PROCESSES}
+    passwords = {name: urlsplit(address).password for name, address in addresses.items()}
+    return {name: unquote(password) for name, password in passwords.items() if password}
 
 
 def _prefix(text: str) -> str:

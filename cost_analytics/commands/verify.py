@@ -46,24 +46,24 @@ def run(arguments: argparse.Namespace) -> int:
 
     async def work() -> Verification:
         url = loaded.database_url.reveal()
-        found = await verify(url, print_progress)
+        result = await verify(url, print_progress)
         if arguments.archive is not None:
-            await verify_archive(url, arguments.archive, found, print_progress)
-        return found
+            await verify_archive(url, arguments.archive, result, print_progress)
+        return result
 
     with using_archive():
-        found = run_with_database(loaded.database_url, work())
-    for line in found.lines:
+        result = run_with_database(loaded.database_url, work())
+    for line in result.lines:
         print(line)
-    checked = ", ".join(f"{number:,} {subject}" for subject, number in found.checked.items())
+    checked = ", ".join(f"{number:,} {subject}" for subject, number in result.checked.items())
     print(f"Checked {checked}.")
-    print(f"Differences: {found.differences}")
-    for gap in found.gaps:
+    print(f"Differences: {result.differences}")
+    for gap in result.gaps:
         print(describe_gap(gap))
-    if found.gaps:
-        print(_GAPS.format(len(found.gaps)))
-    for problem in found.access_problems[:_PROBLEMS_MAX]:
+    if result.gaps:
+        print(_GAPS.format(len(result.gaps)))
+    for problem in result.access_problems[:_PROBLEMS_MAX]:
         print(problem)
-    if found.access_problems:
+    if result.access_problems:
         print("Not every process can read the database; run `cost-analytics migrate`.")
-    return FAILED if found.differences or found.gaps or found.access_problems else 0
+    return FAILED if result.differences or result.gaps or result.access_problems else 0

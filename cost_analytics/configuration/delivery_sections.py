@@ -29,10 +29,10 @@ def _smtp_url(reader: Reader, name: str) -> Secret:
 def _smtp_from(reader: Reader, name: str) -> str | None:
     """Return the From address of mails: the setting, else the account if it is an address."""
     smtp = reader.url("SMTP_URL", _SMTP_SCHEMES)
-    given = reader.optional(name) or unquote(smtp.username or "" if smtp else "")
-    if smtp and not _MAIL.fullmatch(given):
+    sender = reader.optional(name) or unquote(smtp.username or "" if smtp else "")
+    if smtp and not _MAIL.fullmatch(sender):
         reader.add_error(name, "must be the email address that notifications are sent from.")
-    return given or None
+    return sender or None
 
 
 def _public_url(reader: Reader, name: str) -> str | None:
@@ -101,7 +101,7 @@ class DeliverySection(Section):
 
     def check(self, reader: Reader) -> None:
         """Report SMS settings that are incomplete or send the key unencrypted."""
-        sms = [each.name for each in self.variables() if each.name.startswith("SMS_")]
+        sms = [variable.name for variable in self.variables() if variable.name.startswith("SMS_")]
         if any(map(reader.is_set, sms)):
             for name in sms:
                 reader.required(name, ", but another SMS setting is")

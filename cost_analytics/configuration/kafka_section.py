@@ -114,5 +114,5 @@ class KafkaSection(Section):
         """Return the settings of Kafka clients; imports aiokafka, which takes some time."""
         from messaging.kafka import KafkaSettings
 
-        values = {each.name: getattr(self, each.name) for each in fields(KafkaSettings)}
+        values = {field.name: getattr(self, field.name) for field in fields(KafkaSettings)}
         return KafkaSettings(**values | {"sasl_password": self.sasl_password.reveal() or None})

@@ -115,10 +115,10 @@ class Reader:
     def choice(self, name: str, options: Sequence[str]) -> str:
         """Return one of `options`, in any case; empty if unset and without a default."""
         value = self.text(name)
-        found = next((option for option in options if option.lower() == value.lower()), "")
-        if value and not found:
+        chosen = next((option for option in options if option.lower() == value.lower()), "")
+        if value and not chosen:
             self.add_error(name, f"must be one of {', '.join(options)}, not {_quote(value)}.")
-        return found
+        return chosen
 
     def items(self, name: str) -> tuple[str, ...]:
         """Return the items of a comma-separated list, without blanks and empty ones."""

@@ -100,10 +100,10 @@ class TokenSection(Section):
 
     def check(self, reader: Reader) -> None:
         """Report an error unless exactly one key is set."""
-        given = [name for name in JWT_KEYS if reader.is_set(name)]
-        if len(given) > 1:
-            reader.add_error(" and ".join(given), "are set; give exactly one of them.")
-        elif not given:
+        names = [name for name in JWT_KEYS if reader.is_set(name)]
+        if len(names) > 1:
+            reader.add_error(" and ".join(names), "are set; give exactly one of them.")
+        elif not names:
             reader.add_error(
                 " or ".join(JWT_KEYS), f"is not set; exactly one is needed{DEV_FILE_HINT}."
             )

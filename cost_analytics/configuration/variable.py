@@ -69,7 +69,7 @@ class Section:
     @classmethod
     def read(cls, reader: Reader) -> Self:
         """Parse and check every field; `reader` collects the errors."""
-        declared = {each.name: each.metadata[_VARIABLE] for each in fields(cls)}
+        declared = {field.name: field.metadata[_VARIABLE] for field in fields(cls)}
         section = cls(
             **{name: read(reader, variable.name) for name, (variable, read) in declared.items()}
         )
@@ -82,11 +82,11 @@ class Section:
     @classmethod
     def variables(cls) -> tuple[Variable, ...]:
         """Return the variables of the fields, in their order."""
-        return tuple(each.metadata[_VARIABLE].variable for each in fields(cls))
+        return tuple(field.metadata[_VARIABLE].variable for field in fields(cls))
 
     def secrets(self) -> list[Secret]:
         """Return the values that are secrets."""
-        values = (getattr(self, each.name) for each in fields(self))
+        values = (getattr(self, field.name) for field in fields(self))
         return [value for value in values if isinstance(value, Secret)]
 
 

@@ -16,11 +16,11 @@ async def get(port: int, path: str) -> tuple[int, str]:
             try:
                 request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
                 writer.write(request.encode())
-                answer = await reader.read(_ANSWER_BYTES_MAX)
+                response = await reader.read(_ANSWER_BYTES_MAX)
             finally:
                 writer.close()
     except OSError:  # no listener yet, or no response in time
         return 0, ""
-    head, _, body = answer.decode(errors="replace").partition("\r\n\r\n")
-    words = head.split(" ", 2)
-    return (int(words[1]) if len(words) > 1 and words[1].isdigit() else 0), body
+    head, _, body = response.decode(errors="replace").partition("\r\n\r\n")
+    parts = head.split(" ", 2)
+    return (int(parts[1]) if len(parts) > 1 and parts[1].isdigit() else 0), body

@@ -208,18 +208,18 @@ async def _replace(broker: DevBroker, parts: RunningParts, settings: Settings) -
 
     grown_mb = broker.growth_bytes // _MEGABYTE
     try:
-        done = await replace_broker(broker, parts, settings)
+        copied = await replace_broker(broker, parts, settings)
     except (KafkaError, ServerError, *TRANSIENT_ERRORS) as error:
         print_line(
             f"The broker's log ({grown_mb} MB) was not replaced: {error or type(error).__name__}"
         )
         return False
-    if done is not None:
+    if copied is not None:
         print_line(
-            f"The broker's log ({grown_mb} MB) was replaced; {done.records} records were copied, "
-            f"clients waited for {done.pause_ms} ms."
+            f"The broker's log ({grown_mb} MB) was replaced; {copied.records} records were copied, "
+            f"clients waited for {copied.pause_ms} ms."
         )
-    return done is not None
+    return copied is not None
 
 
 async def _wait_until_ready(port: int) -> None:

@@ -107,7 +107,7 @@ async def _first_uncounted_offsets(
     """Return the first uncounted offset of each partition."""
     async with connected(database_url, name=_NAME) as connection:
         stored = await read_offsets(connection, Stream(broker.cluster_id, CALL_EVENTS.name))
-    return {(CALL_EVENTS.name, one): stored.get(one, 0) for one in range(partitions)}
+    return {(CALL_EVENTS.name, n): stored.get(n, 0) for n in range(partitions)}
 
 
 async def _copy(

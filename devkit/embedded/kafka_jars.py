@@ -35,10 +35,10 @@ def ignore_line(line: str) -> None:
 
 def version() -> str:
     """Return the version of Apache Kafka that the POM pins."""
-    found = re.search(r"<artifactId>kafka_[\d.]+</artifactId>\s*<version>([^<]+)", _POM.read_text())
-    if found is None:
+    match = re.search(r"<artifactId>kafka_[\d.]+</artifactId>\s*<version>([^<]+)", _POM.read_text())
+    if match is None:
         raise ServerError(f"{_POM} contains no version of Kafka")
-    return found.group(1)
+    return match.group(1)
 
 
 def missing_requirement(jars: Path) -> str | None:
@@ -69,8 +69,8 @@ def find_java() -> str:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ServerError(f"{needed}, and {java} does not run: {error}") from error
-    found = re.search(r'version "(\d+)', output.stderr)
-    if found is None or int(found.group(1)) < _JAVA_VERSION_MIN:
+    match = re.search(r'version "(\d+)', output.stderr)
+    if match is None or int(match.group(1)) < _JAVA_VERSION_MIN:
         raise ServerError(f"{needed}; {java} is {output.stderr.split(chr(10), 1)[0]}")
     return java
 

@@ -25,9 +25,9 @@ def choose_port(port: int | None = None) -> int:
     """
     if port:
         return _free_port(port)
-    for each in random.sample(_SERVER_PORTS, _ATTEMPTS_MAX):
+    for candidate in random.sample(_SERVER_PORTS, _ATTEMPTS_MAX):
         with suppress(PortTakenError):
-            return _free_port(each)
+            return _free_port(candidate)
     return _free_port(0)
 
 

@@ -153,8 +153,8 @@ class EmbeddedPostgres(EmbeddedServer):
 
     async def _make_database(self) -> None:
         """Create the database after the first start, also if that was interrupted."""
-        done = self.directory / "database_made"
-        if done.exists():
+        marker = self.directory / "database_made"
+        if marker.exists():
             return
         connection = [f"--host={LOOPBACK}", f"--port={self.port}", f"--username={_OWNER}"]
         try:
@@ -165,7 +165,7 @@ class EmbeddedPostgres(EmbeddedServer):
         except ServerError as error:
             if "already exists" not in str(error):
                 raise
-        done.touch()
+        marker.touch()
 
     def _program(self, name: str, *arguments: str) -> Program:
         return Program(

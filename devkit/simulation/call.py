@@ -79,7 +79,7 @@ class CallScript:
         )
 
     def _cost(
-        self, offset_ms: int, service: str, operation: str, usage: object, unit: str, **more: Any
+        self, offset_ms: int, service: str, operation: str, usage: object, unit: str, **fields: Any
     ) -> None:
         source = TELEPHONY if service == "twilio" else VOICE
         owner = {"userId": self._user, "personaId": self._persona.id}
@@ -94,7 +94,7 @@ class CallScript:
             operation=operation,
             usage=usage,
             unit=unit,
-            **more,
+            **fields,
         )
 
     def _talk(self, duration_ms: int) -> None:
@@ -121,12 +121,12 @@ class CallScript:
 
     def _think(self, offset_ms: int, turn: int) -> None:
         rng, persona = self._rng, self._persona
-        asked = 220 + min(turn, 40) * 35 + rng.randrange(60)
+        prompt_tokens = 220 + min(turn, 40) * 35 + rng.randrange(60)
         answered = rng.randrange(12, 90)
         metadata = {"turn": turn, "latency_ms": rng.randrange(90, 480)}
-        usages = {"tokens": asked + answered}
+        usages = {"tokens": prompt_tokens + answered}
         if persona.split_tokens:
-            usages = {"input_tokens": asked, "output_tokens": answered}
+            usages = {"input_tokens": prompt_tokens, "output_tokens": answered}
         for unit, usage in usages.items():
             self._cost(
                 offset_ms,

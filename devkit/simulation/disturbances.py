@@ -23,8 +23,8 @@ _TELEPHONE: Final = b'"service":"twilio"'
 _SPEECH: Final = b'"service":"elevenlabs"'
 _SPEECH_FACTOR: Final = 25
 """The factor of the speech usage in an anomalous call."""
-PERCENT: Final = 10_000
-"""100 %; shares are in hundredths of a percent: 1 % is 100."""
+WHOLE_SHARE: Final = 10_000
+"""A share of 100 %, because shares are in hundredths of a percent."""
 
 
 def add_repeats(
@@ -37,7 +37,7 @@ def add_repeats(
     for number, record in enumerate(scheduled_records):
         last_us = record.at_us
         yield record
-        if rng.randrange(PERCENT) < share:
+        if rng.randrange(WHOLE_SHARE) < share:
             heapq.heappush(repeats, (number + rng.randrange(_REPEAT_DISTANCE_MAX), record))
         while repeats and repeats[0][0] <= number:
             yield heapq.heappop(repeats)[1]._replace(at_us=last_us)
@@ -59,7 +59,7 @@ def make_calls_anomalous(
             continue
         event: dict[str, Any] = msgspec.json.decode(record.value)
         rng = Random(f"{seed}:odd:{event['data']['callId']}")  # noqa: S311 - reproducible
-        is_anomalous, lacks_telephony = rng.randrange(PERCENT) < share, bool(rng.randrange(2))
+        is_anomalous, lacks_telephony = rng.randrange(WHOLE_SHARE) < share, bool(rng.randrange(2))
         if is_anomalous and lacks_telephony and is_telephone:
             continue
         if is_anomalous and not lacks_telephony and is_speech and "totalCost" not in event["data"]:
@@ -78,8 +78,8 @@ def add_malformed(
     for record in scheduled_records:
         yield record
         owed += share
-        if owed >= PERCENT and _COST in record.value:
-            owed -= PERCENT
+        if owed >= WHOLE_SHARE and _COST in record.value:
+            owed -= WHOLE_SHARE
             value, _ = malform(record.value, added, rng)
             added += 1
             yield record._replace(value=value, good=False)

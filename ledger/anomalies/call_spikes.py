@@ -117,7 +117,7 @@ def call_spikes(
 
 def compare(call: EndedCall, service: str, history: CallHistory) -> CallComparison | None:
     """Return the comparison for a service's cost per minute; None if there are too few calls."""
-    with_persona = [one for one in history.own if one.persona_id == call.persona_id]
+    with_persona = [past for past in history.own if past.persona_id == call.persona_id]
     choices: tuple[tuple[ComparedWith, Sequence[PastCall], int], ...] = (
         ("own_persona_calls", with_persona, _OWN_PERSONA_MIN),
         ("persona_calls", _calls_if_enough_users(history.others, service), _OTHERS_MIN),

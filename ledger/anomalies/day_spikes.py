@@ -150,29 +150,30 @@ def resolved_parts(
     """Return the services, empty for all together, whose cost is not unusual any more."""
     if len(past) < DAYS_MIN:
         return []
-    usable = _by_service(dict.fromkeys(parts, 0) | dict(observed), past, explained)
+    days = _by_service(dict.fromkeys(parts, 0) | dict(observed), past, explained)
     total = _all_services(observed, past, explained)
-    found = {service: one for service, one in (usable | {ALL: total}).items() if one is not None}
+    if total is not None:
+        days[ALL] = total
     return [
-        part for part in parts if part in found and found[part].spike(found[part].observed) is None
+        part for part in parts if part in days and days[part].spike(days[part].observed) is None
     ]
 
 
 def _by_service(
     observed: Costs, past: Sequence[Costs], explained: Costs
 ) -> dict[str, _DayComparison]:
-    known = {
-        service: _compare(nano - explained.get(service, 0), [one.get(service, 0) for one in past])
+    compared = {
+        service: _compare(nano - explained.get(service, 0), [day.get(service, 0) for day in past])
         for service, nano in sorted(observed.items())
     }
-    return {service: one for service, one in known.items() if one is not None}
+    return {service: day for service, day in compared.items() if day is not None}
 
 
 def _all_services(
     observed: Costs, past: Sequence[Costs], explained: Costs
 ) -> _DayComparison | None:
     return _compare(
-        sum(observed.values()) - sum(explained.values()), [sum(one.values()) for one in past]
+        sum(observed.values()) - sum(explained.values()), [sum(day.values()) for day in past]
     )
 
 
@@ -182,12 +183,12 @@ def _spike(service: str | None, compared: _DayComparison, score: int, driver: st
     )
 
 
-def _rise_of_others(service: str, known: Mapping[str, _DayComparison]) -> Fraction:
+def _rise_of_others(service: str, compared: Mapping[str, _DayComparison]) -> Fraction:
     """Return the median increase of the other services, as a factor of at least one."""
     rises = sorted(
-        Fraction(one.observed, one.expected)
-        for name, one in known.items()
-        if name != service and one.expected > 0
+        Fraction(other.observed, other.expected)
+        for name, other in compared.items()
+        if name != service and other.expected > 0
     )
     return max(Fraction(1), rises[(len(rises) - 1) // 2]) if rises else Fraction(1)
 
@@ -209,10 +210,11 @@ def _by_weekday(roots: Sequence[int]) -> Baseline:
     for place, root in enumerate(roots):
         of_weekday[(days - place) % _WEEK].append(root)
     levels = [median(amounts) for amounts in of_weekday]
-    left = [root - levels[(days - place) % _WEEK] for place, root in enumerate(roots)]
-    level = max(0, levels[0] + max(0, median(left[-_RECENT_DAYS:])))
+    residuals = [root - levels[(days - place) % _WEEK] for place, root in enumerate(roots)]
+    level = max(0, levels[0] + max(0, median(residuals[-_RECENT_DAYS:])))
     known_from = len(of_weekday[0])
     # A median of n values has π/2n of their variance (Laplace), which adds to it.
-    variance = spread(left, median(left)) ** 2 * (100 * known_from + 157) // (100 * known_from)
+    deviation = spread(residuals, median(residuals))
+    variance = deviation**2 * (100 * known_from + 157) // (100 * known_from)
     minimum = level * SPREAD_PERCENT_MIN // 100
     return Baseline(level, max(isqrt(variance), minimum), days)

@@ -58,10 +58,10 @@ def _details(row: Record) -> AnomalyDetails:
     services = None if by_day is None else sum_by_service(_costs_by_day.decode(by_day).values())
     if row["day_costs"] is None:
         return AnomalyDetails(anomaly, services, {}, None)
-    known, day = _cost_of_day.decode(row["day_costs"]), row["day"]
+    costs, day = _cost_of_day.decode(row["day_costs"]), row["day"]
     before = history_days(row["first_day"] or day, day)
-    past = {earlier: known.get(earlier, 0) for earlier in before}
-    cost_nano = known.get(day, 0) - row["explained_nano"]
+    past = {earlier: costs.get(earlier, 0) for earlier in before}
+    cost_nano = costs.get(day, 0) - row["explained_nano"]
     return AnomalyDetails(
         anomaly, services, {**past, day: cost_nano}, usual_range([*past.values()])
     )

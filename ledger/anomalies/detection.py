@@ -60,31 +60,31 @@ class AnomalyDetector:
     ) -> DetectionResult:
         """Check calls as they are now, without active ones."""
         result = DetectionResult()
-        known = await _catalogue_facts(connection)
+        facts = await _catalogue_facts(connection)
         for begin in range(0, len(call_ids), CALLS_AT_ONCE):
             chunk = call_ids[begin : begin + CALLS_AT_ONCE]
-            result = result.plus(await self._check_chunk(connection, known, chunk, now))
+            result = result.plus(await self._check_chunk(connection, facts, chunk, now))
         return result
 
     async def _check_chunk(
-        self, connection: Connection, known: CatalogueFacts, call_ids: Sequence[str], now: datetime
+        self, connection: Connection, facts: CatalogueFacts, call_ids: Sequence[str], now: datetime
     ) -> DetectionResult:
         calls = await store.read_ended_calls(connection, call_ids)
-        open_anomalies = await store.read_open(connection, call_ids)
+        open_anomalies = await store.read_open_anomalies(connection, call_ids)
         known_missing = {
             open_anomaly.call_id
             for open_anomaly in open_anomalies
             if open_anomaly.kind == "missing_leg"
         }
-        missing_legs = await self._missing(connection, known, calls, known_missing, now)
-        costly = [call for call in calls if _has_candidates(call, known)]
+        missing_legs = await self._missing(connection, facts, calls, known_missing, now)
+        costly = [call for call in calls if _has_candidates(call, facts)]
         compared = [call for call in calls if call in costly or missing_legs.get(call.call_id)]
         histories = await store.read_histories(connection, compared)
-        findings = [one for call in costly for one in _spikes(call, known, histories, now)]
+        findings = [finding for call in costly for finding in _spikes(call, facts, histories, now)]
         for call in calls:
             history = histories.get(call.call_id, CallHistory())
             legs = missing_legs.get(call.call_id, ())
-            findings += [leg_finding(call, leg, known.legs, history, now) for leg in legs]
+            findings += [leg_finding(call, leg, facts.legs, history, now) for leg in legs]
         found_ids = {finding.anomaly.anomaly_id for finding in findings}
         resolved_ids = [
             open_anomaly.anomaly_id
@@ -96,7 +96,7 @@ class AnomalyDetector:
     async def _missing(
         self,
         connection: Connection,
-        known: CatalogueFacts,
+        facts: CatalogueFacts,
         calls: Sequence[EndedCall],
         known_missing: set[str],
         now: datetime,
@@ -107,14 +107,14 @@ class AnomalyDetector:
             for call in calls
             if is_finished(call)
             and (call.call_id in known_missing or call.updated_at <= now - self.grace)
-            and missing_legs(self._legs, certain_legs(call, known.legs))
+            and missing_legs(self._legs, certain_legs(call, facts.legs))
         ]
         recorded = await store.read_recorded_operations(
             connection, [call.call_id for call in suspects]
         )
         return {
             call.call_id: missing_legs(
-                self._legs, present_legs(recorded.get(call.call_id, ()), known.legs)
+                self._legs, present_legs(recorded.get(call.call_id, ()), facts.legs)
             )
             for call in suspects
         }
@@ -123,16 +123,16 @@ class AnomalyDetector:
         self, connection: Connection, user_ids: Sequence[str], day: date, now: datetime
     ) -> DetectionResult:
         """Check a UTC day of users, whether it has ended or not."""
-        known = await _catalogue_facts(connection)
-        others, minimum = known.other_services, day_rule.EXCESS_NANO_MIN
-        first_days = await store.costly_days(connection, user_ids, day, others, minimum)
+        facts = await _catalogue_facts(connection)
+        others, minimum = facts.other_services, day_rule.EXCESS_NANO_MIN
+        first_days = await store.read_users_to_check(connection, user_ids, day, others, minimum)
         if not first_days:
             return DetectionResult()
         users = sorted(first_days)
         since = day - timedelta(days=day_rule.WINDOW_DAYS)
         costs: dict[tuple[str, date], dict[str, int]] = {}
-        for one in await store.read_day_costs(connection, users, since, day, others):
-            costs.setdefault((one.user_id, one.day), {})[one.service] = one.nano
+        for cost in await store.read_day_costs(connection, users, since, day, others):
+            costs.setdefault((cost.user_id, cost.day), {})[cost.service] = cost.nano
         before = await store.read_day_anomalies(connection, users, day)
         findings: list[Finding] = []
         resolved_ids: list[str] = []
@@ -141,13 +141,13 @@ class AnomalyDetector:
                 costs.get((user_id, past_day), {})
                 for past_day in day_rule.history_days(first_days[user_id], day)
             ]
-            of_user = [one for one in before if one.user_id == user_id]
+            of_user = [anomaly for anomaly in before if anomaly.user_id == user_id]
             observed = costs.get((user_id, day), {})
             explained = _explained_excess(of_user)
-            parts = {one.part: one for one in of_user if one.kind == "day_spike"}
+            parts = {anomaly.part: anomaly for anomaly in of_user if anomaly.kind == "day_spike"}
             spikes = day_rule.day_spikes(observed, past, explained, parts)
             findings += [day_finding(user_id, day, spike, now) for spike in spikes]
-            open_anomalies = [part for part, one in parts.items() if one.is_open]
+            open_anomalies = [part for part, anomaly in parts.items() if anomaly.is_open]
             resolved_ids += [
                 parts[part].anomaly_id
                 for part in day_rule.resolved_parts(open_anomalies, observed, past, explained)
@@ -155,25 +155,25 @@ class AnomalyDetector:
         return await _write(connection, findings, resolved_ids, now)
 
 
-def _has_candidates(call: EndedCall, known: CatalogueFacts) -> bool:
-    used = call.costs.keys() - set(known.other_services)
+def _has_candidates(call: EndedCall, facts: CatalogueFacts) -> bool:
+    used = call.costs.keys() - set(facts.other_services)
     return call.status != "active" and bool(spike_candidates(call, used))
 
 
 def _spikes(
-    call: EndedCall, known: CatalogueFacts, histories: Mapping[str, CallHistory], now: datetime
+    call: EndedCall, facts: CatalogueFacts, histories: Mapping[str, CallHistory], now: datetime
 ) -> list[Finding]:
-    used = call.costs.keys() - set(known.other_services)
+    used = call.costs.keys() - set(facts.other_services)
     spikes = call_spikes(call, used, histories[call.call_id])
     return [call_finding(call, spike, now) for spike in spikes]
 
 
-def _explained_excess(found: Sequence[store.StoredDayAnomaly]) -> dict[str, int]:
+def _explained_excess(anomalies: Sequence[store.StoredDayAnomaly]) -> dict[str, int]:
     """Return the excess of call spikes, by service."""
     nano: dict[str, int] = {}
-    for one in found:
-        if one.kind == "call_spike":
-            nano[one.part] = nano.get(one.part, 0) + one.excess_nano
+    for anomaly in anomalies:
+        if anomaly.kind == "call_spike":
+            nano[anomaly.part] = nano.get(anomaly.part, 0) + anomaly.excess_nano
     return nano
 
 
@@ -182,8 +182,8 @@ async def _catalogue_facts(connection: Connection) -> CatalogueFacts:
     others = {operation.service for operation in operations if operation.service_class != "api"}
     used = [operation for operation in operations if operation.service_class == "api"]
     return CatalogueFacts(
-        service_legs((one.service, one.operation) for one in used),
-        sorted(others - {one.service for one in used}),
+        service_legs((operation.service, operation.operation) for operation in used),
+        sorted(others - {operation.service for operation in used}),
     )
 
 

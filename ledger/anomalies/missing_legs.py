@@ -13,7 +13,7 @@ from typing import Final
 from ledger.anomalies.call_spikes import CONVERSATION_MS_MIN, EndedCall
 from schemas.anomalies import LEGS, Leg
 
-_OF_OPERATION: Final[Mapping[str, Leg]] = {
+_LEG_OF_OPERATION: Final[Mapping[str, Leg]] = {
     "outbound_call": "telephony",
     "inbound_call": "telephony",
     "streaming_stt": "speech_recognition",
@@ -30,9 +30,9 @@ def service_legs(operations: Iterable[tuple[str, str]]) -> ServiceLegs:
     """Return the legs of services, from pairs of a service and an operation."""
     legs: dict[str, set[Leg]] = {}
     for service, operation in operations:
-        if leg := _OF_OPERATION.get(operation):
+        if leg := _LEG_OF_OPERATION.get(operation):
             legs.setdefault(service, set()).add(leg)
-    return {service: frozenset(some) for service, some in legs.items()}
+    return {service: frozenset(covered) for service, covered in legs.items()}
 
 
 def is_finished(call: EndedCall) -> bool:
@@ -61,16 +61,16 @@ def present_legs(operations: Collection[tuple[str, str]], legs: ServiceLegs) -> 
 
     An unknown operation counts for its service's leg, if the service has exactly one.
     """
-    found: set[Leg] = set()
+    present: set[Leg] = set()
     for service, operation in operations:
         of_service = legs.get(service, frozenset())
-        if leg := _OF_OPERATION.get(operation):
-            found.add(leg)
+        if leg := _LEG_OF_OPERATION.get(operation):
+            present.add(leg)
         elif len(of_service) == 1:
-            found |= of_service
-    return frozenset(found)
+            present |= of_service
+    return frozenset(present)
 
 
-def missing_legs(required: Collection[Leg], found: Collection[Leg]) -> list[Leg]:
+def missing_legs(required: Collection[Leg], present: Collection[Leg]) -> list[Leg]:
     """Return the required legs that are not present, in the order of a call."""
-    return [leg for leg in LEGS if leg in required and leg not in found]
+    return [leg for leg in LEGS if leg in required and leg not in present]

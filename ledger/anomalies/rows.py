@@ -116,7 +116,7 @@ async def read_histories(
         first_at=[call.first_at for call in calls],
         limit=OWN_MAX,
     )
-    others = _SQL.bind(
+    persona_calls = _SQL.bind(
         "persona_calls",
         personas=[call.persona_id for call in calls],
         user_ids=[call.user_id for call in calls],
@@ -125,7 +125,7 @@ async def read_histories(
     )
     own_past, others_past = (
         await _read_past_calls(connection, own),
-        await _read_past_calls(connection, others),
+        await _read_past_calls(connection, persona_calls),
     )
     return {
         call.call_id: CallHistory(own_past.get(number, ()), others_past.get(number, ()))
@@ -136,11 +136,11 @@ async def read_histories(
 async def _read_past_calls(
     connection: Connection, statement: tuple[Any, ...]
 ) -> dict[int, list[PastCall]]:
-    found: dict[int, list[PastCall]] = {}
+    past_calls: dict[int, list[PastCall]] = {}
     for row in await connection.fetch(*statement):
         past = PastCall(row["user_id"], row["persona_id"], row["duration_ms"], _costs(row))
-        found.setdefault(row["number"], []).append(past)
-    return found
+        past_calls.setdefault(row["number"], []).append(past)
+    return past_calls
 
 
 def _costs(row: Record) -> dict[str, int]:
@@ -151,15 +151,17 @@ async def read_recorded_operations(
     connection: Connection, call_ids: Sequence[str]
 ) -> dict[str, list[tuple[str, str]]]:
     """Return the services and operations recorded for calls and not voided."""
-    found: dict[str, list[tuple[str, str]]] = {}
+    operations: dict[str, list[tuple[str, str]]] = {}
     if call_ids:
         rows = await connection.fetch(*_SQL.bind("recorded_operations", call_ids=call_ids))
         for call_id, service, operation in rows:
-            found.setdefault(call_id, []).append((service, operation))
-    return found
+            operations.setdefault(call_id, []).append((service, operation))
+    return operations
 
 
-async def read_open(connection: Connection, call_ids: Sequence[str]) -> list[StoredAnomaly]:
+async def read_open_anomalies(
+    connection: Connection, call_ids: Sequence[str]
+) -> list[StoredAnomaly]:
     """Return the open anomalies of calls."""
     rows = await connection.fetch(*_SQL.bind("open_of_calls", call_ids=call_ids))
     return [StoredAnomaly(*row) for row in rows]
@@ -172,15 +174,14 @@ async def write_findings(connection: Connection, findings: Sequence[Finding]) ->
     """
     if not findings:
         return set()
-    ordered = sorted(findings, key=lambda one: one.anomaly.anomaly_id)
-    statement = _SQL.bind(
-        "raise", **_columns(ordered), event_type=ANOMALY_TYPE, aggregate_type=ANOMALY
-    )
+    ordered = sorted(findings, key=lambda finding: finding.anomaly.anomaly_id)
+    columns = _columns(ordered)
+    statement = _SQL.bind("raise", **columns, event_type=ANOMALY_TYPE, aggregate_type=ANOMALY)
     rows = await connection.fetch(*statement)
     new = {row["id"] for row in rows}
-    known = [one.anomaly.anomaly_id for one in ordered if one.anomaly.anomaly_id not in new]
-    if known:
-        await connection.execute(*_SQL.bind("reopen", anomaly_ids=known))
+    existing = [anomaly_id for anomaly_id in columns["anomaly_ids"] if anomaly_id not in new]
+    if existing:
+        await connection.execute(*_SQL.bind("reopen", anomaly_ids=existing))
     return new
 
 
@@ -211,7 +212,7 @@ async def resolve_anomalies(
         await connection.execute(*_SQL.bind("resolve", anomaly_ids=sorted(anomaly_ids), now=now))
 
 
-async def costly_days(
+async def read_users_to_check(
     connection: Connection,
     user_ids: Sequence[str],
     day: date,

@@ -127,7 +127,7 @@ def _position_after(sweep: SweepPosition, users: list[str], now: datetime) -> Sw
     """Return the position after these users."""
     if len(users) == USERS_AT_ONCE or sweep.round_to is None:
         return sweep._replace(user_id=users[-1])
-    done = sweep._replace(swept_to=sweep.round_to, round_to=None, user_id="")
+    finished = sweep._replace(swept_to=sweep.round_to, round_to=None, user_id="")
     if not sweep.is_deep:
-        return done
-    return done._replace(deep_to=sweep.round_to, is_deep=False, closed_on=now.date())
+        return finished
+    return finished._replace(deep_to=sweep.round_to, is_deep=False, closed_on=now.date())

@@ -19,12 +19,12 @@ async def mark_alert(
     Repeating it changes nothing. Raises StoreUnavailableError.
     """
     try:
-        known = UUID(alert_id)
+        uuid = UUID(alert_id)
     except ValueError:
         return None
-    values = {"alert_id": known, "user_id": user_id, **viewer.parameters}
+    values = {"alert_id": uuid, "user_id": user_id, **viewer.parameters}
     change = "mark_alert_read" if is_read else "mark_alert_unread"
     async with readers.writing(viewer) as connection:
         await connection.execute(*_SQL.bind(change, **values))
-        found: str | None = await connection.fetchval(*_SQL.bind("alert", **values))
-    return found
+        stored: str | None = await connection.fetchval(*_SQL.bind("alert", **values))
+    return stored

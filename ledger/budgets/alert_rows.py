@@ -95,7 +95,7 @@ async def read_alert_contexts(
     connection: Connection, spans: Sequence[SpendWindow], since: datetime, basis: SpendBasis
 ) -> list[AlertContext]:
     """Return each window's costs by service on its UTC days, and the spend `since`."""
-    found: list[AlertContext] = [AlertContext({}, 0) for _ in spans]
+    results: list[AlertContext] = [AlertContext({}, 0) for _ in spans]
     contexts = _SQL.bind(
         "alert_contexts",
         user_ids=[span.user_id for span in spans],
@@ -108,10 +108,10 @@ async def read_alert_contexts(
     for row in rows:
         place = row["ordinality"] - 1
         if row["service"] is None:
-            found[place] = AlertContext(found[place].costs, int(row["nano"]))
+            results[place] = AlertContext(results[place].costs, int(row["nano"]))
         else:
-            found[place].costs[row["service"]] = int(row["nano"])
-    return found
+            results[place].costs[row["service"]] = int(row["nano"])
+    return results
 
 
 def _last_day(span: SpendWindow) -> date:

@@ -189,14 +189,14 @@ class Alerting:
             for (position, percent), context in zip(due, contexts, strict=True)
         ]
         messages = await raise_alerts(connection, alerts)
-        self._uncommitted = self._uncommitted[0], [UUID(one.alert_id) for one in alerts]
-        for (position, percent), one in zip(due, alerts, strict=True):
+        self._uncommitted = self._uncommitted[0], [UUID(raised.alert_id) for raised in alerts]
+        for (position, percent), raised in zip(due, alerts, strict=True):
             if (
                 percent == FULL
                 and budgets[position.user_id].auto_cutoff
                 and _is_active_call(position)
             ):
-                messages += await request_cutoff(connection, cutoff(position, one))
+                messages += await request_cutoff(connection, cutoff(position, raised))
         return messages
 
     async def _contexts(
@@ -208,12 +208,12 @@ class Alerting:
             SpendWindow(position.user_id, position.start, position.end or now)
             for position in positions
         ]
-        found = await read_alert_contexts(connection, periods, since, self.basis)
+        contexts = await read_alert_contexts(connection, periods, since, self.basis)
         return [
             AlertContext(position.call.costs_by_service(), of_period.last_hour_nano)
             if position.call
             else of_period
-            for position, of_period in zip(positions, found, strict=True)
+            for position, of_period in zip(positions, contexts, strict=True)
         ]
 
 

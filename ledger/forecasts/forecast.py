@@ -102,16 +102,16 @@ def learn_rhythms(
     """
     today = now.date()
     start = max(first_day or today, today - _DAY * HISTORY_DAYS_MAX)
-    known = {total.day: total for total in totals}
-    days = [known.get(day, DayTotals(day)) for day in _days(start, today)]
+    by_day = {total.day: total for total in totals}
+    days = [by_day.get(day, DayTotals(day)) for day in _days(start, today)]
     weekday = start.weekday()
     return LearnedRhythms(
         days,
-        known.get(today, DayTotals(today)),
+        by_day.get(today, DayTotals(today)),
         now,
-        learn([each.calls * _HUNDREDTHS for each in days], weekday),
-        learn([each.cost_nano for each in days], weekday),
-        learn([each.revenue_nano for each in days], weekday),
+        learn([day.calls * _HUNDREDTHS for day in days], weekday),
+        learn([day.cost_nano for day in days], weekday),
+        learn([day.revenue_nano for day in days], weekday),
     )
 
 
@@ -119,15 +119,17 @@ def _days(start: date, before: date) -> Iterator[date]:
     return (start + _DAY * number for number in range((before - start).days))
 
 
-def period_forecast(known: LearnedRhythms, period: ForecastPeriod) -> PeriodForecast:
+def period_forecast(rhythms: LearnedRhythms, period: ForecastPeriod) -> PeriodForecast:
     """Return the forecast of today and the days after it."""
-    end = datetime.combine(known.now.date(), time(), UTC) + _DAY * PERIOD_DAYS[period]
-    shares = _day_fractions(known.now, end)
-    calls = known.calls.unscaled(known.calls.expected(shares))
-    cost = forecast_interval(known.cost, shares).plus(known.today.cost_nano)
-    revenue = forecast_interval(known.revenue, shares).plus(known.today.revenue_nano)
-    confidence = min(_confidence(len(known.days), each) for each in (cost, revenue))
-    return PeriodForecast(known.today.calls + Decimal(calls).scaleb(-2), cost, revenue, confidence)
+    end = datetime.combine(rhythms.now.date(), time(), UTC) + _DAY * PERIOD_DAYS[period]
+    shares = _day_fractions(rhythms.now, end)
+    calls = rhythms.calls.unscaled(rhythms.calls.expected(shares))
+    cost = forecast_interval(rhythms.cost, shares).plus(rhythms.today.cost_nano)
+    revenue = forecast_interval(rhythms.revenue, shares).plus(rhythms.today.revenue_nano)
+    confidence = min(_confidence(len(rhythms.days), interval) for interval in (cost, revenue))
+    return PeriodForecast(
+        rhythms.today.calls + Decimal(calls).scaleb(-2), cost, revenue, confidence
+    )
 
 
 def _day_fractions(start: datetime, end: datetime) -> list[Fraction]:
@@ -148,29 +150,29 @@ def _confidence(days: int, interval: ForecastInterval) -> Decimal:
     return Decimal(round(narrow * days * 100 / (days + _HALF_KNOWN_DAYS))).scaleb(-2)
 
 
-def budget_forecast(known: LearnedRhythms, spend: CurrentSpend) -> BudgetForecast:
+def budget_forecast(rhythms: LearnedRhythms, spend: CurrentSpend) -> BudgetForecast:
     """Return the forecast of the user's month and of the days on which limits are reached.
 
     A limit that is reached already is reached today. For a monthly limit the current month is
     searched, for a daily one the next days, by the expected spend, not by the interval. The pace of
     active calls counts until the day's end, as in the budget's time to its next threshold.
     """
-    rhythm = known.revenue if spend.basis == "charged" else known.cost
-    month_end = forecast_interval(rhythm, _day_fractions(known.now, spend.month.end)).plus(
+    rhythm = rhythms.revenue if spend.basis == "charged" else rhythms.cost
+    month_end = forecast_interval(rhythm, _day_fractions(rhythms.now, spend.month.end)).plus(
         spend.month_nano
     )
     daily_on = monthly_on = None
     so_far = spend.month_nano
     for number, day in enumerate(_local_days(spend)):
         today = spend.day_nano if number == 0 else 0
-        expected = _expected_rest(rhythm, known.now, day)
+        expected = _expected_rest(rhythm, rhythms.now, day)
         so_far += expected
         if daily_on is None and _is_reached(spend.limits.daily_nano, today + expected):
             daily_on = _local_day(day)
         if day.end <= spend.month.end and monthly_on is None:
             monthly_on = _local_day(day) if _is_reached(spend.limits.monthly_nano, so_far) else None
-    daily_seconds = _at_pace(spend.limits.daily_nano, spend.day_nano, spend, known.now)
-    monthly_seconds = _at_pace(spend.limits.monthly_nano, spend.month_nano, spend, known.now)
+    daily_seconds = _at_pace(spend.limits.daily_nano, spend.day_nano, spend, rhythms.now)
+    monthly_seconds = _at_pace(spend.limits.monthly_nano, spend.month_nano, spend, rhythms.now)
     today_on = _local_day(spend.day)
     return BudgetForecast(
         month_end,

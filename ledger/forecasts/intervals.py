@@ -99,9 +99,9 @@ def _past_errors(rhythm: Rhythm, days: int) -> list[int]:
     """Return the errors of past forecasts over this many days, in steps of `ONE`."""
     errors = []
     for state in rhythm.states[1 : max(1, len(rhythm.amounts) - days + 1)]:
-        known, step = state.days, _step(state, days)
+        start, step = state.days, _step(state, days)
         if step:
-            weekday = rhythm.weekday + known - 1
+            weekday = rhythm.weekday + start - 1
             forecast = sum(state.ahead(ahead, weekday + ahead) for ahead in range(1, days + 1))
-            errors.append((sum(rhythm.amounts[known : known + days]) - forecast) * ONE // step)
+            errors.append((sum(rhythm.amounts[start : start + days]) - forecast) * ONE // step)
     return errors

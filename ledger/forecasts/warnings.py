@@ -20,35 +20,35 @@ DOUBLED_NANO_MIN: Final = NANO_PER_USD
 
 
 def forecast_warnings(
-    known: LearnedRhythms, forecast: PeriodForecast, spend: CurrentSpend, budget: BudgetForecast
+    rhythms: LearnedRhythms, forecast: PeriodForecast, spend: CurrentSpend, budget: BudgetForecast
 ) -> list[str]:
     """Return warnings about the forecast's quality, then about limits that will be reached."""
     return [
-        *_history_warnings(known, forecast),
-        *_growth_warnings(known, spend),
+        *_history_warnings(rhythms, forecast),
+        *_growth_warnings(rhythms, spend),
         *_limit_warnings(spend, budget),
     ]
 
 
-def _history_warnings(known: LearnedRhythms, forecast: PeriodForecast) -> Iterator[str]:
-    days = len(known.days)
+def _history_warnings(rhythms: LearnedRhythms, forecast: PeriodForecast) -> Iterator[str]:
+    days = len(rhythms.days)
     if not days:
         yield "No full day of history yet: the forecast is the amount so far."
         return
     if days < RHYTHM_DAYS:
         full = "1 full day" if days == 1 else f"{days} full days"
         yield f"Only {full} of history: weekly patterns aren't known yet."
-    quiet = next((n for n, day in enumerate(reversed(known.days)) if _has_activity(day)), days)
-    if quiet >= QUIET_DAYS and not known.today.calls:
+    quiet = next((n for n, day in enumerate(reversed(rhythms.days)) if _has_activity(day)), days)
+    if quiet >= QUIET_DAYS and not rhythms.today.calls:
         yield f"No calls for {quiet} days: the forecast declines day by day."
     elif forecast.confidence < LOW_CONFIDENCE and days >= RHYTHM_DAYS:
         yield "Your days vary a lot; trust the range."
 
 
-def _growth_warnings(known: LearnedRhythms, spend: CurrentSpend) -> Iterator[str]:
+def _growth_warnings(rhythms: LearnedRhythms, spend: CurrentSpend) -> Iterator[str]:
     """Compare the last seven whole days with the seven days before."""
     amounts = [
-        day.revenue_nano if spend.basis == "charged" else day.cost_nano for day in known.days
+        day.revenue_nano if spend.basis == "charged" else day.cost_nano for day in rhythms.days
     ]
     if len(amounts) < 2 * WEEK:
         return

@@ -75,21 +75,21 @@ class LiveStore:
 
     async def calls(self, call_ids: Collection[str]) -> list[CommittedCall]:
         """Return the calls that exist and have an owner, as last committed."""
-        found = []
+        committed = []
         for part in _parts(list(call_ids)):
             for row in map(
                 dict, await self._readers.read(_ALL_USERS, *_READS.bind("calls", call_ids=part))
             ):
                 updated_at, epoch = row.pop("updated_at"), require_epoch(row.pop("epoch"))
                 row["version"] = published_version(epoch, row["version"])
-                found.append(CommittedCall(call_of(row), updated_at))
-        return found
+                committed.append(CommittedCall(call_of(row), updated_at))
+        return committed
 
     async def usual_calls(
         self, personas: Collection[str], once_services: Collection[str]
     ) -> dict[str, PersonaCalls]:
         """Return the sums of the last ended calls, by persona."""
-        found: dict[str, PersonaCalls] = {}
+        by_persona: dict[str, PersonaCalls] = {}
         for part in _parts(list(personas), PERSONAS_AT_ONCE):
             rows = await self._readers.read(
                 _ALL_USERS,
@@ -103,8 +103,8 @@ class LiveStore:
             )
             for persona_id, group in groupby(rows, itemgetter("persona_id")):
                 sums = [*group]
-                found[persona_id] = PersonaCalls.of(sums[0]["users"], map(_call_sums, sums))
-        return found
+                by_persona[persona_id] = PersonaCalls.of(sums[0]["users"], map(_call_sums, sums))
+        return by_persona
 
     async def once_services(self) -> frozenset[str]:
         """Return the services whose costs are paid once per call."""

@@ -80,10 +80,10 @@ def usual_call(sums: CallSums) -> UsualCall:
         UsualLength(*announced) if announced.base and announced.duration_ms else None,
         {
             service: UsualCost(
-                half_even(known.cost_nano, known.calls),
-                half_even(known.calls * PERMILLE, sums.calls),
+                half_even(cost.cost_nano, cost.calls),
+                half_even(cost.calls * PERMILLE, sums.calls),
             )
-            for service, known in sums.services.items()
+            for service, cost in sums.services.items()
         },
     )
 

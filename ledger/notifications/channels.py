@@ -89,13 +89,13 @@ class UserChannels:
     async def create(self, requested: ChannelRequest) -> NewChannel | ChannelRefusal:
         """Create a channel, and send a verification message."""
         await self._lock()
-        known = await self.read()
-        if requested in {(channel.type, channel.address) for channel in known}:
+        stored = await self.read()
+        if requested in {(channel.type, channel.address) for channel in stored}:
             return ChannelRefusal(
                 "You already have this channel. Request a new code, or remove it first to get a "
                 "new secret."
             )
-        if len(known) >= CHANNELS_MAX:
+        if len(stored) >= CHANNELS_MAX:
             return ChannelRefusal(
                 f"You can have at most {CHANNELS_MAX} channels. Remove one first."
             )
@@ -110,15 +110,15 @@ class UserChannels:
         if len(set(requested)) > CHANNELS_MAX:
             return ChannelRefusal(f"`channels` can have at most {CHANNELS_MAX} channels.")
         await self._lock()
-        known = await self.read()
-        remaining = [channel for channel in known if (channel.type, channel.address) in requested]
-        for channel in known:
+        stored = await self.read()
+        remaining = [channel for channel in stored if (channel.type, channel.address) in requested]
+        for channel in stored:
             if channel not in remaining:
                 await self._remove(channel.channel_id)
         created: list[Channel] = []
-        for one in dict.fromkeys(requested):
-            if one not in {(channel.type, channel.address) for channel in remaining}:
-                new = await self._create(one)
+        for channel_request in dict.fromkeys(requested):
+            if channel_request not in {(channel.type, channel.address) for channel in remaining}:
+                new = await self._create(channel_request)
                 if isinstance(new, ChannelRefusal):
                     return new
                 created.append(new)

@@ -39,19 +39,19 @@ def _statements() -> tuple[str, ...]:
     folder = files("ledger.postgres") / "migrations"
     paths = [path for path in folder.iterdir() if path.name.endswith(".sql")]
     texts = sorted((path.name, path.read_text(encoding="utf-8")) for path in paths)
-    return tuple(found for _, text in texts for found in _STATEMENT.findall(text))
+    return tuple(statement for _, text in texts for statement in _STATEMENT.findall(text))
 
 
 @cache
 def _policies() -> frozenset[_Policy]:
     """Return the required policies."""
-    found: set[_Policy] = set()
+    policies: set[_Policy] = set()
     for statement in _statements():
         match = _POLICY.match(statement)
         if match is not None:
-            change = found.add if match[1] == "CREATE" else found.discard
+            change = policies.add if match[1] == "CREATE" else policies.discard
             change(_Policy(match[3], match[2]))
-    return frozenset(found)
+    return frozenset(policies)
 
 
 async def access_problems(connection: Connection) -> list[str]:
@@ -76,7 +76,7 @@ async def access_problems(connection: Connection) -> list[str]:
 
 async def _rights(connection: Connection) -> list[tuple[str, str, str]]:
     """Return relation, role and privilege (name or first letter) of each required right."""
-    found = [
+    grants = [
         (relation.strip(), READER, privilege.strip())
         for statement in _statements()
         for privileges, relations in _READER_GRANT.findall(statement)
@@ -85,8 +85,8 @@ async def _rights(connection: Connection) -> list[tuple[str, str, str]]:
     ]
     for relation, *columns in await connection.fetch(_GRANTS["of_tables"]):
         for role, letters in zip(RIGHTS.values(), columns, strict=True):
-            found += [(relation, role, letter) for letter in letters if letter in _LETTERS]
-    return found
+            grants += [(relation, role, letter) for letter in letters if letter in _LETTERS]
+    return grants
 
 
 async def repair_access(connection: Connection) -> None:

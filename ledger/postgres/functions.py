@@ -112,7 +112,7 @@ async def install_functions(connection: Connection) -> None:
 async def _definition(connection: Connection, read: ReadFunction) -> str:
     """Return the function's definition; the types are those that PostgreSQL infers."""
     prepared = await connection.prepare(read.statement.text)
-    parameters = await _type_names(connection, [each.oid for each in prepared.get_parameters()])
+    parameters = await _type_names(connection, [p.oid for p in prepared.get_parameters()])
     columns = prepared.get_attributes()
     types = await _type_names(connection, [column.type.oid for column in columns])
     names = await connection.fetch(*_SQL.bind("quoted", names=[column.name for column in columns]))

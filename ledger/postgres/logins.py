@@ -64,7 +64,7 @@ def login_url(url: str, process: Process, password: str, prefix: str = PREFIX) -
 async def known_logins(url: str, prefix: str = PREFIX) -> set[Process]:
     """Return the processes whose login exists; raises LoginsError for one with too many rights."""
     async with connected(url, name="cost-analytics roles") as connection:
-        return {each for each in PROCESSES if await _is_known(connection, login_name(each, prefix))}
+        return {name for name in PROCESSES if await _is_known(connection, login_name(name, prefix))}
 
 
 async def create_logins(
@@ -107,11 +107,11 @@ async def _is_known(connection: Connection, name: str) -> bool:
 
 async def _create_login(connection: Connection, process: Process, plan: LoginPlan) -> None:
     name, password = login_name(process, plan.prefix), plan.passwords.get(process)
-    known = await _is_known(connection, name)
-    if password is None and not known:
+    exists = await _is_known(connection, name)
+    if password is None and not exists:
         raise LoginsError(f"The role {name} is new and needs a password.")
     if password is not None:
-        statement = "change_password" if known else "create_login"
+        statement = "change_password" if exists else "create_login"
         await _run(connection, statement, login=name, verifier=scram_verifier(password))
     if process in _SEE_ALL_USERS:
         await _run(connection, "bypass_policies", login=name)
@@ -124,7 +124,7 @@ async def _create_login(connection: Connection, process: Process, plan: LoginPla
 
 
 async def _open_database(connection: Connection, prefix: str) -> None:
-    owner, names = login_name("migrate", prefix), [login_name(each, prefix) for each in PROCESSES]
+    owner, names = login_name("migrate", prefix), [login_name(name, prefix) for name in PROCESSES]
     await _run(connection, "close_database")
     await _run(connection, "open_database", logins=names)
     await _run(connection, "allow_temporary_tables", login=login_name("operator", prefix))

@@ -34,14 +34,14 @@ class UnknownSchemaError(Exception):
 def migrations() -> list[Migration]:
     """Return all steps in order; raises ValueError if the numbering has a gap."""
     folder = files("ledger.postgres") / "migrations"
-    found = sorted(
+    steps = sorted(
         Migration(int(path.name.split("_", 1)[0]), path.name, path.read_text(encoding="utf-8"))
         for path in folder.iterdir()
         if path.name.endswith(".sql")
     )
-    if [step.version for step in found] != list(range(1, len(found) + 1)):
+    if [step.version for step in steps] != list(range(1, len(steps) + 1)):
         raise ValueError("migrations must be numbered 0001, 0002, … without a gap")
-    return found
+    return steps
 
 
 async def migrate(url: str, *, report: Callable[[str], None] = lambda _: None) -> int:
@@ -67,15 +67,15 @@ async def migrate_on(connection: Connection, report: Callable[[str], None]) -> i
 
 async def _migrate(connection: Connection, report: Callable[[str], None]) -> int:
     await connection.execute(_SQL["create_history"])
-    done = await connection.fetchval(_SQL["newest_version"])
+    applied = await connection.fetchval(_SQL["newest_version"])
     steps = migrations()
-    if done > len(steps):
+    if applied > len(steps):
         raise UnknownSchemaError(
-            f"The database has schema version {done}; this program knows {len(steps)}. "
+            f"The database has schema version {applied}; this program knows {len(steps)}. "
             "Start a newer version of it."
         )
     await ensure_roles(connection)
-    for step in steps[done:]:
+    for step in steps[applied:]:
         report(f"applying {step.name}")
         async with connection.transaction():
             await connection.execute(without_roles(step.text), timeout=_STEP_TIMEOUT_SECONDS)
@@ -91,7 +91,7 @@ async def _migrate(connection: Connection, report: Callable[[str], None]) -> int
     now = datetime.now(UTC)
     ahead = [_month_after(now, months) for months in range(_MONTHS_AHEAD + 1)]
     await ensure_months(connection, ahead)
-    return len(steps) - int(done)
+    return len(steps) - int(applied)
 
 
 def _month_after(moment: datetime, months: int) -> tuple[int, int]:

@@ -77,9 +77,9 @@ class Pool:
         """Close idle connections, and terminate the others."""
         self._is_closed = True
         idle, self._idle = self._idle, []
-        closing = [each.connection.close(timeout=CLOSE_SECONDS_MAX) for each in idle]
+        closing = [closed.connection.close(timeout=CLOSE_SECONDS_MAX) for closed in idle]
         await asyncio.gather(*closing, return_exceptions=True)
-        for connection in (*self._busy, *(each.connection for each in idle)):
+        for connection in (*self._busy, *(closed.connection for closed in idle)):
             connection.terminate()
 
     async def _acquire(self, timeout_seconds: int) -> Connection:

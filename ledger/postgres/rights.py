@@ -65,9 +65,9 @@ async def apply_grants(connection: Connection) -> None:
             if relation not in present:
                 continue
             await _run(connection, "revoke_all", relation=relation, roles=list(RIGHTS.values()))
-            for role, some in zip(RIGHTS, letters, strict=True):
-                if some != "-":
-                    table = {"relation": relation, "role": RIGHTS[role], "letters": some}
+            for role, role_letters in zip(RIGHTS, letters, strict=True):
+                if role_letters != "-":
+                    table = {"relation": relation, "role": RIGHTS[role], "letters": role_letters}
                     await _run(connection, "grant_table", **table)
         for relation, role, privilege, columns in await connection.fetch(_GRANTS["of_columns"]):
             if relation in present:

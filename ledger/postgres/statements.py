@@ -74,8 +74,8 @@ class Statements(Mapping[str, str]):
         text, parameters, encoders = self._statements[name]
         arguments = [values[parameter] for parameter in parameters if parameter in values]
         if not len(arguments) == len(parameters) == len(values):
-            wanted, given = ", ".join(parameters), ", ".join(values)
-            raise TypeError(f"the statement {name} takes ({wanted}), not ({given})")
+            expected, given = ", ".join(parameters), ", ".join(values)
+            raise TypeError(f"the statement {name} takes ({expected}), not ({given})")
         for index, encode in encoders:
             arguments[index] = encode(arguments[index])
         return (text, *arguments)

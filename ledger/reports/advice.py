@@ -117,24 +117,24 @@ def advise(
     usages: Sequence[UsageSum], charges: Sequence[ChargeSum], catalogue: Catalogue, now: datetime
 ) -> list[Recommendation]:
     """Return recommendations with sufficient savings and evidence, largest saving first."""
-    found = [
+    recommendations = [
         *_models(usages, catalogue, now),
         *_phrases(usages),
         *_replies(usages),
         *_bundles(charges, catalogue, now),
     ]
     worthwhile = (
-        each
-        for each in found
-        if each.saving_nano >= SAVING_NANO_MIN and each.evidence.events >= EVENTS_MIN
+        item
+        for item in recommendations
+        if item.saving_nano >= SAVING_NANO_MIN and item.evidence.events >= EVENTS_MIN
     )
-    return sorted(worthwhile, key=lambda each: (-each.saving_nano, each.kind, each.evidence[2:5]))
+    return sorted(worthwhile, key=lambda item: (-item.saving_nano, item.kind, item.evidence[2:5]))
 
 
 def advice_notes(usages: Sequence[UsageSum]) -> list[str]:
     """Return what could not be assessed, and why."""
-    speech = [each for each in usages if each.operation == "tts"]
-    if speech and not any(each.phrases for each in speech):
+    speech = [usage for usage in usages if usage.operation == "tts"]
+    if speech and not any(usage.phrases for usage in speech):
         return [
             "We can't suggest caching repeated phrases: text-to-speech events lack `phraseHash` "
             "in their metadata."
@@ -146,8 +146,8 @@ def _models(
     usages: Sequence[UsageSum], catalogue: Catalogue, now: datetime
 ) -> Iterator[Recommendation]:
     """Compare each model with the others in the catalogue for the same operation."""
-    named = sorted((each for each in usages if each.model), key=lambda each: each[:4])
-    for (service, operation, model), group in groupby(named, key=lambda each: each[:3]):
+    named = sorted((usage for usage in usages if usage.model), key=lambda usage: usage[:4])
+    for (service, operation, model), group in groupby(named, key=lambda usage: usage[:3]):
         lines = list(group)
         current = sum(line.cost_nano for line in lines)
         others = [
@@ -245,31 +245,31 @@ def _bundles(
 
     The saving is at most the fees paid for the saved charges.
     """
-    for each in charges:
-        fixed = catalogue.rate(each.processor, "fee", "charges", now)
+    for paid in charges:
+        fixed = catalogue.rate(paid.processor, "fee", "charges", now)
         if fixed is None:
             continue
-        bundles = -(-each.charges // BUNDLE_CALLS)
-        saved_charges = each.charges - bundles
-        saving = min(fixed.cost_nano(saved_charges), each.fee_nano * saved_charges // each.charges)
+        bundles = -(-paid.charges // BUNDLE_CALLS)
+        saved_charges = paid.charges - bundles
+        saving = min(fixed.cost_nano(saved_charges), paid.fee_nano * saved_charges // paid.charges)
         yield Recommendation(
             "prepaid_bundle",
             f"Selling prepaid bundles of {BUNDLE_CALLS} calls would have saved {dollars(saving)} "
-            f"in {service_name(each.processor)} fees in {ADVICE_DAYS} days.",
-            f"{each.charges:,} charges paid {dollars(each.fee_nano)} in fees; {bundles:,} bundles "
+            f"in {service_name(paid.processor)} fees in {ADVICE_DAYS} days.",
+            f"{paid.charges:,} charges paid {dollars(paid.fee_nano)} in fees; {bundles:,} bundles "
             f"of {BUNDLE_CALLS} calls would have paid the fixed fee of "
             f"{dollars(fixed.cost_nano(1))} {saved_charges:,} times less. The percentage fee stays "
             "the same. A saving is never more than the fees paid.",
-            each.fee_nano,
-            each.fee_nano - saving,
+            paid.fee_nano,
+            paid.fee_nano - saving,
             SavingEvidence(
-                each.charges,
-                each.calls,
-                each.processor,
+                paid.charges,
+                paid.calls,
+                paid.processor,
                 "charge",
                 "",
-                {"charges": Decimal(each.charges)},
-                each.examples,
+                {"charges": Decimal(paid.charges)},
+                paid.examples,
             ),
         )
 

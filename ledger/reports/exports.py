@@ -66,11 +66,11 @@ async def exporting(
         since, until = span
         statement = _SQL.bind(kind, user_id=user_id, **viewer.parameters, since=since, until=until)
         cursor = await connection.cursor(*statement)
-        of_row = _OF_ROW[kind]
+        exported = _EXPORTED_OF[kind]
 
         async def rows() -> AsyncIterator[list[Exported]]:
-            while some := await cursor.fetch(ROWS_AT_ONCE):
-                yield [of_row(row) for row in some]
+            while chunk := await cursor.fetch(ROWS_AT_ONCE):
+                yield [exported(row) for row in chunk]
 
         yield rows()
 
@@ -89,7 +89,7 @@ def _day(row: Record) -> Exported:
     return ExportedDay(row["day"], int(row["calls"]), int(row["duration_ms"]), costs, profit)
 
 
-_OF_ROW: Final[dict[ExportKind, Callable[[Record], Exported]]] = {
+_EXPORTED_OF: Final[dict[ExportKind, Callable[[Record], Exported]]] = {
     "events": _event,
     "calls": listed_call,
     "daily": _day,

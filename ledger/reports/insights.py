@@ -93,11 +93,11 @@ def _about_margin(now: PeriodSums) -> Iterator[str]:
 
 
 def _about_growth(now: PeriodSums, before: PeriodSums, days: int) -> Iterator[str]:
-    is_now, was = now.profit.cost_nano, before.profit.cost_nano
-    if was > 0 and is_now >= 2 * was and is_now - was >= DOUBLED_NANO_MIN:
+    cost, earlier = now.profit.cost_nano, before.profit.cost_nano
+    if earlier > 0 and cost >= 2 * earlier and cost - earlier >= DOUBLED_NANO_MIN:
         yield (
-            f"Cost is {times(is_now, was)} that of the previous {days} days: {dollars(is_now)}, "
-            f"up from {dollars(was)}."
+            f"Cost is {times(cost, earlier)} that of the previous {days} days: {dollars(cost)}, "
+            f"up from {dollars(earlier)}."
         )
 
 
@@ -105,16 +105,16 @@ def _about_change(now: PeriodSums, before: PeriodSums, days: int) -> Iterator[st
     if not now.calls or not before.calls or before.profit.cost_nano <= 0:
         return
     # Averages are compared as fractions with one denominator, without rounding.
-    is_now = now.profit.cost_nano * before.calls
-    was = before.profit.cost_nano * now.calls
-    if abs(is_now - was) * 100 < CHANGE_PERCENT * was:
+    cost = now.profit.cost_nano * before.calls
+    earlier = before.profit.cost_nano * now.calls
+    if abs(cost - earlier) * 100 < CHANGE_PERCENT * earlier:
         return
-    word = "more" if is_now > was else "less"
+    word = "more" if cost > earlier else "less"
     yield (
         f"Calls cost {dollars(half_even(now.profit.cost_nano, now.calls))} on average, "
-        f"{whole_percent(abs(is_now - was), was)} {word} than in the previous {days} days "
+        f"{whole_percent(abs(cost - earlier), earlier)} {word} than in the previous {days} days "
         f"({dollars(half_even(before.profit.cost_nano, before.calls))}); "
-        f"driven by {service_name(_mover(now, before, rising=is_now > was))}."
+        f"driven by {service_name(_mover(now, before, rising=cost > earlier))}."
     )
 
 

@@ -70,5 +70,5 @@ async def top_report(
         )
         for row in rows
     ]
-    found, cost_nano = (rows[0]["found"], int(rows[0]["all_cost_nano"])) if rows else (0, 0)
-    return TopReport(entries, found, cost_nano)
+    total, cost_nano = (rows[0]["found"], int(rows[0]["all_cost_nano"])) if rows else (0, 0)
+    return TopReport(entries, total, cost_nano)

@@ -28,5 +28,5 @@ async def find_users(
     """
     users = _READS.bind("users", reads_all=viewer.reads_all, part=part, limit=limit)
     rows = await readers.read(viewer, *users)
-    found = [FoundUser(row["user_id"], row["first_day"], row["last_day"]) for row in rows]
-    return found, rows[0]["found"] if rows else 0
+    matches = [FoundUser(row["user_id"], row["first_day"], row["last_day"]) for row in rows]
+    return matches, rows[0]["found"] if rows else 0

@@ -114,9 +114,9 @@ def _add_agent(
 
     async def agent(stream: AsyncIterable[bytes]) -> None:
         async for value in stream:
-            found = id_of(value)
-            if found is not None:
-                on_id(found)
+            record_id = id_of(value)
+            if record_id is not None:
+                on_id(record_id)
 
     app.agent(records, name=name)(agent)
 

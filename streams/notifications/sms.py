@@ -83,10 +83,10 @@ class SmsSender:
         status = response.status
         if 200 <= status < 300:
             return DeliveryResult("delivered", str(status))
-        answer = await _answer(response)
-        text = storable_error(answer.message, notice.address, self._provider.password)
-        text = f"The provider answered {status}, error {answer.code}: {text}"
-        if answer.code in _GONE_CODES:
+        reply = await _answer(response)
+        text = storable_error(reply.message, notice.address, self._provider.password)
+        text = f"The provider answered {status}, error {reply.code}: {text}"
+        if reply.code in _GONE_CODES:
             return DeliveryResult("gone", str(status), text)
         if status >= 500 or status < 400 or status in _RETRYABLE_STATUSES:
             after = retry_after_seconds(response.headers.get("Retry-After"))

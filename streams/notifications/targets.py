@@ -40,7 +40,7 @@ class SystemResolver(AbstractResolver):
     ) -> list[ResolveResult]:
         """Return the addresses of a host; raises OSError."""
         ask = partial(socket.getaddrinfo, host, port, family, socket.SOCK_STREAM)
-        found = await asyncio.get_running_loop().run_in_executor(self._threads, ask)
+        results = await asyncio.get_running_loop().run_in_executor(self._threads, ask)
         return [
             ResolveResult(
                 hostname=host,
@@ -50,7 +50,7 @@ class SystemResolver(AbstractResolver):
                 proto=protocol,
                 flags=socket.AI_NUMERICHOST,
             )
-            for kind, _, protocol, _, address in found
+            for kind, _, protocol, _, address in results
         ]
 
     async def close(self) -> None:
@@ -71,10 +71,10 @@ class GuardedResolver(AbstractResolver):
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
         """Return the addresses to connect to; raises OSError or RefusedTargetError."""
-        found = (await self._resolver.resolve(host, port, family))[:ADDRESSES_MAX]
-        if not self._allow_private and not all(is_public(result["host"]) for result in found):
+        results = (await self._resolver.resolve(host, port, family))[:ADDRESSES_MAX]
+        if not self._allow_private and not all(is_public(result["host"]) for result in results):
             raise RefusedTargetError("The address leads into a private network.")
-        return found
+        return results
 
     async def close(self) -> None:
         await self._resolver.close()

@@ -38,11 +38,11 @@ async def fetch(session: PriceSession, source: PriceSource) -> bytes:
     try:
         async with session.get(
             source.url, headers=_credentials(source), allow_redirects=False
-        ) as answer:
-            if answer.status != 200:
-                raise PriceSourceError(f"it answered with status {answer.status}")
-            text = await answer.content.read(BYTES_MAX + 1)
-            while len(text) <= BYTES_MAX and (piece := await answer.content.read(BYTES_MAX)):
+        ) as response:
+            if response.status != 200:
+                raise PriceSourceError(f"it answered with status {response.status}")
+            text = await response.content.read(BYTES_MAX + 1)
+            while len(text) <= BYTES_MAX and (piece := await response.content.read(BYTES_MAX)):
                 text += piece
     except TimeoutError:
         raise PriceSourceError("it did not answer in time") from None

@@ -46,9 +46,9 @@ class PendingTotals:
         waiting, batch = self._entries, self._batches
         for call in calls:
             call_id = call.call_id
-            known = waiting.pop(call_id, None)
+            pending = waiting.pop(call_id, None)
             entry = PendingTotal(call, published_version(epoch, call.version), at, batch)
-            waiting[call_id] = entry if known is None else _merge(known, entry)
+            waiting[call_id] = entry if pending is None else _merge(pending, entry)
 
     def take(self, limit: int) -> list[PendingTotal]:
         """Remove and return up to `limit` calls: half the latest, half those waiting longest."""
@@ -59,8 +59,8 @@ class PendingTotals:
     def put_back(self, entries: Iterable[PendingTotal]) -> None:
         """Add calls again that could not be published; newer states of them stay."""
         for entry in entries:
-            known = self._entries.pop(entry.call.call_id, entry)
-            self._entries[entry.call.call_id] = _merge(known, entry)
+            pending = self._entries.pop(entry.call.call_id, entry)
+            self._entries[entry.call.call_id] = _merge(pending, entry)
 
     def rows(self) -> list[int]:
         """Return the outbox rows of pending calls."""
@@ -77,7 +77,7 @@ class PendingTotals:
         self._rows = [(batch, row) for batch, row in self._rows if row not in gone]
 
 
-def _merge(known: PendingTotal, entry: PendingTotal) -> PendingTotal:
+def _merge(pending: PendingTotal, entry: PendingTotal) -> PendingTotal:
     """Return the newest state of a call, pending since the older batch."""
-    newest = known if known.version > entry.version else entry
-    return PendingTotal(newest.call, newest.version, newest.at, min(known.batch, entry.batch))
+    newest = pending if pending.version > entry.version else entry
+    return PendingTotal(newest.call, newest.version, newest.at, min(pending.batch, entry.batch))

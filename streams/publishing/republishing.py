@@ -128,9 +128,9 @@ class EpochFollower:
                 ]
                 for start in range(0, len(outdated), CALLS_PER_READ):
                     call_ids = outdated[start : start + CALLS_PER_READ]
-                    found = await self._publish(connection, call_ids)
-                    published += found
-                    removed += len(call_ids) - found
+                    existing = await self._publish(connection, call_ids)
+                    published += existing
+                    removed += len(call_ids) - existing
         await mark_published(connection, self._epoch)
         _log.warning(
             "the totals topic agrees with epoch %d: %d calls published, %d removed",
@@ -155,7 +155,7 @@ class EpochFollower:
         A worker may publish a newer total meanwhile, and ours must not replace it: calls that have
         changed when ours is acknowledged are published again.
         """
-        found: set[str] = set()
+        existing: set[str] = set()
         remaining = set(call_ids)
         for _ in range(REPEATS_MAX):
             calls = await _select_owned(connection, remaining)
@@ -164,7 +164,7 @@ class EpochFollower:
             await self._producer.send_records(
                 OutgoingRecord(CALL_TOTALS.name, call_id.encode(), None) for call_id in missing
             )
-            found |= calls.keys()
+            existing |= calls.keys()
             calls_after = await _select_owned(connection, remaining)
             remaining = {
                 call_id
@@ -173,13 +173,13 @@ class EpochFollower:
             }
             if not remaining:
                 break
-        return len(found)
+        return len(existing)
 
 
 async def _select_owned(connection: Connection, call_ids: Collection[str]) -> dict[str, Call]:
     """Return the calls that exist and have an owner."""
-    found = await read_calls(connection, sorted(call_ids))
-    return {call_id: call for call_id, call in found.items() if call.user_id is not None}
+    calls = await read_calls(connection, sorted(call_ids))
+    return {call_id: call for call_id, call in calls.items() if call.user_id is not None}
 
 
 def _version(calls: dict[str, Call], call_id: str) -> int | None:

@@ -66,7 +66,7 @@ class StreamedBody:
         await self._wait_for_pace(self.response.write_eof(), 0)
         return self.response
 
-    def break_off(self) -> web.StreamResponse:
+    def abort(self) -> web.StreamResponse:
         """Reset the connection and return the incomplete response."""
         transport = self._request.transport
         if transport is not None:
