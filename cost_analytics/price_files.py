@@ -12,7 +12,7 @@ from typing import Any, Final
 from cost_analytics.csv_files import limit_rows, open_csv, read_rows, refuse
 from cost_analytics.failures import CommandError
 from ledger.prices.entry import ListedPrice
-from ledger.prices.rows import FIELDS, InvalidPriceError, PriceRow, price_row
+from ledger.prices.rows import COLUMNS, FIELDS, InvalidPriceError, PriceRow, price_row
 
 _ROWS_MAX: Final = 100_000
 _WHAT: Final = "prices"
@@ -91,9 +91,15 @@ def as_csv(prices: Iterable[ListedPrice]) -> str:
     """Return prices as CSV that can be imported again."""
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(FIELDS)
-    for price in prices:
-        row = price.row
+    rows = [price.row for price in prices]
+    used = {name for row in rows for name in row.conditions.named()}
+    conditions = [name for name in FIELDS if name in used]
+    writer.writerow([*COLUMNS, *conditions])
+    for row in rows:
         since = row.effective_from.isoformat().replace("+00:00", "Z")
-        writer.writerow([*row[:5], f"{row.price_usd:f}", row.per_units, since, row.source])
+        named = row.conditions.named()
+        writer.writerow(
+            [*row[:5], f"{row.price_usd:f}", row.per_units, since, row.source]
+            + [named.get(name, "") for name in conditions]
+        )
     return out.getvalue()

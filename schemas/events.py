@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Raw, Struct
+from msgspec.structs import force_setattr
 
 from schemas.jsonio import wire_name
 from schemas.numbers import Number
@@ -55,6 +56,47 @@ EndStatus = Literal["completed", "failed", "terminated"]
 CallStatus = Literal["active", "completed", "failed", "terminated"]
 
 
+DESTINATION_DIGITS_MAX: Final = 7
+"""The longest number prefix that is kept and that a price may have; it names no subscriber."""
+INPUT_SIZE_MAX: Final = 10**12
+STANDARD_TIERS: Final = frozenset({"", "standard", "default"})
+"""Names of the tier that a price without a tier is for."""
+
+
+class PriceContext(
+    Struct,
+    gc=False,
+    frozen=True,
+    kw_only=True,
+    rename=wire_name,
+    omit_defaults=True,
+    forbid_unknown_fields=True,
+):
+    """What the price of a usage may depend on, beside its service, operation, model and unit.
+
+    `input_size` is the number of input tokens of the whole request. `destination` is the called
+    number, its prefix or its country; of a number only the first 7 digits are kept. An unknown
+    field is refused: ignoring it could use a wrong price.
+    """
+
+    tier: Annotated[str, Meta(pattern="^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")] | None = None
+    input_size: Annotated[int, Meta(ge=0, le=INPUT_SIZE_MAX)] | None = None
+    direction: Direction | None = None
+    destination: Annotated[str, Meta(pattern=r"^(\+[1-9][0-9]{0,14}|[A-Z]{2})$")] | None = None
+    voice_class: Annotated[str, Meta(pattern="^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")] | None = None
+
+    def __post_init__(self) -> None:
+        """Use standard names, and remove the end of a number, which is personal data."""
+        tier = (self.tier or "").lower()
+        force_setattr(self, "tier", None if tier in STANDARD_TIERS else tier)
+        force_setattr(self, "voice_class", self.voice_class and self.voice_class.lower())
+        if self.destination is not None:
+            force_setattr(self, "destination", self.destination[: DESTINATION_DIGITS_MAX + 1])
+
+
+NO_CONTEXT: Final = PriceContext()
+
+
 class _Data(Struct, gc=False, kw_only=True, rename=wire_name, omit_defaults=True):
     call_id: Text
     user_id: Text | None = None
@@ -83,6 +125,7 @@ class CostRecorded(_Data):
     total_cost: Number | None = None
     estimated: bool = False
     metadata: Raw = Raw()
+    price_context: PriceContext | None = None
 
 
 class EventReference(Struct, gc=False, frozen=True):

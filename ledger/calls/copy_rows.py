@@ -46,6 +46,7 @@ ENTRY_COLUMNS: Final = (
     "model",
     "unit",
     "tags",
+    "price_context",
     "user_id",
 )
 """The columns of an entry in the order in which they are written.
@@ -143,6 +144,7 @@ def kind_cells(entry: Entry) -> bytes:
             cells[entry.model],
             cells[entry.unit],
             _NULL if entry.tags is None else _text_cell(entry.tags),
+            _NULL if entry.price_context is None else _text_cell(entry.price_context),
         )
     )
 

@@ -14,6 +14,7 @@ import msgspec
 from ledger.calls.call import Call
 from ledger.calls.copy_rows import row_cells
 from ledger.prices.catalogue import Tariff
+from ledger.prices.conditions import stored_context
 from schemas.events import (
     LEDGER_SOURCE,
     CallCharged,
@@ -55,6 +56,7 @@ class Entry(NamedTuple):
     voids: str | None = None
     data: str | None = None
     tags: str | None = None
+    price_context: str | None = None
 
     @property
     def owner(self) -> str:
@@ -105,6 +107,7 @@ def cost_entry(
         None,
         str(data.metadata, "utf-8") or None,
         _tags(data.tags),
+        data.price_context and stored_context(data.price_context),
     )
     return _entry(columns)
 

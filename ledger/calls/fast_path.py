@@ -1,9 +1,10 @@
 """The fast path for plain costs, which are most events of a busy stream.
 
-A plain cost is in structured mode, has no tags, and has its own price or the one of the newest row
-of the catalogue. Plain costs are parsed, checked, priced and encoded some hundred at a time, while
-they are in the processor's caches. All other events take the general path (`schemas.cloudevents`,
-`ledger.calls.rating`). A test verifies that both have the same result for plain costs.
+A plain cost is in structured mode, without tags and without a price context. It has its own price,
+or the one of the newest row of a kind without conditional rows. Plain costs are parsed, checked,
+priced and encoded some hundred at a time, while they are in the processor's caches. All other
+events take the general path (`schemas.cloudevents`, `ledger.calls.rating`). A test verifies that
+both have the same result for plain costs.
 """
 
 from __future__ import annotations
@@ -63,6 +64,8 @@ class _CostKinds(dict[_KindKey, _CostKind]):
         since, rate = _EARLIEST, None
         if source in RESERVED_SOURCES:
             since = _LATEST  # so that the general path refuses it
+        elif tariff.conditional and not has_own_price:
+            since = _LATEST  # the price may depend on more than the kind
         elif tariff.rates and not has_own_price:
             since, rate = tariff.rates[0]
         shared_fields = Entry(
@@ -116,11 +119,12 @@ class FastPathRater:
         # One call for all fields takes as long as reading three fields.
         (
             service, operation, usage, unit, persona_id, model, unit_cost, total_cost, estimated,
-            raw, call_id, user_id, tags,
+            raw, price_context, call_id, user_id, tags,
         ) = astuple(envelope.data)  # fmt: skip
         metadata = bytes(raw)
         if (
             tags is not None
+            or price_context is not None
             or not are_bounded(usage, unit_cost, total_cost, metadata)
             or (model is None and b'"model"' in metadata)
         ):

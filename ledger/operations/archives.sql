@@ -46,7 +46,7 @@ FROM month_events GROUP BY type ORDER BY type
 -- The rows of the month in the order of the file.
 SELECT identity, source, event_id, type, time, recorded_at, user_id, call_id, persona_id, service,
        operation, operation_sent, model, usage, unit, unit_cost, cost_nano, amount_nano, price_id,
-       estimated, voids, data, tags
+       estimated, voids, data, tags, price_context
 FROM month_events
 ORDER BY call_id, time, identity
 
@@ -184,9 +184,9 @@ ON CONFLICT DO NOTHING
 
 -- name: keep_costs
 -- Stores the details of the costs of the seal :seal_id that voids and late prices need.
-INSERT INTO archived_costs (call_id, identity, seal_id, kind_id, price_id, time, cost_nano, estimated, usage, unit_cost, event_id)
+INSERT INTO archived_costs (call_id, identity, seal_id, kind_id, price_id, time, cost_nano, estimated, usage, unit_cost, event_id, price_context)
 SELECT e.call_id, e.identity, :seal_id, k.kind_id, e.price_id, e.time, e.cost_nano, e.estimated,
-       trim_scale(e.usage), trim_scale(e.unit_cost), e.event_id
+       trim_scale(e.usage), trim_scale(e.unit_cost), e.event_id, e.price_context
 FROM month_events AS e
 JOIN archived_cost_kinds AS k
   ON k.source = e.source AND k.service = e.service AND k.operation = coalesce(e.operation, '')
@@ -246,12 +246,12 @@ SELECT concat_ws(' ', call_id, identity) AS row_key, to_jsonb(expected) AS expec
 FROM (
     SELECT call_id, identity, price_id, time, cost_nano, estimated, usage, unit_cost, event_id, source,
            service, coalesce(operation, '') AS operation, coalesce(operation_sent, '') AS operation_sent,
-           coalesce(model, '') AS model, unit
+           coalesce(model, '') AS model, unit, price_context
     FROM month_events WHERE type = 'cost.recorded'
 ) AS expected
 FULL JOIN (
     SELECT call_id, identity, price_id, time, cost_nano, estimated, usage, unit_cost, event_id, source,
-           service, operation, operation_sent, model, unit
+           service, operation, operation_sent, model, unit, price_context
     FROM archived_costs JOIN archived_cost_kinds USING (kind_id) WHERE seal_id = :seal_id
 ) AS actual USING (call_id, identity)
 WHERE expected IS DISTINCT FROM actual

@@ -10,9 +10,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
-from typing import Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
+from ledger.prices.conditions import NO_CONDITIONS, Conditions, destinations, parse_stored_unit
 from ledger.prices.names import standard_model, standard_operation
+from schemas.events import NO_CONTEXT, PriceContext
 from schemas.money import NANO_PER_USD, half_even
 
 ServiceClass = Literal["api", "infrastructure", "transaction", "revenue"]
@@ -30,7 +32,10 @@ _OTHER_UNITS: Final[dict[str, tuple[tuple[str, int, int], ...]]] = {
 
 
 class Price(NamedTuple):
-    """A row of the catalogue: `price_usd` for `per_units` of `unit`, since `effective_from`."""
+    """A row of the catalogue: `price_usd` for `per_units` of `unit`, since `effective_from`.
+
+    It applies only to a usage for which its `conditions` hold.
+    """
 
     price_id: int
     service: str
@@ -41,6 +46,14 @@ class Price(NamedTuple):
     price_usd: Decimal
     per_units: int
     effective_from: datetime
+    conditions: Conditions = NO_CONDITIONS
+
+    @classmethod
+    def from_stored(cls, stored: Iterable[Any]) -> Price:
+        """Return the price of a stored row, whose unit contains the conditions."""
+        price = cls(*stored)
+        unit, conditions = parse_stored_unit(price.unit)
+        return price._replace(unit=unit, conditions=conditions)
 
 
 class Rate(NamedTuple):
@@ -66,22 +79,54 @@ def _rate(price: Price, multiplier: int = 1, divisor: int = 1) -> Rate:
     return Rate(price.price_id, exact.numerator, exact.denominator)
 
 
+class ConditionalRate(NamedTuple):
+    """A rate since a time, and the conditions of its row."""
+
+    since: datetime
+    rate: Rate
+    conditions: Conditions
+
+
+RatesByPlace = dict[tuple[str, str], list[ConditionalRate]]
+"""Rates by tier and destination, those with priority first."""
+
+
 class Tariff(NamedTuple):
     """The catalogue's entry for a kind of usage: standard names, and rates with the best first.
 
-    `operation_sent` is the name as sent if it differs from the standard one.
+    `operation_sent` is the name as sent if it differs from the standard one. `conditional` is empty
+    if no row has conditions; then the price depends only on the time. Otherwise it has the rates
+    of each matching key, best key first.
     """
 
     operation: str
     operation_sent: str | None
     model: str | None
     rates: Sequence[tuple[datetime, Rate]]
+    conditional: Sequence[RatesByPlace] = ()
 
-    def at(self, time: datetime) -> Rate | None:
-        """Return the rate in force at `time`, or None."""
+    def at(self, time: datetime, context: PriceContext | None = None) -> Rate | None:
+        """Return the rate in force at `time` for a usage, or None.
+
+        A tier needs a price of that tier: the standard price is never used in its place.
+        """
+        if self.conditional:
+            return self._conditional_rate(time, context or NO_CONTEXT)
+        if context is not None and context.tier is not None:
+            return None
         for since, rate in self.rates:
             if since <= time:
                 return rate
+        return None
+
+    def _conditional_rate(self, time: datetime, context: PriceContext) -> Rate | None:
+        """Return the rate of the most specific row: see `Conditions.specificity`."""
+        tier = context.tier or ""
+        for rates_by_place in self.conditional:
+            for destination in destinations(context):
+                for since, rate, conditions in rates_by_place.get((tier, destination), ()):
+                    if since <= time and conditions.hold(context, time):
+                        return rate
         return None
 
 
@@ -106,32 +151,34 @@ class Catalogue:
     def tariff(self, service: str, operation: str, model: str | None, unit: str) -> Tariff:
         """Return the tariff of a usage; operation and model may be as sent.
 
-        An exact model has priority over `*`, the unit as sent over a convertible one.
+        The price of a usage is the row of the first key with a matching row in force: an exact
+        model has priority over `*`, then the unit as sent over a convertible one. Within a key the
+        most specific row has priority (`Conditions.specificity`), then the newest one.
         """
         name, known_model = standard_operation(service, operation), standard_model(model)
+        keys = [
+            self._rates(service, name, one, unit) for one in dict.fromkeys((known_model, ANY_MODEL))
+        ]
+        by_key = [rates for of_model in keys for rates in of_model]
+        has_conditions = any(rate.conditions != NO_CONDITIONS for rates in by_key for rate in rates)
         return Tariff(
             name,
             None if name == operation else operation,
             known_model or None,
-            list(self._rates(service, name, known_model, unit)),
+            [(rate.since, rate.rate) for rates in by_key for rate in rates],
+            [_by_place(rates) for rates in by_key] if has_conditions else (),
         )
 
     def _rates(
         self, service: str, operation: str, model: str, unit: str
-    ) -> Iterator[tuple[datetime, Rate]]:
-        """Yield the rates of all matching keys, best key first.
-
-        Before the best key has a price in force, the next one applies.
-        """
-        for known_model in (model, ANY_MODEL):
-            yield from self._model_rates(service, operation, known_model, unit)
-
-    def _model_rates(
-        self, service: str, operation: str, model: str, unit: str
-    ) -> Iterator[tuple[datetime, Rate]]:
+    ) -> Iterator[list[ConditionalRate]]:
+        """Yield the rates of a model's keys, newest first: the unit as sent, then others."""
         for known_unit, multiplier, divisor in ((unit, 1, 1), *_OTHER_UNITS.get(unit, ())):
-            for row in self._rows.get((service, operation, model, known_unit), ()):
-                yield row.effective_from, _rate(row, multiplier, divisor)
+            rows = self._rows.get((service, operation, model, known_unit), ())
+            yield [
+                ConditionalRate(row.effective_from, _rate(row, multiplier, divisor), row.conditions)
+                for row in rows
+            ]
 
     def models(self, service: str, operation: str) -> list[str]:
         """Return the models with their own prices for an operation, in order."""
@@ -141,9 +188,19 @@ class Catalogue:
     def model_rate(
         self, service: str, operation: str, model: str, unit: str, time: datetime
     ) -> Rate | None:
-        """Return the rate of exactly this model in force at `time`; names are standard ones."""
-        rates = self._model_rates(service, operation, model, unit)
-        return next((rate for since, rate in rates if since <= time), None)
+        """Return the unconditional rate of exactly this model in force at `time`.
+
+        Names are standard ones.
+        """
+        return next(
+            (
+                rate
+                for rates in self._rates(service, operation, model, unit)
+                for since, rate, conditions in rates
+                if since <= time and conditions == NO_CONDITIONS
+            ),
+            None,
+        )
 
     def rate(self, service: str, operation: str, unit: str, time: datetime) -> Rate | None:
         """Return the rate in force at `time` of something without a model."""
@@ -177,6 +234,20 @@ class Catalogue:
         """Return the default charge of a completed call; 0 if not set."""
         rate = self.rate("call", "charge", "calls", time)
         return rate.cost_nano(1) if rate else 0
+
+
+def _by_place(rates: Sequence[ConditionalRate]) -> RatesByPlace:
+    """Return rates by tier and destination, the most specific first, then the newest."""
+    by_place: RatesByPlace = {}
+    ranked = sorted(
+        rates,
+        key=lambda one: (one.conditions.specificity(), one.since, one.rate.price_id),
+        reverse=True,
+    )
+    for one in ranked:
+        conditions = one.conditions
+        by_place.setdefault((conditions.tier, conditions.destination), []).append(one)
+    return by_place
 
 
 class _Tariffs(dict[tuple[str, str, str | None, str], Tariff]):

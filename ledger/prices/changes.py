@@ -24,7 +24,7 @@ _PERCENT_DIGITS: Final = 2
 _PERCENT_DIGITS_MAX: Final = 24
 
 PriceKey = tuple[str, str, str, str]
-"""Service, operation, model and unit: prices of a key replace each other over time."""
+"""Service, operation, model and stored unit: prices of a key replace each other over time."""
 
 
 class KnownPrice(NamedTuple):
@@ -54,7 +54,7 @@ class ClassifiedRows(NamedTuple):
 
 def key_of(row: PriceRow) -> PriceKey:
     """Return the key of a row."""
-    return row.service, row.operation, row.model, row.unit
+    return row.service, row.operation, row.model, row.stored_unit
 
 
 def price_in_force(known: Iterable[KnownPrice], at: datetime) -> KnownPrice | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final, Literal, NamedTuple
 
-from ledger.postgres.database import Connection, Record, in_transaction
+from ledger.postgres.database import Connection, in_transaction
 from ledger.postgres.statements import statements
 from ledger.prices.changes import (
     STALE_AFTER,
@@ -18,7 +18,7 @@ from ledger.prices.changes import (
     key_of,
 )
 from ledger.prices.proposals import Proposal, key_columns, propose, replace_known
-from ledger.prices.rows import FIELDS, PriceRow
+from ledger.prices.rows import COLUMNS, PriceRow
 
 _SQL: Final = statements("prices/entry")
 
@@ -67,7 +67,7 @@ async def list_prices(
     rows = await connection.fetch(*_SQL.bind("list", at=at, service=service))
     return [
         ListedPrice(
-            _price_row(row),
+            PriceRow.from_stored(row),
             row["state"],
             row["set_by"],
             row["price_id"],
@@ -76,10 +76,6 @@ async def list_prices(
         )
         for row in rows
     ]
-
-
-def _price_row(row: Record) -> PriceRow:
-    return PriceRow(*(row[name] for name in FIELDS))
 
 
 async def enter_prices(
@@ -127,7 +123,7 @@ async def _classify(
 async def _read_known_prices(connection: Connection, rows: Iterable[PriceRow]) -> list[KnownPrice]:
     """Return the catalogue's prices of the rows' keys."""
     found = await connection.fetch(*_SQL.bind("known", **key_columns(list(rows))))
-    return [KnownPrice(row["price_id"], _price_row(row)) for row in found]
+    return [KnownPrice(row["price_id"], PriceRow.from_stored(row)) for row in found]
 
 
 async def _add_current_rows(
@@ -152,7 +148,8 @@ async def add_prices(connection: Connection, rows: Sequence[PriceRow], *, set_by
     """
     if not rows:
         return 0
-    columns = dict(zip(FIELDS, zip(*rows, strict=True), strict=True))
+    stored = [row.stored() for row in rows]
+    columns = {name: [row[name] for row in stored] for name in COLUMNS}
     async with in_transaction(connection):
         added = await connection.fetch(*_SQL.bind("add", **columns, set_by=set_by))
         conflicts = await connection.fetch(*_SQL.bind("conflicts", **columns))

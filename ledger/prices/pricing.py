@@ -48,7 +48,7 @@ def price(data: CostRecorded, tariff: Tariff, time: datetime) -> tuple[int, int 
     price_id = None
     if data.total_cost is not None:
         cost_nano = nano_from_usd(data.total_cost)
-    elif (rate := tariff.at(time)) is not None:
+    elif (rate := tariff.at(time, data.price_context)) is not None:
         price_id, numerator, denominator = rate
         usage = data.usage
         if denominator == 1 and type(usage) is int:  # most prices are whole nano-dollars per unit
@@ -61,11 +61,16 @@ def price(data: CostRecorded, tariff: Tariff, time: datetime) -> tuple[int, int 
         raise Refused(
             "unknown_price",
             f"No price for {data.service} {tariff.operation} of model "
-            f"{tariff.model or '(none)'} per {data.unit} at {time.isoformat()}.",
+            f"{tariff.model or '(none)'} per {data.unit}{_tier(data)} at {time.isoformat()}.",
         )
     if cost_nano > MAX_EVENT_NANO:
         raise Refused("invalid_event", "The cost of one event is above a billion USD.")
     return cost_nano, price_id
+
+
+def _tier(data: CostRecorded) -> str:
+    tier = data.price_context and data.price_context.tier
+    return f" in the tier {tier}" if tier else ""
 
 
 def _emitters_price(data: CostRecorded) -> int:

@@ -10,7 +10,7 @@ from typing import Final, Literal, NamedTuple
 from ledger.postgres.database import Connection, Record
 from ledger.postgres.statements import statements
 from ledger.prices.changes import LargeChange, change_percent
-from ledger.prices.rows import FIELDS, PriceRow
+from ledger.prices.rows import PriceRow
 
 _SQL: Final = statements("prices/proposals")
 
@@ -82,7 +82,7 @@ async def propose(
     kept: list[int] = []
     for one in large:
         row, price_id = one.row, one.in_force.price_id
-        fields = dict(zip(FIELDS, row, strict=True))
+        fields = row.stored()
         proposed_before = _SQL.bind(
             "known",
             **{name: value for name, value in fields.items() if name != "source"},
@@ -121,7 +121,7 @@ def key_columns(rows: Sequence[PriceRow]) -> dict[str, list[str]]:
         "service": [row.service for row in rows],
         "operation": [row.operation for row in rows],
         "model": [row.model for row in rows],
-        "unit": [row.unit for row in rows],
+        "unit": [row.stored_unit for row in rows],
     }
 
 
@@ -134,7 +134,7 @@ async def read_proposal(connection: Connection, proposal_id: int) -> Proposal:
 
 
 def _proposal(row: Record) -> Proposal:
-    proposed = PriceRow(*(row[name] for name in FIELDS))
+    proposed = PriceRow.from_stored(row)
     current = proposed._replace(
         price_usd=row["in_force_usd"],
         per_units=row["in_force_per"],

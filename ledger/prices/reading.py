@@ -13,7 +13,7 @@ _SQL: Final = statements("prices/prices")
 
 async def read_catalogue(connection: Connection) -> Catalogue:
     """Return the catalogue with all prices."""
-    return Catalogue(Price(*row) for row in await connection.fetch(_SQL["catalogue"]))
+    return Catalogue(Price.from_stored(row) for row in await connection.fetch(_SQL["catalogue"]))
 
 
 async def catalogue_version(connection: Connection) -> int:

@@ -9,19 +9,30 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Final, NamedTuple, cast, get_args
+from typing import Any, Final, NamedTuple, cast, get_args
 
+from ledger.postgres.database import Record
 from ledger.prices.catalogue import ANY_MODEL, ServiceClass
+from ledger.prices.conditions import FIELDS as CONDITION_FIELDS
+from ledger.prices.conditions import (
+    NO_CONDITIONS,
+    Conditions,
+    conditions_from,
+    parse_stored_unit,
+    stored_unit,
+)
 from ledger.prices.names import standard_model, standard_operation
 from schemas.events import Unit
 from schemas.numbers import decimal_from
 from schemas.prices import PER_UNITS_MAX, PRICE_USD_MAX
 
-FIELDS: Final = (
+COLUMNS: Final = (
     "service", "class", "operation", "model", "unit",
     "price_usd", "per_units", "effective_from", "source",
 )  # fmt: skip
-"""The names of a row's fields, in their order."""
+"""The stored columns of a row, in the order of its fields."""
+FIELDS: Final = (*COLUMNS, *CONDITION_FIELDS)
+"""The fields of a row in a file."""
 
 _DECIMALS_MAX: Final = 18
 _TEXT_MAX: Final = 255
@@ -52,18 +63,36 @@ class PriceRow(NamedTuple):
     per_units: int
     effective_from: datetime
     source: str
+    conditions: Conditions = NO_CONDITIONS
+
+    @classmethod
+    def from_stored(cls, record: Record | Mapping[str, Any]) -> PriceRow:
+        """Return a stored row."""
+        row = cls(*(record[name] for name in COLUMNS))
+        unit, conditions = parse_stored_unit(row.unit)
+        return row._replace(unit=unit, conditions=conditions)
+
+    @property
+    def stored_unit(self) -> str:
+        """The unit with the conditions, as stored."""
+        return stored_unit(self.unit, self.conditions)
+
+    def stored(self) -> dict[str, Any]:
+        """Return the values of the row by column."""
+        return dict(zip(COLUMNS, self[: len(COLUMNS)], strict=True)) | {"unit": self.stored_unit}
 
     @property
     def key(self) -> tuple[str, str, str, str, datetime]:
-        """The key, which is unique in the catalogue."""
-        return self.service, self.operation, self.model, self.unit, self.effective_from
+        """The key, which is unique in the catalogue; the conditions are part of it."""
+        return self.service, self.operation, self.model, self.stored_unit, self.effective_from
 
     @property
     def name(self) -> str:
         """The row's name for people."""
         model = f" ({self.model})" if self.model not in {"", ANY_MODEL} else ""
         since = self.effective_from.isoformat().replace("+00:00", "Z")
-        return f"{self.service} {self.operation}{model} per {self.unit} from {since}"
+        unit = f"{self.unit} ({self.conditions})" if self.conditions.named() else self.unit
+        return f"{self.service} {self.operation}{model} per {unit} from {since}"
 
     def same_price(self, other: PriceRow) -> bool:
         """Return whether both prices are equal, such as 0.15 per 1000 and 0.00015 per 1."""
@@ -88,6 +117,8 @@ def price_row(fields: Mapping[str, str], *, source: str) -> PriceRow:
     service_class = check.service_class()
     operation = check.text("operation")
     unit = check.unit(service_class)
+    conditions, reasons = conditions_from(fields)
+    check.reasons += reasons
     row = PriceRow(
         service=service,
         service_class=service_class,
@@ -98,6 +129,7 @@ def price_row(fields: Mapping[str, str], *, source: str) -> PriceRow:
         per_units=check.per_units(),
         effective_from=check.moment(),
         source=check.source() or source[:_TEXT_MAX],
+        conditions=conditions,
     )
     check.fits_class(row)
     if check.reasons:
@@ -192,5 +224,7 @@ class _Checks:
             return
         if row.operation and row.operation != operation:
             self.reasons.append(f"operation of class {row.service_class} must be {operation}.")
+        if row.conditions != NO_CONDITIONS:
+            self.reasons.append(f"A price of class {row.service_class} has no conditions.")
         if row.model != ANY_MODEL:
             self.reasons.append(f"model of class {row.service_class} must be {ANY_MODEL}.")

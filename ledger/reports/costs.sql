@@ -31,7 +31,7 @@ SELECT state.version, c.call_id, c.user_id, c.persona_id, c.status, c.duration_m
                        'service', e.service, 'operation', e.operation,
                        'usage', e.usage, 'unit', e.unit, 'costNano', e.cost_nano,
                        'unitCost', e.unit_cost, 'priceUsd', p.price_usd, 'perUnits', p.per_units,
-                       'priceUnit', p.unit, 'metadata', e.data)
+                       'priceUnit', split_part(p.unit, ' ', 1), 'metadata', e.data)
                    ORDER BY e.service, e.time, e.identity), '[]'))
           FROM (SELECT e.*, count(*) OVER () AS number
                   FROM call_cost_events AS e

@@ -11,11 +11,12 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
 from ledger.prices.catalogue import Catalogue, Rate, Tariff
+from ledger.prices.conditions import parse_stored_context
 from schemas.events import (
     RERATE_SOURCE,
     CostRecorded,
@@ -23,6 +24,7 @@ from schemas.events import (
     Event,
     EventData,
     EventReference,
+    PriceContext,
 )
 from schemas.identity import fingerprint_of, identity_of
 
@@ -77,6 +79,32 @@ class RecordedCost(NamedTuple):
     price_id: int
     estimated: bool
     data: str | None
+    price_context: str | None
+
+
+class PricedCost(Protocol):
+    """What the price of a recorded cost depends on."""
+
+    @property
+    def service(self) -> str: ...
+
+    @property
+    def operation(self) -> str: ...
+
+    @property
+    def model(self) -> str | None: ...
+
+    @property
+    def unit(self) -> str: ...
+
+    @property
+    def time(self) -> datetime: ...
+
+    @property
+    def price_id(self) -> int: ...
+
+    @property
+    def price_context(self) -> str | None: ...
 
 
 class Rates:
@@ -96,14 +124,18 @@ class Rates:
             )
         return known
 
-    def correction(self, cost: RecordedCost) -> Rate | None:
+    def correction(self, cost: PricedCost) -> Rate | None:
         """Return the rate that a cost must be corrected to; None if its rate is right."""
         tariff = self.tariff(cost.service, cost.operation, cost.model or "", cost.unit)
-        return _correction(tariff, cost.price_id, cost.time)
+        return _correction(
+            tariff, cost.price_id, cost.time, parse_stored_context(cost.price_context)
+        )
 
 
-def _correction(tariff: Tariff, price_id: int, time: datetime) -> Rate | None:
-    rate = tariff.at(time)
+def _correction(
+    tariff: Tariff, price_id: int, time: datetime, context: PriceContext | None = None
+) -> Rate | None:
+    rate = tariff.at(time, context)
     if rate is None or rate.price_id == price_id:
         return None
     counted = next((known for _, known in tariff.rates if known.price_id == price_id), None)
@@ -111,12 +143,16 @@ def _correction(tariff: Tariff, price_id: int, time: datetime) -> Rate | None:
 
 
 def due_spans(rates: Rates, used: Iterable[UsedPrice]) -> Iterator[PriceSpan]:
-    """Yield the spans of costs for which another rate is in force now.
+    """Yield the spans of costs for which another rate may be in force now.
 
-    A newer row with the same rate corrects nothing and is skipped.
+    A newer row with the same rate corrects nothing and is skipped. If the rate depends on more
+    than the time, all costs of the kind are in the span, and `Rates.correction` decides.
     """
     for kind in used:
         tariff = rates.tariff(*kind[:4])
+        if tariff.conditional:
+            yield PriceSpan(*kind[:5], kind.first, kind.last + _TICK)
+            continue
         inner = {since for since, _ in tariff.rates if kind.first < since <= kind.last}
         for starts, ends in pairwise([kind.first, *sorted(inner), kind.last + _TICK]):
             if _correction(tariff, kind.price_id, starts) is not None:
@@ -146,6 +182,7 @@ def correcting_events(cost: RecordedCost, rate: Rate) -> tuple[Event, Event]:
         unit_cost=cost.unit_cost,
         estimated=cost.estimated,
         metadata=_metadata(cost),
+        price_context=parse_stored_context(cost.price_context),
     )
     return (
         _event(f"{event_id}/void", "cost.voided", cost.time, void),

@@ -83,8 +83,10 @@ class Repricer:
             preview = AlertPreview(connection, self._basis, datetime.now(UTC))
             spans = list(due_spans(rates, await used_prices(connection, scope)))
             async for cost in due_costs(connection, spans, scope):
-                rate = rates.tariff(*cost[4:8]).at(cost.time)
-                after_nano = cost.cost_nano if rate is None else rate.cost_nano(cost.usage)
+                rate = rates.correction(cost)
+                if rate is None:
+                    continue
+                after_nano = rate.cost_nano(cost.usage)
                 sums.add(cost, after_nano)
                 alerts.add(await preview.add(cost, after_nano - cost.cost_nano))
                 progress(sums.total.costs)
@@ -113,6 +115,8 @@ class Repricer:
             keys: list[CostKey] = []
             room = costs_max
             async for cost in due_costs(connection, spans, scope):
+                if rates.correction(cost) is None:
+                    continue
                 if room == 0 or (stop is not None and stop.is_set()):
                     break
                 room = None if room is None else room - 1

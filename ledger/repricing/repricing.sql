@@ -26,7 +26,8 @@ GROUP BY service, operation, model, unit, price_id
 -- The counted costs within the spans :services to :ends, all of them from :since to before :until,
 -- call by call.
 SELECT e.user_id, e.call_id, replace(e.identity::text, '-', '') AS identity, e.time, e.service,
-       e.operation, coalesce(e.model, '') AS model, e.unit, e.usage, e.cost_nano
+       e.operation, coalesce(e.model, '') AS model, e.unit, e.usage, e.cost_nano, e.price_id,
+       e.price_context
 FROM unnest(:services::text[], :operations::text[], :models::text[], :units::text[],
             :price_ids::integer[], :starts::timestamptz[], :ends::timestamptz[])
      AS span (service, operation, model, unit, price_id, starts, ends)
@@ -49,12 +50,12 @@ WITH requested AS MATERIALIZED (
 )
 SELECT replace(e.identity::text, '-', '') AS identity, e.source, e.event_id, e.time, e.user_id, e.call_id,
        e.service, e.operation, e.operation_sent, e.model, e.usage, e.unit, e.unit_cost, e.price_id,
-       e.estimated, e.data
+       e.estimated, e.data, e.price_context
 FROM requested JOIN counted_costs AS e USING (identity, call_id)
 UNION ALL
 SELECT replace(a.identity::text, '-', ''), k.source, a.event_id, a.time, c.user_id, a.call_id,
        k.service, k.operation, nullif(k.operation_sent, ''), nullif(k.model, ''), a.usage, k.unit,
-       a.unit_cost, a.price_id, a.estimated, NULL
+       a.unit_cost, a.price_id, a.estimated, NULL, a.price_context
 FROM requested
 JOIN archived_costs AS a USING (identity, call_id)
 JOIN archived_cost_kinds AS k USING (kind_id)

@@ -27,7 +27,7 @@ class RepricingScope(NamedTuple):
 
 
 class DueCost(NamedTuple):
-    """A counted cost whose price changes; usage in `unit`, cost in nano-dollars."""
+    """A counted cost whose price may change; usage in `unit`, cost in nano-dollars."""
 
     user_id: str
     call_id: str
@@ -39,6 +39,8 @@ class DueCost(NamedTuple):
     unit: str
     usage: Any
     cost_nano: int
+    price_id: int
+    price_context: str | None
 
 
 class EarnedSums(NamedTuple):
@@ -64,7 +66,10 @@ async def used_prices(connection: Connection, scope: RepricingScope) -> list[Use
 async def due_costs(
     connection: Connection, spans: Sequence[PriceSpan], scope: RepricingScope
 ) -> AsyncIterator[DueCost]:
-    """Yield the counted costs of spans, call by call; in a transaction."""
+    """Yield the counted costs of spans, call by call; in a transaction.
+
+    Not each of them has another price: it may depend on the context.
+    """
     if not spans:
         return
     services, operations, models, units, price_ids, starts, ends = zip(*spans, strict=True)

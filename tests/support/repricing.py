@@ -7,16 +7,24 @@ from decimal import Decimal
 from typing import Any
 
 from ledger.postgres.database import connected
+from ledger.prices.conditions import NO_CONDITIONS, Conditions
 from ledger.prices.entry import add_prices
 from ledger.prices.rows import PriceRow
 from tests.support.recording import fetch
 
 
 def a_price(
-    service: str, usd: str | Decimal, since: datetime, *, model: str = "*", unit: str = "minutes"
+    service: str,
+    usd: str | Decimal,
+    since: datetime,
+    *,
+    model: str = "*",
+    unit: str = "minutes",
+    conditions: Conditions = NO_CONDITIONS,
 ) -> PriceRow:
     """Return a row of the price catalog."""
-    return PriceRow(service, "api", "talk", model, unit, Decimal(usd), 1, since, "tests")
+    price = Decimal(usd)
+    return PriceRow(service, "api", "talk", model, unit, price, 1, since, "tests", conditions)
 
 
 async def add(database_url: str, *rows: PriceRow) -> None:

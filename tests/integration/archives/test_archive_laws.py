@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from ledger.operations.archive_checks import verify_archive
 from ledger.operations.verification import rebuild, verify
+from ledger.prices.conditions import NO_CONDITIONS, Conditions
 from ledger.repricing.repricer import Repricer
 from ledger.repricing.rows import RepricingScope
 from tests.support.archives import NOW, archive, month_start
@@ -37,7 +38,9 @@ COSTS: tuple[Plain, ...] = (
     {"service": "deepgram", "operation": "transcription", "model": "nova-2", "usage": "0.1"},
     {"totalCost": "0.0000000015", "personaId": "sarah_001"},
     {"personaId": "brad_001", "operation": "inbound_call", "tags": {"campaign": "spring"}},
+    {"priceContext": {"destination": "+442071838750", "voiceClass": "hd"}},
 )
+WHEN = (NO_CONDITIONS, Conditions(destination="+44"), Conditions(voice_class="hd"))
 MAKERS = (
     started,
     lambda *of, **when: started(*of, **when, persona="sarah_001"),
@@ -56,7 +59,7 @@ MAKERS = (
 )
 
 _costs = st.tuples(
-    st.just("cost"), st.sampled_from(sorted(CALLS)), st.integers(0, 5), st.integers(0, 4)
+    st.just("cost"), st.sampled_from(sorted(CALLS)), st.integers(0, 5), st.integers(0, 5)
 )
 _facts = st.tuples(
     st.just("fact"), st.sampled_from(sorted(CALLS)), st.integers(0, 5), st.integers(0, 5)
@@ -105,7 +108,8 @@ async def run(database_url: str, played: list[Any], files: Path | None) -> list[
             elif step[0] == "price":
                 price += 1
                 row = a_price("twilio", f"0.0{price:02}", TIMES[0] - timedelta(hours=30 - price))
-                await add(database_url, row._replace(operation="outbound_call"))
+                row = row._replace(operation="outbound_call", conditions=WHEN[price % len(WHEN)])
+                await add(database_url, row)
                 await Repricer(database_url).apply(
                     RepricingScope(TIMES[0] - timedelta(days=2), NOW)
                 )

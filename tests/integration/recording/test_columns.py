@@ -134,6 +134,7 @@ entries = st.builds(
     voids=st.none() | keys,
     data=st.none() | words,
     tags=st.none() | words,
+    price_context=st.none() | words,
 )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from ledger.prices.conditions import NO_CONDITIONS, Conditions, Hours
 from ledger.repricing.repricer import Repricer
 from ledger.repricing.rows import RepricingScope
 from tests.support.events import Plain, charged, cost, ended, started, voided
@@ -34,9 +35,22 @@ costs = st.fixed_dictionaries(
         "metadata": st.sampled_from([None, {}, {"sid": "CA1", "n": 1}]),
         "personaId": st.sampled_from([None, "p1", "p2"]),
         "totalCost": st.sampled_from([None, None, None, "0.5"]),
+        "priceContext": st.sampled_from(
+            [None, {"tier": "standard"}, {"inputSize": 300_000, "destination": "+442071838750"}]
+        ),
     }
 )
-late = st.tuples(days, prices, st.sampled_from(["*", "*", "big"]))
+conditions = st.sampled_from(
+    [
+        NO_CONDITIONS,
+        NO_CONDITIONS,
+        Conditions(destination="+44"),
+        Conditions(input_size_above=200_000),
+        Conditions(hours=Hours(6 * 60, 18 * 60)),
+        Conditions(tier="batch"),
+    ]
+)
+late = st.tuples(days, prices, st.sampled_from(["*", "*", "big"]), conditions)
 
 
 def events_of(service: str, generated: list[dict[str, Any]], ends: bool) -> list[Plain]:
@@ -54,6 +68,7 @@ def events_of(service: str, generated: list[dict[str, Any]], ends: bool) -> list
                 "metadata",
                 "personaId",
                 "totalCost",
+                "priceContext",
             )
         }
         at = NOW - timedelta(days=one["days"], minutes=place)
@@ -82,7 +97,7 @@ slow = settings(
 async def test_reverting_a_correction_restores_every_total(
     database_url: str,
     generated: list[dict[str, Any]],
-    changes: list[tuple[int, Decimal, str]],
+    changes: list[tuple[int, Decimal, str, Conditions]],
     first: Decimal,
     voids: bool,
     ends: bool,
@@ -100,8 +115,10 @@ async def test_reverting_a_correction_restores_every_total(
     before = await totals(database_url, users)
 
     rows = {
-        (day, model): a_price(service, usd, NOW - timedelta(days=day), model=model)
-        for day, usd, model in changes
+        (day, model, when): a_price(
+            service, usd, NOW - timedelta(days=day), model=model, conditions=when
+        )
+        for day, usd, model, when in changes
     }
     await add(database_url, *rows.values())
     preview = await repricer.preview(ALL)
@@ -114,7 +131,8 @@ async def test_reverting_a_correction_restores_every_total(
     assert await totals(database_url, users) == after
 
     reverted = [
-        a_price(service, first, row.effective_from + TICK, model=row.model) for row in rows.values()
+        row._replace(price_usd=first, effective_from=row.effective_from + TICK)
+        for row in rows.values()
     ]
     await add(database_url, *reverted)
     await repricer.apply(ALL)

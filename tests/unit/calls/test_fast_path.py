@@ -11,12 +11,14 @@ from hypothesis import strategies as st
 
 from ledger.calls.fast_path import FastPathRater
 from ledger.calls.rating import DetailedCost, FastPathCost, RatedCost, rate_if_priced
+from ledger.prices.catalogue import Catalogue, Price
+from ledger.prices.conditions import Conditions, Hours
 from schemas.bounds import MAX_METADATA_BYTES, MAX_METADATA_DEPTH, MAX_USAGE
 from schemas.cloudevents import MAX_EVENT_BYTES, RECEIVER, decode
 from schemas.events import RESERVED_SOURCES
 from schemas.refusals import Refused
 from tests.support.events import NOW, WINDOW, Plain, cost, event, structured
-from tests.support.prices import DEFAULTS, SamplePrice, catalogue
+from tests.support.prices import ALWAYS, DEFAULTS, SamplePrice, catalogue
 from tests.unit.schemas.test_event_decoding import EXAMPLES
 
 LATER = NOW + timedelta(minutes=1)
@@ -24,6 +26,16 @@ PRICES = catalogue(
     [*DEFAULTS, SamplePrice("twilio", "outbound_call", "*", "minutes", "0.02", since=LATER)]
 )
 UUID = "0192f3a4-5b6c-7000-8000-0123456789ab"
+
+
+CONDITIONAL = Catalogue(
+    [
+        Price(1, "twilio", "api", "outbound_call", "*", "minutes", Decimal("0.02"), 1, ALWAYS),
+        Price(2, "twilio", "api", "outbound_call", "*", "minutes", Decimal("0.05"), 1, ALWAYS,
+              Conditions(hours=Hours(0, 1))),
+        Price(3, "twilio", "api", "inbound_call", "*", "minutes", Decimal("0.01"), 1, ALWAYS),
+    ]
+)  # fmt: skip
 
 
 def by_general_path(value: bytes) -> DetailedCost | None:
@@ -253,3 +265,22 @@ def test_cache_of_usage_kinds_is_bounded() -> None:
 @pytest.mark.parametrize("more", [{}, {"totalCost": "0.01"}])
 def test_reserved_source_never_takes_the_fast_path(source: str, more: Plain) -> None:
     assert assert_paths_agree([structured(cost(time=LATER, source=source, **more))]) == [None]
+
+
+def test_a_price_with_conditions_and_a_price_context_take_the_general_path() -> None:
+    fields: list[dict[str, Any]] = [
+        {},
+        {"totalCost": "1.5"},
+        {"operation": "inbound_call"},
+        {"operation": "inbound_call", "priceContext": {"tier": "batch"}},
+        {"totalCost": "1.5", "priceContext": {"direction": "outbound"}},
+    ]
+    values = [structured(cost(**one)) for one in fields]
+    plain = FastPathRater(CONDITIONAL).rate(values, WINDOW)
+    assert [one is not None for one in plain] == [False, True, True, False, False]
+    rated = [rate_if_priced(decode(value, (), WINDOW), CONDITIONAL) for value in values]
+    assert [isinstance(one, DetailedCost) for one in rated] == [True, True, True, False, True]
+    for one, other in zip(plain, rated, strict=True):
+        if one is not None:
+            assert isinstance(other, DetailedCost)
+            assert one.copy_cells() == other.copy_cells()

@@ -411,6 +411,8 @@ export interface components {
             estimated?: boolean;
             /** @default null */
             metadata?: Record<string, never> | null;
+            /** @default null */
+            priceContext?: components["schemas"]["PriceContext"] | null;
             callId: string;
             /** @default null */
             userId?: string | null;
@@ -843,6 +845,18 @@ export interface components {
             totalRefunded: Decimal;
             totalGrossProfit: Decimal;
             averageMarginPercent: string;
+        };
+        PriceContext: {
+            /** @default null */
+            tier?: string | null;
+            /** @default null */
+            inputSize?: number | null;
+            /** @default null */
+            direction?: ("inbound" | "outbound") | null;
+            /** @default null */
+            destination?: string | null;
+            /** @default null */
+            voiceClass?: string | null;
         };
         PriceEntered: {
             /** @enum {unknown} */
@@ -1363,6 +1377,7 @@ export type NewChannelSuccess = components['schemas']['NewChannelSuccess'];
 export type Period = components['schemas']['Period'];
 export type PersonaCost = components['schemas']['PersonaCost'];
 export type PreviousSpending = components['schemas']['PreviousSpending'];
+export type PriceContext = components['schemas']['PriceContext'];
 export type PriceEntered = components['schemas']['PriceEntered'];
 export type PriceEnteredSuccess = components['schemas']['PriceEnteredSuccess'];
 export type PriceEntry = components['schemas']['PriceEntry'];
