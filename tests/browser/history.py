@@ -57,8 +57,8 @@ async def add_anomalies(product: Product) -> None:
     await product.send(
         started(ODD_CALL, DEMO_USER, persona="brad_001", **at),
         *(
-            cost(ODD_CALL, DEMO_USER, totalCost=usd, **one, **at)
-            for one, usd in ((speech, "9.50"), (inference, "0.01"), (recognition, "0.02"))
+            cost(ODD_CALL, DEMO_USER, totalCost=usd, **service, **at)
+            for service, usd in ((speech, "9.50"), (inference, "0.01"), (recognition, "0.02"))
         ),
         ended(ODD_CALL, DEMO_USER, **at),
     )

@@ -55,28 +55,28 @@ async def test_page_fits_a_phone_in_dark_mode(open_page: Open) -> None:
 async def test_request_uses_the_token_of_the_session(open_page: Open) -> None:
     async with open_page("/docs", "alice") as page:
         await page.get_by_text(SPENDING).click()
-        one = page.locator("#getSpending")
-        await expect(one.get_by_label("userId")).to_have_value("alice")
-        await one.get_by_label("period").select_option("7d")
-        line = await one.get_by_role("region", name="Shell command").inner_text()
+        operation = page.locator("#getSpending")
+        await expect(operation.get_by_label("userId")).to_have_value("alice")
+        await operation.get_by_label("period").select_option("7d")
+        line = await operation.get_by_role("region", name="Shell command").inner_text()
         assert line.endswith("/api/costs/user/alice/spending?period=7d'")
         assert "Bearer $TOKEN" in line
-        await one.get_by_role("button", name="Send", exact=True).click()
-        body = await one.get_by_role("region", name="Response").inner_text()
+        await operation.get_by_role("button", name="Send", exact=True).click()
+        body = await operation.get_by_role("region", name="Response").inner_text()
         assert json.loads(body)["data"]["period"]["label"] == "Last 7 days"
-        await one.get_by_label("userId").fill("bob")
-        await one.get_by_role("button", name="Send", exact=True).click()
-        await expect(one.get_by_text("403", exact=True).last).to_be_visible()
+        await operation.get_by_label("userId").fill("bob")
+        await operation.get_by_role("button", name="Send", exact=True).click()
+        await expect(operation.get_by_text("403", exact=True).last).to_be_visible()
 
 
 async def test_request_body_is_sent_as_entered(open_page: Open) -> None:
     async with open_page("/", "dora") as page:
         await page.goto("/docs#changeBudget")
-        one = page.locator("#changeBudget")
-        await one.get_by_label("Body").fill('{"dailyLimit_usd": 12.000000001}')
-        await one.get_by_role("button", name="Send", exact=True).click()
-        answer = one.get_by_role("region", name="Response")
-        await expect(answer).to_contain_text('"dailyLimit_usd": 12.000000001')
+        operation = page.locator("#changeBudget")
+        await operation.get_by_label("Body").fill('{"dailyLimit_usd": 12.000000001}')
+        await operation.get_by_role("button", name="Send", exact=True).click()
+        response = operation.get_by_role("region", name="Response")
+        await expect(response).to_contain_text('"dailyLimit_usd": 12.000000001')
 
 
 async def test_operations_can_be_searched(open_page: Open) -> None:

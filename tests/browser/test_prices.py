@@ -26,8 +26,8 @@ async def enter(product: Product, usd: str, **key: Any) -> str:
     since = datetime.now(UTC) - timedelta(days=2)
     price = {**key, "price_usd": usd, "effectiveFrom": since.isoformat(), "source": "a contract"}
     body = json.dumps(price).encode()
-    answer = await product.ask("POST", "/api/admin/prices", body, "boss", "admin")
-    return str(answer["result"])
+    response = await product.ask("POST", "/api/admin/prices", body, "boss", "admin")
+    return str(response["result"])
 
 
 def part(page: Page, name: str) -> Locator:

@@ -78,8 +78,8 @@ async def run(seed: Path, api: ApiClient, **values: str) -> dict[str, Any]:
     async with asyncio.timeout(RUN_SECONDS_MAX):
         out, err = await process.communicate()
     assert process.returncode == 0, err.decode()
-    answers: dict[str, Any] = json.loads(out)
-    return answers
+    responses: dict[str, Any] = json.loads(out)
+    return responses
 
 
 def as_javascript(body: Mapping[str, Any]) -> Any:
@@ -90,28 +90,28 @@ def as_javascript(body: Mapping[str, Any]) -> Any:
 
 async def test_service_returns_the_documented_bodies(seed: Path, written: str) -> None:
     async with served_from(written) as api:
-        answers = await run(seed, api)
+        responses = await run(seed, api)
         for name, path in {
             "spending": "/api/costs/user/alice/spending?period=30d",
             "week": "/api/costs/user/alice/spending?period=7d",
             "call": "/api/costs/call/call-3",
             "budget": "/api/costs/user/alice/budget",
         }.items():
-            assert answers[name] == as_javascript((await api.get(path, "alice")).json), name
-    spending = answers["spending"]["data"]
+            assert responses[name] == as_javascript((await api.get(path, "alice")).json), name
+    spending = responses["spending"]["data"]
     assert (spending["totalCalls"], spending["totalCharged"]) == (12, 59.88)
     assert spending["totalCost"] == 10.8
-    assert answers["call"]["data"]["chargedToUser"] == 4.99
-    assert answers["refused"]["status"] == 403
-    assert answers["refused"]["data"]["code"] == "forbidden"
+    assert responses["call"]["data"]["chargedToUser"] == 4.99
+    assert responses["refused"]["status"] == 403
+    assert responses["refused"]["data"]["code"] == "forbidden"
 
 
 async def test_component_polls_and_shows_its_alert(seed: Path, written: str) -> None:
     async with served_from(written) as api:
-        answers = await run(seed, api, UNWRAP="1")
-    assert answers["before"] is None
-    assert len(answers["polls"]) == 3
-    for budget in answers["polls"]:
+        responses = await run(seed, api, UNWRAP="1")
+    assert responses["before"] is None
+    assert len(responses["polls"]) == 3
+    for budget in responses["polls"]:
         assert budget["alertTriggered"] is True
         assert budget["currentMonthlySpend"] == 59.88
         assert budget["monthlyLimit_usd"] == 70

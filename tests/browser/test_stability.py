@@ -59,9 +59,9 @@ async def test_wrong_address_shows_a_page(open_page: Open, user: str | None) -> 
             await expect(heading).to_be_visible()
             await expect(page.get_by_role("main")).to_contain_text(path)
             await expect(page).to_have_title(re.compile("Page not found"))
-            answer = await page.reload()
-            assert answer is not None
-            assert answer.status == 404
+            response = await page.reload()
+            assert response is not None
+            assert response.status == 404
             await page.get_by_role("link", name="Go to Live").click()
             await expect(heading).to_have_count(0)
 

@@ -51,18 +51,18 @@ async def test_agent_receives_alerts(pipeline: Pipeline) -> None:
     received: list[str] = []
     stop = asyncio.Event()
     listening = asyncio.create_task(run_agents(pipeline.kafka, received.append, stop))
-    one, two = alert(), alert()
+    first, second = alert(), alert()
     async with asyncio.timeout(START_SECONDS):
         while not received:  # the agent starts at the current end of the topic
-            await publish(pipeline, event(one))
+            await publish(pipeline, event(first))
             await asyncio.sleep(0.2)
-    await publish(pipeline, b"nonsense", b"{}", b'{"id": "no alert"}', event(two))
+    await publish(pipeline, b"nonsense", b"{}", b'{"id": "no alert"}', event(second))
     async with asyncio.timeout(START_SECONDS):
-        while two.alert_id not in received:
+        while second.alert_id not in received:
             await asyncio.sleep(0.01)
         stop.set()
         await listening
-    assert set(received) == {one.alert_id, two.alert_id}
+    assert set(received) == {first.alert_id, second.alert_id}
 
 
 async def test_published_alert_reaches_its_webhook(pipeline: Pipeline) -> None:
@@ -85,11 +85,11 @@ async def test_published_alert_reaches_its_webhook(pipeline: Pipeline) -> None:
                 await asyncio.sleep(0.2)
         took_ms = []
         for _ in range(10):
-            one = alert()
-            await write_alerts(url, one)
+            raised = alert()
+            await write_alerts(url, raised)
             began = time.monotonic()
             count = len(endpoint.accepted)
-            await publish(pipeline, event(one))
+            await publish(pipeline, event(raised))
             async with asyncio.timeout(20):
                 while len(endpoint.accepted) == count:
                     await asyncio.sleep(0.002)
@@ -156,8 +156,8 @@ async def test_sweep_delivers_alerts_without_a_broker(database_url: str) -> None
 
 
 def test_only_alert_events_name_an_alert() -> None:
-    known = str(uuid4())
-    assert alert_id_of(f'{{"id": "{known}", "data": {{}}}}'.encode()) == known
+    alert_id = str(uuid4())
+    assert alert_id_of(f'{{"id": "{alert_id}", "data": {{}}}}'.encode()) == alert_id
     for value in (None, b"", b"[]", b"{}", b"\xff", b'{"id": 1}', b'{"id": "x"}'):
         assert alert_id_of(value) is None
 

@@ -28,7 +28,7 @@ async def test_ten_changes_a_second_are_published_separately(pipeline: Pipeline)
             await producer.stop()
         await until(lambda: _is_counted(pipeline, 1 + CHANGES))
     versions = [
-        json.loads(one.value)["version"] for one in await pipeline.read_all(CALL_TOTALS.name)
+        json.loads(record.value)["version"] for record in await pipeline.read_all(CALL_TOTALS.name)
     ]
     assert versions == sorted(versions)
     assert len(versions) > CHANGES / 2

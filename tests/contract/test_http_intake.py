@@ -18,7 +18,7 @@ from devkit.embedded.tansu import EmbeddedTansu
 from messaging.kafka import KafkaSettings
 from schemas.topics import CALL_EVENTS
 from tests.support import parts
-from tests.support.api import ApiAnswer, ApiClient, served, token
+from tests.support.api import ApiClient, ApiResponse, served, token
 from tests.support.events import cost, structured
 from tests.support.recording import assert_verified, codes, fetch
 from tests.support.streaming import Pipeline
@@ -55,7 +55,7 @@ def body(number: int) -> dict[str, Any]:
     }
 
 
-async def send(api: ApiClient, number: int) -> ApiAnswer:
+async def send(api: ApiClient, number: int) -> ApiResponse:
     """Send one cost: with a key and no time, or with a time and no key."""
     data, headers = body(number), {}
     if number % 2:
@@ -77,8 +77,8 @@ async def test_repeated_track_requests_count_once(pipeline: Pipeline) -> None:
             return (await send(api, number)).status
 
     async with serving_intake(pipeline.kafka) as api:
-        answers = await asyncio.gather(*map(one, sends))
-    assert set(answers) == {202}
+        responses = await asyncio.gather(*map(one, sends))
+    assert set(responses) == {202}
     async with pipeline.worker() as worker:
         await pipeline.until_counted(SENDS, worker)
     [row] = await fetch(
@@ -109,8 +109,8 @@ async def test_whole_call_can_be_reported_over_http(pipeline: Pipeline) -> None:
             ("/api/costs/events", costs),
             ("/api/costs/call/call-1/finalize", end),
         ) * 2:
-            answer = await api.ask("POST", path, bearer=SERVICE, body=body_of_path)
-            assert answer.status == 202, answer.body
+            response = await api.ask("POST", path, bearer=SERVICE, body=body_of_path)
+            assert response.status == 202, response.body
     async with pipeline.worker() as worker:
         await pipeline.until_counted(12, worker)
     [call] = await fetch(pipeline.database_url, "SELECT * FROM calls")
@@ -126,9 +126,9 @@ async def test_whole_call_can_be_reported_over_http(pipeline: Pipeline) -> None:
 
 async def test_accepted_events_are_in_kafka(pipeline: Pipeline) -> None:
     async with serving_intake(pipeline.kafka) as api:
-        answer = await send(api, 0)
+        response = await send(api, 0)
         [record] = await pipeline.read(CALL_EVENTS.name, 1)
-    [reference] = answer.json["data"]["accepted"]
+    [reference] = response.json["data"]["accepted"]
     event = json.loads(record.value)
     assert (event["source"], event["id"]) == (reference["source"], reference["id"])
     assert record.key == b"user-0"
@@ -143,16 +143,16 @@ async def test_intake_recovers_after_a_broker_outage(tmp_path: Path) -> None:
             await broker.kill()
             began = monotonic()
             gone = await asyncio.gather(*(send(api, number) for number in range(20)))
-            assert {answer.status for answer in gone} == {503}
-            assert {answer.code for answer in gone} == {"unavailable"}
+            assert {response.status for response in gone} == {503}
+            assert {response.code for response in gone} == {"unavailable"}
             assert monotonic() - began < 2 * ANSWER_SECONDS_MAX
             await broker.start()
             await pipeline.reset_topics()
             # The embedded broker may refuse the first requests after its start.
             async with asyncio.timeout(ANSWER_SECONDS_MAX):
-                while (answer := await send(api, 2)).status == 503:
-                    assert answer.headers["Retry-After"]
-            assert answer.status == 202
+                while (response := await send(api, 2)).status == 503:
+                    assert response.headers["Retry-After"]
+            assert response.status == 202
 
 
 async def test_intake_answers_503_without_a_broker(unused_tcp_port: int) -> None:
@@ -160,8 +160,8 @@ async def test_intake_answers_503_without_a_broker(unused_tcp_port: int) -> None
         KafkaSection(f"127.0.0.1:{unused_tcp_port}", idempotent=False).client()
     ) as api:
         began = monotonic()
-        answer = await send(api, 1)
-        assert (answer.status, answer.code) == (503, "unavailable")
+        response = await send(api, 1)
+        assert (response.status, response.code) == (503, "unavailable")
         assert monotonic() - began < 2 * ANSWER_SECONDS_MAX
 
 

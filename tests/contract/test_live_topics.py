@@ -60,8 +60,8 @@ async def test_reader_starts_at_its_position(pipeline: Pipeline) -> None:
         values = {b"%d" % number for number in range(100)}
         await send(pipeline, CALL_TOTALS.name, *values)
         await send(pipeline, BUDGET_ALERTS.name, b"alert")
-        for each in (log, other):
-            found = await read(each, 101)
+        for topic_log in (log, other):
+            found = await read(topic_log, 101)
             assert {record.value for record in found} == values | {b"alert"}
             assert {record.topic for record in found} == set(TOPICS)
             assert max(record.age_seconds for record in found) < 20

@@ -97,9 +97,9 @@ class EventEmitters:
     async def _posted(self, session: ClientSession, event: Plain) -> bool:
         try:
             body = structured(event)
-            async with session.post(f"{self.url}/api/costs/events", data=body) as answer:
-                assert answer.status in {202, 503}, await answer.text()
-                return answer.status == 202
+            async with session.post(f"{self.url}/api/costs/events", data=body) as response:
+                assert response.status in {202, 503}, await response.text()
+                return response.status == 202
         except ClientError:
             return False
 

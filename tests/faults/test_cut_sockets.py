@@ -49,8 +49,8 @@ class ReconnectingClient:
             self.received_here += 1
             changed = message.get("calls", [message["call"]] if "call" in message else [])
             for call in changed:
-                known = self.calls.get(call["callId"])
-                self.fallen += known is not None and known["version"] > call["version"]
+                previous = self.calls.get(call["callId"])
+                self.fallen += previous is not None and previous["version"] > call["version"]
                 self.calls[call["callId"]] = call
 
     def cut(self) -> None:

@@ -81,8 +81,8 @@ async def test_kills_during_delivery_lose_no_notification(
         for process in processes:
             await process.stop()
         ids = [request.id for request in endpoint.accepted]
-    known = await fetch(database_url, "SELECT 'msg_' || delivery_id FROM notice_deliveries")
-    assert set(ids) == {row[0] for row in known}
+    stored = await fetch(database_url, "SELECT 'msg_' || delivery_id FROM notice_deliveries")
+    assert set(ids) == {row[0] for row in stored}
     interrupted = await fetch(
         database_url,
         "SELECT count(DISTINCT (delivery_id, number)) FROM notice_attempts WHERE outcome = 'interrupted'",
@@ -98,6 +98,6 @@ async def test_kills_during_delivery_lose_no_notification(
         f"notification processes killed {KILLS} times",
         sent=CHANNELS * ALERTS,
         counted=len(set(ids)),
-        alerts=AlertFigures.of((row[0] for row in known), set(ids)),
+        alerts=AlertFigures.of((row[0] for row in stored), set(ids)),
     )
     assert set(await states(database_url)) == {"delivered"}

@@ -22,8 +22,8 @@ MISSED_SECONDS_MAX = 40
 def readiness(product: Product) -> str:
     """Return the answer of `/ready`."""
     try:
-        with urlopen(f"{product.url}/ready", timeout=5) as answer:
-            return str(answer.read().decode())
+        with urlopen(f"{product.url}/ready", timeout=5) as response:
+            return str(response.read().decode())
     except HTTPError as error:
         return f"{error.code} {error.read().decode()}"
 

@@ -133,10 +133,10 @@ def keys_of(endpoint: HttpReceiver) -> list[AlertKey]:
     alerts = [request.json["data"] for request in endpoint.accepted]
     return [
         AlertKey(
-            one["userId"], one["type"], one["period"],
-            Fraction(str(one["threshold_percent"])), one["limitVersion"],
+            alert["userId"], alert["type"], alert["period"],
+            Fraction(str(alert["threshold_percent"])), alert["limitVersion"],
         )
-        for one in alerts
+        for alert in alerts
     ]  # fmt: skip
 
 

@@ -158,13 +158,13 @@ def test_simulator_finds_planted_faults(
     if schema:
         server.run(server.monitor.execute(schema))
     patches = list(make_patches())
-    for one in patches:
-        one.start()
+    for fault_patch in patches:
+        fault_patch.start()
     try:
         found = next(
             (seed for seed in range(SEEDS_UNTIL_FOUND_MAX) if run_seed(server, seed).failure), None
         )
     finally:
-        for one in reversed(patches):
-            one.stop()
+        for fault_patch in reversed(patches):
+            fault_patch.stop()
     assert found is not None, f"{SEEDS_UNTIL_FOUND_MAX} seeds do not show it"

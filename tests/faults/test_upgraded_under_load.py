@@ -37,12 +37,12 @@ NEWER = (
 
 async def apply_newer(pipeline: Pipeline) -> int:
     """Migrate as the newer release does; returns the number of applied migrations."""
-    known = migrations()
+    current = migrations()
     newer = [
-        Migration(len(known) + place, f"{len(known) + place:04}_newer.sql", text)
+        Migration(len(current) + place, f"{len(current) + place:04}_newer.sql", text)
         for place, text in enumerate(NEWER, 1)
     ]
-    with patch.object(migrating, "migrations", lambda: [*known, *newer]):
+    with patch.object(migrating, "migrations", lambda: [*current, *newer]):
         return await migrate(pipeline.database_url)
 
 

@@ -1,6 +1,6 @@
 """A client of the API, served on a real port and used over HTTP with real tokens.
 
-Every answer is checked against the OpenAPI document.
+Every response is checked against the OpenAPI document.
 """
 
 import asyncio
@@ -74,8 +74,8 @@ class MemorySourceOwners:
 
 
 @dataclass(frozen=True)
-class ApiAnswer:
-    """An answer of the API."""
+class ApiResponse:
+    """A response of the API."""
 
     status: int
     headers: CIMultiDictProxy[str]
@@ -119,7 +119,7 @@ class ApiClient:
         bearer: str | None = None,
         headers: Mapping[str, str] | None = None,
         body: Any = None,
-    ) -> ApiAnswer:
+    ) -> ApiResponse:
         """Send one request, with the path unchanged."""
         all_headers = dict(headers or {})
         if bearer is not None:
@@ -128,10 +128,10 @@ class ApiClient:
         url = URL(f"http://127.0.0.1:{self.port}{path}", encoded=True)
         async with self._session.request(
             method, url, headers=all_headers, data=data, allow_redirects=False
-        ) as response:
-            answer = ApiAnswer(response.status, response.headers, await response.read())
-        documented_answers.check_answer(method, path, (all_headers, data), answer)
-        return answer
+        ) as raw:
+            response = ApiResponse(raw.status, raw.headers, await raw.read())
+        documented_answers.check_answer(method, path, (all_headers, data), response)
+        return response
 
     async def raw(self, request: bytes) -> bytes:
         """Send bytes on a new connection; returns everything received until it is closed."""
@@ -142,7 +142,7 @@ class ApiClient:
         finally:
             writer.close()
 
-    async def get(self, path: str, user: str | None = None, **options: Any) -> ApiAnswer:
+    async def get(self, path: str, user: str | None = None, **options: Any) -> ApiResponse:
         """Send a GET request, with a token of `user` if there is one."""
         bearer = token(user) if user else None
         return await self.ask("GET", path, bearer=bearer, **options)

@@ -76,19 +76,19 @@ def check_answer(
     described = operation(method, path.partition("?")[0])
     if described is None:
         return
-    answers = described["responses"]
+    responses = described["responses"]
     if got.status in BEFORE_A_ROUTE:
-        answer = resolved(answers["default"])
+        response = resolved(responses["default"])
     else:
-        assert str(got.status) in answers, f"{method} {path} answers {got.status}"
-        answer = resolved(answers[str(got.status)])
-    missing = [name for name in answer.get("headers", {}) if name not in got.headers]
+        assert str(got.status) in responses, f"{method} {path} answers {got.status}"
+        response = resolved(responses[str(got.status)])
+    missing = [name for name in response.get("headers", {}) if name not in got.headers]
     assert not missing, f"{method} {path} answers {got.status} without {missing}"
     if got.status == 200 and "ETag" in got.headers:
-        assert "ETag" in answer.get("headers", {}), f"{method} {path} has an ETag"
+        assert "ETag" in response.get("headers", {}), f"{method} {path} has an ETag"
     if got.status < 300:
         _check_accepted_body(described, *sent)
-    content = answer.get("content", {})
+    content = response.get("content", {})
     media = got.headers.get("Content-Type", "").partition(";")[0]
     if method != "HEAD" and content:
         assert media in content, f"{method} {path} answers {media}"

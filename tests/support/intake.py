@@ -7,7 +7,7 @@ from typing import Any
 from api.intake.event_stream import OutgoingEvent, StreamUnavailableError
 from schemas.cloudevents import Window, decode
 from schemas.events import Event
-from tests.support.api import ApiAnswer, ApiClient, token
+from tests.support.api import ApiClient, ApiResponse, token
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 SERVICE = token("pipeline", role="service")
@@ -31,7 +31,7 @@ class MemoryEventStream:
         return [decode(event.value, (), window) for event in self.events]
 
 
-async def send(api: ApiClient, path: str, body: Any, **headers: str) -> ApiAnswer:
+async def send(api: ApiClient, path: str, body: Any, **headers: str) -> ApiResponse:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return await api.ask("POST", path, bearer=SERVICE, body=body, headers=named)
 

@@ -24,25 +24,27 @@ class ScriptedConsumer:
             await asyncio.sleep(timeout_ms / 1000)
             return {}
         records: dict[TopicPartition, list[ConsumerRecord]] = {}
-        for one in self._polls.pop(0):
-            records.setdefault(TopicPartition(TOPIC, one.partition), []).append(record(one))
+        for consumed in self._polls.pop(0):
+            records.setdefault(TopicPartition(TOPIC, consumed.partition), []).append(
+                record(consumed)
+            )
         return records
 
 
-def record(one: ConsumedRecord) -> ConsumerRecord:
+def record(consumed: ConsumedRecord) -> ConsumerRecord:
     """Return a record as aiokafka would."""
-    headers = tuple(one.headers)
+    headers = tuple(consumed.headers)
     return ConsumerRecord(
         TOPIC,
-        one.partition,
-        one.offset,
+        consumed.partition,
+        consumed.offset,
         0,
         0,
-        one.key,
-        one.value,
+        consumed.key,
+        consumed.value,
         None,
         3,
-        len(one.value or b""),
+        len(consumed.value or b""),
         headers,
     )
 

@@ -59,8 +59,8 @@ class SocketClient:
             self.calls = {call["callId"]: call for call in body["calls"]}
         elif body["type"] == "call":
             call = body["call"]
-            known = self.calls.get(call["callId"])
-            assert known is None or known["version"] < call["version"], "a version fell"
+            previous = self.calls.get(call["callId"])
+            assert previous is None or previous["version"] < call["version"], "a version fell"
             self.calls[call["callId"]] = call
 
     async def until(self, call_id: str, **fields: Any) -> dict[str, Any]:

@@ -35,10 +35,10 @@ class MemoryLedger:
         """Record a batch: drop known events, fold the rest, apply the result."""
         new: dict[str, Incoming] = {}
         for event in batch:
-            known = self.identities.get(event.identity)
-            if known is None:
-                known = new.setdefault(event.identity, event).fingerprint
-            self.conflicts += known != event.fingerprint
+            fingerprint = self.identities.get(event.identity)
+            if fingerprint is None:
+                fingerprint = new.setdefault(event.identity, event).fingerprint
+            self.conflicts += fingerprint != event.fingerprint
         events = some_rated(new.values(), self._prices)
         folded = fold(events, self._known(events), self._prices)
         self._write(folded)

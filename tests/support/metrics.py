@@ -6,7 +6,7 @@ from typing import TypeAlias
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
-from tests.support.api import ApiAnswer, ApiClient
+from tests.support.api import ApiClient, ApiResponse
 
 Labels: TypeAlias = tuple[tuple[str, str], ...]
 
@@ -16,11 +16,11 @@ FORMAT = "text/plain; version=0.0.4; charset=utf-8"
 class Scrape:
     """The samples of one answer, by name and labels."""
 
-    def __init__(self, answer: ApiAnswer) -> None:
-        assert answer.status == 200, answer.body
-        assert answer.headers["Content-Type"] == FORMAT
-        assert answer.headers["Cache-Control"] == "no-store"
-        self.text = answer.body.decode()
+    def __init__(self, response: ApiResponse) -> None:
+        assert response.status == 200, response.body
+        assert response.headers["Content-Type"] == FORMAT
+        assert response.headers["Cache-Control"] == "no-store"
+        self.text = response.body.decode()
         self.samples = list(_samples(self.text))
         self._values = {(each.name, _labels(each)): each.value for each in self.samples}
         assert len(self._values) == len(self.samples), "a sample is repeated"

@@ -86,17 +86,17 @@ async def write_alerts(url: str, *alerts: BudgetAlert) -> list[str]:
                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)""",
             [
                 (
-                    one.alert_id,
-                    one.user_id,
-                    one.type,
-                    one.alert_id,
-                    one.threshold_percent.value,
-                    one.limit_version,
-                    one.late,
-                    one.triggered_at,
-                    encode(one).decode(),
+                    alert.alert_id,
+                    alert.user_id,
+                    alert.type,
+                    alert.alert_id,
+                    alert.threshold_percent.value,
+                    alert.limit_version,
+                    alert.late,
+                    alert.triggered_at,
+                    encode(alert).decode(),
                 )
-                for one in alerts
+                for alert in alerts
             ],
         )
     finally:

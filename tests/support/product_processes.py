@@ -92,8 +92,8 @@ class Product:
     def is_ready(self) -> bool:
         """Return whether the API is ready."""
         try:
-            with urlopen(f"{self.url}/ready", timeout=5) as answer:
-                return bool(answer.status == 200)
+            with urlopen(f"{self.url}/ready", timeout=5) as response:
+                return bool(response.status == 200)
         except (URLError, OSError):
             return False
 
@@ -117,8 +117,8 @@ class Product:
         """Return the answer to a user's request, with exact numbers; raises HTTPError."""
         headers = {"Authorization": f"Bearer {self.token(user, role)}"}
         request = Request(f"{self.url}{path}", data=body, headers=headers, method=method)
-        with await asyncio.to_thread(urlopen, request, timeout=10) as answer:
-            return json.loads(answer.read(), parse_float=Decimal)["data"]
+        with await asyncio.to_thread(urlopen, request, timeout=10) as response:
+            return json.loads(response.read(), parse_float=Decimal)["data"]
 
     async def send(self, *events: Plain | SentRecord) -> None:
         """Send events and wait until the broker has acknowledged them."""

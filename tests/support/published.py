@@ -29,9 +29,9 @@ async def topic_totals(pipeline: Pipeline) -> dict[str, dict[str, Any] | None]:
 async def topic_differences(pipeline: Pipeline) -> list[str]:
     """Return each call for which topic and database differ."""
     topic = {
-        call: (one["status"], one["version"], one["totalCost"], one["chargedToUser"])
-        for call, one in (await topic_totals(pipeline)).items()
-        if one is not None
+        call: (total["status"], total["version"], total["totalCost"], total["chargedToUser"])
+        for call, total in (await topic_totals(pipeline)).items()
+        if total is not None
     }
     database = {
         row["call_id"]: (

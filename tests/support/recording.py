@@ -44,10 +44,10 @@ class TopicLog:
 
     def append(self, value: bytes | Plain, partition: int = 0) -> ConsumedRecord:
         """Append a record and return it."""
-        known = self.records.setdefault(partition, [])
+        records = self.records.setdefault(partition, [])
         text = value if isinstance(value, bytes) else structured(value)
-        known.append(ConsumedRecord(partition, len(known), text))
-        return known[-1]
+        records.append(ConsumedRecord(partition, len(records), text))
+        return records[-1]
 
     def batch(self, values: Iterable[bytes | Plain], partition: int = 0) -> Batch:
         """Append records and return them as a polled batch."""

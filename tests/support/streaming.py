@@ -79,8 +79,8 @@ class Pipeline:
         await admin.start()
         names = {topic.name for topic in ALL_TOPICS}
         try:
-            if known := names.intersection(await admin.list_topics()):
-                await admin.delete_topics(sorted(known))
+            if existing := names.intersection(await admin.list_topics()):
+                await admin.delete_topics(sorted(existing))
                 async with asyncio.timeout(STEP_SECONDS):
                     while names.intersection(await admin.list_topics()):
                         await asyncio.sleep(0.05)
@@ -105,12 +105,12 @@ class Pipeline:
             acknowledgements = [
                 await producer.send(
                     CALL_EVENTS.name,
-                    one.value,
-                    key=one.key,
-                    headers=list(one.headers),
-                    partition=one.partition,
+                    record.value,
+                    key=record.key,
+                    headers=list(record.headers),
+                    partition=record.partition,
                 )
-                for one in map(SentRecord.of, values)
+                for record in map(SentRecord.of, values)
             ]
             async with asyncio.timeout(seconds):
                 return await asyncio.gather(*acknowledgements)

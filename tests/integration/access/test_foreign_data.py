@@ -9,7 +9,7 @@ from api.app import build_app
 from api.http.access import ROUTES, Access, Route
 from ledger.postgres.pool import Pool
 from ledger.postgres.viewers import ReaderPool
-from tests.support.api import ApiAnswer, ApiClient, authenticator, served_from, token
+from tests.support.api import ApiClient, ApiResponse, authenticator, served_from, token
 from tests.support.attacks import AttackRecorder
 from tests.support.foreign_user import ANOMALY, CALL, USER, shows_foreign_data, write_foreign_user
 from tests.support.intake import MemoryEventStream
@@ -43,7 +43,7 @@ async def api(database_url: str) -> AsyncIterator[ApiClient]:
         yield api
 
 
-async def ask(api: ApiClient, route: Route, query: str, bearer: str) -> ApiAnswer:
+async def ask(api: ApiClient, route: Route, query: str, bearer: str) -> ApiResponse:
     path = route.path.replace("{userId}", USER).replace("{callId}", CALL)
     path = path.replace("{anomalyId}", ANOMALY)
     for name in ("{channelId}", "{alertId}"):
@@ -78,10 +78,10 @@ async def test_no_route_shows_or_changes_data_of_another_user(
     attempts = refused = 0
     for route in ABOUT_USERS:
         for query in QUERIES if route.method == "GET" else QUERIES[:1]:
-            answer = await ask(api, route, query, bearer)
+            response = await ask(api, route, query, bearer)
             attempts += 1
             # Unknown parameters are refused before the database is queried.
             expected = {403} if not query else {400, 403}
-            refused += answer.status in expected and not shows_foreign_data(answer.body)
+            refused += response.status in expected and not shows_foreign_data(response.body)
     assert (await api.get(f"/api/costs/user/{USER}/budget", USER)).body == before.body
     record_attack(f"foreign data: by {attacker}", attempts=attempts, refused=refused)

@@ -52,7 +52,7 @@ IDS = {
 
 
 @dataclass
-class FuzzAnswer:
+class FuzzResponse:
     """An answer to a generated request."""
 
     status: int
@@ -92,23 +92,23 @@ def url(background: BackgroundLoop, database_url: str) -> Iterator[str]:
     background.run(stack.aclose())
 
 
-def flaw_of(method: str, path: str, sent: Any, role: str, answer: FuzzAnswer) -> str | None:
+def flaw_of(method: str, path: str, sent: Any, role: str, response: FuzzResponse) -> str | None:
     """Return what is wrong with an answer."""
-    if answer.status >= 500 and not is_foreseen(path, answer):
-        return f"status {answer.status}: {answer.body[:200]!r}"
-    if role != "admin" and shows_foreign_data(answer.body):
+    if response.status >= 500 and not is_foreseen(path, response):
+        return f"status {response.status}: {response.body[:200]!r}"
+    if role != "admin" and shows_foreign_data(response.body):
         return "shows another user's data"
     try:
-        documented_answers.check_answer(method, path, sent, answer)
+        documented_answers.check_answer(method, path, sent, response)
     except Exception as error:  # any failure is reported with its request
         return f"not as documented: {error}"
     return None
 
 
-def is_foreseen(path: str, answer: FuzzAnswer) -> bool:
+def is_foreseen(path: str, response: FuzzResponse) -> bool:
     """Return whether an answer comes from a missing part of this test: broker or feed."""
     needs_them = path.startswith(("/ready", "/api/costs/live")) or path.endswith("/recent")
-    return answer.status == 503 and needs_them
+    return response.status == 503 and needs_them
 
 
 def fuzz(operation: Any, url: str, role: str, mode: GenerationMode, most: int) -> FuzzResult:
@@ -133,13 +133,13 @@ def fuzz(operation: Any, url: str, role: str, mode: GenerationMode, most: int) -
         case.headers = {**(case.headers or {}), "Authorization": f"Bearer {bearer}"}
         got = case.call(base_url=url, allow_redirects=False, timeout=30)
         pairs = [(name, text) for name, texts in got.headers.items() for text in texts]
-        answer = FuzzAnswer(got.status_code, CIMultiDict(pairs), got.content)
+        response = FuzzResponse(got.status_code, CIMultiDict(pairs), got.content)
         body = got.request.body
         sent = (got.request.headers, body.encode() if isinstance(body, str) else body)
         path = str(got.request.path_url)
         found.attempts += 1
-        found.refused += answer.status >= 400
-        flaw = flaw_of(case.method.upper(), path, sent, role, answer)
+        found.refused += response.status >= 400
+        flaw = flaw_of(case.method.upper(), path, sent, role, response)
         if flaw is not None:
             found.flaws.append(f"{role} {case.method.upper()} {path} {sent[1]!r}: {flaw}")
 

@@ -43,20 +43,20 @@ async def test_one_address_cannot_take_all_connections(record_attack: AttackReco
         await asyncio.sleep(0.2)
         refused = [reader for reader, _ in opened if await was_answered(reader)]
         sessions = [await stack.enter_async_context(client_at(OTHER_ADDRESS)) for _ in range(10)]
-        answers = [await other_client(session, api).ask("GET", "/health") for session in sessions]
+        responses = [await other_client(session, api).ask("GET", "/health") for session in sessions]
         for reader in refused:
-            answer = await reader.read()
-            assert answer.startswith(b"TTP/1.1 429 Too Many Requests\r\n")
-            assert b"Retry-After: " in answer
-            assert b"An address may have 30 open connections." in answer
+            response = await reader.read()
+            assert response.startswith(b"TTP/1.1 429 Too Many Requests\r\n")
+            assert b"Retry-After: " in response
+            assert b"An address may have 30 open connections." in response
         for _, writer in opened:
             writer.close()
     record_attack(
         "connections of one address",
         attempts=len(opened),
         refused=len(refused),
-        victims=len(answers),
-        breaches=sum(answer.status != 200 for answer in answers),
+        victims=len(responses),
+        breaches=sum(response.status != 200 for response in responses),
     )
 
 
@@ -167,7 +167,7 @@ async def test_one_address_cannot_hold_all_exports(
     held = [await hold_export(exporting, user) for user in USERS]
     async with client_at(OTHER_ADDRESS) as session:
         path = f"/api/costs/user/alice/export.csv?type=calls&{SPAN}"
-        answer = await other_client(session, exporting).get(path, "alice")
+        response = await other_client(session, exporting).get(path, "alice")
     for export in held:
         export.writer.close()
     record_attack(
@@ -175,7 +175,7 @@ async def test_one_address_cannot_hold_all_exports(
         attempts=len(held),
         refused=sum(export.status == 429 for export in held),
         victims=1,
-        breaches=int(answer.status != 200),
+        breaches=int(response.status != 200),
     )
 
 
@@ -189,7 +189,7 @@ async def test_slow_export_reader_is_disconnected_visibly(exporting: ApiClient) 
     held.writer.close()
     figures.append(f"slow export: disconnected after {monotonic() - began:.0f} s")
     path = f"/api/costs/user/{USERS[0]}/export.csv?type=events&{SPAN}"
-    answer = await exporting.get(path, USERS[0])
-    assert answer.body.count(b"\r\n") == LINES + 1
+    response = await exporting.get(path, USERS[0])
+    assert response.body.count(b"\r\n") == LINES + 1
     metrics = (await exporting.get("/metrics")).body.decode()
     assert 'cost_analytics_limit_refusals_total{limit="export_pace"} 1.0' in metrics

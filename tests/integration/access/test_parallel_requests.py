@@ -43,7 +43,7 @@ async def attacker(api: ApiClient) -> AsyncIterator[ApiClient]:
 async def statuses_of_other_users(api: ApiClient) -> list[int]:
     """Return the statuses of requests of other users."""
     requests = (api.get(f"/api/costs/user/user{n}/spending", f"user{n}") for n in range(OTHERS))
-    return [answer.status for answer in await asyncio.gather(*requests)]
+    return [response.status for response in await asyncio.gather(*requests)]
 
 
 async def test_200_slow_requests_of_one_user_delay_no_other_user(
@@ -60,7 +60,7 @@ async def test_200_slow_requests_of_one_user_delay_no_other_user(
         ]
         await asyncio.sleep(0.5)
         others = await statuses_of_other_users(api)
-    statuses = [answer.status for answer in await asyncio.gather(*attack)]
+    statuses = [response.status for response in await asyncio.gather(*attack)]
     assert set(statuses) <= {200, 429, 503}
     record_attack(
         "200 parallel requests of one user",
@@ -78,7 +78,7 @@ async def test_200_parallel_requests_of_one_user_are_all_served(
     own = [asyncio.create_task(attacker.get(path, "alice")) for _ in range(MANY)]
     await asyncio.sleep(0.05)
     others = await statuses_of_other_users(api)
-    statuses = [answer.status for answer in await asyncio.gather(*own)]
+    statuses = [response.status for response in await asyncio.gather(*own)]
     assert statuses == [200] * MANY
     record_attack(
         "200 parallel reads of one user",
@@ -106,8 +106,8 @@ async def test_readiness_checks_use_at_most_one_connection(
                 await asyncio.sleep(0.05)
                 busy = max(busy, readers.connections().busy)
             others = await statuses_of_other_users(api)
-        answers = await asyncio.gather(*attack)
-    assert {answer.status for answer in answers} <= {200, 503}
+        responses = await asyncio.gather(*attack)
+    assert {response.status for response in responses} <= {200, 503}
     record_attack(
         f"200 parallel readiness checks, which held {busy} connections",
         attempts=MANY,

@@ -149,20 +149,20 @@ async def until_ready(api: ApiClient) -> None:
 
 async def send_requests(api: ApiClient, database_url: str) -> tuple[dict[str, str], list[bytes]]:
     """Send valid and invalid requests; returns the created secrets and the answers."""
-    made: dict[str, str] = {}
-    answers: list[bytes] = []
+    secrets: dict[str, str] = {}
+    responses: list[bytes] = []
 
     async def ask(method: str, path: str, **options: object) -> bytes:
-        answer = await api.ask(method, path, **options)  # type: ignore[arg-type]
-        answers.append(answer.body)
-        return answer.body
+        response = await api.ask(method, path, **options)  # type: ignore[arg-type]
+        responses.append(response.body)
+        return response.body
 
     alice, admin, service = (
         token("alice", key=JWT_SECRET, role=role) for role in (None, "admin", "service")
     )
     forged = token("alice", key="another secret, and long enough too")
-    made |= {"a user's token": alice, "an admin's token": admin, "a service's token": service}
-    made |= {"a forged token": forged}
+    secrets |= {"a user's token": alice, "an admin's token": admin, "a service's token": service}
+    secrets |= {"a forged token": forged}
     user = "/api/costs/user/alice"
     for bearer in (alice, admin, service, forged, None):
         for path in (f"{user}/spending", f"{user}/budget", "/api/admin/prices", "/nothing"):
@@ -174,11 +174,11 @@ async def send_requests(api: ApiClient, database_url: str) -> tuple[dict[str, st
         await ask("GET", f"{user}/calls?{query}", bearer=alice)
     for _ in range(2):
         ticket = await api.ask("POST", "/api/costs/live/ticket", bearer=alice)
-        made[f"ticket {len(made)}"] = str(ticket.data["ticket"])
+        secrets[f"ticket {len(secrets)}"] = str(ticket.data["ticket"])
         await ask("GET", f"/api/costs/live?ticket={ticket.data['ticket']}")
     wanted = {"type": "webhook", "address": "https://hooks.example/x"}
     channel = await api.ask("POST", f"{user}/channels", bearer=alice, body=wanted)
-    made["secret of a new channel"] = str(channel.data["secret"])
+    secrets["secret of a new channel"] = str(channel.data["secret"])
     await ask("GET", f"{user}/channels", bearer=alice)
     await api.raw(f"GET /{alice} HTTP/9\r\nAuthorization: Bearer {alice}\r\n\r\n".encode())
     await write_channel(database_url, "https://127.0.0.1:1/hook")
@@ -186,7 +186,7 @@ async def send_requests(api: ApiClient, database_url: str) -> tuple[dict[str, st
     await write_channel(database_url, "+15550101", kind="sms")
     await write_alerts(database_url, *(alert() for _ in range(3)))
     await ask("GET", "/metrics")
-    return made, answers
+    return secrets, responses
 
 
 async def until_attempted(database_url: str) -> None:
@@ -225,10 +225,10 @@ async def test_no_secret_is_in_logs_answers_or_metrics(
     async with running(tmp_path, values, shape), ClientSession() as session:
         api = ApiClient(session, port)
         await until_ready(api)
-        made, answers = await send_requests(api, database_url)
+        secrets, responses = await send_requests(api, database_url)
         await until_attempted(database_url)
-    for answer in answers:
-        search.search("an answer", answer, made)
+    for response in responses:
+        search.search("an answer", response, secrets)
     for change in troubles(database_url):
         troubled = {command: {**each, **change} for command, each in values.items()}
         async with running(tmp_path, troubled, shape):
@@ -236,7 +236,7 @@ async def test_no_secret_is_in_logs_answers_or_metrics(
     for command in COMMANDS:
         log = (tmp_path / f"{command}.log").read_bytes()
         assert log.count(b"\n") > 10, log
-        search.search(f"log of {command}", log, made)
+        search.search(f"log of {command}", log, secrets)
     assert not search.leaks, set(search.leaks)
     record_attack(
         f"secrets in logs ({shape}), answers, metrics: lines",

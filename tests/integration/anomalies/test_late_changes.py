@@ -64,9 +64,9 @@ async def test_missing_legs_of_late_calls_are_found_after_a_restart(database_url
     at = datetime.now(UTC) - 5 * HOUR
     calls = [f"late-{n}" for n in range(10)]
     events = [
-        one
+        event
         for call in calls
-        for one in (
+        for event in (
             started(call, time=at),
             *without_telephone(call, at),
             ended(call, time=at + HOUR / 12),
@@ -84,9 +84,9 @@ async def test_missing_legs_of_charged_calls_without_an_end_are_found(database_u
     at = datetime.now(UTC) - 5 * HOUR
     calls = [f"open-{n}" for n in range(10)]
     events = [
-        one
+        event
         for call in calls
-        for one in (started(call, time=at), *without_telephone(call, at), charged(call, time=at))
+        for event in (started(call, time=at), *without_telephone(call, at), charged(call, time=at))
     ]
     begin = await record(database_url, *events)
     await restart(database_url, [], begin)  # the total of such a call is still active

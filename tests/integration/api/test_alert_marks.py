@@ -35,11 +35,11 @@ async def test_alerts_are_read_or_unread_and_filtered(api: ApiClient) -> None:
     alerts = await listed(api)
     assert len(alerts) == 6
     assert {alert["readAt"] for alert in alerts} == {None}
-    one = f"{PATH}/{alerts[0]['alertId']}/read"
-    marked = (await api.ask("PUT", one, bearer=token("alice"))).data
+    mark = f"{PATH}/{alerts[0]['alertId']}/read"
+    marked = (await api.ask("PUT", mark, bearer=token("alice"))).data
     assert marked == alerts[0] | {"readAt": marked["readAt"]}
     assert marked["readAt"] is not None
-    again = await api.ask("PUT", one, bearer=token("alice"), body={"read": True})
+    again = await api.ask("PUT", mark, bearer=token("alice"), body={"read": True})
     assert again.data == marked
     assert await listed(api, "?read=true") == [marked]
     budget = (await api.get("/api/costs/user/alice/budget", "alice")).data
@@ -48,7 +48,7 @@ async def test_alerts_are_read_or_unread_and_filtered(api: ApiClient) -> None:
     assert unread == alerts[1:]
     daily = await listed(api, "?read=false&type=daily")
     assert daily == [alert for alert in unread if alert["type"] == "daily"]
-    back = await api.ask("PUT", one, bearer=token("alice"), body={"read": False})
+    back = await api.ask("PUT", mark, bearer=token("alice"), body={"read": False})
     assert back.data == alerts[0]
 
 

@@ -130,9 +130,9 @@ async def test_anomalies_are_filtered(api: ApiClient, query: str, calls: list[st
 )
 async def test_invalid_parameter_is_named(api: ApiClient, query: str, named: str) -> None:
     for path in (OWN, EVERYONES):
-        answer = await api.ask("GET", f"{path}?{query}", bearer=ADMIN)
-        assert (answer.status, answer.code) == (400, "invalid_parameter")
-        assert f"`{named}`" in answer.json["error"]
+        response = await api.ask("GET", f"{path}?{query}", bearer=ADMIN)
+        assert (response.status, response.code) == (400, "invalid_parameter")
+        assert f"`{named}`" in response.json["error"]
 
 
 async def test_users_see_their_own_anomalies_and_admins_all(api: ApiClient) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from api.http.options import ApiOptions
 from tests.support.alerting import USD, change, just_now
-from tests.support.api import ApiAnswer, ApiClient, served_from, token
+from tests.support.api import ApiClient, ApiResponse, served_from, token
 from tests.support.events import charged, cost, ended, started
 from tests.support.recording import BatchWriter, TopicLog, fetch
 
@@ -32,7 +32,7 @@ async def api(database_url: str) -> AsyncIterator[ApiClient]:
         yield api
 
 
-async def ask(api: ApiClient, call: str, **body: Any) -> ApiAnswer:
+async def ask(api: ApiClient, call: str, **body: Any) -> ApiResponse:
     return await api.ask("POST", PATH, bearer=SERVICE, body={"callId": call, **body})
 
 
@@ -41,13 +41,13 @@ async def test_hundred_parallel_calls_share_the_remaining_budget(
 ) -> None:
     await change(database_url, "alice", daily_limit=(True, 10 * USD))
     await _record(database_url, charged("earlier", time=NOW, amount="2.90", fee=0))
-    answers = await asyncio.gather(
+    responses = await asyncio.gather(
         *(ask(api, f"call-{number}", estimatedCost=1) for number in range(100))
     )
-    allowed = [answer.data for answer in answers if answer.data["allowed"]]
+    allowed = [response.data for response in responses if response.data["allowed"]]
     assert len(allowed) == 7
     assert {content["held"] for content in allowed} == {1}
-    denied = [answer.data for answer in answers if not answer.data["allowed"]]
+    denied = [response.data for response in responses if not response.data["allowed"]]
     assert {(content["budget"], content["remaining"], content["held"]) for content in denied} == {
         ("daily", Decimal("0.1"), 0)
     }
@@ -107,8 +107,8 @@ async def test_hold_shrinks_by_what_the_call_has_spent(database_url: str) -> Non
 
 async def test_finished_call_cannot_be_authorized(api: ApiClient, database_url: str) -> None:
     await _record(database_url, started(time=NOW), ended(time=NOW))
-    answer = await ask(api, "call-1", estimatedCost=1)
-    assert (answer.status, answer.code) == (409, "call_finished")
+    response = await ask(api, "call-1", estimatedCost=1)
+    assert (response.status, response.code) == (409, "call_finished")
 
 
 async def test_expected_duration_is_priced(api: ApiClient, database_url: str) -> None:
@@ -143,8 +143,8 @@ async def test_expected_duration_is_priced(api: ApiClient, database_url: str) ->
      {"callId": "c", "expectedDuration_seconds": "long"}, {"estimatedCost": 1}],
 )  # fmt: skip
 async def test_invalid_request_is_refused(api: ApiClient, body: Any) -> None:
-    answer = await api.ask("POST", PATH, bearer=SERVICE, body=body)
-    assert (answer.status, answer.code) == (400, "invalid_body")
+    response = await api.ask("POST", PATH, bearer=SERVICE, body=body)
+    assert (response.status, response.code) == (400, "invalid_body")
 
 
 async def test_only_services_and_admins_may_authorize(api: ApiClient) -> None:

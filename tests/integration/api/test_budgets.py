@@ -9,7 +9,7 @@ import pytest
 
 from api.http.options import ApiOptions
 from schemas.alerts import SpendBasis
-from tests.support.api import ApiAnswer, ApiClient, served_from, token
+from tests.support.api import ApiClient, ApiResponse, served_from, token
 from tests.support.events import charged, cost, started
 from tests.support.ledger_rows import CENT, LedgerRowWriter, LiveCallRow, rows
 from tests.support.recording import BatchWriter, TopicLog
@@ -34,7 +34,7 @@ def iso(moment: datetime) -> str:
     return moment.isoformat().replace("+00:00", "Z")
 
 
-async def put(api: ApiClient, body: Any) -> ApiAnswer:
+async def put(api: ApiClient, body: Any) -> ApiResponse:
     return await api.ask("PUT", PATH, bearer=token("alice"), body=body)
 
 
@@ -74,8 +74,8 @@ async def test_user_without_settings_has_no_limits(api: ApiClient, ledger: Ledge
 
 
 async def test_omitted_settings_stay_unchanged(api: ApiClient) -> None:
-    def settings(answer: ApiAnswer) -> tuple[Any, ...]:
-        content = answer.data
+    def settings(response: ApiResponse) -> tuple[Any, ...]:
+        content = response.data
         return (
             content["dailyLimit_usd"],
             content["monthlyLimit_usd"],
@@ -95,8 +95,8 @@ async def test_refused_change_changes_nothing(api: ApiClient) -> None:
     await put(api, {"dailyLimit_usd": 5})
     for body in ({"dailyLimit_usd": 1, "monthlyLimit_usd": -1}, {"dailyLimit_usd": 1, "color": 1},
                  b"{", [1]):  # fmt: skip
-        answer = await put(api, body)
-        assert (answer.status, answer.code) == (400, "invalid_body")
+        response = await put(api, body)
+        assert (response.status, response.code) == (400, "invalid_body")
     assert (await api.get(PATH, "alice")).data["dailyLimit_usd"] == 5
 
 
@@ -165,9 +165,9 @@ async def test_every_setting_can_be_set_and_read(database_url: str) -> None:
      ({"autoCutoff": "yes"}, "autoCutoff"), ({"maxCostPerCall_usd": -1}, "maxCostPerCall_usd")],
 )  # fmt: skip
 async def test_invalid_setting_is_refused_by_name(api: ApiClient, body: Any, named: str) -> None:
-    answer = await put(api, body)
-    assert answer.code == "invalid_body"
-    assert named in answer.json["error"]
+    response = await put(api, body)
+    assert response.code == "invalid_body"
+    assert named in response.json["error"]
 
 
 async def test_alerts_are_paged_latest_first(database_url: str) -> None:
@@ -239,14 +239,14 @@ async def test_budget_and_forecast_agree_on_a_limit_at_the_present_pace(database
 async def test_channels_can_be_set_with_the_budget(database_url: str) -> None:
     hook = {"type": "webhook", "address": "https://example.com/hook"}
     async with served_from(database_url, options=ApiOptions(channel_types=("webhook",))) as api:
-        [made] = (await put(api, {"dailyLimit_usd": 5, "channels": [hook]})).data["channels"]
-        assert (made["type"], made["state"]) == ("webhook", "unverified")
-        assert made["secret"].startswith("whsec_")
+        [created] = (await put(api, {"dailyLimit_usd": 5, "channels": [hook]})).data["channels"]
+        assert (created["type"], created["state"]) == ("webhook", "unverified")
+        assert created["secret"].startswith("whsec_")
         [kept] = (await put(api, {"channels": [hook, hook]})).data["channels"]
-        assert kept == {name: value for name, value in made.items() if name != "secret"}
+        assert kept == {name: value for name, value in created.items() if name != "secret"}
         for wrong in ({"type": "email", "address": "a@example.com"}, {"type": "webhook"}, "email"):
-            answer = await put(api, {"dailyLimit_usd": 6, "channels": [wrong]})
-            assert (answer.status, answer.code) == (400, "invalid_body")
+            response = await put(api, {"dailyLimit_usd": 6, "channels": [wrong]})
+            assert (response.status, response.code) == (400, "invalid_body")
         many = [{"type": "webhook", "address": f"https://example.com/{n}"} for n in range(11)]
         assert (await put(api, {"dailyLimit_usd": 6, "channels": many})).status == 400
         content = (await api.get(PATH, "alice")).data

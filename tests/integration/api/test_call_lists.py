@@ -50,7 +50,7 @@ async def listed(api: ApiClient, query: str = "", path: str = CALLS) -> list[dic
 
 
 async def names(api: ApiClient, query: str = "") -> list[str]:
-    return [one["callId"] for one in await listed(api, query)]
+    return [call["callId"] for call in await listed(api, query)]
 
 
 async def test_listed_call_has_all_fields(api: ApiClient, ledger: LedgerRowWriter) -> None:
@@ -58,8 +58,8 @@ async def test_listed_call_has_all_fields(api: ApiClient, ledger: LedgerRowWrite
     await ledger.call(call("bobs", user_id="bob"))
     page = (await api.get(CALLS, "alice")).data
     assert (page["userId"], page["nextCursor"]) == ("alice", None)
-    [one] = page["calls"]
-    assert one | {"costByService": None} == {
+    [listed_call] = page["calls"]
+    assert listed_call | {"costByService": None} == {
         "callId": "one",
         "userId": "alice",
         "personaId": "brad_001",
@@ -77,7 +77,7 @@ async def test_listed_call_has_all_fields(api: ApiClient, ledger: LedgerRowWrite
         "startedAt": "2025-11-19T12:00:00Z",
         "endedAt": "2025-11-19T12:00:00Z",
     }
-    assert sum(one["costByService"].values()) == one["totalCost"]
+    assert sum(listed_call["costByService"].values()) == listed_call["totalCost"]
 
 
 async def test_pages_hold_each_call_once_newest_first_then_by_id(
@@ -95,7 +95,7 @@ async def test_cursor_resumes_despite_new_calls(api: ApiClient, ledger: LedgerRo
     await ledger.call(call("newer"))
     await ledger.call(call("between", hours_ago=3))
     second = (await api.get(f"{CALLS}?limit=3&cursor={first['nextCursor']}", "alice")).data
-    shown = [one["callId"] for one in [*first["calls"], *second["calls"]]]
+    shown = [call["callId"] for call in [*first["calls"], *second["calls"]]]
     assert shown == ["call-0", "call-1", "call-2", "between", "call-3", "call-4"]
 
 
@@ -152,9 +152,9 @@ def cursor_of(position: str) -> str:
     ],
 )
 async def test_invalid_parameter_is_named(api: ApiClient, query: str, named: str) -> None:
-    answer = await api.get(f"{CALLS}?{query}", "alice")
-    assert (answer.status, answer.code) == (400, "invalid_parameter")
-    assert f"`{named}`" in answer.json["error"]
+    response = await api.get(f"{CALLS}?{query}", "alice")
+    assert (response.status, response.code) == (400, "invalid_parameter")
+    assert f"`{named}`" in response.json["error"]
 
 
 async def test_cursor_of_another_user_shows_no_foreign_calls(
@@ -167,7 +167,7 @@ async def test_cursor_of_another_user_shows_no_foreign_calls(
     page = await api.get("/api/costs/user/bob/calls?limit=1", "bob")
     cursor = page.data["nextCursor"]
     seen = (await api.get(f"{CALLS}?cursor={cursor}", "alice")).data["calls"]
-    assert [one["callId"] for one in seen] == ["alice-1"]
+    assert [call["callId"] for call in seen] == ["alice-1"]
     not_an_event = await api.get(f"{EVENTS}?cursor={cursor}", "alice")
     assert not_an_event.code == "invalid_parameter"
 
@@ -188,38 +188,40 @@ def all_events() -> list[Plain]:
 
 
 async def test_events_of_a_call_are_ordered_by_time(database_url: str, api: ApiClient) -> None:
-    for one in all_events():
-        await record(database_url, [one])
+    for event in all_events():
+        await record(database_url, [event])
     content = await listed(api, path=EVENTS)
-    kinds = [one["type"] for one in content]
+    kinds = [event["type"] for event in content]
     assert sorted(kinds[:2]) == ["call.settled", "call.started"]
     assert kinds[2:] == ["cost.recorded", "cost.recorded", "cost.recorded", "cost.voided",
                          "call.ended", "call.refunded"]  # fmt: skip
-    settled = next(one for one in content if one["type"] == "call.settled")
-    said_of_it = settled["data"]
-    fee = {"stripe": said_of_it["defaultFee"]}
-    assert said_of_it["infrastructure"] | fee == settled["costByService"]
-    assert said_of_it["defaultCharge"] == settled["amount"] == Decimal("4.99")
+    settled = next(event for event in content if event["type"] == "call.settled")
+    decision = settled["data"]
+    fee = {"stripe": decision["defaultFee"]}
+    assert decision["infrastructure"] | fee == settled["costByService"]
+    assert decision["defaultCharge"] == settled["amount"] == Decimal("4.99")
     first, voided, void = content[2], content[4], content[5]
     assert first["data"] == {"sid": "CA1"}
     assert (first["usage"], first["unit"], first["totalCost"]) == (5, "minutes", Decimal("0.07"))
     assert first["costByService"] == {"twilio": Decimal("0.07")}
-    assert [one["voided"] for one in content] == [one is voided for one in content]
+    assert [event["voided"] for event in content] == [event is voided for event in content]
     assert void["voids"] == {"source": voided["source"], "id": voided["id"]}
 
 
 async def test_events_of_a_call_add_up_to_its_total(database_url: str, api: ApiClient) -> None:
-    for one in all_events():
-        await record(database_url, [one])
+    for event in all_events():
+        await record(database_url, [event])
     content = await listed(api, path=EVENTS)
     whole = (await api.get("/api/costs/call/call-1", "alice")).data
     services: dict[str, Decimal] = {}
-    for one in content:
-        assert sum(one["costByService"].values()) == one["totalCost"]
-        for service, cost in one["costByService"].items() if not one["voided"] else ():
+    for event in content:
+        assert sum(event["costByService"].values()) == event["totalCost"]
+        for service, cost in event["costByService"].items() if not event["voided"] else ():
             services[service] = services.get(service, Decimal(0)) + cost
     assert services == {name: cost for name, cost in whole["costByService"].items() if cost}
-    paid = sum(one["amount"] for one in content if one["type"] in {"call.charged", "call.settled"})
+    paid = sum(
+        event["amount"] for event in content if event["type"] in {"call.charged", "call.settled"}
+    )
     assert paid == whole["chargedToUser"] == Decimal("4.99")
 
 

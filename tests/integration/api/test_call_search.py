@@ -107,11 +107,11 @@ async def test_any_order_has_each_call_once_page_by_page(
         )
     field, sign = order.removeprefix("-"), -1 if order.startswith("-") else 1
 
-    def key(one: dict[str, Any]) -> tuple[Any, str]:
-        value = one[field]
+    def key(call: dict[str, Any]) -> tuple[Any, str]:
+        value = call[field]
         if field == "createdAt":
             value = datetime.fromisoformat(value).timestamp()
-        return sign * value, one["callId"]
+        return sign * value, call["callId"]
 
     found = await listed(api, f"sort={order}")
     assert len(found) == 20
@@ -168,9 +168,9 @@ def encoded(content: str) -> str:
     ],
 )
 async def test_invalid_parameter_is_named(api: ApiClient, query: str, named: str) -> None:
-    answer = await api.get(f"{CALLS}?{query}", "alice")
-    assert (answer.status, answer.code) == (400, "invalid_parameter")
-    assert f"`{named}`" in answer.json["error"]
+    response = await api.get(f"{CALLS}?{query}", "alice")
+    assert (response.status, response.code) == (400, "invalid_parameter")
+    assert f"`{named}`" in response.json["error"]
 
 
 async def test_search_shows_no_call_of_another_user(
@@ -244,8 +244,8 @@ async def test_ten_thousand_calls_are_listed_quickly_in_any_order(
         "service=stripe",
     ):
         began = time.monotonic()
-        answer = await api.get(f"{CALLS}?limit=100&{query}", "alice")
+        response = await api.get(f"{CALLS}?limit=100&{query}", "alice")
         took = time.monotonic() - began
         figures.append(f"{MANY} calls, {query}: {took * 1000:.0f} ms for a page of 100")
-        assert len(answer.data["calls"]) == (0 if query == "q=no-such-call" else 100)
+        assert len(response.data["calls"]) == (0 if query == "q=no-such-call" else 100)
         assert took < SECONDS_MAX

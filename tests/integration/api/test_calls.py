@@ -120,8 +120,8 @@ async def test_unchanged_call_answers_304(api: ApiClient, ledger: LedgerRowWrite
     first = await api.get(PATH, "alice")
     tag = first.headers["ETag"]
     assert first.headers["Cache-Control"] == "private, no-cache"
-    for known in (tag, f'"other", {tag}', f"W/{tag}", "*"):
-        again = await api.get(PATH, "alice", headers={"If-None-Match": known})
+    for tags in (tag, f'"other", {tag}', f"W/{tag}", "*"):
+        again = await api.get(PATH, "alice", headers={"If-None-Match": tags})
         assert (again.status, again.body) == (304, b"")
         assert again.headers["ETag"] == tag
     for other in ('"other"', "nonsense", ""):

@@ -17,7 +17,7 @@ from ledger.postgres.statements import statements
 from ledger.postgres.viewers import ReaderPool, Viewer, reader_pool
 from schemas.notices import CHANNELS_MAX, NewChannel
 from streams.notifications.webhook import WebhookSender
-from tests.support.api import ApiAnswer, ApiClient, served_from, token
+from tests.support.api import ApiClient, ApiResponse, served_from, token
 from tests.support.logins import as_login
 from tests.support.notifications import (
     alert,
@@ -48,23 +48,27 @@ async def readers(database_url: str) -> AsyncIterator[ReaderPool]:
         yield readers
 
 
-async def post(api: ApiClient, path: str = "", body: Any = None, user: str = "alice") -> ApiAnswer:
+async def post(
+    api: ApiClient, path: str = "", body: Any = None, user: str = "alice"
+) -> ApiResponse:
     return await api.ask("POST", PATH + path, bearer=token(user), body=body or {})
 
 
 async def test_channel_of_another_user_looks_nonexistent(api: ApiClient, database_url: str) -> None:
     theirs = await write_channel(database_url, "https://example.com/", user_id="bob")
-    answers = []
+    responses = []
     for channel in (theirs, str(uuid4()), "nonsense"):
-        one = f"{PATH}/{channel}"
-        answers += [
-            await api.ask("DELETE", one, bearer=token()),
-            await api.ask("POST", f"{one}/verify", bearer=token(), body={"code": "1"}),
-            await api.ask("POST", f"{one}/verify", bearer=token(), body={}),
-            await api.ask("POST", f"{one}/test", bearer=token(), body={}),
-            await api.get(f"{one}/deliveries", "alice"),
+        path = f"{PATH}/{channel}"
+        responses += [
+            await api.ask("DELETE", path, bearer=token()),
+            await api.ask("POST", f"{path}/verify", bearer=token(), body={"code": "1"}),
+            await api.ask("POST", f"{path}/verify", bearer=token(), body={}),
+            await api.ask("POST", f"{path}/test", bearer=token(), body={}),
+            await api.get(f"{path}/deliveries", "alice"),
         ]
-    assert {(answer.status, answer.body) for answer in answers} == {(403, answers[0].body)}
+    assert {(response.status, response.body) for response in responses} == {
+        (403, responses[0].body)
+    }
     assert (await api.get(PATH, "alice")).data == {"channels": []}
     bobs = PATH.replace("alice", "bob")
     assert (await api.get(bobs, "alice")).code == "forbidden"
@@ -150,15 +154,15 @@ async def test_all_channels_can_be_replaced_at_once(readers: ReaderPool, databas
     kept = await write_channel(database_url, EMAIL.address, kind="email")
     await write_channel(database_url, SMS.address, kind="sms")
     async with readers.writing(ALICE) as connection:
-        made = await UserChannels(connection, ALICE, "alice").replace([HOOK, EMAIL, HOOK])
-    assert not isinstance(made, ChannelRefusal)
-    assert [(one.type, one.state) for one in made] == [
+        channels = await UserChannels(connection, ALICE, "alice").replace([HOOK, EMAIL, HOOK])
+    assert not isinstance(channels, ChannelRefusal)
+    assert [(one.type, one.state) for one in channels] == [
         ("email", "verified"),
         ("webhook", "unverified"),
     ]
-    assert made[0].channel_id == kept
-    assert isinstance(made[1], NewChannel)
-    assert made[1].secret is not None
+    assert channels[0].channel_id == kept
+    assert isinstance(channels[1], NewChannel)
+    assert channels[1].secret is not None
     async with readers.reading(ALICE) as connection:
         listed = await UserChannels(connection, ALICE, "alice").read()
     assert [one.type for one in listed] == ["email", "webhook"]
@@ -181,8 +185,8 @@ async def test_disabled_channel_must_be_verified_again(api: ApiClient, database_
         async with delivery_worker(database_url, {"webhook": WebhookSender(allow_private=True)}):
             await until_ended(database_url, 1)
             assert (await api.get(PATH, "alice")).data["channels"][0]["state"] == "disabled"
-            asked = await api.ask("POST", f"{PATH}/{channel}/verify", bearer=token("alice"))
-            assert asked.data["state"] == "disabled"  # also without a body
+            requested = await api.ask("POST", f"{PATH}/{channel}/verify", bearer=token("alice"))
+            assert requested.data["state"] == "disabled"  # also without a body
             await until_ended(database_url, 2)
             code = endpoint.requests[1].json["data"]["challenge"]
             verified = (await post(api, f"/{channel}/verify", {"code": code})).data

@@ -16,7 +16,7 @@ from ledger.notifications.verification_codes import GUESSES_MAX
 from schemas.notices import CHANNELS_MAX
 from streams.notifications.email import EmailSender, SmtpServer
 from streams.notifications.sms import SmsProvider, SmsSender
-from tests.support.api import ApiAnswer, ApiClient, served_from, token
+from tests.support.api import ApiClient, ApiResponse, served_from, token
 from tests.support.notifications import (
     alert,
     delivery_worker,
@@ -38,7 +38,9 @@ async def api(database_url: str) -> AsyncIterator[ApiClient]:
         yield api
 
 
-async def post(api: ApiClient, path: str = "", body: Any = None, user: str = "alice") -> ApiAnswer:
+async def post(
+    api: ApiClient, path: str = "", body: Any = None, user: str = "alice"
+) -> ApiResponse:
     return await api.ask("POST", PATH + path, bearer=token(user), body=body or {})
 
 
@@ -57,19 +59,19 @@ async def age_deliveries(database_url: str) -> None:
 
 async def test_webhook_is_verified_by_its_challenge(api: ApiClient, database_url: str) -> None:
     async with receiver() as endpoint:
-        made = await make(api, "webhook", endpoint.url)
-        assert (made["state"], made["address"]) == ("unverified", endpoint.url)
-        assert made["secret"].startswith("whsec_")
+        created = await make(api, "webhook", endpoint.url)
+        assert (created["state"], created["address"]) == ("unverified", endpoint.url)
+        assert created["secret"].startswith("whsec_")
         await write_alerts(database_url, alert())
         async with delivery_worker(database_url):
             await until_ended(database_url, 1)
             [request] = endpoint.requests
-            content = Webhook(made["secret"]).verify(request.body, dict(request.headers))
+            content = Webhook(created["secret"]).verify(request.body, dict(request.headers))
             assert content["type"] == "channel.verification"
-            assert content["data"]["channelId"] == made["channelId"]
-            one = f"/{made['channelId']}"
+            assert content["data"]["channelId"] == created["channelId"]
+            path = f"/{created['channelId']}"
             code = content["data"]["challenge"]
-            verified = (await post(api, one + "/verify", {"code": code})).data
+            verified = (await post(api, path + "/verify", {"code": code})).data
             assert verified["state"] == "verified"
             assert "secret" not in verified
             await write_alerts(database_url, alert())
@@ -111,8 +113,8 @@ async def code_of(database_url: str) -> str:
 
 
 async def test_wrong_codes_are_limited(api: ApiClient, database_url: str) -> None:
-    made = await make(api, "email", "alice@example.com")
-    verify, code = f"/{made['channelId']}/verify", await code_of(database_url)
+    created = await make(api, "email", "alice@example.com")
+    verify, code = f"/{created['channelId']}/verify", await code_of(database_url)
     wrong = "000000" if code != "000000" else "000001"
     for left in range(GUESSES_MAX - 1, -1, -1):
         refused = await post(api, verify, {"code": wrong})
@@ -133,21 +135,21 @@ async def test_wrong_codes_are_limited(api: ApiClient, database_url: str) -> Non
 
 
 async def test_parallel_wrong_codes_are_limited(api: ApiClient, database_url: str) -> None:
-    made = await make(api, "email", "alice@example.com")
+    created = await make(api, "email", "alice@example.com")
     code = await code_of(database_url)
     guesses = [f"{n:06d}" for n in range(30) if f"{n:06d}" != code]
-    answers = await asyncio.gather(
-        *(post(api, f"/{made['channelId']}/verify", {"code": guess}) for guess in guesses)
+    responses = await asyncio.gather(
+        *(post(api, f"/{created['channelId']}/verify", {"code": guess}) for guess in guesses)
     )
-    tried = [answer for answer in answers if "attempts left" in answer.json["error"]]
+    tried = [response for response in responses if "attempts left" in response.json["error"]]
     assert len(tried) == GUESSES_MAX
 
 
 async def test_verification_code_expires(api: ApiClient, database_url: str) -> None:
-    made = await make(api, "email", "alice@example.com")
+    created = await make(api, "email", "alice@example.com")
     code = await code_of(database_url)
     await fetch(database_url, "UPDATE notice_codes SET expires_at = now()")
-    refused = await post(api, f"/{made['channelId']}/verify", {"code": code})
+    refused = await post(api, f"/{created['channelId']}/verify", {"code": code})
     assert "expired" in refused.json["error"]
     await fetch(
         database_url,
@@ -161,8 +163,8 @@ async def test_verification_and_test_messages_are_limited(
     api: ApiClient, database_url: str
 ) -> None:
     """An unverified address may belong to another person."""
-    made = await make(api, "email", "alice@example.com")
-    verify = f"/{made['channelId']}/verify"
+    created = await make(api, "email", "alice@example.com")
+    verify = f"/{created['channelId']}/verify"
     too_soon = await post(api, verify)
     assert (too_soon.status, too_soon.code) == (429, "rate_limited")
     assert 0 < int(too_soon.headers["Retry-After"]) <= 60
@@ -182,8 +184,8 @@ async def test_parallel_requests_cannot_exceed_the_channel_limit(
     for number in range(CHANNELS_MAX - 3):
         await write_channel(database_url, f"https://example.com/{number}")
     bodies = [{"type": "email", "address": f"a{number}@example.com"} for number in range(8)]
-    answers = await asyncio.gather(*(post(api, body=body) for body in bodies))
-    assert sorted(answer.status for answer in answers) == [200] * 3 + [400] * 5
+    responses = await asyncio.gather(*(post(api, body=body) for body in bodies))
+    assert sorted(response.status for response in responses) == [200] * 3 + [400] * 5
     assert len((await api.get(PATH, "alice")).data["channels"]) == CHANNELS_MAX
 
 
@@ -231,8 +233,8 @@ async def test_test_message_is_delivered(api: ApiClient, database_url: str) -> N
     async with receiver() as endpoint:
         channel = await write_channel(database_url, endpoint.url)
         unverified = await write_channel(database_url, f"{endpoint.url}/2", state="unverified")
-        asked = await post(api, f"/{channel}/test")
-        assert asked.status == 200
+        requested = await post(api, f"/{channel}/test")
+        assert requested.status == 200
         too_soon = await post(api, f"/{channel}/test")
         assert (too_soon.status, too_soon.code) == (429, "rate_limited")
         assert "Verify this channel" in (await post(api, f"/{unverified}/test")).json["error"]
@@ -240,7 +242,7 @@ async def test_test_message_is_delivered(api: ApiClient, database_url: str) -> N
             await until_ended(database_url, 1)
     assert endpoint.requests[0].json["type"] == "channel.test"
     [delivery] = (await api.get(f"{PATH}/{channel}/deliveries", "alice")).data["deliveries"]
-    assert delivery["deliveryId"] == asked.data["deliveryId"]
+    assert delivery["deliveryId"] == requested.data["deliveryId"]
     assert (delivery["kind"], delivery["state"], delivery["alertId"]) == ("test", "delivered", None)
 
 
@@ -288,10 +290,10 @@ async def test_deliveries_are_paged(api: ApiClient, database_url: str) -> None:
 
 
 async def test_removing_a_channel_cancels_deliveries(api: ApiClient, database_url: str) -> None:
-    made = await make(api, "email", "alice@example.com")
+    created = await make(api, "email", "alice@example.com")
     kept = await make(api, "webhook", "https://example.com/")
-    left = await api.ask("DELETE", f"{PATH}/{made['channelId']}", bearer=token())
+    left = await api.ask("DELETE", f"{PATH}/{created['channelId']}", bearer=token())
     assert [one["channelId"] for one in left.data["channels"]] == [kept["channelId"]]
     assert await states(database_url) == ["skipped", "pending"]
-    again = await api.ask("DELETE", f"{PATH}/{made['channelId']}", bearer=token())
+    again = await api.ask("DELETE", f"{PATH}/{created['channelId']}", bearer=token())
     assert again.code == "forbidden"

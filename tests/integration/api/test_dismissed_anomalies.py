@@ -26,7 +26,7 @@ from tests.support.anomalies import (
     write_calls,
     write_history,
 )
-from tests.support.api import ApiAnswer, ApiClient, served_from, token
+from tests.support.api import ApiClient, ApiResponse, served_from, token
 from tests.support.ledger_rows import CENT
 from tests.support.recording import fetch
 
@@ -59,25 +59,25 @@ async def listed(api: ApiClient, query: str = "") -> Any:
 
 async def dismiss(
     api: ApiClient, anomaly: dict[str, Any], reason: str, bearer: str | None = None
-) -> ApiAnswer:
+) -> ApiResponse:
     path = f"{PATH}/{anomaly['anomalyId']}/dismissal"
     return await api.ask("PUT", path, bearer=bearer or token("alice"), body={"reason": reason})
 
 
 async def test_dismissed_anomaly_is_hidden_until_the_dismissal_is_undone(api: ApiClient) -> None:
     expensive, lost = await listed(api)
-    answer = (await dismiss(api, expensive, "  Load test  ")).data
-    by, at = answer["dismissal"]["dismissedBy"], answer["dismissal"]["dismissedAt"]
+    response = (await dismiss(api, expensive, "  Load test  ")).data
+    by, at = response["dismissal"]["dismissedBy"], response["dismissal"]["dismissedAt"]
     assert by == "alice"
-    assert answer == expensive | {
+    assert response == expensive | {
         "dismissal": {"reason": "Load test", "dismissedBy": by, "dismissedAt": at}
     }
-    assert (await dismiss(api, expensive, "Load test", ADMIN)).data == answer
+    assert (await dismiss(api, expensive, "Load test", ADMIN)).data == response
     assert await listed(api) == await listed(api, "?dismissed=false") == [lost]
-    assert await listed(api, "?dismissed=true") == [answer]
-    assert await listed(api, "?dismissed=any") == [answer, lost]
+    assert await listed(api, "?dismissed=true") == [response]
+    assert await listed(api, "?dismissed=any") == [response, lost]
     everyones = "/api/admin/costs/anomalies"
-    for query, expected in (("", [lost]), ("?dismissed=true", [answer])):
+    for query, expected in (("", [lost]), ("?dismissed=true", [response])):
         page = await api.ask("GET", f"{everyones}{query}", bearer=ADMIN)
         assert page.data["anomalies"] == expected
     changed = (await dismiss(api, expensive, "Known customer", ADMIN)).data["dismissal"]
@@ -96,15 +96,15 @@ async def test_dismissed_anomaly_is_hidden_until_the_dismissal_is_undone(api: Ap
 )  # fmt: skip
 async def test_reason_is_required_and_bounded(api: ApiClient, body: Any) -> None:
     path = f"{PATH}/{(await listed(api))[0]['anomalyId']}/dismissal"
-    answer = await api.ask("PUT", path, bearer=token("alice"), body=body)
-    assert (answer.status, answer.code) == (400, "invalid_body")
+    response = await api.ask("PUT", path, bearer=token("alice"), body=body)
+    assert (response.status, response.code) == (400, "invalid_body")
     assert await listed(api, "?dismissed=true") == []
 
 
 async def test_longest_reason_is_stored_whole(api: ApiClient) -> None:
     reason = "\N{GRINNING FACE}" * 500
-    answer = await dismiss(api, (await listed(api))[0], reason)
-    assert answer.data["dismissal"]["reason"] == reason
+    response = await dismiss(api, (await listed(api))[0], reason)
+    assert response.data["dismissal"]["reason"] == reason
 
 
 async def test_anomaly_of_another_user_is_neither_shown_nor_changed(api: ApiClient) -> None:
@@ -112,11 +112,11 @@ async def test_anomaly_of_another_user_is_neither_shown_nor_changed(api: ApiClie
     missing = await api.get("/api/costs/user/bob/anomalies/x", "bob")
     assert (missing.status, missing.code) == (403, "forbidden")
     for user in ("alice", "bob"):
-        one = f"/api/costs/user/{user}/anomalies/{anomalies[0]['anomalyId']}"
+        anomaly_path = f"/api/costs/user/{user}/anomalies/{anomalies[0]['anomalyId']}"
         for method, path, body in (
-            ("GET", one, None),
-            ("PUT", f"{one}/dismissal", {"reason": "mine"}),
-            ("DELETE", f"{one}/dismissal", None),
+            ("GET", anomaly_path, None),
+            ("PUT", f"{anomaly_path}/dismissal", {"reason": "mine"}),
+            ("DELETE", f"{anomaly_path}/dismissal", None),
         ):
             refused = await api.ask(method, path, bearer=token("bob"), body=body)
             assert (refused.status, refused.body) == (missing.status, missing.body)
@@ -128,11 +128,11 @@ async def test_statements_show_and_change_only_own_anomalies_without_row_policie
 ) -> None:
     """The statements run as a superuser, whom no policy restricts."""
     sql, lists = statements("anomalies/dismissals"), statements("anomalies/lists")
-    one = (await listed(api))[0]["anomalyId"]
+    anomaly_id = (await listed(api))[0]["anomalyId"]
     superuser = await asyncpg.connect(written)
     try:
         for viewer, count in ((Viewer("bob"), 0), (Viewer("alice"), 1)):
-            values = {"user_id": "alice", "anomaly_id": one, **viewer.parameters}
+            values = {"user_id": "alice", "anomaly_id": anomaly_id, **viewer.parameters}
             for statement in (
                 sql.bind("dismissed", **values),
                 lists.bind("of_id", window_days=56, **values),
@@ -141,7 +141,7 @@ async def test_statements_show_and_change_only_own_anomalies_without_row_policie
             await superuser.execute(*sql.bind("dismiss", reason="x", **values))
             assert await superuser.fetchval("SELECT count(*) FROM anomaly_dismissals") == count
         for viewer, count in ((Viewer("bob"), 1), (Viewer("alice"), 0)):
-            values = {"user_id": "alice", "anomaly_id": one, **viewer.parameters}
+            values = {"user_id": "alice", "anomaly_id": anomaly_id, **viewer.parameters}
             await superuser.execute(*sql.bind("undo", **values))
             assert await superuser.fetchval("SELECT count(*) FROM anomaly_dismissals") == count
     finally:

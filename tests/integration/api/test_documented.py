@@ -113,9 +113,9 @@ DOCUMENTED_CALL = {
 
 
 async def test_call_equals_the_documented_example(api: ApiClient) -> None:
-    answer = await api.get(CALL, "alice")
-    assert answer.data == DOCUMENTED_CALL
-    assert b'"totalCost":0.9,' in answer.body
+    response = await api.get(CALL, "alice")
+    assert response.data == DOCUMENTED_CALL
+    assert b'"totalCost":0.9,' in response.body
 
 
 SUMS_OF_DAYS = {

@@ -64,9 +64,9 @@ def without_moments(value: Any) -> Any:
 async def test_each_example_gets_the_documented_answer(api: ApiClient) -> None:
     for command, shown in EXAMPLES:
         method, path, body = request_of(command)
-        answer = await api.ask(method, path, bearer=ADMIN, body=body)
+        response = await api.ask(method, path, bearer=ADMIN, body=body)
         expected = json.loads(shown, parse_float=Decimal)
-        assert without_moments(answer.json) == without_moments(expected), command
+        assert without_moments(response.json) == without_moments(expected), command
 
 
 def test_each_price_route_has_an_example() -> None:

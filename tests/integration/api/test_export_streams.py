@@ -32,9 +32,9 @@ async def ledger(database_url: str) -> AsyncIterator[LedgerRowWriter]:
 
 
 async def exported(api: ApiClient, query: str) -> list[dict[str, str]]:
-    answer = await api.get(f"{PATH}?{query}", "alice")
-    assert answer.status == 200, answer.body
-    return list(csv.DictReader(io.StringIO(answer.body.decode(), newline=""), strict=True))
+    response = await api.get(f"{PATH}?{query}", "alice")
+    assert response.status == 200, response.body
+    return list(csv.DictReader(io.StringIO(response.body.decode(), newline=""), strict=True))
 
 
 LINES = 40_000
@@ -164,8 +164,8 @@ async def test_database_outage_aborts_the_file(database_url: str, much: int) -> 
         with pytest.raises(ConnectionResetError):
             await read_to_the_end(reader)
         writer.close()
-        answer = await api.get(f"{PATH}?type=events&{SPAN}", "alice")
-        assert (answer.status, answer.code) == (503, "unavailable")
+        response = await api.get(f"{PATH}?type=events&{SPAN}", "alice")
+        assert (response.status, response.code) == (503, "unavailable")
 
 
 async def test_client_library_detects_an_incomplete_file(database_url: str, much: int) -> None:

@@ -36,9 +36,9 @@ def read(body: bytes) -> list[dict[str, str]]:
 
 
 async def exported(api: ApiClient, query: str, user: str = "alice") -> list[dict[str, str]]:
-    answer = await api.get(f"/api/costs/user/{user}/export.csv?{query}", user)
-    assert answer.status == 200, answer.body
-    return read(answer.body)
+    response = await api.get(f"/api/costs/user/{user}/export.csv?{query}", user)
+    assert response.status == 200, response.body
+    return read(response.body)
 
 
 def nano(cells: list[str]) -> int:
@@ -46,14 +46,14 @@ def nano(cells: list[str]) -> int:
 
 
 async def test_file_has_its_name_and_type(api: ApiClient) -> None:
-    answer = await api.get(f"{PATH}?type=daily&{SPAN}", "alice")
-    assert answer.headers["Content-Disposition"] == (
+    response = await api.get(f"{PATH}?type=daily&{SPAN}", "alice")
+    assert response.headers["Content-Disposition"] == (
         'attachment; filename="cost-analytics-daily-alice-2025-11-01-2025-11-30.csv"'
     )
-    assert answer.headers["Content-Type"].startswith("text/csv; charset=utf-8")
-    assert answer.headers["Cache-Control"] == "no-store"
-    assert answer.headers["X-Content-Type-Options"] == "nosniff"
-    assert answer.body.count(b"\r\n") == 1
+    assert response.headers["Content-Type"].startswith("text/csv; charset=utf-8")
+    assert response.headers["Cache-Control"] == "no-store"
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert response.body.count(b"\r\n") == 1
     awkward = "%22..%2F%0D%0A%C3%A4%20x%22"
     name = (await api.ask("GET", f"/api/costs/user/{awkward}/export.csv?type=calls",
                           bearer=token("root", role="admin"))).headers["Content-Disposition"]  # fmt: skip
@@ -75,9 +75,9 @@ async def test_file_has_its_name_and_type(api: ApiClient) -> None:
     ],
 )
 async def test_invalid_parameter_is_named(api: ApiClient, query: str, named: str) -> None:
-    answer = await api.get(f"{PATH}?{query}", "alice")
-    assert answer.code == "invalid_parameter"
-    assert f"`{named}`" in answer.json["error"]
+    response = await api.get(f"{PATH}?{query}", "alice")
+    assert response.code == "invalid_parameter"
+    assert f"`{named}`" in response.json["error"]
 
 
 async def test_file_holds_only_the_requested_days_of_its_user(

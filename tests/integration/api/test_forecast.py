@@ -42,8 +42,8 @@ async def api(written: str) -> AsyncIterator[ApiClient]:
 
 
 async def test_weekly_forecast_has_all_fields(api: ApiClient) -> None:
-    answer = await api.get(f"{PATH}?period=weekly", "alice")
-    content = answer.data
+    response = await api.get(f"{PATH}?period=weekly", "alice")
+    content = response.data
     assert (content["periodStart"], content["periodEnd"]) == (
         "2025-11-19T00:00:00Z",
         "2025-11-25T23:59:59Z",
@@ -81,9 +81,9 @@ async def test_each_period_has_its_own_forecast(api: ApiClient, period: str, cal
 
 async def test_invalid_period_is_named(api: ApiClient) -> None:
     for query in ("period=yearly", "period=daily&period=weekly"):
-        answer = await api.get(f"{PATH}?{query}", "alice")
-        assert (answer.status, answer.code) == (400, "invalid_parameter")
-        assert "`period`" in answer.json["error"]
+        response = await api.get(f"{PATH}?{query}", "alice")
+        assert (response.status, response.code) == (400, "invalid_parameter")
+        assert "`period`" in response.json["error"]
 
 
 async def test_forecast_includes_the_monthly_limit(api: ApiClient) -> None:

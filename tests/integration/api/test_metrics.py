@@ -67,8 +67,8 @@ async def test_recorded_refused_and_held_events_are_counted(
 ) -> None:
     log = TopicLog()
     async with BatchWriter(database_url) as writer:
-        known = [started(time=NOW), cost(time=NOW)]
-        await writer.record(log.batch([*known, b"rubbish", b"{}"]))
+        valid = [started(time=NOW), cost(time=NOW)]
+        await writer.record(log.batch([*valid, b"rubbish", b"{}"]))
         await writer.record(log.batch([b"more rubbish"], partition=3))
         await writer.record(log.batch([cost(user=None, call="unheard", time=NOW)], partition=3))
     seen = await scrape(api)

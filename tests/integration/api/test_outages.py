@@ -10,7 +10,7 @@ import asyncpg
 from api.routes.health import STALE_SECONDS
 from ledger.postgres.pool import connection_pool
 from ledger.postgres.viewers import ReaderPool
-from tests.support.api import ApiAnswer, ApiClient, served, served_from
+from tests.support.api import ApiClient, ApiResponse, served, served_from
 from tests.support.links import Link, linked
 from tests.support.logins import SIGNER, as_login
 
@@ -36,12 +36,12 @@ async def served_over_a_link(database_url: str) -> AsyncIterator[tuple[Link, Api
             yield link, api
 
 
-async def ready(api: ApiClient, status: int) -> ApiAnswer:
+async def ready(api: ApiClient, status: int) -> ApiResponse:
     """Return the answer of `/ready` once it has this status, within seconds."""
     async with asyncio.timeout(STALE_SECONDS):
-        while (answer := await api.get("/ready")).status != status:
+        while (response := await api.get("/ready")).status != status:
             await asyncio.sleep(0.1)
-    return answer
+    return response
 
 
 async def assert_serves(api: ApiClient) -> None:
@@ -52,13 +52,13 @@ async def assert_serves(api: ApiClient) -> None:
 async def assert_reports_outage(api: ApiClient) -> None:
     for path in PATHS:
         began = monotonic()
-        answer = await api.get(path, "alice")
-        assert (answer.status, answer.code) == (503, "unavailable")
-        assert int(answer.headers["Retry-After"]) > 0
+        response = await api.get(path, "alice")
+        assert (response.status, response.code) == (503, "unavailable")
+        assert int(response.headers["Retry-After"]) > 0
         assert monotonic() - began < 3 * GIVE_UP_SECONDS
-    answer = await ready(api, 503)
-    assert answer.code == "not_ready"
-    assert "schema" in answer.json["error"]
+    response = await ready(api, 503)
+    assert response.code == "not_ready"
+    assert "schema" in response.json["error"]
     assert (await api.get("/health")).status == 200
 
 
@@ -102,8 +102,8 @@ async def test_statement_timeout_answers_503(database_url: str) -> None:
     ):
         async with blocker.transaction():
             await blocker.execute("LOCK TABLE user_days IN ACCESS EXCLUSIVE MODE")
-            answer = await api.get("/api/costs/user/alice/spending", "alice")
-            assert (answer.status, answer.code) == (503, "unavailable")
+            response = await api.get("/api/costs/user/alice/spending", "alice")
+            assert (response.status, response.code) == (503, "unavailable")
         await assert_serves(api)
     await blocker.close()
 
@@ -121,8 +121,8 @@ async def test_database_without_the_schema_is_not_ready(database_url: str) -> No
         ) as pool,
         served(ReaderPool(pool, SIGNER)) as api,
     ):
-        answer = await api.get("/ready")
-        assert answer.json["error"] == "Not ready: schema."
+        response = await api.get("/ready")
+        assert response.json["error"] == "Not ready: schema."
 
 
 async def test_connections_have_an_application_name(database_url: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from ledger.postgres.viewers import ReaderPool, Viewer, reader_pool
 from ledger.repricing.repricer import Repricer
-from tests.support.api import ApiAnswer, ApiClient, served_from, token
+from tests.support.api import ApiClient, ApiResponse, served_from, token
 from tests.support.events import cost
 from tests.support.logins import as_login
 from tests.support.recording import BatchWriter, TopicLog, assert_verified, fetch
@@ -28,7 +28,7 @@ async def api(database_url: str) -> AsyncIterator[ApiClient]:
         yield api
 
 
-async def admin(api: ApiClient, method: str, path: str = PRICES, body: Any = None) -> ApiAnswer:
+async def admin(api: ApiClient, method: str, path: str = PRICES, body: Any = None) -> ApiResponse:
     return await api.ask(method, path, bearer=token("root", role="admin"), body=body)
 
 
@@ -40,7 +40,8 @@ async def test_price_catalog_shows_provenance(api: ApiClient, database_url: str)
     listed = (await admin(api, "GET", f"{PRICES}?service=twilio")).data
     assert listed["pending"] == []
     assert [
-        (one["operation"], one["price_usd"], one["stale"], one["state"]) for one in listed["prices"]
+        (price["operation"], price["price_usd"], price["stale"], price["state"])
+        for price in listed["prices"]
     ] == [
         ("inbound_call", Decimal("0.0085"), False, "in force"),
         ("outbound_call", Decimal("0.014"), True, "in force"),

@@ -66,8 +66,8 @@ async def api(recorded: str) -> AsyncIterator[ApiClient]:
 
 
 async def test_each_saving_follows_from_recorded_events(api: ApiClient) -> None:
-    answer = await api.get(PATH, "alice")
-    body = answer.data
+    response = await api.get(PATH, "alice")
+    body = response.data
     assert (body["userId"], body["basedOnCalls"], body["notes"]) == ("alice", 3, [])
     assert body["basedOnEvents"] == 3 + 4
     found = {each["kind"]: each for each in body["recommendations"]}
@@ -96,10 +96,10 @@ async def test_each_saving_follows_from_recorded_events(api: ApiClient) -> None:
 async def test_examples_are_the_most_expensive_events(api: ApiClient) -> None:
     body = (await api.get(PATH, "alice")).data["recommendations"][0]
     listed = (await api.get("/api/costs/call/call-1/events?limit=50", "alice")).data["events"]
-    known = {(event["source"], event["id"]): event for event in listed if event["usage"]}
+    events = {(event["source"], event["id"]): event for event in listed if event["usage"]}
     dearest = body["evidence"]["exampleEvents"][0]
     assert dearest["callId"] == "call-1"
-    assert known[dearest["source"], dearest["id"]]["usage"] == 2_000_000
+    assert events[dearest["source"], dearest["id"]]["usage"] == 2_000_000
 
 
 async def test_user_without_calls_gets_no_recommendation(api: ApiClient) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from cost_analytics.cli import main
 from ledger.operations import sources
-from tests.support.api import ApiAnswer, ApiClient, served_from, token
+from tests.support.api import ApiClient, ApiResponse, served_from, token
 from tests.support.events import Plain, cost
 from tests.support.intake import EVENTS, FINALIZE, TRACK, MemoryEventStream, identities
 from tests.support.ledger_rows import rows
@@ -28,7 +28,9 @@ async def api(stream: MemoryEventStream, database_url: str) -> AsyncIterator[Api
         yield api
 
 
-async def post(api: ApiClient, path: str, body: object, service: str, **headers: str) -> ApiAnswer:
+async def post(
+    api: ApiClient, path: str, body: object, service: str, **headers: str
+) -> ApiResponse:
     bearer = token(service, role="service")
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return await api.ask("POST", path, bearer=bearer, body=body, headers=named)
@@ -63,8 +65,8 @@ async def test_idempotency_keys_of_services_are_separate(
 ) -> None:
     for service in ("first", "second"):
         for path, body in ((TRACK, TRACKED), (FINALIZE, {"duration_seconds": 1})):
-            answer = await post(api, path, body, service, Idempotency_Key="k")
-            assert answer.status == 202
+            response = await post(api, path, body, service, Idempotency_Key="k")
+            assert response.status == 202
     assert len(identities(stream)) == len(stream.events) == 4
     for source in ("/api/costs/track/first", "/api/costs/finalize/first", "/api/costs/track/new"):
         forged = await post(api, EVENTS, event(source, "k"), "second")
@@ -76,17 +78,17 @@ async def test_one_of_racing_services_gets_the_source(
     stream: MemoryEventStream, database_url: str
 ) -> None:
     async with (
-        served_from(database_url, events=stream) as one,
+        served_from(database_url, events=stream) as first,
         served_from(database_url, events=stream) as other,
     ):
         for number in range(10):
-            answers = await asyncio.gather(
+            responses = await asyncio.gather(
                 *(
                     post(api, EVENTS, event(f"/race/{number}", str(n)), f"s{n}")
-                    for n, api in enumerate((one, other) * 2)
+                    for n, api in enumerate((first, other) * 2)
                 )
             )
-            assert sorted(answer.status for answer in answers) == [202, 403, 403, 403]
+            assert sorted(response.status for response in responses) == [202, 403, 403, 403]
     assert len(stream.events) == 10
 
 

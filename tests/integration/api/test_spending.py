@@ -70,7 +70,7 @@ async def test_personas_have_a_stable_order(api: ApiClient, ledger: LedgerRowWri
     await write(ledger, 1, None, costs={"twilio": 2 * CENT})
     await write(ledger, 1, "unknown", costs={"deepgram": 3 * CENT})
     content = (await api.get(PATH, "alice")).data
-    top = [(each["personaId"], each["calls"]) for each in content["topPersonas"]]
+    top = [(persona["personaId"], persona["calls"]) for persona in content["topPersonas"]]
     assert top[:3] == [("dearest", 1), ("unknown", 2), ("often", 2)]
     assert top[3:] == [(f"p{number:02}", 1) for number in range(7)]
     assert content["topPersonas"][1]["totalCost"] == Decimal("0.05")
@@ -115,10 +115,10 @@ async def test_averages_are_rounded_without_padding(
 ) -> None:
     for milliseconds in (1_000, 1_000, 1_500):
         await write(ledger, 1, costs={"twilio": 10_000_000}, duration_ms=milliseconds)
-    answer = await api.get(PATH, "alice")
-    assert answer.data["averageDuration_seconds"] == Decimal("1.167")
-    assert b'"averageCostPerCall":0.01,' in answer.body
-    assert b'"totalDuration_seconds":3.5,' in answer.body
+    response = await api.get(PATH, "alice")
+    assert response.data["averageDuration_seconds"] == Decimal("1.167")
+    assert b'"averageCostPerCall":0.01,' in response.body
+    assert b'"totalDuration_seconds":3.5,' in response.body
 
 
 async def test_each_day_of_the_period_is_listed(api: ApiClient, ledger: LedgerRowWriter) -> None:
@@ -149,9 +149,9 @@ async def test_days_have_the_costs_of_the_top_personas_only(
     day = next(day for day in content["daily"] if day["calls"])
     assert "p10" not in day["costByPersona"]
     assert sum(day["costByPersona"].values()) == day["totalCost"] - Decimal("0.10")
-    assert {each["personaId"]: each["totalCost"] for each in content["topPersonas"]} == day[
-        "costByPersona"
-    ]
+    assert {
+        persona["personaId"]: persona["totalCost"] for persona in content["topPersonas"]
+    } == day["costByPersona"]
 
 
 async def test_longest_period_lists_each_day(api: ApiClient) -> None:
@@ -163,9 +163,9 @@ async def test_longest_period_lists_each_day(api: ApiClient) -> None:
 
 
 async def test_invalid_parameter_is_named(api: ApiClient) -> None:
-    answer = await api.get(f"{PATH}?period=forever", "alice")
-    assert (answer.status, answer.code) == (400, "invalid_parameter")
-    assert "`period`" in answer.json["error"]
+    response = await api.get(f"{PATH}?period=forever", "alice")
+    assert (response.status, response.code) == (400, "invalid_parameter")
+    assert "`period`" in response.json["error"]
 
 
 async def test_sums_may_exceed_a_bigint(api: ApiClient, ledger: LedgerRowWriter) -> None:

@@ -134,9 +134,9 @@ async def test_number_of_all_entries_does_not_depend_on_the_limit(api: ApiClient
     ],
 )
 async def test_bad_parameter_is_named(api: ApiClient, query: str, parameter: str) -> None:
-    answer = await api.ask("GET", f"{PATH}?{query}", bearer=ROOT)
-    assert answer.status == 400
-    assert f"`{parameter}`" in answer.json["error"]
+    response = await api.ask("GET", f"{PATH}?{query}", bearer=ROOT)
+    assert response.status == 400
+    assert f"`{parameter}`" in response.json["error"]
 
 
 KINDS: tuple[TopKind, ...] = ("user", "persona", "service", "day")
@@ -148,9 +148,9 @@ async def test_only_admins_see_rankings(
     attempts = refused = 0
     for role in ("user", "service"):
         for by in KINDS:
-            answer = await api.ask("GET", f"{PATH}?by={by}", bearer=token("alice", role=role))
+            response = await api.ask("GET", f"{PATH}?by={by}", bearer=token("alice", role=role))
             attempts += 1
-            refused += answer.status == 403 and b"bob" not in answer.body
+            refused += response.status == 403 and b"bob" not in response.body
     record_attack("rankings of all users: by others", attempts=attempts, refused=refused)
     values = {
         "first_day": DAYS[0], "last_day": DAYS[1], "sort": "cost", "descending": True,

@@ -74,8 +74,8 @@ async def test_bad_parameter_is_named(api: ApiClient) -> None:
         ("limit=101", "limit"),
         ("part=ali", "part"),
     ):
-        answer = await api.ask("GET", f"{PATH}?{query}", bearer=ROOT)
-        assert (answer.status, f"`{name}`" in answer.json["error"]) == (400, True), query
+        response = await api.ask("GET", f"{PATH}?{query}", bearer=ROOT)
+        assert (response.status, f"`{name}`" in response.json["error"]) == (400, True), query
 
 
 async def test_only_admins_find_users(
@@ -85,9 +85,9 @@ async def test_only_admins_find_users(
     for role in ("user", "service"):
         for part in ("", "bob", "alice"):
             bearer = token("alice", role=role)
-            answer = await api.ask("GET", f"{PATH}?q={part}", bearer=bearer)
+            response = await api.ask("GET", f"{PATH}?q={part}", bearer=bearer)
             attempts += 1
-            refused += answer.status == 403 and b"bob" not in answer.body
+            refused += response.status == 403 and b"bob" not in response.body
     record_attack("search for users: by others", attempts=attempts, refused=refused)
     queries = statements("reports/users")
     async with reader_pool(as_login(database_url, "api")) as readers:

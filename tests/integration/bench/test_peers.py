@@ -20,8 +20,8 @@ from tests.support.recording import BatchWriter, TopicLog
 @pytest.fixture
 def records() -> list[Record]:
     load = make_load(3, 400, time.time_ns() // 1_000_000)
-    known = {record.key for record in load.measured}
-    announced = [record for record in load.warm_up if record.key in known]
+    users = {record.key for record in load.measured}
+    announced = [record for record in load.warm_up if record.key in users]
     return with_repeats([*announced, *load.measured], 10, 3)
 
 

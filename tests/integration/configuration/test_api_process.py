@@ -24,8 +24,8 @@ def status_of(url: str, token: str | None = None) -> int:
     """Return the status of an answer, 0 for no answer."""
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
-        with urlopen(Request(url, headers=headers), timeout=5) as answer:
-            return int(answer.status)
+        with urlopen(Request(url, headers=headers), timeout=5) as response:
+            return int(response.status)
     except HTTPError as error:
         return error.code
     except (URLError, OSError):

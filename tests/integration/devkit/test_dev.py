@@ -30,8 +30,8 @@ def fetch(curl: str) -> dict[str, int]:
     """Send the request of the `curl` line; returns the demo user's totals."""
     words = shlex.split(curl)
     name, _, value = words[words.index("-H") + 1].partition(": ")
-    with urlopen(Request(words[-1], headers={name: value}), timeout=10) as answer:
-        body = json.load(answer, parse_float=str)
+    with urlopen(Request(words[-1], headers={name: value}), timeout=10) as response:
+        body = json.load(response, parse_float=str)
     assert body["success"]
     data: dict[str, int] = body["data"]
     return data

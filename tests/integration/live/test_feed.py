@@ -245,9 +245,9 @@ async def test_without_a_broker_rest_works_and_the_feed_does_not(
     async with live_system(broker.bootstrap, database_url) as system:
         await broker.kill()
         async with system.replica(ready=False) as replica:
-            answer = await replica.get("/ready")
-            assert answer.status == 503
-            assert "feed" in answer.json["error"]
+            response = await replica.get("/ready")
+            assert response.status == 503
+            assert "feed" in response.json["error"]
             bearer = token("alice")
             upgrade = {"Upgrade": "websocket", "Connection": "Upgrade",
                        "Sec-WebSocket-Version": "13",

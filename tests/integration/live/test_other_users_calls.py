@@ -64,25 +64,27 @@ async def test_usual_calls_are_means_of_the_last_calls_by_user(database_url: str
         await ledger.call(LiveCallRow(call_id="x", user_id=None, persona_id="ownerless", at=NOON))
     async with reader_pool(as_login(database_url, "api")) as readers:
         store = LiveStore(readers)
-        known = await store.usual_calls(["one", "five", "many", "ownerless", "none"], ["stripe"])
+        by_persona = await store.usual_calls(
+            ["one", "five", "many", "ownerless", "none"], ["stripe"]
+        )
         assert await store.default_fee_nano() == 444_710_000
-    assert known.keys() == {"one", "five", "many"}
-    assert {name: (found.users, found.of_all.calls) for name, found in known.items()} == {
+    assert by_persona.keys() == {"one", "five", "many"}
+    assert {name: (found.users, found.of_all.calls) for name, found in by_persona.items()} == {
         "one": (1, 7),
         "five": (5, 7),
         "many": (7, 7),
     }
-    assert known["one"].usual("user-0") == UsualCall(
+    assert by_persona["one"].usual("user-0") == UsualCall(
         7,
         UsualLength(7 * 60_004, 7, 0),
         None,
         {"twilio": UsualCost(1_234, 1000), "stripe": UsualCost(445, 286)},
     )
-    assert known["one"].usual("user-1") is None
-    assert known["five"].by_user["user-1"].by_call.duration_ms == 2 * 60_002 + 5
-    stranger = known["five"].usual("stranger")
+    assert by_persona["one"].usual("user-1") is None
+    assert by_persona["five"].by_user["user-1"].by_call.duration_ms == 2 * 60_002 + 5
+    stranger = by_persona["five"].usual("stranger")
     assert stranger is not None
     assert stranger.duration_ms == 60_000
-    assert not known["many"].by_user
+    assert not by_persona["many"].by_user
     rounded = UsualCall(7, UsualLength(60_000, 1, 0), None, {"twilio": UsualCost(1_200, 1000)})
-    assert known["many"].usual("user-0") == rounded, "a service of two users is not shown"
+    assert by_persona["many"].usual("user-0") == rounded, "a service of two users is not shown"

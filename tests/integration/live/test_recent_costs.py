@@ -24,8 +24,8 @@ async def system(database_url: str, tmp_path: Path) -> AsyncIterator[LiveSystem]
 
 async def recent(replica: Replica, path: str, user: str, role: str = "user") -> dict[str, Decimal]:
     """Return the costs of the last ten minutes by service."""
-    answer = await replica.ask("GET", f"/api/{path}/recent", bearer=token(user, role=role))
-    body = answer.data
+    response = await replica.ask("GET", f"/api/{path}/recent", bearer=token(user, role=role))
+    body = response.data
     assert all(len(amounts) == body["steps"] for amounts in body["costByService"].values())
     return {service: sum(amounts) for service, amounts in body["costByService"].items()}
 

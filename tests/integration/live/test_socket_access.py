@@ -54,10 +54,10 @@ async def test_socket_accepts_header_subprotocol_and_ticket(replica: Replica) ->
     async with replica.listening(None, protocols=protocols) as client:
         assert client.socket.protocol == "cost.v1"
         assert (await client.next())["budget"]["userId"] == "bob"
-    answer = await replica.ask("POST", TICKET, bearer=token("carol"))
-    assert answer.data["expiresIn_seconds"] == 30
-    assert answer.headers["Cache-Control"] == "no-store"
-    query = f"?ticket={answer.data['ticket']}"
+    response = await replica.ask("POST", TICKET, bearer=token("carol"))
+    assert response.data["expiresIn_seconds"] == 30
+    assert response.headers["Cache-Control"] == "no-store"
+    query = f"?ticket={response.data['ticket']}"
     async with replica.listening(None, query=query, protocols=("cost.v1",)) as client:
         assert client.socket.protocol == "cost.v1"
         assert (await client.next())["budget"]["userId"] == "carol"
@@ -78,8 +78,8 @@ async def test_ticket_is_valid_once_on_any_replica(system: LiveSystem, replica: 
                     assert error.status == 401
                     return False
 
-            answers = await asyncio.gather(*(opened(at) for at in (replica, other) * 4))
-            assert sum(answers) == 1
+            responses = await asyncio.gather(*(opened(at) for at in (replica, other) * 4))
+            assert sum(responses) == 1
 
 
 async def test_ticket_is_stored_as_a_digest_and_expires(
@@ -92,8 +92,8 @@ async def test_ticket_is_stored_as_a_digest_and_expires(
     await fetch(system.database_url, "UPDATE live_tickets SET expires_at = now()")
     assert await refused(replica, None, query=f"?ticket={ticket}") == 401
     for number in range(51):
-        answer = await replica.ask("POST", TICKET, bearer=token("alice"))
-        assert answer.status == (200 if number < 50 else 429)
+        response = await replica.ask("POST", TICKET, bearer=token("alice"))
+        assert response.status == (200 if number < 50 else 429)
     assert len(await fetch(system.database_url, "SELECT FROM live_tickets")) == 50
 
 
@@ -184,8 +184,8 @@ async def test_sockets_are_limited(system: LiveSystem) -> None:
 
 
 async def test_request_without_upgrade_answers_426(replica: Replica) -> None:
-    answer = await replica.get("/api/costs/live", "alice")
-    assert (answer.status, answer.code) == (426, "upgrade_required")
+    response = await replica.get("/api/costs/live", "alice")
+    assert (response.status, response.code) == (426, "upgrade_required")
 
 
 async def test_stopping_server_closes_its_sockets(system: LiveSystem) -> None:

@@ -45,8 +45,8 @@ async def test_webhook_is_retried_until_it_is_accepted(database_url: str) -> Non
         ScriptedResponse(500), "hang", "close", ScriptedResponse(301, {"Location": "/"})
     ) as endpoint:
         await write_channel(database_url, endpoint.url)
-        one = alert()
-        await write_alerts(database_url, one)
+        raised = alert()
+        await write_alerts(database_url, raised)
         async with delivery_worker(database_url, webhooks()):
             assert await until_ended(database_url, 1) == ["delivered"]
             await expect_next_delivered(database_url)
@@ -64,7 +64,7 @@ async def test_webhook_is_retried_until_it_is_accepted(database_url: str) -> Non
     for request in got_of_one:
         result = Webhook(SECRET).verify(request.body, dict(request.headers))
         assert result["type"] == "budget.threshold.reached"
-        assert result["data"]["alertId"] == one.alert_id
+        assert result["data"]["alertId"] == raised.alert_id
     tried = [("temporary", "500"), ("temporary", None), ("temporary", None),
              ("temporary", "301"), ("delivered", "200")]  # fmt: skip
     assert await attempts(database_url) == [
@@ -118,8 +118,8 @@ async def test_last_failed_attempt_disables_the_channel(
 async def test_mail_is_accepted_once_under_one_message_id(database_url: str) -> None:
     async with mail_server("451 Later", "close", "452 Full") as server:
         await write_channel(database_url, "alice@example.com", kind="email")
-        one = alert()
-        await write_alerts(database_url, one)
+        raised = alert()
+        await write_alerts(database_url, raised)
         sender = EmailSender(SmtpServer("127.0.0.1", server.port, "costs@example.org"))
         async with delivery_worker(database_url, {"email": sender}):
             assert await until_ended(database_url, 1) == ["delivered"]
@@ -135,7 +135,7 @@ async def test_mail_is_accepted_once_under_one_message_id(database_url: str) -> 
     )
     text = mail.get_body(("plain",))
     assert text is not None
-    assert one.message in text.get_content()
+    assert raised.message in text.get_content()
     assert [outcome for _, outcome, _ in await attempts(database_url)] == [
         *["temporary"] * 3,
         *["delivered"] * 2,

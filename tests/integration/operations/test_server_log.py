@@ -64,15 +64,15 @@ async def test_parallel_repeats_log_no_error(
 ) -> None:
     server_log, log, url = ServerLog(postgres), TopicLog(), as_login(database_url, "worker")
     async with (
-        BatchWriter(url, copies=size > SMALL_BATCH_MAX) as one,
+        BatchWriter(url, copies=size > SMALL_BATCH_MAX) as first,
         BatchWriter(url, copies=size > SMALL_BATCH_MAX) as other,
     ):
-        for writer in (one, other):
+        for writer in (first, other):
             for _ in range(2):
                 await writer.record(log.batch(costs(size)))
         records = [log.append(event) for event in costs(size)]
         outcomes = await asyncio.gather(
-            *(writer.record(batch_of(records)) for writer in (one, other))
+            *(writer.record(batch_of(records)) for writer in (first, other))
         )
     assert sorted((each.recorded, each.repeated) for each in outcomes) == [(0, size), (size, 0)]
     assert server_log.errors() == []

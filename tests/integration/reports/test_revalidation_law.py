@@ -73,13 +73,13 @@ class TaggedBodies:
         tag = fresh.headers["ETag"]
         assert known.setdefault(tag, fresh.body) == fresh.body, "one tag, two bodies"
         for earlier in [*known][0 if all_tags else -2 :]:
-            answer = await api.ask("GET", path, bearer=bearer, headers={"If-None-Match": earlier})
-            if answer.status == 304:
+            response = await api.ask("GET", path, bearer=bearer, headers={"If-None-Match": earlier})
+            if response.status == 304:
                 assert known[earlier] == fresh.body, "304 for another body"
-                assert (answer.body, answer.headers["ETag"]) == (b"", earlier)
+                assert (response.body, response.headers["ETag"]) == (b"", earlier)
                 self.revalidated += 1
             else:
-                assert (answer.body, answer.headers["ETag"]) == (fresh.body, tag)
+                assert (response.body, response.headers["ETag"]) == (fresh.body, tag)
                 assert earlier != tag, "200 for the current tag"
 
     async def check_foreign(self, api: ApiClient, viewer: str, path: str) -> None:
@@ -90,9 +90,9 @@ class TaggedBodies:
                 bearer = token(other, role=role)
                 for where in (path, path.replace(viewer, other)):
                     headers = {"If-None-Match": tags}
-                    answer = await api.ask("GET", where, bearer=bearer, headers=headers)
-                    assert answer.status in (200, 304, 403)
-                    if answer.status == 304:
+                    response = await api.ask("GET", where, bearer=bearer, headers=headers)
+                    assert response.status in (200, 304, 403)
+                    if response.status == 304:
                         # An administrator gets the same body, whose digest may be the tag.
                         assert where == path
                         assert role == "admin"

@@ -78,8 +78,8 @@ async def test_each_read_takes_its_minimum_of_round_trips(written: str, path: st
     async with counted(written) as (link, api, _):
 
         async def read() -> None:
-            answer = await api.ask("GET", path, bearer=bearer)
-            assert answer.status == 200, answer.body
+            response = await api.ask("GET", path, bearer=bearer)
+            assert response.status == 200, response.body
 
         trips = await trips_of(link, read)
     figures.append(f"GET {path}: {trips} round trips")

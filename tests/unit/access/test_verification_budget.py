@@ -28,36 +28,38 @@ async def succeed(budget: VerificationBudget, address: str) -> None:
 
 
 async def test_only_failures_count_against_their_address() -> None:
-    of = budget()
+    attempts = budget()
     for _ in range(50):
-        await succeed(of, "a")
-    assert [(await fail(of, "a")).status for _ in range(4)] == [401, 401, 429, 429]
-    assert (await fail(of, "b")).status == 401
+        await succeed(attempts, "a")
+    assert [(await fail(attempts, "a")).status for _ in range(4)] == [401, 401, 429, 429]
+    assert (await fail(attempts, "b")).status == 401
 
 
 async def test_valid_token_of_a_suspect_address_is_checked() -> None:
-    of = budget()
-    problems = await asyncio.gather(*(fail(of, "a") for _ in range(50)), succeed(of, "a"))
+    attempts = budget()
+    problems = await asyncio.gather(
+        *(fail(attempts, "a") for _ in range(50)), succeed(attempts, "a")
+    )
     assert {problem.limit for problem in problems if problem} == {None, "failed_authentications"}
 
 
 async def test_all_clients_take_turns_after_too_many_failures() -> None:
-    of = budget(failures=2, all_failures=4)
+    attempts = budget(failures=2, all_failures=4)
     for number in range(20):
-        await fail(of, f"botnet-{number}")
+        await fail(attempts, f"botnet-{number}")
     async with asyncio.timeout(10):
         *problems, none = await asyncio.gather(
-            *(fail(of, f"botnet-{n}") for n in range(20)), succeed(of, "a")
+            *(fail(attempts, f"botnet-{n}") for n in range(20)), succeed(attempts, "a")
         )
     assert len(problems) == 20
     assert none is None
 
 
 async def test_checks_of_suspects_use_a_fifth_of_the_time() -> None:
-    of = budget(failures=1)
+    attempts = budget(failures=1)
 
     async def check() -> None:
-        async with of.turn("a"):
+        async with attempts.turn("a"):
             time.sleep(0.004)
             raise unauthorized("no")
 
@@ -69,8 +71,8 @@ async def test_checks_of_suspects_use_a_fifth_of_the_time() -> None:
 
 async def test_queue_of_an_address_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("api.http.verification.WAITING_PER_ADDRESS_MAX", 3)
-    of = budget(failures=1)
-    await fail(of, "a")
-    problems = await asyncio.gather(*(fail(of, "a") for _ in range(10)))
+    attempts = budget(failures=1)
+    await fail(attempts, "a")
+    problems = await asyncio.gather(*(fail(attempts, "a") for _ in range(10)))
     assert [problem.limit for problem in problems].count("signature_checks") == 6
-    await succeed(of, "b")
+    await succeed(attempts, "b")

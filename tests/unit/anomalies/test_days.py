@@ -23,9 +23,9 @@ def days(*amounts_of_week: int, weeks: int = 8) -> list[dict[str, int]]:
 
 
 def day(
-    observed: dict[str, int], past_days: list[dict[str, int]], **known: object
+    observed: dict[str, int], past_days: list[dict[str, int]], **options: object
 ) -> list[DaySpike]:
-    return list(day_spikes(observed, past_days, **known))  # type: ignore[arg-type]
+    return list(day_spikes(observed, past_days, **options))  # type: ignore[arg-type]
 
 
 def test_day_is_compared_with_the_same_weekday() -> None:
@@ -114,12 +114,12 @@ roots = st.lists(st.integers(0, 200_000), min_size=28, max_size=56)
 def test_score_of_a_day_does_not_depend_on_scale(
     history: list[int], today: int, scale: int
 ) -> None:
-    one = day({"a": today**2}, [{"a": root**2} for root in history])
+    small = day({"a": today**2}, [{"a": root**2} for root in history])
     large = day({"a": (today * scale) ** 2}, [{"a": (root * scale) ** 2} for root in history])
-    if one:
+    if small:
         assert (
-            abs(large[0].score_hundredths - one[0].score_hundredths)
-            <= 1 + one[0].score_hundredths // 100
+            abs(large[0].score_hundredths - small[0].score_hundredths)
+            <= 1 + small[0].score_hundredths // 100
         )
 
 

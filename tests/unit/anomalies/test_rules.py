@@ -240,12 +240,12 @@ def test_messages_have_the_documented_wording() -> None:
         "ElevenLabs cost $1.00 per minute in this call, 10\N{MULTIPLICATION SIGN} the usual $0.10 "
         "in earlier calls with this persona."
     )
-    one = DaySpike("tts", 12_345_678_901, 2_000_000_000, 712, 56, "tts")
-    assert day_finding("alice", date(2026, 3, 15), one, NOW).anomaly.message == (
+    day_spike = DaySpike("tts", 12_345_678_901, 2_000_000_000, 712, 56, "tts")
+    assert day_finding("alice", date(2026, 3, 15), day_spike, NOW).anomaly.message == (
         "Tts cost $12.35 on March 15, 2026 (UTC), 6.2\N{MULTIPLICATION SIGN} the usual $2.00 for a "
         "Sunday."
     )
-    without_usual_cost = one._replace(expected_nano=0)
+    without_usual_cost = day_spike._replace(expected_nano=0)
     assert "instead of the usual $0.00 for a Sunday" in (
         day_finding("alice", date(2026, 3, 15), without_usual_cost, NOW).anomaly.message
     )

@@ -62,10 +62,10 @@ def test_services_and_classes_both_add_up_to_the_total(costs: ServiceCosts) -> N
         "infrastructure": INFRASTRUCTURE_SERVICES,
         "transaction": TRANSACTION_SERVICES,
     }
-    for each in CLASSES:
-        parts = costs_of_class(costs, each, always_listed[each])
-        assert sum(part.nano for part in parts.values()) == costs.total_nano(each)
-        assert parts.keys() >= set(always_listed[each])
+    for service_class in CLASSES:
+        parts = costs_of_class(costs, service_class, always_listed[service_class])
+        assert sum(part.nano for part in parts.values()) == costs.total_nano(service_class)
+        assert parts.keys() >= set(always_listed[service_class])
 
 
 @given(whole_costs)

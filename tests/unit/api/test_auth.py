@@ -17,9 +17,9 @@ from tests.support.keys import ED, ED_PEM, P256, P256_PEM, RSA, RSA_PEM, public_
 from tests.support.tokens import AUDIENCE, ISSUER, MEANT_FOR_US, forged, segment
 
 
-async def assert_refused(of: Authenticator, bad: str) -> Problem:
+async def assert_refused(authenticator: Authenticator, bad: str) -> Problem:
     with pytest.raises(Problem) as refused:
-        await of.verify(bad)
+        await authenticator.verify(bad)
     assert refused.value.status == 401
     assert refused.value.headers["WWW-Authenticate"].startswith("Bearer ")
     assert bad not in refused.value.message
@@ -118,8 +118,8 @@ async def test_leeway_is_not_cached() -> None:
 async def test_token_cache_is_bounded_and_drops_the_oldest() -> None:
     verifier = Authenticator(key_source(secret=SECRET), TokenRules(), remembered_max=2)
     tokens = [token(f"user{number}") for number in range(3)]
-    for each in tokens:
-        await verifier.verify(each)
+    for bearer in tokens:
+        await verifier.verify(bearer)
     assert [verifier.recall(each) is not None for each in tokens] == [False, True, True]
 
 

@@ -58,15 +58,15 @@ WITH_NUL: list[tuple[str, str, str, Any]] = [
 async def test_nul_character_is_refused(
     api: ApiClient, role: str, method: str, path: str, body: Any
 ) -> None:
-    answer = await api.ask(method, path, bearer=token(role=role), body=body)
-    assert answer.status == 400, answer.body
-    assert answer.code in {"invalid_body", "invalid_event"}
+    response = await api.ask(method, path, bearer=token(role=role), body=body)
+    assert response.status == 400, response.body
+    assert response.code in {"invalid_body", "invalid_event"}
 
 
 async def test_invalid_call_id_is_named(api: ApiClient) -> None:
     body = {"callId": NUL, "estimatedCost": 1}
-    answer = await api.ask("POST", AUTHORIZE, bearer=token(role="service"), body=body)
-    assert answer.json["error"] == "`callId` contains a NUL character."
+    response = await api.ask("POST", AUTHORIZE, bearer=token(role="service"), body=body)
+    assert response.json["error"] == "`callId` contains a NUL character."
 
 
 EMPTY = "The body is empty."
@@ -86,9 +86,9 @@ ROUTES_WITH_BODY = [
 @pytest.mark.parametrize(("body", "message"), JSON.items())
 async def test_invalid_json_body_is_refused(api: ApiClient, body: bytes, message: str) -> None:
     for role, method, path in ROUTES_WITH_BODY:
-        answer = await api.ask(method, path, bearer=token(role=role), body=body)
-        assert (answer.status, answer.code) in {(400, "invalid_body"), (400, "invalid_json")}
-        assert message in answer.json["error"], path
+        response = await api.ask(method, path, bearer=token(role=role), body=body)
+        assert (response.status, response.code) in {(400, "invalid_body"), (400, "invalid_json")}
+        assert message in response.json["error"], path
 
 
 @pytest.mark.parametrize(("body", "message"), [(b"", EMPTY), (b"[", TRUNCATED), (b"wrong", BROKEN)])
@@ -96,13 +96,13 @@ async def test_invalid_json_batch_is_refused(api: ApiClient, body: bytes, messag
     for kind in ("application/cloudevents-batch+json", "application/json"):
         headers = {"Content-Type": kind}
         bearer = token(role="service")
-        answer = await api.ask("POST", EVENTS, bearer=bearer, headers=headers, body=body)
-        assert answer.code == "invalid_json"
-        assert message in answer.json["error"]
+        response = await api.ask("POST", EVENTS, bearer=bearer, headers=headers, body=body)
+        assert response.code == "invalid_json"
+        assert message in response.json["error"]
 
 
 async def test_incomplete_channel_is_refused(api: ApiClient) -> None:
     for body, message in ((b"", "`type`"), (b"{", TRUNCATED), (b"wrong", BROKEN)):
-        answer = await api.ask("POST", f"{USER}/channels", bearer=token(), body=body)
-        assert answer.code == "invalid_body"
-        assert message in answer.json["error"]
+        response = await api.ask("POST", f"{USER}/channels", bearer=token(), body=body)
+        assert response.code == "invalid_body"
+        assert message in response.json["error"]

@@ -25,14 +25,14 @@ async def limited(limits: RequestLimits) -> AsyncIterator[ApiClient]:
 
 @asynccontextmanager
 async def answering(
-    answer: Callable[[], Awaitable[web.Response]], limits: RequestLimits
+    response: Callable[[], Awaitable[web.Response]], limits: RequestLimits
 ) -> AsyncIterator[int]:
     """Serve one route, answered by the given function, and yield the port."""
 
     async def handle(request: web.Request) -> web.Response:
         assert isinstance(request.protocol, GuardedConnection)
         request.protocol.request_began()
-        return await answer()
+        return await response()
 
     app = web.Application()
     app.router.add_get("/", handle)
@@ -64,8 +64,8 @@ async def test_later_request_head_has_a_timeout() -> None:
 async def test_idle_connections_are_closed() -> None:
     async with limited(RequestLimits(keepalive_seconds=1)) as api:
         async with asyncio.timeout(5):
-            answer = await api.raw(GET)
-        assert answer.startswith(b"HTTP/1.1 200 ")
+            response = await api.raw(GET)
+        assert response.startswith(b"HTTP/1.1 200 ")
 
 
 async def test_connections_are_limited() -> None:
@@ -101,8 +101,8 @@ async def test_invalid_http_gets_our_error_and_is_not_logged(
     bearer = token("alice")
     caplog.set_level(logging.DEBUG)
     async with served() as api:
-        answer = await api.raw(garbage.replace(b"%s", bearer.encode()))
-    head, _, body = answer.partition(b"\r\n\r\n")
+        response = await api.raw(garbage.replace(b"%s", bearer.encode()))
+    head, _, body = response.partition(b"\r\n\r\n")
     assert head.startswith((b"HTTP/1.0 400 ", b"HTTP/1.1 400 "))
     assert b"application/json" in head
     assert b"\r\nServer: cost-analytics\r\n" in head
@@ -147,8 +147,8 @@ async def test_stop_finishes_requests_in_progress() -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(GET.replace(b"/health", b"/"))
         await begun.wait()
-    answer = await reader.read()
-    assert answer.endswith(b"done")
+    response = await reader.read()
+    assert response.endswith(b"done")
     writer.close()
     with pytest.raises(OSError, match=r"."):
         await asyncio.open_connection("127.0.0.1", port)

@@ -35,11 +35,11 @@ PLAIN = {"Accept-Encoding": "identity"}
 
 @pytest.mark.parametrize("page", PAGES)
 async def test_pages_need_no_token_and_are_revalidated(api: ApiClient, page: str) -> None:
-    answer = await api.get(page.replace("{callId}", "a%2Fb"), headers=PLAIN)
-    assert (answer.status, answer.body) == (200, PAGE)
-    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
-    assert answer.headers["Cache-Control"] == "no-cache"
-    again = await api.get("/", headers={"If-None-Match": answer.headers["ETag"]})
+    response = await api.get(page.replace("{callId}", "a%2Fb"), headers=PLAIN)
+    assert (response.status, response.body) == (200, PAGE)
+    assert response.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert response.headers["Cache-Control"] == "no-cache"
+    again = await api.get("/", headers={"If-None-Match": response.headers["ETag"]})
     assert (again.status, again.body) == (304, b"")
 
 
@@ -95,8 +95,8 @@ async def test_assets_are_immutable_and_compressed(api: ApiClient) -> None:
     ],
 )
 async def test_other_paths_are_not_served(api: ApiClient, path: str) -> None:
-    answer = await api.get(path)
-    assert (answer.status, answer.code) == (404, "not_found")
+    response = await api.get(path)
+    assert (response.status, response.code) == (404, "not_found")
 
 
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
@@ -104,10 +104,10 @@ HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 
 @pytest.mark.parametrize("path", ["/no", "/spendings", "/calls/a/b", "/index.html"])
 async def test_browser_gets_the_page_at_a_wrong_address(api: ApiClient, path: str) -> None:
-    answer = await api.get(path, headers=HTML)
-    assert (answer.status, answer.body) == (404, PAGE)
-    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
-    assert "script-src 'self'" in answer.headers["Content-Security-Policy"]
+    response = await api.get(path, headers=HTML)
+    assert (response.status, response.body) == (404, PAGE)
+    assert response.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert "script-src 'self'" in response.headers["Content-Security-Policy"]
     assert (await api.ask("HEAD", path, headers=HTML)).status == 404
 
 
@@ -121,10 +121,10 @@ async def test_browser_gets_a_problem_at_a_wrong_address_of_the_api(
 
 async def test_missing_build_is_explained(tmp_path: Path) -> None:
     async with served(options=ApiOptions(dashboard=tmp_path / "nowhere")) as api:
-        answer = await api.get("/")
-        assert answer.status == 503
-        assert answer.headers["Content-Type"].startswith("text/plain")
-        assert b"tools/web build" in answer.body
+        response = await api.get("/")
+        assert response.status == 503
+        assert response.headers["Content-Type"].startswith("text/plain")
+        assert b"tools/web build" in response.body
         assert (await api.get("/health")).status == 200
 
 

@@ -54,7 +54,7 @@ from tests.support.house import ROOT
 
 TEXT = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
 ANSWERS = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", TEXT, re.DOTALL)]
-BODIES = [answer["data"] for answer in ANSWERS if answer["success"]]
+BODIES = [response["data"] for response in ANSWERS if response["success"]]
 
 SHAPES = (
     CallCost, Spending, CallPage, EventPage, Budget, AnomalyList, Forecast, Recommendations, Authorization, Accepted,

@@ -39,11 +39,11 @@ def sent_as(encoding: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("encoding", PACKED)
 async def test_compressed_body_is_read(api: ApiClient, encoding: str) -> None:
-    answer = await api.ask(
+    response = await api.ask(
         "PUT", BUDGET, bearer=token(), headers=sent_as(encoding), body=PACKED[encoding]
     )
-    assert answer.code == "invalid_body"
-    assert "`dailyLimit_usd`" in answer.json["error"]
+    assert response.code == "invalid_body"
+    assert "`dailyLimit_usd`" in response.json["error"]
 
 
 @pytest.mark.parametrize(
@@ -60,24 +60,24 @@ async def test_broken_compressed_body_is_refused(api: ApiClient, method: str, pa
             (PACKED[encoding][:-1], "ends too soon"),
             (PACKED[encoding] + b"x", "after the end"),
         ):
-            answer = await api.ask(
+            response = await api.ask(
                 method, path, bearer=bearer, headers=sent_as(encoding), body=body
             )
-            assert (answer.status, answer.code) == (400, "bad_request"), (encoding, body)
-            assert message in answer.json["error"]
+            assert (response.status, response.code) == (400, "bad_request"), (encoding, body)
+            assert message in response.json["error"]
 
 
 @pytest.mark.parametrize("encoding", ["foo", "br", "gzip, gzip", "gzip,identity"])
 async def test_unknown_encoding_is_refused(api: ApiClient, encoding: str) -> None:
-    answer = await api.ask("PUT", BUDGET, bearer=token(), headers=sent_as(encoding), body=PLAIN)
-    assert (answer.status, answer.code) == (415, "unsupported_media_type")
-    assert answer.headers["Accept-Encoding"] == "gzip, deflate"
+    response = await api.ask("PUT", BUDGET, bearer=token(), headers=sent_as(encoding), body=PLAIN)
+    assert (response.status, response.code) == (415, "unsupported_media_type")
+    assert response.headers["Accept-Encoding"] == "gzip, deflate"
 
 
 async def test_decompressed_body_is_limited(api: ApiClient) -> None:
     large = gzip.compress(b" " * (64 * 1024 + 1))
-    answer = await api.ask("PUT", BUDGET, bearer=token(), headers=sent_as("gzip"), body=large)
-    assert (answer.status, answer.code) == (413, "payload_too_large")
+    response = await api.ask("PUT", BUDGET, bearer=token(), headers=sent_as("gzip"), body=large)
+    assert (response.status, response.code) == (413, "payload_too_large")
 
 
 def test_body_at_the_limit_is_read() -> None:

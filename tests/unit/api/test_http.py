@@ -12,7 +12,7 @@ from api.routes.health import ReadinessCheck
 from ledger.postgres.database import Connection
 from ledger.postgres.pool import Pool
 from ledger.postgres.viewers import ReaderPool
-from tests.support.api import ApiAnswer, ApiClient, served, token
+from tests.support.api import ApiClient, ApiResponse, served, token
 
 BUDGET = "/api/costs/user/alice/budget"
 SPENDING = "/api/costs/user/alice/spending"
@@ -36,20 +36,20 @@ async def api() -> AsyncIterator[ApiClient]:
         yield api
 
 
-def check_common(answer: ApiAnswer) -> None:
-    assert answer.headers["X-Content-Type-Options"] == "nosniff"
-    assert answer.headers["Referrer-Policy"] == "no-referrer"
-    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
-    assert answer.headers["Server"] == "cost-analytics"
-    if answer.body:
-        assert answer.headers["Content-Type"] == "application/json"
-    if answer.status >= 400:
-        assert answer.headers["Cache-Control"] == "no-store"
-        assert answer.code
+def check_common(response: ApiResponse) -> None:
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert response.headers["Referrer-Policy"] == "no-referrer"
+    assert "default-src 'none'" in response.headers["Content-Security-Policy"]
+    assert response.headers["Server"] == "cost-analytics"
+    if response.body:
+        assert response.headers["Content-Type"] == "application/json"
+    if response.status >= 400:
+        assert response.headers["Cache-Control"] == "no-store"
+        assert response.code
 
 
 async def test_errors_have_the_same_form_and_headers(api: ApiClient) -> None:
-    asked: list[tuple[str, str, int, str]] = [
+    requests: list[tuple[str, str, int, str]] = [
         ("GET", "/nothing", 404, "not_found"),
         ("GET", "/api/costs/nothing", 404, "not_found"),
         ("GET", "/api/costs/user//budget", 404, "not_found"),
@@ -59,21 +59,21 @@ async def test_errors_have_the_same_form_and_headers(api: ApiClient) -> None:
         ("OPTIONS", BUDGET, 405, "method_not_allowed"),
         ("GET", f"{BUDGET}?{'x' * 2_049}", 414, "uri_too_long"),
     ]
-    for method, path, status, code in asked:
-        answer = await api.ask(method, path)
-        assert (answer.status, answer.code) == (status, code), (method, path)
-        check_common(answer)
+    for method, path, status, code in requests:
+        response = await api.ask(method, path)
+        assert (response.status, response.code) == (status, code), (method, path)
+        check_common(response)
 
 
 async def test_wrong_method_names_the_allowed_ones(api: ApiClient) -> None:
-    answer = await api.ask("POST", BUDGET)
-    assert set(answer.headers["Allow"].replace(" ", "").split(",")) == {"GET", "HEAD", "PUT"}
+    response = await api.ask("POST", BUDGET)
+    assert set(response.headers["Allow"].replace(" ", "").split(",")) == {"GET", "HEAD", "PUT"}
 
 
 async def test_health_needs_no_dependency(api: ApiClient) -> None:
-    answer = await api.get("/health")
-    assert answer.data == {"status": "ok"}
-    check_common(answer)
+    response = await api.get("/health")
+    assert response.data == {"status": "ok"}
+    check_common(response)
     assert (await api.ask("HEAD", "/health")).status == 200
 
 
@@ -93,9 +93,9 @@ async def test_invalid_id_is_named(api: ApiClient, part: str, flaw: str) -> None
         ("GET", f"{channels}/{part}/deliveries", "channelId"),
         ("GET", f"/api/costs/call/{part}", "callId"),
     ):
-        answer = await api.ask(method, path, bearer=token())
-        assert (answer.status, answer.code) == (400, "invalid_parameter"), path
-        assert answer.json["error"] == f"`{name}` {flaw}."
+        response = await api.ask(method, path, bearer=token())
+        assert (response.status, response.code) == (400, "invalid_parameter"), path
+        assert response.json["error"] == f"`{name}` {flaw}."
 
 
 @pytest.mark.parametrize(
@@ -106,8 +106,8 @@ async def test_invalid_id_is_named(api: ApiClient, part: str, flaw: str) -> None
 )  # fmt: skip
 async def test_ids_are_decoded_exactly_once(user: str, path: str) -> None:
     async with served(broken(OSError("away"))) as api:
-        answer = await api.get(f"/api/costs/user/{path}/budget", user)
-        assert answer.code == "unavailable"
+        response = await api.get(f"/api/costs/user/{path}/budget", user)
+        assert response.code == "unavailable"
         assert (await api.get(f"/api/costs/user/{path}/budget", f"{user} ")).status in {403, 401}
 
 
@@ -115,21 +115,21 @@ async def test_ids_are_decoded_exactly_once(user: str, path: str) -> None:
 async def test_without_a_database_the_answer_is_503_with_retry_after(error: BaseException) -> None:
     async with served(broken(error)) as api:
         for path in (BUDGET, SPENDING, "/api/costs/call/some"):
-            answer = await api.get(path, "alice")
-            assert (answer.status, answer.code) == (503, "unavailable")
-            assert int(answer.headers["Retry-After"]) > 0
-            assert "refused" not in answer.json["error"]
-            check_common(answer)
+            response = await api.get(path, "alice")
+            assert (response.status, response.code) == (503, "unavailable")
+            assert int(response.headers["Retry-After"]) > 0
+            assert "refused" not in response.json["error"]
+            check_common(response)
 
 
 async def test_internal_error_shows_an_id_and_logs_a_trace(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async with served(broken(ZeroDivisionError("inner secret"))) as api:
-        answer = await api.get(SPENDING, "alice")
-    assert (answer.status, answer.code) == (500, "internal_error")
-    assert b"inner secret" not in answer.body
-    error_id = answer.json["error"].split()[-1].rstrip(".")
+        response = await api.get(SPENDING, "alice")
+    assert (response.status, response.code) == (500, "internal_error")
+    assert b"inner secret" not in response.body
+    error_id = response.json["error"].split()[-1].rstrip(".")
     [logged] = [entry for entry in caplog.records if error_id in entry.getMessage()]
     assert logged.exc_info
     assert logged.levelno == logging.ERROR
@@ -178,39 +178,39 @@ async def test_readiness_names_what_is_missing(monkeypatch: pytest.MonkeyPatch) 
         ReadinessCheck("clock", hanging),
     )
     async with served(broken(OSError("away")), checks=checks) as api:
-        answer = await api.get("/ready")
-        assert (answer.status, answer.code) == (503, "not_ready")
-        assert answer.json["error"] == "Not ready: schema, broker, cache, clock."
-        check_common(answer)
+        response = await api.get("/ready")
+        assert (response.status, response.code) == (503, "not_ready")
+        assert response.json["error"] == "Not ready: schema, broker, cache, clock."
+        check_common(response)
         assert (await api.get("/health")).status == 200
 
 
 async def test_body_size_is_limited(api: ApiClient) -> None:
     too_long = b"{" + b" " * 64 * 1024 + b"}"
-    answer = await api.ask("PUT", BUDGET, bearer=token(), body=too_long)
-    assert (answer.status, answer.code) == (413, "payload_too_large")
-    check_common(answer)
+    response = await api.ask("PUT", BUDGET, bearer=token(), body=too_long)
+    assert (response.status, response.code) == (413, "payload_too_large")
+    check_common(response)
 
 
 async def test_body_of_unknown_length_is_limited(api: ApiClient) -> None:
     sent = f"{HEAD}Transfer-Encoding: chunked\r\n\r\n10001\r\n{' ' * 0x10001}\r\n0\r\n\r\n"
-    answer = await api.raw(sent.encode())
-    assert answer.startswith(b"HTTP/1.1 413 ")
-    assert answer.endswith(b'"code":"payload_too_large"}')
+    response = await api.raw(sent.encode())
+    assert response.startswith(b"HTTP/1.1 413 ")
+    assert response.endswith(b'"code":"payload_too_large"}')
 
 
 async def test_body_has_a_timeout() -> None:
     limits = RequestLimits(body_seconds=0)
     async with served(options=ApiOptions(limits=limits)) as api:
-        answer = await api.raw(f"{HEAD}Content-Length: 10\r\n\r\n{{".encode())
-        assert answer.startswith(b"HTTP/1.1 408 ")
-        assert b'"request_timeout"' in answer
+        response = await api.raw(f"{HEAD}Content-Length: 10\r\n\r\n{{".encode())
+        assert response.startswith(b"HTTP/1.1 408 ")
+        assert b'"request_timeout"' in response
 
 
 async def test_expect_continue_is_answered_after_authorization(api: ApiClient) -> None:
     tail = "Expect: 100-continue\r\nContent-Length: 2\r\n\r\n[]"
-    answer = await api.raw(f"{HEAD}{tail}".encode())
-    assert answer.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 400 ")
+    response = await api.raw(f"{HEAD}{tail}".encode())
+    assert response.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 400 ")
     large = await api.raw(f"{HEAD}{tail.replace('2', '65537')}".encode())
     assert large.startswith(b"HTTP/1.1 413 ")
     other_user = await api.raw(f"{HEAD.replace('alice', 'bob')}{tail}".encode())
@@ -218,6 +218,6 @@ async def test_expect_continue_is_answered_after_authorization(api: ApiClient) -
 
 
 async def test_other_expectations_answer_417(api: ApiClient) -> None:
-    answer = await api.ask("PUT", BUDGET, bearer=token(), body={}, headers={"Expect": "more"})
-    assert (answer.status, answer.code) == (417, "expectation_failed")
-    check_common(answer)
+    response = await api.ask("PUT", BUDGET, bearer=token(), body={}, headers={"Expect": "more"})
+    assert (response.status, response.code) == (417, "expectation_failed")
+    check_common(response)

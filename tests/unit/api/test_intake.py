@@ -49,8 +49,8 @@ async def api(stream: MemoryEventStream) -> AsyncIterator[ApiClient]:
 
 async def test_tracked_cost_becomes_an_event(api: ApiClient, stream: MemoryEventStream) -> None:
     at = NOW - timedelta(minutes=5)
-    answer = await send(api, TRACK, {**BODY, "timestamp": at.isoformat(), "unknown": [1]})
-    assert answer.status == 202
+    response = await send(api, TRACK, {**BODY, "timestamp": at.isoformat(), "unknown": [1]})
+    assert response.status == 202
     [event] = stream.decoded()
     assert isinstance(event.data, CostRecorded)
     assert (event.type, event.time, event.source) == (
@@ -65,7 +65,7 @@ async def test_tracked_cost_becomes_an_event(api: ApiClient, stream: MemoryEvent
     )
     assert bytes(event.data.metadata) == b'{"sid": "CA1"}'
     assert stream.events[0].key == b"alice"
-    assert answer.json["data"] == {"accepted": [{"source": event.source, "id": event.id}]}
+    assert response.json["data"] == {"accepted": [{"source": event.source, "id": event.id}]}
 
 
 @pytest.mark.parametrize(
@@ -139,9 +139,9 @@ async def test_quotes_are_not_part_of_an_idempotency_key(
 async def test_invalid_idempotency_key_is_refused(
     api: ApiClient, stream: MemoryEventStream, key: str
 ) -> None:
-    answer = await send(api, TRACK, BODY, Idempotency_Key=key)
-    assert (answer.status, answer.code) == (400, "invalid_parameter")
-    assert "Idempotency-Key" in answer.json["error"]
+    response = await send(api, TRACK, BODY, Idempotency_Key=key)
+    assert (response.status, response.code) == (400, "invalid_parameter")
+    assert "Idempotency-Key" in response.json["error"]
     assert not stream.events
 
 
@@ -177,8 +177,8 @@ async def test_idempotency_keys_of_senders_are_separate(
     for user in ("pipeline", "other", "other/../pipeline", "ä" * 255):
         bearer = token(user, role="service")
         headers = {"Idempotency-Key": "k"}
-        answer = await api.ask("POST", TRACK, bearer=bearer, body=BODY, headers=headers)
-        assert answer.status == 202
+        response = await api.ask("POST", TRACK, bearer=bearer, body=BODY, headers=headers)
+        assert response.status == 202
     await send(api, FINALIZE, {"duration_seconds": 1}, Idempotency_Key="k")
     assert len(identities(stream)) == 5
 
@@ -210,9 +210,9 @@ async def test_idempotency_keys_of_senders_are_separate(
 async def test_events_that_the_stream_would_refuse_are_refused(
     api: ApiClient, stream: MemoryEventStream, change: Any, code: str, named: str
 ) -> None:
-    answer = await send(api, TRACK, {**BODY, **change})
-    assert (answer.status, answer.code) == (400, code)
-    assert named in answer.json["error"]
+    response = await send(api, TRACK, {**BODY, **change})
+    assert (response.status, response.code) == (400, code)
+    assert named in response.json["error"]
     assert not stream.events
 
 
@@ -221,8 +221,8 @@ async def test_invalid_json_is_refused(
     api: ApiClient, stream: MemoryEventStream, body: bytes
 ) -> None:
     for path in (TRACK, FINALIZE, EVENTS):
-        answer = await send(api, path, body)
-        assert (answer.status, answer.code) == (400, "invalid_json"), path
+        response = await send(api, path, body)
+        assert (response.status, response.code) == (400, "invalid_json"), path
     assert not stream.events
 
 
@@ -264,9 +264,9 @@ async def test_repeated_finalization_counts_once(api: ApiClient, stream: MemoryE
 async def test_invalid_finalization_is_refused(
     api: ApiClient, stream: MemoryEventStream, body: Any, named: str
 ) -> None:
-    answer = await send(api, FINALIZE, body)
-    assert (answer.status, answer.code) == (400, "invalid_event")
-    assert named in answer.json["error"]
+    response = await send(api, FINALIZE, body)
+    assert (response.status, response.code) == (400, "invalid_event")
+    assert named in response.json["error"]
     assert not stream.events
 
 
@@ -275,8 +275,8 @@ async def test_only_services_and_admins_may_report(
 ) -> None:
     for path in (TRACK, FINALIZE, EVENTS):
         for bearer in (token("alice"), token("alice", role="editor")):
-            answer = await api.ask("POST", path, bearer=bearer, body=BODY)
-            assert answer.code == "forbidden"
+            response = await api.ask("POST", path, bearer=bearer, body=BODY)
+            assert response.code == "forbidden"
     assert not stream.events
     admin = token("root", role="admin")
     assert (await api.ask("POST", TRACK, bearer=admin, body=BODY)).status == 202

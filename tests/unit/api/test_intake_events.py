@@ -44,9 +44,9 @@ MANY = {"Content_Type": "application/cloudevents-batch+json; charset=utf-8"}
 async def test_event_is_forwarded_unchanged(api: ApiClient, stream: MemoryEventStream) -> None:
     sent = written(plain(source="/their/own", id="7"))
     for headers in (ONE, {"Content_Type": "application/json"}, {}):
-        answer = await send(api, EVENTS, sent, **headers)
-        assert answer.status == 202
-        assert answer.json["data"]["accepted"] == [{"source": "/their/own", "id": "7"}]
+        response = await send(api, EVENTS, sent, **headers)
+        assert response.status == 202
+        assert response.json["data"]["accepted"] == [{"source": "/their/own", "id": "7"}]
     assert [event.value for event in stream.events] == [sent] * 3
 
 
@@ -56,33 +56,33 @@ async def test_batch_is_accepted_whole_or_refused(
     events = [plain(id=f"{number}") for number in range(500)]
     body = b"[" + b",".join(map(written, events)) + b"]"
     for headers in (MANY, {}):
-        answer = await send(api, EVENTS, body, **headers)
-        assert [each["id"] for each in answer.json["data"]["accepted"]] == [
+        response = await send(api, EVENTS, body, **headers)
+        assert [each["id"] for each in response.json["data"]["accepted"]] == [
             str(number) for number in range(500)
         ]
     assert len(stream.events) == 1_000
     stream.events.clear()
     events[7]["data"]["usage"] = -1
-    answer = await send(api, EVENTS, b"[" + b",".join(map(written, events)) + b"]", **MANY)
-    assert (answer.status, answer.code) == (400, "invalid_event")
-    assert answer.json["error"] == "Event 7 of the batch: `usage` is negative."
+    response = await send(api, EVENTS, b"[" + b",".join(map(written, events)) + b"]", **MANY)
+    assert (response.status, response.code) == (400, "invalid_event")
+    assert response.json["error"] == "Event 7 of the batch: `usage` is negative."
     assert not stream.events
 
 
 async def test_batches_are_limited(api: ApiClient, stream: MemoryEventStream) -> None:
-    one = written(plain())
+    event = written(plain())
     for body, code, status in (
         (b"[]", "invalid_event", 400),
-        (b"[" + b",".join([one] * 501) + b"]", "invalid_event", 400),
+        (b"[" + b",".join([event] * 501) + b"]", "invalid_event", 400),
         (written(plain(metadata={"x": "y" * 70_000})), "too_large", 400),
     ):
-        answer = await send(api, EVENTS, body)
-        assert (answer.status, answer.code) == (status, code)
+        response = await send(api, EVENTS, body)
+        assert (response.status, response.code) == (status, code)
     async with served(
         events=stream, options=ApiOptions(limits=RequestLimits(batch_events=2))
     ) as small:
-        answer = await send(small, EVENTS, b"[" + b",".join([one] * 3) + b"]")
-        assert "1 to 2 events" in answer.json["error"]
+        response = await send(small, EVENTS, b"[" + b",".join([event] * 3) + b"]")
+        assert "1 to 2 events" in response.json["error"]
     async with served(
         events=stream, options=ApiOptions(limits=RequestLimits(batch_bytes=99))
     ) as small:
@@ -145,9 +145,9 @@ async def test_without_a_stream_the_answer_is_503(
 ) -> None:
     stream.gone = True
     for path, body in ((TRACK, BODY), (FINALIZE, {"duration_seconds": 1}), (EVENTS, plain_json())):
-        answer = await send(api, path, body)
-        assert (answer.status, answer.code) == (503, "unavailable")
-        assert int(answer.headers["Retry-After"]) > 0
+        response = await send(api, path, body)
+        assert (response.status, response.code) == (503, "unavailable")
+        assert int(response.headers["Retry-After"]) > 0
     async with served() as without:
         assert (await send(without, TRACK, BODY)).status == 503
 

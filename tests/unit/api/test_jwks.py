@@ -190,7 +190,7 @@ async def test_cached_keys_are_used_during_a_short_outage(
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         web.Response(status=404),
         web.Response(status=302, headers={"Location": "/keys"}),
@@ -215,9 +215,9 @@ async def test_cached_keys_are_used_during_a_short_outage(
     ],
 )
 async def test_invalid_key_set_gives_no_keys(
-    provider: KeyProvider, verifier: Authenticator, answer: web.Response
+    provider: KeyProvider, verifier: Authenticator, response: web.Response
 ) -> None:
-    provider.answer = answer
+    provider.answer = response
     await assert_refused(verifier, signed(RSA, kid="first"), status=503)
     assert provider.requests == 1
 

@@ -98,5 +98,5 @@ async def test_new_valid_tokens_do_not_count_as_failures() -> None:
     limits = RequestLimits(failures_per_second=1, failures_burst=1)
     async with served(options=ApiOptions(limits=limits)) as api:
         path = "/api/costs/user/nobody/budget"
-        answers = [await api.get(path, f"user{number}") for number in range(20)]
-        assert {answer.status for answer in answers} == {403}
+        responses = [await api.get(path, f"user{number}") for number in range(20)]
+        assert {response.status for response in responses} == {403}

@@ -131,9 +131,9 @@ async def test_answer_is_cached_and_computed_once() -> None:
     readers = {"requests": ReaderPool(cast(Pool, pool))}
     metrics = MetricsRoutes([RequestMeter()], readers, lambda: 0, 1, 3, lambda: now.ns)
     request = cast(web.Request, None)
-    answers = await asyncio.gather(*(metrics.metrics(request) for _ in range(50)))
+    responses = await asyncio.gather(*(metrics.metrics(request) for _ in range(50)))
     assert pool.requests == 1
-    assert len({answer.body for answer in answers}) == 1
+    assert len({response.body for response in responses}) == 1
     now.ns += 2_999_999_999
     await metrics.metrics(request)
     assert pool.requests == 1
@@ -143,18 +143,18 @@ async def test_answer_is_cached_and_computed_once() -> None:
 
 
 async def test_applications_count_separately(api: ApiClient) -> None:
-    known = {metric.name for metric in REGISTRY.collect()}
+    names = {metric.name for metric in REGISTRY.collect()}
     async with serving_without_database() as other:
         await other.get("/health")
         assert len((await scrape(other)).of("cost_analytics_http_requests_total")) == 1
     assert (await scrape(api)).of("cost_analytics_http_requests_total") == {}
-    assert {metric.name for metric in REGISTRY.collect()} == known
+    assert {metric.name for metric in REGISTRY.collect()} == names
 
 
 async def test_metrics_are_public_and_support_head_requests(api: ApiClient) -> None:
-    answer = await api.ask("HEAD", "/metrics")
-    assert (answer.status, answer.body) == (200, b"")
-    assert int(answer.headers["Content-Length"]) > 1_000
+    response = await api.ask("HEAD", "/metrics")
+    assert (response.status, response.body) == (200, b"")
+    assert int(response.headers["Content-Length"]) > 1_000
     assert (await api.ask("GET", "/metrics", bearer="nonsense")).status == 200
     assert (await api.ask("POST", "/metrics", bearer=token(role="admin"))).status == 405
 
@@ -189,10 +189,10 @@ def test_bucket_counts_durations_up_to_its_bound(monkeypatch: pytest.MonkeyPatch
 
 def test_metric_names_and_descriptions_follow_conventions() -> None:
     assert len({each.name for each in DEFINITIONS}) == len(DEFINITIONS)
-    for each in DEFINITIONS:
-        assert re.fullmatch(r"cost_analytics(_[a-z]+)+", each.name)
-        assert re.fullmatch(r"[^\n]+\.", each.help)
-        assert not {"user", "call", "persona"} & set(each.labels)
+    for definition in DEFINITIONS:
+        assert re.fullmatch(r"cost_analytics(_[a-z]+)+", definition.name)
+        assert re.fullmatch(r"[^\n]+\.", definition.help)
+        assert not {"user", "call", "persona"} & set(definition.labels)
 
 
 def test_every_metric_is_documented() -> None:
@@ -201,5 +201,5 @@ def test_every_metric_is_documented() -> None:
         re.findall(r"^\| `(cost_analytics_[a-z_]+)`(?: by ([^|]+))? \|", text, re.MULTILINE)
     )
     assert {name: tuple(re.findall(r"`(\w+)`", labels)) for name, labels in rows.items()} == {
-        each.name: each.labels for each in DEFINITIONS
+        definition.name: definition.labels for definition in DEFINITIONS
     }

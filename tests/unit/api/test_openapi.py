@@ -136,17 +136,17 @@ def test_queries_are_read_in_one_place() -> None:
 
 async def test_document_is_cached_and_compressed(api: ApiClient) -> None:
     origin = {"Origin": "https://app.example"}
-    answer = await api.get("/openapi.json", headers=origin | {"Accept-Encoding": "identity"})
-    assert (answer.status, answer.headers["Content-Type"]) == (200, "application/json")
-    assert answer.headers["Access-Control-Allow-Origin"] == "https://app.example"
-    again = await api.get("/openapi.json", headers={"If-None-Match": answer.headers["ETag"]})
+    response = await api.get("/openapi.json", headers=origin | {"Accept-Encoding": "identity"})
+    assert (response.status, response.headers["Content-Type"]) == (200, "application/json")
+    assert response.headers["Access-Control-Allow-Origin"] == "https://app.example"
+    again = await api.get("/openapi.json", headers={"If-None-Match": response.headers["ETag"]})
     assert (again.status, again.body) == (304, b"")
     raw = await api.raw(
         b"GET /openapi.json HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\nConnection: close\r\n\r\n"
     )
     head, _, body = raw.partition(b"\r\n\r\n")
     assert b"Content-Encoding: gzip" in head
-    assert gzip.decompress(body) == answer.body
+    assert gzip.decompress(body) == response.body
     assert (await api.ask("HEAD", "/openapi.json")).body == b""
 
 
@@ -166,8 +166,8 @@ def test_documented_answers_fit_their_schemas(method: str, path: str, block: str
     code = json.loads(block).get("code")
     statuses = [str(status) for status, failure in FAILURES.items() if code in failure.codes]
     [status] = statuses or [status for status in data["responses"] if status[0] == "2"]
-    answer = data["responses"][status]
-    content = documented_answers.resolved(answer)["content"]
+    response = data["responses"][status]
+    content = documented_answers.resolved(response)["content"]
     documented_answers.assert_fits(block.encode(), content["application/json"]["schema"])
 
 

@@ -17,7 +17,7 @@ from api.http.auth import Authenticator, TokenRules
 from api.http.jwks import key_source
 from ledger.postgres.pool import Pool
 from ledger.postgres.viewers import ReaderPool
-from tests.support.api import SECRET, ApiAnswer, ApiClient, authenticator, served, token
+from tests.support.api import SECRET, ApiClient, ApiResponse, authenticator, served, token
 from tests.support.attacks import AttackRecorder
 from tests.support.keys import P256, P256_PEM, RSA, RSA_PEM
 from tests.support.tokens import AUDIENCE, ISSUER, MEANT_FOR_US, forged
@@ -52,7 +52,7 @@ async def api() -> AsyncIterator[ApiClient]:
         yield api
 
 
-async def ask(api: ApiClient, route: Route, path: str, **options: Any) -> ApiAnswer:
+async def ask(api: ApiClient, route: Route, path: str, **options: Any) -> ApiResponse:
     body: dict[str, str] | None = {} if route.method in {"PUT", "POST"} else None
     return await api.ask(route.method, path, body=body, **options)
 
@@ -88,12 +88,12 @@ WITHOUT = {
 }
 
 
-def is_refused(answer: ApiAnswer) -> bool:
+def is_refused(response: ApiResponse) -> bool:
     """Return whether an answer is the one to a request without a valid token."""
     return (
-        (answer.status, answer.code) == (401, "unauthorized")
-        and answer.headers["WWW-Authenticate"].startswith('Bearer realm="cost-analytics"')
-        and b"eyJ" not in answer.body
+        (response.status, response.code) == (401, "unauthorized")
+        and response.headers["WWW-Authenticate"].startswith('Bearer realm="cost-analytics"')
+        and b"eyJ" not in response.body
     )
 
 
@@ -184,20 +184,20 @@ async def test_each_answer_has_security_headers(
         ("PATCH", "", token("alice")),
         (route.method, f"?{'x' * 3_000}", token("alice")),
     ):
-        answer = await api.ask(method, f"{path}{query}", bearer=bearer)
+        response = await api.ask(method, f"{path}{query}", bearer=bearer)
         attempts += 1
         sound += (
-            SECURITY_HEADERS.items() <= dict(answer.headers).items()
-            and "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
-            and (answer.status < 400 or answer.headers["Cache-Control"] == "no-store")
-            and not FRAMEWORK.search(str(answer.headers).encode() + without_texts(answer))
+            SECURITY_HEADERS.items() <= dict(response.headers).items()
+            and "frame-ancestors 'none'" in response.headers["Content-Security-Policy"]
+            and (response.status < 400 or response.headers["Cache-Control"] == "no-store")
+            and not FRAMEWORK.search(str(response.headers).encode() + without_texts(response))
         )
     record_attack("headers: answers of every route", attempts=attempts, refused=sound)
 
 
-def without_texts(answer: ApiAnswer) -> bytes:
+def without_texts(response: ApiResponse) -> bytes:
     """Return the body of an error; the body of a success may contain any name."""
-    return answer.body if answer.status >= 400 else b""
+    return response.body if response.status >= 400 else b""
 
 
 WHO_MAY = {
@@ -219,8 +219,8 @@ async def test_insufficient_role_is_refused(
         role = data if data == "service" else "user"
         if role not in WHO_MAY[route.access]:
             bearer = token("alice", role=data)
-            answer = await ask(api, route, path_of(route), bearer=bearer)
-            refused = (answer.status, answer.code) == (403, "forbidden")
+            response = await ask(api, route, path_of(route), bearer=bearer)
+            refused = (response.status, response.code) == (403, "forbidden")
             case = data if isinstance(data, str) else "none" if data is None else "no text"
             record_attack(f"role too low: {case}", attempts=1, refused=refused)
 

@@ -35,16 +35,16 @@ async def test_each_route_refuses_an_unknown_parameter(
 ) -> None:
     path = re.sub(r"{\w+}", "alice", route.path)
     headers = {"Upgrade": "websocket", "Connection": "Upgrade"}
-    answer = await api.ask(
+    response = await api.ask(
         route.method,
         f"{path}?Unheard_of=1",
         bearer=token("alice", role="admin"),
         headers=headers if isinstance(operation.response, SocketMessages) else {},
     )
-    assert (answer.status, answer.code) == (400, "invalid_parameter")
-    assert answer.json["error"].startswith("`Unheard_of` is unknown; ")
+    assert (response.status, response.code) == (400, "invalid_parameter")
+    assert response.json["error"].startswith("`Unheard_of` is unknown; ")
     for parameter in operation.query:
-        assert f"`{parameter.name}`" in answer.json["error"]
+        assert f"`{parameter.name}`" in response.json["error"]
 
 
 @pytest.mark.parametrize(
@@ -60,10 +60,10 @@ async def test_each_route_refuses_an_unknown_parameter(
 )  # fmt: skip
 async def test_nearest_parameter_is_suggested(api: ApiClient, query: str, error: str) -> None:
     for method in ("GET", "HEAD"):
-        answer = await api.ask(method, f"{SPENDING}?{query}", bearer=token("alice"))
-        assert answer.status == 400
+        response = await api.ask(method, f"{SPENDING}?{query}", bearer=token("alice"))
+        assert response.status == 400
         if method == "GET":
-            assert answer.json["error"] == error
+            assert response.json["error"] == error
 
 
 async def test_authentication_comes_before_the_query(api: ApiClient) -> None:

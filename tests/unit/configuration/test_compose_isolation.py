@@ -40,9 +40,9 @@ def secret_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_secret_files_are_private(secret_files: Path) -> None:
     declared = {name: what["file"] for name, what in FILE["secrets"].items()}
     assert declared == {name: f"./secrets/{name}" for name in declared}
-    made = {path.name: path.read_text() for path in (secret_files / "secrets").iterdir()}
-    assert made.keys() == declared.keys()
-    assert {name for name, text in made.items() if not text} == {"smtp_url", "sms_password"}
+    files = {path.name: path.read_text() for path in (secret_files / "secrets").iterdir()}
+    assert files.keys() == declared.keys()
+    assert {name for name, text in files.items() if not text} == {"smtp_url", "sms_password"}
     assert (secret_files / "secrets").stat().st_mode & 0o777 == 0o700
     assert "/secrets/" in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
     used = {name for service in SERVICES.values() for name in service.get("secrets", ())}

@@ -84,7 +84,7 @@ def test_usable_settings_of_the_environment_are_kept(
 
 
 @pytest.mark.parametrize(
-    ("answer", "expected"),
+    ("response", "expected"),
     [
         (b"HTTP/1.1 200 OK\r\nA: b\r\n\r\n{}", (200, "{}")),
         (b"HTTP/1.1 503 No\r\n\r\nwhy", (503, "why")),
@@ -92,10 +92,10 @@ def test_usable_settings_of_the_environment_are_kept(
         (b"SSH-2.0-whatever\r\n", (0, "")),
     ],
 )
-async def test_status_of_an_answer_is_read(answer: bytes, expected: tuple[int, str]) -> None:
+async def test_status_of_an_answer_is_read(response: bytes, expected: tuple[int, str]) -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
-        writer.write(answer)
+        writer.write(response)
         writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)

@@ -29,13 +29,13 @@ def expected(
 
 
 def test_new_user_has_no_forecast() -> None:
-    known = learn_rhythms([], None, NOON)
-    ahead = period_forecast(known, "monthly")
+    learned = learn_rhythms([], None, NOON)
+    ahead = period_forecast(learned, "monthly")
     nothing = ForecastInterval(0, 0, 0)
     assert ahead == PeriodForecast(Decimal(0), nothing, nothing, Decimal(0))
-    budget = budget_forecast(known, spend(daily=USD, monthly=USD))
+    budget = budget_forecast(learned, spend(daily=USD, monthly=USD))
     assert budget == BudgetForecast(ForecastInterval(0, 0, 0), None, None)
-    [warning] = forecast_warnings(known, ahead, spend(), budget)
+    [warning] = forecast_warnings(learned, ahead, spend(), budget)
     assert "No full day" in warning
 
 
@@ -105,8 +105,8 @@ def test_forecasts_fade_when_calls_stop() -> None:
 
 def test_days_without_calls_count() -> None:
     """A user who calls every tenth day differs from one who calls daily."""
-    known = learn_rhythms(totals([USD])[:1], NOON.date() - timedelta(days=10), NOON)
-    assert len(known.days) == 10
+    learned = learn_rhythms(totals([USD])[:1], NOON.date() - timedelta(days=10), NOON)
+    assert len(learned.days) == 10
     sparse = period_forecast(rhythms(([0] * 9 + [10 * USD]) * 9, MIDNIGHT), "monthly")
     assert sparse.cost.expected == pytest.approx(30 * USD, rel=0.4)
     assert Decimal(1) < sparse.calls < Decimal(6)
@@ -121,19 +121,19 @@ def test_today_is_its_spend_plus_the_rest_of_a_usual_day() -> None:
 
 
 def test_only_the_last_ninety_days_count() -> None:
-    known = rhythms([100 * USD, *[USD] * 90])
-    assert len(known.days) == 90
+    learned = rhythms([100 * USD, *[USD] * 90])
+    assert len(learned.days) == 90
     future = DayTotals(NOON.date() + timedelta(days=1), 9, 9, 9)
-    assert learn_rhythms([*totals([USD] * 90), future], date(2020, 1, 1), NOON).cost == known.cost
+    assert learn_rhythms([*totals([USD] * 90), future], date(2020, 1, 1), NOON).cost == learned.cost
 
 
 def test_month_is_its_spend_plus_the_forecast_of_the_rest() -> None:
     """From noon of the 18th there are twelve and a half days left in November."""
-    known, standing = rhythms([2 * USD] * 60), spend(month=35 * USD)
-    end = budget_forecast(known, standing).month_end
+    learned, standing = rhythms([2 * USD] * 60), spend(month=35 * USD)
+    end = budget_forecast(learned, standing).month_end
     assert end.expected == pytest.approx(60 * USD, abs=99)
     assert 35 * USD <= end.low <= end.expected <= end.high
-    charged = budget_forecast(known, spend(month=70 * USD, basis="charged")).month_end
+    charged = budget_forecast(learned, spend(month=70 * USD, basis="charged")).month_end
     assert charged.expected == pytest.approx(120 * USD, abs=199)
 
 
@@ -143,19 +143,19 @@ def test_month_is_its_spend_plus_the_forecast_of_the_rest() -> None:
 )
 def test_day_of_reaching_the_monthly_limit_is_forecast(monthly: int, on: int | None) -> None:
     """By noon of the 18th 35 are spent; each whole day adds 2, with a little to spare."""
-    known = rhythms([2 * USD + 10_000] * 60)
-    day = budget_forecast(known, spend(month=35 * USD, monthly=monthly * USD)).monthly_on
+    learned = rhythms([2 * USD + 10_000] * 60)
+    day = budget_forecast(learned, spend(month=35 * USD, monthly=monthly * USD)).monthly_on
     assert day == (None if on is None else date(2026, 11, on))
 
 
 def test_first_day_over_the_daily_limit_is_forecast() -> None:
     history = [0, 0, *OFFICE * 8, 8 * USD, 8 * USD][-58:]
     now = MIDNIGHT + timedelta(days=3)
-    known = rhythms([*history, *[8 * USD] * 3], now)
-    monday = budget_forecast(known, spend(now, daily=6 * USD)).daily_on
+    learned = rhythms([*history, *[8 * USD] * 3], now)
+    monday = budget_forecast(learned, spend(now, daily=6 * USD)).daily_on
     assert monday == date(2026, 11, 23)
-    assert budget_forecast(known, spend(now, daily=20 * USD)).daily_on is None
-    assert budget_forecast(known, spend(now, day=7 * USD, daily=6 * USD)).daily_on == now.date()
+    assert budget_forecast(learned, spend(now, daily=20 * USD)).daily_on is None
+    assert budget_forecast(learned, spend(now, day=7 * USD, daily=6 * USD)).daily_on == now.date()
 
 
 def test_days_follow_the_time_zone_of_the_user() -> None:
@@ -168,17 +168,17 @@ def test_days_follow_the_time_zone_of_the_user() -> None:
 
 def test_uncertain_forecasts_have_warnings() -> None:
     def warnings(costs: list[int], **standing: int) -> list[str]:
-        known, at = rhythms(costs), spend(**standing)  # type: ignore[arg-type]
-        ahead = period_forecast(known, "monthly")
-        return forecast_warnings(known, ahead, at, budget_forecast(known, at))
+        learned, at = rhythms(costs), spend(**standing)  # type: ignore[arg-type]
+        ahead = period_forecast(learned, "monthly")
+        return forecast_warnings(learned, ahead, at, budget_forecast(learned, at))
 
     assert warnings([USD] * 60) == []
     assert "Only 1 full day" in warnings([USD])[0]
     assert "Only 3 full days" in warnings([USD] * 3)[0]
     assert "No calls for 20 days" in warnings([USD] * 40 + [0] * 20)[0]
-    known = rhythms(([0] * 9 + [90 * USD]) * 6)
-    unsure = period_forecast(known, "daily")
-    [warning] = forecast_warnings(known, unsure, spend(), budget_forecast(known, spend()))
+    learned = rhythms(([0] * 9 + [90 * USD]) * 6)
+    unsure = period_forecast(learned, "daily")
+    [warning] = forecast_warnings(learned, unsure, spend(), budget_forecast(learned, spend()))
     assert "trust the range" in warning
     result = warnings([2 * USD] * 60, month=35 * USD, monthly=40 * USD, day=2 * USD, daily=2 * USD)
     assert result == [
@@ -195,9 +195,9 @@ def test_refunds_do_not_make_revenue_negative() -> None:
 
 @pytest.mark.parametrize(("week", "doubled"), [(USD, True), (USD * 199 // 200, False)])
 def test_doubled_spending_is_a_warning(week: int, doubled: bool) -> None:
-    known = rhythms([USD // 2] * 21 + [week] * 7, MIDNIGHT)
+    learned = rhythms([USD // 2] * 21 + [week] * 7, MIDNIGHT)
     warnings = forecast_warnings(
-        known, period_forecast(known, "weekly"), spend(), budget_forecast(known, spend())
+        learned, period_forecast(learned, "weekly"), spend(), budget_forecast(learned, spend())
     )
     result = [one for one in warnings if "in the last 7 days" in one]
     assert result == (

@@ -79,9 +79,9 @@ def test_earlier_states_do_not_depend_on_later_days(costs: list[int], later: lis
 def test_month_forecast_is_at_least_its_spend(
     costs: list[int], spent: int, now: datetime, zone: str, limit: int
 ) -> None:
-    known = rhythms(costs, now)
+    learned = rhythms(costs, now)
     status = spend(now, day=0, month=spent, daily=limit, monthly=limit, zone=zone)
-    seen = budget_forecast(known, status)
+    seen = budget_forecast(learned, status)
     assert_sound(seen.month_end, spent)
     if seen.monthly_on is not None:
         assert status.month.label == f"{seen.monthly_on:%Y-%m}"

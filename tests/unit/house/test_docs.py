@@ -116,9 +116,9 @@ def test_functions_named_in_the_architecture_exist() -> None:
     section = (
         text_of("docs/architecture.md").split("## Where to find the code")[1].split("\n## ")[0]
     )
-    answers = re.findall(r"`(\w+)` in `([\w/]+\.py)`", section)
-    assert len(answers) >= 4
-    for name, path in answers:
+    responses = re.findall(r"`(\w+)` in `([\w/]+\.py)`", section)
+    assert len(responses) >= 4
+    for name, path in responses:
         tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
         functions = {
             node.name

@@ -214,14 +214,14 @@ def test_live_call_agrees_with_its_total() -> None:
 
 
 def test_unknown_persona_is_queried_once() -> None:
-    asked: list[list[str]] = []
+    queries: list[list[str]] = []
 
     class FakeStore:
         async def usual_calls(
             self, personas: list[str], once_services: frozenset[str]
         ) -> dict[str, PersonaCalls]:
             assert once_services == {"raindrop"}
-            asked.append(sorted(personas))
+            queries.append(sorted(personas))
             sums = [sums_of(name, [60_000, 60_000]) for name in (None, "alice")]
             return {"brad": PersonaCalls.of(1, sums)}
 
@@ -246,7 +246,7 @@ def test_unknown_persona_is_queried_once() -> None:
         assert expectations.default_fee_nano == 444_710_000
         await expectations.refresh()
         await expectations.refresh()
-        assert asked == [["brad", "new"], ["brad", "new"], []]
+        assert queries == [["brad", "new"], ["brad", "new"], []]
 
     asyncio.run(ask())
 

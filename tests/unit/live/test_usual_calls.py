@@ -37,11 +37,11 @@ def test_fewer_than_five_other_users_give_nothing(others: int) -> None:
 
 
 def test_five_other_users_give_rounded_means() -> None:
-    known = calls_of(a=61_234, b=61_234, c=61_234, d=61_234, e=61_234)
-    usual = known.usual("alice")
+    calls = calls_of(a=61_234, b=61_234, c=61_234, d=61_234, e=61_234)
+    usual = calls.usual("alice")
     assert usual is not None
     assert usual.duration_ms == 61_000
-    own = known.usual("a")
+    own = calls.usual("a")
     assert own is not None
     assert own.duration_ms == 61_234, "with four others it is the user's own, exactly"
 
@@ -56,9 +56,9 @@ def test_own_calls_give_exact_means() -> None:
 
 
 def test_service_of_few_users_is_not_shown_to_others() -> None:
-    known = calls_of(a=10_000, b=20_000, c=30_000, d=40_000, e=50_000, f=60_000)
+    calls = calls_of(a=10_000, b=20_000, c=30_000, d=40_000, e=50_000, f=60_000)
     for user in ("a", "stranger"):
-        usual = known.usual(user)
+        usual = calls.usual(user)
         assert usual is not None
         assert usual.duration_ms == 35_000, "a user is not counted among the others"
         assert usual.costs == {"elevenlabs": UsualCost(35_000, 1000)}

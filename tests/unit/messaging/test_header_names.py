@@ -31,18 +31,18 @@ def records_of(fetched: bytes, kind: Any = FetchedRecords) -> Iterator[tuple[Any
         batch = records.next_batch()
         assert batch.validate_crc()
         assert not batch.is_control_batch
-        for one in batch:
+        for record in batch:
             yield (
                 batch.producer_id,
                 batch.base_offset,
                 batch.next_offset,
-                one.offset,
-                one.timestamp,
-                one.timestamp_type,
-                one.key,
-                one.value,
-                one.checksum,
-                tuple(one.headers),
+                record.offset,
+                record.timestamp,
+                record.timestamp_type,
+                record.key,
+                record.value,
+                record.checksum,
+                tuple(record.headers),
             )
 
 

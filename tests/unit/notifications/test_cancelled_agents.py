@@ -11,17 +11,17 @@ from streams.notifications import faust_agents as listening
 
 
 async def test_cancelled_agents_leave_no_task_behind(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = asyncio.Event()
+    called = asyncio.Event()
 
     async def never(_: KafkaSettings) -> str:
-        asked.set()
+        called.set()
         await asyncio.Event().wait()
         return ""
 
     monkeypatch.setattr(listening, "cluster_id", never)
     kafka = KafkaSection("127.0.0.1:1").client()
     is_connected = asyncio.create_task(listening.run_agents(kafka, lambda _: None, asyncio.Event()))
-    await asked.wait()
+    await called.wait()
     is_connected.cancel()
     with suppress(asyncio.CancelledError):
         await is_connected

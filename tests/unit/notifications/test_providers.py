@@ -90,10 +90,10 @@ async def test_answer_about_a_recipient_decides_the_result(reply: str, verdict: 
 
 
 async def test_mail_is_complete_and_the_same_on_each_attempt() -> None:
-    one = notice("alice@example.com")
+    sent = notice("alice@example.com")
     async with mail_server() as server:
         for _ in range(2):
-            assert (await smtp(server).send(one)).verdict == "delivered"
+            assert (await smtp(server).send(sent)).verdict == "delivered"
     first, again = server.mails
     assert first["Message-ID"] == again["Message-ID"] == f"<{ID}@example.org>"
     assert first["Date"] == again["Date"]

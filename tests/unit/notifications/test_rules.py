@@ -34,11 +34,11 @@ FAILED = DeliveryResult("temporary")
 
 
 def claim(kind: NoticeKind, way: ChannelType, **changes: Any) -> ClaimedDelivery:
-    made = ClaimedDelivery(
+    claimed = ClaimedDelivery(
         "9f1f1b64-7c0e-4d63-8f0e-0d7a52a7a0a1", 1, "c", "alice", kind, None, NOW, way,
         "address", "whsec_MTIz", TOKEN, 0, None, "9f1f1b64-7c0e-4d63-8f0e-0d7a52a7a0a2",
     )  # fmt: skip
-    return made._replace(**changes)
+    return claimed._replace(**changes)
 
 
 def test_webhook_schedule_follows_the_specification() -> None:
@@ -121,12 +121,12 @@ def test_receiver_verifies_signatures_and_refuses_forgeries() -> None:
 
 
 def test_alert_notification_has_text_and_json() -> None:
-    one = alert(threshold_percent=Exact(Decimal("87.5")), type="monthly")
-    data = encode(one).decode()
+    raised = alert(threshold_percent=Exact(Decimal("87.5")), type="monthly")
+    data = encode(raised).decode()
     sent = notification_of(claim("alert", "webhook", alert=data))
     assert sent.subject == "Cost Analytics: You've used 87.5% of your monthly budget"
     assert sent.text == (
-        f"{one.message}\n\n"
+        f"{raised.message}\n\n"
         "Charged: $8.50 of $10.00, $1.50 left.\n\n"
         "Cost (what vendors take; not part of this budget): Twilio $5.00.\n"
     )
@@ -137,10 +137,10 @@ def test_alert_notification_has_text_and_json() -> None:
 
 
 def test_alert_by_cost_mentions_no_charge() -> None:
-    one = alert(basis="cost")
-    sent = notification_of(claim("alert", "email", alert=encode(one).decode()))
+    raised = alert(basis="cost")
+    sent = notification_of(claim("alert", "email", alert=encode(raised).decode()))
     assert sent.text == (
-        f"{one.message}\n\nCost: $8.50 of $10.00, $1.50 left.\n\nLargest costs: Twilio $5.00.\n"
+        f"{raised.message}\n\nCost: $8.50 of $10.00, $1.50 left.\n\nLargest costs: Twilio $5.00.\n"
     )
 
 
@@ -156,15 +156,15 @@ def test_alert_by_cost_mentions_no_charge() -> None:
 def test_subject_names_the_limit_and_how_much_is_used(
     kind: AlertType, percent: int, subject: str
 ) -> None:
-    one = alert(type=kind, threshold_percent=Exact(Decimal(percent)), call_id="call-7")
-    sent = notification_of(claim("alert", "email", alert=encode(one).decode()))
+    raised = alert(type=kind, threshold_percent=Exact(Decimal(percent)), call_id="call-7")
+    sent = notification_of(claim("alert", "email", alert=encode(raised).decode()))
     assert sent.subject == f"Cost Analytics: {subject}"
     assert ("Call: call-7" in sent.text) == (kind == "call")
 
 
 def test_html_is_escaped() -> None:
-    one = alert(message="<script>alert(1)</script> & co")
-    sent = notification_of(claim("alert", "email", alert=encode(one).decode()))
+    raised = alert(message="<script>alert(1)</script> & co")
+    sent = notification_of(claim("alert", "email", alert=encode(raised).decode()))
     assert "<script>" not in sent.html
     assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; co" in sent.html
 
@@ -172,15 +172,15 @@ def test_html_is_escaped() -> None:
 def test_ids_cannot_add_lines_to_a_notification() -> None:
     """An id may contain line breaks, terminal colours and direction marks."""
     name = "call-1\r\n\nYour account is closed.\u2028\x1b[31m\u202e"
-    one = alert(
+    raised = alert(
         message=f"Call {name} cost $3.00.",
         drivers=[Driver(service=name, cost=Usd(1), share_percent=Exact(Decimal(100)))],
     )
-    sent = notification_of(claim("alert", "sms", alert=encode(one).decode()))
+    sent = notification_of(claim("alert", "sms", alert=encode(raised).decode()))
     assert len(sent.text.splitlines()) == 5
     assert sent.text.startswith("Call call-1 Your account is closed. [31m cost $3.00.\n\n")
     assert all(line.isprintable() for line in (*sent.text.splitlines(), *sent.html.splitlines()))
-    assert json.loads(sent.body)["data"]["message"] == one.message
+    assert json.loads(sent.body)["data"]["message"] == raised.message
 
 
 @pytest.mark.parametrize("way", ["email", "sms"])

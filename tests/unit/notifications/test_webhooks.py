@@ -24,9 +24,9 @@ from tests.support.receivers import Action, HttpReceiver, ScriptedResponse, rece
 class FixedResolver(AbstractResolver):
     """A name server of an attacker: returns prepared answers in turn."""
 
-    def __init__(self, *answers: list[str], port: int = 0) -> None:
+    def __init__(self, *responses: list[str], port: int = 0) -> None:
         self.resolved_names: list[str] = []
-        self._answers = list(answers)
+        self._answers = list(responses)
         self._port = port
 
     async def resolve(
@@ -118,14 +118,14 @@ async def test_connection_errors_do_not_reveal_the_address() -> None:
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [["127.0.0.1"], ["::1"], ["10.0.0.1"], ["169.254.169.254"], ["::ffff:127.0.0.1"],
      ["100.64.0.1"], ["fd00::1"], ["224.0.0.1"], ["93.184.216.34", "127.0.0.1"], ["0.0.0.0"]],
 )  # fmt: skip
-async def test_host_name_of_a_private_network_is_refused(answer: list[str]) -> None:
+async def test_host_name_of_a_private_network_is_refused(response: list[str]) -> None:
     async with receiver() as endpoint:
         sender = WebhookSender(
-            resolver=FixedResolver(answer, port=endpoint.port), timeout_ms=SHORT_MS
+            resolver=FixedResolver(response, port=endpoint.port), timeout_ms=SHORT_MS
         )
         result = await sender.send(notice("https://hook.example/"))
         await sender.close()

@@ -202,13 +202,13 @@ def test_saving_is_positive_and_at_most_the_amount_paid(lines: list[UsageSum], f
         for line in lines
     ]
     found = advise(lines, [charged(17, fee)], PRICES, NOW)
-    for each in found:
-        assert SAVING_NANO_MIN <= each.saving_nano <= each.current_nano
-        assert each.saving_nano == each.current_nano - each.new_nano
+    for recommendation in found:
+        assert SAVING_NANO_MIN <= recommendation.saving_nano <= recommendation.current_nano
+        assert recommendation.saving_nano == recommendation.current_nano - recommendation.new_nano
     assert found == sorted(found, key=lambda each: -each.saving_nano)
     for line in lines:
         saved = [e for e in found if e.kind == "shorter_replies" and e.evidence[4] == line.model
                  and list(e.evidence.usage) == [line.unit]]  # fmt: skip
-        for each in saved:
+        for recommendation in saved:
             exact = Fraction(line.cost_nano) * Fraction(line.above_median) / Fraction(line.usage)
-            assert abs(each.saving_nano - exact) <= Fraction(1, 2)
+            assert abs(recommendation.saving_nano - exact) <= Fraction(1, 2)

@@ -45,8 +45,8 @@ class SeekingConsumer:
 class FakePositions:
     """Returns the prepared positions, or raises the prepared error."""
 
-    def __init__(self, answer: dict[int, StoredPosition] | Exception) -> None:
-        self.answer = answer
+    def __init__(self, response: dict[int, StoredPosition] | Exception) -> None:
+        self.answer = response
 
     async def resolve(self, _: object) -> dict[int, StoredPosition]:
         if isinstance(self.answer, Exception):
@@ -79,12 +79,12 @@ def _silent(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @asynccontextmanager
 async def running(
-    consumer: SeekingConsumer, lane: AssignedLane, answer: dict[int, StoredPosition] | Exception
+    consumer: SeekingConsumer, lane: AssignedLane, response: dict[int, StoredPosition] | Exception
 ) -> AsyncIterator[tuple[Assignment, Any]]:
     own = Assignment(
         cast(AIOKafkaConsumer, consumer),
         [cast(Lane, lane)],
-        cast(Positions, FakePositions(answer)),
+        cast(Positions, FakePositions(response)),
         connect,
         "worker",
         DatabaseClock(),
@@ -98,7 +98,7 @@ async def running(
 
 
 @pytest.mark.parametrize(
-    ("answer", "broken"),
+    ("response", "broken"),
     [
         (asyncpg.UndefinedTableError("no such table"), None),
         (asyncpg.InsufficientPrivilegeError("not yours"), None),
@@ -107,10 +107,10 @@ async def running(
     ids=["no table", "no privilege", "no position"],
 )
 async def test_failed_takeover_of_partitions_ends_the_worker(
-    answer: Any, broken: Exception | None
+    response: Any, broken: Exception | None
 ) -> None:
-    error = broken or answer
-    async with running(SeekingConsumer(broken), AssignedLane(), answer) as (own, task):
+    error = broken or response
+    async with running(SeekingConsumer(broken), AssignedLane(), response) as (own, task):
         with pytest.raises(type(error)):
             await own.on_partitions_assigned({PARTITION})  # aiokafka logs this one
         with pytest.raises(type(error)):

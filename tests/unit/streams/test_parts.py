@@ -152,8 +152,8 @@ async def test_failed_or_hanging_producer_is_replaced(
     monkeypatch.setattr(producing, "SEND_TIMEOUT_SECONDS", 0.05)
     monkeypatch.setattr(producing, "STOP_TIMEOUT_SECONDS", 0.05)
     sound = BrokenProducer()
-    made = iter([broken, sound])
-    owner = RecoveringProducer(lambda: cast(AIOKafkaProducer, next(made)))
+    producers = iter([broken, sound])
+    owner = RecoveringProducer(lambda: cast(AIOKafkaProducer, next(producers)))
     with pytest.raises(error):
         await owner.send(TOPIC, key=None, value=b"1")
     assert broken.stopped
