@@ -25,7 +25,7 @@ export interface DayBars {
 /** Doubles, because they are coordinates only. */
 export function dayBars({ days, day, usualRange }: AnomalyDetail): DayBars {
   const amounts = [...days.map(({ cost_usd }) => cost_usd), usualRange?.high_usd ?? "0"];
-  const top = amounts.reduce((most, one) => (nano(one) > nano(most) ? one : most));
+  const top = amounts.reduce((most, amount) => (nano(amount) > nano(most) ? amount : most));
   const most = Math.max(1e-9, Number(top));
   return {
     bars: days.map(({ date, cost_usd }) => ({

@@ -31,28 +31,28 @@ export function withoutEnvelope(schema: Schema, api: OpenApi): { schema: Schema;
 
 export function shapeOf(schema: Schema, api: OpenApi): Shape {
   const own = resolveReference(schema, api);
-  const choices = (own.anyOf ?? []).filter((one) => !isNull(one));
+  const choices = (own.anyOf ?? []).filter((choice) => !isNull(choice));
   return {
     title: own.title ?? typeOf(schema, api),
     description: own.description ?? "",
     type: typeOf(schema, api),
     fields: choices.length ? [] : fieldsOf(schema, api, 0),
-    choices: choices.length > 1 ? choices.map((one) => shapeOf(one, api)) : [],
+    choices: choices.length > 1 ? choices.map((choice) => shapeOf(choice, api)) : [],
   };
 }
 
 function fieldsOf(schema: Schema, api: OpenApi, depth: number): Field[] {
   const object = objectIn(schema, api);
   if (!object?.properties || depth >= DEPTH_MAX) return [];
-  return Object.entries(object.properties).flatMap(([name, of]) => [
+  return Object.entries(object.properties).flatMap(([name, field]) => [
     {
       name,
       depth,
-      type: typeOf(of, api),
-      description: objectIn(of, api)?.description ?? "",
+      type: typeOf(field, api),
+      description: objectIn(field, api)?.description ?? "",
       required: object.required?.includes(name) ?? false,
     },
-    ...fieldsOf(of, api, depth + 1),
+    ...fieldsOf(field, api, depth + 1),
   ]);
 }
 
@@ -62,7 +62,9 @@ function objectIn(schema: Schema, api: OpenApi): Schema | null {
   if (own.properties) return own;
   if (own.items) return objectIn(own.items, api);
   if (typeof own.additionalProperties === "object") return objectIn(own.additionalProperties, api);
-  const objects = (own.anyOf ?? []).map((one) => objectIn(one, api)).filter((one) => one !== null);
+  const objects = (own.anyOf ?? [])
+    .map((choice) => objectIn(choice, api))
+    .filter((choice) => choice !== null);
   return objects.length === 1 ? objects[0]! : null;
 }
 
@@ -71,9 +73,9 @@ const isNull = (schema: Schema): boolean => schema.type === "null";
 /** Describes a type: "list of CallSummary", "time or null". */
 export function typeOf(schema: Schema, api: OpenApi): string {
   const own = resolveReference(schema, api);
-  if (own.anyOf) return own.anyOf.map((one) => typeOf(one, api)).join(" or ");
+  if (own.anyOf) return own.anyOf.map((choice) => typeOf(choice, api)).join(" or ");
   if (own.const !== undefined) return JSON.stringify(own.const);
-  if (own.enum) return own.enum.map((one) => JSON.stringify(one)).join(" or ");
+  if (own.enum) return own.enum.map((choice) => JSON.stringify(choice)).join(" or ");
   if (own.items) return `list of ${typeOf(own.items, api)}`;
   if (typeof own.additionalProperties === "object")
     return `by name: ${typeOf(own.additionalProperties, api)}`;

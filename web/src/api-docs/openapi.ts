@@ -79,15 +79,15 @@ export interface Topic {
 
 /** Returns a part of the document, with a reference resolved. */
 export function resolveReference<T extends { $ref?: string }>(part: T, api: OpenApi): T {
-  let found = part;
-  while (found.$ref) {
-    const names = found.$ref.replace("#/", "").split("/");
-    found = names.reduce<unknown>(
+  let resolved = part;
+  while (resolved.$ref) {
+    const names = resolved.$ref.replace("#/", "").split("/");
+    resolved = names.reduce<unknown>(
       (parent, name) => (parent as Record<string, unknown>)[name],
       api,
     ) as T;
   }
-  return found;
+  return resolved;
 }
 
 /** Returns the operations by tag; each contains all `search` words. */
@@ -103,7 +103,7 @@ export function topicsOf(api: OpenApi, search = ""): Topic[] {
       operations: operations
         .filter(({ definition }) => definition.tags.includes(name))
         .map(({ path, method, definition }) => operationOf(path, method, definition, api))
-        .filter((one) => words.every((word) => textOf(one, name).includes(word))),
+        .filter((operation) => words.every((word) => textOf(operation, name).includes(word))),
     }))
     .filter((topic) => topic.operations.length);
 }
@@ -120,11 +120,11 @@ function operationOf(path: string, method: string, definition: Method, api: Open
     summary: definition.summary,
     description: definition.description,
     isPublic: definition.security?.length === 0,
-    parameters: (definition.parameters ?? []).map((one) => resolveReference(one, api)),
+    parameters: (definition.parameters ?? []).map((parameter) => resolveReference(parameter, api)),
     bodies: definition.requestBody?.content ?? {},
-    responses: Object.entries(definition.responses).map(([status, one]) => [
+    responses: Object.entries(definition.responses).map(([status, response]) => [
       status,
-      resolveReference(one, api),
+      resolveReference(response, api),
     ]),
     socket: definition["x-websocket"] ?? null,
   };

@@ -134,10 +134,10 @@ export async function loadCallEvents(callId: string, signal: AbortSignal): Promi
   let after = "";
   for (let page = 0; page < EVENT_PAGES_MAX; page += 1) {
     const path = `/api/costs/call/${encodeURIComponent(callId)}/events?limit=${EVENTS_A_PAGE}${after}`;
-    const found = await request<EventPage>(path, { signal });
-    events.push(...found.events);
-    if (found.nextCursor === null) return { events, hasMore: false };
-    after = `&cursor=${encodeURIComponent(found.nextCursor)}`;
+    const loaded = await request<EventPage>(path, { signal });
+    events.push(...loaded.events);
+    if (loaded.nextCursor === null) return { events, hasMore: false };
+    after = `&cursor=${encodeURIComponent(loaded.nextCursor)}`;
   }
   return { events, hasMore: true };
 }

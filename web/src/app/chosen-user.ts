@@ -23,14 +23,14 @@ export function useUnknownUser(): ComputedRef<UnknownUser | null> {
     () => (isOtherUser.value ? user.value : null),
     async (signal) => {
       if (!isOtherUser.value) return null;
-      const asked = user.value;
-      return { user: asked, similar: (await findUsers(asked, SIMILAR_MAX, signal)).users };
+      const userId = user.value;
+      return { user: userId, similar: (await findUsers(userId, SIMILAR_MAX, signal)).users };
     },
   );
   return computed(() => {
-    const found = data.value;
-    const isCurrent = isOtherUser.value && found?.user === user.value;
+    const unknown = data.value;
+    const isCurrent = isOtherUser.value && unknown?.user === user.value;
     if (!isCurrent || !PAGES_OF_A_USER.has(String(route.name))) return null;
-    return found.similar.some(({ userId }) => userId === found.user) ? null : found;
+    return unknown.similar.some(({ userId }) => userId === unknown.user) ? null : unknown;
   });
 }

@@ -68,7 +68,7 @@ export function isTyping(target: EventTarget | null): boolean {
 export function focusSearch(): boolean {
   const field = ["main input[type=search]", "header [role=search] input"]
     .map((selector) => document.querySelector<HTMLInputElement>(selector))
-    .find((found) => found !== null);
+    .find((element) => element !== null);
   field?.focus();
   field?.select();
   return field !== undefined;

@@ -41,9 +41,9 @@ export function useLoaded<T>(
     const mine = (running = new AbortController());
     if (!isQuiet) loading.value = true;
     try {
-      const found = await load(mine.signal);
+      const loaded = await load(mine.signal);
       if (mine.signal.aborted) return;
-      data.value = found;
+      data.value = loaded;
       error.value = null;
       updatedMs.value = Date.now();
       isStale.value = false;
@@ -118,10 +118,10 @@ export function usePaged<T>(
   const { error, loading, reload } = useLoaded(key, async (signal) => {
     const mine = list;
     do {
-      const found = await page(cursor.value, signal, rows.value.length);
+      const result = await page(cursor.value, signal, rows.value.length);
       if (mine !== list) return;
-      rows.value = [...rows.value, ...found.rows];
-      cursor.value = found.nextCursor;
+      rows.value = [...rows.value, ...result.rows];
+      cursor.value = result.nextCursor;
     } while (cursor.value !== null && rows.value.length < depth());
   });
   // Synchronously, so that rows of two lists never mix.

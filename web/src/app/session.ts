@@ -38,11 +38,11 @@ export function readClaims(token: string): Claims | null {
     const bytes = Uint8Array.from(atob(middle.replace(/-/g, "+").replace(/_/g, "/")), (character) =>
       character.charCodeAt(0),
     );
-    const said = JSON.parse(new TextDecoder().decode(bytes)) as Record<string, unknown>;
-    const user = said["sub"] ?? said["userId"];
-    if (typeof user !== "string" || typeof said["exp"] !== "number") return null;
-    const role = typeof said["role"] === "string" ? said["role"] : "user";
-    return { user, role, expiresAtMs: said["exp"] * 1000 };
+    const payload = JSON.parse(new TextDecoder().decode(bytes)) as Record<string, unknown>;
+    const user = payload["sub"] ?? payload["userId"];
+    if (typeof user !== "string" || typeof payload["exp"] !== "number") return null;
+    const role = typeof payload["role"] === "string" ? payload["role"] : "user";
+    return { user, role, expiresAtMs: payload["exp"] * 1000 };
   } catch {
     return null;
   }
@@ -99,9 +99,9 @@ export async function adoptSession(): Promise<void> {
 
 /** Restores the token from the address or from before a reload; returns whether there was one. */
 export function restoreSession(): boolean {
-  const found = /^#token=([^&]+)/.exec(location.hash);
-  if (found) history.replaceState(history.state, "", location.pathname + location.search);
-  const token = found ? found[1] : sessionStorage.getItem(KEY);
+  const fragment = /^#token=([^&]+)/.exec(location.hash);
+  if (fragment) history.replaceState(history.state, "", location.pathname + location.search);
+  const token = fragment ? fragment[1] : sessionStorage.getItem(KEY);
   if (!token) return false;
   if (token === state.token) return true;
   const problem = signIn(token);

@@ -4,8 +4,8 @@ import { anyText, useAddressState } from "./address-state";
 import { isAdmin, session } from "./session";
 
 export function useShownUser(): { user: ComputedRef<string>; isOtherUser: ComputedRef<boolean> } {
-  const asked = useAddressState("user", anyText, "");
-  const isOtherUser = computed(() => isAdmin.value && asked.value !== "");
-  const user = computed(() => (isOtherUser.value ? asked.value : (session.claims?.user ?? "")));
+  const chosen = useAddressState("user", anyText, "");
+  const isOtherUser = computed(() => isAdmin.value && chosen.value !== "");
+  const user = computed(() => (isOtherUser.value ? chosen.value : (session.claims?.user ?? "")));
   return { user, isOtherUser };
 }

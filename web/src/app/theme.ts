@@ -6,21 +6,24 @@ const KEY = "cost-analytics.theme";
 const NEXT: Record<Theme, Theme> = { auto: "light", light: "dark", dark: "auto" };
 
 function stored(): Theme {
-  const kept = localStorage.getItem(KEY);
-  return kept === "light" || kept === "dark" ? kept : "auto";
+  const saved = localStorage.getItem(KEY);
+  return saved === "light" || saved === "dark" ? saved : "auto";
 }
 
 export const theme = ref<Theme>(stored());
 /** Increases whenever colours may have changed, so that canvases redraw. */
-export const paint = ref(0);
+export const paintVersion = ref(0);
 
 watchEffect(() => {
   if (theme.value === "auto") delete document.documentElement.dataset["theme"];
   else document.documentElement.dataset["theme"] = theme.value;
   localStorage.setItem(KEY, theme.value);
-  paint.value += 1;
+  paintVersion.value += 1;
 });
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => (paint.value += 1));
+matchMedia("(prefers-color-scheme: dark)").addEventListener(
+  "change",
+  () => (paintVersion.value += 1),
+);
 
 export function nextTheme(): void {
   theme.value = NEXT[theme.value];

@@ -62,19 +62,19 @@ export function changeOf(form: BudgetForm, before: BudgetForm): BudgetChange {
 
 /** Returns what is wrong with the typed text, by field, in words. */
 export function problemsOf(form: BudgetForm): Partial<Record<Field, string>> {
-  const found: Partial<Record<Field, string>> = {};
+  const problems: Partial<Record<Field, string>> = {};
   for (const name of LIMITS) {
     const problem = amountProblem(amount(form[name]));
-    if (problem) found[name] = problem;
+    if (problem) problems[name] = problem;
   }
   const problem = marksProblem(marksOf(form.thresholds));
-  if (problem) found.thresholds = problem;
-  return found;
+  if (problem) problems.thresholds = problem;
+  return problems;
 }
 
 /** Returns a warning for each typed limit that is reached already, by field. */
 export function passedLimits(form: BudgetForm, budget: Budget): Partial<Record<Field, string>> {
-  const found: Partial<Record<Field, string>> = {};
+  const problems: Partial<Record<Field, string>> = {};
   const by = basisName(budget.budgetBasis);
   for (const [name, spend, when, before] of [
     ["dailyLimit_usd", budget.currentDailySpend, "today", budget.dailyLimit_usd],
@@ -83,10 +83,10 @@ export function passedLimits(form: BudgetForm, budget: Budget): Partial<Record<F
     const limit = amount(form[name]);
     if (limit === null || limit === before || amountProblem(limit) || nano(limit) > nano(spend))
       continue;
-    found[name] =
+    problems[name] =
       `${by} ${when}: ${formatMoney(spend)}. This limit is already reached; saving it raises an alert.`;
   }
-  return found;
+  return problems;
 }
 
 /** Returns a server's sentence with the fields as they are labelled. */
@@ -113,10 +113,10 @@ function amount(typed: string): string | null {
 function amountProblem(digits: string | null): string | null {
   if (digits === null) return null;
   if (/^-/.test(digits)) return "A limit can't be negative. Leave it empty for no limit.";
-  const found = /^(\d+)(?:\.(\d+))?$/.exec(digits);
-  if (!found)
+  const match = /^(\d+)(?:\.(\d+))?$/.exec(digits);
+  if (!match)
     return "Enter an amount in dollars, such as 20 or 20.50. Leave it empty for no limit.";
-  if ((found[2] ?? "").length > DECIMALS_MAX) return `Use at most ${DECIMALS_MAX} decimals.`;
+  if ((match[2] ?? "").length > DECIMALS_MAX) return `Use at most ${DECIMALS_MAX} decimals.`;
   return nano(digits) > LIMIT_MAX ? "A limit can be at most $1,000,000,000." : null;
 }
 

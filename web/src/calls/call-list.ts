@@ -80,7 +80,7 @@ export function useCallList(span: () => Span): CallList {
   const query = computed(() => ({
     span: day.value ? { start: day.value, end: day.value } : span(),
     q: q.value,
-    status: STATUSES.some((known) => known === status.value) ? status.value : "",
+    status: STATUSES.some((name) => name === status.value) ? status.value : "",
     personaId: personaId.value,
     service: service.value,
     sort: sort.value,

@@ -107,8 +107,8 @@ export async function pollDelivery(
 ): Promise<void> {
   for (const wait_ms of waits_ms) {
     await new Promise((resolve) => setTimeout(resolve, wait_ms));
-    const found = await readDelivery();
-    report(found);
-    if (found && isOver(found)) return;
+    const delivery = await readDelivery();
+    report(delivery);
+    if (delivery && isOver(delivery)) return;
   }
 }

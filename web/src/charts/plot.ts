@@ -3,7 +3,7 @@ import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { onBeforeUnmount, onMounted, shallowRef, watch, type Ref, type ShallowRef } from "vue";
 import { formatMoneyAxis } from "../format/money";
-import { colour, paint } from "../app/theme";
+import { colour, paintVersion } from "../app/theme";
 
 export const CHART_HEIGHT = 260;
 const TIP_PX = 190;
@@ -92,7 +92,7 @@ export function usePlot(box: Readonly<Ref<HTMLDivElement | null>>, plotOptions: 
   });
   // One watcher: data of another shape must not reach the old chart.
   watch(
-    [plotOptions.shape, paint, plotOptions.changed],
+    [plotOptions.shape, paintVersion, plotOptions.changed],
     ([shape, painted], [oldShape, oldPainted]) => {
       if (shape !== oldShape || painted !== oldPainted) draw();
       else chart?.setData(plotOptions.data());

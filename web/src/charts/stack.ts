@@ -32,10 +32,10 @@ export function largestFirst(layers: Layer[]): Layer[] {
  */
 export function stackEdges(layers: Layer[], length: number): number[][] {
   const heights = new Array<number>(length).fill(0);
-  const found = layers.map((layer) =>
+  const edges = layers.map((layer) =>
     heights.map((height, index) => (heights[index] = height + Number(layer.amounts[index] ?? 0))),
   );
-  return found.reverse();
+  return edges.reverse();
 }
 
 /** Whole powers of ten around the positive values, for a logarithmic axis. */

@@ -5,7 +5,7 @@ import { formatMoneyBrief } from "../format/money";
 import { formatDay } from "../format/dates";
 import { capitalize, serviceName } from "../format/names";
 
-const SURE = [
+const CONFIDENCE_LABELS = [
   { from: 0.7, word: "High" },
   { from: 0.35, word: "Fair" },
   { from: 0.01, word: "Low" },
@@ -13,7 +13,7 @@ const SURE = [
 
 /** A forecast's confidence (0 to 1) as a word. */
 export function confidenceLabel(confidence: number): string {
-  return SURE.find(({ from }) => confidence >= from)?.word ?? "No";
+  return CONFIDENCE_LABELS.find(({ from }) => confidence >= from)?.word ?? "No";
 }
 
 export function formatInterval({ low, high }: Interval): string {

@@ -25,8 +25,8 @@ export function runningTotal(days: DayCost[], forecasts: Forecast[], nowMs: numb
   const [first] = forecasts;
   if (!first) return [];
   const today = Date.parse(first.periodStart) / 1000;
-  const kept = Math.min(SHOWN_DAYS, Number(first.basedOnDays));
-  const from = today - kept * DAY_SECONDS;
+  const shownDays = Math.min(SHOWN_DAYS, Number(first.basedOnDays));
+  const from = today - shownDays * DAY_SECONDS;
   const points: Point[] = [spentAt(from, 0n)];
   let running = 0n;
   for (const { date, totalCost } of days) {
@@ -37,8 +37,8 @@ export function runningTotal(days: DayCost[], forecasts: Forecast[], nowMs: numb
   }
   const before = running;
   const now = Math.min(Math.max(nowMs / 1000, today + 1), today + DAY_SECONDS - 1);
-  const known = decimal(before + nano(first.todaySoFar.cost));
-  points.push({ at: now, spent: known, expected: known, low: known, high: known });
+  const spentNow = decimal(before + nano(first.todaySoFar.cost));
+  points.push({ at: now, spent: spentNow, expected: spentNow, low: spentNow, high: spentNow });
   for (const { periodEnd, forecastedCost, costInterval } of forecasts) {
     const above = (amount: Decimal): Decimal => decimal(before + nano(amount));
     const at = Math.ceil(Date.parse(periodEnd) / 1000 / DAY_SECONDS) * DAY_SECONDS;

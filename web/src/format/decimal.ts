@@ -6,9 +6,9 @@ const PATTERN = /^(-?)(\d+)(?:\.(\d+))?$/;
 
 /** Returns whole nano-dollars; digits beyond the ninth cannot be sent by the API and are cut. */
 export function nano(amount: Decimal): bigint {
-  const found = PATTERN.exec(amount);
-  if (!found) return BigInt(Math.round(Number(amount) * 1e9));
-  const [, sign, whole = "0", fraction = ""] = found;
+  const match = PATTERN.exec(amount);
+  if (!match) return BigInt(Math.round(Number(amount) * 1e9));
+  const [, sign, whole = "0", fraction = ""] = match;
   const digits = BigInt(whole + fraction.slice(0, NANO_DIGITS).padEnd(NANO_DIGITS, "0"));
   return sign ? -digits : digits;
 }

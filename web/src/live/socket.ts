@@ -34,7 +34,7 @@ export class LiveSocket {
   private pinger: ReturnType<typeof setInterval> | undefined;
   private limit: ReturnType<typeof setTimeout> | undefined;
   private heardMs = 0;
-  private asked = false;
+  private pinged = false;
 
   constructor(private readonly link: Link) {}
 
@@ -81,7 +81,7 @@ export class LiveSocket {
     socket.onmessage = (event) => {
       if (!current()) return;
       this.heardMs = performance.now();
-      this.asked = false;
+      this.pinged = false;
       // The backoff resets only after the first message.
       if (!greeted) {
         greeted = true;
@@ -103,8 +103,8 @@ export class LiveSocket {
   private look(): void {
     const silentMs = performance.now() - this.heardMs;
     if (silentMs > SILENCE_MAX_MS) this.retry();
-    else if (silentMs >= PING_AFTER_MS && !this.asked) {
-      this.asked = true;
+    else if (silentMs >= PING_AFTER_MS && !this.pinged) {
+      this.pinged = true;
       if (this.socket?.readyState === WebSocket.OPEN) this.socket.send('{"type":"ping"}');
     }
   }
@@ -124,7 +124,7 @@ export class LiveSocket {
     clearTimeout(this.timer);
     clearTimeout(this.limit);
     this.timer = undefined;
-    this.asked = false;
+    this.pinged = false;
     clearInterval(this.pinger);
     const socket = this.socket;
     this.socket = null;

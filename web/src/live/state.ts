@@ -54,14 +54,14 @@ export class LiveState {
   }
 
   private update(call: LiveCall, changes: Changes): void {
-    const known = this.versions.get(call.callId);
-    if (known !== undefined && call.version < known) return;
-    if (known === undefined && isLongOver(call)) return;
+    const version = this.versions.get(call.callId);
+    if (version !== undefined && call.version < version) return;
+    if (version === undefined && isLongOver(call)) return;
     this.remember(call);
     const wasActive = this.active.has(call.callId);
     if (call.status === "active") {
       this.active.set(call.callId, call);
-      if (!wasActive && known === undefined) changes.started.push(call);
+      if (!wasActive && version === undefined) changes.started.push(call);
       return;
     }
     this.active.delete(call.callId);
@@ -74,7 +74,7 @@ export class LiveState {
   }
 
   private alert(alert: Alert, changes: Changes): void {
-    if (this.alerts.some((known) => known.alertId === alert.alertId)) return;
+    if (this.alerts.some((other) => other.alertId === alert.alertId)) return;
     this.alerts = [alert, ...this.alerts].slice(0, ALERTS_MAX);
     changes.alerts.push(alert);
   }
