@@ -66,8 +66,8 @@ def costs(count: int, now: datetime) -> Iterator[Event]:
 
 
 async def _fill(url: str, count: int, now: datetime) -> None:
-    async def refuse(letters: Sequence[DeadLetter], size: int) -> None:
-        raise RuntimeError(f"{len(letters)} of {size} events were refused")
+    async def refuse(letters: Sequence[DeadLetter], size: int, unpriced: Sequence[str]) -> None:
+        raise RuntimeError(f"{len(letters)} of {size} were refused, {len(unpriced)} lack a price")
 
     async def opened():  # type: ignore[no-untyped-def]
         return await connect(url, name="bench")

@@ -9,7 +9,8 @@ from typing import Final
 from cost_analytics.failures import FAILED, INTERRUPTED, CommandError
 from cost_analytics.price_listing import columns
 from cost_analytics.progress import Progress
-from ledger.repricing.repricer import Repricer, RepricingBusyError, RepricingRefusedError
+from ledger.repricing.applying import RepricingRefusedError
+from ledger.repricing.repricer import Repricer, RepricingBusyError
 from ledger.repricing.rows import RepricingScope
 from ledger.repricing.sums import CostChange, RepricingReport, margin
 from schemas.sentences import exact_dollars, percentage

@@ -8,13 +8,15 @@ RefusalCode = Literal[
     "invalid_json",  # the bytes are not UTF-8 JSON
     "invalid_event",  # not a known event type, or a value out of bounds
     "too_old",  # the event, or the cost that it voids, is too old
-    "unknown_price",  # no price in force and none from the emitter
     "id_conflict",  # another event with this identity was recorded
     "owner_mismatch",  # the event names another user than the call's owner
     "too_large",  # above the size limit of an event
 ]
 
 REFUSAL_CODES: tuple[str, ...] = get_args(RefusalCode)
+
+STORED_CODES: tuple[str, ...] = (*REFUSAL_CODES, "unknown_price")
+"""The codes that stored dead letters may have: earlier releases refused events without a price."""
 
 
 class Refused(Exception):  # noqa: N818 - an outcome, not a fault

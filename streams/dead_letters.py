@@ -1,8 +1,8 @@
 """Sends refused records to the dead-letter topic, acknowledged, before their offset moves.
 
-If most of a large batch is refused, the fault is more likely ours than the emitters' (an empty
-catalogue, a bad release), and refusing more would drain good events. Then the batch is not recorded
-but retried until the fault is fixed.
+If most of a large batch is refused or has no price, the fault is more likely ours than the
+emitters' (an empty catalogue, a bad release), and refusing more would drain good events. Then the
+batch is not recorded but retried until the fault is fixed.
 """
 
 from __future__ import annotations
@@ -24,33 +24,44 @@ _EMITTER_FAULTS: Final[frozenset[str]] = frozenset(("invalid_json", "too_large")
 
 
 class TooManyRefusedError(Exception):
-    """Most of a batch was refused; it is not recorded until that changes."""
+    """Most of a batch was refused or has no price; it is not recorded until that changes."""
 
 
 @dataclass(frozen=True, slots=True)
 class RefusalLimit:
     """A batch stops the stream if at least `records_min` records and `percent` of it are refused.
 
-    Invalid JSON and too large records do not count: no fault of ours causes them, and one emitter
-    must not be able to stop the others. A percentage of 0 turns the limit off.
+    Events without a price count as refused, although they would be recorded. Invalid JSON and too
+    large records do not count: no fault of ours causes them, and one emitter must not be able to
+    stop the others. A percentage of 0 turns the limit off.
     """
 
     percent: int
     records_min: int = 1000
 
-    def check(self, dead_letters: Sequence[DeadLetter], batch_size: int) -> None:
-        """Raise TooManyRefusedError, with the reasons, if the limit is reached."""
+    def check(
+        self, dead_letters: Sequence[DeadLetter], batch_size: int, unpriced: Sequence[str] = ()
+    ) -> None:
+        """Raise TooManyRefusedError, with the reasons, if the limit is reached.
+
+        `unpriced` has a sentence for each event of the batch that has no price.
+        """
         counted = [
-            dead_letter for dead_letter in dead_letters if dead_letter.code not in _EMITTER_FAULTS
+            (dead_letter.code, dead_letter.message)
+            for dead_letter in dead_letters
+            if dead_letter.code not in _EMITTER_FAULTS
         ]
-        refused, size = len(counted), batch_size - len(dead_letters) + len(counted)
+        size = batch_size - len(dead_letters) + len(counted)
+        counted += [("unpriced", sentence) for sentence in unpriced]
+        refused = len(counted)
         if not self.percent or refused < self.records_min or refused * 100 < size * self.percent:
             return
-        codes = ", ".join(f"{n} {code}" for code, n in Counter(x.code for x in counted).items())
+        codes = ", ".join(f"{n} {code}" for code, n in Counter(code for code, _ in counted).items())
         raise TooManyRefusedError(
-            f"{refused} of {size} events of one batch would be refused ({codes}; such as: "
-            f"{counted[0].message}), so consumption has stopped. Fix the cause, or start the "
-            "worker with WORKER_REFUSAL_STOP_PERCENT=0 to send them all to the dead letters."
+            f"{refused} of {size} events of one batch would be refused or have no price ({codes}; "
+            f"such as: {counted[0][1]}), so consumption has stopped. Fix the cause, or start the "
+            "worker with WORKER_REFUSAL_STOP_PERCENT=0 to refuse them, and to record those without "
+            "a price at 0."
         )
 
 
@@ -63,12 +74,15 @@ class DeadLetterTopic:
         self._stream = stream
         self._limit = limit
 
-    async def acknowledge(self, dead_letters: Sequence[DeadLetter], batch_size: int) -> None:
+    async def acknowledge(
+        self, dead_letters: Sequence[DeadLetter], batch_size: int, unpriced: Sequence[str]
+    ) -> None:
         """Send dead letters and wait for their acknowledgement.
 
-        Raises TooManyRefusedError, KafkaError or TimeoutError; sending them again is harmless.
+        `unpriced` has a sentence for each event of the batch without a price. Raises
+        TooManyRefusedError, KafkaError or TimeoutError; sending them again is harmless.
         """
-        self._limit.check(dead_letters, batch_size)
+        self._limit.check(dead_letters, batch_size, unpriced)
         sent = [await self._send(dead_letter) for dead_letter in dead_letters]
         await self._producer.acknowledged(asyncio.gather(*sent))
 

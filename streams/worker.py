@@ -41,6 +41,7 @@ from streams.publishing.publisher import TotalsPublisher
 from streams.publishing.relay import OutboxRelay
 from streams.publishing.republishing import EpochFollower
 from streams.retention import Retention, RetentionOptions
+from streams.unpriced import UnpricedEvents
 from streams.watchdog import Watchdog
 
 GROUP: Final = "cost-analytics-ledger"
@@ -87,7 +88,9 @@ class Worker:
         )
         self._relay = OutboxRelay(self._producer, self._connect, clock.now)
         self._offsets = KafkaOffsets(self._consumer)
-        self._lanes = self._make_lanes(stream, epoch)
+        prices = PriceBook()
+        self._lanes = self._make_lanes(stream, epoch, prices)
+        self._unpriced = UnpricedEvents(self._connect, prices, options.budget_basis)
         self._positions = Positions(
             self._consumer,
             lambda: make_consumer(options.kafka, group=None, start="none"),
@@ -118,9 +121,8 @@ class Worker:
         )
         self._watchdog = Watchdog(self._consumer, self._lanes, options.stall_seconds)
 
-    def _make_lanes(self, stream: Stream, epoch: int) -> list[Lane]:
+    def _make_lanes(self, stream: Stream, epoch: int, prices: PriceBook) -> list[Lane]:
         dead_letters = DeadLetterTopic(self._producer, stream, self._options.refusal_limit)
-        prices = PriceBook()
         return [
             Lane(
                 self._consumer,
@@ -155,6 +157,12 @@ class Worker:
         self._publisher.submit(outcome)
         if outcome.refused:
             _log.warning("refused %s", dict(outcome.refused), extra={"action": "events_refused"})
+        if outcome.unpriced:
+            _log.warning(
+                "recorded %d events without a price",
+                outcome.unpriced,
+                extra={"action": "events_unpriced", "events": outcome.unpriced},
+            )
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set or a part fails; raises the part's error."""
@@ -178,6 +186,7 @@ class Worker:
                     self._watchdog,
                     self._follower,
                     self._retention,
+                    self._unpriced,
                 ):
                     parts.create_task(_run_with_deadline(0, stop, part.run(stop)))
                 parts.create_task(_run_with_deadline(0, stop, asyncio.shield(publishing)))

@@ -16,12 +16,8 @@ from api.openapi.operations import Operation, Parameter, Tag
 from ledger.postgres.clock import Clock
 from ledger.postgres.database import TRANSIENT_ERRORS
 from ledger.postgres.viewers import StoreUnavailableError
-from ledger.repricing.repricer import (
-    Repricer,
-    RepricingBusyError,
-    RepricingRefusedError,
-    RepricingResult,
-)
+from ledger.repricing.applying import RepricingRefusedError
+from ledger.repricing.repricer import Repricer, RepricingBusyError, RepricingResult
 from ledger.repricing.rows import RepricingScope
 from ledger.repricing.sums import AlertDue, CostChange, RepricingReport, UserSum, margin
 from schemas.exact import Exact

@@ -10,13 +10,14 @@ from cost_analytics import settings
 from cost_analytics.commands.options import whole_number
 from cost_analytics.database_work import run_connected
 from cost_analytics.failures import using_database
-from schemas.refusals import REFUSAL_CODES
+from schemas.refusals import REFUSAL_CODES, STORED_CODES
 
 DESCRIPTION: Final = f"""\
 Refused events. Each is stored with its original bytes, key, headers and the reason, in the
 database and on the topic cost.call-events.v1.dlq.
 
-Codes: {", ".join(REFUSAL_CODES)}.
+Codes: {", ".join(REFUSAL_CODES)}. Earlier releases also refused events without
+a price, as unknown_price; they are recorded now, so send them again.
 """
 _LIST: Final = """\
 Shows how many events were refused with each code, then the newest ones. Exits with code 0, with
@@ -24,9 +25,8 @@ or without refused events.
 """
 _REPLAY: Final = """\
 Sends refused events to their topic again, unchanged, oldest first, and marks each as soon as Kafka
-has acknowledged it. Use it after the cause was fixed, for example after a missing price was
-imported (--code unknown_price). An event that is refused again reappears in the list. Sending an
-event twice is harmless.
+has acknowledged it. Use it after the cause was fixed. An event that is refused again reappears in
+the list. Sending an event twice is harmless.
 """
 
 
@@ -36,7 +36,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     listing = actions.add_parser("list", help="show refused events", description=_LIST)
     replay = actions.add_parser("replay", help="send refused events again", description=_REPLAY)
     for action in (listing, replay):
-        action.add_argument("--code", choices=REFUSAL_CODES, help="only those with this code")
+        action.add_argument("--code", choices=STORED_CODES, help="only those with this code")
     listing.add_argument(
         "--limit",
         type=whole_number(0, 1_000_000),

@@ -60,7 +60,8 @@ class WorkerSection(Section):
         50,
         (0, 100),
         "A batch with 1000 refusals or more is not recorded but retried if this percentage of it "
-        "is refused, because the fault is more likely ours. 0 turns this off.",
+        "is refused, because the fault is more likely ours. Events without a price count as "
+        "refused. 0 turns this off.",
     )
 
 

@@ -67,10 +67,10 @@ MALFORMATIONS: Final = (
     Malformation("time_too_old", "too_old", _attributes(time="2015-01-01T00:00:00Z")),
     Malformation("too_large", "too_large", _attributes(padding="p" * (64 * _KIB))),
     Malformation(
-        "unknown_price",
-        "unknown_price",
+        "cost_above_limit",
+        "invalid_event",
         _data(model="a-model-without-price", service="cerebras", operation="inference",
-              unit="tokens", totalCost=None, unitCost=None),
+              unit="tokens", usage=10**12, totalCost=None, unitCost=1),
         by_ledger=True,
     ),
 )  # fmt: skip

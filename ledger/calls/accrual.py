@@ -21,12 +21,12 @@ from ledger.calls.entries import (
     void_entry,
 )
 from ledger.calls.event_rows import EventRow
+from ledger.calls.missing_prices import unpriced_rows
 from ledger.calls.open_call import OpenCall
 from ledger.calls.periods import day_of
 from ledger.calls.rating import Incoming, RatedCost, original_events, rate, select_voids
-from ledger.calls.settlement import settle
+from ledger.calls.settlement import charge_fee_nano, settle
 from ledger.prices.catalogue import Catalogue
-from ledger.prices.pricing import price, tariff_of
 from schemas.events import (
     CallCharged,
     CallEnded,
@@ -91,11 +91,11 @@ class _Fold:
             self._process(event, new=True)
 
     def _hold(self, call_id: str, waiting: list[Incoming]) -> None:
-        """Hold events until their call is known; refuse those without a price."""
+        """Hold events until their call is known; refuse those that cannot be counted."""
         for incoming in waiting:
             event = original_events(incoming)
             try:
-                self._require_price(event)
+                self._changes.missing_prices += unpriced_rows(event, self._catalogue)
             except Refused as refusal:
                 self._changes.refused.append((incoming, refusal))
                 continue
@@ -104,12 +104,6 @@ class _Fold:
             opened.call.held_count += 1
             self._changes.held.append(event)
             self._changes.recorded.append(event)
-
-    def _require_price(self, event: Event) -> None:
-        if isinstance(event.data, CostRecorded):
-            price(event.data, tariff_of(self._catalogue, event.data), event.time)
-        elif isinstance(event.data, CallCharged):
-            self._fee_nano(event.data, event.time)
 
     def _close(self, opened: OpenCall) -> None:
         """Settle a changed call, and add the changes of its user's days."""
@@ -156,6 +150,8 @@ class _Fold:
             (self._changes.refused if new else self._changes.unreleased).append((event, refusal))
             return
         self._changes.entries.append(entry)
+        if entry.is_unpriced:
+            self._changes.add_unpriced(entry, self._voided, new=new)
         if new:
             self._changes.recorded.append(event)
         else:
@@ -236,25 +232,16 @@ class _Fold:
 
     def _count_charge(self, event: Event, data: CallCharged, call: Call, owner: str) -> Entry:
         amount = nano_from_usd(data.amount)
-        fee = self._fee_nano(data, event.time)
+        fee = charge_fee_nano(self._catalogue, data, event.time)
         _count_event(call, owner, event)
         call.charge_count += 1
         call.add_charge(day_of(event.time), CHARGED, amount)
-        call.add_cost(day_of(event.time), data.processor, fee)
+        call.add_cost(day_of(event.time), data.processor, fee or 0)
         self._changes.spend.charge(owner, event.time, amount)
-        self._changes.spend.cost(owner, event.time, fee)
+        self._changes.spend.cost(owner, event.time, fee or 0)
         if not self._catalogue.knows(data.processor):
             self._changes.processors.add(data.processor)
         return charge_entry(event, data, call, fee)
-
-    def _fee_nano(self, data: CallCharged, time: datetime) -> int:
-        """Return the processor's fee: from the event, or else from the catalogue."""
-        if data.fee is not None:
-            return nano_from_usd(data.fee)
-        fee = self._catalogue.fee_nano(data.processor, nano_from_usd(data.amount), time)
-        if fee is None:
-            raise Refused("unknown_price", f"No fee is known for processor {data.processor}.")
-        return fee
 
     def _require_details(self, data: CostVoided, call: Call) -> None:
         """Refuse the void of an archived cost whose details have expired."""
@@ -275,6 +262,7 @@ class _Fold:
                 call.pending_voids = [*call.pending_voids, target]
         elif target not in self._voided:
             self._voided.add(target)
+            self._changes.voided.append(target)
             call.add_cost(day_of(cost.time), cost.service, -cost.cost_nano)
             self._changes.spend.cost(call.user_id or "", cost.time, -cost.cost_nano)
             call.estimated_count -= cost.estimated

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
 import msgspec
 
 from ledger.calls.call import Call
+from ledger.calls.entries import Entry
 from ledger.calls.event_rows import EventRow
 from ledger.calls.movements import BatchMovements
 from ledger.calls.rating import Incoming
@@ -50,8 +51,10 @@ class BatchChanges(msgspec.Struct):
     counts changed. `owned` are the changed calls with a known owner, `users` their owners. `done`
     are owner and call of those that have ended or were charged, so their budget holds are released.
     `recorded` are the accepted events, whose identities are stored. `processors` are processors of
-    charges that the catalogue does not have. `unreleased` are held events that still cannot be
-    counted, because they have no price; they stay held.
+    charges that the catalogue does not have. `unreleased` are held events that cannot be counted;
+    they stay held. `unpriced` are the rows counted without a price, and `voided` the identities of
+    costs voided by the batch. `missing_prices` are the rows of all new events without a price, held
+    ones included.
     """
 
     changed: dict[str, tuple[Call | None, Call]] = {}
@@ -68,11 +71,22 @@ class BatchChanges(msgspec.Struct):
     held: list[Event] = []
     released: list[str] = []
     unreleased: list[tuple[Incoming, Refused]] = []
+    unpriced: list[Entry] = []
+    voided: list[str] = []
+    missing_prices: list[Entry] = []
 
     @property
     def lacks_price(self) -> bool:
-        """Whether an event was not counted because it has no price."""
-        return any(why.code == "unknown_price" for _, why in (*self.refused, *self.unreleased))
+        """Whether an event of the batch has no price."""
+        return bool(self.missing_prices or self.unpriced)
+
+    def add_unpriced(self, counted: EventRow, voided: Collection[str], *, new: bool) -> None:
+        """Add a row that was counted without a price, unless its void arrived first."""
+        row = Entry(**counted.columns())  # type: ignore[arg-type]
+        if row.identity not in voided:
+            self.unpriced.append(row)
+        if new:
+            self.missing_prices.append(row)
 
     def change(self, before: Call | None, call: Call) -> None:
         """Add a call as last committed and as it is now."""

@@ -15,6 +15,7 @@ from ledger.calls.call import Call
 from ledger.calls.copy_rows import row_cells
 from ledger.prices.catalogue import Tariff
 from ledger.prices.conditions import stored_context
+from ledger.prices.pricing import UNPRICED
 from schemas.events import (
     LEDGER_SOURCE,
     CallCharged,
@@ -61,6 +62,10 @@ class Entry(NamedTuple):
     @property
     def owner(self) -> str:
         return self.user_id
+
+    @property
+    def is_unpriced(self) -> bool:
+        return self.price_id == UNPRICED
 
     def copy_cells(self) -> bytes:
         return row_cells(self)
@@ -136,12 +141,13 @@ def fact_entry(event: Event, call: Call) -> Entry:
     return _plain(event, call)._replace(persona_id=persona_id)
 
 
-def charge_entry(event: Event, data: CallCharged, call: Call, fee_nano: int) -> Entry:
-    """Return the row of a charge with the processor's fee."""
+def charge_entry(event: Event, data: CallCharged, call: Call, fee_nano: int | None) -> Entry:
+    """Return the row of a charge with the processor's fee; None if the fee is unknown."""
     return _plain(event, call)._replace(
         service=data.processor,
-        cost_nano=fee_nano,
+        cost_nano=fee_nano or 0,
         amount_nano=nano_from_usd(data.amount),
+        price_id=UNPRICED if fee_nano is None else None,
     )
 
 

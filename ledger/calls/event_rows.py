@@ -33,6 +33,10 @@ class EventRow(Protocol):
     def owner(self) -> str:
         """The user that the row belongs to."""
 
+    @property
+    def is_unpriced(self) -> bool:
+        """Whether the event has no price yet, so that its cost is 0."""
+
     def copy_cells(self) -> bytes:
         """Return the row as COPY reads it, up to the cell of its owner."""
 

@@ -53,6 +53,10 @@ class RatedCost(msgspec.Struct, gc=False):
         made_of = self.made_of
         return made_of if isinstance(made_of, Event) else decode(made_of, (), _ANY_TIME)
 
+    @property
+    def is_unpriced(self) -> bool:
+        return False
+
     def reference(self) -> EventReference:
         event = self.event()
         return EventReference(event.source, event.id)
@@ -68,6 +72,10 @@ class DetailedCost(RatedCost, gc=False):
     """A cost with the columns of its row, except for the owner."""
 
     entry: Entry
+
+    @property
+    def is_unpriced(self) -> bool:
+        return self.entry.is_unpriced
 
     def copy_cells(self) -> bytes:
         return self.entry.copy_cells()
@@ -125,9 +133,10 @@ def rate_if_priced(event: Event, catalogue: Catalogue, made_of: bytes | None = N
     if not isinstance(event.data, CostRecorded):
         return event
     try:
-        return rate(event, event.data, catalogue, made_of)
+        cost = rate(event, event.data, catalogue, made_of)
     except Refused:
         return event
+    return event if cost.is_unpriced else cost
 
 
 def original_events(incoming: Incoming) -> Event:

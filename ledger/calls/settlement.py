@@ -12,6 +12,8 @@ from typing import Final
 from ledger.calls.call import CHARGED, Call
 from ledger.calls.periods import day_of
 from ledger.prices.catalogue import Catalogue
+from schemas.events import CallCharged
+from schemas.money import nano_from_usd
 
 DEFAULT_PROCESSOR: Final = "stripe"
 
@@ -44,6 +46,13 @@ def default_fee_nano(catalogue: Catalogue, time: datetime) -> int:
     """Return the processor's fee for the default charge at `time`, in nano-dollars."""
     charge = catalogue.default_charge_nano(time)
     return catalogue.fee_nano(DEFAULT_PROCESSOR, charge, time) or 0
+
+
+def charge_fee_nano(catalogue: Catalogue, data: CallCharged, time: datetime) -> int | None:
+    """Return the processor's fee of a charge: the event's, or else the catalogue's, if known."""
+    if data.fee is not None:
+        return nano_from_usd(data.fee)
+    return catalogue.fee_nano(data.processor, nano_from_usd(data.amount), time)
 
 
 def _default_due_at(call: Call | None) -> datetime | None:

@@ -59,7 +59,8 @@ SELECT coalesce(max(part), 0) + 1 FROM month_seals WHERE month = :month
 SELECT call_id FROM month_events GROUP BY call_id HAVING count(DISTINCT user_id) > 1 ORDER BY 1 LIMIT 5
 
 -- name: sum_calls
--- The month's sums and facts of each call, see sealed_calls.
+-- The month's sums and facts of each call, see sealed_calls. Charges without a fee are facts, so that the fee
+-- can be added later.
 CREATE TEMPORARY TABLE month_calls ON COMMIT DROP AS
 WITH facts AS (
     (SELECT DISTINCT ON (call_id) call_id, type, time, identity, persona_id, data
@@ -77,6 +78,9 @@ WITH facts AS (
     (SELECT DISTINCT ON (call_id) call_id, type, time, identity, persona_id, data
      FROM month_events WHERE type = 'call.settled'
      ORDER BY call_id, (data::jsonb ->> 'version')::bigint DESC)
+    UNION ALL
+    SELECT call_id, type, time, identity, NULL, json_build_object('service', service, 'amountNano', amount_nano)::text
+    FROM month_events WHERE type = 'call.charged' AND price_id = 0
 ), costs AS (
     SELECT call_id, jsonb_object_agg(day, by_service) AS by_day
     FROM (
@@ -126,7 +130,8 @@ FROM (
 ) AS seen
 LEFT JOIN (
     SELECT call_id, jsonb_agg(jsonb_build_object('type', type, 'time', time, 'identity', identity,
-                                                 'persona_id', persona_id, 'data', data) ORDER BY type) AS facts
+                                                 'persona_id', persona_id, 'data', data)
+                                  ORDER BY type, identity) AS facts
     FROM facts GROUP BY call_id
 ) AS facts_of_call USING (call_id)
 LEFT JOIN costs USING (call_id)
@@ -194,10 +199,10 @@ JOIN archived_cost_kinds AS k
 WHERE e.type = 'cost.recorded'
 
 -- name: remove_costs
--- Deletes the stored details of the costs of the seal :seal_id, except those of voided costs and of
--- corrections (:source).
+-- Deletes the stored details of the costs of the seal :seal_id, except those of voided costs, of
+-- corrections (:source) and of costs without a price.
 DELETE FROM archived_costs AS a
-WHERE seal_id = :seal_id
+WHERE seal_id = :seal_id AND price_id IS DISTINCT FROM 0
   AND kind_id NOT IN (SELECT kind_id FROM archived_cost_kinds WHERE source = :source)
   AND NOT EXISTS (SELECT FROM known_voids AS v WHERE v.call_id = a.call_id AND v.voids = a.identity)
 
@@ -241,7 +246,7 @@ ORDER BY 1
 
 -- name: cost_differences
 -- Costs of the seal :seal_id that differ from its file. If the details have :expired, only those of
--- voided costs and of corrections (:source) are required.
+-- voided costs, of corrections (:source) and of costs without a price are required.
 SELECT concat_ws(' ', call_id, identity) AS row_key, to_jsonb(expected) AS expected, to_jsonb(actual) AS actual
 FROM (
     SELECT call_id, identity, price_id, time, cost_nano, estimated, usage, unit_cost, event_id, source,
@@ -255,6 +260,6 @@ FULL JOIN (
     FROM archived_costs JOIN archived_cost_kinds USING (kind_id) WHERE seal_id = :seal_id
 ) AS actual USING (call_id, identity)
 WHERE expected IS DISTINCT FROM actual
-  AND NOT (:expired AND actual IS NULL AND expected.source <> :source
+  AND NOT (:expired AND actual IS NULL AND expected.source <> :source AND expected.price_id IS DISTINCT FROM 0
            AND NOT EXISTS (SELECT FROM known_voids AS v WHERE v.call_id = expected.call_id AND v.voids = expected.identity))
 ORDER BY 1

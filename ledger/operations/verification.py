@@ -34,6 +34,7 @@ _CHECKS: Final = {
     "everyone_day_differences": "calls, durations and charges of everyone by day",
     "everyone_day_cost_differences": "costs of everyone by day and service",
     "user_activity_differences": "first and last days of users",
+    "unpriced_event_differences": "events without a price",
 }
 _REBUILD: Final = (
     "drop_lost_calls",
@@ -52,6 +53,8 @@ _REBUILD: Final = (
     "rebuild_everyone_day_costs",
     "clear_user_activity",
     "rebuild_user_activity",
+    "clear_unpriced_events",
+    "rebuild_unpriced_events",
 )
 _LINES_MAX: Final = 20
 _STATEMENT_SECONDS_MAX: Final = 6 * 3600

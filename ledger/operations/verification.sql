@@ -309,6 +309,22 @@ WHERE (expected.first_day, expected.last_day, expected.days)
       IS DISTINCT FROM (actual.first_day, actual.last_day, actual.days)
 ORDER BY 1
 
+-- name: unpriced_event_differences
+-- Events without a price that are not in unpriced_events, and rows there that should not be.
+SELECT concat_ws(' ', call_id, identity) AS row_key, to_jsonb(expected) AS expected, to_jsonb(actual) AS actual
+FROM expected_unpriced_events AS expected
+FULL JOIN unpriced_events AS actual USING (call_id, identity)
+WHERE to_jsonb(expected) IS DISTINCT FROM to_jsonb(actual)
+ORDER BY 1
+
+-- name: clear_unpriced_events
+DELETE FROM unpriced_events
+
+-- name: rebuild_unpriced_events
+INSERT INTO unpriced_events (identity, user_id, call_id, time, type, service, operation, model, unit, amount_nano)
+SELECT identity, user_id, call_id, time, type, service, operation, model, unit, amount_nano
+FROM expected_unpriced_events
+
 -- name: clear_everyone_days
 -- Triggers changed these while users' days were rebuilt, from whatever they were before.
 DELETE FROM everyone_days

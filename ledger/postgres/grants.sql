@@ -18,6 +18,7 @@ SELECT * FROM (VALUES
     ('event_identities',       'SID',  '-',    'SI',   '-',    '-',    '-'),
     ('call_cost_events',       'SI',   'S',    'SI',   'S',    'S',    '-'),
     ('held_events',            'SID',  '-',    'SID',  '-',    '-',    '-'),
+    ('unpriced_events',        'SID',  '-',    'SID',  'S',    'S',    '-'),
     ('calls',                  'SIUD', 'S',    'SIUD', 'S',    'S',    '-'),
     ('user_days',              'SIUD', 'S',    'SIUD', 'S',    'S',    '-'),
     ('user_day_costs',         'SIUD', 'S',    'SIUD', 'S',    'S',    '-'),
@@ -76,6 +77,7 @@ SELECT * FROM (VALUES
     ('known_voids',            'S',    'S',    'S',    '-',    '-',    '-'),
     ('revoked_costs',          'S',    '-',    'S',    '-',    '-',    '-'),
     ('repriceable_costs',      'S',    '-',    'S',    '-',    '-',    '-'),
+    ('expected_unpriced_events', 'S',  '-',    'S',    '-',    '-',    '-'),
     ('fact_events',            'S',    '-',    'S',    '-',    '-',    '-'),
     -- These two read with the rights of their reader.
     ('sealed_decisions',       'S',    '-',    'S',    'S',    'S',    '-'),
@@ -107,5 +109,6 @@ SELECT * FROM (VALUES
     ('totals_outbox', 'figures', 'SELECT', 'id, created_at'),
     ('outbox', 'figures', 'SELECT', 'seq, created_at'),
     ('outbox', 'notifications', 'SELECT', 'id'),
-    ('held_events', 'figures', 'SELECT', 'identity')
+    ('held_events', 'figures', 'SELECT', 'identity'),
+    ('unpriced_events', 'figures', 'SELECT', 'identity')
 ) AS decided (relation, role, privilege, columns)

@@ -12,6 +12,9 @@ from schemas.events import CostRecorded
 from schemas.money import MAX_EVENT_NANO, NANO_PER_USD, half_even, nano_from_usd
 from schemas.refusals import Refused
 
+UNPRICED: Final = 0
+"""The `price_id` in the row of an event without a price, which costs 0 until there is one."""
+
 
 class _Metadata(msgspec.Struct):
     model: str | None = None
@@ -41,9 +44,9 @@ def tariff_of(catalogue: Catalogue, data: CostRecorded) -> Tariff:
 def price(data: CostRecorded, tariff: Tariff, time: datetime) -> tuple[int, int | None]:
     """Price a usage at `time`, rounded half-even to nano-dollars.
 
-    Returns the cost and the id of the catalogue row it is based on, if any. The emitter's
-    `total_cost` has priority over the catalogue; its `unit_cost` applies only if the catalogue has
-    no row. Raises Refused `unknown_price`, or `invalid_event` above the limit.
+    Returns the cost and the id of the catalogue row it is based on, if any; without a price, 0 and
+    UNPRICED. The emitter's `total_cost` has priority over the catalogue; its `unit_cost` applies
+    only if the catalogue has no row. Raises Refused `invalid_event` above the limit.
     """
     price_id = None
     if data.total_cost is not None:
@@ -58,19 +61,10 @@ def price(data: CostRecorded, tariff: Tariff, time: datetime) -> tuple[int, int 
     elif data.unit_cost is not None:
         cost_nano = _emitters_price(data)
     else:
-        raise Refused(
-            "unknown_price",
-            f"No price for {data.service} {tariff.operation} of model "
-            f"{tariff.model or '(none)'} per {data.unit}{_tier(data)} at {time.isoformat()}.",
-        )
+        return 0, UNPRICED
     if cost_nano > MAX_EVENT_NANO:
         raise Refused("invalid_event", "The cost of one event is above a billion USD.")
     return cost_nano, price_id
-
-
-def _tier(data: CostRecorded) -> str:
-    tier = data.price_context and data.price_context.tier
-    return f" in the tier {tier}" if tier else ""
 
 
 def _emitters_price(data: CostRecorded) -> int:

@@ -72,12 +72,14 @@ class BatchOutcome(msgspec.Struct):
     """The outcome of a committed batch.
 
     `changed` are the changed calls, and `outbox_id` is their row in the totals outbox. `alerts` is
-    the number of alerts and commands to publish. `epoch` is that of the ledger.
+    the number of alerts and commands to publish. `epoch` is that of the ledger. `unpriced` of the
+    recorded and held events have no price.
     """
 
     recorded: int = 0
     repeated: int = 0
     held: int = 0
+    unpriced: int = 0
     refused: Counter[str] = msgspec.field(default_factory=Counter)
     changed: list[Call] = []
     outbox_id: int | None = None

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Final
 
 from ledger.budgets.alerting import Alerting
+from ledger.calls.missing_prices import missing_price
 from ledger.calls.rating import Incoming
 from ledger.postgres.clock import Clock, system_time
 from ledger.postgres.database import TRANSIENT_ERRORS, Connection
@@ -32,8 +33,11 @@ from ledger.recording.offsets import (
 
 ATTEMPTS_MAX: Final = 10
 
-Acknowledge = Callable[[Sequence[DeadLetter], int], Awaitable[None]]
-"""Publishes dead letters, given also the size of their batch; may raise to stop the batch."""
+Acknowledge = Callable[[Sequence[DeadLetter], int, Sequence[str]], Awaitable[None]]
+"""Publishes dead letters; may raise to stop the batch.
+
+It is also given the size of their batch, and a sentence for each of its events without a price.
+"""
 
 
 class _NewPricesError(Exception):
@@ -155,15 +159,20 @@ class Recorder:
     async def _refuse(
         self, connection: Connection, batch: Batch, result: ApplyResult
     ) -> list[DeadLetter]:
-        """Store dead letters, and wait for Kafka's acknowledgement before the commit."""
+        """Store dead letters, and wait for Kafka's acknowledgement before the commit.
+
+        Events without a price may stop the batch, too.
+        """
         letters = list(batch.letters)
         if result.refused:
             pairs = zip(batch.events, batch.records, strict=True)
             records = {id(event): record for event, record in pairs}
             letters += [dead_letter(records[id(event)], why) for event, why in result.refused]
+        unpriced = [missing_price(row) for row in result.changes.missing_prices]
         if letters:
             await record_dead_letters(connection, self._stream, letters)
-            await wait_in_transaction(connection, self._acknowledge(letters, batch.size))
+        if letters or unpriced:
+            await wait_in_transaction(connection, self._acknowledge(letters, batch.size, unpriced))
         return letters
 
 
@@ -175,6 +184,7 @@ def _outcome(
         recorded=len(result.changes.recorded) - held,
         repeated=result.repeated,
         held=held,
+        unpriced=len(result.changes.missing_prices),
         refused=Counter(letter.code for letter in letters),
         changed=result.changes.owned,
         outbox_id=result.outbox_id,

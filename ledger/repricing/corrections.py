@@ -17,6 +17,8 @@ import msgspec
 
 from ledger.prices.catalogue import Catalogue, Rate, Tariff
 from ledger.prices.conditions import parse_stored_context
+from ledger.prices.pricing import UNPRICED
+from ledger.recording.unpriced_events import FEE_OPERATION, FEE_UNIT
 from schemas.events import (
     RERATE_SOURCE,
     CostRecorded,
@@ -30,6 +32,9 @@ from schemas.identity import fingerprint_of, identity_of
 
 REFERENCE: Final = "rerated"
 """The field of a correcting cost's metadata that names the cost as its emitter sent it."""
+
+CHARGE: Final = "charge"
+"""The field of a fee's metadata with the identity of its charge."""
 
 _TICK: Final = timedelta(microseconds=1)
 _fields: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -169,7 +174,11 @@ def correcting_events(cost: RecordedCost, rate: Rate) -> tuple[Event, Event]:
         call_id=cost.call_id,
         user_id=cost.user_id,
         voids=EventReference(cost.source, cost.event_id),
-        reason=f"price {cost.price_id} was not in force, price {rate.price_id} was",
+        reason=(
+            f"the price was not known, it is price {rate.price_id}"
+            if cost.price_id == UNPRICED
+            else f"price {cost.price_id} was not in force, price {rate.price_id} was"
+        ),
     )
     corrected = CostRecorded(
         call_id=cost.call_id,
@@ -188,6 +197,26 @@ def correcting_events(cost: RecordedCost, rate: Rate) -> tuple[Event, Event]:
         _event(f"{event_id}/void", "cost.voided", cost.time, void),
         _event(event_id, "cost.recorded", cost.time, corrected),
     )
+
+
+def fee_event(
+    charge: str, *, call_id: str, user_id: str, processor: str, time: datetime, fee_nano: int
+) -> Event:
+    """Return the processor's fee of a recorded charge as a cost at the time of the charge.
+
+    `charge` is the identity of the charge, from which the id of the event follows.
+    """
+    fee = CostRecorded(
+        call_id=call_id,
+        user_id=user_id,
+        service=processor,
+        operation=FEE_OPERATION,
+        usage=1,
+        unit=FEE_UNIT,  # type: ignore[arg-type] # a unit of the catalogue, which emitters lack
+        total_cost=Decimal(fee_nano).scaleb(-9),
+        metadata=msgspec.Raw(_encode({CHARGE: charge})),
+    )
+    return _event(f"{charge}/fee", "cost.recorded", time, fee)
 
 
 def _metadata(cost: RecordedCost) -> msgspec.Raw:

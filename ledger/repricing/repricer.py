@@ -17,13 +17,11 @@ from typing import Final, NamedTuple
 
 from ledger.budgets.alerting import Alerting
 from ledger.calls.rating import Incoming
-from ledger.postgres.clock import system_time
 from ledger.postgres.database import Connection, connected
-from ledger.postgres.partitions import ensure_months
 from ledger.prices.reading import read_catalogue
-from ledger.recording.batch import SMALL_BATCH_MAX
-from ledger.recording.ledger import RETRYABLE_ERRORS, Ledger, MissingPartitionError
+from ledger.recording.ledger import Ledger
 from ledger.repricing.alert_preview import AlertPreview, Due
+from ledger.repricing.applying import apply_events
 from ledger.repricing.corrections import Rates, correcting_events, due_spans
 from ledger.repricing.rows import (
     EarnedSums,
@@ -39,7 +37,6 @@ from ledger.repricing.sums import ALERTS_SHOWN, AlertDue, RepricingReport, Repri
 from schemas.alerts import SpendBasis
 
 CHUNK_COSTS: Final = 1_000
-ATTEMPTS_MAX: Final = 5
 _TICK: Final = timedelta(microseconds=1)
 _NAME: Final = "cost-analytics rerate"
 
@@ -51,10 +48,6 @@ CostKey = tuple[str, str]
 
 class RepricingBusyError(Exception):
     """Another process is applying prices."""
-
-
-class RepricingRefusedError(Exception):
-    """The ledger refused a correction; the message says why. Its chunk was not applied."""
 
 
 class RepricingResult(NamedTuple):
@@ -187,35 +180,19 @@ class _Corrections:
 
     async def correct(self, keys: Sequence[CostKey]) -> None:
         """Correct the costs that still count; raises as `Repricer.apply` does."""
-        for attempt in range(ATTEMPTS_MAX if keys else 0):
-            try:
-                async with self._ledger.transaction(self._connection):
-                    costs, alerts = await self._apply(keys)
-            except (*RETRYABLE_ERRORS, MissingPartitionError) as error:
-                if attempt == ATTEMPTS_MAX - 1:
-                    raise
-                if isinstance(error, MissingPartitionError):
-                    await ensure_months(self._connection, error.months)
-            else:
-                self.costs += costs
-                self.alerts += alerts
-                return
+        if not keys:
+            return
 
-    async def _apply(self, keys: Sequence[CostKey]) -> tuple[int, int]:
-        events: list[Incoming] = []
-        for cost in await counted_costs(self._connection, keys):
-            rate = self._rates.correction(cost)
-            if rate is not None:
-                events += correcting_events(cost, rate)
-        if not events:
-            return 0, 0
-        result = await self._ledger.apply(
-            self._connection,
-            events,
-            system_time(),
-            self._rates.catalogue,
-            is_large=len(events) > SMALL_BATCH_MAX,
+        async def make_events() -> Sequence[Incoming]:
+            events: list[Incoming] = []
+            for cost in await counted_costs(self._connection, keys):
+                rate = self._rates.correction(cost)
+                if rate is not None:
+                    events += correcting_events(cost, rate)
+            return events
+
+        applied = await apply_events(
+            self._connection, self._ledger, self._rates.catalogue, make_events
         )
-        for _, refusal in result.refused:  # a correction is complete or does not happen
-            raise RepricingRefusedError(f"{refusal.code}: {refusal.message}")
-        return len(events) // 2, result.alerts
+        self.costs += applied.events // 2
+        self.alerts += applied.alerts

@@ -90,19 +90,19 @@ async def _send_after_dropping(self: OutboxRelay) -> int:
 
 
 async def _letters_after_the_commit(self: Recorder, batch: Batch) -> BatchOutcome:
-    later: list[Any] = []
+    later: list[tuple[Any, ...]] = []
     real = self._acknowledge
 
-    async def keep(letters: Any, size: int) -> None:
-        later.append((letters, size))
+    async def keep(*arguments: Any) -> None:
+        later.append(arguments)
 
     self._acknowledge = keep
     try:
         outcome = await _record_batch(self, batch)
     finally:
         self._acknowledge = real
-    for letters, size in later:
-        await real(letters, size)
+    for arguments in later:
+        await real(*arguments)
     return outcome
 
 

@@ -38,7 +38,10 @@ _DEFAULT_CHARGE = Fraction("4.99")
 
 
 class Expectation(NamedTuple):
-    """The totals, and the events that do not count: without a price, or without an owner."""
+    """The totals, the counted costs without a price, and the events without an owner.
+
+    Costs without a price count at 0; voided ones are left out of `unpriced`.
+    """
 
     totals: Totals
     unpriced: list[Plain]
@@ -51,20 +54,25 @@ def expect(events: Iterable[Plain], prices: Sequence[SamplePrice] = DEFAULTS) ->
     for event in events:
         unique.setdefault((event["source"], event["id"]), event)
     calls: dict[str, list[Plain]] = defaultdict(list)
-    unpriced, held = [], []
+    unpriced: list[Plain] = []
+    held: list[Plain] = []
     for event in unique.values():
-        if event["type"] == "cost.recorded" and cost_nano(event, prices) is None:
-            unpriced.append(event)
-        else:
-            calls[event["data"]["callId"]].append(event)
+        calls[event["data"]["callId"]].append(event)
     totals = Totals()
     for call_id, happened in calls.items():
         if any("userId" in event["data"] for event in happened):
             totals.calls[call_id] = _call(happened, prices)
+            unpriced += _unpriced(happened, prices)
         else:
             held += happened
     _add_days(totals)
     return Expectation(totals, unpriced, held)
+
+
+def _unpriced(events: list[Plain], prices: Sequence[SamplePrice]) -> list[Plain]:
+    costs = [event for event in events if event["type"] == "cost.recorded"]
+    voids = [event for event in events if event["type"] == "cost.voided"]
+    return [one for one in _not_voided(costs, voids) if cost_nano(one, prices) is None]
 
 
 def nano(dollars: Fraction) -> int:

@@ -25,6 +25,7 @@ class MemoryLedger:
         self.calls: dict[str, Call] = {}
         self.entries: list[Entry] = []
         self.held: dict[str, Event] = {}
+        self.unpriced: dict[str, Entry] = {}
         self.user_day_costs: dict[CostKey, int] = {}
         self.user_days: dict[DayKey, tuple[int, ...]] = {}
         self.refused: list[tuple[str, str]] = []
@@ -86,6 +87,9 @@ class MemoryLedger:
             assert event.identity not in self.identities
             self.identities[event.identity] = event.fingerprint
         self.entries += map(as_entry, folded.entries)
+        self.unpriced |= {entry.identity: entry for entry in folded.unpriced}
+        for identity in folded.voided:
+            self.unpriced.pop(identity, None)
         for identity in folded.released:
             del self.held[identity]
         self.held |= {event.identity: event for event in folded.held}

@@ -23,7 +23,7 @@ class MinimalRecord(NamedTuple):
     headers: Sequence[tuple[str, bytes | None]] = ()
 
 
-async def no_letters(letters: Sequence[DeadLetter], size: int) -> None:
+async def no_letters(letters: Sequence[DeadLetter], size: int, unpriced: Sequence[str]) -> None:
     assert not letters
 
 

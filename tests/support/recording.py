@@ -90,6 +90,7 @@ class BatchWriter:
         self.name = f"writer {next(self._numbers)}"
         self.letters: list[DeadLetter] = []
         self.batch_sizes: list[int] = []
+        self.unpriced: list[str] = []
         self._copies = itertools.cycle([False, True] if copies is None else [copies])
         self._url = database_url
         self.recorder = Recorder(
@@ -103,9 +104,12 @@ class BatchWriter:
     async def _connect(self) -> Connection:
         return await connect(self._url, name=self.name)
 
-    async def _acknowledge(self, letters: Sequence[DeadLetter], batch_size: int) -> None:
+    async def _acknowledge(
+        self, letters: Sequence[DeadLetter], batch_size: int, unpriced: Sequence[str]
+    ) -> None:
         self.letters += letters
         self.batch_sizes.append(batch_size)
+        self.unpriced += unpriced
 
     async def record(self, batch: Batch) -> BatchOutcome:
         batch.events = some_rated(batch.events, self.recorder.catalogue)

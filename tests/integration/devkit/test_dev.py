@@ -108,7 +108,7 @@ def test_published_events_are_counted(tmp_path: Path, port: str) -> None:
         assert wait_for(lambda: events_of(tmp_path) > sent * 9 // 10)
         listed = run_command("dlq", "list", values={}, cwd=tmp_path).stdout
         assert "invalid_event" in listed
-        assert "unknown_price" in listed
+        assert "above a billion" in listed
         token = run_command("token", "--user", "demo", values={}, cwd=tmp_path).stdout.strip()
         url = f"http://127.0.0.1:{port}/api/costs/user/demo/spending"
         assert fetch(f"curl -H 'Authorization: Bearer {token}' {url}")["totalCalls"] > 0

@@ -3,6 +3,7 @@
 import json
 from base64 import b64encode
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,8 @@ from ledger.recording.offsets import DeadLetter, Stream, record_dead_letters
 from schemas.topics import CALL_EVENTS
 from tests.support.background_loop import BackgroundLoop
 from tests.support.command import run_command
+from tests.support.events import cost, structured
+from tests.support.recording import BatchWriter, TopicLog, assert_verified
 from tests.support.topics import read_records
 
 BYTES = b'\x00\xff{"not": json\x1b[31m'
@@ -196,6 +199,22 @@ async def test_replay_can_be_restricted(
         )
         == 1
     )
+
+
+async def test_event_that_an_earlier_release_refused_without_a_price_counts_after_its_replay(
+    values: dict[str, str], tmp_path: Path, connection: Connection
+) -> None:
+    unpriced = cost(service="vendor", time=datetime.now(UTC) - timedelta(hours=1))
+    letter = DeadLetter(0, 7, "unknown_price", "No price.", b"alice", structured(unpriced), "[]")
+    await record_dead_letters(connection, STREAM, [letter])
+    done = run_command("dlq", "replay", "--code", "unknown_price", values=values, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "Sent 1 events again.\n")
+    [record] = await read_records(values["KAFKA_BOOTSTRAP_SERVERS"], CALL_EVENTS.name, 1)
+    assert record.value is not None
+    async with BatchWriter(values["DATABASE_URL"]) as writer:
+        outcome = await writer.record(TopicLog().batch([record.value]))
+    assert (outcome.recorded, outcome.unpriced, outcome.refused) == (1, 1, {})
+    await assert_verified(values["DATABASE_URL"])
 
 
 async def test_unacknowledged_replay_marks_nothing(

@@ -173,7 +173,7 @@ async def test_slow_acknowledgement_keeps_the_transaction(
 ) -> None:
     attempts: list[float] = []
 
-    async def acknowledge(letters: Sequence[DeadLetter], batch_size: int) -> None:
+    async def acknowledge(letters: Sequence[DeadLetter], batch_size: int, _: object) -> None:
         assert (len(letters), batch_size) == (1, 2)
         attempts.append(time.monotonic())
         await asyncio.sleep(IDLE_SECONDS_MAX + 3)

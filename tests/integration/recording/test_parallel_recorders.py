@@ -129,7 +129,7 @@ async def test_offsets_and_totals_move_together(database_url: str) -> None:
     batch = log.batch([*good, b"{", cost(user="bob", time=NOW)])
     limit_reached = True
 
-    async def acknowledge(letters: Sequence[DeadLetter], batch_size: int) -> None:
+    async def acknowledge(letters: Sequence[DeadLetter], batch_size: int, _: object) -> None:
         assert (len(letters), batch_size) == (2, 4)
         if limit_reached:
             raise TooManyRefusedError("the limit is reached")

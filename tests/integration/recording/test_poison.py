@@ -187,11 +187,12 @@ async def test_refused_records_of_recreated_topics_are_kept_apart(
     await run_lane(
         writer, [[ConsumedRecord(0, 0, b"{old"), ConsumedRecord(0, 1, structured(good(1)[0]))]]
     )
-    new = [ConsumedRecord(0, 0, structured(cost(service="nobody", time=NOW)))]
+    costly = cost(service="nobody", usage=10**12, unitCost=1, time=NOW)
+    new = [ConsumedRecord(0, 0, structured(costly))]
     for _ in range(2):
         await run_lane(writer, [new], {0: StoredPosition(0, generation=1)})
     rows = await fetch(database_url, 'SELECT "offset", code, value FROM dead_letters ORDER BY code')
     assert [tuple(row) for row in rows] == [
+        (0, "invalid_event", new[0].value),
         (0, "invalid_json", b"{old"),
-        (0, "unknown_price", new[0].value),
     ]

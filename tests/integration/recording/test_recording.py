@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -124,43 +125,19 @@ async def test_corrected_event_counts_after_a_refused_one(
     database_url: str, writer: BatchWriter
 ) -> None:
     """A refused event takes no identity, neither within its batch nor between batches."""
-    wrong = cost(id="one", service="nobody", time=NOW)
-    worse = cost("call-2", "alice", id="one", service="no-one", time=NOW)
+    costly: dict[str, Any] = {"usage": 10**12, "unitCost": 1}
+    wrong = cost(id="one", service="nobody", time=NOW, **costly)
+    worse = cost("call-2", "alice", id="one", service="no-one", time=NOW, **costly)
     corrected = cost(id="one", time=NOW)
     late = cost(id="one", usage=2, time=NOW)
     events = [wrong, worse, wrong, corrected, late, worse, corrected]
     outcome = await writer.record(TopicLog().batch(events))
     assert (outcome.recorded, outcome.repeated) == (1, 1)
-    assert outcome.refused == {"unknown_price": 4, "id_conflict": 1}
+    assert outcome.refused == {"invalid_event": 4, "id_conflict": 1}
     await assert_totals(database_url, [corrected])
     again = await writer.record(TopicLog().batch([wrong, corrected], partition=1))
     assert (again.recorded, again.repeated) == (0, 1)
     assert again.refused == {"id_conflict": 1}
-
-
-async def test_held_event_without_a_price_stays_held(
-    database_url: str, writer: BatchWriter
-) -> None:
-    """It has no record to refuse, so it waits for a price and the next event of its call."""
-    held, first, second = cost(user=None), cost(), cost()
-    log = TopicLog()
-    assert (await writer.record(log.batch([held]))).held == 1
-    # A trigger prevents this, so it is disabled to lose the price.
-    await fetch(database_url, "ALTER TABLE service_prices DISABLE TRIGGER keep_prices")
-    await fetch(database_url, "UPDATE service_prices SET effective_from = '2100-01-01'")
-    without = {**first, "data": {**first["data"], "totalCost": "0.5"}}
-    async with BatchWriter(database_url) as late:
-        outcome = await late.record(log.batch([without]))
-        assert (outcome.recorded, outcome.refused) == (1, {})
-        assert len(await fetch(database_url, "SELECT FROM held_events")) == 1
-    await fetch(database_url, "UPDATE service_prices SET effective_from = '2020-01-01'")
-    async with BatchWriter(database_url) as later:
-        outcome = await later.record(log.batch([second]))
-    assert outcome.recorded == 1
-    rows = await fetch(database_url, "SELECT FROM call_cost_events WHERE type = 'cost.recorded'")
-    assert len(rows) == 3
-    assert await fetch(database_url, "SELECT FROM held_events") == []
-    await assert_verified(database_url)
 
 
 async def test_late_events_create_their_partition(database_url: str, writer: BatchWriter) -> None:
@@ -208,25 +185,6 @@ async def test_void_subtracts_a_cost_stored_earlier(database_url: str, writer: B
     await assert_totals(database_url, [*costs, *voids, *elsewhere, *again])
 
 
-async def test_later_price_applies_on_replay(database_url: str, writer: BatchWriter) -> None:
-    log, unpriced = TopicLog(), cost(service="vendor", operation="sing", unit="requests", time=NOW)
-    outcome = await writer.record(log.batch([started(time=NOW), unpriced]))
-    assert outcome.refused == {"unknown_price": 1}
-    await fetch(
-        database_url,
-        """INSERT INTO service_prices (service, class, operation, unit, price_usd, effective_from,
-               source, set_by)
-           VALUES ('vendor', 'api', 'sing', 'requests', 0.25, $1, 'list', 'tests')""",
-        NOW - timedelta(days=1),
-    )
-    outcome = await writer.record(log.batch([unpriced]))
-    assert (outcome.recorded, outcome.refused) == (1, {})
-    assert (await read_totals(database_url)).calls["call-1"].costs[
-        NOW.date().isoformat(), "vendor"
-    ] == 250_000_000
-    await assert_verified(database_url)
-
-
 async def test_refused_events_are_kept_once_with_their_bytes(
     database_url: str, writer: BatchWriter
 ) -> None:
@@ -234,19 +192,19 @@ async def test_refused_events_are_kept_once_with_their_bytes(
     values: list[bytes | Plain] = [
         b"{",
         started(time=NOW),
-        cost(service="vendor", time=NOW),
+        cost(user="bob", time=NOW),
         b"\xff",
     ]
     batch = log.batch(values)
     outcome = await writer.record(batch)
-    assert outcome.refused == {"invalid_json": 2, "unknown_price": 1}
+    assert outcome.refused == {"invalid_json": 2, "owner_mismatch": 1}
     assert sorted(letter.offset for letter in writer.letters) == [0, 2, 3]
     assert writer.batch_sizes == [4]
     await writer.record(batch_of(log.records[0]))
     rows = await fetch(
         database_url, 'SELECT "offset", code, key, value, message FROM dead_letters ORDER BY 1'
     )
-    assert [row["code"] for row in rows] == ["invalid_json", "unknown_price", "invalid_json"]
+    assert [row["code"] for row in rows] == ["invalid_json", "owner_mismatch", "invalid_json"]
     assert [row["value"] for row in rows] == [log.records[0][place].value for place in (0, 2, 3)]
     assert all(row["key"] == b"key" and row["message"] for row in rows)
 
@@ -255,13 +213,13 @@ async def test_refused_event_is_refused_on_each_repeat(
     database_url: str, writer: BatchWriter
 ) -> None:
     """It is not recorded, so the next one in the batch is no repeat."""
-    unpriced = cost(service="vendor", time=NOW)
+    costly = cost(service="vendor", usage=10**12, unitCost=1, time=NOW)
     foreign = cost(user="bob", time=NOW)
-    first = [started(time=NOW), unpriced, foreign, unpriced, unpriced, foreign]
+    first = [started(time=NOW), costly, foreign, costly, costly, foreign]
     outcome = await writer.record(TopicLog().batch(first))
-    assert outcome.refused == {"unknown_price": 3, "owner_mismatch": 2}
+    assert outcome.refused == {"invalid_event": 3, "owner_mismatch": 2}
     assert (outcome.recorded, outcome.repeated) == (1, 0)
-    assert sorted(await codes(database_url)) == ["owner_mismatch"] * 2 + ["unknown_price"] * 3
+    assert sorted(await codes(database_url)) == ["invalid_event"] * 3 + ["owner_mismatch"] * 2
 
 
 async def test_batch_of_refused_events_moves_its_offsets(

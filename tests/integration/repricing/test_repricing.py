@@ -12,7 +12,8 @@ import pytest
 
 from ledger.budgets.alerting import Alerting
 from ledger.postgres.database import connected
-from ledger.repricing.repricer import Repricer, RepricingBusyError, RepricingRefusedError
+from ledger.repricing.applying import RepricingRefusedError
+from ledger.repricing.repricer import Repricer, RepricingBusyError
 from ledger.repricing.rows import RepricingScope, lock_repricing
 from ledger.repricing.sums import margin
 from schemas.events import RERATE_SOURCE

@@ -109,10 +109,10 @@ def test_void_of_an_unknown_cost_changes_nothing() -> None:
 
 
 def test_refused_cost_can_be_resent_and_voided() -> None:
-    unpriced = cost(id="x", service="vendor")
+    too_costly = cost(id="x", service="vendor", usage=10**12, unitCost=1)
     priced = cost(id="x", service="vendor", totalCost=1)
-    ledger = after([unpriced], [priced])
-    assert [code for _, code in ledger.refused] == ["unknown_price"]
+    ledger = after([too_costly], [priced])
+    assert [code for _, code in ledger.refused] == ["invalid_event"]
     assert ledger.totals().cost_nano == 10**9 + INFRASTRUCTURE
     assert ledger.conflicts == 0
 
@@ -135,15 +135,40 @@ def test_events_of_unknown_calls_are_held_and_count_once() -> None:
     assert ledger.totals().events == 5
 
 
-def test_cost_without_a_price_is_refused_instead_of_held() -> None:
-    ledger = after([cost(user=None, service="vendor"), charged(user=None, processor="vendor")])
-    assert [code for _, code in ledger.refused] == ["unknown_price"] * 2
-    assert ledger.held == {}
-    assert ledger.calls == {}
+def test_events_without_a_price_are_held_too_and_listed_once_counted() -> None:
+    waiting = [cost(user=None, service="vendor"), charged(user=None, processor="vendor")]
+    ledger = after(waiting)
+    assert (len(ledger.held), ledger.unpriced) == (2, {})
+    ledger.record([decoded(started())])
+    assert [row.type for row in ledger.unpriced.values()] == ["cost.recorded", "call.charged"]
+    assert ledger.calls["call-1"].event_count == 3
+    assert ledger.totals().cost_nano == INFRASTRUCTURE
+
+
+@pytest.mark.parametrize("split", [0, 1, 2])
+@pytest.mark.parametrize("reverse", [False, True])
+def test_voided_cost_without_a_price_is_not_listed(split: int, reverse: bool) -> None:
+    unpriced = cost(id="unpriced", service="vendor")
+    events = [unpriced, voided(unpriced)][:: -1 if reverse else 1]
+    ledger = after(events[:split], events[split:])
+    assert (ledger.unpriced, ledger.refused) == ({}, [])
+    assert ledger.totals().cost_nano == INFRASTRUCTURE
+
+
+def test_new_events_without_a_price_are_counted_for_the_stop_of_the_stream() -> None:
+    """Held ones when they are held, and not again when their call becomes known."""
+    ledger = MemoryLedger()
+    held = [cost(user=None, service="vendor"), charged(user=None, processor="vendor"), cost()]
+    batches = [held[:2], [started(), cost(service="vendor")], [cost(user="bob", service="vendor")]]
+    missing = [
+        len(ledger.record([decoded(plain) for plain in batch]).missing_prices) for batch in batches
+    ]
+    assert missing == [2, 1, 0]
 
 
 def test_refused_event_does_not_create_its_call() -> None:
-    ledger = after([cost(user=None)], [cost(user="mallory", service="vendor")], [started()])
+    costly = cost(user="mallory", service="vendor", usage=10**12, unitCost=1)
+    ledger = after([cost(user=None)], [costly], [started()])
     assert ledger.calls["call-1"].user_id == "alice"
     assert usage_nano(ledger) == A_MINUTE
 

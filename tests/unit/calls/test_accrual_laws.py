@@ -48,8 +48,8 @@ def test_totals_agree_with_an_independent_model(data: st.DataObject) -> None:
     expected = expect(stream)
     assert ledger.totals() == expected.totals
     assert {event.id for event in ledger.held.values()} == {plain["id"] for plain in expected.held}
-    unpriced = {decoded(plain).identity for plain in expected.unpriced}
-    assert set(ledger.refused) == {(identity, "unknown_price") for identity in unpriced}
+    assert set(ledger.unpriced) == {decoded(plain).identity for plain in expected.unpriced}
+    assert ledger.refused == []
     assert ledger.conflicts == 0
 
 

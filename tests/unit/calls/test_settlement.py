@@ -134,11 +134,13 @@ def test_processor_fee_is_exact(fields: dict[str, Any], fee: int) -> None:
     assert services.get(fields.get("processor", "stripe"), 0) == fee
 
 
-def test_unknown_processor_without_a_fee_is_refused() -> None:
+def test_unknown_processor_without_a_fee_counts_at_zero() -> None:
     ledger = MemoryLedger()
     ledger.record([decoded(charged(processor="another"))])
-    assert [code for _, code in ledger.refused] == ["unknown_price"]
-    assert not ledger.calls
+    assert ledger.calls["call-1"].charged_nano() == 4_990_000_000
+    assert "another" not in ledger.calls["call-1"].costs_by_service()
+    [row] = ledger.unpriced.values()
+    assert (row.service, row.amount_nano, row.cost_nano) == ("another", 4_990_000_000, 0)
 
 
 def test_each_changed_settlement_is_recorded() -> None:

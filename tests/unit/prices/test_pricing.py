@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from ledger.calls.entries import Entry
+from ledger.prices.pricing import UNPRICED
 from schemas.refusals import Refused
 from tests.support.events import NOW, cost, decoded
 from tests.support.memory_ledger import entry_of
@@ -109,7 +110,7 @@ def test_model_may_be_in_the_metadata() -> None:
     both = {"model": "llama3.1-8b", "metadata": written}
     assert priced("cerebras", "inference", 10, "tokens", **both).cost_nano == 1000
     nonsense = {"model": 42}
-    assert refusal("cerebras", "inference", 10, "tokens", metadata=nonsense) == "unknown_price"
+    assert priced("cerebras", "inference", 10, "tokens", metadata=nonsense).is_unpriced
 
 
 def test_minute_and_second_prices_are_interchangeable() -> None:
@@ -156,9 +157,11 @@ def test_total_and_unit_cost_of_the_emitter_are_used() -> None:
         ("Twilio", "voice", 1, "minutes"),
     ],
 )
-def test_event_without_a_price_is_refused(usage: tuple[Any, ...]) -> None:
+def test_event_without_a_price_costs_nothing_and_is_marked(usage: tuple[Any, ...]) -> None:
     arguments, more = usage[:4], dict(usage[4]) if usage[4:] else {}
-    assert refusal(*arguments, **more) == "unknown_price"
+    row = priced(*arguments, **more)
+    assert (row.cost_nano, row.price_id, row.is_unpriced) == (0, UNPRICED, True)
+    assert (row.usage, row.unit) == (1, usage[3])
 
 
 def test_cost_above_a_billion_is_refused() -> None:
@@ -177,7 +180,7 @@ def test_price_in_force_at_the_event_time_applies() -> None:
     cheaper = dearer._replace(usd="0.01", since=YESTERDAY)
     assert priced("twilio", "voice", 1, "minutes", dearer, cheaper).cost_nano == 20_000_000
     first = SamplePrice("vendor", "talk", "*", "requests", "1", since=NOW)
-    assert refusal("vendor", "talk", 1, "requests", first, time=before) == "unknown_price"
+    assert priced("vendor", "talk", 1, "requests", first, time=before).is_unpriced
 
 
 def test_future_special_price_leaves_the_general_one_in_force() -> None:

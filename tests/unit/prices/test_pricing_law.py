@@ -64,11 +64,12 @@ def test_integer_pricing_agrees_with_fractions(
     expected = cost_nano(plain, found)
     outcome: int | str
     try:
-        outcome = entry_of(decoded(plain), catalogue(found)).cost_nano
+        row = entry_of(decoded(plain), catalogue(found))
+        outcome = "unpriced" if row.is_unpriced else row.cost_nano
     except Refused as refusal:
         outcome = refusal.code
     if expected is None:
-        assert outcome == "unknown_price"
+        assert outcome == "unpriced"
     elif expected > MAX_EVENT_NANO:
         assert outcome == "invalid_event"
     else:

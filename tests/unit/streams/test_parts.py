@@ -62,18 +62,24 @@ def test_refusal_limit_stops_at_half_of_a_large_batch(refused: int, size: int, s
     """A systemic fault refuses most of a large batch; a few bad events never stop the stream."""
     limit = RefusalLimit(records_min=1000, percent=50)
     letters = [
-        DeadLetter(0, n, "unknown_price", "No price.", None, b"", "[]") for n in range(refused)
+        DeadLetter(0, n, "owner_mismatch", "Another user.", None, b"", "[]") for n in range(refused)
     ]
     if stops:
-        with pytest.raises(TooManyRefusedError, match=f"{refused} of {size}.*unknown_price"):
+        with pytest.raises(TooManyRefusedError, match=f"{refused} of {size}.*owner_mismatch"):
             limit.check(letters, size)
     else:
         limit.check(letters, size)
     RefusalLimit(percent=0).check(letters, size)
     noise = [DeadLetter(0, 0, "invalid_json", "No JSON.", None, b"", "[]")] * 5000
     limit.check(noise, len(noise))
+    unpriced = ["No price."] * refused
     if stops:
-        with pytest.raises(TooManyRefusedError, match=f"{refused} of {size}.*unknown_price"):
+        with pytest.raises(TooManyRefusedError, match=f"{refused} of {size}.*unpriced.*No price"):
+            limit.check(noise, len(noise) + size, unpriced)
+    else:
+        limit.check(noise, len(noise) + size, unpriced)
+    if stops:
+        with pytest.raises(TooManyRefusedError, match=f"{refused} of {size}.*owner_mismatch"):
             limit.check([*noise, *letters], len(noise) + size)
 
 

@@ -1,0 +1,62 @@
+"""Applies events of the ledger itself, such as corrections, with retries after conflicts."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, NamedTuple
+
+from ledger.calls.rating import Incoming
+from ledger.postgres.clock import system_time
+from ledger.postgres.database import Connection
+from ledger.postgres.partitions import ensure_months
+from ledger.prices.catalogue import Catalogue
+from ledger.recording.batch import SMALL_BATCH_MAX
+from ledger.recording.ledger import RETRYABLE_ERRORS, Ledger, MissingPartitionError
+
+ATTEMPTS_MAX: Final = 5
+
+MakeEvents = Callable[[], Awaitable[Sequence[Incoming]]]
+
+
+class RepricingRefusedError(Exception):
+    """The ledger refused an event; the message says why. Its transaction was rolled back."""
+
+
+class AppliedEvents(NamedTuple):
+    """The number of applied events and of raised alerts."""
+
+    events: int
+    alerts: int
+
+
+async def apply_events(
+    connection: Connection, ledger: Ledger, catalogue: Catalogue, make_events: MakeEvents
+) -> AppliedEvents:
+    """Apply the events that `make_events` returns within the transaction, all or none.
+
+    Raises RepricingRefusedError, OSError or a PostgreSQL error, and the errors of `make_events`.
+    """
+    attempt = 0
+    while True:
+        attempt += 1
+        try:
+            async with ledger.transaction(connection):
+                return await _apply(connection, ledger, catalogue, await make_events())
+        except (*RETRYABLE_ERRORS, MissingPartitionError) as error:
+            if attempt == ATTEMPTS_MAX:
+                raise
+            if isinstance(error, MissingPartitionError):
+                await ensure_months(connection, error.months)
+
+
+async def _apply(
+    connection: Connection, ledger: Ledger, catalogue: Catalogue, events: Sequence[Incoming]
+) -> AppliedEvents:
+    if not events:
+        return AppliedEvents(0, 0)
+    result = await ledger.apply(
+        connection, events, system_time(), catalogue, is_large=len(events) > SMALL_BATCH_MAX
+    )
+    for _, refusal in result.refused:
+        raise RepricingRefusedError(f"{refusal.code}: {refusal.message}")
+    return AppliedEvents(len(events), result.alerts)

@@ -1,0 +1,46 @@
+-- Events without a price, and their pricing.
+
+-- name: one_at_a_time
+-- Locks the pricing to the end of the transaction; false if another session has the lock.
+SELECT pg_try_advisory_xact_lock(hashtext('cost-analytics unpriced'))
+
+-- name: kinds
+-- The kinds of usage of the first :limit kinds after the given one, in the order of the index, each found by one
+-- step along the index, with the time of the newest event.
+WITH RECURSIVE kind AS (
+    (SELECT type, service, operation, model, unit
+     FROM unpriced_events
+     WHERE (type, service, operation, model, unit)
+         > (:type::text, :service::text, :operation::text, :model::text, :unit::text)
+     ORDER BY type, service, operation, model, unit LIMIT 1)
+    UNION ALL
+    SELECT next.* FROM kind, LATERAL (
+        SELECT u.type, u.service, u.operation, u.model, u.unit
+        FROM unpriced_events AS u
+        WHERE (u.type, u.service, u.operation, u.model, u.unit)
+            > (kind.type, kind.service, kind.operation, kind.model, kind.unit)
+        ORDER BY u.type, u.service, u.operation, u.model, u.unit LIMIT 1
+    ) AS next
+)
+SELECT type, service, operation, model, unit,
+       (SELECT max(time) FROM unpriced_events AS u
+        WHERE (u.type, u.service, u.operation, u.model, u.unit)
+            = (kind.type, kind.service, kind.operation, kind.model, kind.unit)) AS newest
+FROM kind LIMIT :limit
+
+-- name: page
+-- Up to :limit events of a kind after an event (:time, :identity), in their order.
+SELECT replace(identity::text, '-', '') AS identity, call_id, user_id, time, service, amount_nano
+FROM unpriced_events
+WHERE (type, service, operation, model, unit)
+    = (:type::text, :service::text, :operation::text, :model::text, :unit::text)
+  AND (time, identity) > (:time::timestamptz, :identity::uuid)
+ORDER BY time, identity LIMIT :limit
+
+-- name: lock_calls
+-- Locks :call_ids against all other writers to the end of the transaction.
+SELECT FROM calls WHERE call_id = ANY (:call_ids::text[]) ORDER BY call_id FOR NO KEY UPDATE
+
+-- name: still_unpriced
+-- Those of :identities that are still without a price.
+SELECT replace(identity::text, '-', '') AS identity FROM unpriced_events WHERE identity = ANY (:identities::uuid[])

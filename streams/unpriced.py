@@ -1,0 +1,66 @@
+"""Prices events without a price seconds after the catalogue has one, in one of the workers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from ledger.postgres.database import Connection
+from ledger.prices.price_book import PriceBook
+from ledger.repricing.unpriced_pricer import PricedEvents, UnpricedPricer
+from messaging.retries import wait_until_set
+from schemas.alerts import SpendBasis
+from streams.kept_connection import KeptConnection
+from streams.retries import RETRYABLE_ERRORS
+
+EVERY_SECONDS: Final = 5
+
+_log: Final = logging.getLogger(__name__)
+
+
+class UnpricedEvents:
+    """Prices events while its worker runs; several workers take turns."""
+
+    def __init__(
+        self,
+        connect: Callable[[], Awaitable[Connection]],
+        prices: PriceBook,
+        basis: SpendBasis,
+    ) -> None:
+        """`basis` is the spend basis of budgets."""
+        self._connection = KeptConnection(connect)
+        self._prices = prices
+        self._pricer = UnpricedPricer(basis)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Price events periodically until `stop`."""
+        try:
+            while not stop.is_set():
+                try:
+                    await self.run_once(stop)
+                except RETRYABLE_ERRORS as error:
+                    self._connection.terminate()
+                    _log.warning(
+                        "events without a price are priced later: %s",
+                        str(error) or type(error).__name__,
+                        extra={"action": "pricing_retry"},
+                    )
+                await wait_until_set(stop, EVERY_SECONDS)
+        finally:
+            self._connection.terminate()
+
+    async def run_once(self, stop: asyncio.Event) -> PricedEvents:
+        """Price the events for which there is a price now."""
+        connection = await self._connection.open()
+        await self._prices.refresh(connection)
+        result = await self._pricer.run_once(connection, self._prices.catalogue, stop.is_set)
+        if result.priced:
+            _log.info(
+                "priced %d events that had no price, %d have none yet",
+                result.priced,
+                result.left,
+                extra={"action": "unpriced_events_priced", **result._asdict()},
+            )
+        return result

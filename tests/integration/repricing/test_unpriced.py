@@ -1,0 +1,219 @@
+"""Events without a price are priced once the catalogue has a price of their time."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from ledger.operations.verification import rebuild
+from ledger.postgres.database import connected
+from ledger.prices.reading import read_catalogue
+from ledger.prices.rows import PriceRow
+from ledger.repricing import unpriced_pricer
+from tests.support.archives import archive
+from tests.support.events import Plain, charged, cost, ended, started, voided
+from tests.support.recording import BatchWriter, TopicLog, assert_verified, fetch
+from tests.support.repricing import a_price, add, cost_nano
+from tests.support.unpriced import price_unpriced, unpriced_ids
+
+NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=5)
+DAY = timedelta(days=1)
+A_MONTH_AGO = NOW - timedelta(days=40)
+SHARES = 35_000_000
+"""The infrastructure shares of a call."""
+
+
+def talk(n: int = 1, **more: object) -> Plain:
+    """Return a cost of a vendor that the catalogue does not have."""
+    fields: dict[str, object] = {"call": f"call-{n}", "user": f"user-{n}", "usage": n, "time": NOW}
+    return cost(service="vendor", operation="talk", **(fields | more))  # type: ignore[arg-type]
+
+
+async def record(database_url: str, *events: Plain) -> None:
+    async with BatchWriter(database_url) as writer:
+        outcome = await writer.record(TopicLog().batch(list(events)))
+        assert (writer.letters, outcome.refused) == ([], {})
+
+
+async def test_price_of_their_time_prices_them_and_no_other_price_does(database_url: str) -> None:
+    await record(database_url, talk(1), talk(2, time=NOW - 2 * DAY), talk(3, model="big"))
+    assert await price_unpriced(database_url) == (0, 0, 0)
+    await add(database_url, a_price("vendor", "0.25", NOW - DAY))
+    await add(database_url, a_price("vendor", "9", NOW - DAY, model="other"))
+    assert await price_unpriced(database_url) == (2, 0, 0)
+    assert [await cost_nano(database_url, f"user-{n}") - SHARES for n in (1, 2, 3)] == [
+        250_000_000, 0, 750_000_000,
+    ]  # fmt: skip
+    assert len(await unpriced_ids(database_url)) == 1
+    await assert_verified(database_url)
+    assert await price_unpriced(database_url) == (0, 0, 0)
+    await add(database_url, a_price("vendor", "1", NOW - 3 * DAY))
+    assert await price_unpriced(database_url) == (1, 0, 0)
+    assert await cost_nano(database_url, "user-2") - SHARES == 2_000_000_000
+    assert await unpriced_ids(database_url) == []
+    await assert_verified(database_url)
+
+
+async def test_corrections_say_where_they_come_from(database_url: str) -> None:
+    sent = talk(metadata={"sid": "CA1"}, estimated=True)
+    await record(database_url, sent)
+    await add(database_url, a_price("vendor", "0.25", NOW - DAY))
+    await price_unpriced(database_url)
+    query = """SELECT *, data::jsonb ->> 'sid' AS sid FROM call_cost_events
+               WHERE type <> 'call.settled' ORDER BY recorded_at, type"""
+    old, new, void = await fetch(database_url, query)
+    assert (old["price_id"], old["cost_nano"], new["cost_nano"]) == (0, 0, 250_000_000)
+    assert new["source"] == void["source"] == "/cost-analytics/rerate"
+    assert (new["event_id"], void["voids"]) == (
+        f"{old['identity'].hex}/{new['price_id']}",
+        old["identity"],
+    )
+    assert (new["sid"], new["estimated"]) == ("CA1", True)
+    assert "the price was not known" in void["data"]
+    await record(database_url, voided(sent, "call-1", "user-1", time=NOW))
+    assert await cost_nano(database_url, "user-1") == SHARES
+    await assert_verified(database_url)
+
+
+async def test_fee_of_a_charge_is_recorded_once_both_of_its_parts_are_known(
+    database_url: str,
+) -> None:
+    charge = charged(processor="vendorpay", time=NOW, amount="10")
+    await record(database_url, started(time=NOW), charge)
+    await assert_verified(database_url)
+    for done, (unit, usd, per) in enumerate([("usd", "2", 100), ("charges", "0.25", 1)]):
+        row = PriceRow(
+            "vendorpay", "transaction", "fee", "*", unit, Decimal(usd), per, NOW - DAY, "tests"
+        )
+        await add(database_url, row)
+        assert await price_unpriced(database_url) == (done, 0, 0)
+    assert await price_unpriced(database_url) == (0, 0, 0)
+    assert await cost_nano(database_url, "alice") == SHARES + 450_000_000
+    [found] = await fetch(database_url, "SELECT class FROM cost_class_of('vendorpay')")
+    assert found["class"] == "transaction"
+    await assert_verified(database_url)
+    await rebuild(database_url)
+    await assert_verified(database_url)
+    assert await unpriced_ids(database_url) == []
+
+
+async def test_budget_alert_follows_from_the_new_price(database_url: str) -> None:
+    await record(database_url, talk())
+    await fetch(
+        database_url,
+        """INSERT INTO user_budget_settings (user_id, daily_limit_nano) VALUES ('user-1', 250000000)
+           ON CONFLICT (user_id) DO UPDATE SET daily_limit_nano = excluded.daily_limit_nano""",
+    )
+    await add(database_url, a_price("vendor", "0.25", NOW - DAY))
+    assert (await price_unpriced(database_url)).alerts == 2  # at 80 and at 100 percent
+    assert len(await fetch(database_url, "SELECT FROM budget_alerts")) == 2
+
+
+async def test_several_processes_price_each_event_once(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unpriced_pricer, "CHUNK_EVENTS", 3)
+    await record(database_url, *(talk(n % 5 + 1, usage=1) for n in range(40)))
+    await add(database_url, a_price("vendor", "0.25", NOW - DAY))
+    results = await asyncio.gather(*(price_unpriced(database_url) for _ in range(4)))
+    priced = sum(result.priced for result in results)
+    priced += (await price_unpriced(database_url)).priced
+    assert priced >= 40
+    query = "SELECT count(*), sum(cost_nano) FROM counted_costs WHERE service = 'vendor'"
+    assert [tuple(row) for row in await fetch(database_url, query)] == [(40, 40 * 250_000_000)]
+    await assert_verified(database_url)
+
+
+async def test_cost_above_the_limit_leaves_the_others_priced(
+    database_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    await record(database_url, *(talk(n) for n in range(1, 6)), talk(7, usage=10**12))
+    await add(database_url, a_price("vendor", "0.25", NOW - DAY))
+    assert await price_unpriced(database_url) == (5, 1, 0)
+    assert "above a billion" in caplog.text
+    assert len(await unpriced_ids(database_url)) == 1
+    await assert_verified(database_url)
+
+
+async def test_events_without_a_price_are_looked_at_again_with_new_prices(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a price leaves without one is looked at once a minute, not every few seconds."""
+    await record(database_url, talk(7, usage=10**12))
+    await add(database_url, a_price("vendor", "0.25", NOW - DAY))
+    pricer = unpriced_pricer.UnpricedPricer("charged")
+    async with connected(database_url, name="tests") as connection:
+        catalogue = await read_catalogue(connection)
+        assert await pricer.run_once(connection, catalogue) == (0, 1, 0)
+        assert await pricer.run_once(connection, catalogue) == (0, 0, 0)
+        monkeypatch.setattr(unpriced_pricer, "RETRY_SECONDS", 0)
+        assert await pricer.run_once(connection, catalogue) == (0, 1, 0)
+        monkeypatch.setattr(unpriced_pricer, "RETRY_SECONDS", 60)
+        await add(database_url, a_price("vendor", "0.0001", NOW - DAY / 2))
+        catalogue = await read_catalogue(connection)
+        assert await pricer.run_once(connection, catalogue) == (1, 0, 0)
+
+
+async def test_many_kinds_take_several_runs(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unpriced_pricer, "KINDS_AT_ONCE", 2)
+    await record(database_url, *(talk(n, model=f"model-{n}") for n in range(1, 6)))
+    await add(database_url, a_price("vendor", "0.25", NOW - DAY))
+    pricer = unpriced_pricer.UnpricedPricer("charged")
+    async with connected(database_url, name="tests") as connection:
+        catalogue = await read_catalogue(connection)
+        found = [(await pricer.run_once(connection, catalogue)).priced for _ in range(4)]
+    assert found == [2, 2, 1, 0]
+
+
+async def test_void_of_the_previous_release_is_noticed(database_url: str) -> None:
+    """That release voids a cost and leaves it in the list."""
+    sent = talk()
+    await record(database_url, sent)
+    [row] = await fetch(database_url, "SELECT * FROM unpriced_events")
+    await record(database_url, voided(sent, "call-1", "user-1", time=NOW))
+    columns = "identity, user_id, call_id, time, type, service, operation, model, unit, amount_nano"
+    values = [row[name.strip()] for name in columns.split(",")]
+    places = ", ".join(f"${n + 1}" for n in range(len(values)))
+    await fetch(database_url, f"INSERT INTO unpriced_events ({columns}) VALUES ({places})", *values)
+    await add(database_url, a_price("vendor", "0.25", NOW - DAY))
+    assert await price_unpriced(database_url) == (1, 0, 0)
+    assert await cost_nano(database_url, "user-1") == SHARES
+    await assert_verified(database_url)
+
+
+async def test_archived_events_are_priced_in_their_month(database_url: str, tmp_path: Path) -> None:
+    """The corrections are new events of the archived month, as those of late prices are."""
+    old = talk(1, time=A_MONTH_AGO, metadata={"sid": "CA1"})
+    gone = talk(2, time=A_MONTH_AGO)
+    fee = charged("call-1", "user-1", processor="vendorpay", time=A_MONTH_AGO, amount="10")
+    start = started("call-1", "user-1", time=A_MONTH_AGO)
+    await record(database_url, start, old, gone, fee, ended("call-1", "user-1", time=A_MONTH_AGO))
+    await archive(database_url, tmp_path, 0)
+    await assert_verified(database_url)
+    await fetch(database_url, "UPDATE month_seals SET costs_expired_at = now()")
+    await rebuild(database_url)
+    await assert_verified(database_url)
+    assert len(await unpriced_ids(database_url)) == 3
+    await record(database_url, voided(gone, "call-2", "user-2", time=NOW))
+    assert len(await unpriced_ids(database_url)) == 2
+    await add(
+        database_url,
+        a_price("vendor", "0.25", A_MONTH_AGO - DAY),
+        PriceRow("vendorpay", "transaction", "fee", "*", "usd", Decimal(2), 100, A_MONTH_AGO, "t"),
+        PriceRow(
+            "vendorpay", "transaction", "fee", "*", "charges", Decimal("0.3"), 1, A_MONTH_AGO, "t"
+        ),
+    )
+    assert await price_unpriced(database_url) == (2, 0, 0)
+    assert await cost_nano(database_url, "user-1") == SHARES + 250_000_000 + 500_000_000
+    assert await cost_nano(database_url, "user-2") == SHARES
+    await assert_verified(database_url)
+    await archive(database_url, tmp_path, 0)
+    await assert_verified(database_url)
+    await rebuild(database_url)
+    await assert_verified(database_url)
+    assert await unpriced_ids(database_url) == []
