@@ -71,7 +71,7 @@ class RecoveringProducer:
         Raises KafkaError or TimeoutError.
         """
         producer = await self._open()
-        return await self._limited(producer.send(topic, value, key=key, headers=headers))
+        return await self._with_timeout(producer.send(topic, value, key=key, headers=headers))
 
     async def send_all(self, topic: str, records: Iterable[KeyAndValue]) -> int:
         """Send keys and values, wait for their acknowledgement, and return their number.
@@ -99,7 +99,9 @@ class RecoveringProducer:
         producer = await self._open()
         count = 0
         remaining = iter(records)
-        while sent := await self._limited(send(producer, topic, islice(remaining, slice_size))):
+        while sent := await self._with_timeout(
+            send(producer, topic, islice(remaining, slice_size))
+        ):
             count += sent
         return count
 
@@ -109,11 +111,11 @@ class RecoveringProducer:
         Raises KafkaError or TimeoutError; then some may have been sent.
         """
         producer = await self._open()
-        await self._limited(_send_in_order(producer, records))
+        await self._with_timeout(_send_in_order(producer, records))
 
-    async def acknowledged(self, sent: Awaitable[T]) -> T:
+    async def wait_until_acknowledged(self, sent: Awaitable[T]) -> T:
         """Wait for acknowledgements; after a failure the next send uses a new producer."""
-        return await self._limited(sent)
+        return await self._with_timeout(sent)
 
     async def close(self) -> None:
         """Stop the producer; records that cannot be sent in time are dropped."""
@@ -134,7 +136,7 @@ class RecoveringProducer:
                 self._producer = producer
             return self._producer
 
-    async def _limited(self, work: Awaitable[T]) -> T:
+    async def _with_timeout(self, work: Awaitable[T]) -> T:
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 return await work

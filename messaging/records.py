@@ -80,8 +80,8 @@ class _AnyText(bytearray):
     """Bytes whose slices decode to text that encodes to the same bytes again."""
 
     def __getitem__(self, at: SupportsIndex | slice) -> Any:
-        text = super().__getitem__(at)
-        return _AnyText(text) if isinstance(text, bytearray) else text
+        part = super().__getitem__(at)
+        return _AnyText(part) if isinstance(part, bytearray) else part
 
     def decode(self, encoding: str = "utf-8", _errors: str = "strict") -> str:
         return super().decode(encoding, "surrogateescape")

@@ -75,7 +75,7 @@ class TopicReader:
         An end offset is compared with its earlier value, not with a position: the embedded broker
         reports one that is too low, within its last batch.
         """
-        ends = await _limited(self._consumer.end_offsets(self._partitions))
+        ends = await _with_timeout(self._consumer.end_offsets(self._partitions))
         for partition, end in ends.items():
             if end < self._ends[partition]:
                 raise LogChangedError(
@@ -89,8 +89,8 @@ class TopicReader:
 
     async def begin(self, resumed: Mapping[TopicPartitionKey, int]) -> None:
         """Seek to the positions in `resumed` that still exist, else to the ends of the topics."""
-        begins = await _limited(self._consumer.beginning_offsets(self._partitions))
-        ends = await _limited(self._consumer.end_offsets(self._partitions))
+        begins = await _with_timeout(self._consumer.beginning_offsets(self._partitions))
+        ends = await _with_timeout(self._consumer.end_offsets(self._partitions))
         self._ends = ends
         self._consumer.assign(self._partitions)
         for partition in self._partitions:
@@ -123,13 +123,13 @@ async def open_topic_reader(
         retry_backoff_ms=_RETRY_MS,
     )
     try:
-        await _limited(consumer.start())
+        await _with_timeout(consumer.start())
         log = TopicReader(consumer, partitions)
         await log.begin(resumed)
         yield log
     finally:
         with suppress(*LOG_ERRORS):
-            await _limited(consumer.stop())
+            await _with_timeout(consumer.stop())
 
 
 async def _partitions(
@@ -137,11 +137,11 @@ async def _partitions(
 ) -> list[TopicPartition]:
     admin = AIOKafkaAdminClient(**client_options)
     try:
-        await _limited(admin.start())
-        described = await _limited(admin.describe_topics(list(topics)))
+        await _with_timeout(admin.start())
+        described = await _with_timeout(admin.describe_topics(list(topics)))
     finally:
         with suppress(*LOG_ERRORS):
-            await _limited(admin.close())
+            await _with_timeout(admin.close())
     missing = [topic["topic"] for topic in described if topic["error_code"]]
     if missing or len(described) != len(topics):
         raise LogChangedError(f"there is no topic {', '.join(missing or topics)}")
@@ -152,7 +152,7 @@ async def _partitions(
     ]
 
 
-async def _limited(work: Coroutine[Any, Any, T]) -> T:
+async def _with_timeout(work: Coroutine[Any, Any, T]) -> T:
     """Wait for a client with a timeout; raises TimeoutError.
 
     A client whose broker is gone may ignore its cancellation, and is then left behind; or it raises

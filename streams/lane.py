@@ -143,9 +143,9 @@ class Lane:
         if not self.partitions or self.is_out_of_range:
             await wait_until_set(self._assigned, IDLE_SECONDS)
             return assignment, None
-        polled = await self._polled(self._batch_max, None, POLL_MS)
+        polled = await self._poll_records(self._batch_max, None, POLL_MS)
         self.behind = _is_old(polled, self._recorder.now())
-        return assignment, await self._decoded(polled, assignment) if polled else None
+        return assignment, await self._decode(polled, assignment) if polled else None
 
     async def _fill(
         self,
@@ -171,11 +171,11 @@ class Lane:
                 wait_ms = FILL_POLL_MS
             else:
                 wait_ms = 0
-            polled = await self._polled(room, until, wait_ms)
+            polled = await self._poll_records(room, until, wait_ms)
             if assignment != self.assignment or not (polled or until):
                 return
             if polled:
-                batch.add(await self._decoded(polled, assignment))
+                batch.add(await self._decode(polled, assignment))
 
     def _backlog(self) -> int:
         """Return how many records of its partitions are not read yet, as of the last fetches."""
@@ -184,7 +184,7 @@ class Lane:
         read = [self.read_offsets[p.partition] for p in partitions]
         return sum(max(0, end - offset) for end, offset in zip(ends, read, strict=True))
 
-    async def _decoded(
+    async def _decode(
         self, polled: Mapping[TopicPartition, Sequence[ConsumerRecord]], assignment: int
     ) -> Batch:
         """Decode polled records, and store the read offsets if the assignment is still current.
@@ -197,7 +197,7 @@ class Lane:
             batch.marks = {p.partition: self._mark(p, records) for p, records in polled.items()}
         return batch
 
-    async def _polled(
+    async def _poll_records(
         self, limit: int, until: asyncio.Task[None] | None, wait_ms: int
     ) -> Mapping[TopicPartition, Sequence[ConsumerRecord]]:
         """Return up to `limit` records; none if the partitions are revoked meanwhile.

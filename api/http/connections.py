@@ -79,7 +79,7 @@ class ConnectionFactory:
     def _has_too_many(self, address: str) -> bool:
         return self._by_address[address] >= self._limits.connections_per_address
 
-    def closed(self, peer: str) -> None:
+    def remove(self, peer: str) -> None:
         """Remove a connection from the counts."""
         address = peer_counted_as(peer)
         self.open_connections -= 1
@@ -145,7 +145,7 @@ class GuardedConnection(web.RequestHandler):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Remove the connection from the counts."""
-        self._factory.closed(self._peer)
+        self._factory.remove(self._peer)
         self._stop_timer()
         super().connection_lost(exc)
 

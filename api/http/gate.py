@@ -61,8 +61,8 @@ class RequestGate:
         self._cors = Cors(options.cors_origins)
         self._addresses = ClientAddresses(limits.trusted_proxies)
         self._rate = RateLimiter(limits.requests_per_second, limits.burst, limits.clients)
-        self._tokens = verification_budget(limits)
-        self._tickets = verification_budget(limits)
+        self._token_budget = verification_budget(limits)
+        self._ticket_budget = verification_budget(limits)
         self._by_address = ConcurrencyLimit(
             limits.requests_per_address,
             "concurrent_requests_per_address",
@@ -129,7 +129,7 @@ class RequestGate:
                 raise foreign_origin()
             authorization = route.credential_sources.authorization(request)
             if "ticket" in request.query:
-                async with self._tickets.turn(request[ADDRESS]):
+                async with self._ticket_budget.turn(request[ADDRESS]):
                     caller = await route.credential_sources.caller(request)
                 if caller is not None:
                     return caller
@@ -137,7 +137,9 @@ class RequestGate:
         recalled = self._authenticator.recall(token)
         if recalled is not None:
             return recalled
-        return await self._authenticator.verify(token, partial(self._tokens.turn, request[ADDRESS]))
+        return await self._authenticator.verify(
+            token, partial(self._token_budget.turn, request[ADDRESS])
+        )
 
     async def _answer(
         self, request: web.Request, handler: NextHandler, page_not_found: PageNotFound | None

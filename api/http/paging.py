@@ -139,10 +139,10 @@ def page(
 
     `rows` has one row more than `limit` if there is a next page.
     """
-    return cut(rows, limit, lambda row: cursor(position(row)))
+    return page_with_cursor(rows, limit, lambda row: cursor(position(row)))
 
 
-def cut(
+def page_with_cursor(
     rows: Sequence[T], limit: int, cursor_after: Callable[[T], str]
 ) -> tuple[Sequence[T], str | None]:
     """Return the rows of a page as `page` does, with the cursor after its last row."""

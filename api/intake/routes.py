@@ -32,8 +32,8 @@ from schemas.events import DATA_TYPES
 from schemas.intake import Accepted, Finalize, Track
 from schemas.refusals import Refused
 
-_ONE: Final = "application/cloudevents+json"
-_MANY: Final = "application/cloudevents-batch+json"
+_EVENT_TYPE: Final = "application/cloudevents+json"
+_BATCH_TYPE: Final = "application/cloudevents-batch+json"
 _ATTRIBUTE: Final = "ce-"
 _KEY: Final = "Idempotency-Key"
 _KEY_CHARACTERS_MAX: Final = 200
@@ -85,8 +85,8 @@ _EVENTS: Final = Operation(
     response=Accepted,
     status=202,
     body={
-        _ONE: Envelope,
-        _MANY: list[Envelope],
+        _EVENT_TYPE: Envelope,
+        _BATCH_TYPE: list[Envelope],
         # The event's data only, if its attributes are in headers.
         JSON: (Envelope, list[Envelope], *DATA_TYPES.values()),
     },
@@ -150,11 +150,11 @@ class IntakeRoutes:
     def _cloudevents(self, request: web.Request, body: bytes) -> list[CheckedEvent]:
         now, content_type = self._now(), request.content_type
         attributes = _attributes(request)
-        if content_type == _ONE:
+        if content_type == _EVENT_TYPE:
             return [structured_event(body, now)]
-        if content_type != _MANY and attributes:
+        if content_type != _BATCH_TYPE and attributes:
             return [binary_event(attributes, body, now)]
-        if content_type == _MANY or body.lstrip()[:1] == b"[":
+        if content_type == _BATCH_TYPE or body.lstrip()[:1] == b"[":
             return batch_events(body, self._limits.batch_events, now)
         return [structured_event(body, now)]
 

@@ -59,9 +59,9 @@ DISMISSED: Final = choice(
     "false",
 )
 
-_ALL: Final = "/api/costs/user/{userId}/anomalies"
-_ONE: Final = _ALL + "/{anomalyId}"
-_DISMISSAL: Final = _ONE + "/dismissal"
+_LIST_PATH: Final = "/api/costs/user/{userId}/anomalies"
+_ANOMALY_PATH: Final = _LIST_PATH + "/{anomalyId}"
+_DISMISSAL: Final = _ANOMALY_PATH + "/dismissal"
 
 _SHOW: Final = Operation(
     name="getAnomaly",
@@ -97,8 +97,8 @@ class AnomalyRoutes:
         of_user = _listing("listAnomalies", Tag.SPENDING, "List a user's anomalies")
         of_all = _listing("listAllAnomalies", Tag.EVERYONE, "List all users' anomalies")
         return (
-            Route("GET", _ALL, Access.SELF, self.of_user, of_user),
-            Route("GET", _ONE, Access.SELF, self.show, _SHOW),
+            Route("GET", _LIST_PATH, Access.SELF, self.of_user, of_user),
+            Route("GET", _ANOMALY_PATH, Access.SELF, self.show, _SHOW),
             Route("PUT", _DISMISSAL, Access.SELF, self.dismiss, _DISMISS),
             Route("DELETE", _DISMISSAL, Access.SELF, self.undo, _UNDO),
             Route("GET", "/api/admin/costs/anomalies", Access.ADMIN, self.of_everyone, of_all),

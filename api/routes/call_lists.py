@@ -14,9 +14,9 @@ from api.http.paging import (
     CURSOR,
     LIMIT,
     cursor_of,
-    cut,
     limit_of,
     page,
+    page_with_cursor,
     rank_cursor,
     rank_cursor_of,
 )
@@ -118,7 +118,9 @@ class CallLists:
             order = CallOrder(sort.removeprefix("-"), sort.startswith("-"))
             after = rank_cursor_of(request, sort)
             rows = await rank_calls(*selection, order, after=after, limit=limit + 1)
-            shown, following = cut(rows, limit, lambda call: rank_cursor(sort, call.rank_position))
+            shown, following = page_with_cursor(
+                rows, limit, lambda call: rank_cursor(sort, call.rank_position)
+            )
         calls = [summary(call) for call in shown]
         return tagged_reply(request, CallPage(user_id=user_id, calls=calls, next_cursor=following))
 

@@ -39,8 +39,8 @@ from schemas.notices import (
 
 T = TypeVar("T")
 
-_ALL: Final = "/api/costs/user/{userId}/channels"
-_ONE: Final = _ALL + "/{channelId}"
+_LIST_PATH: Final = "/api/costs/user/{userId}/channels"
+_CHANNEL_PATH: Final = _LIST_PATH + "/{channelId}"
 
 
 def _operation(name: str, summary: str, response: type) -> Operation:
@@ -82,12 +82,12 @@ class ChannelRoutes:
 
     def routes(self) -> tuple[Route, ...]:
         return (
-            Route("GET", _ALL, Access.SELF, self.list, _LIST),
-            Route("POST", _ALL, Access.SELF, self.create, _CREATE),
-            Route("DELETE", _ONE, Access.SELF, self.remove, _REMOVE),
-            Route("POST", _ONE + "/verify", Access.SELF, self.verify, _VERIFY),
-            Route("POST", _ONE + "/test", Access.SELF, self.test, _TEST),
-            Route("GET", _ONE + "/deliveries", Access.SELF, self.deliveries, _DELIVERIES),
+            Route("GET", _LIST_PATH, Access.SELF, self.list, _LIST),
+            Route("POST", _LIST_PATH, Access.SELF, self.create, _CREATE),
+            Route("DELETE", _CHANNEL_PATH, Access.SELF, self.remove, _REMOVE),
+            Route("POST", _CHANNEL_PATH + "/verify", Access.SELF, self.verify, _VERIFY),
+            Route("POST", _CHANNEL_PATH + "/test", Access.SELF, self.test, _TEST),
+            Route("GET", _CHANNEL_PATH + "/deliveries", Access.SELF, self.deliveries, _DELIVERIES),
         )
 
     async def list(self, request: web.Request) -> web.Response:

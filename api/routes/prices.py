@@ -30,8 +30,8 @@ from ledger.repricing.repricer import Repricer
 from schemas.exact import Exact
 from schemas.prices import PriceEntered, PriceEntry, PriceItem, PriceList, PriceProposal
 
-_PATH: Final = "/api/admin/prices"
-_ONE: Final = _PATH + "/{proposalId}"
+_LIST_PATH: Final = "/api/admin/prices"
+_PROPOSAL_PATH: Final = _LIST_PATH + "/{proposalId}"
 _ID_DIGITS_MAX: Final = 9
 ALL: Final = flag("all", "Whether to include superseded prices.", default=False)
 _LIST: Final = Operation(
@@ -77,10 +77,10 @@ class PriceRoutes:
         approve = _deciding("approvePrice", "Approve a price proposal")
         reject = _deciding("rejectPrice", "Reject a price proposal")
         return (
-            Route("GET", _PATH, Access.ADMIN, self.list, _LIST),
-            Route("POST", _PATH, Access.ADMIN, self.enter, _ENTER),
-            Route("POST", f"{_ONE}/approve", Access.ADMIN, self.approve, approve),
-            Route("POST", f"{_ONE}/reject", Access.ADMIN, self.reject, reject),
+            Route("GET", _LIST_PATH, Access.ADMIN, self.list, _LIST),
+            Route("POST", _LIST_PATH, Access.ADMIN, self.enter, _ENTER),
+            Route("POST", f"{_PROPOSAL_PATH}/approve", Access.ADMIN, self.approve, approve),
+            Route("POST", f"{_PROPOSAL_PATH}/reject", Access.ADMIN, self.reject, reject),
             *self._repricing.routes(),
         )
 

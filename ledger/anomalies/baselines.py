@@ -21,11 +21,11 @@ _PERCENT: Final = 100
 
 
 class Baseline(NamedTuple):
-    """The usual level and the spread of a number of `known` values, in their unit."""
+    """The usual level and the spread of a number of values (`size`), in their unit."""
 
     level: int
     spread: int
-    known: int
+    size: int
 
     def score_hundredths(self, observed: int) -> int:
         """Return the distance above the level in hundredths of the spread; 0 if below it."""

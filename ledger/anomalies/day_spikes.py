@@ -179,7 +179,7 @@ def _all_services(
 
 def _spike(service: str | None, compared: _DayComparison, score: int, driver: str) -> DaySpike:
     return DaySpike(
-        service, compared.observed, compared.expected, score, compared.usual.known, driver
+        service, compared.observed, compared.expected, score, compared.usual.size, driver
     )
 
 

@@ -99,7 +99,7 @@ def call_finding(call: EndedCall, spike: CallSpike, now: datetime) -> Finding:
             expected_usd=Usd(spike.expected_nano),
             score=Exact(score_decimal(spike.score_hundredths)),
             compared_with=compared.compared_with,
-            compared_count=usual.known,
+            compared_count=usual.size,
             message=message,
             occurred_at=call.ended_at or call.updated_at,
             detected_at=now,

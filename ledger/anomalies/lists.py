@@ -54,7 +54,7 @@ async def list_anomalies(
     Empty for a viewer without access. Raises StoreUnavailableError.
     """
     name = "of_everyone" if user_id is None else "of_user"
-    page_of = _READS.bind(
+    statement = _READS.bind(
         name,
         user_id=user_id,
         **viewer.parameters,
@@ -63,4 +63,4 @@ async def list_anomalies(
         after_seq=None if after is None else after.seq,
         limit=limit,
     )
-    return [AnomalyRow(*row) for row in await readers.read(viewer, *page_of)]
+    return [AnomalyRow(*row) for row in await readers.read(viewer, *statement)]

@@ -81,7 +81,9 @@ class AnomalySweep:
                 return SweepStep(DetectionResult(), more=False)
             is_deep = sweep.closed_on < now.date()
             sweep = sweep._replace(round_to=round_to, is_deep=is_deep, user_id="")
-        result = await self._changed(connection, sweep, now) if begins else DetectionResult()
+        result = (
+            await self._check_changed_calls(connection, sweep, now) if begins else DetectionResult()
+        )
         users = await store.next_users(
             connection, sweep.user_id, _begun_since(sweep).date(), USERS_AT_ONCE
         )
@@ -89,7 +91,7 @@ class AnomalySweep:
         await store.store_sweep_position(connection, _position_after(sweep, users, now))
         return SweepStep(result, more=len(users) == USERS_AT_ONCE)
 
-    async def _changed(
+    async def _check_changed_calls(
         self, connection: Connection, sweep: SweepPosition, now: datetime
     ) -> DetectionResult:
         """Check again the open anomalies of calls that have changed, however old the calls are."""

@@ -54,7 +54,7 @@ async def authorize(
     """
     viewer, call_id = Viewer(user_id), request.call_id
     by_cost = budgets.basis == "cost"
-    async with budgets.locked(viewer, user_id) as (connection, limits):
+    async with budgets.lock(viewer, user_id) as (connection, limits):
         holds = Holds(connection, viewer)
         call = await holds.call_state(call_id)
         if call is not None and call.is_finished:
@@ -67,7 +67,7 @@ async def authorize(
             estimate = spend.default_charge_nano
         so_far = call.cost_nano if call is not None and by_cost else 0
         left_to_spend = max(0, estimate - so_far)
-        held = await holds.of_others(call_id, now, by_cost=by_cost)
+        held = await holds.sum_of_others(call_id, now, by_cost=by_cost)
         spend_of = {"daily": spend.day_nano, "monthly": spend.month_nano}
         usages = [LimitUsage(limit, spend_of[limit.type], held) for limit in limits.periodic()]
         decision = decide_authorization(usages, limits.of_calls(), left_to_spend, cost)

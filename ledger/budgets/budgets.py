@@ -139,9 +139,7 @@ class Budgets:
         return AlertPage([row["data"] for row in rows[:limit]], more)
 
     @asynccontextmanager
-    async def locked(
-        self, viewer: Viewer, user_id: str
-    ) -> AsyncIterator[tuple[Connection, Limits]]:
+    async def lock(self, viewer: Viewer, user_id: str) -> AsyncIterator[tuple[Connection, Limits]]:
         """Lock a user's settings for a transaction, against batches and other changes."""
         async with self._readers.writing(viewer) as connection:
             of_user = {"user_id": user_id, **viewer.parameters}

@@ -20,7 +20,7 @@ USUAL_CALL_SECONDS: Final = 300
 """The assumed duration of a call without an announced one."""
 
 LONGEST_CALL_SECONDS: Final = 4 * 3600
-"""A call that is active for longer has lost its end, and burns nothing."""
+"""A call that is active for longer is not counted: its end was never reported."""
 
 _PER_HOUR: Final = 3600
 

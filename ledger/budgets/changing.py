@@ -37,7 +37,7 @@ async def change_budget(
     """
     if change == LimitChange() and channels is None:
         return await budgets.read_status(viewer, user_id, now)
-    async with budgets.locked(viewer, user_id) as (connection, before):
+    async with budgets.lock(viewer, user_id) as (connection, before):
         limits = apply_change(before, change, await read_epoch(connection))
         replaced: Sequence[Channel] | None = None
         if channels is not None:

@@ -48,7 +48,7 @@ class Holds:
         [row] = await self._connection.fetch(*self._bind("past_calls", since_day=since_day))
         return PastCalls(int(row["cost_nano"]), row["duration_ms"])
 
-    async def of_others(self, call_id: str, now: datetime, *, by_cost: bool) -> int:
+    async def sum_of_others(self, call_id: str, now: datetime, *, by_cost: bool) -> int:
         """Return the sum of the holds of other calls, in nano-dollars."""
         held = self._bind("held", now=now, call_id=call_id, by_cost=by_cost)
         return int(await self._connection.fetchval(*held))

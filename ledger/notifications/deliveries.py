@@ -30,7 +30,7 @@ OLD_SECONDS: Final = 86_400
 ORDER_SECONDS: Final = 900
 """An alert waiting for its next attempt holds back later alerts of its channel for so long."""
 CLAIMS_MAX: Final = 30
-"""After so many interrupted attempts, the delivery itself is taken for the cause."""
+"""After so many interrupted attempts, the delivery itself is considered the cause."""
 KEPT_DAYS: Final = 90
 PRUNE_MAX: Final = 10_000
 
@@ -84,7 +84,7 @@ class DeliveryStore:
     async def claim(
         self, limit: int, failing_max: int, lease_seconds: int
     ) -> list[ClaimedDelivery]:
-        """Claim up to `limit` due deliveries, of them few at channels that failed last time.
+        """Claim up to `limit` due deliveries, at most `failing_max` of them at failing channels.
 
         Deliveries that must not be sent any more are skipped, and expired claims are released.
         """
@@ -105,7 +105,7 @@ class DeliveryStore:
             )
         return [ClaimedDelivery(*row) for row in rows]
 
-    async def delivered(
+    async def store_success(
         self,
         claim: ClaimedDelivery,
         result: DeliveryResult,
@@ -124,7 +124,7 @@ class DeliveryStore:
             is_journaled=is_journaled,
         )
 
-    async def failed(
+    async def store_failure(
         self,
         claim: ClaimedDelivery,
         result: DeliveryResult,

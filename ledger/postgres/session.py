@@ -23,12 +23,12 @@ async def privileged_login(connection: Connection) -> str | None:
 async def warn_of_privileged_login(url: str, process: str) -> None:
     """Log a warning if a process logs in as a superuser or as the owner of the tables."""
     async with connected(url, name=f"cost-analytics {process}") as connection:
-        who = await privileged_login(connection)
-    if who is not None:
+        login = await privileged_login(connection)
+    if login is not None:
         _log.warning(
             "logged in to the database as %s; use the login `%s` for this process, which "
             "`cost-analytics roles create` creates",
-            who,
+            login,
             process,
             extra={"action": "database_login_powerful"},
         )

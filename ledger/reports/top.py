@@ -49,7 +49,7 @@ async def top_report(
 
     Empty for a viewer who may not read all users. Raises StoreUnavailableError.
     """
-    top = _READS.bind(
+    statement = _READS.bind(
         "top",
         reads_all=viewer.reads_all,
         by=order.kind,
@@ -60,7 +60,7 @@ async def top_report(
         last_day=days[1],
         unnamed_persona=UNKNOWN_PERSONA,
     )
-    rows = await readers.read(viewer, *top)
+    rows = await readers.read(viewer, *statement)
     entries = [
         TopEntry(
             row["name"],

@@ -26,7 +26,7 @@ async def find_users(
 
     Empty for a viewer who may not read all users. Raises StoreUnavailableError.
     """
-    users = _READS.bind("users", reads_all=viewer.reads_all, part=part, limit=limit)
-    rows = await readers.read(viewer, *users)
+    statement = _READS.bind("users", reads_all=viewer.reads_all, part=part, limit=limit)
+    rows = await readers.read(viewer, *statement)
     matches = [FoundUser(row["user_id"], row["first_day"], row["last_day"]) for row in rows]
     return matches, rows[0]["found"] if rows else 0

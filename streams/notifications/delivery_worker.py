@@ -238,11 +238,11 @@ class DeliveryWorker:
             "status": result.status,
         }
         if result.verdict == "delivered":
-            await self._store.delivered(claim, result, duration_ms, is_journaled=is_journaled)
+            await self._store.store_success(claim, result, duration_ms, is_journaled=is_journaled)
             _log.info("delivered", extra={"action": "notice_delivered", **fields})
             return
         step = self._options.schedules[claim.type].step(claim.number, claim.failures, result)
-        disabled = await self._store.failed(
+        disabled = await self._store.store_failure(
             claim, result, step, duration_ms, _disable(claim, result, step)
         )
         action = "notice_postponed" if step.delay_ms is not None else "notice_failed"

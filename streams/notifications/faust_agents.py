@@ -23,7 +23,7 @@ from messaging.retries import Backoff
 from schemas.events import CallStatus
 from schemas.jsonio import wire_name
 from schemas.topics import BUDGET_ALERTS, CALL_TOTALS, Topic
-from streams.prices.daily import HOUR
+from streams.prices.daily import SCHEDULE
 
 GROUP: Final = "cost-analytics-notices"
 START_SECONDS: Final = 60
@@ -102,7 +102,7 @@ def make_app(
     if on_ended is not None:
         _add_agent(app, "ended", CALL_TOTALS, ended_call_of, on_ended)
     if daily is not None:
-        app.crontab(HOUR)(daily)
+        app.crontab(SCHEDULE)(daily)
     return app
 
 

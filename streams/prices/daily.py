@@ -15,8 +15,8 @@ from ledger.postgres.database import TRANSIENT_ERRORS
 from streams.prices.reading import AnySource
 from streams.prices.refresh import TIMER_PAUSE, refresh_prices
 
-HOUR: Final = "17 4 * * *"
-"""At 04:17 UTC, when few calls are active."""
+SCHEDULE: Final = "17 4 * * *"
+"""Cron: at 04:17 UTC, when few calls are active."""
 
 _log: Final = logging.getLogger(__name__)
 

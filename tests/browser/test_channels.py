@@ -109,17 +109,17 @@ async def test_a_webhook_is_added_verified_tested_and_removed(
 async def test_form_shows_each_error_at_its_field(open_page: Open) -> None:
     async with open_page("/budget", "max") as page:
         section = card(page)
-        way, add = (
+        channel_type, add = (
             section.get_by_label("Channel", exact=True),
             section.get_by_role("button", name="Add channel"),
         )
-        await way.select_option("SMS")
+        await channel_type.select_option("SMS")
         await section.get_by_label("Phone number").fill("+14155550123")
         await add.click()
         await expect(section.get_by_text("is not set up on this server")).to_be_visible()
-        await expect(way).to_have_attribute("aria-invalid", "true")
-        await expect(way).to_be_focused()
-        await way.select_option("Webhook")
+        await expect(channel_type).to_have_attribute("aria-invalid", "true")
+        await expect(channel_type).to_be_focused()
+        await channel_type.select_option("Webhook")
         await expect(section.get_by_role("option", name="SMS")).to_be_disabled()
         address = section.get_by_label("Webhook URL")
         await address.fill("ftp://example.com")

@@ -86,7 +86,7 @@ async def test_repeated_track_requests_count_once(pipeline: Pipeline) -> None:
         "SELECT count(*) AS events, sum(cost_nano)::bigint AS nano FROM call_cost_events WHERE type = 'cost.recorded'",
     )
     parts.figures.append(
-        f"HTTP way in on {pipeline.broker}: sent {SENDS}, of them different {len(numbers)}, counted "
+        f"HTTP intake on {pipeline.broker}: sent {SENDS}, of them different {len(numbers)}, counted "
         f"{row['events']}, difference {row['events'] - len(numbers)}"
     )
     assert row["events"] == len(numbers)

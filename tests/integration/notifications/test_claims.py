@@ -91,7 +91,7 @@ async def test_two_workers_deliver_each_notification_once(database_url: str) -> 
     ids = [request.id for request in endpoint.accepted]
     duplicates = len(ids) - len(set(ids))
     parts.figures.append(
-        f"two couriers: deliveries 320, delivered {len(set(ids))}, duplicates {duplicates}"
+        f"two workers: deliveries 320, delivered {len(set(ids))}, duplicates {duplicates}"
     )
     assert (len(ids), duplicates) == (320, 0)
     assert len(await attempts(database_url)) == 320
@@ -125,10 +125,10 @@ async def test_late_success_of_an_expired_claim_counts(database_url: str) -> Non
         assert (first.number, second.number) == (1, 2)
         late = DeliveryResult("temporary", error="late")
         step = OPTIONS.schedules["webhook"].step(1, 0, late)
-        assert not await store.failed(first, late, step, 1, None)
+        assert not await store.store_failure(first, late, step, 1, None)
         assert await states(database_url) == ["delivering"]
-        await store.delivered(first, DeliveryResult("delivered", "200"), 1)
-        assert await store.failed(second, late, step, 1, None) is False
+        await store.store_success(first, DeliveryResult("delivered", "200"), 1)
+        assert await store.store_failure(second, late, step, 1, None) is False
     assert await states(database_url) == ["delivered"]
     assert [row[1] for row in await attempts(database_url)] == ["delivered", "temporary"]
 
@@ -198,7 +198,7 @@ async def test_old_deliveries_are_removed(database_url: str) -> None:
     async with delivery_store(database_url) as store:
         await store.sweep()
         [claim] = await store.claim(1, 1, 60)
-        await store.delivered(claim, DeliveryResult("delivered", "200"), 1)
+        await store.store_success(claim, DeliveryResult("delivered", "200"), 1)
         assert await store.prune() == 0
         await fetch(
             database_url, "UPDATE notice_deliveries SET created_at = now() - interval '91 days'"

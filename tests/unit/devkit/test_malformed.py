@@ -20,23 +20,23 @@ GOOD = [one.value for one in timeline(PLAN) if b'"type":"cost.recorded"' in one.
 
 
 @pytest.mark.parametrize(
-    "number", range(len(MALFORMATIONS)), ids=[way.name for way in MALFORMATIONS]
+    "number", range(len(MALFORMATIONS)), ids=[malformation.name for malformation in MALFORMATIONS]
 )
 def test_each_malformed_event_is_refused_with_its_code(number: int) -> None:
     for good in GOOD[::7]:
-        value, way = malform(good, number, Random(1))
-        assert way is MALFORMATIONS[number]
+        value, malformation = malform(good, number, Random(1))
+        assert malformation is MALFORMATIONS[number]
         assert b"\n" not in value
-        if way.by_ledger:
+        if malformation.by_ledger:
             event = decode(value, (), WINDOW)
             assert isinstance(event.data, CostRecorded)
             assert event.source == SOURCE
             continue
         with pytest.raises(Refused) as refused:
             decode(value, (), WINDOW)
-        assert refused.value.code == way.code, refused.value.message
+        assert refused.value.code == malformation.code, refused.value.message
 
 
 def test_malformations_are_many_and_named() -> None:
-    assert len({way.name for way in MALFORMATIONS}) == len(MALFORMATIONS) >= 10
-    assert {way.code for way in MALFORMATIONS} <= set(REFUSAL_CODES)
+    assert len({malformation.name for malformation in MALFORMATIONS}) == len(MALFORMATIONS) >= 10
+    assert {malformation.code for malformation in MALFORMATIONS} <= set(REFUSAL_CODES)

@@ -64,7 +64,7 @@ async def test_offsets_are_confirmed_for_the_positions_they_were_counted_from() 
         lane.next_offsets = {number: 150 + number}
     positions = _ConfirmedPositions(lanes)
     assert not await LogWatch(consumer, lanes, cast(Positions, positions)).confirm()
-    for number, (of, next_offsets) in enumerate(positions.confirmed):
-        assert {place: one.generation for place, one in of.items()} == {number: 1}
+    for number, (confirmed, next_offsets) in enumerate(positions.confirmed):
+        assert {place: one.generation for place, one in confirmed.items()} == {number: 1}
         assert next_offsets == {number: 150 + number}
     assert len(positions.confirmed) == 2

@@ -33,9 +33,9 @@ NOW = datetime.now(UTC)
 FAILED = DeliveryResult("temporary")
 
 
-def claim(kind: NoticeKind, way: ChannelType, **changes: Any) -> ClaimedDelivery:
+def claim(kind: NoticeKind, channel_type: ChannelType, **changes: Any) -> ClaimedDelivery:
     claimed = ClaimedDelivery(
-        "9f1f1b64-7c0e-4d63-8f0e-0d7a52a7a0a1", 1, "c", "alice", kind, None, NOW, way,
+        "9f1f1b64-7c0e-4d63-8f0e-0d7a52a7a0a1", 1, "c", "alice", kind, None, NOW, channel_type,
         "address", "whsec_MTIz", TOKEN, 0, None, "9f1f1b64-7c0e-4d63-8f0e-0d7a52a7a0a2",
     )  # fmt: skip
     return claimed._replace(**changes)
@@ -44,8 +44,8 @@ def claim(kind: NoticeKind, way: ChannelType, **changes: Any) -> ClaimedDelivery
 def test_webhook_schedule_follows_the_specification() -> None:
     hours = [delay / 3_600_000 for delay in SCHEDULES["webhook"].delays_ms]
     assert hours == [5 / 3600, 5 / 60, 0.5, 2, 5, 10, 14, 20, 24]
-    for way in ("email", "sms"):
-        total = timedelta(milliseconds=sum(SCHEDULES[way].delays_ms))
+    for channel_type in ("email", "sms"):
+        total = timedelta(milliseconds=sum(SCHEDULES[channel_type].delays_ms))
         assert total < timedelta(days=1)
 
 
@@ -183,9 +183,9 @@ def test_ids_cannot_add_lines_to_a_notification() -> None:
     assert json.loads(sent.body)["data"]["message"] == raised.message
 
 
-@pytest.mark.parametrize("way", ["email", "sms"])
-def test_verification_message_has_the_code(way: ChannelType) -> None:
-    sent = notification_of(claim("verification", way, code="012345"))
+@pytest.mark.parametrize("channel_type", ["email", "sms"])
+def test_verification_message_has_the_code(channel_type: ChannelType) -> None:
+    sent = notification_of(claim("verification", channel_type, code="012345"))
     assert "012345" in sent.text
     assert "15 minutes" in sent.text
 

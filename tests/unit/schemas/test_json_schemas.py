@@ -137,8 +137,12 @@ def test_simulated_events_are_valid() -> None:
 @pytest.mark.parametrize("number", range(len(MALFORMATIONS)))
 def test_refused_events_are_not_valid(number: int) -> None:
     good = next(value for value in simulated() if b'"type":"cost.recorded"' in value)
-    value, way = malform(good, number, Random(1))
-    if way.code != "invalid_event" or way.by_ledger or way.name in SEEN_ONLY_BY_THE_DECODER:
+    value, malformation = malform(good, number, Random(1))
+    if (
+        malformation.code != "invalid_event"
+        or malformation.by_ledger
+        or malformation.name in SEEN_ONLY_BY_THE_DECODER
+    ):
         return
     with pytest.raises(ValidationError):
         validator("cost.recorded").validate(json.loads(value))

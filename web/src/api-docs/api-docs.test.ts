@@ -78,13 +78,13 @@ describe("operations", () => {
 describe("fields", () => {
   const call = { $ref: "#/components/schemas/Call" };
 
-  it("are those of the data in the envelope", () => {
+  it("are those of `data` in the success envelope", () => {
     const api = { $ref: "#/components/schemas/Whole" };
     expect(withoutEnvelope(api, WHOLE)).toEqual({ schema: call, isData: true });
     expect(withoutEnvelope(call, WHOLE)).toEqual({ schema: call, isData: false });
   });
 
-  it("are rows, with what is within them, and end where a type is in itself", () => {
+  it("are rows with their nested fields, up to a depth for recursive types", () => {
     const shape = shapeOf(call, WHOLE);
     expect(shape.title).toBe("Call");
     const rows = shape.fields.map(({ name, depth, type }) => [name, depth, type]);
@@ -99,7 +99,7 @@ describe("fields", () => {
     expect(shape.fields[0]!.required).toBe(true);
   });
 
-  it("are of each shape where there are several", () => {
+  it("are listed for each alternative", () => {
     const shape = shapeOf({ anyOf: [call, { $ref: "#/components/schemas/Line" }] }, WHOLE);
     expect(shape.choices.map(({ title }) => title)).toEqual(["Call", "Line"]);
     expect(typeOf({ type: ["number", "string"] }, WHOLE)).toBe("number or string");
@@ -110,7 +110,7 @@ describe("fields", () => {
 describe("requests", () => {
   const filled = { values: { callId: "a/b", limit: "", Key: "it's" }, media: "", body: "" };
 
-  it("have their parts in place, and nothing that was left empty", () => {
+  it("contain the filled-in fields, and no empty ones", () => {
     expect(buildRequest(GET, filled)).toEqual({
       path: "/api/routes/calls/a%2Fb",
       headers: { Key: "it's" },
@@ -120,7 +120,7 @@ describe("requests", () => {
     expect(buildRequest(GET, limited).path).toBe("/api/routes/calls/{callId}?limit=5");
   });
 
-  it("are a line that a shell reads as it was meant, without the token", () => {
+  it("are shell commands with quoted values and without the token", () => {
     expect(curlCommand(GET, buildRequest(GET, filled), "http://x")).toBe(
       [
         "curl",
@@ -139,7 +139,7 @@ describe("requests", () => {
     );
   });
 
-  it("are answered with the digits that were sent", () => {
+  it("show the digits of the response", () => {
     const shown = formatBody('{"a":0.10000000000000000001}', "application/json; charset=utf-8");
     expect(shown).toBe('{\n  "a": 0.10000000000000000001\n}');
     expect(formatBody("a,b", "text/csv")).toBe("a,b");

@@ -9,7 +9,7 @@ describe("the field that an error names", () => {
     expect(fieldOf("Try again later.")).toBeNull();
   });
 
-  it("is the place in the body, where the error gives one", () => {
+  it("is the path in the body if the error has one", () => {
     const example = "Expected a number in plain digits such as `12.5`";
     expect(fieldOf(`${example} - at \`$.dailyLimit_usd\`.`)).toBe("dailyLimit_usd");
     expect(fieldOf(`${example} - at \`$.thresholds[0]\`.`)).toBe("thresholds[0]");

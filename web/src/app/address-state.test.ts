@@ -37,7 +37,7 @@ const reaches = (expected: string): Promise<void> =>
   vi.waitFor(() => expect(address()).toBe(expected));
 
 describe("state in the address", () => {
-  it("is read from it, or is the default where the address has none or a wrong one", async () => {
+  it("is read from the address; the default replaces a missing or invalid one", async () => {
     const sort = within(() => useAddressState("sort", choiceOf(ORDERS), "time"));
     expect(sort.value).toBe("cost");
     await router.push("/list?sort=nonsense");
@@ -75,7 +75,7 @@ describe("state in the address", () => {
     await reaches("/list?sort=cost&shown=40");
   });
 
-  it("is no step of the history where it is replaced", async () => {
+  it("adds no history entry with `replace`", async () => {
     await router.push("/other");
     await router.push("/list");
     const text = within(() => useAddressState("q", anyText, "", "replace"));
@@ -87,7 +87,7 @@ describe("state in the address", () => {
     await reaches("/other");
   });
 
-  it("keeps its value in a page that is being left, and follows in the frame around", async () => {
+  it("keeps its value in a page that is being left, and follows the address in the frame", async () => {
     const page = within(() => useAddressState("sort", choiceOf(ORDERS), "time"), true);
     const seen: string[] = [];
     scope.run(() => watch(page, (value) => seen.push(value)));

@@ -5,13 +5,13 @@ import { useLoaded, usePaged, type Loaded } from "./load";
 
 /** A request that the test completes, or that fails with the browser's own error when aborted. */
 function request() {
-  const asked: { answer: (value: string) => void; fail: (error: unknown) => void }[] = [];
+  const requests: { resolve: (value: string) => void; fail: (error: unknown) => void }[] = [];
   const load = (signal: AbortSignal) =>
-    new Promise<string>((answer, fail) => {
+    new Promise<string>((resolve, fail) => {
       signal.addEventListener("abort", () => fail(signal.reason as Error));
-      asked.push({ answer, fail });
+      requests.push({ resolve, fail });
     });
-  return { asked, load };
+  return { requests, load };
 }
 
 function within(load: (signal: AbortSignal) => Promise<string>, key = ref(0), everyMs?: number) {
@@ -21,24 +21,24 @@ function within(load: (signal: AbortSignal) => Promise<string>, key = ref(0), ev
 }
 
 describe("what a page loads", () => {
-  it("is there once it was answered", async () => {
-    const { asked, load } = request();
+  it("is there after the response", async () => {
+    const { requests, load } = request();
     const { loaded } = within(load);
     expect(loaded.loading.value).toBe(true);
-    asked[0]?.answer("one");
+    requests[0]?.resolve("one");
     await vi.waitFor(() => expect(loaded.loading.value).toBe(false));
     expect(loaded.data.value).toBe("one");
   });
 
-  it("says what went wrong", async () => {
-    const { asked, load } = request();
+  it("shows the error of a failed request", async () => {
+    const { requests, load } = request();
     const { loaded } = within(load);
-    asked[0]?.fail(new ApiError(503, "unavailable", "Not now."));
+    requests[0]?.fail(new ApiError(503, "unavailable", "Not now."));
     await vi.waitFor(() => expect(loaded.error.value?.message).toBe("Not now."));
     expect(loaded.loading.value).toBe(false);
   });
 
-  it("is given up without a word when the page is left", async () => {
+  it("is aborted without an error when the page is left", async () => {
     const { load } = request();
     const { scope, loaded } = within(load);
     const reloading = loaded.reload();
@@ -47,13 +47,13 @@ describe("what a page loads", () => {
     expect(loaded.error.value).toBeNull();
   });
 
-  it("is never an answer that was overtaken", async () => {
-    const { asked, load } = request();
+  it("is never an outdated response", async () => {
+    const { requests, load } = request();
     const { loaded, key } = within(load);
-    asked[0]?.answer("old");
+    requests[0]?.resolve("old");
     key.value = 1;
     await nextTick();
-    asked[1]?.answer("new");
+    requests[1]?.resolve("new");
     await vi.waitFor(() => expect(loaded.loading.value).toBe(false));
     expect(loaded.data.value).toBe("new");
   });
@@ -62,14 +62,14 @@ describe("what a page loads", () => {
 describe("a paged list", () => {
   /** A list of `length` numbers, and the pages that were requested: cursor and rows before it. */
   function numbers(length: number, depth = 0) {
-    const asked: [string | null, number][] = [];
+    const requests: [string | null, number][] = [];
     const scope = effectScope();
     const key = ref("all");
     const paged = scope.run(() =>
       usePaged(
         () => key.value,
         (cursor, _, loaded) => {
-          asked.push([cursor, loaded]);
+          requests.push([cursor, loaded]);
           const from = Number(cursor ?? 0);
           const rows = [0, 1, 2].map((more) => from + more).filter((row) => row < length);
           const next = from + rows.length;
@@ -78,15 +78,15 @@ describe("a paged list", () => {
         () => depth,
       ),
     );
-    return { asked, key, paged: paged as NonNullable<typeof paged> };
+    return { requests, key, paged: paged as NonNullable<typeof paged> };
   }
 
   it("loads one page, and the next one on request", async () => {
-    const { asked, paged } = numbers(7);
+    const { requests, paged } = numbers(7);
     await vi.waitFor(() => expect(paged.rows.value).toEqual([0, 1, 2]));
     await paged.load();
     expect(paged.rows.value).toEqual([0, 1, 2, 3, 4, 5]);
-    expect(asked).toEqual([
+    expect(requests).toEqual([
       [null, 0],
       ["3", 3],
     ]);
@@ -122,39 +122,39 @@ describe("what a page refreshes", () => {
     vi.useRealTimers();
     vi.unstubAllGlobals();
   });
-  const answered = async (answer: () => void): Promise<void> => {
-    answer();
+  const settled = async (resolve: () => void): Promise<void> => {
+    resolve();
     await vi.advanceTimersByTimeAsync(0);
   };
 
-  it("is asked for in the interval, quietly, while the page is visible", async () => {
-    const { asked, load } = request();
+  it("is requested at the interval while the page is visible, without a loading state", async () => {
+    const { requests, load } = request();
     const { loaded } = within(load, ref(0), 1_000);
-    await answered(() => asked[0]?.answer("one"));
+    await settled(() => requests[0]?.resolve("one"));
     await vi.advanceTimersByTimeAsync(1_000);
-    expect(asked).toHaveLength(2);
+    expect(requests).toHaveLength(2);
     expect(loaded.loading.value).toBe(false);
-    await answered(() => asked[1]?.answer("two"));
+    await settled(() => requests[1]?.resolve("two"));
     expect(loaded.data.value).toBe("two");
     page.visibilityState = "hidden";
     await vi.advanceTimersByTimeAsync(5_000);
-    expect(asked).toHaveLength(2);
+    expect(requests).toHaveLength(2);
   });
 
-  it("keeps the last data when a refresh fails, and says so", async () => {
-    const { asked, load } = request();
+  it("keeps the last data when a refresh fails, and marks them as stale", async () => {
+    const { requests, load } = request();
     const { loaded, scope } = within(load, ref(0), 1_000);
-    await answered(() => asked[0]?.answer("one"));
+    await settled(() => requests[0]?.resolve("one"));
     const updatedMs = loaded.updatedMs.value;
     await vi.advanceTimersByTimeAsync(1_000);
-    await answered(() => asked[1]?.fail(new ApiError(0, "unreachable", "Not now.")));
+    await settled(() => requests[1]?.fail(new ApiError(0, "unreachable", "Not now.")));
     expect([loaded.data.value, loaded.error.value]).toEqual(["one", null]);
     expect([loaded.isStale.value, loaded.updatedMs.value]).toEqual([true, updatedMs]);
     await vi.advanceTimersByTimeAsync(1_000);
-    await answered(() => asked[2]?.answer("two"));
+    await settled(() => requests[2]?.resolve("two"));
     expect([loaded.data.value, loaded.isStale.value]).toEqual(["two", false]);
     scope.stop();
     await vi.advanceTimersByTimeAsync(5_000);
-    expect(asked).toHaveLength(3);
+    expect(requests).toHaveLength(3);
   });
 });

@@ -43,7 +43,7 @@ describe("periods", () => {
     "a..b",
   ])("are not %o", (text) => expect(periodFormat.read(text)).toBeNull());
 
-  it("say what is wrong with custom days", () => {
+  it("state what is wrong with custom days", () => {
     expect(spanProblem({ start: "2026-11-02", end: "2026-11-01" })).toContain("before");
     expect(spanProblem({ start: "", end: "2026-11-01" })).toContain("Choose");
     expect(spanProblem({ start: "2025-01-01", end: "2026-11-01" })).toContain("400");

@@ -20,7 +20,7 @@ afterEach(() => {
 });
 
 describe("the token of open tabs", () => {
-  it("is handed to a tab that asks for it", async () => {
+  it("is sent to a tab that requests it", async () => {
     tab("a.b.c");
     tab(null);
     await expect(tab(null).channel.request()).resolves.toBe("a.b.c");
@@ -33,11 +33,11 @@ describe("the token of open tabs", () => {
     await expect(tab(null).channel.request()).resolves.toBe("opener");
   });
 
-  it("is missing where no tab is open", async () => {
+  it("is null if no tab is open", async () => {
     vi.useFakeTimers({ toFake: ["setTimeout"] });
-    const asked = tab(null).channel.request();
+    const request = tab(null).channel.request();
     await vi.advanceTimersByTimeAsync(3_000);
-    await expect(asked).resolves.toBeNull();
+    await expect(request).resolves.toBeNull();
   });
 
   it("is given up in the other tabs after a sign-out", async () => {

@@ -13,7 +13,7 @@ describe("form", () => {
     autoCutoff: true,
   } as Budget;
 
-  it("sends what was changed and nothing else, digits as they were typed", () => {
+  it("sends only changed values, with the typed digits", () => {
     const before = formOf(budget);
     expect(changeOf(before, before)).toEqual({});
     const form = {
@@ -45,7 +45,7 @@ describe("form", () => {
     });
   });
 
-  it("says in words what is wrong", () => {
+  it("states what is wrong", () => {
     const typed = { ...formOf(budget), dailyLimit_usd: "-1", monthlyLimit_usd: "ten" };
     const problems = problemsOf({
       ...typed,

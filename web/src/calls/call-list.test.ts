@@ -31,7 +31,7 @@ describe("a list of calls", () => {
     expect(list.isFiltered.value).toBe(true);
   });
 
-  it("ignores what is no filter, and a day outside of its period", async () => {
+  it("ignores invalid filters, and a day outside of the period", async () => {
     const { list } = await at("/spending?status=nonsense&sort=colour&day=2026-10-31&size=7");
     const none = { q: "", status: "", personaId: "", service: "" };
     expect(list.query.value).toEqual({ span: SPAN, sort: "-createdAt", ...none });

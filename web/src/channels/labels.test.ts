@@ -11,7 +11,7 @@ const delivery = (state: DeliveryState, change: Partial<Delivery> = {}): Deliver
 const tried = (error: string | null) => [{ error }] as Delivery["attempts"];
 
 describe("channels", () => {
-  it("say how they stand and what to do", () => {
+  it("state their status and what to do", () => {
     expect(channelStatus(channel({}))).toMatchObject({ tone: "good", text: "" });
     expect(channelStatus(channel({ state: "unverified" })).text).toMatch(/Enter the code/);
     const off = channelStatus(channel({ state: "disabled", reason: "The endpoint is gone." }));
@@ -20,7 +20,7 @@ describe("channels", () => {
     expect(channelStatus(channel({ state: "disabled" })).text).not.toContain("null");
   });
 
-  it("say what was delivered and what failed since", () => {
+  it("state the last delivery and the failures since", () => {
     expect(channelHistory(channel({}))).toBe("No deliveries yet.");
     expect(channelHistory(channel({ state: "unverified" }))).toBe("");
     expect(channelHistory(channel({ failures: "1" }))).toMatch(/1 failed attempt since/);
@@ -30,25 +30,25 @@ describe("channels", () => {
 });
 
 describe("deliveries", () => {
-  it("say what became of them", () => {
-    const said = (one: Delivery | null): string => deliveryText("The test", one);
-    expect(said(null)).toBe("The test will be sent shortly.");
-    expect(said(delivery("pending"))).toBe("The test will be sent shortly.");
-    expect(said(delivery("delivering"))).toBe("The test is being sent.");
-    expect(said(delivery("delivered", { attempts: tried(null) }))).toBe("The test was delivered.");
+  it("state the result of a delivery", () => {
+    const text = (delivered: Delivery | null): string => deliveryText("The test", delivered);
+    expect(text(null)).toBe("The test will be sent shortly.");
+    expect(text(delivery("pending"))).toBe("The test will be sent shortly.");
+    expect(text(delivery("delivering"))).toBe("The test is being sent.");
+    expect(text(delivery("delivered", { attempts: tried(null) }))).toBe("The test was delivered.");
     const attempts = tried("The endpoint answered 500.");
     const late = { attempts, nextAttemptAt: "2026-01-05T12:00:00Z" };
-    expect(said(delivery("pending", late))).toMatch(
+    expect(text(delivery("pending", late))).toMatch(
       /^The test was rejected\. The endpoint answered 500\. Next attempt at .+\.$/,
     );
-    expect(said(delivery("failed", { attempts }))).toContain("answered 500");
-    expect(said(delivery("failed", { attempts, reason: "Given up." }))).toContain("Given up.");
-    expect(said(delivery("skipped", { reason: "It is too late." }))).toBe(
+    expect(text(delivery("failed", { attempts }))).toContain("answered 500");
+    expect(text(delivery("failed", { attempts, reason: "Given up." }))).toContain("Given up.");
+    expect(text(delivery("skipped", { reason: "It is too late." }))).toBe(
       "The test was not sent. It is too late.",
     );
   });
 
-  it("are over when nothing more will happen", () => {
+  it("are over in a final state", () => {
     const states: DeliveryState[] = ["pending", "delivering", "delivered", "failed", "skipped"];
     expect(states.filter((state) => isOver(delivery(state)))).toEqual([
       "delivered",
@@ -57,17 +57,17 @@ describe("deliveries", () => {
     ]);
   });
 
-  it("are followed until they are over, or patience is", async () => {
+  it("are polled until they are over, or the waits are used up", async () => {
     const waits = [0, 0, 0, 0];
     const run = async (found: (Delivery | null)[]): Promise<(DeliveryState | null)[]> => {
-      const heard: (DeliveryState | null)[] = [];
+      const states: (DeliveryState | null)[] = [];
       const results = found[Symbol.iterator]();
       await pollDelivery(
         () => Promise.resolve(results.next().value ?? null),
-        (one) => heard.push(one?.state ?? null),
+        (polled) => states.push(polled?.state ?? null),
         waits,
       );
-      return heard;
+      return states;
     };
     const done = [null, delivery("delivering"), delivery("delivered"), delivery("pending")];
     expect(await run(done)).toEqual([null, "delivering", "delivered"]);

@@ -41,12 +41,12 @@ describe("the fan", () => {
     ]);
   });
 
-  it("begins with what was spent today as the forecast knows it", () => {
+  it("continues with today's spend as in the forecast", () => {
     const now = { at: NOON_MS / 1000, spent: "0.6", expected: "0.6", low: "0.6", high: "0.6" };
     expect(points[3]).toEqual(now);
   });
 
-  it("ends each forecast with its day, on top of what came before", () => {
+  it("adds each forecast to the whole days, at the end of its last day", () => {
     expect(points.slice(4)).toEqual([
       { at: at("2026-01-11"), spent: null, expected: "0.8", low: "0.6", high: "9.300000001" },
       { at: at("2026-01-17"), spent: null, expected: "3.8", low: "0.6", high: "9.300000001" },
@@ -68,11 +68,11 @@ describe("the fan", () => {
 });
 
 describe("words", () => {
-  it("say how sure a forecast is", () => {
+  it("state the confidence of a forecast", () => {
     expect([0, 0.12, 0.5, 0.79].map(confidenceLabel)).toEqual(["No", "Low", "Fair", "High"]);
   });
 
-  it("say when a limit is reached", () => {
+  it("state when a limit is reached", () => {
     const limit = { limit_usd: "5", isReached: false, reachedOn: null, reachedIn_seconds: null };
     expect(limitForecastText(limit, "this month")).toBe("Not expected this month");
     expect(limitForecastText({ ...limit, isReached: true, reachedOn: "2026-01-10" }, "")).toContain(
@@ -81,7 +81,7 @@ describe("words", () => {
     expect(limitForecastText({ ...limit, reachedOn: "2026-01-12" }, "")).toContain("2026");
   });
 
-  it("say what was out of the ordinary", () => {
+  it("name an anomaly", () => {
     const of = (one: Partial<Anomaly>): string =>
       anomalyTitle({ service: null, leg: null, ...one } as Anomaly);
     expect(of({ kind: "call_spike", service: "elevenlabs" })).toBe(

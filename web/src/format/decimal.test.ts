@@ -12,7 +12,7 @@ describe("amounts", () => {
     (amount) => expect(decimal(nano(amount))).toBe(amount),
   );
 
-  it("arrive as they were sent, where a double would have moved them", () => {
+  it("stay exact where a double would round", () => {
     const text = '{"data":{"totalCost":9007199254.740993001,"calls":12,"name":"0.1"}}';
     const { data } = parseExact<{ data: Record<string, string> }>(text);
     expect(data).toEqual({ totalCost: "9007199254.740993001", calls: "12", name: "0.1" });
@@ -25,14 +25,14 @@ describe("amounts", () => {
     expect(sum([])).toBe("0");
   });
 
-  it("are shown with the places that were asked for", () => {
+  it("are shown briefly or with all decimals", () => {
     const brief = ["0", "12.345", "0.11284", "0.0999", "0.0664", "-0.00123"].map(formatMoneyBrief);
     expect(brief.map(digits)).toEqual(["000", "1235", "011", "010", "0066", "00012"]);
     expect(digits(formatMoneyExact("4.5"))).toBe("450");
     expect(digits(formatMoneyExact("0.0000354"))).toBe("00000354");
   });
 
-  it("make shares, also of nothing", () => {
+  it("are percentages of a whole, also of zero", () => {
     expect(percentOf("44.91", "50")).toBe(89.82);
     expect(percentOf("1", "0")).toBe(0);
   });

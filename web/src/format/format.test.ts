@@ -8,7 +8,7 @@ import { formatDuration, formatElapsed } from "./dates";
 import { personaName } from "./names";
 
 describe("format", () => {
-  it("say times", () => {
+  it("format times", () => {
     expect([0, 75.9, 3_675].map(formatElapsed)).toEqual(["0:00", "1:15", "1:01:15"]);
     expect([45, 600, 3_600, 12_000, 700_000].map(formatDuration)).toEqual([
       "45 s",
@@ -19,7 +19,7 @@ describe("format", () => {
     ]);
   });
 
-  it("say names", () => {
+  it("format names", () => {
     expect(["coach_lee_001", "brad_002", "unknown", null].map(personaName)).toEqual([
       "Coach Lee",
       "Brad 002",
@@ -59,13 +59,13 @@ describe("labels of an axis", () => {
     expect(formatMoneyAxis([])).toEqual([]);
   });
 
-  it("are absent where a tick has none", () => {
+  it("are null for ticks without a label", () => {
     expect(formatMoneyAxis([1, null, 10, 1_000])).toEqual(["$1", null, "$10", "$1,000"]);
   });
 });
 
 describe("services", () => {
-  it("have their places and colours, also those that nobody knew of", () => {
+  it("have a position and a colour, unknown ones too", () => {
     expect(sortServices(["stripe", "acme", "twilio", "twilio"])).toEqual([
       "twilio",
       "stripe",
@@ -77,7 +77,7 @@ describe("services", () => {
 });
 
 describe("charts", () => {
-  it("lay events along time; what was voided does not add up", () => {
+  it("place events by time; voided costs are not added up", () => {
     const event = (time: string, totalCost: string, voided = false) =>
       ({ time, totalCost, voided }) as CallEvent;
     const found = timelineMarks([
@@ -101,7 +101,7 @@ describe("tokens", () => {
       .replace(/\//g, "_")}.s`;
   };
 
-  it("say who bears them, also by the claim of the original product", () => {
+  it("name the user in `sub`, or else in `userId`", () => {
     expect(readClaims(token({ sub: "zoë", exp: 5, role: "admin" }))).toEqual({
       user: "zoë",
       role: "admin",
@@ -110,7 +110,7 @@ describe("tokens", () => {
     expect(readClaims(token({ userId: "u1", exp: 5 }))?.user).toBe("u1");
   });
 
-  it("are refused where they say nothing", () => {
+  it("are refused if malformed or without a required claim", () => {
     for (const bad of ["", "a.b.c", token({ exp: 5 }), token({ sub: "a" })])
       expect(readClaims(bad)).toBeNull();
   });

@@ -71,7 +71,7 @@ function greet(): void {
 }
 
 describe("live socket", () => {
-  it("opens with a ticket and is live with the first word", () => {
+  it("opens with a ticket and is live after the first message", () => {
     expect(link.last.url).toBe("/api/costs/live?ticket=t%2F1");
     expect(link.is).toBe("connecting");
     greet();
@@ -79,7 +79,7 @@ describe("live socket", () => {
     expect(link.messages).toHaveLength(1);
   });
 
-  it("comes back with a new ticket after a loss, soon", async () => {
+  it("reconnects soon after a lost connection, with a new ticket", async () => {
     greet();
     link.last.onclose?.({ code: 1006 });
     expect(link.is).toBe("waiting");
@@ -89,7 +89,7 @@ describe("live socket", () => {
     expect(link.is).toBe("live");
   });
 
-  it("waits longer each time while nobody answers, but never more than five seconds", async () => {
+  it("increases its pauses up to five seconds while the server is unavailable", async () => {
     greet();
     link.broken = true;
     link.last.onclose?.({ code: 1006 });
@@ -103,7 +103,7 @@ describe("live socket", () => {
     expect(link.is).toBe("live");
   });
 
-  it("asks whether anybody is there, and leaves a connection that is silent", async () => {
+  it("pings a silent connection, and closes it without a response", async () => {
     greet();
     const first = link.last;
     await vi.advanceTimersByTimeAsync(8_000);
@@ -115,7 +115,7 @@ describe("live socket", () => {
     expect(link.last).not.toBe(first);
   });
 
-  it("stays with a connection that answers", async () => {
+  it("keeps a connection that responds", async () => {
     greet();
     for (let turn = 0; turn < 10; turn += 1) {
       await vi.advanceTimersByTimeAsync(5_000);
@@ -125,7 +125,7 @@ describe("live socket", () => {
     expect(link.sockets).toHaveLength(1);
   });
 
-  it("gives up a connection that does not begin", async () => {
+  it("closes a connection that does not open in time", async () => {
     await vi.advanceTimersByTimeAsync(8_000);
     expect(link.is).toBe("waiting");
     await vi.advanceTimersByTimeAsync(500);
@@ -140,7 +140,7 @@ describe("live socket", () => {
     expect(link.sockets).toHaveLength(1);
   });
 
-  it("hears nothing from a connection that was left", async () => {
+  it("ignores messages of a closed connection", async () => {
     greet();
     const first = link.last;
     first.onclose?.({ code: 1006 });
@@ -151,7 +151,7 @@ describe("live socket", () => {
     expect(link.sockets).toHaveLength(2);
   });
 
-  it("hurries when the network is back, and only then", async () => {
+  it("reconnects at once when the network is back, and only then", async () => {
     greet();
     socket.hurry();
     expect(link.sockets).toHaveLength(1);

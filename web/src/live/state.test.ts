@@ -30,7 +30,7 @@ const alert = (alertId: string, triggeredAt = "2026-01-01T00:00:00Z") =>
   ({ alertId, triggeredAt }) as Alert;
 
 describe("live state", () => {
-  it("never goes back to an older version, whatever message brings it", () => {
+  it("ignores an older version of a call in any message", () => {
     const state = new LiveState();
     state.apply(snapshot(call("a", 5, { totalCost: "0.5" })));
     state.apply(update(call("a", 4, { totalCost: "0.4" })));
@@ -41,7 +41,7 @@ describe("live state", () => {
     expect(state.active.get("a")?.totalCost).toBe("0.6");
   });
 
-  it("does not bring an ended call back to life", () => {
+  it("does not make an ended call active again", () => {
     const state = new LiveState();
     state.apply(snapshot(call("a", 1)));
     expect(state.apply(update(call("a", 3, { status: "completed" }))).ended).toHaveLength(1);
@@ -70,7 +70,7 @@ describe("live state", () => {
     expect(state.ended.map((one) => one.callId)).toEqual(["seen", "short"]);
   });
 
-  it("takes a charge after the end into the ended call", () => {
+  it("adds a charge after the end to the ended call", () => {
     const state = new LiveState();
     state.apply(snapshot(call("a", 1), call("b", 1)));
     state.apply(update(call("a", 2, { status: "completed" })));
@@ -85,7 +85,7 @@ describe("live state", () => {
     ]);
   });
 
-  it("replaces everything by a snapshot, and tells of no start at first sight", () => {
+  it("replaces all calls by a snapshot; the first one reports no started calls", () => {
     const state = new LiveState();
     expect(state.apply(snapshot(call("a", 1), call("b", 1))).started).toEqual([]);
     const again = state.apply(snapshot(call("b", 1), call("c", 1)));
@@ -93,7 +93,7 @@ describe("live state", () => {
     expect(again.started.map((one) => one.callId)).toEqual(["c"]);
   });
 
-  it("tells of an alert once, and puts earlier ones below", () => {
+  it("reports an alert once, and lists earlier ones below", () => {
     const state = new LiveState();
     const first = { type: "alert" as const, alert: alert("x", "2026-01-02T00:00:00Z") };
     expect(state.apply(first).alerts).toHaveLength(1);
@@ -102,14 +102,14 @@ describe("live state", () => {
     expect(state.alerts.map((one) => one.alertId)).toEqual(["x", "w"]);
   });
 
-  it("keeps the budget when a snapshot brings none", () => {
+  it("keeps the budget if a snapshot has none", () => {
     const state = new LiveState();
     state.apply({ type: "budget", budget: { userId: "alice" } as Budget });
     state.apply(snapshot());
     expect(state.budget?.userId).toBe("alice");
   });
 
-  it("keeps bounded books over many calls", () => {
+  it("remembers a limited number of calls", () => {
     const state = new LiveState();
     for (let index = 0; index < 6_000; index += 1)
       state.apply(update(call(`c${index}`, 2, { status: "completed" })));
@@ -119,7 +119,7 @@ describe("live state", () => {
 });
 
 describe("messages", () => {
-  it("are read exactly, and dropped where they make no sense", () => {
+  it("are read exactly, and ignored if malformed", () => {
     const text = JSON.stringify({
       type: "call",
       call: { callId: "a", elapsed_seconds: 1.5, version: 7 },

@@ -27,7 +27,7 @@ describe("projected cost", () => {
     expect(projectedParts(unknown)).toEqual([]);
   });
 
-  it("says what it is based on", () => {
+  it("states what it is based on", () => {
     expect(basisOf(call("0.5", "0.9"))).toBe("Based on the last 140 calls with this persona.");
     expect(basisOf(call("0.5", "0.9", "0"))).toContain("no earlier calls");
   });
