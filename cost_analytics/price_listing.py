@@ -48,7 +48,7 @@ def _cells(price: ListedPrice, now: datetime) -> tuple[str, ...]:
     row = price.row
     stale = ", stale" if price.stale(now) else ""
     return (
-        row.service, row.operation, row.model or "(no model)", row.unit,
+        row.service, row.operation, row.model or "(no model)", _unit(row),
         f"${row.price_usd:f}", f"{row.per_units:,}", _since(row),
         price.state, f"{price.verified_at:%Y-%m-%d}{stale}", row.source,
     )  # fmt: skip
@@ -61,6 +61,10 @@ def _proposal_cells(proposal: Proposal) -> tuple[str, ...]:
         str(proposal.proposal_id), row.name, f"${row.price_usd:f}", f"{row.per_units:,}",
         f"${current.price_usd:f}", f"{current.per_units:,}", percent, row.source,
     )  # fmt: skip
+
+
+def _unit(row: PriceRow) -> str:
+    return f"{row.unit} ({row.conditions})" if row.conditions.named() else row.unit
 
 
 def _since(row: PriceRow) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
 
+from schemas.events import Direction
 from schemas.exact import Exact
 from schemas.jsonio import wire_name
 from schemas.money import Usd
@@ -16,11 +17,29 @@ PRICE_USD_MAX: Final = 1_000_000
 PER_UNITS_MAX: Final = 10**12
 
 
+class PriceConditions(
+    Struct, kw_only=True, rename=wire_name, omit_defaults=True, forbid_unknown_fields=True
+):
+    """The usage that a price is for; a field that is missing does not restrict it.
+
+    Only `tier` is also compared if it is missing: such a price is for the standard tier.
+    `destination` is a number's prefix (`+44`) or a country (`GB`), `hours` a part of the day
+    (`22:00-06:00`, UTC, or `22:00-06:00@Europe/London`).
+    """
+
+    tier: str | None = None
+    input_size_above: Annotated[int, Meta(ge=0)] | None = None
+    direction: Direction | None = None
+    destination: str | None = None
+    voice_class: str | None = None
+    hours: str | None = None
+
+
 class PriceItem(Struct, kw_only=True, rename=wire_name):
     """A price in the catalogue: `price_usd` for `per_units` of `unit`, from `effective_from` on.
 
     The model `*` matches any model, an empty one only usage without a model. `stale` means that the
-    price was not verified for 90 days.
+    price was not verified for 90 days. `conditions` is null for a price without any.
     """
 
     id: int
@@ -29,6 +48,7 @@ class PriceItem(Struct, kw_only=True, rename=wire_name):
     operation: str
     model: str
     unit: str
+    conditions: PriceConditions | None
     price_usd: Exact
     per_units: int
     effective_from: datetime
@@ -53,6 +73,7 @@ class PriceProposal(Struct, kw_only=True, rename=wire_name):
     operation: str
     model: str
     unit: str
+    conditions: PriceConditions | None
     price_usd: Exact
     per_units: int
     effective_from: datetime
@@ -86,6 +107,7 @@ class PriceEntry(Struct, kw_only=True, rename=wire_name, forbid_unknown_fields=T
     price_usd: Number
     service_class: str = "api"
     model: str | None = None
+    conditions: PriceConditions | None = None
     per_units: Annotated[int, Meta(ge=1, le=PER_UNITS_MAX)] = 1
     effective_from: datetime | None = None
     source: str | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final
+from typing import Final, cast
 
 from aiohttp import web
 
@@ -18,6 +18,8 @@ from api.routes.repricing import RepricingRoutes
 from ledger.postgres.clock import Clock
 from ledger.postgres.viewers import ReaderPool
 from ledger.prices.approval import decide
+from ledger.prices.conditions import FIELDS as CONDITION_FIELDS
+from ledger.prices.conditions import Conditions
 from ledger.prices.entry import (
     ListedPrice,
     PriceConflictError,
@@ -27,8 +29,16 @@ from ledger.prices.entry import (
 from ledger.prices.proposals import Decision, NoProposalError, Proposal, list_proposals
 from ledger.prices.rows import InvalidPriceError, PriceRow, price_row
 from ledger.repricing.repricer import Repricer
+from schemas.events import Direction
 from schemas.exact import Exact
-from schemas.prices import PriceEntered, PriceEntry, PriceItem, PriceList, PriceProposal
+from schemas.prices import (
+    PriceConditions,
+    PriceEntered,
+    PriceEntry,
+    PriceItem,
+    PriceList,
+    PriceProposal,
+)
 
 _LIST_PATH: Final = "/api/admin/prices"
 _PROPOSAL_PATH: Final = _LIST_PATH + "/{proposalId}"
@@ -168,10 +178,28 @@ def _row(entry: PriceEntry, user_id: str, now: datetime) -> PriceRow:
     }
     if entry.model is not None:
         fields["model"] = entry.model
+    if entry.conditions is not None:
+        given = {name: getattr(entry.conditions, name) for name in CONDITION_FIELDS}
+        fields |= {name: str(value) for name, value in given.items() if value is not None}
     try:
         return price_row(fields, source=f"entered by {user_id}")
     except InvalidPriceError as error:
         raise invalid_body(" ".join(error.reasons)) from None
+
+
+def conditions_body(conditions: Conditions) -> PriceConditions | None:
+    """Return the conditions of a price; None if it has none."""
+    named = conditions.named()
+    if not named:
+        return None
+    return PriceConditions(
+        tier=named.get("tier"),
+        input_size_above=conditions.input_size_above,
+        direction=cast("Direction | None", named.get("direction")),
+        destination=named.get("destination"),
+        voice_class=named.get("voice_class"),
+        hours=named.get("hours"),
+    )
 
 
 def item(price: ListedPrice, at: datetime) -> PriceItem:
@@ -184,6 +212,7 @@ def item(price: ListedPrice, at: datetime) -> PriceItem:
         operation=row.operation,
         model=row.model,
         unit=row.unit,
+        conditions=conditions_body(row.conditions),
         price_usd=Exact(row.price_usd),
         per_units=row.per_units,
         effective_from=row.effective_from,
@@ -206,6 +235,7 @@ def proposed(proposal: Proposal) -> PriceProposal:
         operation=row.operation,
         model=row.model,
         unit=row.unit,
+        conditions=conditions_body(row.conditions),
         price_usd=Exact(row.price_usd),
         per_units=row.per_units,
         effective_from=row.effective_from,

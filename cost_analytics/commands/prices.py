@@ -18,7 +18,8 @@ _NAME: Final = "prices"
 
 DESCRIPTION: Final = """\
 The price catalogue. A price is in force from its effective_from until the next one of the same
-service, operation, model and unit; events are priced by the price in force at their own time.
+service, operation, model, unit and conditions; events are priced by the price in force at their own
+time.
 """
 _LIST: Final = """\
 Shows present and future prices. `prices list --csv >prices.csv` writes a file that `prices import`
@@ -42,6 +43,15 @@ CSV with a first line of column names, or a JSON list of objects with these fiel
   per_units       1 (default), 1000, 1000000, …
   effective_from  2026-01-31 or 2026-01-31T12:00:00Z
   source          where the price was published (default: the name of the file)
+
+and, for a price with conditions (docs/prices.md), any of these:
+
+  tier              batch, flex, priority, …; without one the price is for the standard tier
+  input_size_above  only for requests with more input tokens than this
+  direction         only for inbound or outbound legs
+  destination       only to numbers with this prefix (+44) or to this country (GB)
+  voice_class       only for voices of this class
+  hours             only at 22:00-06:00 (UTC) or 22:00-06:00@Europe/London
 
 Running workers use new prices within seconds. Recorded events keep their price until
 `prices rerate` corrects them.

@@ -1,6 +1,8 @@
 """The Prices page over a real price catalog: proposals are decided, late prices applied."""
 
 import json
+import re
+import time
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -8,11 +10,14 @@ from typing import Any
 import pytest
 from playwright.async_api import Locator, Page, expect
 
+from ledger.prices.conditions import Conditions, Hours
+from ledger.prices.rows import PriceRow
 from tests.browser.axe import faults
 from tests.browser.conftest import Open
 from tests.support.events import cost, ended, started
 from tests.support.product_processes import Product, now
 from tests.support.recording import fetch, until
+from tests.support.repricing import add
 
 pytestmark = [
     pytest.mark.browser,
@@ -153,3 +158,55 @@ async def test_only_admins_see_prices(open_page: Open) -> None:
         await expect(page.get_by_role("alert")).to_be_visible()
         await expect(page.get_by_role("link", name="Prices")).to_have_count(0)
         await expect(page.get_by_role("button", name="Preview")).to_have_count(0)
+
+
+def many_prices() -> list[PriceRow]:
+    """Return 5,000 prices: of models with and without a tier, and of number prefixes."""
+    since = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    model = PriceRow("openai", "api", "inference", "*", "input_tokens", Decimal(2), 10**6, since,
+                     "a price page")  # fmt: skip
+    call = PriceRow("twilio", "api", "outbound_call", "*", "minutes", Decimal("0.05"), 1, since,
+                    "a rate sheet")  # fmt: skip
+    large = Conditions(tier="batch", input_size_above=200_000)
+    night = Conditions(direction="outbound", destination="+44", hours=Hours(22 * 60, 6 * 60, "Europe/London"))  # fmt: skip
+    return [
+        call._replace(conditions=night),
+        *(model._replace(model=f"model-{number}") for number in range(2_000)),
+        *(model._replace(model=f"model-{number}", conditions=large) for number in range(2_000)),
+        *(call._replace(conditions=Conditions(destination=f"+{number}")) for number in range(44_000, 44_999)),
+    ]  # fmt: skip
+
+
+async def test_search_in_5_000_prices_is_fast_and_shows_conditions(
+    open_page: Open, product: Product
+) -> None:
+    await add(product.pipeline.database_url, *many_prices())
+    async with open_page("/prices", "boss", role="admin") as page:
+        catalogue = part(page, "Prices")
+        rows = catalogue.locator("tbody tr")
+        await expect(rows).to_have_count(100)
+        field = page.get_by_label("Search prices")
+        began = time.perf_counter()
+        await field.fill("batch model-1999")
+        await expect(rows).to_have_count(1)
+        took_ms = round((time.perf_counter() - began) * 1_000)
+        assert took_ms < 3_000  # 371 ms when it was written, 250 of them a wait for more keys
+        await expect(rows).to_contain_text("inference · model-1999")
+        await expect(rows).to_contain_text("batch tier · above 200,000 input tokens")
+        await expect(rows).to_contain_text("$2.00 per 1M input tokens")
+        await expect(page).to_have_url(re.compile(r"q=batch(\+|%20)model-1999"))
+
+        await field.fill("london")
+        await expect(rows).to_contain_text(
+            re.compile("outbound · to .44 · 22:00.06:00 Europe/London")
+        )
+        assert not await faults(page)
+        await field.fill("to +4400")
+        await expect(rows).to_have_count(10)
+        await field.fill("to +44")
+        await page.get_by_role("button", name="Show more").click()
+        await expect(rows).to_have_count(200)
+        await field.fill("no such price")
+        await expect(page.get_by_text("No matches")).to_be_visible()
+        await page.reload()
+        await expect(field).to_have_value("no such price")

@@ -178,3 +178,40 @@ async def test_repricing_needs_the_worker_connection(database_url: str) -> None:
     async with served_from(database_url) as api:
         refused = await admin(api, "POST", f"{PRICES}/rerate?from=2026-01-01")
         assert (refused.status, refused.code) == (503, "unavailable")
+
+
+async def test_conditions_are_entered_listed_proposed_and_approved(api: ApiClient) -> None:
+    conditions = {"destination": "+44", "hours": "22:00-06:00@Europe/London"}
+    entry = {**ENTRY, "price_usd": "0.5", "conditions": conditions}
+    assert (await admin(api, "POST", body=entry)).data["result"] == "entered"  # no price before
+    large = {**entry, "effectiveFrom": (NOW + timedelta(days=1)).isoformat(), "price_usd": "0.9"}
+    pending = (await admin(api, "POST", body=large)).data
+    assert pending["result"] == "pending"
+    proposal = pending["proposal"]
+    assert proposal["conditions"] == conditions
+    assert (proposal["inForcePrice_usd"], proposal["unit"]) == (Decimal("0.5"), "minutes")
+    path = f"{PRICES}/{proposal['id']}/approve"
+    assert (await admin(api, "POST", path)).data["state"] == "approved"
+    listed = (await admin(api, "GET", f"{PRICES}?service=twilio")).data["prices"]
+    assert [(one["price_usd"], one["state"], one["conditions"]) for one in listed[1:]] == [
+        (Decimal("0.014"), "in force", None),
+        (Decimal("0.5"), "in force", conditions),
+        (Decimal("0.9"), "future", conditions),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("conditions", "error"),
+    [
+        ({"destination": "0044"}, "destination must be a number's prefix like +44"),
+        ({"hours": "9-17"}, "hours must be a part of the day"),
+        ({"teir": "batch"}, "teir"),
+        ({"inputSizeAbove": -1}, "inputSizeAbove"),
+    ],
+)
+async def test_an_invalid_condition_is_refused(
+    api: ApiClient, conditions: dict[str, Any], error: str
+) -> None:
+    answer = await admin(api, "POST", body={**ENTRY, "conditions": conditions})
+    assert answer.status == 400
+    assert error in answer.json["error"]

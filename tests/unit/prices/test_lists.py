@@ -142,3 +142,31 @@ def test_written_list_can_be_read_back() -> None:
     table = as_table(listed, now)
     assert "(no model)" in table
     assert "0.000001" in table
+
+
+def test_conditions_are_read_and_written_as_columns() -> None:
+    head = HEAD.strip() + ",destination,hours,tier\n"
+    rows = read_prices(
+        head
+        + "twilio,voice,,minutes,0.02,1,2026-01-01,+44,22:00-06:00@Europe/London,\n"
+        + "twilio,voice,,minutes,0.03,1,2026-01-01,+44,,\n"
+        + "twilio,voice,,minutes,0.01,1,2026-01-01,,,Batch\n",
+        "f",
+    )
+    assert [str(row.conditions) for row in rows] == [
+        "to +44, 22:00-06:00@Europe/London",
+        "to +44",
+        "batch tier",
+    ]
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    listed = [ListedPrice(row, "in force", "me", 1, now, now) for row in rows]
+    written = as_csv(listed)
+    assert written.partition("\n")[0].endswith(",source,tier,destination,hours")
+    assert read_prices(written, "f") == rows
+    assert "minutes (to +44, 22:00-06:00@Europe/London)" in as_table(listed, now)
+
+
+def test_an_invalid_condition_is_reported_with_its_line() -> None:
+    head = HEAD.strip() + ",destination\n"
+    with pytest.raises(CommandError, match="line 2: destination must be a number's prefix"):
+        read_prices(head + "twilio,voice,,minutes,0.02,1,2026-01-01,44\n", "f")

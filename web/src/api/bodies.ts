@@ -34,6 +34,7 @@ export type {
   LiveCall,
   LiveTicket,
   NewChannel,
+  PriceConditions,
   PriceItem as Price,
   PriceList,
   PriceProposal as Proposal,
@@ -61,4 +62,4 @@ export type DeliveryState = Delivery["state"];
 export type ForecastPeriod = Forecast["period"];
 
 /** What a price applies to; model `*` means any, an empty model means none named. */
-export type Priced = Pick<PriceItem, "service" | "operation" | "model">;
+export type Priced = Pick<PriceItem, "service" | "operation" | "model" | "conditions">;

@@ -846,6 +846,20 @@ export interface components {
             totalGrossProfit: Decimal;
             averageMarginPercent: string;
         };
+        PriceConditions: {
+            /** @default null */
+            tier?: string | null;
+            /** @default null */
+            inputSizeAbove?: Decimal | null;
+            /** @default null */
+            direction?: ("inbound" | "outbound") | null;
+            /** @default null */
+            destination?: string | null;
+            /** @default null */
+            voiceClass?: string | null;
+            /** @default null */
+            hours?: string | null;
+        };
         PriceContext: {
             /** @default null */
             tier?: string | null;
@@ -877,6 +891,8 @@ export interface components {
             serviceClass?: string;
             /** @default null */
             model?: string | null;
+            /** @default null */
+            conditions?: components["schemas"]["PriceConditions"] | null;
             /** @default 1 */
             perUnits?: number;
             /** @default null */
@@ -893,6 +909,7 @@ export interface components {
             operation: string;
             model: string;
             unit: string;
+            conditions: components["schemas"]["PriceConditions"] | null;
             price_usd: Decimal;
             perUnits: Decimal;
             /** Format: date-time */
@@ -923,6 +940,7 @@ export interface components {
             operation: string;
             model: string;
             unit: string;
+            conditions: components["schemas"]["PriceConditions"] | null;
             price_usd: Decimal;
             perUnits: Decimal;
             /** Format: date-time */
@@ -1377,6 +1395,7 @@ export type NewChannelSuccess = components['schemas']['NewChannelSuccess'];
 export type Period = components['schemas']['Period'];
 export type PersonaCost = components['schemas']['PersonaCost'];
 export type PreviousSpending = components['schemas']['PreviousSpending'];
+export type PriceConditions = components['schemas']['PriceConditions'];
 export type PriceContext = components['schemas']['PriceContext'];
 export type PriceEntered = components['schemas']['PriceEntered'];
 export type PriceEnteredSuccess = components['schemas']['PriceEnteredSuccess'];

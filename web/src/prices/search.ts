@@ -1,0 +1,36 @@
+// Search in the price catalogue: every word must occur in a price.
+import type { Price } from "../api/bodies";
+import { serviceName, withSpaces } from "../format/names";
+import { conditionsText } from "./conditions";
+
+export interface SearchablePrice {
+  price: Price;
+  text: string;
+}
+
+/** Returns prices with their searchable text, so that it is made once for each price. */
+export const searchable = (prices: Price[]): SearchablePrice[] =>
+  prices.map((price) => ({ price, text: textOf(price) }));
+
+const textOf = (price: Price): string =>
+  [
+    serviceName(price.service),
+    price.service,
+    withSpaces(price.operation),
+    price.operation,
+    price.model,
+    withSpaces(price.unit),
+    conditionsText(price.conditions),
+    price.source,
+    price.setBy,
+    price.stale ? "stale" : "",
+  ]
+    .join(" ")
+    .toLowerCase();
+
+export function search(prices: SearchablePrice[], query: string): Price[] {
+  const words = query.toLowerCase().split(/\s+/).filter(Boolean);
+  return prices
+    .filter(({ text }) => words.every((word) => text.includes(word)))
+    .map(({ price }) => price);
+}
