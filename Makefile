@@ -1,5 +1,5 @@
-# Everything a person does with this project. `make` alone says what there is.
-# Nothing is assumed but Python >= 3.11: tools/setup makes .venv from the locked requirements.
+# The commands of this project. `make` alone lists them.
+# Needs only Python >= 3.11: tools/setup makes .venv from the locked requirements.
 
 UV := uv==0.13.9
 PYTHON_DIRS := $(wildcard api bench cost_analytics devkit ledger messaging schemas streams tests)
@@ -15,7 +15,7 @@ help: ## say what there is
 	@echo 'make TARGET, where TARGET is one of'
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-# `exec`, so that Ctrl-C and signals reach the program itself and nothing stands between.
+# `exec`, so that Ctrl-C and signals reach the program itself.
 run: setup-run ## start the whole product on this machine (PORT=8080, SIMULATE=0 for no simulated calls)
 	@tools/web try
 	@exec $(BIN)/cost-analytics dev
@@ -65,7 +65,7 @@ forecast: setup-all setup-forecast ## the forecast against simpler ones and a li
 kafka: setup-run ## a real Apache Kafka in the foreground (PORT=9092; needs a JDK >= 17 and Maven)
 	@exec $(BIN)/python -m devkit.embedded.apache_kafka
 
-# Pinned in a throwaway environment, so that the tool that locks is itself no dependency.
+# In a temporary environment, so that the locking tool is not a dependency.
 lock: ## pin all requirements again, with hashes
 	@rm -rf .local/lock && python3 -m venv .local/lock
 	@.local/lock/bin/pip install --quiet --disable-pip-version-check '$(UV)'

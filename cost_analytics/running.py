@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 ORDERLY_SECONDS: Final = 6
 CANCEL_SECONDS: Final = 2
-_STOPPERS: Final = (signal.SIGINT, signal.SIGTERM)
+_STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 _log: Final = logging.getLogger(__name__)
 
@@ -119,7 +119,7 @@ async def _run_stoppable(work: Callable[[asyncio.Event], Awaitable[T]], deadline
             task.add_done_callback(lambda _: overdue.cancel())
         stop.set()
 
-    for number in _STOPPERS:
+    for number in _STOP_SIGNALS:
         loop.add_signal_handler(number, on_signal)
     try:
         return await task
@@ -128,5 +128,5 @@ async def _run_stoppable(work: Callable[[asyncio.Event], Awaitable[T]], deadline
             raise CommandError("Stopped before it was finished.", INTERRUPTED) from None
         raise
     finally:
-        for number in _STOPPERS:
+        for number in _STOP_SIGNALS:
             loop.remove_signal_handler(number)

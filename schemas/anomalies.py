@@ -110,11 +110,11 @@ class UsualCost(Struct, kw_only=True, rename=wire_name):
 class AnomalyDetail(ListedAnomaly, kw_only=True, rename=wire_name):
     """An anomaly with the present costs that explain it.
 
-    `cost_by_service` is that of its call, null for a day and for a removed call. `days` are the
-    days that its day was compared with, in order, and the day itself; each with the cost of the
-    anomaly's service, or of all services whose cost follows usage. The last one excludes what
-    unusually expensive calls of that day cost above the usual. Empty for a call. `usual_range` is
-    null for a call, and if too few days have a cost.
+    `cost_by_service` has the costs of its call; null for a day and for a removed call. `days` are
+    the days before its day that it was compared with, in order, and its day; empty for a call. Each
+    has the cost of the anomaly's service, or of all services whose cost follows usage. The last day
+    excludes the excess of unusually expensive calls. `usual_range` is null for a call, and if too
+    few days have a cost.
     """
 
     cost_by_service: dict[str, Usd] | None

@@ -1,4 +1,4 @@
-"""Stores a decoded event as text, for instance while it is parked, and reads it back."""
+"""Stores a decoded event as text, for instance while it is held, and reads it back."""
 
 from __future__ import annotations
 

@@ -109,8 +109,8 @@ class Instance:
         first = "" if postgres.directory.exists() else " (first run: creating a database)"
         print_line(f"Starting PostgreSQL and the broker{first}…")
         await stack.enter_async_context(postgres)
-        # Registered first as its own stop may take a minute; if killed, it recovers at the next
-        # start.
+        # Runs before the server's own stop, which may take a minute. A server that is killed here
+        # recovers at the next start.
         stack.push_async_callback(postgres.stop, _DATABASE_STOP_SECONDS_MAX)
         await stack.enter_async_context(broker)
         return postgres, broker

@@ -40,7 +40,7 @@ class BudgetPosition(NamedTuple):
 def period_position(
     user_id: str, limit: Limit, period: Period, *, moved_nano: int, after_nano: int, now: datetime
 ) -> BudgetPosition:
-    """Return the position of a calendar period, of whose spend `moved_nano` is new."""
+    """Return the position of a calendar period; `moved_nano` is the new part of its spend."""
     before, closed = after_nano - moved_nano, period.end <= now
     return BudgetPosition(
         user_id, limit, period.label, period.start, period.end, before, after_nano, closed

@@ -34,7 +34,7 @@ class RhythmState(NamedTuple):
     factors: tuple[int, ...] = EVEN
 
     def ahead(self, days: int, weekday: int) -> int:
-        """Return the expected amount of the day this many days later, a `weekday`."""
+        """Return the expected amount of the day after `days` days, which is a `weekday`."""
         return self.level.ahead(days) * self.factors[weekday % WEEK] // ONE
 
 

@@ -39,8 +39,8 @@ class SystemResolver(AbstractResolver):
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
         """Return the addresses of a host; raises OSError."""
-        ask = partial(socket.getaddrinfo, host, port, family, socket.SOCK_STREAM)
-        results = await asyncio.get_running_loop().run_in_executor(self._threads, ask)
+        look_up = partial(socket.getaddrinfo, host, port, family, socket.SOCK_STREAM)
+        results = await asyncio.get_running_loop().run_in_executor(self._threads, look_up)
         return [
             ResolveResult(
                 hostname=host,

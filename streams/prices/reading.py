@@ -39,9 +39,9 @@ class PriceSource(Struct, kw_only=True, frozen=True, rename=wire_name, forbid_un
             published = _decode(text)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ArithmeticError):
             raise PriceSourceError("the answer is not JSON") from None
-        return [self._row(fields, at) for fields in self.found(published)]
+        return [self._row(fields, at) for fields in self.parse(published)]
 
-    def found(self, published: Any) -> Iterable[Mapping[str, str]]:
+    def parse(self, published: Any) -> Iterable[Mapping[str, str]]:
         """Yield the fields of each price; raises PriceSourceError."""
         raise NotImplementedError
 
@@ -84,7 +84,7 @@ class TwilioVoice(
     outbound_prefix: str = "1"
     inbound_number_type: str = "local"
 
-    def found(self, published: Any) -> Iterable[Mapping[str, str]]:
+    def parse(self, published: Any) -> Iterable[Mapping[str, str]]:
         """Yield the price of outbound and of inbound calls."""
         try:
             country = msgspec.convert(published, _Country)
@@ -145,7 +145,7 @@ class JsonPrices(
     prices: list[PointedPrice]
     currency_pointer: str | None = None
 
-    def found(self, published: Any) -> Iterable[Mapping[str, str]]:
+    def parse(self, published: Any) -> Iterable[Mapping[str, str]]:
         """Yield the prices that the pointers name."""
         if self.currency_pointer is not None:
             currency = value_at(published, self.currency_pointer)

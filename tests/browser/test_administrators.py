@@ -68,7 +68,7 @@ def search(page: Page) -> Locator:
     return page.get_by_role("combobox", name="Find a user")
 
 
-def found(page: Page) -> Locator:
+def search_results(page: Page) -> Locator:
     """Return the users that the search offers."""
     return page.get_by_role("listbox", name="Users").get_by_role("option")
 
@@ -117,7 +117,7 @@ async def test_found_user_stays_while_pages_change(
 ) -> None:
     async with open_page("/prices", "boss", role="admin") as page:
         await search(page).fill("LIC")
-        options = found(page)
+        options = search_results(page)
         await expect(options).to_have_count(2)
         await expect(options).to_contain_text(["alice", "alice"])
         assert not await faults(page)
@@ -162,7 +162,7 @@ async def test_budget_of_the_chosen_user_is_changed(
 async def test_unknown_user_is_named(open_page: Open, product_with_users: Product) -> None:
     async with open_page("/", "boss", role="admin") as page:
         await search(page).fill("ali")
-        await expect(found(page).first).to_contain_text("alice")
+        await expect(search_results(page).first).to_contain_text("alice")
         await search(page).fill("alix")
         await expect(page.get_by_text("No user 'alix'")).to_be_visible()
         await page.keyboard.press("Enter")
@@ -191,7 +191,7 @@ async def test_spend_of_all_users_today_is_on_live(
         active = page.get_by_role("list", name="Active calls").get_by_role("link")
         await expect(active).to_have_count(1)
         await search(page).fill("bob")
-        await found(page).filter(has_text="bob").click()
+        await search_results(page).filter(has_text="bob").click()
         await expect(page.get_by_text("No active calls")).to_be_visible()
         await expect(page.locator(".tile", has_text="Today")).not_to_contain_text("all users")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.anomalies import announced, found, row, sweep_from, write_calls
+from tests.support.anomalies import count_announced, row, stored_anomalies, sweep_from, write_calls
 from tests.support.fault_table import AlertFigures, FaultRecorder
 from tests.support.notifications_process import NoticesProcess
 from tests.support.recording import until
@@ -29,7 +29,7 @@ def processes(tmp_path: Path, database_url: str) -> Iterator[list[NoticesProcess
 
 async def until_found(database_url: str, count: int, seconds: int = 60) -> None:
     async with asyncio.timeout(seconds):
-        while len(await found(database_url)) < count:
+        while len(await stored_anomalies(database_url)) < count:
             await asyncio.sleep(0.005)
 
 
@@ -66,10 +66,10 @@ async def test_kills_during_a_sweep_lose_and_repeat_no_anomaly(
     await until_found(database_url, USERS)
     for process in processes:
         await process.stop()
-    causes = await found(database_url)
+    causes = await stored_anomalies(database_url)
     expected = [f"of {user}" for user in users]
     record_fault(
         f"anomaly detectors killed {kills} times",
         alerts=AlertFigures.of(expected, [subject for _, subject, _, _ in causes]),
     )
-    assert await announced(database_url) == USERS
+    assert await count_announced(database_url) == USERS

@@ -77,13 +77,14 @@ def _run_many(seeds: Sequence[int], jobs: int, as_json: bool) -> int:
                 for start in range(0, len(seeds), SEEDS_PER_LOT)
             ]
             for lot in as_completed([pool.submit(run_seeds, lot) for lot in lots]):
-                for result, how in lot.result():
+                for result, command in lot.result():
                     done += 1
                     failed += [result.seed] if result.failure else []
                     sums = {name: sums[name] + getattr(result, name) for name in sums}
-                    if how:
+                    if command:
                         print(
-                            f"FAILED {how}\n{result.failure.strip().splitlines()[-1]}", flush=True
+                            f"FAILED {command}\n{result.failure.strip().splitlines()[-1]}",
+                            flush=True,
                         )
                 seconds = round(time.monotonic() - began)
                 print(

@@ -49,8 +49,8 @@ def run_seeds(seeds: Sequence[int]) -> list[tuple[SeedResult, str]]:
 
 
 def _with_command(result: SeedResult) -> tuple[SeedResult, str]:
-    how = ""
+    command = ""
     if result.failure:
         faults, result = smallest(_server, result)
-        how = f"seed {result.seed}; repeat: python -m tests.simulator --seed {result.seed} --faults {faults}"
-    return replace(result, trace=()), how
+        command = f"seed {result.seed}; repeat: python -m tests.simulator --seed {result.seed} --faults {faults}"
+    return replace(result, trace=()), command

@@ -52,7 +52,7 @@ async def change(
         )
 
 
-async def raised(database_url: str, user: str | None = None) -> dict[AlertKey, bool]:
+async def raised_alerts(database_url: str, user: str | None = None) -> dict[AlertKey, bool]:
     """Return the existing alerts, and whether each is late."""
     return dict(await alert_rows(database_url, user))
 

@@ -117,13 +117,13 @@ async def sweep(url: str, now: datetime = NOW) -> DetectionResult:
     return found_so_far
 
 
-async def found(url: str) -> list[tuple[str, str, str, bool]]:
+async def stored_anomalies(url: str) -> list[tuple[str, str, str, bool]]:
     """Return kind, subject, part and whether it is unresolved, of every anomaly in order."""
     query = "SELECT kind, subject, part, resolved_at IS NULL FROM cost_anomalies ORDER BY kind, subject, part"
     return [tuple(one) for one in await fetch(url, query)]
 
 
-async def announced(url: str) -> int:
+async def count_announced(url: str) -> int:
     """Return the number of anomaly messages in the outbox."""
     query = "SELECT count(*) FROM outbox WHERE aggregatetype = 'cost-anomaly'"
     return int((await fetch(url, query))[0][0])

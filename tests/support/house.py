@@ -95,7 +95,7 @@ def texts() -> Iterator[tuple[str, str]]:
             continue
 
 
-def found(pattern: re.Pattern[str]) -> list[str]:
+def find_matches(pattern: re.Pattern[str]) -> list[str]:
     """Return `path:line: text` of every match in the project's text files."""
     return [
         f"{path}:{number}: {match.group()}"

@@ -16,11 +16,11 @@ from tests.support.anomalies import (
     MINUTE,
     NOW,
     USD,
-    announced,
     check_day,
     check_for_anomalies,
-    found,
+    count_announced,
     row,
+    stored_anomalies,
     sweep,
     sweep_from,
     write_calls,
@@ -41,7 +41,7 @@ async def test_spike_is_found_and_announced_once(database_url: str) -> None:
     assert await check_for_anomalies(database_url, "expensive", now=NOW + HOUR) == DetectionResult(
         0, 0
     )
-    assert await found(database_url) == [SPIKE]
+    assert await stored_anomalies(database_url) == [SPIKE]
     [(payload, key)] = await fetch(database_url, "SELECT payload, aggregateid FROM outbox")
     event = json.loads(payload)
     assert (key, event["type"]) == ("alice", "cost.anomaly.detected")
@@ -63,7 +63,7 @@ async def test_parallel_detectors_find_an_anomaly_once(database_url: str) -> Non
     )
     looks = await asyncio.gather(*(check_for_anomalies(database_url, *names) for _ in range(6)))
     assert sum(one.found for one in looks) == 5
-    assert await announced(database_url) == 5
+    assert await count_announced(database_url) == 5
 
 
 async def test_failed_transaction_leaves_nothing_and_is_repeated(
@@ -79,9 +79,9 @@ async def test_failed_transaction_leaves_nothing_and_is_repeated(
 
     with pytest.raises(ZeroDivisionError):
         await cut_off()
-    assert (await found(database_url), await announced(database_url)) == ([], 0)
+    assert (await stored_anomalies(database_url), await count_announced(database_url)) == ([], 0)
     assert (await check_for_anomalies(database_url, "expensive")).found == 1
-    assert await announced(database_url) == 1
+    assert await count_announced(database_url) == 1
 
 
 async def test_withdrawn_spike_is_resolved_and_not_announced_again(
@@ -95,11 +95,11 @@ async def test_withdrawn_spike_is_resolved_and_not_announced_again(
     change = "UPDATE calls SET costs = $1 WHERE call_id = 'expensive'"
     await fetch(database_url, change, right)
     assert await check_for_anomalies(database_url, "expensive") == DetectionResult(0, 1)
-    assert await found(database_url) == [(*SPIKE[:3], False)]
+    assert await stored_anomalies(database_url) == [(*SPIKE[:3], False)]
     await fetch(database_url, change, wrong)
     assert await check_for_anomalies(database_url, "expensive") == DetectionResult(0, 0)
-    assert await found(database_url) == [SPIKE]
-    assert await announced(database_url) == 1
+    assert await stored_anomalies(database_url) == [SPIKE]
+    assert await count_announced(database_url) == 1
 
 
 async def test_missing_legs_are_found_after_the_grace_period_and_resolved(
@@ -111,7 +111,7 @@ async def test_missing_legs_are_found_after_the_grace_period_and_resolved(
     assert await check_for_anomalies(database_url, "lost") == DetectionResult(0, 0)
     later = NOW + 10 * MINUTE
     assert await check_for_anomalies(database_url, "lost", now=later) == DetectionResult(2, 0)
-    assert await found(database_url) == [
+    assert await stored_anomalies(database_url) == [
         ("missing_leg", "lost", "speech_synthesis", True),
         ("missing_leg", "lost", "telephony", True),
     ]
@@ -133,7 +133,7 @@ async def test_missing_legs_are_found_after_the_grace_period_and_resolved(
             cost_nano=7 * CENT,
         )
     assert await check_for_anomalies(database_url, "lost", now=later) == DetectionResult(0, 1)
-    assert ("missing_leg", "lost", "telephony", False) in await found(database_url)
+    assert ("missing_leg", "lost", "telephony", False) in await stored_anomalies(database_url)
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ async def test_recorded_operations_decide_which_legs_are_present(database_url: s
             call, service="openai", operation="tts", usage=1, unit="characters", cost_nano=CENT
         )
     await check_for_anomalies(database_url, "talk")
-    assert await found(database_url) == [("missing_leg", "talk", "inference", True)]
+    assert await stored_anomalies(database_url) == [("missing_leg", "talk", "inference", True)]
 
 
 async def test_sweep_finds_calls_whose_end_was_missed(database_url: str) -> None:
@@ -183,9 +183,12 @@ async def test_sweep_finds_calls_whose_end_was_missed(database_url: str) -> None
     await sweep_from(database_url, NOW - 2 * HOUR)
     assert await sweep(database_url) == DetectionResult(2, 0)
     assert await sweep(database_url) == DetectionResult(0, 0)
-    assert await found(database_url) == [SPIKE, ("missing_leg", "lost", "telephony", True)]
+    assert await stored_anomalies(database_url) == [
+        SPIKE,
+        ("missing_leg", "lost", "telephony", True),
+    ]
     assert await sweep(database_url, NOW + HOUR) == DetectionResult(1, 0)
-    assert await announced(database_url) == 3
+    assert await count_announced(database_url) == 3
 
 
 async def test_sweep_covers_all_users_in_steps(database_url: str) -> None:
@@ -239,7 +242,7 @@ async def test_day_with_many_more_calls_is_one_anomaly(database_url: str) -> Non
     await write_days(database_url, 35, 16)
     assert await check_day(database_url, "alice", "bob") == DetectionResult(1, 0)
     assert await check_day(database_url, "alice", now=NOW + HOUR) == DetectionResult(0, 0)
-    assert await found(database_url) == [("day_spike", "2026-03-15", "", True)]
+    assert await stored_anomalies(database_url) == [("day_spike", "2026-03-15", "", True)]
     [(message,)] = await fetch(database_url, "SELECT data::jsonb ->> 'message' FROM cost_anomalies")
     assert message == (
         "All services together cost $9.76 on March 15, 2026 (UTC), 8\N{MULTIPLICATION SIGN} the "
@@ -252,7 +255,7 @@ async def test_day_with_many_more_calls_is_one_anomaly(database_url: str) -> Non
 async def test_expensive_day_names_its_service(database_url: str) -> None:
     await write_days(database_url, 35, 2, elevenlabs=4 * USD)
     assert (await check_day(database_url, "alice")).found == 1
-    assert await found(database_url) == [("day_spike", "2026-03-15", "elevenlabs", True)]
+    assert await stored_anomalies(database_url) == [("day_spike", "2026-03-15", "elevenlabs", True)]
 
 
 async def test_spike_of_one_call_does_not_make_its_day_an_anomaly(database_url: str) -> None:
@@ -266,12 +269,12 @@ async def test_sweep_checks_the_current_day_and_past_days(database_url: str) -> 
     await write_days(database_url, 35, 16)
     await sweep_from(database_url, NOW - HOUR)
     await sweep(database_url)
-    assert await found(database_url) == [("day_spike", "2026-03-15", "", True)]
+    assert await stored_anomalies(database_url) == [("day_spike", "2026-03-15", "", True)]
     await fetch(database_url, "TRUNCATE cost_anomalies, outbox CASCADE")
     tomorrow = NOW + DAY
     await sweep_from(database_url, NOW + HOUR)
     await sweep(database_url, tomorrow)
-    assert await found(database_url) == [("day_spike", "2026-03-15", "", True)]
+    assert await stored_anomalies(database_url) == [("day_spike", "2026-03-15", "", True)]
     [(closed_on,)] = await fetch(database_url, "SELECT closed_on FROM anomaly_sweep")
     assert closed_on == tomorrow.date()
 

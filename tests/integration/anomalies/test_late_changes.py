@@ -6,7 +6,7 @@ import pytest
 
 from ledger.anomalies.rows import anomaly_store
 from streams.anomalies.watcher import AnomalyWatcher, AnomalyWatcherOptions
-from tests.support.anomalies import announced, found, row, sweep_from, write_calls
+from tests.support.anomalies import count_announced, row, stored_anomalies, sweep_from, write_calls
 from tests.support.events import Plain, charged, cost, ended, started
 from tests.support.recording import BatchWriter, TopicLog, fetch
 
@@ -74,9 +74,9 @@ async def test_missing_legs_of_late_calls_are_found_after_a_restart(database_url
     ]
     begin = await record(database_url, *events)
     await restart(database_url, calls, begin)
-    missed = [one for one in await found(database_url) if one[0] == "missing_leg"]
+    missed = [one for one in await stored_anomalies(database_url) if one[0] == "missing_leg"]
     assert missed == [("missing_leg", call, "telephony", True) for call in sorted(calls)]
-    assert await announced(database_url) == len(calls)
+    assert await count_announced(database_url) == len(calls)
     assert await fetch(database_url, "SELECT FROM pending_anomaly_checks") == []
 
 
@@ -90,7 +90,7 @@ async def test_missing_legs_of_charged_calls_without_an_end_are_found(database_u
     ]
     begin = await record(database_url, *events)
     await restart(database_url, [], begin)  # the total of such a call is still active
-    missed = [one for one in await found(database_url) if one[0] == "missing_leg"]
+    missed = [one for one in await stored_anomalies(database_url) if one[0] == "missing_leg"]
     assert len(missed) == len(calls)
 
 
@@ -109,7 +109,7 @@ async def test_late_cost_makes_its_day_a_spike(database_url: str, days_ago: int)
     ]  # fmt: skip
     begin = await record(database_url, *events)
     await restart(database_url, [], begin)
-    spikes = [one for one in await found(database_url) if one[0] == "day_spike"]
+    spikes = [one for one in await stored_anomalies(database_url) if one[0] == "day_spike"]
     assert [one[1] for one in spikes] == [noon.date().isoformat()]
 
 
@@ -131,7 +131,7 @@ async def test_each_change_starts_the_grace_period_again(database_url: str) -> N
     )
     assert second > first
     await restart(database_url, ["late"], begin)
-    assert [one for one in await found(database_url) if one[0] == "missing_leg"] == []
+    assert [one for one in await stored_anomalies(database_url) if one[0] == "missing_leg"] == []
 
 
 async def test_current_calls_store_no_check(database_url: str) -> None:

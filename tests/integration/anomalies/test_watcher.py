@@ -15,9 +15,9 @@ from tests.support.anomalies import (
     MINUTE,
     NOW,
     USD,
-    announced,
-    found,
+    count_announced,
     row,
+    stored_anomalies,
     sweep_from,
     write_calls,
     write_history,
@@ -43,15 +43,15 @@ async def test_ended_call_is_checked_after_the_delay(
     watcher = AnomalyWatcher(store, replace(OPTIONS, spike_delay_ms=100_000), lambda: NOW)
     watcher.notify("expensive-0")
     assert not await watcher.step()
-    assert await found(database_url) == []
+    assert await stored_anomalies(database_url) == []
     ready = AnomalyWatcher(store, OPTIONS, lambda: NOW)
     for _ in range(3):
         ready.notify("expensive-0")
     assert not await ready.step()
-    assert len(await found(database_url)) == 1
+    assert len(await stored_anomalies(database_url)) == 1
     await fetch(database_url, "DELETE FROM cost_anomalies")
     await ready.step()
-    assert await found(database_url) == []  # it is dropped
+    assert await stored_anomalies(database_url) == []  # it is dropped
 
 
 async def test_many_calls_are_checked_in_batches(
@@ -62,9 +62,9 @@ async def test_many_calls_are_checked_in_batches(
     for n in range(3):
         watcher.notify(f"expensive-{n}")
     assert await watcher.step()
-    assert len(await found(database_url)) == 2
+    assert len(await stored_anomalies(database_url)) == 2
     assert not await watcher.step()
-    assert len(await found(database_url)) == 3
+    assert len(await stored_anomalies(database_url)) == 3
 
 
 async def test_sweep_finds_calls_beyond_the_memory_limit(
@@ -76,11 +76,11 @@ async def test_sweep_finds_calls_beyond_the_memory_limit(
     watcher.notify("expensive-0")
     watcher.notify("expensive-1")
     await watcher.step()
-    assert [one[1] for one in await found(database_url)] == ["expensive-0"]
+    assert [one[1] for one in await stored_anomalies(database_url)] == ["expensive-0"]
     later = AnomalyWatcher(store, replace(OPTIONS, every=MINUTE), lambda: NOW + HOUR)
     await later.step()
-    assert len(await found(database_url)) == 3
-    assert await announced(database_url) == 3
+    assert len(await stored_anomalies(database_url)) == 3
+    assert await count_announced(database_url) == 3
 
 
 async def test_closed_database_connections_are_replaced(
@@ -99,9 +99,9 @@ async def test_closed_database_connections_are_replaced(
         await asyncio.sleep(0.05)
 
     async def all_found() -> bool:
-        return len(await found(database_url)) == 3
+        return len(await stored_anomalies(database_url)) == 3
 
     await until(all_found)
     stop.set()
     await running
-    assert await announced(database_url) == 3
+    assert await count_announced(database_url) == 3

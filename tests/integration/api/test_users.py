@@ -34,7 +34,7 @@ async def api(database_url: str) -> AsyncIterator[ApiClient]:
         yield api
 
 
-async def found(api: ApiClient, query: str) -> tuple[list[str], int]:
+async def search(api: ApiClient, query: str) -> tuple[list[str], int]:
     data = (await api.ask("GET", f"{PATH}?{query}", bearer=ROOT)).data
     return [user["userId"] for user in data["users"]], data["totalUsers"]
 
@@ -56,7 +56,7 @@ async def test_users_are_found_by_a_part_of_their_id(
     api: ApiClient, part: str, users: list[str]
 ) -> None:
     """The equal id first, then ids that begin so, latest active first."""
-    assert await found(api, f"q={quote(part)}") == (users, len(users))
+    assert await search(api, f"q={quote(part)}") == (users, len(users))
 
 
 async def test_found_user_has_the_days_of_its_calls(api: ApiClient) -> None:
@@ -64,7 +64,7 @@ async def test_found_user_has_the_days_of_its_calls(api: ApiClient) -> None:
     assert alice == {"userId": "alice", "firstDay": "2025-11-16", "lastDay": "2025-11-16"}
     [alina] = (await api.ask("GET", f"{PATH}?q=alina", bearer=ROOT)).data["users"]
     assert alina == {"userId": "alina", "firstDay": None, "lastDay": None}
-    assert await found(api, "q=ali&limit=2") == (["ali", "Alicia"], 5)
+    assert await search(api, "q=ali&limit=2") == (["ali", "Alicia"], 5)
 
 
 async def test_bad_parameter_is_named(api: ApiClient) -> None:

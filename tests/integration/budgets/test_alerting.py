@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.alerting import USD, AlertKey, change, just_now, raised
+from tests.support.alerting import USD, AlertKey, change, just_now, raised_alerts
 from tests.support.events import Plain, charged, cost, ended, refunded, started
 from tests.support.recording import BatchWriter, TopicLog, assert_verified, batch_of, fetch
 
@@ -51,12 +51,12 @@ async def test_each_threshold_raises_one_alert_with_its_reason(database_url: str
     await change(database_url, "alice", daily_limit=(True, 10 * USD), thresholds=(Decimal(50),))
     first, second, third = charge(4), charge("4.5", call="call-2"), charge(3)
     await record(database_url, first)
-    assert await raised(database_url) == {}
+    assert await raised_alerts(database_url) == {}
     await record(database_url, second, first)
     await record(database_url, second)
-    assert await raised(database_url) == {key(50): False, key(80): False}
+    assert await raised_alerts(database_url) == {key(50): False, key(80): False}
     await record(database_url, third)
-    assert set(await raised(database_url)) == {key(50), key(80), key(100)}
+    assert set(await raised_alerts(database_url)) == {key(50), key(80), key(100)}
     messages = await outbox(database_url)
     assert [event["data"]["threshold_percent"] for event in messages] == [50, 80, 100]
     alert = messages[1]["data"]
@@ -86,7 +86,7 @@ async def test_alert_by_default_charge_names_the_end_of_the_call(database_url: s
     await change(database_url, "alice", monthly_limit=(True, 4 * USD))
     end = ended(time=NOW)
     await record(database_url, started(time=NOW), cost(time=NOW), end, cost("call-2", time=NOW))
-    assert set(await raised(database_url)) == {key(80, "monthly"), key(100, "monthly")}
+    assert set(await raised_alerts(database_url)) == {key(80, "monthly"), key(100, "monthly")}
     for event in await outbox(database_url):
         assert event["data"]["crossedBy"]["id"] == end["id"]
         assert {driver["service"] for driver in event["data"]["drivers"]} <= {
@@ -104,18 +104,18 @@ async def test_changed_limit_rearms_alerts_and_lowered_limit_alerts_at_once(
     await change(database_url, "alice", daily_limit=(True, 10 * USD))
     await record(database_url, charge(9))
     await change(database_url, "alice", daily_limit=(True, 10 * USD))
-    assert set(await raised(database_url)) == {key(80)}
+    assert set(await raised_alerts(database_url)) == {key(80)}
     await change(database_url, "alice", daily_limit=(True, 100 * USD))
-    assert set(await raised(database_url)) == {key(80)}
+    assert set(await raised_alerts(database_url)) == {key(80)}
     await change(database_url, "alice", daily_limit=(True, 5 * USD))
     now = {key(80), key(80, version=3), key(100, version=3)}
-    assert set(await raised(database_url)) == now
+    assert set(await raised_alerts(database_url)) == now
     assert [event["data"]["crossedBy"] for event in await outbox(database_url)][1:] == [None, None]
     await change(database_url, "alice", thresholds=(Decimal(150),))
-    assert set(await raised(database_url)) == now | {key(150, version=3)}
+    assert set(await raised_alerts(database_url)) == now | {key(150, version=3)}
     await change(database_url, "alice", daily_limit=(True, None))
     await record(database_url, charge(100, call="call-2"))
-    assert len(await raised(database_url)) == 4
+    assert len(await raised_alerts(database_url)) == 4
 
 
 async def test_repeats_refunds_and_voids_raise_no_second_alert(database_url: str) -> None:
@@ -123,7 +123,7 @@ async def test_repeats_refunds_and_voids_raise_no_second_alert(database_url: str
     events = [charge(10), refunded(time=NOW, amount=10), charge(10, call="call-2")]
     for event in [*events, *events]:
         await record(database_url, event)
-    assert set(await raised(database_url)) == {key(80), key(100)}
+    assert set(await raised_alerts(database_url)) == {key(80), key(100)}
     assert len(await outbox(database_url)) == 2
 
 
@@ -134,7 +134,7 @@ async def test_late_alert_is_recorded_and_not_notified(database_url: str) -> Non
         key(80, period=f"{YESTERDAY:%Y-%m-%d}"): True,
         key(100, period=f"{YESTERDAY:%Y-%m-%d}"): True,
     }
-    assert await raised(database_url) == late
+    assert await raised_alerts(database_url) == late
     assert await outbox(database_url) == []
 
 
@@ -148,7 +148,7 @@ async def test_days_follow_the_time_zone_of_the_user(database_url: str) -> None:
     await record(database_url, charge(9, before), charge(9, call="call-2"))
     days = {
         (found.period, found.threshold): late
-        for found, late in (await raised(database_url)).items()
+        for found, late in (await raised_alerts(database_url)).items()
     }
     yesterday = f"{here - timedelta(days=1):%Y-%m-%d}"
     assert days == {(yesterday, Fraction(80)): True, (f"{here:%Y-%m-%d}", Fraction(80)): False}
@@ -159,7 +159,7 @@ async def test_call_at_its_cap_is_cut_off_once_per_limit(database_url: str) -> N
     await record(database_url, started(time=NOW), cost(time=NOW, totalCost="0.8"))
     await record(database_url, cost(time=NOW, totalCost="0.3"), cost(time=NOW, totalCost="0.3"))
     await record(database_url, cost(time=NOW, totalCost="5"))
-    assert set(await raised(database_url)) == {key(80, "call"), key(100, "call")}
+    assert set(await raised_alerts(database_url)) == {key(80, "call"), key(100, "call")}
     messages = await outbox(database_url)
     assert [event["type"] for event in messages] == [
         "budget.threshold.reached", "budget.threshold.reached", "call.cutoff.requested",
@@ -182,7 +182,7 @@ async def test_lowered_cap_cuts_off_a_long_call(database_url: str) -> None:
     began = NOW - timedelta(hours=23)
     await record(database_url, started(time=began), cost(time=began, totalCost="7"))
     await change(database_url, "alice", call_limit=(True, 5 * USD))
-    assert set(await raised(database_url)) == {key(80, "call"), key(100, "call")}
+    assert set(await raised_alerts(database_url)) == {key(80, "call"), key(100, "call")}
     messages = [event["type"] for event in await outbox(database_url)]
     assert messages == ["budget.threshold.reached"] * 2 + ["call.cutoff.requested"]
 
@@ -205,7 +205,7 @@ async def test_slow_clock_does_not_close_a_call(database_url: str) -> None:
     behind = cost(time=NOW - timedelta(days=2), totalCost="0.001")
     await record(database_url, started(time=NOW), behind)
     await record(database_url, cost(time=NOW, totalCost="3"))
-    assert not any((await raised(database_url)).values())
+    assert not any((await raised_alerts(database_url)).values())
     messages = [event["type"] for event in await outbox(database_url)]
     assert messages == ["budget.threshold.reached"] * 2 + ["call.cutoff.requested"]
 
@@ -218,7 +218,9 @@ async def test_ended_call_is_not_cut_off(database_url: str) -> None:
     ] * 2
     old = NOW - timedelta(days=3)
     await record(database_url, ended("old", time=old), cost("old", time=old, totalCost="3"))
-    late = {found.period for found, is_late in (await raised(database_url)).items() if is_late}
+    late = {
+        found.period for found, is_late in (await raised_alerts(database_url)).items() if is_late
+    }
     assert late == {"old"}
 
 
@@ -232,7 +234,7 @@ async def test_concurrent_batch_and_limit_change_miss_no_alert(database_url: str
                 writer.record(TopicLog().batch([event])),
                 change(database_url, user, daily_limit=(True, 10 * USD)),
             )
-        assert len(await raised(database_url, user)) == 1
+        assert len(await raised_alerts(database_url, user)) == 1
 
 
 async def test_concurrent_writers_know_the_limit_of_a_new_user(database_url: str) -> None:
@@ -250,7 +252,7 @@ async def test_concurrent_writers_know_the_limit_of_a_new_user(database_url: str
                 change(database_url, user, daily_limit=(True, 10 * USD)),
                 second.record(batches[1]),
             )
-        assert {found.threshold for found in await raised(database_url, user)} == {80, 100}
+        assert {found.threshold for found in await raised_alerts(database_url, user)} == {80, 100}
     await assert_verified(database_url)
 
 
@@ -269,7 +271,7 @@ async def test_concurrent_writers_of_a_user_raise_each_alert_once(database_url: 
                 await writer.record(batch_of(own[start : start + 4]))
 
     await asyncio.gather(*(lane(partition) for partition in range(3)))
-    assert set(await raised(database_url)) == {key(1), key(50), key(80), key(100)}
+    assert set(await raised_alerts(database_url)) == {key(1), key(50), key(80), key(100)}
     spent = [event["data"]["current_spend"] for event in await outbox(database_url)]
     assert spent == sorted(spent)
     await assert_verified(database_url)

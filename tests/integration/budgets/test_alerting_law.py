@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ledger.budgets.alerting import Alerting
 from tests.support.alert_model import AlertModel
-from tests.support.alerting import USD, change, just_now, raised
+from tests.support.alerting import USD, change, just_now, raised_alerts
 from tests.support.events import Plain, charged, cost, ended, refunded, voided
 from tests.support.recording import BatchWriter, TopicLog
 
@@ -54,7 +54,7 @@ async def test_alerts_agree_with_an_independent_model(
             else:
                 batch = plain.batch(step)
                 await writer.record(log.batch(batch))
-            assert await raised(database_url, user) == plain.alerts
+            assert await raised_alerts(database_url, user) == plain.alerts
 
 
 class _ModelRun(AlertModel):

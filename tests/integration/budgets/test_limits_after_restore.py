@@ -5,7 +5,7 @@ import pytest
 from ledger.postgres.database import connected
 from ledger.postgres.viewers import StoreUnavailableError
 from ledger.recording.epochs import raise_epoch
-from tests.support.alerting import USD, change, just_now, raised
+from tests.support.alerting import USD, change, just_now, raised_alerts
 from tests.support.events import charged
 from tests.support.recording import BatchWriter, TopicLog, fetch
 
@@ -32,7 +32,7 @@ async def test_limit_set_after_a_restore_raises_its_alerts(database_url: str) ->
     async with connected(database_url, name="test") as connection:
         epoch = await raise_epoch(connection, "restore")
     await change(database_url, "alice", daily_limit=(True, 10 * USD))
-    alerts = await raised(database_url)
+    alerts = await raised_alerts(database_url)
     assert [(f"{one.threshold}", one.version) for one in alerts] == [("80", epoch)]
     assert len(lost) == 1
     assert lost.isdisjoint(await alert_ids(database_url))

@@ -18,7 +18,7 @@ from ledger.repricing.rows import RepricingScope, lock_repricing
 from ledger.repricing.sums import margin
 from schemas.events import RERATE_SOURCE
 from schemas.identity import identity_of
-from tests.support.alerting import USD, change, raised
+from tests.support.alerting import USD, change, raised_alerts
 from tests.support.command import run_command
 from tests.support.events import charged, cost, ended, started, voided
 from tests.support.recording import BatchWriter, TopicLog, assert_verified, fetch
@@ -149,7 +149,7 @@ async def test_previewed_alerts_are_the_raised_alerts(database_url: str, basis: 
     await change(database_url, "bob", basis, call_limit=(True, USD))
     for user in ("alice", "bob", "carol"):
         await recorded(database_url, 3, user, basis)
-    before = await raised(database_url)
+    before = await raised_alerts(database_url)
     await add(database_url, a_twilio("0.85", BEGIN))
     repricer = Repricer(database_url, basis)
     report = await repricer.preview(ALL)
@@ -165,7 +165,9 @@ async def test_previewed_alerts_are_the_raised_alerts(database_url: str, basis: 
     }
     assert report.alerts == len(foreseen) >= (6 if basis == "cost" else 3)
     await repricer.apply(ALL)
-    new = {key: late for key, late in (await raised(database_url)).items() if key not in before}
+    new = {
+        key: late for key, late in (await raised_alerts(database_url)).items() if key not in before
+    }
     assert {(*key[:4], late) for key, late in new.items()} == foreseen
     await assert_verified(database_url)
 

@@ -14,7 +14,7 @@ PROXY = "10.0.0.1"
 TRUSTED = tuple(map(ip_network, ("10.0.0.0/8", "fd00::/8", "192.168.7.7/32")))
 
 
-def found(headers: dict[str, str] | CIMultiDict[str], peer: str = PROXY) -> str:
+def client_address(headers: dict[str, str] | CIMultiDict[str], peer: str = PROXY) -> str:
     """Return the address that a request from `peer` with these headers is counted under."""
     request = make_mocked_request("GET", "/", CIMultiDict(headers)).clone(remote=peer)
     return ClientAddresses(TRUSTED).of(request)
@@ -24,7 +24,7 @@ def found(headers: dict[str, str] | CIMultiDict[str], peer: str = PROXY) -> str:
 def test_headers_of_untrusted_peers_are_ignored(peer: str) -> None:
     for name in ("X-Forwarded-For", "Forwarded"):
         headers = {name: "for=6.6.6.6" if name == "Forwarded" else "6.6.6.6"}
-        assert found(headers, peer) == peer_counted_as(peer)
+        assert client_address(headers, peer) == peer_counted_as(peer)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_headers_of_untrusted_peers_are_ignored(peer: str) -> None:
 )
 def test_x_forwarded_for_names_the_client(sent: str, client: str) -> None:
     expected = {"2001:db8:0:0::/64": "2001:db8::/64"}.get(client, client)
-    assert found({"X-Forwarded-For": sent}) == expected
+    assert client_address({"X-Forwarded-For": sent}) == expected
 
 
 @pytest.mark.parametrize(
@@ -82,23 +82,23 @@ def test_x_forwarded_for_names_the_client(sent: str, client: str) -> None:
     ],
 )
 def test_forwarded_names_the_client(sent: str, client: str) -> None:
-    assert found({"Forwarded": sent}) == client
+    assert client_address({"Forwarded": sent}) == client
 
 
 def test_repeated_headers_are_one_list() -> None:
     several = CIMultiDict([("X-Forwarded-For", "6.6.6.6"), ("X-Forwarded-For", "1.2.3.4")])
-    assert found(several) == "1.2.3.4"
+    assert client_address(several) == "1.2.3.4"
 
 
 def test_header_passed_on_by_the_proxy_is_ignored() -> None:
     same = {"X-Forwarded-For": "1.2.3.4", "Forwarded": "for=1.2.3.4"}
-    assert found(same) == "1.2.3.4"
-    assert found({**same, "Forwarded": "for=6.6.6.6"}) == PROXY
-    assert found({**same, "X-Forwarded-For": "6.6.6.6"}) == PROXY
+    assert client_address(same) == "1.2.3.4"
+    assert client_address({**same, "Forwarded": "for=6.6.6.6"}) == PROXY
+    assert client_address({**same, "X-Forwarded-For": "6.6.6.6"}) == PROXY
 
 
 def test_trusted_ipv4_proxy_on_an_ipv6_socket_is_recognised() -> None:
-    assert found({"X-Forwarded-For": "1.2.3.4"}, "::ffff:10.0.0.1") == "1.2.3.4"
+    assert client_address({"X-Forwarded-For": "1.2.3.4"}, "::ffff:10.0.0.1") == "1.2.3.4"
 
 
 def test_addresses_of_an_ipv6_network_count_as_one() -> None:
@@ -109,6 +109,9 @@ def test_addresses_of_an_ipv6_network_count_as_one() -> None:
 @given(st.text(st.characters(codec="latin-1"), max_size=80), st.sampled_from(["4.4.4.4", "5::5"]))
 def test_client_headers_never_override_the_proxy(claim: str, client: str) -> None:
     """The proxy appends the address; earlier entries are ignored."""
-    assert found({"X-Forwarded-For": f"{claim},{client}"}) in {peer_counted_as(client), PROXY}
+    assert client_address({"X-Forwarded-For": f"{claim},{client}"}) in {
+        peer_counted_as(client),
+        PROXY,
+    }
     node = f'"[{client}]"' if ":" in client else client
-    assert found({"Forwarded": f"{claim}, for={node}"}) in {peer_counted_as(client), PROXY}
+    assert client_address({"Forwarded": f"{claim}, for={node}"}) in {peer_counted_as(client), PROXY}

@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from tests.support.house import PACKAGES, SourceFile, found, modules
+from tests.support.house import PACKAGES, SourceFile, find_matches, modules
 
 CODE = modules(*PACKAGES)
 EVERYTHING = modules(*PACKAGES, "tests", "bench")
@@ -109,12 +109,12 @@ def test_modules_and_functions_are_short(module: SourceFile) -> None:
 
 
 def test_no_todo_is_left() -> None:
-    assert not found(LEFT_NOTES)
+    assert not find_matches(LEFT_NOTES)
 
 
 def test_no_file_names_a_package_registry() -> None:
-    assert not found(REGISTRY_HOSTS)
+    assert not find_matches(REGISTRY_HOSTS)
 
 
 def test_no_file_names_a_path_of_a_developer() -> None:
-    assert not found(PLACES)
+    assert not find_matches(PLACES)

@@ -21,7 +21,7 @@ export const DISMISSED: { value: "no" | "yes" | "any"; label: string }[] = [
   { value: "yes", label: "Dismissed" },
   { value: "any", label: "Dismissed or not" },
 ];
-const ASKED = { no: "false", yes: "true", any: "any" } as const;
+const DISMISSED_PARAMETERS = { no: "false", yes: "true", any: "any" } as const;
 
 export interface AnomalyFilters {
   kind: WritableComputedRef<Anomaly["kind"] | "">;
@@ -45,6 +45,9 @@ export function useAnomalyFilters(): AnomalyFilters {
     kind,
     dismissed,
     shown,
-    choice: computed(() => ({ kind: kind.value, dismissed: ASKED[dismissed.value] })),
+    choice: computed(() => ({
+      kind: kind.value,
+      dismissed: DISMISSED_PARAMETERS[dismissed.value],
+    })),
   };
 }

@@ -112,10 +112,10 @@ describe("state in the address", () => {
 describe("the same page about another user", () => {
   it("keeps the filters, but neither the linked anomaly nor the depth of a list", async () => {
     await router.push("/list?user=alice&kind=day_spike&anomaly=7f&shown=40");
-    const of = (user: string | undefined) =>
+    const addressOf = (user: string | undefined) =>
       router.resolve({ query: queryOfUser(router.currentRoute.value.query, user) }).fullPath;
-    expect(of("bob")).toBe("/list?user=bob&kind=day_spike");
-    expect(of(undefined)).toBe("/list?kind=day_spike");
+    expect(addressOf("bob")).toBe("/list?user=bob&kind=day_spike");
+    expect(addressOf(undefined)).toBe("/list?kind=day_spike");
   });
 });
 

@@ -28,7 +28,7 @@ export const SHOWN_MAX = 1_000;
 
 const SORTS = SORT_FIELDS.flatMap((field): CallSort[] => [field, `-${field}`]);
 
-/** What the API is asked for; empty texts do not filter. */
+/** The query of the list; empty texts do not filter. */
 export interface CallQuery {
   span: Span;
   q: string;

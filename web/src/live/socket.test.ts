@@ -153,10 +153,10 @@ describe("live socket", () => {
 
   it("reconnects at once when the network is back, and only then", async () => {
     greet();
-    socket.hurry();
+    socket.reconnectNow();
     expect(link.sockets).toHaveLength(1);
     link.last.onclose?.({ code: 1006 });
-    socket.hurry();
+    socket.reconnectNow();
     await vi.advanceTimersByTimeAsync(0);
     expect(link.sockets).toHaveLength(2);
   });

@@ -19,9 +19,9 @@ export interface Link {
 const EXPIRED = 4401;
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 5_000;
-// A frozen server is noticed within ten seconds: a silent connection is asked once, then left, and a
-// connection that does not begin is given up.
-const LOOK_EVERY_MS = 1_000;
+// A frozen server is noticed within ten seconds: a silent connection is pinged once, then closed, and
+// so is a connection that does not open in time.
+const CHECK_EVERY_MS = 1_000;
 const PING_AFTER_MS = 4_000;
 const SILENCE_MAX_MS = 8_000;
 const CONNECT_MAX_MS = 8_000;
@@ -49,7 +49,7 @@ export class LiveSocket {
   }
 
   /** Reconnects at once, for example when the network is back; no-op while connected. */
-  hurry(): void {
+  reconnectNow(): void {
     if (this.timer !== undefined) void this.connect();
   }
 
@@ -76,7 +76,7 @@ export class LiveSocket {
     socket.onopen = () => {
       if (!current()) return;
       this.heardMs = performance.now();
-      this.pinger = setInterval(() => this.look(), LOOK_EVERY_MS);
+      this.pinger = setInterval(() => this.checkSilence(), CHECK_EVERY_MS);
     };
     socket.onmessage = (event) => {
       if (!current()) return;
@@ -100,7 +100,7 @@ export class LiveSocket {
     };
   }
 
-  private look(): void {
+  private checkSilence(): void {
     const silentMs = performance.now() - this.heardMs;
     if (silentMs > SILENCE_MAX_MS) this.retry();
     else if (silentMs >= PING_AFTER_MS && !this.pinged) {

@@ -25,7 +25,7 @@ function call(callId: string, version: number, changes: Partial<LiveCall> = {}):
 }
 
 const snapshot = (...calls: LiveCall[]) => ({ type: "snapshot" as const, calls, budget: null });
-const update = (one: LiveCall) => ({ type: "call" as const, call: one });
+const update = (call: LiveCall) => ({ type: "call" as const, call });
 const alert = (alertId: string, triggeredAt = "2026-01-01T00:00:00Z") =>
   ({ alertId, triggeredAt }) as Alert;
 
@@ -48,7 +48,7 @@ describe("live state", () => {
     state.apply(update(call("a", 2)));
     state.apply(snapshot(call("a", 2)));
     expect([...state.active.keys()]).toEqual([]);
-    expect(state.ended.map((one) => one.callId)).toEqual(["a"]);
+    expect(state.ended.map((call) => call.callId)).toEqual(["a"]);
   });
 
   it("leaves out a call that was only counted long after its end", () => {
@@ -64,10 +64,10 @@ describe("live state", () => {
     state.apply(update(late));
     expect(state.ended).toEqual([]);
     state.apply(update(short));
-    expect(state.ended.map((one) => one.callId)).toEqual(["short"]);
+    expect(state.ended.map((call) => call.callId)).toEqual(["short"]);
     state.apply(update(call("seen", 1)));
     state.apply(update(call("seen", 2, { ...over, updatedAt: "2026-01-01T09:00:00Z" })));
-    expect(state.ended.map((one) => one.callId)).toEqual(["seen", "short"]);
+    expect(state.ended.map((call) => call.callId)).toEqual(["seen", "short"]);
   });
 
   it("adds a charge after the end to the ended call", () => {
@@ -79,7 +79,7 @@ describe("live state", () => {
       update(call("a", 3, { status: "completed", chargedToUser: "4.99" })),
     );
     expect(changes.ended).toEqual([]);
-    expect(state.ended.map((one) => [one.callId, one.chargedToUser])).toEqual([
+    expect(state.ended.map((call) => [call.callId, call.chargedToUser])).toEqual([
       ["b", "0"],
       ["a", "4.99"],
     ]);
@@ -90,7 +90,7 @@ describe("live state", () => {
     expect(state.apply(snapshot(call("a", 1), call("b", 1))).started).toEqual([]);
     const again = state.apply(snapshot(call("b", 1), call("c", 1)));
     expect([...state.active.keys()].sort()).toEqual(["b", "c"]);
-    expect(again.started.map((one) => one.callId)).toEqual(["c"]);
+    expect(again.started.map((call) => call.callId)).toEqual(["c"]);
   });
 
   it("reports an alert once, and lists earlier ones below", () => {
@@ -99,7 +99,7 @@ describe("live state", () => {
     expect(state.apply(first).alerts).toHaveLength(1);
     expect(state.apply(first).alerts).toHaveLength(0);
     state.addEarlierAlerts([alert("w", "2026-01-01T00:00:00Z"), alert("x")]);
-    expect(state.alerts.map((one) => one.alertId)).toEqual(["x", "w"]);
+    expect(state.alerts.map((alert) => alert.alertId)).toEqual(["x", "w"]);
   });
 
   it("keeps the budget if a snapshot has none", () => {

@@ -57,8 +57,8 @@ export function startLive(): void {
   link.everLive = false;
   socket.start();
   clock = setInterval(tick, SECOND_MS);
-  window.addEventListener("online", hurry);
-  document.addEventListener("visibilitychange", hurry);
+  window.addEventListener("online", reconnectIfVisible);
+  document.addEventListener("visibilitychange", reconnectIfVisible);
   void loadBefore();
 }
 
@@ -67,8 +67,8 @@ export function stopLive(): void {
   clearInterval(clock);
   clearTimeout(showing);
   showing = undefined;
-  window.removeEventListener("online", hurry);
-  document.removeEventListener("visibilitychange", hurry);
+  window.removeEventListener("online", reconnectIfVisible);
+  document.removeEventListener("visibilitychange", reconnectIfVisible);
 }
 
 /** Sets a budget that was loaded or saved elsewhere. */
@@ -128,6 +128,6 @@ function tick(): void {
   if (showing === undefined) nowMs.value = performance.now();
 }
 
-function hurry(): void {
-  if (document.visibilityState === "visible") socket.hurry();
+function reconnectIfVisible(): void {
+  if (document.visibilityState === "visible") socket.reconnectNow();
 }
