@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -20,7 +20,7 @@ from typing import Final
 from api.live.expectations import UsualCalls
 from api.live.state import CALLS_MAX, STALE_HOURS, LiveCalls
 from ledger.calls.totals import call_total
-from ledger.live.calls import CommittedCall, LiveStore
+from ledger.live.calls import CommittedCall, LiveStore, parts
 from ledger.postgres.viewers import StoreUnavailableError
 from schemas.jsonio import encode
 
@@ -137,18 +137,29 @@ class StateReconciler:
 
     async def _repair(self, versions: Mapping[str, int], held: Collection[str]) -> int:
         """Read differing calls; returns how many the topic should have delivered."""
-        differing = [name for name, its in versions.items() if its > self._calls.version(name)]
-        gone = [name for name in held if name not in versions]
-        found = await self._store.calls(differing + gone)
-        before = {row.call.call_id: self._calls.version(row.call.call_id) for row in found}
-        for row in found:
+        late_calls = 0
+        for part in parts([name for name in versions if self._differs(name, versions)]):
+            still = [name for name in part if self._differs(name, versions)]
+            late_calls += self._apply(await self._store.calls(still))
+        for part in parts([name for name in held if name not in versions]):
+            rows = await self._store.calls(part)
+            late_calls += self._apply(rows)
+            present = {row.call.call_id for row in rows if not _is_stale(row)}
+            self._calls.forget(name for name in part if name not in present)
+        return late_calls
+
+    def _differs(self, call_id: str, versions: Mapping[str, int]) -> bool:
+        return versions[call_id] > self._calls.version(call_id)
+
+    def _apply(self, rows: Sequence[CommittedCall]) -> int:
+        """Apply calls from the database; returns how many the topic should have delivered."""
+        before = {row.call.call_id: self._calls.version(row.call.call_id) for row in rows}
+        for row in rows:
             self._apply_total(encode(call_total(*row)))
-        known = {row.call.call_id for row in found if not _is_stale(row)}
-        self._calls.forget(name for name in gone if name not in known)
         late = datetime.now(UTC) - timedelta(seconds=LATE_SECONDS)
         return sum(
             row.call.version > before[row.call.call_id] > 0 and row.updated_at < late
-            for row in found
+            for row in rows
         )
 
 

@@ -45,19 +45,19 @@ class TotalHeader(msgspec.Struct, gc=False, rename=wire_name):
 read_head: Final = msgspec.json.Decoder(TotalHeader).decode
 
 
-class CallState:
-    """A call at one version. `text` is its published total; `body` and `frame` are caches."""
+class CallState(msgspec.Struct, gc=False, eq=False):
+    """A call at one version. `text` is its published total; `body` and `frame` are caches.
 
-    __slots__ = ("body", "body_at_ns", "call_id", "ended_at_ns", "frame", "head", "text")
+    Without garbage collection, because examining many calls would hold the event loop.
+    """
 
-    def __init__(self, head: TotalHeader, text: bytes) -> None:
-        self.call_id = head.call_id
-        self.head = head
-        self.text = text
-        self.body: bytes | None = None
-        self.body_at_ns = 0
-        self.frame: bytes | None = None
-        self.ended_at_ns: int | None = None
+    call_id: str
+    head: TotalHeader
+    text: bytes
+    body: bytes | None = None
+    body_at_ns: int = 0
+    frame: bytes | None = None
+    ended_at_ns: int | None = None
 
     @property
     def user_id(self) -> str:
@@ -137,7 +137,7 @@ class LiveCalls:
         if head.version <= known or self._is_stale(head):
             return None
         before = self._states.pop(head.call_id, None)
-        state = self._states[head.call_id] = CallState(head, text)
+        state = self._states[head.call_id] = CallState(head.call_id, head, text)
         if before is not None and before.user_id != head.user_id:
             self._forget_owner(before)
         self._by_user.setdefault(head.user_id, set()).add(head.call_id)

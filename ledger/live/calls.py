@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from itertools import groupby
 from operator import itemgetter
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -74,23 +74,19 @@ class LiveStore:
         return ActiveCalls(epoch, versions)
 
     async def calls(self, call_ids: Collection[str]) -> list[CommittedCall]:
-        """Return the calls that exist and have an owner, as last committed."""
-        committed = []
-        for part in _parts(list(call_ids)):
-            for row in map(
-                dict, await self._readers.read(_ALL_USERS, *_READS.bind("calls", call_ids=part))
-            ):
-                updated_at, epoch = row.pop("updated_at"), require_epoch(row.pop("epoch"))
-                row["version"] = published_version(epoch, row["version"])
-                committed.append(CommittedCall(call_of(row), updated_at))
-        return committed
+        """Return the calls that exist and have an owner, as last committed.
+
+        Many ids are read part by part (see `parts`), so that the event loop is not held for long.
+        """
+        rows = await self._readers.read(_ALL_USERS, *_READS.bind("calls", call_ids=list(call_ids)))
+        return [_committed_call(dict(row)) for row in rows]
 
     async def usual_calls(
         self, personas: Collection[str], once_services: Collection[str]
     ) -> dict[str, PersonaCalls]:
         """Return the sums of the last ended calls, by persona."""
         by_persona: dict[str, PersonaCalls] = {}
-        for part in _parts(list(personas), PERSONAS_AT_ONCE):
+        for part in parts(list(personas), PERSONAS_AT_ONCE):
             rows = await self._readers.read(
                 _ALL_USERS,
                 *_READS.bind(
@@ -128,6 +124,13 @@ def _call_sums(row: Record) -> CallSums:
     )
 
 
-def _parts(ids: list[str], size: int = CALLS_AT_ONCE) -> Iterator[list[str]]:
+def _committed_call(row: dict[str, Any]) -> CommittedCall:
+    updated_at, epoch = row.pop("updated_at"), require_epoch(row.pop("epoch"))
+    row["version"] = published_version(epoch, row["version"])
+    return CommittedCall(call_of(row), updated_at)
+
+
+def parts(ids: list[str], size: int = CALLS_AT_ONCE) -> Iterator[list[str]]:
+    """Yield ids in parts for one read each."""
     for start in range(0, len(ids), size):
         yield ids[start : start + size]

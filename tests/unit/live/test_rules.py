@@ -39,7 +39,8 @@ def total(call_id: str = "c1", version: int = 1, user: str = "alice", **more: ob
 
 def state(call_id: str = "c1", version: int = 1) -> CallState:
     text = total(call_id, version)
-    return CallState(read_head(text), text)
+    head = read_head(text)
+    return CallState(head.call_id, head, text)
 
 
 # Frames
@@ -202,7 +203,8 @@ def test_live_call_agrees_with_its_total() -> None:
     assert result.projection is not None
     assert (result.projection.low, result.projection.high) == (Usd(520), Usd(1_520))
     views = CallViews(expectations, now=lambda: later)
-    held = CallState(read_head(encode(call_total(call, later))), encode(call_total(call, later)))
+    text = encode(call_total(call, later))
+    held = CallState("call-1", read_head(text), text)
     frame = views.frame(held)
     assert views.frame(held) is frame
     message = json.loads(frame[4:])
