@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any, Final
 
 from schemas.events import MAX_TAG_LENGTH, MAX_TAGS, NO_TAG_CHARACTERS, TAG_KEY
 from schemas.money import MAX_EVENT_NANO, NANO_PER_USD
 from schemas.numbers import Number
 from schemas.refusals import Refused
+from schemas.usages import UNIT_LENGTH_MAX, is_unit
 
 MAX_METADATA_BYTES: Final = 8 * 1024
 MAX_METADATA_DEPTH: Final = 32
@@ -20,6 +22,7 @@ MAX_DECIMAL_PLACES: Final = 30
 MAX_DIGITS: Final = 60
 
 _STRINGS: Final = re.compile(rb'"(?:[^"\\]|\\.)*"')
+_UNIT: Final = attrgetter("unit")
 _BRACKETS: Final = re.compile(rb"[\[\]{}]")
 _TAG_KEY: Final = re.compile(TAG_KEY)
 _NO_TAG_CHARACTERS: Final = re.compile(f"[{NO_TAG_CHARACTERS}]")
@@ -76,11 +79,42 @@ def _check_started(data: Any) -> None:
 
 
 def _check_recorded(data: Any) -> None:
+    if data.usages is None:
+        if data.usage is None or data.unit is None:
+            raise Refused("invalid_event", "A cost needs `usage` and `unit`, or `usages`.")
+        _check_unit("unit", data.unit)
+    else:
+        _check_usages(data)
     _check_cost(data.usage, data.unit_cost, data.total_cost, bytes(data.metadata))
 
 
+def _check_unit(field: str, unit: str) -> None:
+    if not is_unit(unit):
+        raise Refused(
+            "invalid_event",
+            f"`{field}` has the unit {unit!r}; a unit is a lower-case letter, followed by up to "
+            f"{UNIT_LENGTH_MAX - 1} lower-case letters, digits and underscores.",
+        )
+
+
+def _check_usages(data: Any) -> None:
+    """Check the quantities of a request, and sort them by unit: their order has no meaning."""
+    if data.usage is not None or data.unit is not None:
+        raise Refused("invalid_event", "`usages` takes the place of `usage` and `unit`.")
+    if data.unit_cost is not None:
+        raise Refused("invalid_event", "`unitCost` needs a single `unit`; `usages` has several.")
+    units: set[str] = set()
+    for usage in data.usages:
+        _check_unit("usages", usage.unit)
+        if usage.unit in units:
+            raise Refused("invalid_event", f"`usages` has the unit `{usage.unit}` twice.")
+        units.add(usage.unit)
+        _check_number(usage.quantity, f"usages.{usage.unit}", MAX_USAGE)
+    data.usages.sort(key=_UNIT)
+
+
 def _check_cost(
-    usage: Number, unit_cost: Number | None, total_cost: Number | None, metadata: bytes
+    usage: Number | None, unit_cost: Number | None, total_cost: Number | None, metadata: bytes
 ) -> None:
     _check_number(usage, "usage", MAX_USAGE)
     _check_number(unit_cost, "unitCost", MAX_AMOUNT_USD)

@@ -67,11 +67,24 @@ class Settled(Body):
     default_fee: Usd
 
 
+class ListedQuantity(Body):
+    """One quantity of a request, and the catalogue row of its price.
+
+    Both are null if the emitter priced the whole request, or if a quantity has no price yet.
+    """
+
+    unit: str
+    quantity: Exact
+    total_cost: Usd | None
+    price_id: int | None
+
+
 class ListedEvent(Body):
     """An event of a call and its effect on the cost.
 
     `unit_cost` is the emitter's own price in US dollars. `amount` is what the user was charged
     (`call.charged`, `call.settled`) or refunded (`call.refunded`). Voided costs are listed, too.
+    A request with several quantities has them in `usages`, and null in `usage` and `unit`.
     `data` is the metadata of a cost, or the `data` of any other type.
     """
 
@@ -93,6 +106,7 @@ class ListedEvent(Body):
     voided: bool
     voids: EventReference | None
     data: Raw
+    usages: list[ListedQuantity]
 
 
 class EventPage(Body):

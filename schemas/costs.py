@@ -25,16 +25,33 @@ UNKNOWN_PERSONA: Final = "unknown"
 """The persona of calls without one, in bodies."""
 
 
+class QuantityCost(Body):
+    """One quantity of a request; `unit_cost` is US dollars per `unit`, rounded to 12 decimals.
+
+    The costs are null if the emitter priced the whole request, or if a quantity has no price yet.
+    """
+
+    unit: str
+    quantity: Exact
+    unit_cost: Exact | None
+    total_cost: Usd | None
+
+
 class CostLine(Body):
-    """One recorded usage; `unit_cost` is US dollars per `unit`, rounded to 12 decimals."""
+    """One recorded usage; `unit_cost` is US dollars per `unit`, rounded to 12 decimals.
+
+    A request with several quantities has them in `usages`, and null in `usage`, `unit` and
+    `unit_cost`. `total_cost` is their sum.
+    """
 
     service: str
     operation: str
-    usage: Exact
-    unit: str
-    unit_cost: Exact
+    usage: Exact | None
+    unit: str | None
+    unit_cost: Exact | None
     total_cost: Usd
     metadata: Raw
+    usages: list[QuantityCost]
 
 
 class InfrastructureCost(Body):

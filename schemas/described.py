@@ -30,6 +30,7 @@ from schemas.prices import PRICE_USD_MAX
 MAXIMA: Final[Mapping[str, int]] = {
     "usage": MAX_USAGE,
     "usageAmount": MAX_USAGE,
+    "quantity": MAX_USAGE,
     "unitCost": MAX_AMOUNT_USD,
     "totalCost": MAX_AMOUNT_USD,
     "amount": MAX_AMOUNT_USD,
@@ -47,6 +48,27 @@ MAXIMA: Final[Mapping[str, int]] = {
 """The maximum of each number that a client or an emitter sends; the minimum is 0."""
 ABOVE_ZERO: Final = frozenset({"alertThreshold_percent", "thresholds"})
 """Fields that must be above 0."""
+
+_ABSENT: Final = {"type": "null"}
+ALTERNATIVES: Final[Mapping[str, list[dict[str, Any]]]] = {
+    name: [
+        {
+            "properties": {quantity: {"type": ["number", "string"]}, unit: {"type": "string"},
+                           "usages": _ABSENT},
+            "required": [quantity, unit],
+        },
+        {
+            "properties": {quantity: _ABSENT, unit: _ABSENT, "unitCost": _ABSENT,
+                           "usages": {"type": "array"}},
+            "required": ["usages"],
+        },
+    ]
+    for name, quantity, unit in (
+        ("CostRecorded", "usage", "unit"),
+        ("Track", "usageAmount", "usageUnit"),
+    )
+}  # fmt: skip
+"""The forms of a type of which exactly one is allowed: one usage, or several of one request."""
 
 _FIELD_NAME: Final = re.compile(r"`(\w+)`")
 
@@ -98,6 +120,8 @@ def describe_types(
     schemas, parts = msgspec.json.schema_components(
         shown, schema_hook=lambda one: dict(vars(one)["schema"]), ref_template=template
     )
+    for name in parts.keys() & ALTERNATIVES.keys():
+        parts[name]["oneOf"] = ALTERNATIVES[name]
     return list(schemas), parts
 
 
@@ -110,6 +134,8 @@ def _stand_in(kind: Any, field: str, incoming: bool) -> Any:
     origin, parts = get_origin(kind), get_args(kind)
     if origin in {Union, UnionType}:
         return reduce(or_, (_stand_in(part, field, incoming) for part in parts))
+    if origin is Annotated and get_origin(parts[0]) is list:
+        return Annotated[(_stand_in(parts[0], field, incoming), *parts[1:])]
     if origin in {list, dict}:
         return origin[tuple(_stand_in(part, field, incoming) for part in parts)]
     if isinstance(origin or kind, type) and issubclass(origin or kind, Struct):

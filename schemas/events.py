@@ -14,6 +14,7 @@ from msgspec.structs import force_setattr
 
 from schemas.jsonio import wire_name
 from schemas.numbers import Number
+from schemas.usages import Unit, Usages
 
 Text = Annotated[str, Meta(min_length=1, max_length=255)]
 """Identifiers and names: 1 to 255 characters."""
@@ -46,10 +47,6 @@ Tags = Annotated[
     ),
 ]
 """Values by key; `schemas.bounds` checks both."""
-
-Unit = Literal[
-    "minutes", "seconds", "tokens", "input_tokens", "output_tokens", "characters", "requests"
-]
 
 Direction = Literal["outbound", "inbound"]
 EndStatus = Literal["completed", "failed", "terminated"]
@@ -113,12 +110,16 @@ class CallStarted(_Data):
 
 
 class CostRecorded(_Data):
-    """A vendor's usage during a call; `total_cost`, if given, is the vendor's own price in USD."""
+    """A vendor's usage during a call: either `usage` and `unit`, or `usages`.
+
+    `usages` are the quantities of one request, which count all or none. `total_cost`, if given, is
+    the vendor's own price in USD; `unit_cost` is the price of one `unit`.
+    """
 
     service: Text
     operation: Text
-    usage: Number
-    unit: Unit
+    usage: Number | None = None
+    unit: Unit | None = None
     persona_id: Text | None = None
     model: Text | None = None
     unit_cost: Number | None = None
@@ -126,6 +127,7 @@ class CostRecorded(_Data):
     estimated: bool = False
     metadata: Raw = Raw()
     price_context: PriceContext | None = None
+    usages: Usages | None = None
 
 
 class EventReference(Struct, gc=False, frozen=True):

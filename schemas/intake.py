@@ -14,13 +14,17 @@ from schemas.bodies import Body
 from schemas.events import EndStatus, EventReference, Tags, Text
 from schemas.jsonio import wire_name
 from schemas.numbers import Number
+from schemas.usages import Usages
 
 Moment = Annotated[datetime, Meta(tz=True)] | int
 """An ISO time with an offset, or milliseconds since 1970 as an integer."""
 
 
 class Track(Struct, kw_only=True, rename=wire_name):
-    """A vendor's usage during a call: the body of `POST /api/costs/track`."""
+    """A vendor's usage during a call: the body of `POST /api/costs/track`.
+
+    It has either `usage_amount` and `usage_unit`, or `usages`, the quantities of one request.
+    """
 
     call_id: Text
     user_id: Text | None = None
@@ -28,14 +32,15 @@ class Track(Struct, kw_only=True, rename=wire_name):
     service: Text
     operation: Text
     model: Text | None = None
-    usage_amount: Number
-    usage_unit: Text
+    usage_amount: Number | None = None
+    usage_unit: Text | None = None
     unit_cost: Number | None = None
     total_cost: Number | None = None
     estimated: bool = False
     metadata: Raw = Raw()
     tags: Tags | None = None
     timestamp: Moment | None = None
+    usages: Usages | None = None
 
 
 class Finalize(Struct, kw_only=True, rename=wire_name):

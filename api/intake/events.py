@@ -10,7 +10,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from hashlib import blake2b
-from typing import Any, Final, NamedTuple, TypeVar, get_args
+from operator import itemgetter
+from typing import Any, Final, NamedTuple, TypeVar
 from uuid import uuid4
 
 import msgspec
@@ -19,7 +20,7 @@ from api.intake.event_stream import OutgoingEvent
 from api.intake.sources import source_of
 from ledger.prices.names import standard_unit
 from schemas.cloudevents import RECEIVER, Window, decode
-from schemas.events import EventReference, Unit
+from schemas.events import EventReference
 from schemas.intake import Finalize, Moment, Track
 from schemas.jsonio import json_error
 from schemas.numbers import read_number
@@ -30,8 +31,11 @@ T = TypeVar("T")
 _TEXT_MAX: Final = 255
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
-_UNITS: Final[tuple[str, ...]] = get_args(Unit)
-_BODY_FIELD_NAMES: Final = {"`usage`": "`usageAmount`", "`time`": "`timestamp`"}
+_BODY_FIELD_NAMES: Final = {
+    "`usage`": "`usageAmount`",
+    "`unit`": "`usageUnit`",
+    "`time`": "`timestamp`",
+}
 """Field names of events, and the corresponding names in request bodies."""
 
 _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
@@ -58,9 +62,7 @@ class CheckedEvent(NamedTuple):
 def cost_event(body: bytes, sender: EventSender) -> CheckedEvent:
     """Return the `cost.recorded` event of a body; raises Refused."""
     body_fields = _decode_body(_track, body)
-    unit = standard_unit(body_fields.usage_unit)
-    if unit not in _UNITS:
-        raise Refused("invalid_event", f"`usageUnit` must be one of {', '.join(_UNITS)}.")
+    unit = body_fields.usage_unit and standard_unit(body_fields.usage_unit)
     data = {
         "callId": body_fields.call_id,
         "userId": body_fields.user_id,
@@ -75,10 +77,25 @@ def cost_event(body: bytes, sender: EventSender) -> CheckedEvent:
         "estimated": body_fields.estimated or None,
         "metadata": body_fields.metadata if bytes(body_fields.metadata) else None,
         **_tags(body_fields.tags),
+        **_usages(body_fields),
     }
     at = _time_of(body_fields.timestamp)
     event_id = sender.key or (_content_id("cost.recorded", at, data) if at else str(uuid4()))
     return _event("cost.recorded", "track", event_id, at, data, sender)
+
+
+def _usages(body_fields: Track) -> dict[str, object]:
+    """Return the field for the quantities of a request, in the order of units; empty without any.
+
+    A body without quantities has the same content, and so the same identity, as before.
+    """
+    if body_fields.usages is None:
+        return {}
+    usages = [
+        {"unit": standard_unit(usage.unit), "quantity": usage.quantity}
+        for usage in body_fields.usages
+    ]
+    return {"usages": sorted(usages, key=itemgetter("unit"))}
 
 
 def end_events(call_id: str, body: bytes, sender: EventSender) -> list[CheckedEvent]:

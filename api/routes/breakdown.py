@@ -9,8 +9,8 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from ledger.reports.costs import CostClass, DaySum, ServiceCosts, UsageLine
-from schemas.costs import API_SERVICES, USUAL_SERVICES, CostLine, DayCost, SpendingDay
+from ledger.reports.costs import CostClass, DaySum, QuantityLine, ServiceCosts, UsageLine
+from schemas.costs import API_SERVICES, USUAL_SERVICES, CostLine, DayCost, QuantityCost, SpendingDay
 from schemas.exact import Exact
 from schemas.money import NANO_PER_USD, Usd, half_even
 
@@ -20,7 +20,7 @@ UNIT_COST_PLACES: Final = 12
 
 _UNIT_COST_SCALE: Final = 10**UNIT_COST_PLACES
 
-_IN_PRICE_UNITS: Final[Mapping[tuple[str | None, str], tuple[int, int]]] = {
+_IN_PRICE_UNITS: Final[Mapping[tuple[str | None, str | None], tuple[int, int]]] = {
     ("minutes", "seconds"): (1, 60),
     ("seconds", "minutes"): (60, 1),
 }
@@ -99,33 +99,54 @@ def api_costs(costs: ServiceCosts, lines: Iterable[UsageLine]) -> dict[str, list
 
 
 def _cost_line(line: UsageLine) -> CostLine:
+    price = unit_cost(line)
     return CostLine(
         service=line.service,
         operation=line.operation,
-        usage=Exact(line.usage),
+        usage=None if line.usage is None else Exact(line.usage),
         unit=line.unit,
-        unit_cost=Exact(unit_cost(line)),
+        unit_cost=None if price is None else Exact(price),
         total_cost=Usd(line.cost_nano),
         metadata=_object(line.metadata),
+        usages=[_quantity_cost(quantity) for quantity in line.usages or ()],
     )
 
 
-def unit_cost(line: UsageLine) -> Decimal:
-    """Return US dollars per unit of a usage, rounded half-even to 12 decimals.
+def _quantity_cost(line: QuantityLine) -> QuantityCost:
+    price = _catalogue_price(line)
+    return QuantityCost(
+        unit=line.unit,
+        quantity=Exact(line.quantity),
+        unit_cost=None if price is None else Exact(price),
+        total_cost=None if line.cost_nano is None else Usd(line.cost_nano),
+    )
+
+
+def unit_cost(line: UsageLine) -> Decimal | None:
+    """Return US dollars per unit of a single usage, rounded half-even to 12 decimals.
 
     That is the price it was counted at: the catalogue's, converted to the unit of the usage, else
-    the emitter's, else the cost divided by the usage; 0 for no usage.
+    the emitter's, else the cost divided by the usage; 0 for no usage. None for a request.
     """
-    if line.price_usd is not None:
-        times, parts = _IN_PRICE_UNITS.get((line.price_unit, line.unit), (1, 1))
-        numerator, denominator = line.price_usd.as_integer_ratio()
-        return _divide_half_even(numerator * times, denominator * parts * (line.per_units or 1))
+    if line.usage is None:
+        return None
+    if (price := _catalogue_price(line)) is not None:
+        return price
     if line.unit_cost is not None:
         return _divide_half_even(*line.unit_cost.as_integer_ratio())
     usage, per_usage = line.usage.as_integer_ratio()
     if not usage:
         return Decimal(0)
     return _divide_half_even(line.cost_nano * per_usage, usage * NANO_PER_USD)
+
+
+def _catalogue_price(line: UsageLine | QuantityLine) -> Decimal | None:
+    """Return the catalogue's price in US dollars, converted to the unit of the usage."""
+    if line.price_usd is None:
+        return None
+    times, parts = _IN_PRICE_UNITS.get((line.price_unit, line.unit), (1, 1))
+    numerator, denominator = line.price_usd.as_integer_ratio()
+    return _divide_half_even(numerator * times, denominator * parts * (line.per_units or 1))
 
 
 def _divide_half_even(numerator: int, denominator: int) -> Decimal:

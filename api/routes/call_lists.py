@@ -39,6 +39,7 @@ from api.openapi.operations import Operation, Parameter, Tag
 from api.routes.breakdown import nonzero_costs, with_standard_services
 from ledger.calls.settlement import DEFAULT_PROCESSOR
 from ledger.postgres.viewers import ReaderPool
+from ledger.prices.usages import unpack_usages
 from ledger.reports.lists import (
     CallFilter,
     CallOrder,
@@ -54,6 +55,7 @@ from schemas.call_lists import (
     CallSummary,
     EventPage,
     ListedEvent,
+    ListedQuantity,
     ListedType,
     Settled,
 )
@@ -225,7 +227,21 @@ def listed_event(event: EventRow) -> ListedEvent:
         voided=event.voided,
         voids=_voids(event),
         data=msgspec.Raw((data_of(event) or "{}").encode()),
+        usages=listed_quantities(event),
     )
+
+
+def listed_quantities(event: EventRow) -> list[ListedQuantity]:
+    """Return the quantities of a request; empty for any other event."""
+    return [
+        ListedQuantity(
+            unit=usage.unit,
+            quantity=Exact(usage.quantity),
+            total_cost=None if usage.cost_nano is None else Usd(usage.cost_nano),
+            price_id=usage.price_id or None,
+        )
+        for usage in (unpack_usages(event.usages) if event.usages else ())
+    ]
 
 
 def costs_and_amount(event: EventRow) -> tuple[dict[str, int], int]:

@@ -16,12 +16,13 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
-from api.routes.call_lists import costs_and_amount, data_of
+from api.routes.call_lists import costs_and_amount, data_of, listed_quantities
 from ledger.calls.settlement import DEFAULT_PROCESSOR
 from ledger.reports.exports import Exported, ExportedDay, ExportedEvent, ExportKind
 from ledger.reports.lists import ListedCall
 from schemas.costs import USUAL_SERVICES
 from schemas.exact import exact_text
+from schemas.jsonio import encode
 from schemas.money import usd_text
 
 _OFFSET: Final = len("+00:00")
@@ -33,6 +34,7 @@ COLUMNS: Final[Mapping[ExportKind, tuple[str, ...]]] = {
         "time", "recordedAt", "callId", "personaId", "type", "service", "operation",
         "operationSent", "model", "usage", "unit", "unitCost_usd", "cost_usd", "amount_usd",
         "estimated", "voided", "source", "id", "data",
+        "usages",
     ),
     "calls": (
         "callId", "personaId", "status", "createdAt", "startedAt", "endedAt", "duration_seconds",
@@ -117,6 +119,7 @@ def _line(
         text_cell(event.source),
         text_cell(event.event_id),
         text_cell(data_of(event)),
+        encode(listed_quantities(event)).decode() if event.usages else "",
     )
 
 

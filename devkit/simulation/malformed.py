@@ -55,7 +55,7 @@ MALFORMATIONS: Final = (
     Malformation("wrong_type", "invalid_event", _data(callId=42)),
     Malformation("missing_usage", "invalid_event", _without_usage),
     Malformation("unknown_event_type", "invalid_event", _attributes(type="cost.imagined")),
-    Malformation("unknown_unit", "invalid_event", _data(unit="furlongs")),
+    Malformation("malformed_unit", "invalid_event", _data(unit="Fur longs")),
     Malformation("not_a_number", "invalid_event", _data(usage="NaN")),
     Malformation("negative_usage", "invalid_event", _data(usage=-5)),
     Malformation("huge_usage", "invalid_event", _data(usage=10**12 + 1)),

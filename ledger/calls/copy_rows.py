@@ -47,6 +47,7 @@ ENTRY_COLUMNS: Final = (
     "unit",
     "tags",
     "price_context",
+    "usages",
     "user_id",
 )
 """The columns of an entry in the order in which they are written.
@@ -59,6 +60,7 @@ IDENTITY_COLUMNS: Final = ("identity", "fingerprint")
 
 _HEADER: Final = b"PGCOPY\n\xff\r\n\0" + struct.pack("!ii", 0, 0)
 _END: Final = struct.pack("!h", -1)
+_JSONB_VERSION: Final = b"\x01"
 _NULL: Final = struct.pack("!i", -1)
 _PIECES_PER_CHUNK: Final = 1_000
 _CELLS_MAX: Final = 10_000
@@ -94,6 +96,10 @@ _owners: Final = _Cells()
 def _text_cell(text: str) -> bytes:
     encoded = text.encode()
     return _length(len(encoded)) + encoded
+
+
+def _jsonb_cell(json: bytes) -> bytes:
+    return _length(len(_JSONB_VERSION) + len(json)) + _JSONB_VERSION + json
 
 
 @lru_cache(maxsize=16_384)
@@ -145,6 +151,7 @@ def kind_cells(entry: Entry) -> bytes:
             cells[entry.unit],
             _NULL if entry.tags is None else _text_cell(entry.tags),
             _NULL if entry.price_context is None else _text_cell(entry.price_context),
+            _NULL if entry.usages is None else _jsonb_cell(bytes(entry.usages)),
         )
     )
 

@@ -16,6 +16,7 @@ from ledger.calls.copy_rows import row_cells
 from ledger.prices.catalogue import Tariff
 from ledger.prices.conditions import stored_context
 from ledger.prices.pricing import UNPRICED
+from ledger.prices.usages import unpack_usages
 from schemas.events import (
     LEDGER_SOURCE,
     CallCharged,
@@ -33,7 +34,11 @@ _json: Final = msgspec.json.Encoder(decimal_format="number")
 
 
 class Entry(NamedTuple):
-    """Field names are the columns; money is nano-dollars, `unit_cost` the emitter's USD."""
+    """Field names are the columns; money is nano-dollars, `unit_cost` the emitter's USD.
+
+    `usages` are the quantities of one request, see `ledger.prices.usages`; the columns of a single
+    usage are None then.
+    """
 
     identity: str
     source: str
@@ -58,6 +63,7 @@ class Entry(NamedTuple):
     data: str | None = None
     tags: str | None = None
     price_context: str | None = None
+    usages: msgspec.Raw | None = None
 
     @property
     def owner(self) -> str:
@@ -66,6 +72,14 @@ class Entry(NamedTuple):
     @property
     def is_unpriced(self) -> bool:
         return self.price_id == UNPRICED
+
+    @property
+    def unpriced_unit(self) -> str | None:
+        """The unit without a price, of a request the first of several; None for a charge."""
+        if self.usages is None:
+            return self.unit
+        usages = unpack_usages(bytes(self.usages).decode())
+        return next((usage.unit for usage in usages if usage.price_id == UNPRICED), None)
 
     def copy_cells(self) -> bytes:
         return row_cells(self)
@@ -87,8 +101,12 @@ def cost_entry(
     tariff: Tariff,
     cost_nano: int,
     price_id: int | None,
+    usages: msgspec.Raw | None = None,
 ) -> Entry:
-    """Return the row of a recorded cost without its owner, who is known by the call."""
+    """Return the row of a recorded cost without its owner, who is known by the call.
+
+    `usages` are the quantities of a request as stored.
+    """
     columns = (
         event.identity,
         event.source,
@@ -113,6 +131,7 @@ def cost_entry(
         str(data.metadata, "utf-8") or None,
         _tags(data.tags),
         data.price_context and stored_context(data.price_context),
+        usages,
     )
     return _entry(columns)
 

@@ -1,10 +1,10 @@
 """The fast path for plain costs, which are most events of a busy stream.
 
-A plain cost is in structured mode, without tags and without a price context. It has its own price,
-or the one of the newest row of a kind without conditional rows. Plain costs are parsed, checked,
-priced and encoded some hundred at a time, while they are in the processor's caches. All other
-events take the general path (`schemas.cloudevents`, `ledger.calls.rating`). A test verifies that
-both have the same result for plain costs.
+A plain cost is in structured mode, with one usage, without tags and without a price context. It has
+its own price, or the one of the newest row of a kind without conditional rows. Plain costs are
+parsed, checked, priced and encoded some hundred at a time, while they are in the processor's
+caches. All other events take the general path (`schemas.cloudevents`, `ledger.calls.rating`). A
+test verifies that both have the same result for plain costs.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from schemas.cloudevents import MAX_EVENT_BYTES, Recorded, Window, content_of, i
 from schemas.events import RESERVED_SOURCES
 from schemas.identity import KEY_BYTES, fingerprint_of, keys_of
 from schemas.money import MAX_EVENT_NANO, nano_from_usd
+from schemas.usages import is_unit
 
 _KINDS_MAX: Final = 10_000
 _DAY: Final = timedelta(days=1)
@@ -62,7 +63,7 @@ class _CostKinds(dict[_KindKey, _CostKind]):
         source, service, operation, model, unit, persona_id, has_own_price = key
         tariff = self._catalogue.tariffs[service, operation, model, unit]
         since, rate = _EARLIEST, None
-        if source in RESERVED_SOURCES:
+        if source in RESERVED_SOURCES or not is_unit(unit):
             since = _LATEST  # so that the general path refuses it
         elif tariff.conditional and not has_own_price:
             since = _LATEST  # the price may depend on more than the kind
@@ -119,11 +120,14 @@ class FastPathRater:
         # One call for all fields takes as long as reading three fields.
         (
             service, operation, usage, unit, persona_id, model, unit_cost, total_cost, estimated,
-            raw, price_context, call_id, user_id, tags,
+            raw, price_context, usages, call_id, user_id, tags,
         ) = astuple(envelope.data)  # fmt: skip
         metadata = bytes(raw)
         if (
-            tags is not None
+            usage is None
+            or unit is None
+            or usages is not None
+            or tags is not None
             or price_context is not None
             or not are_bounded(usage, unit_cost, total_cost, metadata)
             or (model is None and b'"model"' in metadata)

@@ -30,11 +30,12 @@ def unpriced_rows(event: Event, catalogue: Catalogue) -> list[Entry]:
 def missing_price(row: Entry) -> str:
     """Return a sentence about the price that the row of a cost or a charge lacks."""
     at = row.time.isoformat()
-    if row.unit is None:
+    unit = row.unpriced_unit
+    if unit is None:
         return f"No fee is known for processor {row.service} at {at}."
     context = parse_stored_context(row.price_context)
     tier = f" in the tier {context.tier}" if context and context.tier else ""
     return (
         f"No price for {row.service} {row.operation} of model {row.model or '(none)'} "
-        f"per {row.unit}{tier} at {at}."
+        f"per {unit}{tier} at {at}."
     )

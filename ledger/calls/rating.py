@@ -16,6 +16,7 @@ from ledger.calls.entries import Entry, cost_entry
 from ledger.calls.periods import Day, day_of
 from ledger.prices.catalogue import Catalogue
 from ledger.prices.pricing import price, tariff_of
+from ledger.prices.usages import pack_usages, price_request
 from schemas.cloudevents import Window, decode
 from schemas.events import CostRecorded, Event, EventReference
 from schemas.refusals import Refused
@@ -107,8 +108,7 @@ def rate(
     event: Event, data: CostRecorded, catalogue: Catalogue, made_of: bytes | None = None
 ) -> DetailedCost:
     """Rate a recorded cost that was decoded from `made_of`; raises `Refused` as `price` does."""
-    tariff = tariff_of(catalogue, data)
-    cost_nano, price_id = price(data, tariff, event.time)
+    entry = _priced_entry(event, data, catalogue)
     return DetailedCost(
         event.identity,
         event.fingerprint,
@@ -118,14 +118,26 @@ def rate(
         intern(data.service),
         event.time,
         day_of(event.time),
-        cost_nano,
+        entry.cost_nano,
         data.estimated,
         catalogue,
         event if made_of is None else made_of,
         "",
         data.tags,
-        cost_entry(event, data, tariff, cost_nano, price_id),
+        entry,
     )
+
+
+def _priced_entry(event: Event, data: CostRecorded, catalogue: Catalogue) -> Entry:
+    if data.usages is not None:
+        request = price_request(data, data.usages, catalogue, event.time)
+        usages = pack_usages(request.usages)
+        return cost_entry(event, data, request.tariff, *request[:2], usages)
+    if data.usage is None or data.unit is None:
+        raise TypeError("decoding accepts no cost without usage")
+    tariff = tariff_of(catalogue, data, data.unit)
+    cost_nano, price_id = price(data, data.usage, tariff, event.time)
+    return cost_entry(event, data, tariff, cost_nano, price_id)
 
 
 def rate_if_priced(event: Event, catalogue: Catalogue, made_of: bytes | None = None) -> Incoming:

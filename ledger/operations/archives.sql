@@ -46,7 +46,7 @@ FROM month_events GROUP BY type ORDER BY type
 -- The rows of the month in the order of the file.
 SELECT identity, source, event_id, type, time, recorded_at, user_id, call_id, persona_id, service,
        operation, operation_sent, model, usage, unit, unit_cost, cost_nano, amount_nano, price_id,
-       estimated, voids, data, tags, price_context
+       estimated, voids, data, tags, price_context, usages
 FROM month_events
 ORDER BY call_id, time, identity
 
@@ -183,19 +183,19 @@ INSERT INTO sealed_voids (call_id, voids, seal_id) SELECT call_id, voids, :seal_
 
 -- name: add_cost_kinds
 INSERT INTO archived_cost_kinds (source, service, operation, operation_sent, model, unit)
-SELECT DISTINCT source, service, coalesce(operation, ''), coalesce(operation_sent, ''), coalesce(model, ''), unit
+SELECT DISTINCT source, service, coalesce(operation, ''), coalesce(operation_sent, ''), coalesce(model, ''), coalesce(unit, '')
 FROM month_events WHERE type = 'cost.recorded'
 ON CONFLICT DO NOTHING
 
 -- name: keep_costs
 -- Stores the details of the costs of the seal :seal_id that voids and late prices need.
-INSERT INTO archived_costs (call_id, identity, seal_id, kind_id, price_id, time, cost_nano, estimated, usage, unit_cost, event_id, price_context)
+INSERT INTO archived_costs (call_id, identity, seal_id, kind_id, price_id, time, cost_nano, estimated, usage, unit_cost, event_id, price_context, usages)
 SELECT e.call_id, e.identity, :seal_id, k.kind_id, e.price_id, e.time, e.cost_nano, e.estimated,
-       trim_scale(e.usage), trim_scale(e.unit_cost), e.event_id, e.price_context
+       trim_scale(e.usage), trim_scale(e.unit_cost), e.event_id, e.price_context, e.usages
 FROM month_events AS e
 JOIN archived_cost_kinds AS k
   ON k.source = e.source AND k.service = e.service AND k.operation = coalesce(e.operation, '')
- AND k.operation_sent = coalesce(e.operation_sent, '') AND k.model = coalesce(e.model, '') AND k.unit = e.unit
+ AND k.operation_sent = coalesce(e.operation_sent, '') AND k.model = coalesce(e.model, '') AND k.unit = coalesce(e.unit, '')
 WHERE e.type = 'cost.recorded'
 
 -- name: remove_costs
@@ -249,13 +249,13 @@ ORDER BY 1
 -- voided costs, of corrections (:source) and of costs without a price are required.
 SELECT concat_ws(' ', call_id, identity) AS row_key, to_jsonb(expected) AS expected, to_jsonb(actual) AS actual
 FROM (
-    SELECT call_id, identity, price_id, time, cost_nano, estimated, usage, unit_cost, event_id, source,
+    SELECT call_id, identity, price_id, time, cost_nano, estimated, usage, unit_cost, event_id, usages, source,
            service, coalesce(operation, '') AS operation, coalesce(operation_sent, '') AS operation_sent,
-           coalesce(model, '') AS model, unit, price_context
+           coalesce(model, '') AS model, coalesce(unit, '') AS unit, price_context
     FROM month_events WHERE type = 'cost.recorded'
 ) AS expected
 FULL JOIN (
-    SELECT call_id, identity, price_id, time, cost_nano, estimated, usage, unit_cost, event_id, source,
+    SELECT call_id, identity, price_id, time, cost_nano, estimated, usage, unit_cost, event_id, usages, source,
            service, operation, operation_sent, model, unit, price_context
     FROM archived_costs JOIN archived_cost_kinds USING (kind_id) WHERE seal_id = :seal_id
 ) AS actual USING (call_id, identity)

@@ -26,6 +26,7 @@ _CHECKS: Final = {
     "tag_differences": "tags of calls",
     "pending_void_differences": "voids of calls that wait for their cost",
     "decision_differences": "default charges and infrastructure shares",
+    "usage_differences": "costs of requests by unit",
     "call_cost_differences": "costs of calls by day and service",
     "call_charge_differences": "charges and refunds of calls",
     "user_day_cost_differences": "costs of users by day, persona and service",

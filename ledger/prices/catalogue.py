@@ -26,7 +26,11 @@ _OTHER_UNITS: Final[dict[str, tuple[tuple[str, int, int], ...]]] = {
     "seconds": (("minutes", 1, 60),),
     "minutes": (("seconds", 60, 1),),
     "input_tokens": (("tokens", 1, 1),),
+    "cached_input_tokens": (("tokens", 1, 1),),
+    "cache_write_tokens": (("tokens", 1, 1),),
+    "cache_write_1h_tokens": (("tokens", 1, 1),),
     "output_tokens": (("tokens", 1, 1),),
+    "reasoning_tokens": (("output_tokens", 1, 1), ("tokens", 1, 1)),
 }
 """Unit of an event to (catalogue unit, multiplier, divisor) that may replace it."""
 

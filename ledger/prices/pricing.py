@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Final
 
 import msgspec
@@ -33,16 +34,18 @@ def _model_in_metadata(data: CostRecorded) -> str | None:
         return None
 
 
-def tariff_of(catalogue: Catalogue, data: CostRecorded) -> Tariff:
-    """Return the tariff of a recorded usage."""
+def tariff_of(catalogue: Catalogue, data: CostRecorded, unit: str) -> Tariff:
+    """Return the tariff of a recorded usage in `unit`."""
     model = data.model
     if model is None:
         model = _model_in_metadata(data)
-    return catalogue.tariffs[data.service, data.operation, model, data.unit]
+    return catalogue.tariffs[data.service, data.operation, model, unit]
 
 
-def price(data: CostRecorded, tariff: Tariff, time: datetime) -> tuple[int, int | None]:
-    """Price a usage at `time`, rounded half-even to nano-dollars.
+def price(
+    data: CostRecorded, usage: int | Decimal, tariff: Tariff, time: datetime
+) -> tuple[int, int | None]:
+    """Price a single usage at `time`, rounded half-even to nano-dollars.
 
     Returns the cost and the id of the catalogue row it is based on, if any; without a price, 0 and
     UNPRICED. The emitter's `total_cost` has priority over the catalogue; its `unit_cost` applies
@@ -53,21 +56,25 @@ def price(data: CostRecorded, tariff: Tariff, time: datetime) -> tuple[int, int 
         cost_nano = nano_from_usd(data.total_cost)
     elif (rate := tariff.at(time, data.price_context)) is not None:
         price_id, numerator, denominator = rate
-        usage = data.usage
         if denominator == 1 and type(usage) is int:  # most prices are whole nano-dollars per unit
             cost_nano = usage * numerator
         else:
             cost_nano = rate.cost_nano(usage)
     elif data.unit_cost is not None:
-        cost_nano = _emitters_price(data)
+        cost_nano = _emitters_price(usage, data.unit_cost)
     else:
         return 0, UNPRICED
-    if cost_nano > MAX_EVENT_NANO:
-        raise Refused("invalid_event", "The cost of one event is above a billion USD.")
+    require_bounded(cost_nano)
     return cost_nano, price_id
 
 
-def _emitters_price(data: CostRecorded) -> int:
-    usage, per_usage = data.usage.as_integer_ratio()
-    cost, per_cost = (data.unit_cost or 0).as_integer_ratio()
-    return half_even(usage * cost * NANO_PER_USD, per_usage * per_cost)
+def require_bounded(cost_nano: int) -> None:
+    """Raise Refused for a cost above the maximum of one event."""
+    if cost_nano > MAX_EVENT_NANO:
+        raise Refused("invalid_event", "The cost of one event is above a billion USD.")
+
+
+def _emitters_price(usage: int | Decimal, unit_cost: int | Decimal) -> int:
+    quantity, per_quantity = usage.as_integer_ratio()
+    cost, per_cost = unit_cost.as_integer_ratio()
+    return half_even(quantity * cost * NANO_PER_USD, per_quantity * per_cost)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, Final, NamedTuple, cast, get_args
+from typing import Any, Final, NamedTuple, cast
 
 from ledger.postgres.database import Record
 from ledger.prices.catalogue import ANY_MODEL, ServiceClass
@@ -22,9 +22,9 @@ from ledger.prices.conditions import (
     stored_unit,
 )
 from ledger.prices.names import standard_model, standard_operation
-from schemas.events import Unit
 from schemas.numbers import decimal_from
 from schemas.prices import PER_UNITS_MAX, PRICE_USD_MAX
+from schemas.usages import UNIT_LENGTH_MAX, UNITS, is_unit
 
 COLUMNS: Final = (
     "service", "class", "operation", "model", "unit",
@@ -39,7 +39,7 @@ _TEXT_MAX: Final = 255
 _YEARS: Final = (2000, 2100)
 
 _UNITS: Final[Mapping[ServiceClass, tuple[str, ...]]] = {
-    "api": get_args(Unit),
+    "api": tuple(UNITS),
     "infrastructure": ("calls",),
     "transaction": ("usd", "charges"),
     "revenue": ("calls",),
@@ -177,9 +177,16 @@ class _Checks:
 
     def unit(self, service_class: ServiceClass) -> str:
         value = self.text("unit")
-        if value and value not in _UNITS[service_class]:
+        if not value or value in _UNITS[service_class]:
+            return value
+        if service_class != "api":
             self.reasons.append(
                 f"unit of class {service_class} must be one of {', '.join(_UNITS[service_class])}."
+            )
+        elif not is_unit(value):
+            self.reasons.append(
+                f"unit must be 1 to {UNIT_LENGTH_MAX} of the characters a-z0-9_, beginning with a "
+                "letter."
             )
         return value
 

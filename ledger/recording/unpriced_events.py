@@ -49,6 +49,6 @@ def _row(entry: Entry) -> dict[str, object]:
         "service": entry.service,
         "operation": entry.operation or FEE_OPERATION,
         "model": entry.model or "",
-        "unit": entry.unit or FEE_UNIT,
+        "unit": entry.unpriced_unit or FEE_UNIT,
         "amount_nano": entry.amount_nano,
     }

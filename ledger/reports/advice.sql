@@ -11,7 +11,8 @@ SELECT count(*) AS calls, least(count(*), :calls_max::bigint) AS calls_read
 
 -- name: usages
 -- The usage of the newest :calls_max calls of :user_id that began from :since to before :before, by
--- service, operation, model and unit, in one pass over their events; without voided costs. Each call's
+-- service, operation, model and unit, in one pass over their events; without voided costs. A request
+-- counts once for each of its units; its first unit has the cost that its emitter gave. Each call's
 -- events are found by its id: LATERAL with OFFSET keeps the planner from reading whole months, and no
 -- event is older than its call, which excludes earlier months. NOT IN is looked up in a hash, whatever
 -- number of rows the planner expects. `phrase` is the metadata's phraseHash or phrase_hash; found by
@@ -26,12 +27,21 @@ WITH chosen AS MATERIALIZED (
 ), recorded AS MATERIALIZED (
     SELECT e.*
       FROM chosen AS c,
-           LATERAL (SELECT type, service, operation, coalesce(model, '') AS model, unit, usage,
-                           cost_nano, call_id, time, identity, source, event_id, voids,
-                           CASE WHEN unit = 'characters'
+           LATERAL (SELECT type, service, operation, coalesce(model, '') AS model, q.unit, q.usage,
+                           q.cost_nano, call_id, time, identity, source, event_id, voids,
+                           CASE WHEN q.unit = 'characters'
                                 THEN substring(data FROM '"phrase_?[Hh]ash"\s*:\s*"([^"\\]+)"')
                            END AS phrase
-                      FROM call_cost_events
+                      FROM call_cost_events AS r
+                     CROSS JOIN LATERAL (
+                           SELECT r.unit, r.usage, r.cost_nano WHERE r.usages IS NULL
+                            UNION ALL
+                           SELECT u.unit, u.quantity,
+                                  CASE WHEN u.cost_nano IS NULL AND u.place = 1 THEN r.cost_nano
+                                       ELSE coalesce(u.cost_nano, 0) END
+                             FROM ROWS FROM (jsonb_to_recordset(r.usages)
+                                             AS (unit text, quantity numeric, cost_nano bigint))
+                                  WITH ORDINALITY AS u (unit, quantity, cost_nano, place)) AS q
                      WHERE call_id = c.call_id
                        AND user_id = :user_id
                        AND (user_id = :viewer_id OR :reads_all)

@@ -45,23 +45,36 @@ class ServiceCosts(dict[str, ServiceCost]):
         )
 
 
+class QuantityLine(msgspec.Struct, gc=False, rename="camel"):
+    """A quantity of a request, with the catalogue's price; without one its cost is not known."""
+
+    unit: str
+    quantity: Decimal
+    cost_nano: int | None
+    price_usd: Decimal | None
+    per_units: int | None
+    price_unit: str | None
+
+
 class UsageLine(msgspec.Struct, gc=False, rename="camel"):
     """A recorded usage, and the price it was counted at.
 
     `unit_cost` is the emitter's, in US dollars; `price_usd` for `per_units` of `price_unit` is the
-    catalogue's, if it priced the usage. `metadata` is JSON.
+    catalogue's, if it priced the usage. `metadata` is JSON. A request has `usages` in the place of
+    `usage` and `unit`.
     """
 
     service: str
     operation: str
-    usage: Decimal
-    unit: str
+    usage: Decimal | None
+    unit: str | None
     cost_nano: int
     unit_cost: Decimal | None
     price_usd: Decimal | None
     per_units: int | None
     price_unit: str | None
     metadata: str | None
+    usages: list[QuantityLine] | None = None
 
 
 class UsageLines(msgspec.Struct, gc=False):

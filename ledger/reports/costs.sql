@@ -31,7 +31,16 @@ SELECT state.version, c.call_id, c.user_id, c.persona_id, c.status, c.duration_m
                        'service', e.service, 'operation', e.operation,
                        'usage', e.usage, 'unit', e.unit, 'costNano', e.cost_nano,
                        'unitCost', e.unit_cost, 'priceUsd', p.price_usd, 'perUnits', p.per_units,
-                       'priceUnit', split_part(p.unit, ' ', 1), 'metadata', e.data)
+                       'priceUnit', split_part(p.unit, ' ', 1), 'metadata', e.data,
+                       'usages', (
+                           SELECT json_agg(json_build_object(
+                                      'unit', u.unit, 'quantity', u.quantity, 'costNano', u.cost_nano,
+                                      'priceUsd', q.price_usd, 'perUnits', q.per_units,
+                                      'priceUnit', split_part(q.unit, ' ', 1))
+                                  ORDER BY u.unit COLLATE "C")
+                             FROM jsonb_to_recordset(e.usages)
+                                  AS u (unit text, quantity numeric, price_id integer, cost_nano bigint)
+                             LEFT JOIN service_prices AS q USING (price_id)))
                    ORDER BY e.service, e.time, e.identity), '[]'))
           FROM (SELECT e.*, count(*) OVER () AS number
                   FROM call_cost_events AS e

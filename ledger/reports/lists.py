@@ -100,7 +100,7 @@ _settlement: Final = msgspec.json.Decoder(SettlementDetails)
 
 
 class EventRow(NamedTuple):
-    """An event of a call; `data` is JSON or None."""
+    """An event of a call; `data` is JSON or None, `usages` as stored."""
 
     identity: str
     source: str
@@ -119,6 +119,7 @@ class EventRow(NamedTuple):
     estimated: bool
     data: str | None
     voided: bool
+    usages: str | None = None
 
     @property
     def position(self) -> PagePosition:

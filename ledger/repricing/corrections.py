@@ -7,18 +7,20 @@ from the cost and the new price, so applying a correction again changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
 import msgspec
 
 from ledger.prices.catalogue import Catalogue, Rate, Tariff
 from ledger.prices.conditions import parse_stored_context
 from ledger.prices.pricing import UNPRICED
+from ledger.prices.usages import request_context
 from ledger.recording.unpriced_events import FEE_OPERATION, FEE_UNIT
+from ledger.repricing.recorded_costs import PricedCost, RecordedCost, priced_usages
 from schemas.events import (
     RERATE_SOURCE,
     CostRecorded,
@@ -29,6 +31,7 @@ from schemas.events import (
     PriceContext,
 )
 from schemas.identity import fingerprint_of, identity_of
+from schemas.usages import Usage
 
 REFERENCE: Final = "rerated"
 """The field of a correcting cost's metadata that names the cost as its emitter sent it."""
@@ -65,53 +68,6 @@ class PriceSpan(NamedTuple):
     ends: datetime
 
 
-class RecordedCost(NamedTuple):
-    """A recorded cost as stored."""
-
-    identity: str
-    source: str
-    event_id: str
-    time: datetime
-    user_id: str
-    call_id: str
-    service: str
-    operation: str
-    operation_sent: str | None
-    model: str | None
-    usage: Decimal
-    unit: str
-    unit_cost: Decimal | None
-    price_id: int
-    estimated: bool
-    data: str | None
-    price_context: str | None
-
-
-class PricedCost(Protocol):
-    """What the price of a recorded cost depends on."""
-
-    @property
-    def service(self) -> str: ...
-
-    @property
-    def operation(self) -> str: ...
-
-    @property
-    def model(self) -> str | None: ...
-
-    @property
-    def unit(self) -> str: ...
-
-    @property
-    def time(self) -> datetime: ...
-
-    @property
-    def price_id(self) -> int: ...
-
-    @property
-    def price_context(self) -> str | None: ...
-
-
 class Rates:
     """The prices in force for each kind of usage, with a cache of tariffs."""
 
@@ -129,11 +85,33 @@ class Rates:
             )
         return known
 
-    def correction(self, cost: PricedCost) -> Rate | None:
-        """Return the rate that a cost must be corrected to; None if its rate is right."""
-        tariff = self.tariff(cost.service, cost.operation, cost.model or "", cost.unit)
-        return _correction(
-            tariff, cost.price_id, cost.time, parse_stored_context(cost.price_context)
+    def correction(self, cost: PricedCost) -> list[Rate] | None:
+        """Return the rates that a cost must be corrected to, one for each of its quantities.
+
+        None if its rates are right, or if a quantity has no price now.
+        """
+        usages, context = priced_usages(cost), parse_stored_context(cost.price_context)
+        if cost.usages is not None:
+            context = request_context(context, usages)
+        rates: list[Rate] = []
+        is_due = False
+        for usage in usages:
+            tariff = self.tariff(cost.service, cost.operation, cost.model or "", usage.unit)
+            rate = tariff.at(cost.time, context)
+            if rate is None or usage.price_id is None:
+                return None
+            rates.append(rate)
+            is_due |= _correction(tariff, usage.price_id, cost.time, context) is not None
+        return rates if is_due else None
+
+    def corrected_nano(self, cost: PricedCost) -> int | None:
+        """Return what a cost would be after its correction; None if its rates are right."""
+        rates = self.correction(cost)
+        if rates is None:
+            return None
+        usages = priced_usages(cost)
+        return sum(
+            rate.cost_nano(usage.quantity) for rate, usage in zip(rates, usages, strict=True)
         )
 
 
@@ -164,39 +142,52 @@ def due_spans(rates: Rates, used: Iterable[UsedPrice]) -> Iterator[PriceSpan]:
                 yield PriceSpan(*kind[:5], starts, ends)
 
 
-def correcting_events(cost: RecordedCost, rate: Rate) -> tuple[Event, Event]:
-    """Return the void of a cost, and the cost at another price of the catalogue.
+def correcting_events(cost: RecordedCost, rates: Sequence[Rate]) -> tuple[Event, Event]:
+    """Return the void of a cost, and the cost at other prices of the catalogue.
 
-    Both count at the time of the cost. The new cost has no persona, so the call keeps its own.
+    `rates` has one for each quantity. Both count at the time of the cost. The new cost has no
+    persona, so the call keeps its own.
     """
-    event_id = f"{cost.identity}/{rate.price_id}"
+    event_id = f"{cost.identity}/{','.join(str(rate.price_id) for rate in rates)}"
     void = CostVoided(
         call_id=cost.call_id,
         user_id=cost.user_id,
         voids=EventReference(cost.source, cost.event_id),
-        reason=(
-            f"the price was not known, it is price {rate.price_id}"
-            if cost.price_id == UNPRICED
-            else f"price {cost.price_id} was not in force, price {rate.price_id} was"
-        ),
+        reason=_reason(cost, rates),
     )
+    usages = None
+    if cost.usages is not None:
+        usages = [Usage(usage.unit, usage.quantity) for usage in priced_usages(cost)]
     corrected = CostRecorded(
         call_id=cost.call_id,
         user_id=cost.user_id,
         service=cost.service,
         operation=cost.operation_sent or cost.operation,
         usage=cost.usage,
-        unit=cost.unit,  # type: ignore[arg-type] # it was one when it was recorded
+        unit=cost.unit,
         model=cost.model,
         unit_cost=cost.unit_cost,
         estimated=cost.estimated,
         metadata=_metadata(cost),
         price_context=parse_stored_context(cost.price_context),
+        usages=usages,
     )
     return (
         _event(f"{event_id}/void", "cost.voided", cost.time, void),
         _event(event_id, "cost.recorded", cost.time, corrected),
     )
+
+
+def _reason(cost: RecordedCost, rates: Sequence[Rate]) -> str:
+    if cost.usages is not None:
+        usages = priced_usages(cost)
+        changed = sum(
+            usage.price_id != rate.price_id for usage, rate in zip(usages, rates, strict=True)
+        )
+        return f"{changed} of {len(rates)} prices were not in force"
+    if cost.price_id == UNPRICED:
+        return f"the price was not known, it is price {rates[0].price_id}"
+    return f"price {cost.price_id} was not in force, price {rates[0].price_id} was"
 
 
 def fee_event(
@@ -212,7 +203,7 @@ def fee_event(
         service=processor,
         operation=FEE_OPERATION,
         usage=1,
-        unit=FEE_UNIT,  # type: ignore[arg-type] # a unit of the catalogue, which emitters lack
+        unit=FEE_UNIT,
         total_cost=Decimal(fee_nano).scaleb(-9),
         metadata=msgspec.Raw(_encode({CHARGE: charge})),
     )
@@ -223,7 +214,11 @@ def _metadata(cost: RecordedCost) -> msgspec.Raw:
     """Return the metadata of a cost with a reference to the one that its emitter sent."""
     fields = _fields.decode(cost.data) if cost.data and cost.data != "null" else {}
     if cost.source != RERATE_SOURCE:
-        reference = {"source": cost.source, "id": cost.event_id, "priceId": cost.price_id}
+        reference: dict[str, object] = {"source": cost.source, "id": cost.event_id}
+        if cost.usages is None:
+            reference["priceId"] = cost.price_id
+        else:
+            reference["priceIds"] = [usage.price_id for usage in priced_usages(cost)]
         fields[REFERENCE] = msgspec.Raw(_encode(reference))
     return msgspec.Raw(_encode(fields))
 

@@ -76,10 +76,9 @@ class Repricer:
             preview = AlertPreview(connection, self._basis, datetime.now(UTC))
             spans = list(due_spans(rates, await used_prices(connection, scope)))
             async for cost in due_costs(connection, spans, scope):
-                rate = rates.correction(cost)
-                if rate is None:
+                after_nano = rates.corrected_nano(cost)
+                if after_nano is None:
                     continue
-                after_nano = rate.cost_nano(cost.usage)
                 sums.add(cost, after_nano)
                 alerts.add(await preview.add(cost, after_nano - cost.cost_nano))
                 progress(sums.total.costs)
@@ -186,9 +185,9 @@ class _Corrections:
         async def make_events() -> Sequence[Incoming]:
             events: list[Incoming] = []
             for cost in await counted_costs(self._connection, keys):
-                rate = self._rates.correction(cost)
-                if rate is not None:
-                    events += correcting_events(cost, rate)
+                corrected = self._rates.correction(cost)
+                if corrected is not None:
+                    events += correcting_events(cost, corrected)
             return events
 
         applied = await apply_events(

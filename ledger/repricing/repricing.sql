@@ -12,31 +12,55 @@ SELECT service, operation, model, unit, price_id, min(time) AS first, max(time) 
 FROM (
     SELECT service, operation, coalesce(model, '') AS model, unit, price_id, time
     FROM call_cost_events
-    WHERE type = 'cost.recorded' AND price_id IS NOT NULL
+    WHERE type = 'cost.recorded' AND price_id IS NOT NULL AND usages IS NULL
       AND time >= :since AND time < :until AND (:service::text IS NULL OR service = :service)
+    UNION ALL
+    SELECT e.service, e.operation, coalesce(e.model, ''), of_unit.unit, of_unit.price_id, e.time
+    FROM call_cost_events AS e, jsonb_to_recordset(e.usages) AS of_unit (unit text, price_id integer)
+    WHERE e.type = 'cost.recorded' AND of_unit.price_id IS NOT NULL
+      AND e.time >= :since AND e.time < :until AND (:service::text IS NULL OR e.service = :service)
+    UNION ALL
+    SELECT k.service, k.operation, k.model, of_unit.unit, of_unit.price_id, a.time
+    FROM archived_costs AS a JOIN archived_cost_kinds AS k USING (kind_id),
+         jsonb_to_recordset(a.usages) AS of_unit (unit text, price_id integer)
+    WHERE of_unit.price_id IS NOT NULL
+      AND a.time >= :since AND a.time < :until AND (:service::text IS NULL OR k.service = :service)
     UNION ALL
     SELECT k.service, k.operation, k.model, k.unit, a.price_id, a.time
     FROM archived_costs AS a JOIN archived_cost_kinds AS k USING (kind_id)
-    WHERE a.price_id IS NOT NULL
+    WHERE a.price_id IS NOT NULL AND a.usages IS NULL
       AND a.time >= :since AND a.time < :until AND (:service::text IS NULL OR k.service = :service)
 ) AS costs
 GROUP BY service, operation, model, unit, price_id
 
 -- name: due
 -- The counted costs within the spans :services to :ends, all of them from :since to before :until,
--- call by call.
-SELECT e.user_id, e.call_id, replace(e.identity::text, '-', '') AS identity, e.time, e.service,
-       e.operation, coalesce(e.model, '') AS model, e.unit, e.usage, e.cost_nano, e.price_id,
-       e.price_context
-FROM unnest(:services::text[], :operations::text[], :models::text[], :units::text[],
-            :price_ids::integer[], :starts::timestamptz[], :ends::timestamptz[])
-     AS span (service, operation, model, unit, price_id, starts, ends)
-JOIN repriceable_costs AS e
-  ON (e.service, e.operation, coalesce(e.model, ''), e.unit, e.price_id)
-   = (span.service, span.operation, span.model, span.unit, span.price_id)
- AND e.time >= span.starts AND e.time < span.ends
-WHERE e.time >= :since AND e.time < :until
-ORDER BY e.user_id, e.call_id, e.identity
+-- call by call. A request with several quantities is within a span if one of them is.
+WITH span AS MATERIALIZED (
+    SELECT * FROM unnest(:services::text[], :operations::text[], :models::text[], :units::text[],
+                         :price_ids::integer[], :starts::timestamptz[], :ends::timestamptz[])
+                  AS span (service, operation, model, unit, price_id, starts, ends)
+), due AS (
+    SELECT e.*
+    FROM span JOIN repriceable_costs AS e
+      ON (e.service, e.operation, coalesce(e.model, ''), e.unit, e.price_id)
+       = (span.service, span.operation, span.model, span.unit, span.price_id)
+     AND e.time >= span.starts AND e.time < span.ends
+    WHERE e.time >= :since AND e.time < :until
+    UNION ALL
+    SELECT e.*
+    FROM repriceable_costs AS e
+    WHERE e.time >= :since AND e.time < :until AND e.usages IS NOT NULL
+      AND EXISTS (
+          SELECT FROM jsonb_to_recordset(e.usages) AS of_unit (unit text, price_id integer)
+          JOIN span ON (e.service, e.operation, coalesce(e.model, ''), of_unit.unit, of_unit.price_id)
+                     = (span.service, span.operation, span.model, span.unit, span.price_id)
+                   AND e.time >= span.starts AND e.time < span.ends)
+)
+SELECT user_id, call_id, replace(identity::text, '-', '') AS identity, time, service, operation,
+       coalesce(model, '') AS model, unit, usage, cost_nano, price_id, price_context, usages
+FROM due
+ORDER BY user_id, call_id, identity
 
 -- name: lock_calls
 -- Locks :call_ids against all other writers to the end of the transaction.
@@ -50,12 +74,12 @@ WITH requested AS MATERIALIZED (
 )
 SELECT replace(e.identity::text, '-', '') AS identity, e.source, e.event_id, e.time, e.user_id, e.call_id,
        e.service, e.operation, e.operation_sent, e.model, e.usage, e.unit, e.unit_cost, e.price_id,
-       e.estimated, e.data, e.price_context
+       e.estimated, e.data, e.price_context, e.usages
 FROM requested JOIN counted_costs AS e USING (identity, call_id)
 UNION ALL
 SELECT replace(a.identity::text, '-', ''), k.source, a.event_id, a.time, c.user_id, a.call_id,
-       k.service, k.operation, nullif(k.operation_sent, ''), nullif(k.model, ''), a.usage, k.unit,
-       a.unit_cost, a.price_id, a.estimated, NULL, a.price_context
+       k.service, k.operation, nullif(k.operation_sent, ''), nullif(k.model, ''), a.usage, nullif(k.unit, ''),
+       a.unit_cost, a.price_id, a.estimated, NULL, a.price_context, a.usages
 FROM requested
 JOIN archived_costs AS a USING (identity, call_id)
 JOIN archived_cost_kinds AS k USING (kind_id)

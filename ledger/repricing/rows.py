@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import date, datetime
-from typing import Any, Final, NamedTuple
+from decimal import Decimal
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from ledger.budgets.alert_rows import limits_of
 from ledger.budgets.limits import Limits
 from ledger.postgres.database import Connection
 from ledger.postgres.statements import statements
-from ledger.repricing.corrections import PriceSpan, RecordedCost, UsedPrice
+from ledger.repricing.corrections import PriceSpan, UsedPrice
+from ledger.repricing.recorded_costs import RecordedCost
 
 _SQL: Final = statements("repricing/repricing")
 _SECONDS_MAX: Final = 6 * 3600
@@ -27,7 +29,7 @@ class RepricingScope(NamedTuple):
 
 
 class DueCost(NamedTuple):
-    """A counted cost whose price may change; usage in `unit`, cost in nano-dollars."""
+    """A counted cost whose price may change; usage in `unit` or `usages`, cost in nano-dollars."""
 
     user_id: str
     call_id: str
@@ -36,11 +38,12 @@ class DueCost(NamedTuple):
     service: str
     operation: str
     model: str
-    unit: str
-    usage: Any
+    unit: str | None
+    usage: Decimal | None
     cost_nano: int
-    price_id: int
+    price_id: int | None
     price_context: str | None
+    usages: str | None
 
 
 class EarnedSums(NamedTuple):

@@ -183,9 +183,9 @@ class _Run:
             await remove_unpriced(self._connection, gone)
         events: list[Incoming] = []
         for cost in costs:
-            rate = self.rates.correction(cost) if cost.price_id == UNPRICED else None
-            if rate is not None:
-                events += correcting_events(cost, rate)
+            found = self.rates.correction(cost) if cost.price_id == UNPRICED else None
+            if found is not None:
+                events += correcting_events(cost, found)
         return done + len(gone) + len(events) // 2, events
 
     async def _make_fees(self, charges: Sequence[UnpricedEvent]) -> list[Incoming]:

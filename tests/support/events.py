@@ -55,6 +55,11 @@ def cost(call: str = "call-1", user: str | None = "alice", **more: Any) -> Plain
     return _of_call("cost.recorded", {**data, "userId": user}, call, more)
 
 
+def with_usages(fields: Plain) -> Plain:
+    """Return the fields of a cost: those of a single usage are None if it has `usages`."""
+    return {**fields, "usage": None, "unit": None} if fields.get("usages") else fields
+
+
 def voided(of: Plain, call: str = "call-1", user: str | None = "alice", **more: Any) -> Plain:
     """Return a `cost.voided` that names the event `of`."""
     data = {"voids": {"source": of["source"], "id": of["id"]}, "reason": "wrong", "userId": user}

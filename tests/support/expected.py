@@ -27,10 +27,14 @@ _ALIASES = {
     "elevenlabs": {"tts_generation": "tts", "tts_streaming": "tts"},
 }
 _CONVERTIBLE = {
-    "seconds": ("minutes", Fraction(1, 60)),
-    "minutes": ("seconds", Fraction(60)),
-    "input_tokens": ("tokens", Fraction(1)),
-    "output_tokens": ("tokens", Fraction(1)),
+    "seconds": [("minutes", Fraction(1, 60))],
+    "minutes": [("seconds", Fraction(60))],
+    "input_tokens": [("tokens", Fraction(1))],
+    "cached_input_tokens": [("tokens", Fraction(1))],
+    "cache_write_tokens": [("tokens", Fraction(1))],
+    "cache_write_1h_tokens": [("tokens", Fraction(1))],
+    "output_tokens": [("tokens", Fraction(1))],
+    "reasoning_tokens": [("output_tokens", Fraction(1)), ("tokens", Fraction(1))],
 }
 _MONTHLY_SHARES = {"raindrop": Fraction(20), "vultr": Fraction(10), "vercel": Fraction(5)}
 _CALLS_A_MONTH = 1000
@@ -85,10 +89,21 @@ def cost_nano(event: Plain, prices: Sequence[SamplePrice] = DEFAULTS) -> int | N
     data, at = event["data"], time_of(event)
     if data.get("totalCost") is not None:
         return nano(_dollars(data["totalCost"]))
+    if data.get("usages") is not None:
+        parts = [
+            cost_nano({**event, "data": {**data, "usages": None, **single(usage)}}, prices)
+            for usage in data["usages"]
+        ]
+        return None if None in parts else sum(part or 0 for part in parts)
     price = _price(data, at, prices)
     if price is None and data.get("unitCost") is not None:
         price = _dollars(data["unitCost"])
     return None if price is None else nano(Fraction(str(data["usage"])) * price)
+
+
+def single(usage: dict[str, Any]) -> dict[str, Any]:
+    """Return a quantity of a request as the fields of a cost with a single usage."""
+    return {"unit": usage["unit"], "usage": usage["quantity"]}
 
 
 def _dollars(number: object) -> Fraction:
@@ -100,7 +115,7 @@ def _price(data: dict[str, Any], at: datetime, prices: Sequence[SamplePrice]) ->
     service, operation, unit = data["service"], data["operation"], data["unit"]
     operation = operation.strip().lower().replace("-", "_")
     operation = _ALIASES.get(service, {}).get(operation, operation)
-    units = [(unit, Fraction(1))] + ([_CONVERTIBLE[unit]] if unit in _CONVERTIBLE else [])
+    units = [(unit, Fraction(1)), *_CONVERTIBLE.get(unit, [])]
     for model in (_model(data), "*"):
         for known_unit, factor in units:
             in_force = [

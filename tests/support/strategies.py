@@ -24,6 +24,12 @@ OWNERS = {"call-0": "user-0", "call-1": "user-1", "call-2": "user-0"}
 SOURCES = ("/voice", "/billing")
 
 
+def _request(service: str, model: str, usages: dict[str, object], **more: Any) -> tuple[str, Plain]:
+    quantities = [{"unit": unit, "quantity": quantity} for unit, quantity in usages.items()]
+    fields = {"service": service, "operation": "inference", "model": model, "usages": quantities}
+    return "cost.recorded", {**fields, **more}
+
+
 def _cost(service: str, operation: str, usage: object, unit: str, **more: Any) -> tuple[str, Plain]:
     used = {"service": service, "operation": operation, "usage": usage, "unit": unit}
     return "cost.recorded", {**used, **more}
@@ -43,6 +49,13 @@ COSTS = (
     _cost(
         "openai", "inference", 5, "tokens", model="gpt-4-turbo"
     ),  # has prices for input and output tokens only
+    _request("openai", "gpt-4-turbo", {"output_tokens": 33, "input_tokens": "7.5"}),
+    _request(
+        "cerebras", "llama3.1-405b", {"reasoning_tokens": 3, "output_tokens": 2}, estimated=True
+    ),
+    _request("cerebras", "llama3.1-8b", {"input_tokens": 5, "cached_input_tokens": "0.5"}),
+    _request("openai", "gpt-4-turbo", {"input_tokens": 3, "images": 1}),  # images have no price
+    _request("openai", "gpt-4-turbo", {"images": 1, "searches": 2}, totalCost="0.0000000025"),
     _cost("a-new-one", "sing", 7, "requests", unitCost="0.0000000035"),
     _cost("stripe", "payout", 0, "requests", totalCost=0),
 )

@@ -70,6 +70,7 @@ DOCUMENTED_CALL = {
                 "unitCost": usd("0.014"),
                 "totalCost": usd("0.14"),
                 "metadata": {"sid": "CA1"},
+                "usages": [],
             }
         ],
         "deepgram": [],

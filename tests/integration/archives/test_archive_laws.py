@@ -18,7 +18,7 @@ from ledger.repricing.repricer import Repricer
 from ledger.repricing.rows import RepricingScope
 from tests.support.archives import NOW, archive, month_start
 from tests.support.databases import DatabaseCloner
-from tests.support.events import Plain, charged, cost, ended, refunded, started, voided
+from tests.support.events import Plain, charged, cost, ended, refunded, started, voided, with_usages
 from tests.support.recording import BatchWriter, TopicLog
 from tests.support.repricing import a_price, add, totals
 
@@ -39,6 +39,7 @@ COSTS: tuple[Plain, ...] = (
     {"totalCost": "0.0000000015", "personaId": "sarah_001"},
     {"personaId": "brad_001", "operation": "inbound_call", "tags": {"campaign": "spring"}},
     {"priceContext": {"destination": "+442071838750", "voiceClass": "hd"}},
+    {"usages": [{"unit": "seconds", "quantity": "61.7"}, {"unit": "minutes", "quantity": 2}]},
 )
 WHEN = (NO_CONDITIONS, Conditions(destination="+44"), Conditions(voice_class="hd"))
 MAKERS = (
@@ -77,7 +78,7 @@ steps = st.lists(_costs | _costs | _facts | _voids | _others, min_size=6, max_si
 def play(chosen: list[tuple[Any, ...]]) -> list[Any]:
     """Turn choices into events and operations; a void may come before its cost."""
     costs = [
-        cost(call, CALLS[call], time=TIMES[at], **COSTS[what])
+        cost(call, CALLS[call], time=TIMES[at], **with_usages(COSTS[what]))
         for kind, call, at, what in chosen
         if kind == "cost"
     ]

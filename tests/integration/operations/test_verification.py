@@ -20,6 +20,19 @@ NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
 YESTERDAY = NOW - timedelta(days=1)
 
 
+REQUEST = {
+    "service": "openai",
+    "operation": "inference",
+    "model": "gpt-4-turbo",
+    "usage": None,
+    "unit": None,
+    "usages": [
+        {"unit": "output_tokens", "quantity": 41},
+        {"unit": "input_tokens", "quantity": "7.5"},
+    ],
+}
+
+
 def events() -> list[Plain]:
     """Return calls with every feature: charges, voids, refunds, held events, midnight."""
     wrong, early = cost("call-1", time=NOW, totalCost="0.5"), cost("call-2", "bob", time=NOW)
@@ -41,6 +54,7 @@ def events() -> list[Plain]:
         voided(early, "call-2", "bob", time=NOW),
         ended("call-2", "bob", time=NOW),
         cost("call-2", "bob", time=NOW, personaId="brad_001"),
+        cost("call-2", "bob", time=NOW, id="request", **REQUEST),
         cost("call-held", None, time=NOW, tags={"campaign": "spring"}),
     ]
 
@@ -69,6 +83,10 @@ async def test_verify_checks_all_events_and_finds_no_difference(
 
 
 TAMPERING = {
+    "the cost of a unit": "UPDATE call_cost_events SET usages = jsonb_set(usages, '{0,cost_nano}', '1') WHERE event_id = 'request'",
+    "the quantity of a unit": "UPDATE call_cost_events SET usages = jsonb_set(usages, '{1,quantity}', '42') WHERE event_id = 'request'",
+    "the price of a unit": "UPDATE call_cost_events SET usages = jsonb_set(usages, '{0,price_id}', '1') WHERE event_id = 'request'",
+    "a request's unit that is missing": "UPDATE call_cost_events SET usages = usages - 0 WHERE event_id = 'request'",
     "a nano-dollar in a user's day": "UPDATE user_day_costs SET cost_nano = cost_nano + 1 WHERE service = 'twilio' AND user_id = 'alice'",
     "a user's day that is missing": "DELETE FROM user_day_costs WHERE user_id = 'bob' AND service = 'vultr'",
     "a user's day too many": "INSERT INTO user_day_costs VALUES ('carol', current_date, '', 'twilio', 1)",

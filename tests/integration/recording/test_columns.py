@@ -23,6 +23,7 @@ from ledger.calls.copy_rows import (
 from ledger.calls.entries import Entry
 from ledger.postgres.database import connect
 from ledger.postgres.statements import Statements, parse
+from ledger.prices.usages import PricedUsage, pack_usages, unpack_usages
 from ledger.recording.small_batches import entries_json
 from tests.support.background_loop import BackgroundLoop
 from tests.support.databases import DatabaseCloner
@@ -135,6 +136,7 @@ entries = st.builds(
     data=st.none() | words,
     tags=st.none() | words,
     price_context=st.none() | words,
+    usages=st.none() | st.lists(st.builds(PricedUsage, words, numbers)).map(pack_usages),
 )
 
 
@@ -144,7 +146,13 @@ COLUMNS = ", ".join(Entry._fields)
 def as_read(entry: Entry) -> dict[str, object]:
     """Return an entry as PostgreSQL returns it."""
     keys = {"identity": UUID(entry.identity), "voids": entry.voids and UUID(entry.voids)}
-    return entry._asdict() | keys
+    usages = {"usages": entry.usages and unpack_usages(bytes(entry.usages).decode())}
+    return entry._asdict() | keys | usages
+
+
+def read_row(row: asyncpg.Record) -> dict[str, object]:
+    """Return a row as read, with its quantities decoded."""
+    return dict(row) | {"usages": row["usages"] and unpack_usages(row["usages"])}
 
 
 @many
@@ -155,7 +163,7 @@ def test_copied_event_rows_are_read_back_the_same(
     pieces = [piece for one in written for piece in (one.copy_cells(), owner_cell(one.owner))]
     wire.copy_rows("new_call_cost_events", ENTRY_COLUMNS, copy_input(pieces))
     read = wire.rows(f"SELECT {COLUMNS} FROM new_call_cost_events")
-    assert [dict(row) for row in read] == list(map(as_read, written))
+    assert list(map(read_row, read)) == list(map(as_read, written))
 
 
 @many
@@ -167,7 +175,7 @@ def test_inserted_event_rows_are_read_back_the_same(
         f"SELECT {COLUMNS} FROM json_populate_recordset(NULL::call_cost_events, $1::text::json)",
         entries_json(BatchChanges(entries=[*written])),
     )
-    assert [dict(row) for row in read] == list(map(as_read, written))
+    assert list(map(read_row, read)) == list(map(as_read, written))
 
 
 @many

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ledger.prices.conditions import NO_CONDITIONS, Conditions, Hours
 from ledger.repricing.repricer import Repricer
 from ledger.repricing.rows import RepricingScope
-from tests.support.events import Plain, charged, cost, ended, started, voided
+from tests.support.events import Plain, charged, cost, ended, started, voided, with_usages
 from tests.support.recording import BatchWriter, TopicLog, assert_verified
 from tests.support.repricing import a_price, add, totals
 
@@ -23,6 +23,9 @@ TICK = timedelta(microseconds=1)
 names = (f"vendor-{number}" for number in itertools.count())
 prices = st.decimals(0, 3, places=10)
 days = st.integers(1, 89)
+requests = st.fixed_dictionaries(
+    {"minutes": st.integers(0, 9) | st.decimals(0, 9, places=5), "seconds": st.integers(0, 500)}
+).map(lambda of: [{"unit": unit, "quantity": quantity} for unit, quantity in of.items()])
 costs = st.fixed_dictionaries(
     {
         "call": st.integers(0, 3),
@@ -38,6 +41,7 @@ costs = st.fixed_dictionaries(
         "priceContext": st.sampled_from(
             [None, {"tier": "standard"}, {"inputSize": 300_000, "destination": "+442071838750"}]
         ),
+        "usages": st.none() | requests,
     }
 )
 conditions = st.sampled_from(
@@ -69,11 +73,12 @@ def events_of(service: str, generated: list[dict[str, Any]], ends: bool) -> list
                 "personaId",
                 "totalCost",
                 "priceContext",
+                "usages",
             )
         }
         at = NOW - timedelta(days=one["days"], minutes=place)
         where: dict[str, Any] = {"call": call, "user": user, "time": at}
-        events.append(cost(service=service, operation="talk", **fields, **where))
+        events.append(cost(service=service, operation="talk", **with_usages(fields), **where))
         if place % 3 == 0:
             events.append(started(**where))
         if ends and place % 2 == 0:

@@ -13,7 +13,7 @@ from ledger.prices.rows import PriceRow
 from ledger.repricing.repricer import Repricer
 from ledger.repricing.rows import RepricingScope
 from schemas.identity import identity_of
-from tests.support.events import Plain, charged, cost, started, voided
+from tests.support.events import Plain, charged, cost, started, voided, with_usages
 from tests.support.expected import expect
 from tests.support.prices import DEFAULTS, SamplePrice
 from tests.support.recording import BatchWriter, TopicLog, assert_verified
@@ -27,8 +27,12 @@ ALL = RepricingScope(BEGIN - timedelta(days=1), NOW + timedelta(days=1))
 
 names = (f"unpriced-{number}" for number in itertools.count())
 days = st.integers(0, 19)
+requests = st.lists(st.sampled_from(["minutes", "beeps", "seconds"]), min_size=1, unique=True).map(
+    lambda units: [{"unit": unit, "quantity": 3} for unit in units]
+)
 costs = st.fixed_dictionaries(
     {
+        "usages": st.none() | requests,
         "call": st.integers(0, 2),
         "day": days,
         "usage": st.integers(0, 500) | st.decimals(0, 90, places=5),
@@ -63,7 +67,8 @@ def events_of(service: str, example: dict[str, Any]) -> list[Plain]:
     recorded = [
         cost(
             service=service, operation="talk", time=NOW - timedelta(days=one["day"], minutes=place),
-            **{k: v for k, v in one.items() if k not in {"call", "day"}}, **where[one["call"]],
+            **with_usages({k: v for k, v in one.items() if k not in {"call", "day"}}),
+            **where[one["call"]],
         )
         for place, one in enumerate(example["costs"])
     ]  # fmt: skip
@@ -95,7 +100,10 @@ def prices_of(service: str, example: dict[str, Any]) -> list[PriceRow]:
         for one in example["rates"]
     ]  # fmt: skip
     fee = (("usd", "2.9", 100), ("charges", "0.30", 1))
-    return usage + [
+    beeps = PriceRow(
+        service, "api", "talk", "*", "beeps", Decimal("0.01"), 1, NOW - timedelta(days=9), "tests"
+    )
+    return [*usage, beeps] + [
         PriceRow(
             f"{service}-pay", "transaction", "fee", "*", unit, Decimal(usd), per, BEGIN, "tests"
         )
@@ -156,8 +164,9 @@ async def test_each_event_ends_at_the_price_for_its_time(
 async def price_the_rest(database_url: str, service: str) -> None:
     """Enter a price for all times, so that no event of this example is left for the next one."""
     since = BEGIN - timedelta(days=1)
-    row = PriceRow(service, "api", "talk", "*", "minutes", Decimal(0), 1, since, "tests")
-    await add(database_url, row)
+    for unit in ("minutes", "beeps"):
+        row = PriceRow(service, "api", "talk", "*", unit, Decimal(0), 1, since, "tests")
+        await add(database_url, row)
     await price_unpriced(database_url)
     assert await unpriced_ids(database_url) == []
     await assert_verified(database_url)

@@ -129,7 +129,7 @@ def test_unit_cost_is_the_price_of_one_unit(changes: dict[str, object], price: s
     unit=st.sampled_from(["minutes", "seconds", "tokens"]),
 )
 def test_missing_unit_cost_is_computed(usage: int, cost: int, unit: str) -> None:
-    price = unit_cost(line(usage=Decimal(usage), cost_nano=cost, unit=unit))
+    price = unit_cost(line(usage=Decimal(usage), cost_nano=cost, unit=unit)) or Decimal(0)
     assert abs(Fraction(price) - Fraction(cost, usage * 10**9)) <= Fraction(1, 2 * 10**12)
 
 

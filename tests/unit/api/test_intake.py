@@ -194,7 +194,7 @@ async def test_idempotency_keys_of_senders_are_separate(
         ({"usageAmount": "NaN"}, "invalid_event", "usageAmount"),
         ({"usageAmount": "1e999999"}, "invalid_event", "`usageAmount`"),
         ({"usageAmount": 10**13}, "invalid_event", "`usageAmount`"),
-        ({"usageUnit": "miles"}, "invalid_event", "`usageUnit`"),
+        ({"usageUnit": "mile²"}, "invalid_event", "`usageUnit`"),
         ({"unitCost": "Infinity"}, "invalid_event", "unitCost"),
         ({"totalCost": -0.01}, "invalid_event", "`totalCost`"),
         ({"metadata": [1]}, "invalid_event", "`metadata`"),

@@ -122,6 +122,11 @@ usages = st.sampled_from(
     ]
 )
 rare: dict[str, st.SearchStrategy[Any]] = {
+    "unit": st.none() | st.sampled_from(["Miles", "u" * 41, "seconds"]),
+    "usage": st.none(),
+    "usages": st.sampled_from(
+        [[], [{"unit": "minutes", "quantity": 1}], [{"unit": "M", "quantity": 1}]]
+    ),
     "unitCost": st.sampled_from(["0.5", -1, 3, "NaN", "-0.0", "1E+3"]),
     "totalCost": st.sampled_from(["0.5", 10**10, 3, -1, "0.0000000005", "-0.0", "1E-29"]),
     "personaId": names,
@@ -134,7 +139,7 @@ rare: dict[str, st.SearchStrategy[Any]] = {
     "call": names,
 }
 costs = st.builds(
-    lambda named, more, **few: cost(**{**named, **few, **more}),
+    lambda named, more, **few: cost(**{**few, **named, **more}),
     usages,
     st.fixed_dictionaries({}, optional=rare),
     usage=numbers,
@@ -193,6 +198,9 @@ def test_usual_costs_take_the_fast_path(plain: Plain) -> None:
     [
         *(plain for kind, plain in EXAMPLES.items() if kind != "cost.recorded"),
         cost(),
+        cost(time=LATER, unit="Minutes"),
+        cost(time=LATER, usages=[{"unit": "minutes", "quantity": 1}]),
+        cost(time=LATER, usage=None, unit=None, usages=[{"unit": "minutes", "quantity": 1}]),
         cost(time=LATER, unitCost=1, service="nobody"),
         cost(time=LATER, unitCost=-1),
         cost(time=LATER, totalCost=10**10),

@@ -44,7 +44,7 @@ def test_row_is_stored_under_standard_names() -> None:
     [
         ({"service": ""}, "service"),
         ({"service": "x" * 256}, "service"),
-        ({"unit": "furlongs"}, "unit"),
+        ({"unit": "Furlongs"}, "unit"),
         ({"class": "magic"}, "class"),
         ({"class": "transaction"}, "unit"),
         ({"class": "infrastructure", "unit": "calls"}, "operation"),
@@ -77,7 +77,7 @@ def test_equal_prices_may_be_written_differently() -> None:
 
 
 def test_csv_errors_name_their_line() -> None:
-    text = HEAD + "a,b,*,minutes,1,1,2026-01-01\nb,c,*,lightyears,1,1,2026-01-01\nc,d,*,minutes\n"
+    text = HEAD + "a,b,*,minutes,1,1,2026-01-01\nb,c,*,light years,1,1,2026-01-01\nc,d,*,minutes\n"
     with pytest.raises(CommandError) as caught:
         read_prices(text, "list.csv")
     message = str(caught.value)

@@ -11,6 +11,7 @@ from schemas import generate
 from schemas.cloudevents import decode
 from schemas.events import DATA_TYPES
 from schemas.refusals import RefusalCode, Refused
+from schemas.usages import UNITS
 from tests.support.events import (
     NOW,
     WINDOW,
@@ -60,7 +61,6 @@ def test_there_are_six_event_types() -> None:
     }
 
 
-UNITS = ("minutes", "seconds", "tokens", "input_tokens", "output_tokens", "characters", "requests")
 ALLOWED: dict[str, Plain] = {
     **{f"unit {unit}": cost(unit=unit) for unit in UNITS},
     **{f"end {how}": ended(status=how) for how in ("completed", "failed", "terminated")},
@@ -130,7 +130,8 @@ REFUSED: dict[str, Plain] = {
     "duration negative": ended(duration_seconds=-1),
     "duration above": ended(duration_seconds=YEAR_SECONDS + 1),
     "expected duration above": started(expectedDuration_seconds=YEAR_SECONDS + 1),
-    "unit unknown": cost(unit="furlongs"),
+    "unit with capitals": cost(unit="Furlongs"),
+    "unit of 41": cost(unit="u" * 41),
     "unit missing": without(cost(), "unit"),
     "end unknown": ended(status="bored"),
     "direction unknown": started(direction="sideways"),

@@ -387,18 +387,20 @@ export interface components {
         CostLine: {
             service: string;
             operation: string;
-            usage: Decimal;
-            unit: string;
-            unitCost: Decimal;
+            usage: Decimal | null;
+            unit: string | null;
+            unitCost: Decimal | null;
             totalCost: Decimal;
             metadata: Record<string, never> | null;
+            usages: components["schemas"]["QuantityCost"][];
         };
         CostRecorded: {
             service: string;
             operation: string;
-            usage: number | string;
-            /** @enum {unknown} */
-            unit: "characters" | "input_tokens" | "minutes" | "output_tokens" | "requests" | "seconds" | "tokens";
+            /** @default null */
+            usage?: (number | string) | null;
+            /** @default null */
+            unit?: string | null;
             /** @default null */
             personaId?: string | null;
             /** @default null */
@@ -413,6 +415,8 @@ export interface components {
             metadata?: Record<string, never> | null;
             /** @default null */
             priceContext?: components["schemas"]["PriceContext"] | null;
+            /** @default null */
+            usages?: components["schemas"]["Usage"][] | null;
             callId: string;
             /** @default null */
             userId?: string | null;
@@ -420,7 +424,16 @@ export interface components {
             tags?: {
                 [key: string]: string;
             } | null;
-        };
+        } & ({
+            usage: number | string;
+            unit: string;
+            usages?: null;
+        } | {
+            usage?: null;
+            unit?: null;
+            unitCost?: null;
+            usages: unknown[];
+        });
         CostVoided: {
             voids: components["schemas"]["EventReference"];
             reason: string;
@@ -725,6 +738,13 @@ export interface components {
             voided: boolean;
             voids: components["schemas"]["EventReference"] | null;
             data: Record<string, never> | null;
+            usages: components["schemas"]["ListedQuantity"][];
+        };
+        ListedQuantity: {
+            unit: string;
+            quantity: Decimal;
+            totalCost: Decimal | null;
+            priceId: Decimal | null;
         };
         LiveAlert: {
             /** @enum {unknown} */
@@ -964,6 +984,12 @@ export interface components {
         };
         Proof: {
             code?: string;
+        };
+        QuantityCost: {
+            unit: string;
+            quantity: Decimal;
+            unitCost: Decimal | null;
+            totalCost: Decimal | null;
         };
         RecentCosts: {
             /** Format: date-time */
@@ -1236,8 +1262,10 @@ export interface components {
             operation: string;
             /** @default null */
             model?: string | null;
-            usageAmount: number | string;
-            usageUnit: string;
+            /** @default null */
+            usageAmount?: (number | string) | null;
+            /** @default null */
+            usageUnit?: string | null;
             /** @default null */
             unitCost?: (number | string) | null;
             /** @default null */
@@ -1252,13 +1280,48 @@ export interface components {
             } | null;
             /** @default null */
             timestamp?: string | number | null;
-        };
+            /** @default null */
+            usages?: components["schemas"]["Usage"][] | null;
+        } & ({
+            usageAmount: number | string;
+            usageUnit: string;
+            usages?: null;
+        } | {
+            usageAmount?: null;
+            usageUnit?: null;
+            unitCost?: null;
+            usages: unknown[];
+        });
         TransactionCost: {
             totalFee: Decimal;
         };
         UnitSum: {
             unit: string;
             usage: Decimal;
+        };
+        Usage: {
+            /**
+             * @example input_tokens
+             * @example cached_input_tokens
+             * @example cache_write_tokens
+             * @example cache_write_1h_tokens
+             * @example output_tokens
+             * @example reasoning_tokens
+             * @example input_audio_tokens
+             * @example cached_input_audio_tokens
+             * @example output_audio_tokens
+             * @example tokens
+             * @example characters
+             * @example audio_seconds
+             * @example seconds
+             * @example minutes
+             * @example requests
+             * @example messages
+             * @example images
+             * @example searches
+             */
+            unit: string;
+            quantity: number | string;
         };
         UserEntry: {
             userId: string;
@@ -1378,6 +1441,7 @@ export type ListedAlertSuccess = components['schemas']['ListedAlertSuccess'];
 export type ListedAnomaly = components['schemas']['ListedAnomaly'];
 export type ListedAnomalySuccess = components['schemas']['ListedAnomalySuccess'];
 export type ListedEvent = components['schemas']['ListedEvent'];
+export type ListedQuantity = components['schemas']['ListedQuantity'];
 export type LiveAlert = components['schemas']['LiveAlert'];
 export type LiveBudget = components['schemas']['LiveBudget'];
 export type LiveCall = components['schemas']['LiveCall'];
@@ -1406,6 +1470,7 @@ export type PriceListSuccess = components['schemas']['PriceListSuccess'];
 export type PriceProposal = components['schemas']['PriceProposal'];
 export type PriceProposalSuccess = components['schemas']['PriceProposalSuccess'];
 export type Proof = components['schemas']['Proof'];
+export type QuantityCost = components['schemas']['QuantityCost'];
 export type RecentCosts = components['schemas']['RecentCosts'];
 export type RecentCostsSuccess = components['schemas']['RecentCostsSuccess'];
 export type RecommendationBody = components['schemas']['RecommendationBody'];
@@ -1437,6 +1502,7 @@ export type TopEntry = components['schemas']['TopEntry'];
 export type Track = components['schemas']['Track'];
 export type TransactionCost = components['schemas']['TransactionCost'];
 export type UnitSum = components['schemas']['UnitSum'];
+export type Usage = components['schemas']['Usage'];
 export type UserEntry = components['schemas']['UserEntry'];
 export type UserList = components['schemas']['UserList'];
 export type UserListSuccess = components['schemas']['UserListSuccess'];

@@ -1,0 +1,105 @@
+"""Prices the quantities of one request, and stores them with their prices in the event's row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from decimal import Decimal
+from math import ceil
+from typing import Final, NamedTuple
+
+import msgspec
+from msgspec.structs import replace
+
+from ledger.prices.catalogue import Catalogue, Tariff
+from ledger.prices.pricing import UNPRICED, require_bounded, tariff_of
+from schemas.events import NO_CONTEXT, CostRecorded, PriceContext
+from schemas.money import nano_from_usd
+from schemas.numbers import Number, read_number
+from schemas.usages import INPUT_UNITS, Usage
+
+
+class PricedUsage(msgspec.Struct, gc=False, frozen=True):
+    """A quantity of a request, with its cost in nano-dollars and the catalogue row of its price.
+
+    Both are None if the emitter priced the whole request. If a quantity has no price, no quantity
+    has a cost, and those without a price have UNPRICED in the place of the row.
+    """
+
+    unit: str
+    quantity: Number
+    price_id: int | None = None
+    cost_nano: int | None = None
+
+
+class PricedRequest(NamedTuple):
+    """A request's cost in nano-dollars and its quantities; `tariff` is the one of the first.
+
+    `price_id` is UNPRICED if a quantity has no price, else None.
+    """
+
+    cost_nano: int
+    price_id: int | None
+    tariff: Tariff
+    usages: list[PricedUsage]
+
+
+_encode: Final = msgspec.json.Encoder(decimal_format="number").encode
+_decode: Final = msgspec.json.Decoder(
+    list[PricedUsage], dec_hook=read_number, float_hook=Decimal
+).decode
+
+
+def price_request(
+    data: CostRecorded, usages: Sequence[Usage], catalogue: Catalogue, time: datetime
+) -> PricedRequest:
+    """Price the quantities of a request at `time`, each rounded half-even to nano-dollars.
+
+    The cost is the emitter's `total_cost`, else the sum of the quantities' costs, or 0 if one of
+    them has no price. Raises Refused `invalid_event` above the limit.
+    """
+    tariffs = [tariff_of(catalogue, data, usage.unit) for usage in usages]
+    if data.total_cost is not None:
+        priced = [PricedUsage(usage.unit, usage.quantity) for usage in usages]
+        return _request(nano_from_usd(data.total_cost), None, tariffs, priced)
+    context = request_context(data.price_context, usages)
+    rates = [tariff.at(time, context) for tariff in tariffs]
+    priced = [
+        PricedUsage(usage.unit, usage.quantity, rate.price_id, rate.cost_nano(usage.quantity))
+        for usage, rate in zip(usages, rates, strict=True)
+        if rate is not None
+    ]
+    if len(priced) == len(usages):
+        return _request(sum(usage.cost_nano or 0 for usage in priced), None, tariffs, priced)
+    missing = [
+        PricedUsage(usage.unit, usage.quantity, UNPRICED if rate is None else None)
+        for usage, rate in zip(usages, rates, strict=True)
+    ]
+    return _request(0, UNPRICED, tariffs, missing)
+
+
+def _request(
+    cost_nano: int, price_id: int | None, tariffs: Sequence[Tariff], usages: list[PricedUsage]
+) -> PricedRequest:
+    require_bounded(cost_nano)
+    return PricedRequest(cost_nano, price_id, tariffs[0], usages)
+
+
+def request_context(
+    context: PriceContext | None, usages: Iterable[Usage | PricedUsage]
+) -> PriceContext | None:
+    """Return what the prices of a request depend on: its input size follows from its quantities."""
+    if context is not None and context.input_size is not None:
+        return context
+    input_size = ceil(sum(usage.quantity for usage in usages if usage.unit in INPUT_UNITS))
+    return replace(context or NO_CONTEXT, input_size=input_size) if input_size else context
+
+
+def pack_usages(usages: Iterable[PricedUsage]) -> msgspec.Raw:
+    """Return the quantities of a request as stored in the event's row."""
+    return msgspec.Raw(_encode(list(usages)))
+
+
+def unpack_usages(stored: str) -> list[PricedUsage]:
+    """Return the quantities that `pack_usages` encoded."""
+    return _decode(stored)
