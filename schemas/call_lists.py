@@ -36,6 +36,7 @@ class CallSummary(Body):
     call_id: str
     user_id: str
     persona_id: str | None
+    tags: dict[str, str]
     status: CallStatus
     duration_seconds: Exact
     total_cost: Usd
@@ -85,7 +86,8 @@ class ListedEvent(Body):
     `unit_cost` is the emitter's own price in US dollars. `amount` is what the user was charged
     (`call.charged`, `call.settled`) or refunded (`call.refunded`). Voided costs are listed, too.
     A request with several quantities has them in `usages`, and null in `usage` and `unit`.
-    `data` is the metadata of a cost, or the `data` of any other type.
+    `tags` are those that the event sets, whether they count or not. `data` is the metadata of a
+    cost, or the `data` of any other type.
     """
 
     source: str
@@ -105,6 +107,7 @@ class ListedEvent(Body):
     estimated: bool
     voided: bool
     voids: EventReference | None
+    tags: dict[str, str]
     data: Raw
     usages: list[ListedQuantity]
 

@@ -80,6 +80,7 @@ class CallCost(Body):
     call_id: str
     user_id: str
     persona_id: str | None
+    tags: dict[str, str]
     status: CallStatus
     duration_seconds: Exact
     api_costs: dict[str, list[CostLine]]

@@ -43,6 +43,7 @@ class LiveCall(Struct, kw_only=True, rename=wire_name):
     call_id: str
     user_id: str
     persona_id: str | None
+    tags: dict[str, str]
     status: CallStatus
     started_at: datetime | None
     elapsed_seconds: Exact

@@ -12,11 +12,12 @@ from schemas.jsonio import wire_name
 from schemas.money import Usd
 
 
-class CallTotal(msgspec.Struct, kw_only=True, rename=wire_name):
+class CallTotal(msgspec.Struct, kw_only=True, rename=wire_name, omit_defaults=True):
     """A call's totals as of `version`; a higher version is newer, in any order of arrival.
 
     `version` increases with every commit that changes the call, and by far more with a restore.
-    `refunded` is the part of `charged_to_user` that was refunded. Times are UTC.
+    `refunded` is the part of `charged_to_user` that was refunded. `tags` is left out if there are
+    none. Times are UTC.
     """
 
     call_id: str
@@ -35,3 +36,4 @@ class CallTotal(msgspec.Struct, kw_only=True, rename=wire_name):
     estimated: bool
     version: int
     updated_at: datetime
+    tags: dict[str, str] = {}

@@ -54,6 +54,7 @@ def live_call(total: CallTotal, expectations: UsualCalls, now: datetime) -> Live
         call_id=total.call_id,
         user_id=total.user_id,
         persona_id=total.persona_id,
+        tags=total.tags,
         status=total.status,
         started_at=total.started_at,
         elapsed_seconds=Exact.of_milliseconds(elapsed_ms(total, now)),

@@ -38,6 +38,7 @@ from api.http.replies import tagged_reply
 from api.openapi.operations import Operation, Parameter, Tag
 from api.routes.breakdown import nonzero_costs, with_standard_services
 from ledger.calls.settlement import DEFAULT_PROCESSOR
+from ledger.calls.tags import read_tags
 from ledger.postgres.viewers import ReaderPool
 from ledger.prices.usages import unpack_usages
 from ledger.reports.lists import (
@@ -189,6 +190,7 @@ def summary(call: ListedCall) -> CallSummary:
         call_id=call.call_id,
         user_id=call.user_id,
         persona_id=call.persona_id,
+        tags=call.tags,
         status=cast(CallStatus, call.status),
         duration_seconds=Exact.of_milliseconds(call.duration_ms),
         total_cost=Usd(profit.cost_nano),
@@ -226,6 +228,7 @@ def listed_event(event: EventRow) -> ListedEvent:
         estimated=event.estimated,
         voided=event.voided,
         voids=_voids(event),
+        tags=read_tags(event.tags) or {},
         data=msgspec.Raw((data_of(event) or "{}").encode()),
         usages=listed_quantities(event),
     )

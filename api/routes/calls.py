@@ -60,6 +60,7 @@ def call_cost(report: CallReport) -> CallCost:
         call_id=report.call_id,
         user_id=report.user_id,
         persona_id=report.persona_id,
+        tags=report.tags,
         status=cast(CallStatus, report.status),
         duration_seconds=Exact.of_milliseconds(report.duration_ms),
         api_costs=api_costs(costs, report.lines.listed),

@@ -33,13 +33,12 @@ COLUMNS: Final[Mapping[ExportKind, tuple[str, ...]]] = {
     "events": (
         "time", "recordedAt", "callId", "personaId", "type", "service", "operation",
         "operationSent", "model", "usage", "unit", "unitCost_usd", "cost_usd", "amount_usd",
-        "estimated", "voided", "source", "id", "data",
-        "usages",
+        "estimated", "voided", "source", "id", "data", "usages", "tags",
     ),
     "calls": (
         "callId", "personaId", "status", "createdAt", "startedAt", "endedAt", "duration_seconds",
         "totalCost_usd", "chargedToUser_usd", "refunded_usd", "grossProfit_usd", "estimated",
-        *_SERVICES,
+        *_SERVICES, "tags",
     ),
     "daily": (
         "date", "calls", "duration_seconds", "totalCost_usd", "chargedToUser_usd", "refunded_usd",
@@ -120,6 +119,7 @@ def _line(
         text_cell(event.event_id),
         text_cell(data_of(event)),
         encode(listed_quantities(event)).decode() if event.usages else "",
+        text_cell(event.tags),
     )
 
 
@@ -138,6 +138,7 @@ def _call(row: ListedCall) -> tuple[str, ...]:
         usd_text(row.profit.gross_nano),
         _flag(row.estimated),
         *_by_service(row.costs),
+        text_cell(encode(row.tags).decode() if row.tags else None),
     )
 
 

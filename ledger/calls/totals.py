@@ -37,7 +37,7 @@ class _Names(dict[str, str]):
 _names: Final = _Names()
 
 
-class _EncodedTotal(msgspec.Struct, rename=wire_name, gc=False):
+class _EncodedTotal(msgspec.Struct, rename=wire_name, omit_defaults=True, gc=False):
     """A `CallTotal` whose amounts are already JSON."""
 
     call_id: str
@@ -56,6 +56,7 @@ class _EncodedTotal(msgspec.Struct, rename=wire_name, gc=False):
     estimated: bool
     version: int
     updated_at: datetime
+    tags: dict[str, str] = {}
 
 
 def seconds(milliseconds: int) -> Decimal | int:
@@ -85,6 +86,7 @@ def call_total(call: Call, updated_at: datetime) -> CallTotal:
         estimated=call.estimated_count > 0,
         version=call.version,
         updated_at=updated_at,
+        tags=call.tags or {},
     )
 
 
@@ -114,5 +116,6 @@ def call_total_json(call: Call, updated_at: datetime, version: int | None = None
             call.estimated_count > 0,
             call.version if version is None else version,
             updated_at,
+            call.tags or {},
         )
     )

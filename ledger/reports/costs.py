@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, NamedTuple
 import msgspec
 
 from ledger.calls.call import sum_by_service
+from ledger.calls.tags import read_tags
 from ledger.postgres.database import Record
 from ledger.postgres.functions import reads
 from ledger.postgres.versions import VersionedReport
@@ -90,6 +91,7 @@ class CallReport(NamedTuple):
     call_id: str
     user_id: str
     persona_id: str | None
+    tags: dict[str, str]
     status: str
     duration_ms: int
     costs: ServiceCosts
@@ -178,6 +180,7 @@ def _call_report(row: Record) -> CallReport:
     charges = _charges_by_day.decode(values.pop("charges")).values()
     decoded = {
         "costs": costs,
+        "tags": read_tags(values["tags"]) or {},
         "profit": profit_of(sum(c for c, _ in charges), sum(r for _, r in charges), costs),
         "lines": _lines.decode(values["lines"]),
         "archived_events": int(values["archived_events"]),

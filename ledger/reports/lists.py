@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from ledger.calls.call import sum_by_service
+from ledger.calls.tags import read_tags
 from ledger.postgres.database import Record
 from ledger.postgres.functions import reads
 from ledger.postgres.viewers import ReaderPool, Viewer
@@ -66,6 +67,7 @@ class ListedCall(NamedTuple):
     call_id: str
     user_id: str
     persona_id: str | None
+    tags: dict[str, str]
     status: str
     duration_ms: int
     costs: dict[str, int]
@@ -100,7 +102,7 @@ _settlement: Final = msgspec.json.Decoder(SettlementDetails)
 
 
 class EventRow(NamedTuple):
-    """An event of a call; `data` is JSON or None, `usages` as stored."""
+    """An event of a call; `data` and `tags` are JSON or None, `usages` as stored."""
 
     identity: str
     source: str
@@ -120,6 +122,7 @@ class EventRow(NamedTuple):
     data: str | None
     voided: bool
     usages: str | None = None
+    tags: str | None = None
 
     @property
     def position(self) -> PagePosition:
@@ -206,7 +209,8 @@ def listed_call(row: Record) -> ListedCall:
     charges = _charges_by_day.decode(values.pop("charges")).values()
     charged, refunded = sum(c for c, _ in charges), sum(r for _, r in charges)
     profit = Profit(charged, refunded, sum(costs.values()), 0)
-    return ListedCall(**(values | {"costs": costs, "profit": profit}))
+    decoded = {"costs": costs, "profit": profit, "tags": read_tags(values["tags"]) or {}}
+    return ListedCall(**(values | decoded))
 
 
 async def list_events(

@@ -7,7 +7,7 @@
 -- a persona count as :unnamed_persona. Calls without :id_part in their id or without a cost of :service are
 -- left out, unless these are null. The times limit the index scan; the rest is a filter.
 SELECT call_id, user_id, persona_id, status, duration_ms, costs, charges,
-       estimated_count > 0 AS estimated, first_at, started_at, ended_at, updated_at
+       tags::text AS tags, estimated_count > 0 AS estimated, first_at, started_at, ended_at, updated_at
   FROM calls
  WHERE user_id = :user_id
    AND (user_id = :viewer_id OR :reads_all)
@@ -53,7 +53,7 @@ WITH ranked AS (
                SELECT FROM jsonb_each(costs::jsonb) AS day WHERE (day.value ->> :service::text)::numeric <> 0))
 )
 SELECT call_id, user_id, persona_id, status, duration_ms, costs, charges,
-       estimated_count > 0 AS estimated, first_at, started_at, ended_at, updated_at,
+       tags::text AS tags, estimated_count > 0 AS estimated, first_at, started_at, ended_at, updated_at,
        rank::numeric(40, 0) AS rank
   FROM ranked
  WHERE :after_rank::numeric IS NULL OR (rank, call_id) > (:after_rank::numeric, :after_key::text)
@@ -77,7 +77,7 @@ SELECT (SELECT (SELECT coalesce(sum(event_count), 0)::bigint
 
 SELECT e.identity::text AS identity, e.source, e.event_id, e.type, e.time, e.recorded_at, e.service,
        e.operation, e.model, e.usage, e.unit, e.unit_cost, e.cost_nano, e.amount_nano, e.estimated,
-       e.data, e.usages,
+       e.data, e.usages, e.tags,
        e.type = 'cost.recorded' AND (
            EXISTS (SELECT FROM call_cost_events AS v
                     WHERE v.call_id = :call_id

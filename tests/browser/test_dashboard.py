@@ -18,6 +18,12 @@ pytestmark = [
 ]
 
 SOON_MS = 10_000
+TAGS = {
+    "agent_version": "1.4.0",
+    "campaign": "spring_launch",
+    "region": "<b>eu</b>",
+    "team": "sales",
+}
 
 
 def calls(page: Page, name: str = "Active calls") -> Locator:
@@ -73,12 +79,14 @@ async def test_call_appears_grows_and_ends(open_page: Open, product: Product) ->
         await live(page)
         await expect(page.get_by_role("list", name="First steps")).to_be_visible()
         await product.send(
-            started("bea-1", "bea", persona="coach_lee_001", **now(30)),
+            started("bea-1", "bea", persona="coach_lee_001", tags=TAGS, **now(30)),
             cost("bea-1", "bea", usage=1, unit="minutes", **now(20)),
         )
         row = calls(page)
         await expect(row).to_have_count(1, timeout=SOON_MS)
         await expect(row).to_contain_text("Coach Lee")
+        await expect(row).to_contain_text("campaign spring_launch")
+        await expect(row).to_contain_text("+1 more")
         # A minute of telephony and the share of the infrastructure.
         await expect(row).to_contain_text("$0.049")
         before = await row.locator(".time").inner_text()
@@ -95,6 +103,12 @@ async def test_call_appears_grows_and_ends(open_page: Open, product: Product) ->
         await expect(page.get_by_role("img", name="Cost of the call")).to_be_visible()
         events = page.get_by_role("region", name="Events of this call").get_by_role("row")
         await expect(events).to_have_count(1 + 5)  # started, two costs, ended, settled
+        await expect(events.filter(has_text="team sales")).to_have_count(1)
+        labels = page.get_by_title(re.compile("^(agent_version|campaign|region|team): "))
+        await expect(labels).to_have_count(4 + 4)  # of the call, and of its start
+        await page.goto("/spending")
+        listed = page.get_by_role("region", name="Calls in this period")
+        await expect(listed).to_contain_text("region <b>eu</b>")
 
 
 async def test_cost_of_a_call_grows_by_service(open_page: Open, product: Product) -> None:

@@ -51,6 +51,7 @@ async def write_foreign_user(database_url: str) -> None:
                 status="active",
                 costs={"twilio": NANO},
                 charged=NANO,
+                tags={"campaign": "marker-tag"},
             )
             await ledger.call(call)
             await ledger.event(
@@ -61,6 +62,7 @@ async def write_foreign_user(database_url: str) -> None:
                 unit="minutes",
                 cost_nano=NANO,
                 data='{"marker": 1}',
+                tags='{"campaign":"marker-tag"}',
             )
         for statement in _ROWS:
             await ledger.connection.execute(statement, USER, NANO)

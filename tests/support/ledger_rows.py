@@ -42,6 +42,7 @@ class LiveCallRow:
     charged: int = 499 * CENT
     refunded: int = 0
     estimated_count: int = 0
+    tags: Mapping[str, str] | None = None
 
     @property
     def day(self) -> str:
@@ -60,8 +61,9 @@ class LedgerRowWriter:
         await self.connection.execute(
             """
             INSERT INTO calls (call_id, user_id, persona_id, status, duration_ms, first_at,
-                               started_at, ended_at, costs, charges, estimated_count, updated_at)
-            VALUES ($1, $2, $3, $4, $5, $6, $6, $6, $7, $8, $9, $6)
+                               started_at, ended_at, costs, charges, estimated_count, tags,
+                               updated_at)
+            VALUES ($1, $2, $3, $4, $5, $6, $6, $6, $7, $8, $9, $10, $6)
             """,
             row.call_id,
             row.user_id,
@@ -72,6 +74,7 @@ class LedgerRowWriter:
             json.dumps({row.day: dict(row.costs)}),
             json.dumps({row.day: [row.charged, row.refunded]}),
             row.estimated_count,
+            None if row.tags is None else json.dumps(row.tags),
         )
         if row.user_id is not None:
             await self._user_day(row)

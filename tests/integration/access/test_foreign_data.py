@@ -69,6 +69,23 @@ async def test_markers_are_shown_to_their_user(api: ApiClient) -> None:
     }
 
 
+async def test_tags_are_shown_to_their_user(api: ApiClient) -> None:
+    """Four routes show them, so the tests below search for them in four routes."""
+    shown = {
+        route.path
+        for route in ABOUT_USERS
+        if route.method == "GET"
+        for query in QUERIES
+        if b"marker-tag" in (await ask(api, route, query, token(USER))).body
+    }
+    assert shown == {
+        "/api/costs/call/{callId}",
+        "/api/costs/call/{callId}/events",
+        "/api/costs/user/{userId}/calls",
+        "/api/costs/user/{userId}/export.csv",
+    }
+
+
 @pytest.mark.parametrize("attacker", ATTACKERS)
 async def test_no_route_shows_or_changes_data_of_another_user(
     api: ApiClient, attacker: str, record_attack: AttackRecorder

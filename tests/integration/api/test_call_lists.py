@@ -54,7 +54,7 @@ async def names(api: ApiClient, query: str = "") -> list[str]:
 
 
 async def test_listed_call_has_all_fields(api: ApiClient, ledger: LedgerRowWriter) -> None:
-    await ledger.call(call("one", refunded=CENT, estimated_count=1))
+    await ledger.call(call("one", refunded=CENT, estimated_count=1, tags={"team": "sales"}))
     await ledger.call(call("bobs", user_id="bob"))
     page = (await api.get(CALLS, "alice")).data
     assert (page["userId"], page["nextCursor"]) == ("alice", None)
@@ -63,6 +63,7 @@ async def test_listed_call_has_all_fields(api: ApiClient, ledger: LedgerRowWrite
         "callId": "one",
         "userId": "alice",
         "personaId": "brad_001",
+        "tags": {"team": "sales"},
         "status": "completed",
         "duration_seconds": 300,
         "totalCost": Decimal("0.9"),

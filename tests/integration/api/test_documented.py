@@ -16,6 +16,7 @@ CALLS = [
         call_id=f"call-{number}",
         user_id="alice",
         persona_id="brad_001" if number < 8 else "sarah_001",
+        tags={"team": "sales", "campaign": "spring_launch"} if number == 0 else None,
         # One call today, all of them this month.
         at=NOW - timedelta(days=number),
     )
@@ -58,6 +59,7 @@ DOCUMENTED_CALL = {
     "callId": "call-0",
     "userId": "alice",
     "personaId": "brad_001",
+    "tags": {"campaign": "spring_launch", "team": "sales"},
     "status": "completed",
     "duration_seconds": 300,
     "apiCosts": {

@@ -17,7 +17,7 @@ from tests.support.api import token
 from tests.support.events import charged, cost, ended, started
 from tests.support.live import LiveSystem, ago, live_system, restart
 
-FIELDS = ["callId", "userId", "personaId", "status", "startedAt", "elapsed_seconds", "totalCost",
+FIELDS = ["callId", "userId", "personaId", "tags", "status", "startedAt", "elapsed_seconds", "totalCost",
           "costByService", "chargedToUser", "projectedCost", "projection", "version", "updatedAt"]  # fmt: skip
 
 

@@ -38,6 +38,7 @@ def exported(text: str) -> ExportedEvent:
         estimated=False,
         data=text,
         voided=False,
+        tags=text,
     )
     return ExportedEvent(event, text, text, text)
 

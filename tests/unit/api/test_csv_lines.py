@@ -29,6 +29,7 @@ numbers = st.decimals(0, 10**12, places=12) | st.decimals(0, 1, places=30)
 by_service = st.dictionaries(names | st.sampled_from(USUAL_SERVICES), nanos, max_size=3)
 profits = st.builds(Profit, nanos, nanos, nanos, st.just(0))
 durations = st.integers(0, 10**12)
+tags = st.dictionaries(st.sampled_from(["campaign", "team"]), names)
 
 
 @st.composite
@@ -57,12 +58,13 @@ def events(draw: st.DrawFn) -> ExportedEvent:
         estimated=draw(st.booleans()),
         data=json.dumps(settled) if kind == "call.settled" else draw(st.none() | names),
         voided=draw(st.booleans()),
+        tags=draw(st.none() | tags.map(json.dumps)),
     )
     return ExportedEvent(event, draw(names), draw(st.none() | texts), draw(st.none() | names))
 
 
 calls = st.builds(
-    ListedCall, names, names, st.none() | texts, st.sampled_from(["active", "completed"]), durations,
+    ListedCall, names, names, st.none() | texts, tags, st.sampled_from(["active", "completed"]), durations,
     by_service, profits, st.booleans(), moments, st.none() | moments, st.none() | moments, moments,
 )  # fmt: skip
 days = st.builds(ExportedDay, st.dates(), st.integers(0, 10**9), durations, by_service, profits)
@@ -145,6 +147,7 @@ def test_events_read_back(rows: list[ExportedEvent]) -> None:
             ):  # fmt: skip
                 assert text(line[name]) == (value or None), name
             assert read_data(text(line["data"]), event.type) == expected_data(event)
+            assert text(line["tags"]) == event.tags
             for name, number in (("usage", event.usage), ("unitCost_usd", event.unit_cost)):
                 assert (Decimal(line[name]) if line[name] else None) == number
             flags = (line["estimated"], line["voided"])
@@ -184,6 +187,7 @@ def test_calls_read_back(rows: list[ListedCall]) -> None:
         times = [moment(line[name]) for name in ("createdAt", "startedAt", "endedAt")]
         assert times == [row.first_at, row.started_at, row.ended_at]
         assert (line["status"], line["estimated"]) == (row.status, str(row.estimated).lower())
+        assert json.loads(text(line["tags"]) or "{}") == row.tags
         assert services(line) == expected_services(row.costs)
         check_sums(line, row.duration_ms, row.profit)
 

@@ -229,6 +229,9 @@ export interface components {
             callId: string;
             userId: string;
             personaId: string | null;
+            tags: {
+                [key: string]: string;
+            };
             /** @enum {unknown} */
             status: "active" | "completed" | "failed" | "terminated";
             duration_seconds: Decimal;
@@ -318,6 +321,9 @@ export interface components {
             callId: string;
             userId: string;
             personaId: string | null;
+            tags: {
+                [key: string]: string;
+            };
             /** @enum {unknown} */
             status: "active" | "completed" | "failed" | "terminated";
             duration_seconds: Decimal;
@@ -737,6 +743,9 @@ export interface components {
             estimated: boolean;
             voided: boolean;
             voids: components["schemas"]["EventReference"] | null;
+            tags: {
+                [key: string]: string;
+            };
             data: Record<string, never> | null;
             usages: components["schemas"]["ListedQuantity"][];
         };
@@ -760,6 +769,9 @@ export interface components {
             callId: string;
             userId: string;
             personaId: string | null;
+            tags: {
+                [key: string]: string;
+            };
             /** @enum {unknown} */
             status: "active" | "completed" | "failed" | "terminated";
             startedAt: string | null;

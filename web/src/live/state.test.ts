@@ -9,6 +9,7 @@ function call(callId: string, version: number, changes: Partial<LiveCall> = {}):
     callId,
     userId: "alice",
     personaId: "brad_001",
+    tags: {},
     status: "active",
     startedAt: "2026-01-01T00:00:00Z",
     elapsedSeconds: 1,
