@@ -4,9 +4,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from ledger.postgres.database import connected
 from ledger.prices.conditions import Conditions
+from ledger.prices.reading import read_catalogue
 from ledger.repricing.repricer import Repricer
 from ledger.repricing.rows import RepricingScope
+from ledger.repricing.unpriced_pricer import UnpricedPricer
 from tests.support.archives import archive
 from tests.support.events import cost
 from tests.support.recording import BatchWriter, TopicLog, assert_verified, fetch
@@ -72,3 +75,49 @@ async def test_costs_in_a_tier_keep_their_price_until_the_tier_has_another(
     await add(database_url, a_twilio("0.02", NOW))
     assert await Repricer(database_url).apply(ALL) == (1, 0, True)
     assert await cost_nano(database_url, "carol") == INFRASTRUCTURE + 500_000_000
+
+
+async def test_a_usage_in_a_tier_is_priced_once_the_tier_has_a_price(database_url: str) -> None:
+    events = [
+        cost(f"call-{tier}", tier, time=NOW, priceContext={"tier": tier})
+        for tier in ("batch", "priority", "standard")
+    ]
+    async with BatchWriter(database_url) as writer:
+        await writer.record(TopicLog().batch(events))
+    assert not writer.letters
+    await add(database_url, a_twilio("0.007", ALL.since)._replace(conditions=Conditions("batch")))
+    async with connected(database_url, name="tests") as connection:
+        catalogue = await read_catalogue(connection)
+        priced = await UnpricedPricer("charged").run_once(connection, catalogue)
+    assert (priced.priced, priced.left) == (1, 1)
+    await assert_verified(database_url)
+    spent = {
+        tier: await cost_nano(database_url, tier) for tier in ("batch", "priority", "standard")
+    }
+    assert spent == {
+        "batch": INFRASTRUCTURE + 7_000_000,
+        "priority": INFRASTRUCTURE,
+        "standard": INFRASTRUCTURE + 14_000_000,
+    }
+
+
+async def test_the_size_of_a_request_is_the_sum_of_its_input(database_url: str) -> None:
+    """Also when it is priced again: the size is not stored, it follows from the quantities."""
+    usages: list[dict[str, Any]] = [{"unit": "input_tokens", "quantity": 150_000},
+              {"unit": "cached_input_tokens", "quantity": 60_000},
+              {"unit": "output_tokens", "quantity": 1_000}]  # fmt: skip
+    request = cost("call-1", "rita", time=NOW, service="vendor", operation="talk", usages=usages)
+    del request["data"]["usage"], request["data"]["unit"]
+    since = ALL.since
+    standard = [a_price("vendor", "0.000001", since, unit=usage["unit"]) for usage in usages]
+    await add(database_url, *standard)
+    async with BatchWriter(database_url) as writer:
+        await writer.record(TopicLog().batch([request]))
+    assert not writer.letters
+    assert await cost_nano(database_url, "rita") == INFRASTRUCTURE + 211_000_000
+    above = Conditions(input_size_above=200_000)
+    late = standard[0]._replace(conditions=above, price_usd=standard[0].price_usd * 2)
+    await add(database_url, late, late._replace(conditions=Conditions(input_size_above=210_000)))
+    assert await Repricer(database_url).apply(ALL) == (1, 0, True)
+    assert await cost_nano(database_url, "rita") == INFRASTRUCTURE + 361_000_000
+    await assert_verified(database_url)
