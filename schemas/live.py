@@ -105,7 +105,7 @@ class LiveTicket(Struct, kw_only=True, rename=wire_name):
 
 
 class RecentCosts(Body):
-    """By how much the costs of calls rose in the last ten minutes, in equal steps since `since`.
+    """The increase of the costs of calls in the last ten minutes, in equal steps from `since` on.
 
     `cost_by_service` has a list for each service with one amount for each step, the oldest first.
     `since` is later than ten minutes ago if the process started later.

@@ -36,7 +36,7 @@ class DevBroker:
 
     @property
     def current(self) -> EmbeddedTansu:
-        """The broker that clients use; valid while the block runs."""
+        """The broker that clients use, while this is open."""
         return self._brokers[0]
 
     @property

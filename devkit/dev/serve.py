@@ -15,7 +15,7 @@ from devkit.dev.lock import hold_lock
 if TYPE_CHECKING:
     from devkit.dev.instance import Instance
 
-_STOPPERS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def serve(options: DevSection) -> int:
@@ -64,6 +64,6 @@ async def _run_until_stopped(instance: Instance) -> None:
         stop.set()
 
     loop = asyncio.get_running_loop()
-    for number in _STOPPERS:
+    for number in _STOP_SIGNALS:
         loop.add_signal_handler(number, on_signal)
     await instance.run(stop)

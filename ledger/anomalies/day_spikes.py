@@ -212,9 +212,9 @@ def _by_weekday(roots: Sequence[int]) -> Baseline:
     levels = [median(amounts) for amounts in of_weekday]
     residuals = [root - levels[(days - place) % _WEEK] for place, root in enumerate(roots)]
     level = max(0, levels[0] + max(0, median(residuals[-_RECENT_DAYS:])))
-    known_from = len(of_weekday[0])
+    weekday_count = len(of_weekday[0])
     # A median of n values has π/2n of their variance (Laplace), which adds to it.
     deviation = spread(residuals, median(residuals))
-    variance = deviation**2 * (100 * known_from + 157) // (100 * known_from)
+    variance = deviation**2 * (100 * weekday_count + 157) // (100 * weekday_count)
     minimum = level * SPREAD_PERCENT_MIN // 100
     return Baseline(level, max(isqrt(variance), minimum), days)

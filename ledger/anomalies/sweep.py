@@ -1,11 +1,12 @@
-"""Detects anomalies without a message: makes pending checks, and sweeps users in rounds.
+"""Detects anomalies that no message reports: by pending checks, and by a sweep over users.
 
-Calls and days that change late have a stored check each, see `ledger.recording.late_changes`.
+Each call or day that changes late has a stored check, see `ledger.recording.late_changes`.
 
 A round checks the calls that changed since the last round began and then stayed unchanged for the
 grace period, and the current day of their users. It iterates over users and the index of their
-calls, so that detection adds nothing to the writes of event batches. Most calls that change began
-within two hours; the first round of each UTC day looks back several days, and checks ended days.
+calls, so that detection adds nothing to the writes of event batches. Most calls change only in the
+two hours after their start; the first round of each UTC day looks back several days, and checks
+ended days.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class SweepStep(NamedTuple):
 
 
 class AnomalySweep:
-    """Makes the steps of rounds, each in the caller's transaction, in any process."""
+    """Runs the steps of rounds, each in the caller's transaction, in any process."""
 
     def __init__(self, detection: AnomalyDetector, every: timedelta = ROUND_EVERY) -> None:
         self._detection = detection
@@ -49,15 +50,15 @@ class AnomalySweep:
         if sweep is None:
             return SweepStep(DetectionResult(), more=False)
         checks = await read_due(connection, now - self._detection.grace, CALLS_AT_ONCE)
-        result = await self._make_checks(connection, checks, now)
+        result = await self._run_checks(connection, checks, now)
         step = await self._round_step(connection, sweep, now)
         more = step.more or len(checks) == CALLS_AT_ONCE
         return SweepStep(result.plus(step.result), more)
 
-    async def _make_checks(
+    async def _run_checks(
         self, connection: Connection, checks: list[PendingCheck], now: datetime
     ) -> DetectionResult:
-        """Make pending checks and remove them; calls first, because their spikes explain days."""
+        """Run pending checks and remove them; calls first, because their spikes explain days."""
         call_ids = [check.key.subject for check in checks if check.key.kind == "call"]
         result = await self._detection.check_calls(connection, call_ids, now)
         users_of: dict[str, list[str]] = {}

@@ -190,8 +190,8 @@ class UserChannels:
         """Return the newest deliveries to a channel before a position, with all attempts."""
         if await self._find(channel_id) is None:
             return ABSENT
-        page_of = {"channel_id": channel_id, "before": before, "limit": DELIVERIES_MAX + 1}
-        rows = await self._connection.fetch(*_SQL.bind("deliveries", **self._of_user, **page_of))
+        values = {"channel_id": channel_id, "before": before, "limit": DELIVERIES_MAX + 1}
+        rows = await self._connection.fetch(*_SQL.bind("deliveries", **self._of_user, **values))
         page = rows[:DELIVERIES_MAX]
         return Deliveries(
             deliveries=[_delivery(row) for row in page],

@@ -1,4 +1,4 @@
-// The running cost by service over the last ten minutes, from what it rose by in each step.
+// The running cost by service over the last ten minutes, from the increase in each step.
 import type { RecentCosts } from "../api/bodies";
 import { serviceLayer, type Layer } from "../charts/stack";
 import { decimal, nano } from "../format/decimal";
@@ -19,7 +19,10 @@ export function costSeries(recent: RecentCosts): CostSeries {
   const layers = sortServices(Object.keys(recent.costByService)).map((service) => {
     let total = 0n;
     const steps = recent.costByService[service] ?? [];
-    return serviceLayer(service, ["0", ...steps.map((rise) => decimal((total += nano(rise))))]);
+    return serviceLayer(service, [
+      "0",
+      ...steps.map((increase) => decimal((total += nano(increase)))),
+    ]);
   });
   return { times, layers };
 }

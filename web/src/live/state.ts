@@ -44,9 +44,10 @@ export class LiveState {
   }
 
   private replace(calls: LiveCall[], changes: Changes): void {
-    const there = new Set(calls.map((call) => call.callId));
+    const inSnapshot = new Set(calls.map((call) => call.callId));
     // Calls missing from the snapshot ended while disconnected.
-    for (const callId of this.active.keys()) if (!there.has(callId)) this.active.delete(callId);
+    for (const callId of this.active.keys())
+      if (!inSnapshot.has(callId)) this.active.delete(callId);
     const first = !this.knowsCalls;
     for (const call of calls) this.update(call, changes);
     if (first) changes.started = [];
