@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
+from ledger.prices.changes import LargeChange, change_percent
 from ledger.prices.entry import ListedPrice
 from ledger.prices.proposals import Proposal
 from ledger.prices.rows import PriceRow
@@ -32,6 +33,12 @@ def proposals_table(proposals: Iterable[Proposal]) -> str:
     return columns(lines, _PROPOSAL_RIGHT)
 
 
+def changes_table(changes: Iterable[LargeChange]) -> str:
+    """Return large changes as a table, with the prices in force."""
+    lines = [_PROPOSAL_HEADINGS[1:], *(_change_cells(one.row, one.in_force.row) for one in changes)]
+    return columns(lines, frozenset(column - 1 for column in _PROPOSAL_RIGHT))
+
+
 def columns(lines: Sequence[Sequence[str]], right: frozenset[int]) -> str:
     """Return lines as aligned columns; the columns in `right` are right-aligned."""
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
@@ -55,10 +62,14 @@ def _cells(price: ListedPrice, now: datetime) -> tuple[str, ...]:
 
 
 def _proposal_cells(proposal: Proposal) -> tuple[str, ...]:
-    row, current = proposal.row, proposal.in_force
-    percent = "new" if proposal.percent is None else f"{proposal.percent:+f}%"
+    return str(proposal.proposal_id), *_change_cells(proposal.row, proposal.in_force)
+
+
+def _change_cells(row: PriceRow, current: PriceRow) -> tuple[str, ...]:
+    changed = change_percent(row, current)
+    percent = "new" if changed is None else f"{changed:+f}%"
     return (
-        str(proposal.proposal_id), row.name, f"${row.price_usd:f}", f"{row.per_units:,}",
+        row.name, f"${row.price_usd:f}", f"{row.per_units:,}",
         f"${current.price_usd:f}", f"{current.per_units:,}", percent, row.source,
     )  # fmt: skip
 

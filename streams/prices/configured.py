@@ -9,7 +9,8 @@ import msgspec
 from msgspec import Meta, Struct
 from yarl import URL
 
-from streams.prices.reading import AnySource, TwilioVoice
+from streams.prices.reading import JsonPrices
+from streams.prices.sources import AnySource
 
 SOURCES_MAX: Final = 50
 FILE_BYTES_MAX: Final = 256 * 1024
@@ -49,12 +50,22 @@ def _is_name(name: str) -> bool:
     return 1 <= len(name) <= 100 and name.isprintable()
 
 
-def _check(source: AnySource, file: str) -> None:
+def is_secure(text: str) -> bool:
+    """Return whether a URL is https, or http on this machine."""
+    url = _url(text)
+    return url.scheme == "https" or (url.scheme == "http" and url.host in _LOCAL)
+
+
+def _url(text: str) -> URL:
     try:
-        url = URL(source.url)
+        return URL(text)
     except ValueError:
-        url = URL()
-    if url.scheme != "https" and not (url.scheme == "http" and url.host in _LOCAL):
+        return URL()
+
+
+def _check(source: AnySource, file: str) -> None:
+    url = _url(source.url)
+    if not is_secure(source.url):
         raise SourcesError(f"{file}: the url of {source.name} must be https.")
     if url.user or url.password:
         raise SourcesError(f"{file}: {source.name}: put the password in passwordFile, not in url.")
@@ -62,5 +73,5 @@ def _check(source: AnySource, file: str) -> None:
         raise SourcesError(f"{file}: {source.name} needs username and passwordFile, or neither.")
     if ":" in (source.username or ""):
         raise SourcesError(f"{file}: the username of {source.name} must not contain a colon.")
-    if not isinstance(source, TwilioVoice) and not source.prices:
+    if isinstance(source, JsonPrices) and not source.prices:
         raise SourcesError(f"{file}: {source.name} has no prices.")

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from ledger.postgres.database import TRANSIENT_ERRORS
-from streams.prices.reading import AnySource
 from streams.prices.refresh import TIMER_PAUSE, refresh_prices
+from streams.prices.sources import AnySource
 
 SCHEDULE: Final = "17 4 * * *"
 """Cron: at 04:17 UTC, when few calls are active."""

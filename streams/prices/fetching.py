@@ -17,7 +17,7 @@ from streams.prices.reading import PriceSource, PriceSourceError
 
 FETCH_SECONDS_MAX: Final = 20
 CONNECT_SECONDS_MAX: Final = 5
-BYTES_MAX: Final = 4 * 1024 * 1024
+BYTES_MAX: Final = 16 * 1024 * 1024
 _PASSWORD_BYTES_MAX: Final = 1_024
 
 

@@ -165,9 +165,6 @@ class JsonPrices(
             yield fields if price.model is None else {**fields, "model": price.model}
 
 
-AnySource = TwilioVoice | JsonPrices
-
-
 def value_at(document: Any, pointer: str) -> Any:
     """Return the value at an RFC 6901 pointer; raises PriceSourceError."""
     if pointer and not pointer.startswith("/"):

@@ -26,7 +26,8 @@ from streams.prices.fetching import (
     fetch,
     price_session,
 )
-from streams.prices.reading import AnySource, PriceSourceError
+from streams.prices.reading import PriceSourceError
+from streams.prices.sources import AnySource
 
 TIMER_PAUSE: Final = timedelta(hours=20)
 """The `unless_within` of a daily timer: a later timer finds nothing to do."""

@@ -1,12 +1,16 @@
 """`prices`: the price catalog is listed and extended, all or nothing, never changed."""
 
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import asyncpg
 import pytest
 
 from ledger.postgres.database import connected
 from tests.support.command import run_command
+from tests.unit.prices.test_litellm import LIST as LITELLM
 
 HEAD = "service,class,operation,model,unit,price_usd,per_units,effective_from,source\n"
 NEW = (
@@ -85,7 +89,7 @@ async def test_all_errors_of_a_file_are_reported_and_nothing_is_added(
     values: dict[str, str], tmp_path: Path
 ) -> None:
     before = await rows(values["DATABASE_URL"])
-    text = HEAD + NEW + "a,api,b,*,miles,-1,1,2026-01-01,us\n,api,b,*,minutes,1,1,someday,us\n"
+    text = HEAD + NEW + "a,api,b,*,air miles,-1,1,2026-01-01,us\n,api,b,*,minutes,1,1,someday,us\n"
     done = run_command("prices", "import", "-", values=values, cwd=tmp_path, stdin=text.encode())
     assert done.returncode == 1
     for words in ("line 4: unit", "line 4: price_usd", "line 5: service", "line 5: effective"):
@@ -134,3 +138,49 @@ async def test_prices_cannot_be_changed_or_removed(database_url: str) -> None:
         ):
             with pytest.raises(asyncpg.RestrictViolationError):
                 await connection.execute(statement)
+
+
+def test_a_list_of_litellm_is_previewed_loaded_and_verified(
+    values: dict[str, str], tmp_path: Path
+) -> None:
+    path = tmp_path / "prices.json"
+    path.write_text(LITELLM)
+
+    def load(*options: str) -> str:
+        done = run_command("prices", "load", "litellm", *options, values=values, cwd=tmp_path)
+        assert (done.returncode, done.stderr) == (0, "")
+        return str(done.stdout)
+
+    preview = load("prices.json", "--dry-run")
+    assert "15 prices of 7 models." in preview
+    assert "1 rounded rates per second" in preview
+    assert "0 would be verified, 14 added, 1 would need approval." in preview
+    assert "-73.33%" in preview  # the default price of eleven_turbo_v2_5 is another one
+    first = load("prices.json")
+    assert "14 prices added, 0 verified." in first
+    assert "-73.33%" in first
+    assert "0 prices added, 14 verified." in load("prices.json")
+    path.write_text(LITELLM.replace("1.25e-06", "2.5e-06"))
+    assert "0 added, 2 would need approval" in load("prices.json", "--dry-run")
+    assert "+100.00%" in load("prices.json", "--service", "gemini")
+    listed = run_command("prices", "list", "--service", "gemini", values=values, cwd=tmp_path)
+    assert "input_tokens (priority tier, above 200000 input tokens)" in listed.stdout
+    assert "retired on 2026-12-01" in listed.stdout
+
+
+def test_a_list_is_loaded_from_a_secure_url_only(values: dict[str, str], tmp_path: Path) -> None:
+    def load(url: str) -> tuple[int, str]:
+        done = run_command("prices", "load", "litellm", url, values=values, cwd=tmp_path)
+        return done.returncode, done.stdout + done.stderr
+
+    assert "The URL must be https." in load("http://example.com/prices.json")[1]
+    (tmp_path / "prices.json").write_text(LITELLM)
+    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        assert load(f"{url}/prices.json")[0] == 0
+        code, output = load(f"{url}/nothing.json")
+        assert code == 1
+        assert "was not loaded: it answered with status 404." in output
+        server.shutdown()

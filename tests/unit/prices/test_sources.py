@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from streams.prices.configured import SourcesError, read_sources
 from streams.prices.reading import (
-    AnySource,
     JsonPrices,
     PointedPrice,
     PriceSourceError,
     TwilioVoice,
     value_at,
 )
+from streams.prices.sources import AnySource
 from tests.support.price_servers import COUNTRY_V1, COUNTRY_V2
 
 NOW = datetime(2026, 6, 1, 12, 30, 1, 999, tzinfo=UTC)

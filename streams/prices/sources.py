@@ -1,0 +1,8 @@
+"""The kinds of price sources."""
+
+from __future__ import annotations
+
+from streams.prices.litellm import LiteLlmPrices
+from streams.prices.reading import JsonPrices, TwilioVoice
+
+AnySource = TwilioVoice | JsonPrices | LiteLlmPrices
