@@ -34,7 +34,7 @@ class Analytics(Body):
 
     `total_users` counts users with a call by the end of the period, `new_users` those whose first
     call is in it. `total_revenue` is the sum of charges, `total_profit` is `total_revenue` minus
-    refunds and cost.
+    refunds and cost. `unpriced_events` are counted at a cost of 0 until they have a price.
     """
 
     period: Period
@@ -54,6 +54,7 @@ class Analytics(Body):
     cost_by_service: dict[str, Usd]
     insights: InsightsBody
     daily: list[DayCost]
+    unpriced_events: int
 
 
 class TopEntry(Body):

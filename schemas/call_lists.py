@@ -30,7 +30,7 @@ class CallSummary(Body):
     """One call of a list. `created_at` is the time of its first event.
 
     `cost_by_service` sums to `total_cost`, exactly. `calculated_at` is when the totals last
-    changed.
+    changed. `unpriced_events` are counted at a cost of 0 until they have a price.
     """
 
     call_id: str
@@ -50,6 +50,7 @@ class CallSummary(Body):
     calculated_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
+    unpriced_events: int = 0
 
 
 class CallPage(Body):
@@ -87,7 +88,8 @@ class ListedEvent(Body):
     (`call.charged`, `call.settled`) or refunded (`call.refunded`). Voided costs are listed, too.
     A request with several quantities has them in `usages`, and null in `usage` and `unit`.
     `tags` are those that the event sets, whether they count or not. `data` is the metadata of a
-    cost, or the `data` of any other type.
+    cost, or the `data` of any other type. `unpriced` events have no price yet and
+    count at a cost of 0.
     """
 
     source: str
@@ -110,6 +112,7 @@ class ListedEvent(Body):
     tags: dict[str, str]
     data: Raw
     usages: list[ListedQuantity]
+    unpriced: bool = False
 
 
 class EventPage(Body):

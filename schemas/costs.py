@@ -42,6 +42,7 @@ class CostLine(Body):
 
     A request with several quantities has them in `usages`, and null in `usage`, `unit` and
     `unit_cost`. `total_cost` is their sum.
+    An `unpriced` one has no price yet: its costs are 0.
     """
 
     service: str
@@ -52,6 +53,7 @@ class CostLine(Body):
     total_cost: Usd
     metadata: Raw
     usages: list[QuantityCost]
+    unpriced: bool = False
 
 
 class InfrastructureCost(Body):
@@ -74,7 +76,8 @@ class CallCost(Body):
     is an estimate until its final event arrives. `calculated_at` is when the totals last changed.
     `archived_events` counts the call's events in the archive: the totals contain them, `api_costs`
     does not list them. If `api_costs` lists only the earliest costs, `unlisted_costs` counts the
-    others; the call's events have all of them.
+    others; the call's events have all of them. `unpriced_events` are counted at a cost of 0 until
+    they have a price.
     """
 
     call_id: str
@@ -104,6 +107,7 @@ class CallCost(Body):
     ended_at: datetime | None
     archived_events: int = 0
     unlisted_costs: int = 0
+    unpriced_events: int = 0
 
 
 class Period(Body):
@@ -155,7 +159,8 @@ class PreviousSpending(Body):
 class Spending(Body, omit_defaults=True):
     """Cost and revenue of a user's calls in a period, in total and by day.
 
-    `previous` is there with `compare=true`.
+    `previous` is there with `compare=true`. `unpriced_events` of the period are counted at a cost
+    of 0 until they have a price.
     """
 
     user_id: str
@@ -176,4 +181,5 @@ class Spending(Body, omit_defaults=True):
     cost_by_service: dict[str, Usd]
     top_personas: list[PersonaCost]
     daily: list[SpendingDay]
+    unpriced_events: int
     previous: PreviousSpending | None = None

@@ -103,6 +103,10 @@ HELD_EVENTS: Final = Definition(
     "cost_analytics_held_events",
     "Events held until their call is known, counted up to 10,000.",
 )
+UNPRICED_EVENTS: Final = Definition(
+    "cost_analytics_unpriced_events",
+    "Counted events without a price, counted up to 10,000.",
+)
 OPEN_GAPS: Final = Definition(
     "cost_analytics_gaps_open",
     "Open gaps: ranges of records that Kafka lost before they were counted.",

@@ -24,6 +24,7 @@ from api.metrics.definitions import (
     RETENTION_REMOVED,
     SCHEMA_CURRENT,
     SCHEMA_VERSION,
+    UNPRICED_EVENTS,
     WORKERS,
     labelled_metric,
     metric,
@@ -74,6 +75,7 @@ def _metrics(figures: ProductFigures) -> Iterable[Metric]:
         RETENTION_AGE, (((name,), of_subject.seconds) for name, of_subject in retained)
     )
     yield metric(HELD_EVENTS, figures.held_events)
+    yield metric(UNPRICED_EVENTS, figures.unpriced_events)
     yield metric(OPEN_GAPS, figures.open_gaps)
     yield metric(GAP_RECORDS, figures.gap_records)
     outboxes = (("totals", figures.totals), ("messages", figures.messages))

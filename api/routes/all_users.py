@@ -81,4 +81,5 @@ def analytics(days: DayRange, report: AllUsersReport) -> Analytics:
             recommendations=found_insights.recommendations,
         ),
         daily=fill_days(days.first, days.last, report.daily, day_cost),
+        unpriced_events=report.unpriced_events,
     )

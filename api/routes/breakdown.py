@@ -109,6 +109,7 @@ def _cost_line(line: UsageLine) -> CostLine:
         total_cost=Usd(line.cost_nano),
         metadata=_object(line.metadata),
         usages=[_quantity_cost(quantity) for quantity in line.usages or ()],
+        unpriced=line.unpriced,
     )
 
 

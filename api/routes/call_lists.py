@@ -204,6 +204,7 @@ def summary(call: ListedCall) -> CallSummary:
         calculated_at=call.updated_at,
         started_at=call.started_at,
         ended_at=call.ended_at,
+        unpriced_events=call.unpriced_events,
     )
 
 
@@ -231,6 +232,7 @@ def listed_event(event: EventRow) -> ListedEvent:
         tags=read_tags(event.tags) or {},
         data=msgspec.Raw((data_of(event) or "{}").encode()),
         usages=listed_quantities(event),
+        unpriced=bool(event.unpriced),
     )
 
 

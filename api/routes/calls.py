@@ -92,4 +92,5 @@ def call_cost(report: CallReport) -> CallCost:
         ended_at=report.ended_at,
         archived_events=report.archived_events,
         unlisted_costs=report.lines.number - len(report.lines.listed),
+        unpriced_events=report.unpriced_events,
     )

@@ -163,6 +163,7 @@ def spending(user_id: str, days: DayRange, report: SpendingReport) -> Spending:
             for persona in report.personas
         ],
         daily=fill_days(days.first, days.last, report.daily, spending_day),
+        unpriced_events=report.unpriced_events,
     )
 
 

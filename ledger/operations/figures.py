@@ -62,6 +62,7 @@ class ProductFigures(NamedTuple):
     messages: OutboxBacklog
     notices: OutboxBacklog
     held_events: int
+    unpriced_events: int
     open_gaps: int
     gap_records: int
     positions: list[PartitionPosition]
@@ -94,6 +95,7 @@ async def read_product_status(readers: ReaderPool) -> ProductStatus:
         messages=_backlog(row, "messages"),
         notices=_backlog(row, "notices"),
         held_events=row["held_events"],
+        unpriced_events=row["unpriced_events"],
         open_gaps=row["open_gaps"],
         gap_records=row["gap_records"],
         positions=[PartitionPosition(*position) for position in positions],

@@ -9,6 +9,8 @@ WITH totals AS MATERIALIZED (
     SELECT created_at FROM outbox ORDER BY seq LIMIT :limit
 ), held AS MATERIALIZED (
     SELECT identity FROM held_events ORDER BY identity LIMIT :limit
+), unpriced AS MATERIALIZED (
+    SELECT identity FROM unpriced_events ORDER BY identity LIMIT :limit
 ), notices AS MATERIALIZED (
     SELECT next_attempt_at FROM notice_deliveries WHERE state = 'pending' ORDER BY next_attempt_at LIMIT :limit
 ), workers AS MATERIALIZED (
@@ -24,6 +26,7 @@ SELECT (SELECT count(*) FROM workers) AS workers,
        (SELECT count(*) FROM notices) AS notices,
        (SELECT coalesce(extract(epoch FROM now() - min(next_attempt_at)), 0)::bigint FROM notices) AS notices_seconds,
        (SELECT count(*) FROM held) AS held_events,
+       (SELECT count(*) FROM unpriced) AS unpriced_events,
        (SELECT count(*) FROM stream_gaps WHERE closed_at IS NULL) AS open_gaps,
        (SELECT coalesce(sum(to_offset - from_offset), 0)::bigint FROM stream_gaps WHERE closed_at IS NULL) AS gap_records
 

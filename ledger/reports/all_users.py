@@ -42,6 +42,7 @@ class AllUsersReport(NamedTuple):
     duration_ms: int
     costs: ServiceCosts
     daily: list[AllUsersDay]
+    unpriced_events: int = 0
 
 
 async def all_users_report(
@@ -73,6 +74,7 @@ async def all_users_report(
         duration_ms=sum(day.duration_ms for day in daily),
         costs=costs,
         daily=daily,
+        unpriced_events=row["unpriced_events"],
     )
 
 

@@ -3,7 +3,8 @@
 
 -- name: everyone
 -- The totals of all users from :first_day to :last_day, both included, by day, and each service's class;
--- the same for the days :compared_from to :compared_to; and the number of users: total, new and active.
+-- the same for the days :compared_from to :compared_to; the number of users: total, new and active; and the
+-- number of events without a price.
 WITH day_sums AS (
     SELECT day, sum(calls) AS calls, sum(duration_ms) AS duration_ms,
            sum(charged_nano) AS charged_nano, sum(refunded_nano) AS refunded_nano
@@ -34,6 +35,11 @@ WITH day_sums AS (
      WHERE :reads_all AND first_day <= :last_day
 )
 SELECT users.total, users.began, users.active,
+       (SELECT count(*)
+          FROM unpriced_events
+         WHERE :reads_all
+           AND time >= :first_day::date::timestamp AT TIME ZONE 'UTC'
+           AND time < (:last_day::date + 1)::timestamp AT TIME ZONE 'UTC') AS unpriced_events,
        (SELECT json_agg(json_build_object(
                    'day', day, 'calls', calls, 'durationMs', duration_ms,
                    'chargedNano', charged_nano, 'refundedNano', refunded_nano, 'costs', costs)

@@ -76,6 +76,7 @@ class UsageLine(msgspec.Struct, gc=False, rename="camel"):
     price_unit: str | None
     metadata: str | None
     usages: list[QuantityLine] | None = None
+    unpriced: bool = False
 
 
 class UsageLines(msgspec.Struct, gc=False):
@@ -103,6 +104,7 @@ class CallReport(NamedTuple):
     ended_at: datetime | None
     updated_at: datetime
     archived_events: int = 0
+    unpriced_events: int = 0
 
 
 class PersonaSum(msgspec.Struct, gc=False, rename="camel"):
@@ -138,6 +140,7 @@ class SpendingReport(NamedTuple):
     profit: Profit
     personas: list[PersonaSum]
     daily: list[DaySum]
+    unpriced_events: int = 0
 
 
 _costs_by_day: Final = msgspec.json.Decoder(dict[str, dict[str, int]])
@@ -223,6 +226,7 @@ def _spending_report(row: Record) -> SpendingReport:
         profit=profit_of(int(row["charged_nano"]), int(row["refunded_nano"]), costs),
         personas=_personas.decode(row["personas"] or "[]"),
         daily=_days.decode(row["daily"] or "[]"),
+        unpriced_events=row["unpriced_events"],
     )
 
 

@@ -18,6 +18,8 @@ SELECT state.version, c.call_id, c.user_id, c.persona_id, c.status, c.duration_m
        (SELECT coalesce(sum(event_count), 0)
           FROM sealed_calls WHERE call_id = :call_id
           AND (user_id = :viewer_id OR :reads_all)) AS archived_events,
+       (SELECT count(*) FROM unpriced_events
+         WHERE call_id = :call_id AND (user_id = :viewer_id OR :reads_all)) AS unpriced_events,
        CASE WHEN state.version <> :known_version THEN (
         SELECT json_object_agg(s.service, k.class)
           FROM (SELECT DISTINCT service
@@ -40,7 +42,8 @@ SELECT state.version, c.call_id, c.user_id, c.persona_id, c.status, c.duration_m
                                   ORDER BY u.unit COLLATE "C")
                              FROM jsonb_to_recordset(e.usages)
                                   AS u (unit text, quantity numeric, price_id integer, cost_nano bigint)
-                             LEFT JOIN service_prices AS q USING (price_id)))
+                             LEFT JOIN service_prices AS q USING (price_id)),
+                       'unpriced', coalesce(e.price_id = 0, false))
                    ORDER BY e.service, e.time, e.identity), '[]'))
           FROM (SELECT e.*, count(*) OVER () AS number
                   FROM call_cost_events AS e
@@ -78,7 +81,7 @@ SELECT state.version, c.call_id, c.user_id, c.persona_id, c.status, c.duration_m
 -- name: spending
 -- The spending of :user_id from :first_day to :last_day, both included: sums, the cost and class of each
 -- service, the :personas_max most expensive personas, and each day with anything on it, with the costs of
--- these personas. A persona whose calls were all reassigned to another is left out; calls without one
+-- these personas, and the number of events without a price. A persona whose calls were all reassigned to another is left out; calls without one
 -- count as :unnamed_persona. The version is a digest of these rows and of what decides the class of a
 -- service. If it is still :known_version, only the sums are read.
 WITH day_rows AS MATERIALIZED (
@@ -94,12 +97,19 @@ WITH day_rows AS MATERIALIZED (
      WHERE user_id = :user_id
        AND (user_id = :viewer_id OR :reads_all)
        AND day BETWEEN :first_day AND :last_day
+), unpriced AS MATERIALIZED (
+    SELECT count(*) AS events
+      FROM unpriced_events
+     WHERE user_id = :user_id
+       AND (user_id = :viewer_id OR :reads_all)
+       AND time >= :first_day::date::timestamp AT TIME ZONE 'UTC'
+       AND time < (:last_day::date + 1)::timestamp AT TIME ZONE 'UTC'
 ), state AS MATERIALIZED (
     SELECT encode(sha256(convert_to(concat_ws(
                ' ', (SELECT string_agg(d::text, ' ' ORDER BY d) FROM day_rows AS d), '|',
                (SELECT string_agg(c::text, ' ' ORDER BY c) FROM cost_rows AS c),
                (SELECT max(epoch) FROM ledger_epochs), (SELECT max(price_id) FROM service_prices),
-               (SELECT count(*) FROM payment_processors)), 'UTF8')), 'hex') AS version
+               (SELECT count(*) FROM payment_processors), (SELECT events FROM unpriced)), 'UTF8')), 'hex') AS version
 ), day_costs AS (
     SELECT day, service, sum(cost_nano) AS cost_nano FROM cost_rows GROUP BY day, service
 ), services AS (
@@ -134,6 +144,7 @@ SELECT coalesce(sum(calls), 0)::bigint AS calls,
        coalesce(sum(charged_nano), 0) AS charged_nano,
        coalesce(sum(refunded_nano), 0) AS refunded_nano,
        (SELECT version FROM state) AS version,
+       (SELECT events FROM unpriced) AS unpriced_events,
        CASE WHEN (SELECT version FROM state) <> :known_version THEN
             (SELECT json_object_agg(service, cost_nano) FROM services) END AS costs,
        CASE WHEN (SELECT version FROM state) <> :known_version THEN

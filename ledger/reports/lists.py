@@ -77,6 +77,7 @@ class ListedCall(NamedTuple):
     started_at: datetime | None
     ended_at: datetime | None
     updated_at: datetime
+    unpriced_events: int = 0
     rank: int = 0
 
     @property
@@ -123,6 +124,7 @@ class EventRow(NamedTuple):
     voided: bool
     usages: str | None = None
     tags: str | None = None
+    unpriced: bool | None = None
 
     @property
     def position(self) -> PagePosition:

@@ -7,7 +7,9 @@
 -- a persona count as :unnamed_persona. Calls without :id_part in their id or without a cost of :service are
 -- left out, unless these are null. The times limit the index scan; the rest is a filter.
 SELECT call_id, user_id, persona_id, status, duration_ms, costs, charges,
-       tags::text AS tags, estimated_count > 0 AS estimated, first_at, started_at, ended_at, updated_at
+       tags::text AS tags, estimated_count > 0 AS estimated, first_at, started_at, ended_at, updated_at,
+       (SELECT count(*) FROM unpriced_events AS u
+         WHERE u.call_id = calls.call_id AND (u.user_id = :viewer_id OR :reads_all)) AS unpriced_events
   FROM calls
  WHERE user_id = :user_id
    AND (user_id = :viewer_id OR :reads_all)
@@ -54,6 +56,8 @@ WITH ranked AS (
 )
 SELECT call_id, user_id, persona_id, status, duration_ms, costs, charges,
        tags::text AS tags, estimated_count > 0 AS estimated, first_at, started_at, ended_at, updated_at,
+       (SELECT count(*) FROM unpriced_events AS u
+         WHERE u.call_id = ranked.call_id AND (u.user_id = :viewer_id OR :reads_all)) AS unpriced_events,
        rank::numeric(40, 0) AS rank
   FROM ranked
  WHERE :after_rank::numeric IS NULL OR (rank, call_id) > (:after_rank::numeric, :after_key::text)
@@ -86,6 +90,9 @@ SELECT e.identity::text AS identity, e.source, e.event_id, e.type, e.time, e.rec
                       AND v.voids = e.identity)
            OR EXISTS (SELECT FROM sealed_voids AS v WHERE v.call_id = :call_id AND v.voids = e.identity)
        ) AS voided,
+       e.price_id = 0 AND EXISTS (
+           SELECT FROM unpriced_events AS u
+            WHERE u.identity = e.identity AND (u.user_id = :viewer_id OR :reads_all)) AS unpriced,
        (SELECT coalesce(sum(event_count), 0)::bigint
           FROM sealed_calls WHERE call_id = :call_id
           AND (user_id = :viewer_id OR :reads_all)) AS archived_events

@@ -81,6 +81,7 @@ SEVEN_DAYS = {
             "Stripe is 53% of cost: $1.90 of $3.60. Prices 10% lower would have saved $0.19."
         ],
     },
+    "unpricedEvents": 0,
 }
 
 

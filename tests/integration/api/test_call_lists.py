@@ -77,6 +77,7 @@ async def test_listed_call_has_all_fields(api: ApiClient, ledger: LedgerRowWrite
         "calculatedAt": "2025-11-19T12:00:00Z",
         "startedAt": "2025-11-19T12:00:00Z",
         "endedAt": "2025-11-19T12:00:00Z",
+        "unpricedEvents": 0,
     }
     assert sum(listed_call["costByService"].values()) == listed_call["totalCost"]
 

@@ -25,6 +25,11 @@ CALLS = [
 CALL = "/api/costs/call/call-0"
 SPENDING = "/api/costs/user/alice/spending"
 BUDGET = "/api/costs/user/alice/budget"
+MONTH = {
+    "start": "2025-10-20T00:00:00Z",
+    "end": "2025-11-19T23:59:59Z",
+    "label": "Last 30 days",
+}
 
 
 def usd(text: str) -> Decimal:
@@ -73,6 +78,7 @@ DOCUMENTED_CALL = {
                 "totalCost": usd("0.14"),
                 "metadata": {"sid": "CA1"},
                 "usages": [],
+                "unpriced": False,
             }
         ],
         "deepgram": [],
@@ -108,6 +114,7 @@ DOCUMENTED_CALL = {
     "estimated": False,
     "archivedEvents": 0,
     "unlistedCosts": 0,
+    "unpricedEvents": 0,
     "createdAt": "2025-11-19T12:00:00Z",
     "calculatedAt": "2025-11-19T12:00:00Z",
     "startedAt": "2025-11-19T12:00:00Z",
@@ -134,11 +141,7 @@ async def test_spending_equals_the_documented_example(api: ApiClient) -> None:
     daily = content.pop("daily")
     assert content == {
         "userId": "alice",
-        "period": {
-            "start": "2025-10-20T00:00:00Z",
-            "end": "2025-11-19T23:59:59Z",
-            "label": "Last 30 days",
-        },
+        "period": MONTH,
         "totalCalls": 12,
         "totalDuration_seconds": 3600,
         "averageDuration_seconds": 300,
@@ -166,6 +169,7 @@ async def test_spending_equals_the_documented_example(api: ApiClient) -> None:
             {"personaId": "brad_001", "calls": 8, "totalCost": usd("7.2")},
             {"personaId": "sarah_001", "calls": 4, "totalCost": usd("3.6")},
         ],
+        "unpricedEvents": 0,
     }
     assert len(daily) == 31
     assert daily[-1] == {

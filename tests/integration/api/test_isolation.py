@@ -33,6 +33,7 @@ ALICE, BOB, ROOT = Viewer("alice"), Viewer("bob"), Viewer("root", reads_all=True
 TABLES = (
     "calls", "call_cost_events", "user_days", "user_day_costs", "user_budget_settings", "user_spend",
     "budget_holds", "budget_alerts", "alert_reads", "call_cutoffs", "cost_anomalies", "anomaly_dismissals",
+    "unpriced_events",
 )  # fmt: skip
 
 
@@ -51,6 +52,8 @@ OF_USER = (
                                    detected_at, data)
        VALUES (gen_random_uuid(), $1, 'missing_leg', 'call-of-' || $1, 'telephony', '2025-11-19', 0,
                now(), '{}')""",
+    """INSERT INTO unpriced_events (identity, user_id, call_id, time, type, service, operation, model, unit, amount_nano)
+       VALUES (gen_random_uuid(), $1, 'call-of-' || $1, now(), 'cost.recorded', 's', 'o', '', 'minutes', 0)""",
     """INSERT INTO anomaly_dismissals SELECT anomaly_id, $1, 'x', $1 FROM cost_anomalies WHERE user_id = $1""",
 )
 """Further rows of each of the two users."""

@@ -52,7 +52,7 @@ async def test_metrics_of_an_empty_database_are_zero(api: ApiClient) -> None:
     assert seen["cost_analytics_database_up"] == 1
     assert seen["cost_analytics_schema_current"] == 1
     assert seen["cost_analytics_schema_version"] == len(migrations())
-    for name in ("workers", "partitions_held", "held_events", "notices_waiting",
+    for name in ("workers", "partitions_held", "held_events", "unpriced_events", "notices_waiting",
                  "notices_overdue_seconds"):  # fmt: skip
         assert seen[f"cost_analytics_{name}"] == 0
     for outbox in ("totals", "messages"):
@@ -67,19 +67,20 @@ async def test_recorded_refused_and_held_events_are_counted(
 ) -> None:
     log = TopicLog()
     async with BatchWriter(database_url) as writer:
-        valid = [started(time=NOW), cost(time=NOW)]
+        valid = [started(time=NOW), cost(time=NOW), cost(service="vendor", time=NOW)]
         await writer.record(log.batch([*valid, b"rubbish", b"{}"]))
         await writer.record(log.batch([b"more rubbish"], partition=3))
         await writer.record(log.batch([cost(user=None, call="unheard", time=NOW)], partition=3))
     seen = await scrape(api)
     name = "cost_analytics_stream_records_total"
-    assert seen.labelled(name, **WHERE, partition="0") == 4
+    assert seen.labelled(name, **WHERE, partition="0") == 5
     assert seen.labelled(name, **WHERE, partition="3") == 2
     assert refused(seen) == dict.fromkeys(REFUSAL_CODES, 0) | {
         "invalid_json": 2,
         "invalid_event": 1,
     }
     assert seen["cost_analytics_held_events"] == 1
+    assert seen["cost_analytics_unpriced_events"] == 1
     assert seen.labelled("cost_analytics_outbox_waiting", outbox="totals") == 1
     for secret in ("alice", "unheard", "twilio", "elevenlabs", "user_id", "usd"):
         assert secret not in seen.text.lower()
@@ -208,6 +209,10 @@ async def test_open_socket_does_not_count_into_durations(
 MANY = (
     """INSERT INTO held_events (call_id, identity, event)
        SELECT n::text, gen_random_uuid(), repeat('x', 300) FROM generate_series(1, 40000) AS n""",
+    """INSERT INTO unpriced_events (identity, user_id, call_id, time, type, service, operation, model,
+                                    unit, amount_nano)
+       SELECT gen_random_uuid(), 'u', n::text, now(), 'cost.recorded', 's', 'o', '', 'minutes', 0
+         FROM generate_series(1, 40000) AS n""",
     """INSERT INTO totals_outbox (worker_id, call_ids)
        SELECT 'w', array_fill('some-call'::text, ARRAY[40]) FROM generate_series(1, 20000)""",
     """INSERT INTO outbox (id, aggregatetype, aggregateid, type, payload)
@@ -217,7 +222,7 @@ MANY = (
        SELECT gen_random_uuid(), 'a', 'test', CASE WHEN n % 20 = 0 THEN 'pending' ELSE 'failed' END
          FROM generate_series(1, 40000) AS n""",
 )  # fmt: skip
-BIG = {"held_events", "totals_outbox", "outbox", "notice_deliveries"}
+BIG = {"held_events", "unpriced_events", "totals_outbox", "outbox", "notice_deliveries"}
 
 
 async def test_metrics_read_large_tables_by_index(api: ApiClient, database_url: str) -> None:

@@ -52,6 +52,7 @@ export interface components {
             };
             insights: components["schemas"]["InsightsBody"];
             daily: components["schemas"]["DayCost"][];
+            unpricedEvents: Decimal;
         };
         AnalyticsSuccess: {
             /** @constant */
@@ -266,6 +267,7 @@ export interface components {
             endedAt: string | null;
             archivedEvents: Decimal;
             unlistedCosts: Decimal;
+            unpricedEvents: Decimal;
         };
         CallCostSuccess: {
             /** @constant */
@@ -342,6 +344,7 @@ export interface components {
             calculatedAt: string;
             startedAt: string | null;
             endedAt: string | null;
+            unpricedEvents: Decimal;
         };
         Channel: {
             channelId: string;
@@ -399,6 +402,7 @@ export interface components {
             totalCost: Decimal;
             metadata: Record<string, never> | null;
             usages: components["schemas"]["QuantityCost"][];
+            unpriced: boolean;
         };
         CostRecorded: {
             service: string;
@@ -748,6 +752,7 @@ export interface components {
             };
             data: Record<string, never> | null;
             usages: components["schemas"]["ListedQuantity"][];
+            unpriced: boolean;
         };
         ListedQuantity: {
             unit: string;
@@ -1184,6 +1189,7 @@ export interface components {
             };
             topPersonas: components["schemas"]["PersonaCost"][];
             daily: components["schemas"]["SpendingDay"][];
+            unpricedEvents: Decimal;
             /** @default null */
             previous?: components["schemas"]["PreviousSpending"] | null;
         };
