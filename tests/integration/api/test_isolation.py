@@ -47,13 +47,12 @@ OF_USER = (
        SELECT alert_id, user_id FROM budget_alerts WHERE user_id = $1""",
     """INSERT INTO call_cutoffs (call_id, limit_version, command_id, user_id, requested_at)
        VALUES ('call-of-' || $1, 1, gen_random_uuid(), $1, now())""",
-    """INSERT INTO notice_channels (user_id, type, address) VALUES ($1, 'email', $1 || '@example.org')""",
+    "INSERT INTO notice_channels (user_id, type, address) VALUES ($1, 'email', $1 || '@example.org')",
     """INSERT INTO cost_anomalies (anomaly_id, user_id, kind, subject, part, day, observed_nano,
                                    detected_at, data)
        VALUES (gen_random_uuid(), $1, 'missing_leg', 'call-of-' || $1, 'telephony', '2025-11-19', 0,
                now(), '{}')""",
-    """INSERT INTO unpriced_events (identity, user_id, call_id, time, type, service, operation, model, unit, amount_nano)
-       VALUES (gen_random_uuid(), $1, 'call-of-' || $1, now(), 'cost.recorded', 's', 'o', '', 'minutes', 0)""",
+    "INSERT INTO unpriced_events SELECT gen_random_uuid(), $1, 'c', now(), 'cost.recorded', 's', 'o', '', 'u', 0",
     """INSERT INTO anomaly_dismissals SELECT anomaly_id, $1, 'x', $1 FROM cost_anomalies WHERE user_id = $1""",
 )
 """Further rows of each of the two users."""
@@ -70,9 +69,8 @@ async def written(database_url: str) -> str:
             await ledger.event(call, service="twilio", **line)
             # No writer creates this row; it must be hidden nevertheless.
             await ledger.event(call, service="twilio", user_id="mallory", **line)
-            await ledger.connection.execute(
-                "INSERT INTO user_budget_settings VALUES ($1, 1, 2, 50)", user
-            )
+            budget = "INSERT INTO user_budget_settings VALUES ($1, 1, 2, 50)"
+            await ledger.connection.execute(budget, user)
             for statement in OF_USER:
                 alert = [encode(an_alert(user)).decode()] if "$2" in statement else []
                 await ledger.connection.execute(statement, user, *alert)
