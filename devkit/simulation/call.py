@@ -5,8 +5,11 @@ from __future__ import annotations
 from random import Random
 from typing import Any, Final
 
+from msgspec.structs import asdict
+
 from devkit.simulation.cast import DEMO_USER, Persona, pick_persona, pick_tags
 from devkit.simulation.wire import SimulatedEvent, tenths, uuid7
+from schemas.vendor_usages import openai_chat_usages
 
 EVENTS_A_CALL: Final = 46
 """The average number of events of a call."""
@@ -79,7 +82,13 @@ class CallScript:
         )
 
     def _cost(
-        self, offset_ms: int, service: str, operation: str, usage: object, unit: str, **fields: Any
+        self,
+        offset_ms: int,
+        service: str,
+        operation: str,
+        usage: object = None,
+        unit: str | None = None,
+        **fields: Any,
     ) -> None:
         source = TELEPHONY if service == "twilio" else VOICE
         owner = {"userId": self._user, "personaId": self._persona.id}
@@ -92,8 +101,7 @@ class CallScript:
             **owner,
             service=service,
             operation=operation,
-            usage=usage,
-            unit=unit,
+            **({} if unit is None else {"usage": usage, "unit": unit}),
             **fields,
         )
 
@@ -124,19 +132,14 @@ class CallScript:
         prompt_tokens = 220 + min(turn, 40) * 35 + rng.randrange(60)
         answered = rng.randrange(12, 90)
         metadata = {"turn": turn, "latency_ms": rng.randrange(90, 480)}
-        usages = {"tokens": prompt_tokens + answered}
+        fields: dict[str, Any] = {"model": persona.model, "metadata": metadata}
         if persona.split_tokens:
-            usages = {"input_tokens": prompt_tokens, "output_tokens": answered}
-        for unit, usage in usages.items():
-            self._cost(
-                offset_ms,
-                "cerebras",
-                self._operations[1],
-                usage,
-                unit,
-                model=persona.model,
-                metadata=metadata,
-            )
+            reported = {"prompt_tokens": prompt_tokens, "completion_tokens": answered}
+            usages = [asdict(usage) for usage in openai_chat_usages(reported)]
+            self._cost(offset_ms, "cerebras", self._operations[1], usages=usages, **fields)
+        else:
+            tokens = prompt_tokens + answered
+            self._cost(offset_ms, "cerebras", self._operations[1], tokens, "tokens", **fields)
 
     def _speak(self, offset_ms: int, characters: int) -> None:
         own_price: dict[str, Any] = {}

@@ -15,7 +15,10 @@ _NAMES: Final = (
 
 
 class Persona(NamedTuple):
-    """A voice with a character. `split_tokens`: input and output tokens have separate prices."""
+    """A voice with a character. `split_tokens`: input and output tokens have separate prices.
+
+    They are reported as the quantities of one request.
+    """
 
     id: str
     model: str

@@ -45,7 +45,7 @@ def _not_utf8(event: dict[str, Any]) -> bytes:
 
 
 def _without_usage(event: dict[str, Any]) -> bytes:
-    data = {name: value for name, value in event["data"].items() if name != "usage"}
+    data = {name: value for name, value in event["data"].items() if not name.startswith("usage")}
     return encode(event | {"data": data})
 
 
@@ -70,7 +70,7 @@ MALFORMATIONS: Final = (
         "cost_above_limit",
         "invalid_event",
         _data(model="a-model-without-price", service="cerebras", operation="inference",
-              unit="tokens", usage=10**12, totalCost=None, unitCost=1),
+              unit="tokens", usage=10**12, usages=None, totalCost=None, unitCost=1),
         by_ledger=True,
     ),
 )  # fmt: skip

@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Locator, Page, expect
 
 from tests.browser.conftest import Open
-from tests.support.events import charged, cost, ended, started
+from tests.support.events import Plain, charged, cost, ended, started
 from tests.support.product_processes import Product, now
 
 pytestmark = [
@@ -36,6 +36,16 @@ async def heading(page: Page, name: str) -> None:
 
 async def live(page: Page) -> None:
     await expect(page.get_by_text("Connected", exact=True)).to_be_visible(timeout=SOON_MS)
+
+
+def request(call: str, user: str) -> Plain:
+    """Return a cost with the quantities of one request."""
+    usages = [
+        {"unit": "input_tokens", "quantity": 1_000},
+        {"unit": "output_tokens", "quantity": 20},
+    ]
+    model = {"service": "cerebras", "operation": "inference", "model": "llama3.1-405b"}
+    return cost(call, user, **model, usage=None, unit=None, usages=usages, **now())
 
 
 async def test_address_signs_in_and_hides_the_token(open_page: Open) -> None:
@@ -98,11 +108,17 @@ async def test_call_appears_grows_and_ends(open_page: Open, product: Product) ->
         await expect(done).to_contain_text("charged $4.99", timeout=SOON_MS)
         await expect(row).to_have_count(0)
         await expect(page.get_by_text("$4.99", exact=True).first).to_be_visible(timeout=SOON_MS)
+        await product.send(request("bea-1", "bea"))
         await done.click()
         await heading(page, "Call with Coach Lee")
         await expect(page.get_by_role("img", name="Cost of the call")).to_be_visible()
         events = page.get_by_role("region", name="Events of this call").get_by_role("row")
-        await expect(events).to_have_count(1 + 5)  # started, two costs, ended, settled
+        # Started, two costs, ended, settled, and a request with two quantities.
+        await expect(events).to_have_count(1 + 6, timeout=SOON_MS)
+        quantities = events.filter(has_text="Cerebras").get_by_role("cell").nth(3)
+        await expect(quantities.locator("div > div")).to_have_text(
+            ["1,000 input tokens $0.006", "20 output tokens $0.00024"]
+        )
         await expect(events.filter(has_text="team sales")).to_have_count(1)
         labels = page.get_by_title(re.compile("^(agent_version|campaign|region|team): "))
         await expect(labels).to_have_count(4 + 4)  # of the call, and of its start
