@@ -29,6 +29,13 @@ _EVENTS_PER_SECOND: Final = 400
 """The rate of the events' own times: this many calls cause a few hundred events per second."""
 _REPEAT_DISTANCE_MAX: Final = 5_000
 _WHOLE_SECONDS: Final = re.compile(rb'"usage":(\d+),("unit":"seconds")')
+_TOKENS: Final = re.compile(rb'"usage":(\d+),"unit":"tokens"')
+_TOKEN_UNITS: Final = (
+    "input_tokens",
+    "cached_input_tokens",
+    "cache_write_tokens",
+    "output_tokens",
+)
 _ID: Final = re.compile(rb'"id":"[^"]*"')
 _USER: Final = re.compile(rb'"userId":"[^"]*",')
 
@@ -188,6 +195,18 @@ def _varied(cost: bytes, rng: Random) -> bytes:
         price = b',"unitCost":"0.00015","totalCost":"0.0%04d"}}' % rng.randrange(10_000)
         cost = cost.removesuffix(b"}}") + price
     return cost
+
+
+def with_usages(records: Sequence[Record]) -> list[Record]:
+    """Return the records with each usage of tokens as four quantities of one request."""
+    return [record._replace(value=_TOKENS.sub(_request, record.value)) for record in records]
+
+
+def _request(found: re.Match[bytes]) -> bytes:
+    tokens = int(found[1])
+    quantities = zip(_TOKEN_UNITS, (tokens, tokens // 2, tokens // 3, tokens // 9), strict=True)
+    usages = ",".join(f'{{"unit":"{unit}","quantity":{number}}}' for unit, number in quantities)
+    return f'"usages":[{usages}]'.encode()
 
 
 def with_random_ids(records: Sequence[Record], seed: int) -> list[Record]:

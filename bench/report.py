@@ -23,10 +23,21 @@ from bench.loss import Loss
 from bench.options import Options
 from bench.reads import BARE, OFFERED_PER_SECOND, ReadResult
 from bench.recovery import Recovery, recovery_lines
-from bench.rounds import COPY, ONE, RANDOM, RANDOM_TWO, READING, REPEATS, TWO, VARIED, Rounds
+from bench.rounds import (
+    COPY,
+    ONE,
+    RANDOM,
+    RANDOM_TWO,
+    READING,
+    REPEATS,
+    TWO,
+    USAGES,
+    VARIED,
+    Rounds,
+)
 from bench.watched_events import Moments
 
-_OURS: Final = (ONE, TWO, REPEATS, VARIED, RANDOM, RANDOM_TWO)
+_OURS: Final = (ONE, TWO, REPEATS, VARIED, USAGES, RANDOM, RANDOM_TWO)
 
 _STEPS: Final = (
     "event → transaction begins",
@@ -78,6 +89,11 @@ class Report:
             self._note(
                 "Costs of many emitters: seconds have a fraction, one of four costs has no user, "
                 "and one of ten has its own price."
+            )
+        if USAGES in runs:
+            self._note(
+                "Requests: each usage of tokens, a quarter of the costs, has four quantities: "
+                "input, cached, written to the cache, and output."
             )
         if RANDOM in runs:
             self._note(

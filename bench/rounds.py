@@ -13,7 +13,7 @@ from typing import Final
 from bench import consumers
 from bench.context import BenchContext
 from bench.durable import measure_workers
-from bench.events import Record, as_varied, with_random_ids, with_repeats
+from bench.events import Record, as_varied, with_random_ids, with_repeats, with_usages
 from bench.figures import TimedRun
 from bench.limit import extract, measure_copy
 from bench.options import Part
@@ -23,6 +23,7 @@ ONE: Final = "one worker"
 TWO: Final = "two workers"
 REPEATS: Final = "one worker, 1 % repeated events"
 VARIED: Final = "one worker, costs of many emitters"
+USAGES: Final = "one worker, requests with four quantities"
 RANDOM: Final = "one worker, random ids"
 RANDOM_TWO: Final = "two workers, random ids"
 READING: Final = "a consumer that only reads (aiokafka)"
@@ -73,6 +74,9 @@ def _contenders(
     if "varied" in parts:
         varied = as_varied(measured, seed)
         chosen[VARIED] = lambda: _workers(context, rounds, VARIED, 1, varied)
+    if "usages" in parts:
+        requests = with_usages(measured)
+        chosen[USAGES] = lambda: _workers(context, rounds, USAGES, 1, requests)
     if "random" in parts:
         randomly = with_random_ids(measured, seed)
         chosen[RANDOM] = lambda: _workers(context, rounds, RANDOM, 1, randomly)
