@@ -107,7 +107,7 @@ async def test_approved_price_is_entered_at_once_and_known_price_verified(api: A
     "changes",
     [
         {"price_usd": -1}, {"price_usd": "NaN"}, {"price_usd": "1e99999999"}, {"price_usd": True},
-        {"unit": "miles"}, {"service": ""}, {"service": "a\0b"}, {"model": "m\0"}, {"source": "a\0b"},
+        {"unit": "square miles"}, {"service": ""}, {"service": "a\0b"}, {"model": "m\0"}, {"source": "a\0b"},
         {"perUnits": 0}, {"perUnits": 1.5}, {"perUnits": 10**30}, {"effectiveFrom": "soon"},
         {"effectiveFrom": "1970-01-01T00:00:00Z"}, {"surprise": 1}, {"operation": "x" * 256},
     ],

@@ -118,7 +118,7 @@ usages = st.sampled_from(
         },
         {"service": "elevenlabs", "operation": "tts", "unit": "characters"},
         {"service": "nobody", "operation": "knows"},
-        {"unit": "miles"},
+        {"unit": "Miles"},
     ]
 )
 rare: dict[str, st.SearchStrategy[Any]] = {
