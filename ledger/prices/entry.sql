@@ -25,8 +25,10 @@ FROM unnest(:service::text[], :operation::text[], :model::text[], :unit::text[])
 JOIN service_prices AS p USING (service, operation, model, unit)
 
 -- name: verify
--- Marks these prices as verified now.
-UPDATE service_prices SET verified_at = now() WHERE price_id = ANY (:price_ids::integer[])
+-- Marks these prices as verified now. They are joined, because a large array would be searched for each row.
+UPDATE service_prices SET verified_at = now()
+FROM unnest(:price_ids::integer[]) AS verified (price_id)
+WHERE service_prices.price_id = verified.price_id
 
 -- name: add
 -- Inserts new rows; :set_by is who enters them.
