@@ -113,6 +113,8 @@ def _dollars(number: object) -> Fraction:
 def _price(data: dict[str, Any], at: datetime, prices: Sequence[SamplePrice]) -> Fraction | None:
     """Return dollars per unit: an exact model and the unit as sent come first."""
     service, operation, unit = data["service"], data["operation"], data["unit"]
+    if (data.get("priceContext") or {}).get("tier", "standard") != "standard":
+        return None  # these rows are of the standard tier
     operation = operation.strip().lower().replace("-", "_")
     operation = _ALIASES.get(service, {}).get(operation, operation)
     units = [(unit, Fraction(1)), *_CONVERTIBLE.get(unit, [])]

@@ -56,6 +56,9 @@ COSTS = (
     _request("cerebras", "llama3.1-8b", {"input_tokens": 5, "cached_input_tokens": "0.5"}),
     _request("openai", "gpt-4-turbo", {"input_tokens": 3, "images": 1}),  # images have no price
     _request("openai", "gpt-4-turbo", {"images": 1, "searches": 2}, totalCost="0.0000000025"),
+    _cost("twilio", "voice", 2, "minutes", priceContext={"destination": "+442071838750"}),
+    _cost("twilio", "voice", 2, "minutes", priceContext={"tier": "batch"}),  # has no price
+    _request("openai", "gpt-4-turbo", {"output_tokens": 3}, priceContext={"tier": "standard"}),
     _cost("a-new-one", "sing", 7, "requests", unitCost="0.0000000035"),
     _cost("stripe", "payout", 0, "requests", totalCost=0),
 )
