@@ -229,6 +229,7 @@ def stored_unit(unit: str, conditions: Conditions) -> str:
     return " ".join([unit, *(f"{name}={text}" for name, text in conditions.named().items())])
 
 
+@lru_cache(maxsize=16_384)
 def parse_stored_unit(stored: str) -> tuple[str, Conditions]:
     """Return the unit and the conditions of a stored row; raises ValueError for any other text."""
     unit, *rest = stored.split(" ")

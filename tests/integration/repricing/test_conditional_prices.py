@@ -121,3 +121,20 @@ async def test_the_size_of_a_request_is_the_sum_of_its_input(database_url: str) 
     assert await Repricer(database_url).apply(ALL) == (1, 0, True)
     assert await cost_nano(database_url, "rita") == INFRASTRUCTURE + 361_000_000
     await assert_verified(database_url)
+
+
+async def test_a_held_event_keeps_its_context_and_not_the_called_number(database_url: str) -> None:
+    conditions = Conditions(destination="+4420", direction="outbound")
+    await add(database_url, a_twilio("0.05", ALL.since)._replace(conditions=conditions))
+    context = {"destination": "+442071838750", "direction": "outbound"}
+    log = TopicLog()
+    async with BatchWriter(database_url) as writer:
+        held = cost("call-1", None, time=NOW, priceContext=context)
+        await writer.record(log.batch([held]))
+        (stored,) = await fetch(database_url, "SELECT event FROM held_events")
+        assert "+4420718" in stored[0]
+        assert "8750" not in stored[0]
+        await writer.record(log.batch([cost("call-1", "hank", time=NOW, totalCost=0)]))
+    assert not writer.letters
+    assert await cost_nano(database_url, "hank") == INFRASTRUCTURE + 50_000_000
+    await assert_verified(database_url)
