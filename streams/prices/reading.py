@@ -6,7 +6,7 @@ are in force from the time of the refresh.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -77,38 +77,32 @@ class TwilioVoice(
 ):
     """Twilio's Pricing API: the voice prices of a country (versions 1 and 2), USD a minute.
 
-    `outbound_prefix` is the destination whose price is used, `inbound_number_type` the type of our
-    own number (`local`, `mobile`, `national`, `toll free`).
+    `outbound_prefix` is the destination whose price is used for all calls. With `all_destinations`
+    each destination of the country has its own price instead, with its prefix as a condition.
+    `inbound_number_type` is that of our own number (`local`, `mobile`, `national`, `toll free`).
     """
 
     outbound_prefix: str = "1"
     inbound_number_type: str = "local"
+    all_destinations: bool = False
 
     def parse(self, published: Any) -> Iterable[Mapping[str, str]]:
-        """Yield the price of outbound and of inbound calls."""
+        """Yield the prices of outbound and of inbound calls."""
         try:
             country = msgspec.convert(published, _Country)
         except msgspec.ValidationError as error:
             raise PriceSourceError(f"not a country's voice prices: {error}") from None
         if country.price_unit.lower() != _CURRENCY:
             raise PriceSourceError(f"prices are in {country.price_unit}, not in USD")
-        yield self._per_minute("outbound_call", self._outbound(country).current_price)
+        by_prefix = _by_prefix(country)
+        if not self.all_destinations:
+            price = _outbound(by_prefix, self.outbound_prefix).current_price
+            yield self._per_minute("outbound_call", price)
+        for prefix in sorted(by_prefix) if self.all_destinations else ():
+            # Without a prefix that is too long, calls to it would get the price of a shorter one.
+            price = _outbound(by_prefix, prefix).current_price
+            yield {**self._per_minute("outbound_call", price), "destination": f"+{prefix}"}
         yield self._per_minute("inbound_call", self._inbound(country).current_price)
-
-    def _outbound(self, country: _Country) -> _Outbound:
-        """Return the price of the prefix; that for any origin has priority over specific ones."""
-        matching = [
-            price
-            for price in country.outbound_prefix_prices
-            if self.outbound_prefix in {*price.destination_prefixes, *price.prefixes}
-        ]
-        for origin in ("ALL", "ROW"):
-            for price in matching:
-                if origin in price.origination_prefixes:
-                    return price
-        if len(matching) == 1 and not matching[0].origination_prefixes:
-            return matching[0]
-        raise PriceSourceError(f"no single price for calls to the prefix {self.outbound_prefix}")
 
     def _inbound(self, country: _Country) -> _Inbound:
         for price in country.inbound_call_prices:
@@ -124,6 +118,27 @@ class TwilioVoice(
             "unit": "minutes",
             "price_usd": str(price),
         }
+
+
+def _by_prefix(country: _Country) -> dict[str, list[_Outbound]]:
+    """Return the prices of outbound calls by the prefix of the destination."""
+    by_prefix: dict[str, list[_Outbound]] = {}
+    for price in country.outbound_prefix_prices:
+        for prefix in {*price.destination_prefixes, *price.prefixes}:
+            by_prefix.setdefault(prefix, []).append(price)
+    return by_prefix
+
+
+def _outbound(by_prefix: Mapping[str, Sequence[_Outbound]], prefix: str) -> _Outbound:
+    """Return the price of a prefix; that for any origin has priority over specific ones."""
+    matching = by_prefix.get(prefix, ())
+    for origin in ("ALL", "ROW"):
+        for price in matching:
+            if origin in price.origination_prefixes:
+                return price
+    if len(matching) == 1 and not matching[0].origination_prefixes:
+        return matching[0]
+    raise PriceSourceError(f"no single price for calls to the prefix {prefix}")
 
 
 class PointedPrice(Struct, kw_only=True, frozen=True, rename=wire_name, forbid_unknown_fields=True):

@@ -46,6 +46,25 @@ def test_voice_prices_of_a_country_are_read(published: Any) -> None:
     }
 
 
+@pytest.mark.parametrize("published", [COUNTRY_V1, COUNTRY_V2], ids=["v1", "v2"])
+def test_each_destination_of_a_country_has_its_price(published: Any) -> None:
+    everywhere = TwilioVoice(name="t", url="https://x", all_destinations=True)
+    rows = everywhere.rows(json.dumps(published).encode(), NOW)
+    assert {(row.operation, row.conditions.destination): row.price_usd for row in rows} == {
+        ("outbound_call", "+1"): Decimal("0.014"),
+        ("outbound_call", "+1907"): Decimal("0.09"),
+        ("inbound_call", ""): Decimal("0.0085"),
+    }
+
+
+def test_a_prefix_that_the_catalogue_cannot_have_is_refused() -> None:
+    everywhere = TwilioVoice(name="t", url="https://x", all_destinations=True)
+    listed = [{"prefixes": ["1", "12345678"], "current_price": "1"}]
+    published = json.dumps({**COUNTRY_V2, "outbound_prefix_prices": listed}).encode()
+    with pytest.raises(PriceSourceError, match="at most 7 digits"):
+        everywhere.rows(published, NOW)
+
+
 @pytest.mark.parametrize(
     ("changes", "word"),
     [
