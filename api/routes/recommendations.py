@@ -64,7 +64,7 @@ def recommendations(
         user_id=user_id,
         period=Period(start=since, end=now, label=f"Last {ADVICE_DAYS} days"),
         based_on_calls=advice.calls_read,
-        based_on_events=sum(usage.events for usage in advice.usages),
+        based_on_events=sum(usage.events_of_first_unit for usage in advice.usages),
         recommendations=[
             _recommendation(item)
             for item in advise(advice.usages, advice.charges, advice.catalogue, now)

@@ -40,7 +40,10 @@ _STANDARD_UNITS: Final = {
 
 
 def standard_unit(unit: str) -> str:
-    """Return the standard name of a unit; an unlisted one is unchanged."""
+    """Return the standard name of a unit; an unlisted one is unchanged.
+
+    A quantity of `prompt_tokens` is taken as disjoint, as `input_tokens` are: without cached ones.
+    """
     name = unit.strip().lower().replace("-", "_").replace(" ", "_")
     return _STANDARD_UNITS.get(name, name)
 

@@ -45,7 +45,7 @@ class UsageSum(NamedTuple):
 
     `above_median` is the sum by which events exceed the median usage. `phrases` counts events with
     a phrase hash, `repeats` those whose phrase was used before. `examples` are the most expensive
-    events.
+    events. An event with several units is in the sum of each, and in `events_of_first_unit` once.
     """
 
     service: str
@@ -64,6 +64,7 @@ class UsageSum(NamedTuple):
     repeated_usage: Decimal
     repeated_cost_nano: int
     examples: Sequence[EventRef]
+    events_of_first_unit: int = 0
 
 
 class ChargeSum(NamedTuple):

@@ -28,17 +28,18 @@ WITH chosen AS MATERIALIZED (
     SELECT e.*
       FROM chosen AS c,
            LATERAL (SELECT type, service, operation, coalesce(model, '') AS model, q.unit, q.usage,
-                           q.cost_nano, call_id, time, identity, source, event_id, voids,
+                           q.cost_nano, q.place, call_id, time, identity, source, event_id, voids,
                            CASE WHEN q.unit = 'characters'
                                 THEN substring(data FROM '"phrase_?[Hh]ash"\s*:\s*"([^"\\]+)"')
                            END AS phrase
                       FROM call_cost_events AS r
                      CROSS JOIN LATERAL (
-                           SELECT r.unit, r.usage, r.cost_nano WHERE r.usages IS NULL
+                           SELECT r.unit, r.usage, r.cost_nano, 1 AS place WHERE r.usages IS NULL
                             UNION ALL
                            SELECT u.unit, u.quantity,
                                   CASE WHEN u.cost_nano IS NULL AND u.place = 1 THEN r.cost_nano
-                                       ELSE coalesce(u.cost_nano, 0) END
+                                       ELSE coalesce(u.cost_nano, 0) END,
+                                  u.place
                              FROM ROWS FROM (jsonb_to_recordset(r.usages)
                                              AS (unit text, quantity numeric, cost_nano bigint))
                                   WITH ORDINALITY AS u (unit, quantity, cost_nano, place)) AS q
@@ -65,7 +66,8 @@ WITH chosen AS MATERIALIZED (
       FROM lines
      GROUP BY service, operation, model, unit
 )
-SELECT service, operation, model, unit, count(*) AS events, count(DISTINCT call_id) AS calls,
+SELECT service, operation, model, unit, count(*) AS events,
+       count(*) FILTER (WHERE place = 1) AS events_of_first_unit, count(DISTINCT call_id) AS calls,
        sum(usage) AS usage, sum(cost_nano) AS cost_nano, median,
        count(*) FILTER (WHERE usage > median) AS above_median_count,
        sum(greatest(usage - median, 0)) AS above_median,

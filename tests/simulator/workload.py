@@ -25,6 +25,17 @@ UNITS = (
     {"service": "cerebras", "operation": "inference", "unit": "tokens", "model": "llama3.1-8b"},
     {"service": "elevenlabs", "operation": "tts", "unit": "characters"},
     {"service": "twilio", "operation": "voice", "unit": "minutes"},
+    {
+        "service": "openai",
+        "operation": "inference",
+        "model": "gpt-4-turbo",
+        "usage": None,
+        "unit": None,
+        "usages": [
+            {"unit": "output_tokens", "quantity": 57},
+            {"unit": "input_tokens", "quantity": "1310.5"},
+        ],
+    },
 )
 UNKNOWN_PRICE = {"service": "unknown", "operation": "sing", "unit": "requests"}
 LIMITS = {"daily": 8 * USD, "monthly": 20 * USD, "call": USD // 50}
@@ -96,7 +107,7 @@ def _call(rng: random.Random, call: str, user: str) -> list[Plain]:
         }
 
     costs = [
-        cost(call, usage=rng.randrange(1, 900), **at(place), **rng.choice(UNITS))
+        cost(call, **{"usage": rng.randrange(1, 900), **at(place), **rng.choice(UNITS)})
         for place in range(rng.randint(1, 12))
     ]
     events = [*costs]

@@ -106,6 +106,7 @@ async def test_recommendations_read_each_unit_of_a_request(
     viewer = Viewer("alice")
     async with reader_pool(as_login(database_url, "api")) as readers:
         found = await read_advice_input(readers, viewer, "alice", NOW - DAY, NOW + DAY)
+    assert sum(used.events_of_first_unit for used in found.usages) == 3
     sums = {used.unit: (used.events, int(used.usage), used.cost_nano) for used in found.usages}
     assert sums == {
         "minutes": (1, 1, 14_000_000),
