@@ -1,17 +1,21 @@
 """Events without a price are priced once the catalogue has a price of their time."""
 
 import asyncio
+import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ledger.operations.verification import rebuild
 from ledger.postgres.database import connected
+from ledger.postgres.statements import statements
 from ledger.prices.reading import read_catalogue
 from ledger.prices.rows import PriceRow
 from ledger.repricing import unpriced_pricer
+from ledger.repricing.unpriced_rows import NO_KIND
 from tests.support.archives import archive
 from tests.support.events import Plain, charged, cost, ended, started, voided
 from tests.support.recording import BatchWriter, TopicLog, assert_verified, fetch
@@ -217,3 +221,42 @@ async def test_archived_events_are_priced_in_their_month(database_url: str, tmp_
     await rebuild(database_url)
     await assert_verified(database_url)
     assert await unpriced_ids(database_url) == []
+
+
+async def test_backlog_is_read_along_an_index(database_url: str) -> None:
+    """Each kind is one step, and a page reads hardly more events than it returns."""
+    await fetch(
+        database_url,
+        """INSERT INTO unpriced_events
+           SELECT gen_random_uuid(), 'u', 'c', now() - n * interval '1 second', 'cost.recorded',
+                  'vendor-' || n % 5, 'talk', '', 'minutes', 0
+           FROM generate_series(1, 20000) AS n""",
+    )
+    await fetch(database_url, "ANALYZE unpriced_events")
+    kind = {
+        "type": "cost.recorded",
+        "service": "vendor-3",
+        "operation": "talk",
+        "model": "",
+        "unit": "minutes",
+    }
+    place = {"time": NOW - DAY, "identity": "0" * 32, "limit": 500}
+    sql = statements("repricing/unpriced")
+    for statement, rows_max in (
+        (sql.bind("kinds", **NO_KIND._asdict(), limit=1_000), 20),
+        (sql.bind("page", **kind, **place), 501),
+    ):  # fmt: skip
+        text, *bound = statement
+        [(plan,)] = await fetch(database_url, f"EXPLAIN (ANALYZE, FORMAT JSON) {text}", *bound)
+        scans = [
+            node for node in nodes(json.loads(plan)[0]["Plan"])
+            if node.get("Relation Name") == "unpriced_events"
+        ]  # fmt: skip
+        assert scans
+        assert {node["Node Type"] for node in scans} <= {"Index Scan", "Index Only Scan"}
+        assert sum(node["Actual Rows"] * node["Actual Loops"] for node in scans) <= rows_max
+
+
+def nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return a plan's node and all below it."""
+    return [plan, *(one for child in plan.get("Plans", ()) for one in nodes(child))]
