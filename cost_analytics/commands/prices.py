@@ -202,7 +202,7 @@ def _load(arguments: argparse.Namespace) -> int:
     loaded = settings.load("database")
     from cost_analytics import price_loading
 
-    since = arguments.since or datetime.now(UTC).replace(microsecond=0)
+    since = arguments.since or datetime.now(UTC)
     found = price_loading.read_list(arguments.place, arguments.service, since)
     print(price_loading.summarize(found))
     if arguments.dry_run:
