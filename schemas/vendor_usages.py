@@ -44,24 +44,24 @@ def openai_realtime_usages(usage: VendorObject) -> list[Usage]:
     `input_tokens` are the sum of text, audio and image tokens, each of which contains its cached
     ones. Image tokens have a price of their own and no unit here, so they are refused.
     """
-    given = _details(usage, "input_token_details")
-    cached = _details(given, "cached_tokens_details")
-    answered = _details(usage, "output_token_details")
-    if _count(given, "image_tokens"):
+    prompt = _details(usage, "input_token_details")
+    cached = _details(prompt, "cached_tokens_details")
+    reply = _details(usage, "output_token_details")
+    if _count(prompt, "image_tokens"):
         raise VendorUsageError("`image_tokens` have no unit; send them with their `totalCost`.")
-    text, audio = _count(given, "text_tokens"), _count(given, "audio_tokens")
+    text, audio = _count(prompt, "text_tokens"), _count(prompt, "audio_tokens")
     cached_text, cached_audio = _count(cached, "text_tokens"), _count(cached, "audio_tokens")
     _require_sum("input_tokens", _count(usage, "input_tokens"), text + audio)
-    _require_sum("cached_tokens", _count(given, "cached_tokens"), cached_text + cached_audio)
-    answer_text, answer_audio = _count(answered, "text_tokens"), _count(answered, "audio_tokens")
-    _require_sum("output_tokens", _count(usage, "output_tokens"), answer_text + answer_audio)
+    _require_sum("cached_tokens", _count(prompt, "cached_tokens"), cached_text + cached_audio)
+    reply_text, reply_audio = _count(reply, "text_tokens"), _count(reply, "audio_tokens")
+    _require_sum("output_tokens", _count(usage, "output_tokens"), reply_text + reply_audio)
     return _quantities(
         input_tokens=_remainder("text_tokens", text, cached_text),
         cached_input_tokens=cached_text,
         input_audio_tokens=_remainder("audio_tokens", audio, cached_audio),
         cached_input_audio_tokens=cached_audio,
-        output_tokens=answer_text,
-        output_audio_tokens=answer_audio,
+        output_tokens=reply_text,
+        output_audio_tokens=reply_audio,
     )
 
 
@@ -72,8 +72,8 @@ def openai_transcription_usages(usage: VendorObject) -> list[Usage]:
     """
     if usage.get("type") == "duration":
         return _quantities(audio_seconds=_count(usage, "seconds"))
-    given = _details(usage, "input_token_details")
-    audio = _count(given, "audio_tokens")
+    prompt = _details(usage, "input_token_details")
+    audio = _count(prompt, "audio_tokens")
     return _quantities(
         input_tokens=_remainder("input_tokens", _count(usage, "input_tokens"), audio),
         input_audio_tokens=audio,
@@ -121,17 +121,17 @@ def gemini_usages(usage: VendorObject) -> list[Usage]:
     cached_audio = _modality(usage, "cacheTokensDetails", "AUDIO")
     new_audio = _remainder("AUDIO of promptTokensDetails", audio, cached_audio)
     cached_text = _remainder("cachedContentTokenCount", cached, cached_audio)
-    answered = _count(usage, "candidatesTokenCount")
-    answered_audio = _modality(usage, "candidatesTokensDetails", "AUDIO")
+    reply = _count(usage, "candidatesTokenCount")
+    reply_audio = _modality(usage, "candidatesTokensDetails", "AUDIO")
     return _quantities(
         input_tokens=_remainder("promptTokenCount", prompt, cached, new_audio)
         + _count(usage, "toolUsePromptTokenCount"),
         cached_input_tokens=cached_text,
         input_audio_tokens=new_audio,
         cached_input_audio_tokens=cached_audio,
-        output_tokens=_remainder("candidatesTokenCount", answered, answered_audio),
+        output_tokens=_remainder("candidatesTokenCount", reply, reply_audio),
         reasoning_tokens=_count(usage, "thoughtsTokenCount"),
-        output_audio_tokens=answered_audio,
+        output_audio_tokens=reply_audio,
     )
 
 
@@ -168,10 +168,10 @@ def livekit_usages(usage: VendorObject) -> list[Usage]:
 
 
 def _openai_text(
-    usage: VendorObject, given: tuple[str, VendorObject], answered: tuple[str, VendorObject]
+    usage: VendorObject, of_prompt: tuple[str, VendorObject], of_reply: tuple[str, VendorObject]
 ) -> list[Usage]:
-    """Return the quantities of a prompt and a reply, each the name of its total and its details."""
-    (prompt_name, prompt), (reply_name, reply) = given, answered
+    """Return the quantities of a request, from the names of both totals, each with its details."""
+    (prompt_name, prompt), (reply_name, reply) = of_prompt, of_reply
     cached, audio = _count(prompt, "cached_tokens"), _count(prompt, "audio_tokens")
     reasoning, spoken = _count(reply, "reasoning_tokens"), _count(reply, "audio_tokens")
     return _quantities(
@@ -207,9 +207,9 @@ def _modality(usage: VendorObject, name: str, modality: str) -> int:
     listed = usage.get(name)
     if listed is None:
         return 0
-    if not isinstance(listed, list) or not all(isinstance(one, Mapping) for one in listed):
+    if not isinstance(listed, list) or not all(isinstance(count, Mapping) for count in listed):
         raise VendorUsageError(f"`{name}` is not a list of objects.")
-    return sum(_count(one, "tokenCount") for one in listed if one.get("modality") == modality)
+    return sum(_count(count, "tokenCount") for count in listed if count.get("modality") == modality)
 
 
 def _remainder(name: str, total: int, *contained: int) -> int:

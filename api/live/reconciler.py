@@ -140,7 +140,8 @@ class StateReconciler:
         late_calls = 0
         for part in parts([name for name in versions if self._differs(name, versions)]):
             still = [name for name in part if self._differs(name, versions)]
-            late_calls += self._apply(await self._store.calls(still))
+            if still:
+                late_calls += self._apply(await self._store.calls(still))
         for part in parts([name for name in held if name not in versions]):
             rows = await self._store.calls(part)
             late_calls += self._apply(rows)

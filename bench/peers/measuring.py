@@ -99,7 +99,7 @@ async def _running(
 
 
 class _Goal(NamedTuple):
-    """The number of rows and that of counted events; and how long that may not grow."""
+    """The rows and counted events to reach, and the seconds without progress that end the wait."""
 
     rows: int
     counted: int

@@ -85,7 +85,7 @@ async def _serve(settings: Settings, stop: asyncio.Event) -> int:
 
 
 def _exempt_from_garbage_collection() -> None:
-    """Exempt all present objects, which last: examining them holds the event loop for 50 ms."""
+    """Exempt all present objects: they last, and examining them would hold up the event loop."""
     gc.collect()
     gc.freeze()
 

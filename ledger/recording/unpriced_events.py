@@ -1,7 +1,7 @@
 """Stores which counted events have no price yet.
 
-The rows of the events tell it, too: their `price_id` is `UNPRICED`. The table finds them by their
-kind of usage, their call or their user, so that no reader searches all events.
+In the row of such an event, `price_id` is `UNPRICED`. The table finds these events by kind of
+usage, call or user, so that no reader searches all events.
 """
 
 from __future__ import annotations

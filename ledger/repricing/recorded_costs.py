@@ -1,4 +1,4 @@
-"""Recorded costs, as far as their prices are concerned."""
+"""Recorded costs, and the facts that their prices depend on."""
 
 from __future__ import annotations
 

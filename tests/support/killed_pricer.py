@@ -19,7 +19,7 @@ CHUNK_EVENTS = 20
 
 
 def arm(step: str) -> None:
-    """Let this process kill itself at a step, when it comes to it for the second time."""
+    """Let this process kill itself at a step, when it reaches the step for the second time."""
     if step == AFTER_COMMIT:
         step = "ledger.repricing.unpriced_pricer.unpriced_page"
     owner, _, name = step.rpartition(".")

@@ -187,7 +187,7 @@ async def test_refused_records_of_recreated_topics_are_kept_apart(
     await run_lane(
         writer, [[ConsumedRecord(0, 0, b"{old"), ConsumedRecord(0, 1, structured(good(1)[0]))]]
     )
-    costly = cost(service="nobody", usage=10**12, unitCost=1, time=NOW)
+    costly = cost(service="unlisted", usage=10**12, unitCost=1, time=NOW)
     new = [ConsumedRecord(0, 0, structured(costly))]
     for _ in range(2):
         await run_lane(writer, [new], {0: StoredPosition(0, generation=1)})

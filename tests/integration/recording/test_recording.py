@@ -126,7 +126,7 @@ async def test_corrected_event_counts_after_a_refused_one(
 ) -> None:
     """A refused event takes no identity, neither within its batch nor between batches."""
     costly: dict[str, Any] = {"usage": 10**12, "unitCost": 1}
-    wrong = cost(id="one", service="nobody", time=NOW, **costly)
+    wrong = cost(id="one", service="unlisted", time=NOW, **costly)
     worse = cost("call-2", "alice", id="one", service="no-one", time=NOW, **costly)
     corrected = cost(id="one", time=NOW)
     late = cost(id="one", usage=2, time=NOW)
