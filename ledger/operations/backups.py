@@ -6,13 +6,14 @@ no process records or shows anything until the restore is complete and raises a 
 
 from __future__ import annotations
 
-from contextlib import suppress
+import asyncio
+import time
 from datetime import datetime
 from typing import Final
 
 import msgspec
 
-from ledger.postgres.database import Connection, Deadlock
+from ledger.postgres.database import Connection, LockTimeout
 from ledger.postgres.migrate import schema_version
 from ledger.postgres.statements import statements
 from ledger.recording.epochs import Epoch, all_epochs, raise_epoch
@@ -24,7 +25,8 @@ EPHEMERAL_TABLES: Final = ("ledger_epochs", "stream_workers", "read_functions")
 READS_SCHEMA: Final = "cost_analytics_reads"
 """Not in dumps: `migrate` creates the API's read functions with the right owner."""
 ANALYZE_SECONDS_MAX: Final = 3_600
-DROP_ATTEMPTS_MAX: Final = 10
+LOCK_SECONDS_MAX: Final = 60
+LOCK_PAUSE_SECONDS: Final = 0.02
 
 
 class BackupPosition(msgspec.Struct, frozen=True):
@@ -91,15 +93,21 @@ async def count_relations(connection: Connection) -> int:
 async def empty_database(connection: Connection) -> None:
     """Close the ledger, then drop everything in the schema.
 
-    Running processes may lock tables in another order than the drop. PostgreSQL then ends one of
-    the two as a deadlock victim; if that is the drop, it is repeated.
+    All tables are locked before the first is dropped, and no lock is waited for: running processes
+    lock tables in another order, so waiting would end in deadlocks. Once the ledger is closed they
+    stop writing, and the locks become free. Raises LockTimeout after `LOCK_SECONDS_MAX`.
     """
     await connection.execute(_SQL["close"])
-    for _ in range(DROP_ATTEMPTS_MAX - 1):
-        with suppress(Deadlock):
+    deadline = time.monotonic() + LOCK_SECONDS_MAX
+    while True:
+        try:
             await connection.execute(_SQL["empty"])
+        except LockTimeout:
+            if time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(LOCK_PAUSE_SECONDS)
+        else:
             return
-    await connection.execute(_SQL["empty"])
 
 
 async def check_counts(connection: Connection, contents: BackupContents) -> None:

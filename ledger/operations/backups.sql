@@ -40,11 +40,19 @@ BEGIN
 END $$
 
 -- name: empty
--- Drops everything in the schema: views, tables, sequences and functions; and the read functions.
+-- Locks all tables without waiting, then drops everything in the schema: views, tables, sequences and functions; and
+-- the read functions.
 DO $$
 DECLARE
     command text;
 BEGIN
+    FOR command IN
+        SELECT format('LOCK TABLE %I IN ACCESS EXCLUSIVE MODE NOWAIT', relname)
+        FROM pg_class
+        WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
+    LOOP
+        EXECUTE command;
+    END LOOP;
     DROP SCHEMA IF EXISTS cost_analytics_reads CASCADE;
     FOREACH command IN ARRAY ARRAY(
         SELECT format('DROP %s IF EXISTS %I CASCADE',

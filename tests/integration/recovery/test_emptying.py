@@ -2,8 +2,11 @@
 
 import asyncio
 
+import pytest
+
+from ledger.operations import backups
 from ledger.operations.backups import count_relations, empty_database
-from ledger.postgres.database import Connection, connected
+from ledger.postgres.database import LockTimeout, connected
 
 NEWEST_TABLE = """
 SELECT oid::regclass::text FROM pg_class
@@ -16,28 +19,44 @@ WHERE mode = 'AccessExclusiveLock' AND granted AND relkind = 'r'
   AND relnamespace = 'public'::regnamespace
   AND EXISTS (SELECT FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock')
 """
+DEADLOCKS = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+LOCKED_SECONDS = 0.3
 
 
-async def deadlock_the_drop(writer: Connection, monitor: Connection) -> None:
-    """Complete a deadlock in which the drop has waited longer and is the victim."""
-    async with asyncio.timeout(10):
-        while not (table := await monitor.fetchval(LOCKED_BY_THE_DROP)):
-            await asyncio.sleep(0.01)
-    await writer.execute(f"LOCK TABLE {table} IN ROW EXCLUSIVE MODE")
-
-
-async def test_drop_is_retried_after_a_deadlock(database_url: str) -> None:
+async def test_drop_waits_for_a_writer_without_a_deadlock(database_url: str) -> None:
+    """The writer locks the last table of the drop, then one that the drop has locked, if any."""
     async with (
         connected(database_url, name="monitor") as monitor,
         connected(database_url, name="writer") as writer,
         connected(database_url, name="restore") as restore,
     ):
-        # The session that reaches its deadlock timeout first is the victim: it must be the drop.
+        # The session that reaches its deadlock timeout first is the victim: it would be the drop.
         await writer.execute("SET deadlock_timeout = '20s'")
         async with writer.transaction():
             newest = await writer.fetchval(NEWEST_TABLE)
             await writer.execute(f"LOCK TABLE {newest} IN ROW EXCLUSIVE MODE")
             emptying = asyncio.create_task(empty_database(restore))
-            await deadlock_the_drop(writer, monitor)
+            await asyncio.sleep(LOCKED_SECONDS)
+            assert not emptying.done()
+            if table := await monitor.fetchval(LOCKED_BY_THE_DROP):
+                await writer.execute(f"LOCK TABLE {table} IN ROW EXCLUSIVE MODE")
         await emptying
         assert await count_relations(restore) == 0
+        await restore.execute("SELECT pg_stat_force_next_flush()")
+        assert await monitor.fetchval(DEADLOCKS) == 0
+
+
+async def test_drop_gives_up_if_a_table_stays_locked(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backups, "LOCK_SECONDS_MAX", 0.2)
+    async with (
+        connected(database_url, name="writer") as writer,
+        connected(database_url, name="restore") as restore,
+    ):
+        before = await count_relations(restore)
+        async with writer.transaction():
+            await writer.execute("LOCK TABLE user_day_costs IN ROW EXCLUSIVE MODE")
+            with pytest.raises(LockTimeout):
+                await empty_database(restore)
+        assert await count_relations(restore) == before
