@@ -92,14 +92,24 @@ def as_csv(prices: Iterable[ListedPrice]) -> str:
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\n")
     rows = [price.row for price in prices]
-    used = {name for row in rows for name in row.conditions.named()}
-    conditions = [name for name in FIELDS if name in used]
-    writer.writerow([*COLUMNS, *conditions])
-    for row in rows:
+    optional = [_optional_fields(row) for row in rows]
+    used = {name for fields in optional for name in fields}
+    names = [name for name in FIELDS if name in used]
+    writer.writerow([*COLUMNS, *names])
+    for row, fields in zip(rows, optional, strict=True):
         since = row.effective_from.isoformat().replace("+00:00", "Z")
-        named = row.conditions.named()
         writer.writerow(
             [*row[:5], f"{row.price_usd:f}", row.per_units, since, row.source]
-            + [named.get(name, "") for name in conditions]
+            + [fields.get(name, "") for name in names]
         )
     return out.getvalue()
+
+
+def _optional_fields(row: PriceRow) -> dict[str, str]:
+    """Return the conditions of a row and what is known of the retirement of its model."""
+    fields = row.conditions.named()
+    if row.retires_on is not None:
+        fields["retires_on"] = row.retires_on.isoformat()
+    if row.is_deprecated is not None:
+        fields["is_deprecated"] = str(row.is_deprecated).lower()
+    return fields

@@ -57,8 +57,16 @@ def _cells(price: ListedPrice, now: datetime) -> tuple[str, ...]:
     return (
         row.service, row.operation, row.model or "(no model)", _unit(row),
         f"${row.price_usd:f}", f"{row.per_units:,}", _since(row),
-        price.state, f"{price.verified_at:%Y-%m-%d}{stale}", row.source,
+        _state(price, now), f"{price.verified_at:%Y-%m-%d}{stale}", row.source,
     )  # fmt: skip
+
+
+def _state(price: ListedPrice, now: datetime) -> str:
+    """Return whether a price is in force, and when its model is retired."""
+    day = price.row.retires_on
+    if day is not None:
+        return f"{price.state}, {'retired' if day <= now.date() else 'retires'} {day}"
+    return f"{price.state}, deprecated" if price.row.is_deprecated else price.state
 
 
 def _proposal_cells(proposal: Proposal) -> tuple[str, ...]:

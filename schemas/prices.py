@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
@@ -39,7 +39,8 @@ class PriceItem(Struct, kw_only=True, rename=wire_name):
     """A price in the catalogue: `price_usd` for `per_units` of `unit`, from `effective_from` on.
 
     The model `*` matches any model, an empty one only usage without a model. `stale` means that the
-    price was not verified for 90 days. `conditions` is null for a price without any.
+    price was not verified for 90 days. `conditions` is null for a price without any. `retires_on`
+    is the day on which the vendor retires the model, `is_deprecated` whether it advises against it.
     """
 
     id: int
@@ -58,6 +59,8 @@ class PriceItem(Struct, kw_only=True, rename=wire_name):
     source: str
     set_by: str
     created_at: datetime
+    retires_on: date | None
+    is_deprecated: bool
 
 
 class PriceProposal(Struct, kw_only=True, rename=wire_name):
@@ -111,6 +114,8 @@ class PriceEntry(Struct, kw_only=True, rename=wire_name, forbid_unknown_fields=T
     per_units: Annotated[int, Meta(ge=1, le=PER_UNITS_MAX)] = 1
     effective_from: datetime | None = None
     source: str | None = None
+    retires_on: date | None = None
+    is_deprecated: bool | None = None
     approve: bool = False
 
 

@@ -178,6 +178,10 @@ def _row(entry: PriceEntry, user_id: str, now: datetime) -> PriceRow:
     }
     if entry.model is not None:
         fields["model"] = entry.model
+    if entry.retires_on is not None:
+        fields["retires_on"] = entry.retires_on.isoformat()
+    if entry.is_deprecated is not None:
+        fields["is_deprecated"] = str(entry.is_deprecated)
     if entry.conditions is not None:
         given = {name: getattr(entry.conditions, name) for name in CONDITION_FIELDS}
         fields |= {name: str(value) for name, value in given.items() if value is not None}
@@ -222,6 +226,8 @@ def item(price: ListedPrice, at: datetime) -> PriceItem:
         source=row.source,
         set_by=price.set_by,
         created_at=price.created_at,
+        retires_on=row.retires_on,
+        is_deprecated=bool(row.is_deprecated),
     )
 
 

@@ -53,6 +53,11 @@ and, for a price with conditions (docs/prices.md), any of these:
   voice_class       only for voices of this class
   hours             only at 22:00-06:00 (UTC) or 22:00-06:00@Europe/London
 
+and what is known of the retirement of the model, which changes no price:
+
+  retires_on        2026-01-31, the day on which the vendor retires it
+  is_deprecated     true if the vendor advises against it
+
 Running workers use new prices within seconds. Recorded events keep their price until
 `prices rerate` corrects them.
 """

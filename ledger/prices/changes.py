@@ -44,7 +44,8 @@ class LargeChange(NamedTuple):
 class ClassifiedRows(NamedTuple):
     """Rows by their classification.
 
-    `verified` are prices of the catalogue that a row confirms; `accepted` and `pending` are new.
+    `verified` are prices of the catalogue that a row confirms, with the retirement that it gives;
+    `accepted` and `pending` are new.
     """
 
     verified: list[KnownPrice]
@@ -115,7 +116,7 @@ def classify_rows(
         current = price_in_force(before, row.effective_from)
         same = current is not None and row.same_price(current.row)
         if current is not None and same and (confirms or _is_same_row(current.row, row)):
-            result.verified.append(current)
+            result.verified.append(current._replace(row=current.row.with_retirement(row)))
         elif current is None or approved or _passes(row, current.row):
             result.accepted.append(row)
             before.append(KnownPrice(0, row))

@@ -18,7 +18,7 @@ from ledger.prices.changes import (
     key_of,
 )
 from ledger.prices.proposals import Proposal, key_columns, propose, replace_known
-from ledger.prices.rows import COLUMNS, PriceRow
+from ledger.prices.rows import COLUMNS, RETIREMENT, PriceRow
 
 _SQL: Final = statements("prices/entry")
 
@@ -97,13 +97,23 @@ async def enter_prices(
         added = await add_prices(connection, classified.accepted, set_by=set_by)
         await replace_known(connection, classified.accepted, set_by)
         if classified.verified:
-            ids = [known.price_id for known in classified.verified]
-            await connection.execute(*_SQL.bind("verify", price_ids=ids))
+            await _verify(connection, classified.verified)
         wait = await _add_current_rows(connection, classified.pending)
         waiting, proposed = await propose(
             connection, wait, rows, set_by=set_by, supersedes=confirms
         )
     return EntryResult(added, len(classified.verified), waiting, proposed)
+
+
+async def _verify(connection: Connection, prices: Sequence[KnownPrice]) -> None:
+    """Mark prices as verified now, with what is said about the retirement of their models."""
+    verified = _SQL.bind(
+        "verify",
+        price_ids=[price.price_id for price in prices],
+        retires_on=[price.row.retires_on for price in prices],
+        is_deprecated=[price.row.is_deprecated for price in prices],
+    )
+    await connection.execute(*verified)
 
 
 async def review_prices(connection: Connection, rows: Sequence[PriceRow]) -> ClassifiedRows:
@@ -151,7 +161,8 @@ async def add_prices(connection: Connection, rows: Sequence[PriceRow], *, set_by
     stored = [row.stored() for row in rows]
     columns = {name: [row[name] for row in stored] for name in COLUMNS}
     async with in_transaction(connection):
-        added = await connection.fetch(*_SQL.bind("add", **columns, set_by=set_by))
+        retirement = {name: [row[name] for row in stored] for name in RETIREMENT}
+        added = await connection.fetch(*_SQL.bind("add", **columns, **retirement, set_by=set_by))
         conflicts = await connection.fetch(*_SQL.bind("conflicts", **columns))
         reasons = [_conflict(rows[found["ordinality"] - 1], found["known"]) for found in conflicts]
         others = await connection.fetch(

@@ -1,7 +1,7 @@
 -- name: list
 -- The catalogue, or the prices of :service, with each row's state at time :at.
 SELECT service, class, operation, model, unit, price_usd, per_units, effective_from, source, set_by,
-       price_id, created_at, verified_at,
+       price_id, created_at, verified_at, retires_on, is_deprecated,
        CASE
            WHEN effective_from > :at THEN 'future'
            WHEN effective_from = max(effective_from) FILTER (WHERE effective_from <= :at)
@@ -25,18 +25,23 @@ FROM unnest(:service::text[], :operation::text[], :model::text[], :unit::text[])
 JOIN service_prices AS p USING (service, operation, model, unit)
 
 -- name: verify
--- Marks these prices as verified now. They are joined, because a large array would be searched for each row.
-UPDATE service_prices SET verified_at = now()
-FROM unnest(:price_ids::integer[]) AS verified (price_id)
+-- Marks these prices as verified now, with what is said about their models: a null keeps what is known.
+-- They are joined, because a large array would be searched for each row.
+UPDATE service_prices
+SET verified_at = now(), retires_on = coalesce(verified.retires_on, service_prices.retires_on),
+    is_deprecated = coalesce(verified.is_deprecated, service_prices.is_deprecated)
+FROM unnest(:price_ids::integer[], :retires_on::date[], :is_deprecated::boolean[])
+    AS verified (price_id, retires_on, is_deprecated)
 WHERE service_prices.price_id = verified.price_id
 
 -- name: add
 -- Inserts new rows; :set_by is who enters them.
-INSERT INTO service_prices (service, class, operation, model, unit, price_usd, per_units, effective_from, source, set_by)
+INSERT INTO service_prices (service, class, operation, model, unit, price_usd, per_units, effective_from, source,
+                            retires_on, is_deprecated, set_by)
 SELECT t.*, :set_by
 FROM unnest(:service::text[], :class::text[], :operation::text[], :model::text[], :unit::text[],
             :price_usd::numeric[], :per_units::bigint[], :effective_from::timestamptz[],
-            :source::text[]) AS t
+            :source::text[], :retires_on::date[], :is_deprecated::boolean[]) AS t
 ON CONFLICT (service, operation, model, unit, effective_from) DO NOTHING
 RETURNING price_id
 

@@ -10,7 +10,7 @@ from typing import Final, Literal, NamedTuple
 from ledger.postgres.database import Connection, Record
 from ledger.postgres.statements import statements
 from ledger.prices.changes import LargeChange, change_percent
-from ledger.prices.rows import PriceRow
+from ledger.prices.rows import COLUMNS, PriceRow
 
 _SQL: Final = statements("prices/proposals")
 
@@ -85,7 +85,7 @@ async def propose(
         fields = row.stored()
         proposed_before = _SQL.bind(
             "known",
-            **{name: value for name, value in fields.items() if name != "source"},
+            **{name: fields[name] for name in COLUMNS if name != "source"},
             refreshed_by=set_by if supersedes else None,
             in_force_price_id=price_id,
         )

@@ -38,9 +38,9 @@ LIMIT 1
 -- name: propose
 -- Inserts a proposal.
 INSERT INTO price_proposals (service, class, operation, model, unit, price_usd, per_units, effective_from, source,
-                             set_by, in_force_price_id)
+                             retires_on, is_deprecated, set_by, in_force_price_id)
 VALUES (:service, :class, :operation, :model, :unit, :price_usd, :per_units, :effective_from, :source,
-        :set_by, :in_force_price_id)
+        :retires_on, :is_deprecated, :set_by, :in_force_price_id)
 RETURNING proposal_id, state
 
 -- name: replace

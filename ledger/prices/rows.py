@@ -7,7 +7,7 @@ module checks rows, and no module changes one.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, Final, NamedTuple, cast
 
@@ -31,7 +31,9 @@ COLUMNS: Final = (
     "price_usd", "per_units", "effective_from", "source",
 )  # fmt: skip
 """The stored columns of a row, in the order of its fields."""
-FIELDS: Final = (*COLUMNS, *CONDITION_FIELDS)
+RETIREMENT: Final = ("retires_on", "is_deprecated")
+"""Columns that describe the model of a row; they change with what a source says."""
+FIELDS: Final = (*COLUMNS, *CONDITION_FIELDS, *RETIREMENT)
 """The fields of a row in a file."""
 
 _DECIMALS_MAX: Final = 18
@@ -52,7 +54,11 @@ _OPERATIONS: Final[Mapping[str, str]] = {
 
 
 class PriceRow(NamedTuple):
-    """A valid row: `price_usd` for `per_units` of `unit`, since `effective_from` (UTC)."""
+    """A valid row: `price_usd` for `per_units` of `unit`, since `effective_from` (UTC).
+
+    `retires_on` is the day on which the vendor retires the model, and `is_deprecated` whether it
+    advises against it; None where the source does not say so.
+    """
 
     service: str
     service_class: ServiceClass
@@ -64,13 +70,17 @@ class PriceRow(NamedTuple):
     effective_from: datetime
     source: str
     conditions: Conditions = NO_CONDITIONS
+    retires_on: date | None = None
+    is_deprecated: bool | None = None
 
     @classmethod
     def from_stored(cls, record: Record | Mapping[str, Any]) -> PriceRow:
         """Return a stored row."""
         row = cls(*(record[name] for name in COLUMNS))
         unit, conditions = parse_stored_unit(row.unit)
-        return row._replace(unit=unit, conditions=conditions)
+        return row._replace(
+            unit=unit, conditions=conditions, **{name: record[name] for name in RETIREMENT}
+        )
 
     @property
     def stored_unit(self) -> str:
@@ -79,7 +89,11 @@ class PriceRow(NamedTuple):
 
     def stored(self) -> dict[str, Any]:
         """Return the values of the row by column."""
-        return dict(zip(COLUMNS, self[: len(COLUMNS)], strict=True)) | {"unit": self.stored_unit}
+        return dict(zip(COLUMNS, self[: len(COLUMNS)], strict=True)) | {
+            "unit": self.stored_unit,
+            "retires_on": self.retires_on,
+            "is_deprecated": self.is_deprecated,
+        }
 
     @property
     def key(self) -> tuple[str, str, str, str, datetime]:
@@ -93,6 +107,10 @@ class PriceRow(NamedTuple):
         since = self.effective_from.isoformat().replace("+00:00", "Z")
         unit = f"{self.unit} ({self.conditions})" if self.conditions.named() else self.unit
         return f"{self.service} {self.operation}{model} per {unit} from {since}"
+
+    def with_retirement(self, confirmed: PriceRow) -> PriceRow:
+        """Return the row with what another one says about the retirement of its model."""
+        return self._replace(retires_on=confirmed.retires_on, is_deprecated=confirmed.is_deprecated)
 
     def same_price(self, other: PriceRow) -> bool:
         """Return whether both prices are equal, such as 0.15 per 1000 and 0.00015 per 1."""
@@ -130,6 +148,8 @@ def price_row(fields: Mapping[str, str], *, source: str) -> PriceRow:
         effective_from=check.moment(),
         source=check.source() or source[:_TEXT_MAX],
         conditions=conditions,
+        retires_on=check.day("retires_on"),
+        is_deprecated=check.flag("is_deprecated"),
     )
     check.fits_class(row)
     if check.reasons:
@@ -224,6 +244,20 @@ class _Checks:
             f"of the years {_YEARS[0]} to {_YEARS[1] - 1}."
         )
         return datetime(*_YEARS[:1], 1, 1, tzinfo=UTC)
+
+    def day(self, name: str) -> date | None:
+        value = self._fields.get(name, "").strip()
+        try:
+            return date.fromisoformat(value) if value else None
+        except ValueError:
+            self.reasons.append(f"{name} must be a day like 2026-01-31.")
+            return None
+
+    def flag(self, name: str) -> bool | None:
+        value = self._fields.get(name, "").strip().lower()
+        if value not in {"", "true", "false"}:
+            self.reasons.append(f"{name} must be true or false.")
+        return value == "true" if value else None
 
     def fits_class(self, row: PriceRow) -> None:
         operation = _OPERATIONS.get(row.service_class)

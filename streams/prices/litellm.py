@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
@@ -124,6 +124,9 @@ def _rows(
 ) -> Iterator[PriceRow]:
     """Yield the rows of a model."""
     common = _common_fields(name, entry, source)
+    retired = entry.get("deprecation_date")
+    if retired is not None and not common["retires_on"]:
+        left_out["days of retirement that cannot be read"] += 1
     reason = _reason_to_leave_out(entry, common)
     if reason is not None:
         left_out[reason] += 1
@@ -146,7 +149,7 @@ def _reason_to_leave_out(entry: Mapping[str, Any], common: _Fields) -> str | Non
 
 
 def _common_fields(name: str, entry: Mapping[str, Any], source: str) -> _Fields:
-    """Return service, operation and model, and where the price was published."""
+    """Return service, operation and model, where the price was published, and the retirement."""
     service = entry["litellm_provider"]
     model = name.removeprefix(f"{service}/")
     operation = _MODES.get(str(entry.get("mode")), "")
@@ -156,18 +159,25 @@ def _common_fields(name: str, entry: Mapping[str, Any], source: str) -> _Fields:
         operation = "streaming_stt" if is_streaming else "prerecorded_stt"
         model = model.removeprefix(_STREAMING)
     published = entry.get("source")
-    retired = entry.get("deprecation_date")
     notes = [
         source,
         published if isinstance(published, str) else "",
-        f"retired on {retired}" if isinstance(retired, str) else "",
     ]
     return {
         "service": service,
         "operation": operation,
         "model": model,
         "source": ", ".join(filter(None, notes)),
+        "retires_on": _day(entry.get("deprecation_date")),
     }
+
+
+def _day(value: object) -> str:
+    """Return a day as `2026-01-31`; empty if there is none."""
+    try:
+        return date.fromisoformat(value).isoformat() if isinstance(value, str) else ""
+    except ValueError:
+        return ""
 
 
 def _priced(entry: Mapping[str, Any], left_out: Counter[str]) -> Iterator[_Fields]:

@@ -141,16 +141,24 @@ async def test_late_price_is_previewed_and_applied(open_page: Open, product: Pro
         await expect(late.get_by_text("No recorded costs change.")).to_be_visible()
 
 
-async def test_stale_prices_are_marked(open_page: Open, product: Product) -> None:
+async def test_stale_prices_and_retired_models_are_marked(
+    open_page: Open, product: Product
+) -> None:
     await fetch(
         product.pipeline.database_url,
         "UPDATE service_prices SET verified_at = now() - interval '91 days'"
         " WHERE service = 'vultr'",
     )
+    await fetch(
+        product.pipeline.database_url,
+        "UPDATE service_prices SET retires_on = '2026-03-01' WHERE model = 'gpt-4-turbo'",
+    )
     async with open_page("/prices", "boss", role="admin") as page:
         row = page.get_by_role("row", name="Vultr")
         await expect(row.get_by_text("Stale", exact=True)).to_be_visible()
         await expect(page.get_by_text(", 1 stale")).to_be_visible()
+        retired = page.get_by_role("row", name="gpt-4-turbo").first
+        await expect(retired.get_by_text("Retired Mar 1, 2026")).to_be_visible()
 
 
 async def test_only_admins_see_prices(open_page: Open) -> None:

@@ -52,6 +52,7 @@ async def test_price_catalog_shows_provenance(api: ApiClient, database_url: str)
 async def test_entered_price_applies_from_now_on(api: ApiClient) -> None:
     assert (await admin(api, "POST", body=ENTRY)).data == {"result": "entered", "proposal": None}
     newest = (await admin(api, "GET", f"{PRICES}?service=twilio")).data["prices"][-1]
+    assert (newest["retiresOn"], newest["isDeprecated"]) == (None, False)
     assert (newest["price_usd"], newest["setBy"], newest["source"]) == (
         Decimal("0.015"), "admin root", "entered by root",
     )  # fmt: skip
@@ -97,7 +98,10 @@ async def test_large_change_waits_for_approval(api: ApiClient, database_url: str
 async def test_approved_price_is_entered_at_once_and_known_price_verified(api: ApiClient) -> None:
     entry = {**ENTRY, "price_usd": 5, "approve": True, "effectiveFrom": "2030-01-01T00:00:00Z"}
     assert (await admin(api, "POST", body=entry)).data["result"] == "entered"
-    assert (await admin(api, "POST", body=entry)).data["result"] == "known"
+    retired = {**entry, "retiresOn": "2031-01-01", "isDeprecated": True}
+    assert (await admin(api, "POST", body=retired)).data["result"] == "known"
+    known = (await admin(api, "GET", f"{PRICES}?service=twilio")).data["prices"][-1]
+    assert (known["retiresOn"], known["isDeprecated"]) == ("2031-01-01", True)
     conflict = await admin(api, "POST", body={**entry, "price_usd": 6})
     assert (conflict.status, conflict.code) == (409, "price_conflict")
     assert (await admin(api, "POST", body={**ENTRY, "serviceClass": "revenue"})).status == 400

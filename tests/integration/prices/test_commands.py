@@ -165,7 +165,30 @@ def test_a_list_of_litellm_is_previewed_loaded_and_verified(
     assert "+100.00%" in load("prices.json", "--service", "gemini")
     listed = run_command("prices", "list", "--service", "gemini", values=values, cwd=tmp_path)
     assert "input_tokens (priority tier, above 200000 input tokens)" in listed.stdout
-    assert "retired on 2026-12-01" in listed.stdout
+    assert "in force, retires 2026-12-01" in listed.stdout
+
+
+def test_a_verified_price_takes_over_the_day_of_retirement(
+    values: dict[str, str], tmp_path: Path
+) -> None:
+    head = f"{HEAD.strip()},retires_on,is_deprecated\n"
+    row = "whisper,api,transcribe,large,seconds,0.0001,1,2026-01-01,price page,{}\n"
+
+    def listed(retirement: str) -> str:
+        (tmp_path / "new.csv").write_text(head + row.format(retirement))
+        done = run_command("prices", "import", "new.csv", values=values, cwd=tmp_path)
+        assert (done.returncode, done.stderr) == (0, "")
+        options = ("prices", "list", "--service", "whisper")
+        return " ".join(run_command(*options, values=values, cwd=tmp_path).stdout.split())
+
+    assert "in force, deprecated" in listed(",true")
+    assert "in force, retires 2031-02-03" in listed("2031-02-03,")
+    assert "in force, retires 2031-05-06" in listed("2031-05-06,true")
+    assert "in force, retires 2031-05-06" in listed(",")
+    exported = run_command(
+        "prices", "list", "--service", "whisper", "--csv", values=values, cwd=tmp_path
+    )
+    assert exported.stdout.endswith(",2031-05-06,true\n")
 
 
 def test_a_list_is_loaded_from_a_secure_url_only(values: dict[str, str], tmp_path: Path) -> None:

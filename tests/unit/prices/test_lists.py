@@ -58,6 +58,8 @@ def test_row_is_stored_under_standard_names() -> None:
         ({"per_units": "1.5"}, "per_units"),
         ({"effective_from": "tomorrow"}, "effective_from"),
         ({"effective_from": "1999-01-01"}, "effective_from"),
+        ({"retires_on": "soon"}, "retires_on"),
+        ({"is_deprecated": "perhaps"}, "is_deprecated"),
         ({"surprise": "x"}, "surprise"),
     ],
 )

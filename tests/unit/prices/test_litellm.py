@@ -1,7 +1,7 @@
 """LiteLLM's price list is read exactly, or left out with a reason."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -114,9 +114,8 @@ def test_what_is_not_exact_or_not_known_is_left_out_and_counted() -> None:
 
 def test_a_row_names_where_it_was_published_and_when_its_model_ends() -> None:
     (row,) = [row for row in read(LIST, "gemini").rows if row.conditions.tier == "batch"]
-    assert row.source == (
-        "LiteLLM, https://ai.google.dev/gemini-api/docs/pricing, retired on 2026-12-01"
-    )
+    assert row.source == "LiteLLM, https://ai.google.dev/gemini-api/docs/pricing"
+    assert row.retires_on == date(2026, 12, 1)
     assert row.effective_from == AT
 
 

@@ -936,6 +936,10 @@ export interface components {
             effectiveFrom?: string | null;
             /** @default null */
             source?: string | null;
+            /** @default null */
+            retiresOn?: string | null;
+            /** @default null */
+            isDeprecated?: boolean | null;
             /** @default false */
             approve?: boolean;
         };
@@ -960,6 +964,8 @@ export interface components {
             setBy: string;
             /** Format: date-time */
             createdAt: string;
+            retiresOn: string | null;
+            isDeprecated: boolean;
         };
         PriceList: {
             prices: components["schemas"]["PriceItem"][];

@@ -1,6 +1,12 @@
 import { describe, expect, it } from "vitest";
 import type { Priced, RerateReport } from "../api/bodies";
-import { formatPriceChange, priceItemName, formatPrice, repricingSummary } from "./labels";
+import {
+  formatPriceChange,
+  priceItemName,
+  formatPrice,
+  repricingSummary,
+  retirementLabel,
+} from "./labels";
 
 // Separators depend on the machine's locale.
 const digits = (shown: string): string => shown.replace(/[^\d a-z]/gi, "");
@@ -20,6 +26,15 @@ describe("prices", () => {
       "outbound call · no model",
       "outbound call · nova-2",
     ]);
+  });
+
+  it("say when their model is retired", () => {
+    const label = (retiresOn: string | null, isDeprecated: boolean): string =>
+      retirementLabel({ retiresOn, isDeprecated }, "2026-03-01");
+    expect(label(null, false)).toBe("");
+    expect(label(null, true)).toBe("Deprecated");
+    expect(label("2026-03-02", true)).toMatch(/^Retires .*2026/);
+    expect(label("2026-03-01", false)).toMatch(/^Retired .*2026/);
   });
 
   it("change by a percentage with its sign", () => {

@@ -1,9 +1,12 @@
 // Texts of prices, price changes and repricing.
-import type { Priced, RerateReport } from "../api/bodies";
+import type { Price, Priced, RerateReport } from "../api/bodies";
 import type { Decimal } from "../api/json";
+import { formatDay } from "../format/dates";
 import { formatMoney, formatMoneyBrief } from "../format/money";
 import { withSpaces } from "../format/names";
 import { formatCompact, pluralize } from "../format/numbers";
+
+type Retirement = Pick<Price, "retiresOn" | "isDeprecated">;
 
 const PRICE = new Intl.NumberFormat(undefined, {
   style: "currency",
@@ -45,6 +48,12 @@ export function formatPriceChange(percent: Decimal | null): string {
   const rounded = Math.abs(Math.round(Number(percent) * 10) / 10);
   const format = rounded === APPROVAL_PERCENT ? EXACT_CHANGE : CHANGE;
   return format.format(Number(percent) / 100);
+}
+
+/** "Retires Mar 1, 2026", "Retired Mar 1, 2026", "Deprecated", or nothing. */
+export function retirementLabel({ retiresOn, isDeprecated }: Retirement, today: string): string {
+  if (retiresOn === null) return isDeprecated ? "Deprecated" : "";
+  return `${retiresOn <= today ? "Retired" : "Retires"} ${formatDay(retiresOn)}`;
 }
 
 const unitName = (unit: string): string => (unit === "usd" ? "US dollars" : withSpaces(unit));

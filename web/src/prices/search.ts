@@ -24,6 +24,8 @@ const textOf = (price: Price): string =>
     price.source,
     price.setBy,
     price.stale ? "stale" : "",
+    price.retiresOn ? `retires ${price.retiresOn}` : "",
+    price.isDeprecated ? "deprecated" : "",
   ]
     .join(" ")
     .toLowerCase();
