@@ -34,7 +34,8 @@ class Analytics(Body):
 
     `total_users` counts users with a call by the end of the period, `new_users` those whose first
     call is in it. `total_revenue` is the sum of charges, `total_profit` is `total_revenue` minus
-    refunds and cost. `unpriced_events` are counted at a cost of 0 until they have a price.
+    refunds and cost. `unpriced_events` are counted at a cost of 0, or at an estimate,
+    until they have a price.
     """
 
     period: Period

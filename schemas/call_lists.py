@@ -30,7 +30,8 @@ class CallSummary(Body):
     """One call of a list. `created_at` is the time of its first event.
 
     `cost_by_service` sums to `total_cost`, exactly. `calculated_at` is when the totals last
-    changed. `unpriced_events` are counted at a cost of 0 until they have a price.
+    changed. `unpriced_events` are counted at a cost of 0, or at an estimate, until they
+    have a price.
     """
 
     call_id: str
@@ -89,7 +90,7 @@ class ListedEvent(Body):
     A request with several quantities has them in `usages`, and null in `usage` and `unit`.
     `tags` are those that the event sets, whether they count or not. `data` is the metadata of a
     cost, or the `data` of any other type. `unpriced` events have no price yet and
-    count at a cost of 0.
+    count at a cost of 0, or at an estimate.
     """
 
     source: str

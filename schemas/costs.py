@@ -42,7 +42,7 @@ class CostLine(Body):
 
     A request with several quantities has them in `usages`, and null in `usage`, `unit` and
     `unit_cost`. `total_cost` is their sum.
-    An `unpriced` one has no price yet: its costs are 0.
+    An `unpriced` one has no price yet: its costs are 0, or an estimate.
     """
 
     service: str
@@ -76,8 +76,8 @@ class CallCost(Body):
     is an estimate until its final event arrives. `calculated_at` is when the totals last changed.
     `archived_events` counts the call's events in the archive: the totals contain them, `api_costs`
     does not list them. If `api_costs` lists only the earliest costs, `unlisted_costs` counts the
-    others; the call's events have all of them. `unpriced_events` are counted at a cost of 0 until
-    they have a price.
+    others; the call's events have all of them. `unpriced_events` are counted at a cost of 0, or at
+    an estimate, until they have a price.
     """
 
     call_id: str
@@ -160,7 +160,7 @@ class Spending(Body, omit_defaults=True):
     """Cost and revenue of a user's calls in a period, in total and by day.
 
     `previous` is there with `compare=true`. `unpriced_events` of the period are counted at a cost
-    of 0 until they have a price.
+    of 0, or at an estimate, until they have a price.
     """
 
     user_id: str

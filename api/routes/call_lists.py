@@ -243,7 +243,7 @@ def listed_quantities(event: EventRow) -> list[ListedQuantity]:
             unit=usage.unit,
             quantity=Exact(usage.quantity),
             total_cost=None if usage.cost_nano is None else Usd(usage.cost_nano),
-            price_id=usage.price_id or None,
+            price_id=abs(usage.price_id or 0) or None,
         )
         for usage in (unpack_usages(event.usages) if event.usages else ())
     ]

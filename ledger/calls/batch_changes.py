@@ -14,6 +14,7 @@ from ledger.calls.event_rows import EventRow
 from ledger.calls.movements import BatchMovements
 from ledger.calls.rating import Incoming
 from ledger.calls.spend import SpendChanges
+from ledger.prices.pricing import UNPRICED
 from schemas.events import Event
 from schemas.refusals import Refused
 
@@ -81,11 +82,14 @@ class BatchChanges(msgspec.Struct):
         return bool(self.missing_prices or self.unpriced)
 
     def add_unpriced(self, counted: EventRow, voided: Collection[str], *, new: bool) -> None:
-        """Add a row that was counted without a price, unless its void arrived first."""
+        """Add a row that was counted without a price, unless its void arrived first.
+
+        A new one is missing a price, unless a row of the catalogue estimates its cost.
+        """
         row = Entry(**counted.columns())  # type: ignore[arg-type]
         if row.identity not in voided:
             self.unpriced.append(row)
-        if new:
+        if new and row.price_id == UNPRICED:
             self.missing_prices.append(row)
 
     def change(self, before: Call | None, call: Call) -> None:

@@ -15,7 +15,7 @@ from ledger.calls.call import Call
 from ledger.calls.copy_rows import row_cells
 from ledger.prices.catalogue import Tariff
 from ledger.prices.conditions import stored_context
-from ledger.prices.pricing import UNPRICED
+from ledger.prices.pricing import UNPRICED, lacks_price
 from ledger.prices.usages import unpack_usages
 from schemas.events import (
     LEDGER_SOURCE,
@@ -71,7 +71,7 @@ class Entry(NamedTuple):
 
     @property
     def is_unpriced(self) -> bool:
-        return self.price_id == UNPRICED
+        return lacks_price(self.price_id)
 
     @property
     def unpriced_unit(self) -> str | None:
@@ -79,7 +79,7 @@ class Entry(NamedTuple):
         if self.usages is None:
             return self.unit
         usages = unpack_usages(bytes(self.usages).decode())
-        return next((usage.unit for usage in usages if usage.price_id == UNPRICED), None)
+        return next((usage.unit for usage in usages if lacks_price(usage.price_id)), None)
 
     def copy_cells(self) -> bytes:
         return row_cells(self)

@@ -8,11 +8,12 @@ from ledger.calls.rating import rate
 from ledger.calls.settlement import charge_fee_nano
 from ledger.prices.catalogue import Catalogue
 from ledger.prices.conditions import parse_stored_context
+from ledger.prices.pricing import UNPRICED
 from schemas.events import CallCharged, CostRecorded, Event
 
 
 def unpriced_rows(event: Event, catalogue: Catalogue) -> list[Entry]:
-    """Return the row of an event without a price, nothing for any other event.
+    """Return the row of an event without a price or estimate, nothing for any other event.
 
     Raises Refused for a cost above the limit.
     """
@@ -24,7 +25,7 @@ def unpriced_rows(event: Event, catalogue: Catalogue) -> list[Entry]:
         row = charge_entry(event, data, Call(call_id=data.call_id), fee)
     else:
         return []
-    return [row] if row.is_unpriced else []
+    return [row] if row.price_id == UNPRICED else []
 
 
 def missing_price(row: Entry) -> str:

@@ -202,7 +202,7 @@ WHERE e.type = 'cost.recorded'
 -- Deletes the stored details of the costs of the seal :seal_id, except those of voided costs, of
 -- corrections (:source) and of costs without a price.
 DELETE FROM archived_costs AS a
-WHERE seal_id = :seal_id AND price_id IS DISTINCT FROM 0
+WHERE seal_id = :seal_id AND coalesce(price_id, 1) > 0
   AND kind_id NOT IN (SELECT kind_id FROM archived_cost_kinds WHERE source = :source)
   AND NOT EXISTS (SELECT FROM known_voids AS v WHERE v.call_id = a.call_id AND v.voids = a.identity)
 
@@ -260,6 +260,6 @@ FULL JOIN (
     FROM archived_costs JOIN archived_cost_kinds USING (kind_id) WHERE seal_id = :seal_id
 ) AS actual USING (call_id, identity)
 WHERE expected IS DISTINCT FROM actual
-  AND NOT (:expired AND actual IS NULL AND expected.source <> :source AND expected.price_id IS DISTINCT FROM 0
+  AND NOT (:expired AND actual IS NULL AND expected.source <> :source AND coalesce(expected.price_id, 1) > 0
            AND NOT EXISTS (SELECT FROM known_voids AS v WHERE v.call_id = expected.call_id AND v.voids = expected.identity))
 ORDER BY 1

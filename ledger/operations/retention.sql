@@ -75,7 +75,7 @@ SELECT seal_id FROM month_seals WHERE costs_expired_at IS NOT NULL AND costs_rem
 -- Locks up to :limit costs of :seal_id that are neither voided nor a correction (:source) nor without a
 -- price: waits for a void that is being recorded, and a later one finds nothing.
 SELECT call_id, identity FROM archived_costs AS a
-WHERE seal_id = :seal_id AND price_id IS DISTINCT FROM 0
+WHERE seal_id = :seal_id AND coalesce(price_id, 1) > 0
   AND kind_id NOT IN (SELECT kind_id FROM archived_cost_kinds WHERE source = :source)
   AND NOT EXISTS (SELECT FROM known_voids AS v WHERE v.call_id = a.call_id AND v.voids = a.identity)
 LIMIT :limit

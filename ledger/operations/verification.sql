@@ -80,7 +80,7 @@ ORDER BY 1
 
 -- name: usage_differences
 -- Requests whose cost differs from the sum of their quantities, or with a quantity whose cost differs
--- from its price. No quantity has a cost where the emitter priced the request, or where one has no price.
+-- from its price or estimate. No quantity has a cost where the emitter priced the request, or where one has neither.
 SELECT concat_ws(' ', e.call_id, e.identity) AS row_key,
        jsonb_build_object('cost', CASE WHEN q.own_price THEN e.cost_nano ELSE coalesce(q.nano, 0) END,
                           'usages', q.usages) AS expected,
@@ -88,19 +88,19 @@ SELECT concat_ws(' ', e.call_id, e.identity) AS row_key,
 FROM call_cost_events AS e
 CROSS JOIN LATERAL (
     SELECT bool_and(u.price_id IS NULL) AS own_price,
-           bool_or(u.price_id = 0) AS is_unpriced, count(p.price_id) AS priced, count(*) AS quantities,
+           min(u.price_id) FILTER (WHERE u.price_id <= 0) AS lowest, count(p.price_id) AS priced, count(*) AS quantities,
            sum(priced_nano(u.quantity, u.unit, p.price_usd, p.unit, p.per_units)) AS nano,
            jsonb_agg(jsonb_build_object(
                'unit', u.unit, 'quantity', u.quantity, 'price_id', u.price_id,
                'cost_nano', priced_nano(u.quantity, u.unit, p.price_usd, p.unit, p.per_units)) ORDER BY u.unit COLLATE "C") AS usages
     FROM jsonb_to_recordset(e.usages) AS u (unit text, quantity numeric, price_id integer)
-    LEFT JOIN service_prices AS p USING (price_id)
+    LEFT JOIN service_prices AS p ON p.price_id = abs(u.price_id)
 ) AS q
 WHERE e.usages IS NOT NULL
   AND (e.usages IS DISTINCT FROM q.usages
        OR NOT q.own_price AND e.cost_nano <> coalesce(q.nano, 0)
        OR q.priced NOT IN (0, q.quantities)
-       OR e.price_id IS DISTINCT FROM CASE WHEN q.is_unpriced THEN 0 END
+       OR e.price_id IS DISTINCT FROM q.lowest
        OR num_nonnulls(e.usage, e.unit) > 0)
 ORDER BY 1
 

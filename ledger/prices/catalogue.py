@@ -20,6 +20,8 @@ from schemas.money import NANO_PER_USD, half_even
 ServiceClass = Literal["api", "infrastructure", "transaction", "revenue"]
 
 ANY_MODEL: Final = "*"
+ESTIMATE: Final = "estimate"
+"""The model of a row whose price estimates usages without a price."""
 _CACHE_ENTRIES_MAX: Final = 10_000
 
 _OTHER_UNITS: Final[dict[str, tuple[tuple[str, int, int], ...]]] = {
@@ -100,7 +102,8 @@ class Tariff(NamedTuple):
 
     `operation_sent` is the name as sent if it differs from the standard one. `conditional` is empty
     if no row has conditions; then the price depends only on the time. Otherwise it has the rates
-    of each matching key, best key first.
+    of each matching key, best key first. `estimates` are the rates of rows that estimate, with
+    negative ids.
     """
 
     operation: str
@@ -108,6 +111,7 @@ class Tariff(NamedTuple):
     model: str | None
     rates: Sequence[tuple[datetime, Rate]]
     conditional: Sequence[RatesByPlace] = ()
+    estimates: Sequence[tuple[datetime, Rate]] = ()
 
     def at(self, time: datetime, context: PriceContext | None = None) -> Rate | None:
         """Return the rate in force at `time` for a usage, or None.
@@ -119,6 +123,13 @@ class Tariff(NamedTuple):
         if context is not None and context.tier is not None:
             return None
         for since, rate in self.rates:
+            if since <= time:
+                return rate
+        return None
+
+    def estimate_at(self, time: datetime) -> Rate | None:
+        """Return the rate that estimates a usage without a price at `time`, or None."""
+        for since, rate in self.estimates:
             if since <= time:
                 return rate
         return None
@@ -160,9 +171,9 @@ class Catalogue:
         most specific row has priority (`Conditions.specificity`), then the newest one.
         """
         name, known_model = standard_operation(service, operation), standard_model(model)
-        keys = [
-            self._rates(service, name, one, unit) for one in dict.fromkeys((known_model, ANY_MODEL))
-        ]
+        models = {known_model: None, ANY_MODEL: None}
+        models.pop(ESTIMATE, None)
+        keys = [self._rates(service, name, one, unit) for one in models]
         by_key = [rates for of_model in keys for rates in of_model]
         has_conditions = any(rate.conditions != NO_CONDITIONS for rates in by_key for rate in rates)
         return Tariff(
@@ -171,6 +182,11 @@ class Catalogue:
             known_model or None,
             [(rate.since, rate.rate) for rates in by_key for rate in rates],
             [_by_place(rates) for rates in by_key] if has_conditions else (),
+            [
+                (rate.since, rate.rate._replace(price_id=-rate.rate.price_id))
+                for rates in self._rates(service, name, ESTIMATE, unit)
+                for rate in rates
+            ],
         )
 
     def _rates(
@@ -187,7 +203,7 @@ class Catalogue:
     def models(self, service: str, operation: str) -> list[str]:
         """Return the models with their own prices for an operation, in order."""
         keys = {key[2] for key in self._rows if key[:2] == (service, operation)}
-        return sorted(keys - {"", ANY_MODEL})
+        return sorted(keys - {"", ANY_MODEL, ESTIMATE})
 
     def model_rate(
         self, service: str, operation: str, model: str, unit: str, time: datetime

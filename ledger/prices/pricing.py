@@ -14,7 +14,15 @@ from schemas.money import MAX_EVENT_NANO, NANO_PER_USD, half_even, nano_from_usd
 from schemas.refusals import Refused
 
 UNPRICED: Final = 0
-"""The `price_id` in the row of an event without a price, which costs 0 until there is one."""
+"""The `price_id` in the row of an event without a price, which costs 0 until there is one.
+
+If a row of the catalogue estimates the cost, its negative id is in this place.
+"""
+
+
+def lacks_price(price_id: int | None) -> bool:
+    """Return whether the `price_id` of a row or quantity says that it has no price."""
+    return price_id is not None and price_id <= UNPRICED
 
 
 class _Metadata(msgspec.Struct):
@@ -47,9 +55,10 @@ def price(
 ) -> tuple[int, int | None]:
     """Price a single usage at `time`, rounded half-even to nano-dollars.
 
-    Returns the cost and the id of the catalogue row it is based on, if any; without a price, 0 and
-    UNPRICED. The emitter's `total_cost` has priority over the catalogue; its `unit_cost` applies
-    only if the catalogue has no row. Raises Refused `invalid_event` above the limit.
+    Returns the cost and the id of the catalogue row it is based on, if any; without a price, the
+    estimate and the negative id of its row, or 0 and UNPRICED. The emitter's `total_cost` has
+    priority over the catalogue; its `unit_cost` applies only if the catalogue has no row. Raises
+    Refused `invalid_event` above the limit.
     """
     price_id = None
     if data.total_cost is not None:
@@ -62,6 +71,8 @@ def price(
             cost_nano = rate.cost_nano(usage)
     elif data.unit_cost is not None:
         cost_nano = _emitters_price(usage, data.unit_cost)
+    elif (estimate := tariff.estimate_at(time)) is not None:
+        price_id, cost_nano = estimate.price_id, estimate.cost_nano(usage)
     else:
         return 0, UNPRICED
     require_bounded(cost_nano)

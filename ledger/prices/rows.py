@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any, Final, NamedTuple, cast
 
 from ledger.postgres.database import Record
-from ledger.prices.catalogue import ANY_MODEL, ServiceClass
+from ledger.prices.catalogue import ANY_MODEL, ESTIMATE, ServiceClass
 from ledger.prices.conditions import FIELDS as CONDITION_FIELDS
 from ledger.prices.conditions import (
     NO_CONDITIONS,
@@ -260,6 +260,8 @@ class _Checks:
         return value == "true" if value else None
 
     def fits_class(self, row: PriceRow) -> None:
+        if row.model == ESTIMATE and row.conditions != NO_CONDITIONS:
+            self.reasons.append(f"A price of model {ESTIMATE} has no conditions.")
         operation = _OPERATIONS.get(row.service_class)
         if operation is None:
             return

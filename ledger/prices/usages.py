@@ -12,7 +12,7 @@ import msgspec
 from msgspec.structs import replace
 
 from ledger.prices.catalogue import Catalogue, Tariff
-from ledger.prices.pricing import UNPRICED, require_bounded, tariff_of
+from ledger.prices.pricing import UNPRICED, lacks_price, require_bounded, tariff_of
 from schemas.events import NO_CONTEXT, CostRecorded, PriceContext
 from schemas.money import nano_from_usd
 from schemas.numbers import Number, read_number
@@ -22,8 +22,9 @@ from schemas.usages import INPUT_UNITS, Usage
 class PricedUsage(msgspec.Struct, gc=False, frozen=True):
     """A quantity of a request, with its cost in nano-dollars and the catalogue row of its price.
 
-    Both are None if the emitter priced the whole request. If a quantity has no price, no quantity
-    has a cost, and those without a price have UNPRICED in the place of the row.
+    Both are None if the emitter priced the whole request. An estimated quantity has the negative id
+    of the row. If a quantity has neither price nor estimate, no quantity has a cost, and such ones
+    have UNPRICED in the place of the row.
     """
 
     unit: str
@@ -35,7 +36,7 @@ class PricedUsage(msgspec.Struct, gc=False, frozen=True):
 class PricedRequest(NamedTuple):
     """A request's cost in nano-dollars and its quantities; `tariff` is the one of the first.
 
-    `price_id` is UNPRICED if a quantity has no price, else None.
+    `price_id` is the lowest one of the quantities without a price, see `lacks_price`; else None.
     """
 
     cost_nano: int
@@ -56,21 +57,23 @@ def price_request(
     """Price the quantities of a request at `time`, each rounded half-even to nano-dollars.
 
     The cost is the emitter's `total_cost`, else the sum of the quantities' costs, or 0 if one of
-    them has no price. Raises Refused `invalid_event` above the limit.
+    them has neither price nor estimate. Raises Refused `invalid_event` above the limit.
     """
     tariffs = [tariff_of(catalogue, data, usage.unit) for usage in usages]
     if data.total_cost is not None:
         priced = [PricedUsage(usage.unit, usage.quantity) for usage in usages]
         return _request(nano_from_usd(data.total_cost), None, tariffs, priced)
     context = request_context(data.price_context, usages)
-    rates = [tariff.at(time, context) for tariff in tariffs]
+    rates = [tariff.at(time, context) or tariff.estimate_at(time) for tariff in tariffs]
     priced = [
         PricedUsage(usage.unit, usage.quantity, rate.price_id, rate.cost_nano(usage.quantity))
         for usage, rate in zip(usages, rates, strict=True)
         if rate is not None
     ]
     if len(priced) == len(usages):
-        return _request(sum(usage.cost_nano or 0 for usage in priced), None, tariffs, priced)
+        estimates = [rate.price_id for rate in rates if rate and lacks_price(rate.price_id)]
+        cost_nano = sum(usage.cost_nano or 0 for usage in priced)
+        return _request(cost_nano, min(estimates, default=None), tariffs, priced)
     missing = [
         PricedUsage(usage.unit, usage.quantity, UNPRICED if rate is None else None)
         for usage, rate in zip(usages, rates, strict=True)

@@ -42,8 +42,8 @@ SELECT state.version, c.call_id, c.user_id, c.persona_id, c.status, c.duration_m
                                   ORDER BY u.unit COLLATE "C")
                              FROM jsonb_to_recordset(e.usages)
                                   AS u (unit text, quantity numeric, price_id integer, cost_nano bigint)
-                             LEFT JOIN service_prices AS q USING (price_id)),
-                       'unpriced', coalesce(e.price_id = 0, false))
+                             LEFT JOIN service_prices AS q ON q.price_id = abs(u.price_id)),
+                       'unpriced', coalesce(e.price_id <= 0, false))
                    ORDER BY e.service, e.time, e.identity), '[]'))
           FROM (SELECT e.*, count(*) OVER () AS number
                   FROM call_cost_events AS e
@@ -63,7 +63,7 @@ SELECT state.version, c.call_id, c.user_id, c.persona_id, c.status, c.duration_m
                                     WHERE v.call_id = :call_id AND v.voids = e.identity)
                  ORDER BY e.time, e.identity
                  LIMIT :lines_max) AS e
-          LEFT JOIN service_prices AS p ON p.price_id = e.price_id) END AS lines
+          LEFT JOIN service_prices AS p ON p.price_id = abs(e.price_id)) END AS lines
   FROM calls AS c
  CROSS JOIN LATERAL (
        SELECT encode(sha256(convert_to(concat_ws(

@@ -32,7 +32,8 @@ SELECT e.time, e.recorded_at, e.call_id, e.persona_id, e.type, e.service, e.oper
           AND type IN ('cost.voided', 'call.settled')) AS of_call
  CROSS JOIN LATERAL (
        SELECT time, recorded_at, call_id, persona_id, type, service, operation, operation_sent, model,
-              usage, unit, unit_cost, cost_nano, amount_nano, estimated, identity, source, event_id, data,
+              usage, unit, unit_cost, cost_nano, amount_nano, estimated OR coalesce(price_id < 0, false) AS estimated,
+              identity, source, event_id, data,
               usages, tags
          FROM call_cost_events
         WHERE call_id = c.call_id

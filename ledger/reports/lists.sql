@@ -80,7 +80,7 @@ SELECT (SELECT (SELECT coalesce(sum(event_count), 0)::bigint
 -- settlements only the last one is included, which replaces the others.
 
 SELECT e.identity::text AS identity, e.source, e.event_id, e.type, e.time, e.recorded_at, e.service,
-       e.operation, e.model, e.usage, e.unit, e.unit_cost, e.cost_nano, e.amount_nano, e.estimated,
+       e.operation, e.model, e.usage, e.unit, e.unit_cost, e.cost_nano, e.amount_nano, e.estimated OR coalesce(e.price_id < 0, false) AS estimated,
        e.data, e.usages, e.tags,
        e.type = 'cost.recorded' AND (
            EXISTS (SELECT FROM call_cost_events AS v
@@ -90,7 +90,7 @@ SELECT e.identity::text AS identity, e.source, e.event_id, e.type, e.time, e.rec
                       AND v.voids = e.identity)
            OR EXISTS (SELECT FROM sealed_voids AS v WHERE v.call_id = :call_id AND v.voids = e.identity)
        ) AS voided,
-       e.price_id = 0 AND EXISTS (
+       e.price_id <= 0 AND EXISTS (
            SELECT FROM unpriced_events AS u
             WHERE u.identity = e.identity AND (u.user_id = :viewer_id OR :reads_all)) AS unpriced,
        (SELECT coalesce(sum(event_count), 0)::bigint

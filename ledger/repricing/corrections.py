@@ -17,7 +17,7 @@ import msgspec
 
 from ledger.prices.catalogue import Catalogue, Rate, Tariff
 from ledger.prices.conditions import parse_stored_context
-from ledger.prices.pricing import UNPRICED
+from ledger.prices.pricing import lacks_price
 from ledger.prices.usages import request_context
 from ledger.recording.unpriced_events import FEE_OPERATION, FEE_UNIT
 from ledger.repricing.recorded_costs import PricedCost, RecordedCost, priced_usages
@@ -185,7 +185,7 @@ def _reason(cost: RecordedCost, rates: Sequence[Rate]) -> str:
             usage.price_id != rate.price_id for usage, rate in zip(usages, rates, strict=True)
         )
         return f"{changed} of {len(rates)} prices were not in force"
-    if cost.price_id == UNPRICED:
+    if lacks_price(cost.price_id):
         return f"the price was not known, it is price {rates[0].price_id}"
     return f"price {cost.price_id} was not in force, price {rates[0].price_id} was"
 

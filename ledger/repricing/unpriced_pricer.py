@@ -18,7 +18,7 @@ from ledger.budgets.alerting import Alerting
 from ledger.calls.rating import Incoming
 from ledger.postgres.database import Connection
 from ledger.prices.catalogue import Catalogue
-from ledger.prices.pricing import UNPRICED
+from ledger.prices.pricing import lacks_price
 from ledger.recording.ledger import Ledger
 from ledger.recording.unpriced_events import remove_unpriced
 from ledger.repricing.applying import RepricingRefusedError, apply_events
@@ -176,14 +176,14 @@ class _Run:
         costs = await counted_costs(
             self._connection, [(event.identity, event.call_id) for event in of_page]
         )
-        counted = {cost.identity for cost in costs if cost.price_id == UNPRICED}
+        counted = {cost.identity for cost in costs if lacks_price(cost.price_id)}
         # A process of the previous release voids a cost and leaves it in the list.
         gone = [event.identity for event in of_page if event.identity not in counted]
         if gone:
             await remove_unpriced(self._connection, gone)
         events: list[Incoming] = []
         for cost in costs:
-            found = self.rates.correction(cost) if cost.price_id == UNPRICED else None
+            found = self.rates.correction(cost) if lacks_price(cost.price_id) else None
             if found is not None:
                 events += correcting_events(cost, found)
         return done + len(gone) + len(events) // 2, events

@@ -53,7 +53,9 @@ async def test_unpriced_events_are_shown_until_they_have_a_price(
     await until(lambda: _counted(product, 5))
     async with open_page("/spending", "una") as page:
         note = page.get_by_role("note").filter(has_text=NOTE)
-        await expect(note).to_contain_text("2 events have no price yet and count as $0.")
+        await expect(note).to_contain_text(
+            "2 events have no price yet and count as $0 or at an estimate."
+        )
         row = page.get_by_role("region", name="Calls in this period").get_by_role("row").nth(1)
         await expect(row).to_contain_text("No price")
         await check(page, "spending")

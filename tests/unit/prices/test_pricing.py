@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from ledger.calls.entries import Entry
+from ledger.prices.catalogue import ESTIMATE
 from ledger.prices.pricing import UNPRICED
 from schemas.refusals import Refused
 from tests.support.events import NOW, cost, decoded
@@ -195,3 +196,19 @@ def test_future_special_price_leaves_the_general_one_in_force() -> None:
     in_force = own._replace(since=YESTERDAY)
     entry = priced("elevenlabs", "tts", 1_000, "characters", in_force, model="eleven_new")
     assert entry.cost_nano == 100_000_000
+
+
+def test_estimate_is_used_only_without_a_price() -> None:
+    rows = [
+        SamplePrice("vendor", "talk", ESTIMATE, "minutes", "0.5"),
+        SamplePrice("vendor", "talk", "known", "minutes", "0.25"),
+    ]
+    known, unknown, named = (
+        priced("vendor", "talk", 2, "minutes", *rows, model=model)
+        for model in ("known", "other", ESTIMATE)
+    )
+    assert (known.cost_nano, known.is_unpriced) == (500_000_000, False)
+    assert (unknown.cost_nano, unknown.is_unpriced) == (1_000_000_000, True)
+    assert (named.price_id, named.is_unpriced) == (unknown.price_id, True)
+    own = priced("vendor", "talk", 2, "minutes", *rows, model="other", unitCost=3)
+    assert (own.cost_nano, own.price_id) == (6_000_000_000, None)
