@@ -106,8 +106,9 @@ def as_csv(prices: Iterable[ListedPrice]) -> str:
 
 
 def _optional_fields(row: PriceRow) -> dict[str, str]:
-    """Return the conditions of a row and what is known of the retirement of its model."""
+    """Return the conditions, increments and retirement of a row, as far as it has any."""
     fields = row.conditions.named()
+    fields |= {name: str(seconds) for name, seconds in row.increments._asdict().items() if seconds}
     if row.retires_on is not None:
         fields["retires_on"] = row.retires_on.isoformat()
     if row.is_deprecated is not None:

@@ -55,7 +55,7 @@ def _cells(price: ListedPrice, now: datetime) -> tuple[str, ...]:
     row = price.row
     stale = ", stale" if price.stale(now) else ""
     return (
-        row.service, row.operation, row.model or "(no model)", _unit(row),
+        row.service, row.operation, row.model or "(no model)", row.detailed_unit,
         f"${row.price_usd:f}", f"{row.per_units:,}", _since(row),
         _state(price, now), f"{price.verified_at:%Y-%m-%d}{stale}", row.source,
     )  # fmt: skip
@@ -80,10 +80,6 @@ def _change_cells(row: PriceRow, current: PriceRow) -> tuple[str, ...]:
         row.name, f"${row.price_usd:f}", f"{row.per_units:,}",
         f"${current.price_usd:f}", f"{current.per_units:,}", percent, row.source,
     )  # fmt: skip
-
-
-def _unit(row: PriceRow) -> str:
-    return f"{row.unit} ({row.conditions})" if row.conditions.named() else row.unit
 
 
 def _since(row: PriceRow) -> str:

@@ -15,6 +15,8 @@ from schemas.numbers import Number
 
 PRICE_USD_MAX: Final = 1_000_000
 PER_UNITS_MAX: Final = 10**12
+INCREMENT_SECONDS_MAX: Final = 3_600
+"""Larger billing increments are mistakes: vendors bill by the minute at most."""
 
 
 class PriceConditions(
@@ -39,8 +41,10 @@ class PriceItem(Struct, kw_only=True, rename=wire_name):
     """A price in the catalogue: `price_usd` for `per_units` of `unit`, from `effective_from` on.
 
     The model `*` matches any model, an empty one only usage without a model. `stale` means that the
-    price was not verified for 90 days. `conditions` is null for a price without any. `retires_on`
-    is the day on which the vendor retires the model, `is_deprecated` whether it advises against it.
+    price was not verified for 90 days. `conditions` is null for a price without any.
+    `minimum_seconds` and `increment_seconds` are the billing increments of a leg, 0 for none.
+    `retires_on` is the day on which the vendor retires the model, `is_deprecated` whether it
+    advises against it.
     """
 
     id: int
@@ -52,6 +56,8 @@ class PriceItem(Struct, kw_only=True, rename=wire_name):
     conditions: PriceConditions | None
     price_usd: Exact
     per_units: int
+    minimum_seconds: int
+    increment_seconds: int
     effective_from: datetime
     state: Literal["in force", "future", "past"]
     stale: bool
@@ -79,9 +85,13 @@ class PriceProposal(Struct, kw_only=True, rename=wire_name):
     conditions: PriceConditions | None
     price_usd: Exact
     per_units: int
+    minimum_seconds: int
+    increment_seconds: int
     effective_from: datetime
     in_force_price_usd: Exact
     in_force_per_units: int
+    in_force_minimum_seconds: int
+    in_force_increment_seconds: int
     change_percent: Exact | None
     state: Literal["pending", "approved", "rejected", "replaced"]
     source: str
@@ -101,7 +111,8 @@ class PriceList(Struct, kw_only=True, rename=wire_name):
 class PriceEntry(Struct, kw_only=True, rename=wire_name, forbid_unknown_fields=True):
     """A new price. Without `effective_from` it takes effect immediately.
 
-    `approve` accepts a large change that would otherwise need approval.
+    `approve` accepts a large change that would otherwise need approval. Only a price of a time unit
+    has `minimum_seconds` and `increment_seconds`.
     """
 
     service: str
@@ -112,6 +123,8 @@ class PriceEntry(Struct, kw_only=True, rename=wire_name, forbid_unknown_fields=T
     model: str | None = None
     conditions: PriceConditions | None = None
     per_units: Annotated[int, Meta(ge=1, le=PER_UNITS_MAX)] = 1
+    minimum_seconds: Annotated[int, Meta(ge=0, le=INCREMENT_SECONDS_MAX)] = 0
+    increment_seconds: Annotated[int, Meta(ge=0, le=INCREMENT_SECONDS_MAX)] = 0
     effective_from: datetime | None = None
     source: str | None = None
     retires_on: date | None = None

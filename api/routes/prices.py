@@ -175,6 +175,8 @@ def _row(entry: PriceEntry, user_id: str, now: datetime) -> PriceRow:
         "per_units": str(entry.per_units),
         "effective_from": (entry.effective_from or now).isoformat(),
         "source": entry.source or "",
+        "minimum_seconds": str(entry.minimum_seconds),
+        "increment_seconds": str(entry.increment_seconds),
     }
     if entry.model is not None:
         fields["model"] = entry.model
@@ -219,6 +221,7 @@ def item(price: ListedPrice, at: datetime) -> PriceItem:
         conditions=conditions_body(row.conditions),
         price_usd=Exact(row.price_usd),
         per_units=row.per_units,
+        **row.increments._asdict(),
         effective_from=row.effective_from,
         state=price.state,
         stale=price.stale(at),
@@ -244,9 +247,12 @@ def proposed(proposal: Proposal) -> PriceProposal:
         conditions=conditions_body(row.conditions),
         price_usd=Exact(row.price_usd),
         per_units=row.per_units,
+        **row.increments._asdict(),
         effective_from=row.effective_from,
         in_force_price_usd=Exact(proposal.in_force.price_usd),
         in_force_per_units=proposal.in_force.per_units,
+        in_force_minimum_seconds=proposal.in_force.increments.minimum_seconds,
+        in_force_increment_seconds=proposal.in_force.increments.increment_seconds,
         change_percent=None if percent is None else Exact(percent),
         state=proposal.state,
         source=row.source,

@@ -44,6 +44,11 @@ CSV with a first line of column names, or a JSON list of objects with these fiel
   effective_from  2026-01-31 or 2026-01-31T12:00:00Z
   source          where the price was published (default: the name of the file)
 
+for a price per time unit, the billing increments of a leg:
+
+  minimum_seconds    the shortest billed duration, such as 60
+  increment_seconds  the duration is rounded up to a multiple of this, such as 60
+
 and, for a price with conditions (docs/prices.md), any of these:
 
   tier              batch, flex, priority, …; without one the price is for the standard tier

@@ -13,6 +13,7 @@ from fractions import Fraction
 from typing import Any, Final, Literal, NamedTuple
 
 from ledger.prices.conditions import NO_CONDITIONS, Conditions, destinations, parse_stored_unit
+from ledger.prices.increments import NO_INCREMENTS, Increments
 from ledger.prices.names import standard_model, standard_operation
 from schemas.events import NO_CONTEXT, PriceContext
 from schemas.money import NANO_PER_USD, half_even
@@ -40,7 +41,7 @@ _OTHER_UNITS: Final[dict[str, tuple[tuple[str, int, int], ...]]] = {
 class Price(NamedTuple):
     """A row of the catalogue: `price_usd` for `per_units` of `unit`, since `effective_from`.
 
-    It applies only to a usage for which its `conditions` hold.
+    It applies only to a usage for which its `conditions` hold; its `increments` apply to legs.
     """
 
     price_id: int
@@ -53,13 +54,16 @@ class Price(NamedTuple):
     per_units: int
     effective_from: datetime
     conditions: Conditions = NO_CONDITIONS
+    increments: Increments = NO_INCREMENTS
 
     @classmethod
     def from_stored(cls, stored: Iterable[Any]) -> Price:
         """Return the price of a stored row, whose unit contains the conditions."""
-        price = cls(*stored)
+        *columns, minimum_seconds, increment_seconds = stored
+        price = cls(*columns)
         unit, conditions = parse_stored_unit(price.unit)
-        return price._replace(unit=unit, conditions=conditions)
+        increments = Increments(minimum_seconds, increment_seconds)
+        return price._replace(unit=unit, conditions=conditions, increments=increments)
 
 
 class Rate(NamedTuple):

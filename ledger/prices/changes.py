@@ -12,6 +12,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Final, NamedTuple
 
+from ledger.prices.increments import NO_INCREMENTS
 from ledger.prices.rows import PriceRow
 from schemas.money import half_even
 
@@ -107,13 +108,15 @@ def classify_rows(
     """Classify rows, each compared with the catalogue and with earlier rows.
 
     `confirms` is for a source of current prices: a row equal to the price in force verifies it
-    instead of being added. `approved` accepts large changes.
+    instead of being added, and one that states no increments has those of the price in force.
+    `approved` accepts large changes.
     """
     result = ClassifiedRows([], [], [])
     timeline = {key: list(prices) for key, prices in known.items()}
-    for row in sorted(rows, key=lambda row: row.effective_from):
-        before = timeline.setdefault(key_of(row), [])
-        current = price_in_force(before, row.effective_from)
+    for stated in sorted(rows, key=lambda row: row.effective_from):
+        before = timeline.setdefault(key_of(stated), [])
+        current = price_in_force(before, stated.effective_from)
+        row = _with_increments(stated, current) if confirms else stated
         same = current is not None and row.same_price(current.row)
         if current is not None and same and (confirms or _is_same_row(current.row, row)):
             result.verified.append(current._replace(row=current.row.with_retirement(row)))
@@ -123,6 +126,13 @@ def classify_rows(
         else:
             result.pending.append(LargeChange(row, current))
     return result
+
+
+def _with_increments(row: PriceRow, current: KnownPrice | None) -> PriceRow:
+    """Return a source's row; one that states no increments has those of the price in force."""
+    if current is None or row.increments != NO_INCREMENTS:
+        return row
+    return row._replace(increments=current.row.increments)
 
 
 def _is_same_row(known: PriceRow, row: PriceRow) -> bool:

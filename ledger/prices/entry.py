@@ -18,7 +18,7 @@ from ledger.prices.changes import (
     key_of,
 )
 from ledger.prices.proposals import Proposal, key_columns, propose, replace_known
-from ledger.prices.rows import COLUMNS, RETIREMENT, PriceRow
+from ledger.prices.rows import RETIREMENT, STORED_COLUMNS, PriceRow
 
 _SQL: Final = statements("prices/entry")
 
@@ -159,7 +159,7 @@ async def add_prices(connection: Connection, rows: Sequence[PriceRow], *, set_by
     if not rows:
         return 0
     stored = [row.stored() for row in rows]
-    columns = {name: [row[name] for row in stored] for name in COLUMNS}
+    columns = {name: [row[name] for row in stored] for name in STORED_COLUMNS}
     async with in_transaction(connection):
         retirement = {name: [row[name] for row in stored] for name in RETIREMENT}
         added = await connection.fetch(*_SQL.bind("add", **columns, **retirement, set_by=set_by))
@@ -176,6 +176,11 @@ async def add_prices(connection: Connection, rows: Sequence[PriceRow], *, set_by
 
 def _conflict(row: PriceRow, known: str) -> str:
     return (
-        f"{row.name}: the catalogue already has {known}, not {row.price_usd} per {row.per_units}; "
+        f"{row.name}: the catalogue already has {known}, not {_stated(row)}; "
         "a changed price needs another effective_from."
     )
+
+
+def _stated(row: PriceRow) -> str:
+    price = f"{row.price_usd} per {row.per_units}"
+    return f"{price} {'/'.join(map(str, row.increments))} s" if any(row.increments) else price

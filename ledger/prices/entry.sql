@@ -1,7 +1,7 @@
 -- name: list
 -- The catalogue, or the prices of :service, with each row's state at time :at.
 SELECT service, class, operation, model, unit, price_usd, per_units, effective_from, source, set_by,
-       price_id, created_at, verified_at, retires_on, is_deprecated,
+       minimum_seconds, increment_seconds, price_id, created_at, verified_at, retires_on, is_deprecated,
        CASE
            WHEN effective_from > :at THEN 'future'
            WHEN effective_from = max(effective_from) FILTER (WHERE effective_from <= :at)
@@ -37,23 +37,28 @@ WHERE service_prices.price_id = verified.price_id
 -- name: add
 -- Inserts new rows; :set_by is who enters them.
 INSERT INTO service_prices (service, class, operation, model, unit, price_usd, per_units, effective_from, source,
-                            retires_on, is_deprecated, set_by)
+                            minimum_seconds, increment_seconds, retires_on, is_deprecated, set_by)
 SELECT t.*, :set_by
 FROM unnest(:service::text[], :class::text[], :operation::text[], :model::text[], :unit::text[],
             :price_usd::numeric[], :per_units::bigint[], :effective_from::timestamptz[],
-            :source::text[], :retires_on::date[], :is_deprecated::boolean[]) AS t
+            :source::text[], :minimum_seconds::integer[], :increment_seconds::integer[],
+            :retires_on::date[], :is_deprecated::boolean[]) AS t
 ON CONFLICT (service, operation, model, unit, effective_from) DO NOTHING
 RETURNING price_id
 
 -- name: conflicts
 -- The indexes (from 1) of rows whose key has another price in the catalogue, and that price.
-SELECT requested.ordinality, known.price_usd || ' per ' || known.per_units AS known
+SELECT requested.ordinality, known.price_usd || ' per ' || known.per_units
+       || CASE WHEN (known.minimum_seconds, known.increment_seconds) <> (0, 0)
+               THEN ' ' || known.minimum_seconds || '/' || known.increment_seconds || ' s' ELSE '' END AS known
 FROM unnest(:service::text[], :class::text[], :operation::text[], :model::text[], :unit::text[],
             :price_usd::numeric[], :per_units::bigint[], :effective_from::timestamptz[],
-            :source::text[])
-     WITH ORDINALITY AS requested (service, class, operation, model, unit, price_usd, per_units, effective_from, source, ordinality)
+            :source::text[], :minimum_seconds::integer[], :increment_seconds::integer[])
+     WITH ORDINALITY AS requested (service, class, operation, model, unit, price_usd, per_units, effective_from, source,
+                                   minimum_seconds, increment_seconds, ordinality)
 JOIN service_prices AS known USING (service, operation, model, unit, effective_from)
 WHERE known.price_usd * requested.per_units <> requested.price_usd * known.per_units
+   OR (known.minimum_seconds, known.increment_seconds) <> (requested.minimum_seconds, requested.increment_seconds)
 ORDER BY requested.ordinality
 
 -- name: other_classes

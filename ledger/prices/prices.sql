@@ -1,6 +1,7 @@
 -- name: catalogue
 -- The whole price catalogue.
-SELECT price_id, service, class, operation, model, unit, price_usd, per_units, effective_from
+SELECT price_id, service, class, operation, model, unit, price_usd, per_units, effective_from,
+       minimum_seconds, increment_seconds
 FROM service_prices
 
 -- name: catalogue_version

@@ -10,7 +10,8 @@ from typing import Final, Literal, NamedTuple
 from ledger.postgres.database import Connection, Record
 from ledger.postgres.statements import statements
 from ledger.prices.changes import LargeChange, change_percent
-from ledger.prices.rows import COLUMNS, PriceRow
+from ledger.prices.increments import Increments
+from ledger.prices.rows import STORED_COLUMNS, PriceRow
 
 _SQL: Final = statements("prices/proposals")
 
@@ -85,7 +86,7 @@ async def propose(
         fields = row.stored()
         proposed_before = _SQL.bind(
             "known",
-            **{name: fields[name] for name in COLUMNS if name != "source"},
+            **{name: fields[name] for name in STORED_COLUMNS if name != "source"},
             refreshed_by=set_by if supersedes else None,
             in_force_price_id=price_id,
         )
@@ -140,6 +141,7 @@ def _proposal(row: Record) -> Proposal:
         per_units=row["in_force_per"],
         effective_from=row["in_force_from"],
         source=row["in_force_source"],
+        increments=Increments(row["in_force_minimum"], row["in_force_increment"]),
     )
     return Proposal(
         row["proposal_id"],

@@ -1,7 +1,8 @@
 -- name: pending
 -- Pending proposals of :service or of all, with the price in force without them.
 SELECT p.*, f.price_usd AS in_force_usd, f.per_units AS in_force_per,
-       f.effective_from AS in_force_from, f.source AS in_force_source
+       f.effective_from AS in_force_from, f.source AS in_force_source,
+       f.minimum_seconds AS in_force_minimum, f.increment_seconds AS in_force_increment
 FROM price_proposals AS p
 JOIN service_prices AS f ON f.price_id = p.in_force_price_id
 WHERE p.state = 'pending' AND (:service::text IS NULL OR p.service = :service)
@@ -10,7 +11,8 @@ ORDER BY p.proposal_id
 -- name: proposal
 -- A proposal, with the same columns.
 SELECT p.*, f.price_usd AS in_force_usd, f.per_units AS in_force_per,
-       f.effective_from AS in_force_from, f.source AS in_force_source
+       f.effective_from AS in_force_from, f.source AS in_force_source,
+       f.minimum_seconds AS in_force_minimum, f.increment_seconds AS in_force_increment
 FROM price_proposals AS p
 JOIN service_prices AS f ON f.price_id = p.in_force_price_id
 WHERE p.proposal_id = :proposal_id
@@ -27,6 +29,7 @@ SELECT proposal_id, state
 FROM price_proposals
 WHERE (service, class, operation, model, unit) = (:service, :class, :operation, :model, :unit)
   AND price_usd * :per_units::bigint = :price_usd::numeric * per_units
+  AND (minimum_seconds, increment_seconds) = (:minimum_seconds::integer, :increment_seconds::integer)
   AND (set_by = :refreshed_by::text
        OR :refreshed_by::text IS NULL AND effective_from = :effective_from::timestamptz)
   AND (state = 'pending'
@@ -38,9 +41,10 @@ LIMIT 1
 -- name: propose
 -- Inserts a proposal.
 INSERT INTO price_proposals (service, class, operation, model, unit, price_usd, per_units, effective_from, source,
-                             retires_on, is_deprecated, set_by, in_force_price_id)
+                             minimum_seconds, increment_seconds, retires_on, is_deprecated, set_by,
+                             in_force_price_id)
 VALUES (:service, :class, :operation, :model, :unit, :price_usd, :per_units, :effective_from, :source,
-        :retires_on, :is_deprecated, :set_by, :in_force_price_id)
+        :minimum_seconds, :increment_seconds, :retires_on, :is_deprecated, :set_by, :in_force_price_id)
 RETURNING proposal_id, state
 
 -- name: replace
@@ -64,6 +68,7 @@ WHERE (p.service, p.operation, p.model, p.unit)
   AND p.state = 'pending'
   AND (
       SELECT s.price_usd * p.per_units = p.price_usd * s.per_units
+             AND (s.minimum_seconds, s.increment_seconds) = (p.minimum_seconds, p.increment_seconds)
         FROM service_prices AS s
        WHERE (s.service, s.operation, s.model, s.unit) = (p.service, p.operation, p.model, p.unit)
          AND s.effective_from <= p.effective_from

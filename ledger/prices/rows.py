@@ -21,6 +21,8 @@ from ledger.prices.conditions import (
     parse_stored_unit,
     stored_unit,
 )
+from ledger.prices.increments import FIELDS as INCREMENT_FIELDS
+from ledger.prices.increments import NO_INCREMENTS, Increments, increments_from
 from ledger.prices.names import standard_model, standard_operation
 from schemas.numbers import decimal_from
 from schemas.prices import PER_UNITS_MAX, PRICE_USD_MAX
@@ -30,10 +32,11 @@ COLUMNS: Final = (
     "service", "class", "operation", "model", "unit",
     "price_usd", "per_units", "effective_from", "source",
 )  # fmt: skip
-"""The stored columns of a row, in the order of its fields."""
+"""The stored columns of a row, in the order of its fields, but for its increments."""
+STORED_COLUMNS: Final = (*COLUMNS, *INCREMENT_FIELDS)
 RETIREMENT: Final = ("retires_on", "is_deprecated")
 """Columns that describe the model of a row; they change with what a source says."""
-FIELDS: Final = (*COLUMNS, *CONDITION_FIELDS, *RETIREMENT)
+FIELDS: Final = (*STORED_COLUMNS, *CONDITION_FIELDS, *RETIREMENT)
 """The fields of a row in a file."""
 
 _DECIMALS_MAX: Final = 18
@@ -70,6 +73,7 @@ class PriceRow(NamedTuple):
     effective_from: datetime
     source: str
     conditions: Conditions = NO_CONDITIONS
+    increments: Increments = NO_INCREMENTS
     retires_on: date | None = None
     is_deprecated: bool | None = None
 
@@ -79,7 +83,10 @@ class PriceRow(NamedTuple):
         row = cls(*(record[name] for name in COLUMNS))
         unit, conditions = parse_stored_unit(row.unit)
         return row._replace(
-            unit=unit, conditions=conditions, **{name: record[name] for name in RETIREMENT}
+            unit=unit,
+            conditions=conditions,
+            increments=Increments(*(record[name] for name in INCREMENT_FIELDS)),
+            **{name: record[name] for name in RETIREMENT},
         )
 
     @property
@@ -89,7 +96,8 @@ class PriceRow(NamedTuple):
 
     def stored(self) -> dict[str, Any]:
         """Return the values of the row by column."""
-        return dict(zip(COLUMNS, self[: len(COLUMNS)], strict=True)) | {
+        values = (*self[: len(COLUMNS)], *self.increments)
+        return dict(zip(STORED_COLUMNS, values, strict=True)) | {
             "unit": self.stored_unit,
             "retires_on": self.retires_on,
             "is_deprecated": self.is_deprecated,
@@ -105,16 +113,27 @@ class PriceRow(NamedTuple):
         """The row's name for people."""
         model = f" ({self.model})" if self.model not in {"", ANY_MODEL} else ""
         since = self.effective_from.isoformat().replace("+00:00", "Z")
-        unit = f"{self.unit} ({self.conditions})" if self.conditions.named() else self.unit
-        return f"{self.service} {self.operation}{model} per {unit} from {since}"
+        return f"{self.service} {self.operation}{model} per {self.detailed_unit} from {since}"
+
+    @property
+    def detailed_unit(self) -> str:
+        """The unit with conditions and increments, for people."""
+        details = ", ".join(filter(None, (str(self.conditions), str(self.increments))))
+        return f"{self.unit} ({details})" if details else self.unit
 
     def with_retirement(self, confirmed: PriceRow) -> PriceRow:
         """Return the row with what another one says about the retirement of its model."""
         return self._replace(retires_on=confirmed.retires_on, is_deprecated=confirmed.is_deprecated)
 
     def same_price(self, other: PriceRow) -> bool:
-        """Return whether both prices are equal, such as 0.15 per 1000 and 0.00015 per 1."""
-        return self.price_usd * other.per_units == other.price_usd * self.per_units
+        """Return whether both prices are equal, such as 0.15 per 1000 and 0.00015 per 1.
+
+        Prices with different increments are different.
+        """
+        return (
+            self.price_usd * other.per_units == other.price_usd * self.per_units
+            and self.increments == other.increments
+        )
 
 
 class InvalidPriceError(Exception):
@@ -136,7 +155,8 @@ def price_row(fields: Mapping[str, str], *, source: str) -> PriceRow:
     operation = check.text("operation")
     unit = check.unit(service_class)
     conditions, reasons = conditions_from(fields)
-    check.reasons += reasons
+    increments, more_reasons = increments_from(fields, unit)
+    check.reasons += reasons + more_reasons
     row = PriceRow(
         service=service,
         service_class=service_class,
@@ -148,6 +168,7 @@ def price_row(fields: Mapping[str, str], *, source: str) -> PriceRow:
         effective_from=check.moment(),
         source=check.source() or source[:_TEXT_MAX],
         conditions=conditions,
+        increments=increments,
         retires_on=check.day("retires_on"),
         is_deprecated=check.flag("is_deprecated"),
     )

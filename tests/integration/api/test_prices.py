@@ -60,6 +60,27 @@ async def test_entered_price_applies_from_now_on(api: ApiClient) -> None:
     assert [one["state"] for one in past].count("past") == 1
 
 
+async def test_increments_are_entered_proposed_and_listed(api: ApiClient) -> None:
+    names = ("minimum_seconds", "increment_seconds")
+    entry = {**ENTRY, "minimum_seconds": 60, "increment_seconds": 60}
+    assert (await admin(api, "POST", body=entry)).data["result"] == "entered"
+    newest = (await admin(api, "GET", f"{PRICES}?service=twilio")).data["prices"][-1]
+    assert [newest[name] for name in names] == [60, 60]
+
+    larger = {**entry, "price_usd": 1, "minimum_seconds": 30, "increment_seconds": 6}
+    larger["effectiveFrom"] = "2040-01-01T00:00:00Z"
+    proposal = (await admin(api, "POST", body=larger)).data["proposal"]
+    assert [proposal[name] for name in names] == [30, 6]
+    assert proposal["inForceMinimum_seconds"] == proposal["inForceIncrement_seconds"] == 60
+    await admin(api, "POST", f"{PRICES}/{proposal['id']}/approve")
+    newest = (await admin(api, "GET", f"{PRICES}?service=twilio")).data["prices"][-1]
+    assert [newest[name] for name in names] == [30, 6]
+    conflict = await admin(api, "POST", body={**larger, "increment_seconds": 1})
+    assert "already has 1 per 1 30/6 s, not 1 per 1 30/1 s" in conflict.json["error"]
+    words = {**ENTRY, "unit": "characters", "increment_seconds": 60}
+    assert (await admin(api, "POST", body=words)).status == 400
+
+
 async def test_large_change_waits_for_approval(api: ApiClient, database_url: str) -> None:
     entry = {**ENTRY, "price_usd": 0.14, "effectiveFrom": (NOW - timedelta(hours=1)).isoformat()}
     waiting = (await admin(api, "POST", body=entry)).data

@@ -62,4 +62,7 @@ export type DeliveryState = Delivery["state"];
 export type ForecastPeriod = Forecast["period"];
 
 /** What a price applies to; model `*` means any, an empty model means none named. */
-export type Priced = Pick<PriceItem, "service" | "operation" | "model" | "conditions">;
+export type Priced = Pick<
+  PriceItem,
+  "service" | "operation" | "model" | "conditions" | "minimum_seconds" | "increment_seconds"
+>;

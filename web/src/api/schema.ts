@@ -932,6 +932,10 @@ export interface components {
             conditions?: components["schemas"]["PriceConditions"] | null;
             /** @default 1 */
             perUnits?: number;
+            /** @default 0 */
+            minimum_seconds?: number;
+            /** @default 0 */
+            increment_seconds?: number;
             /** @default null */
             effectiveFrom?: string | null;
             /** @default null */
@@ -953,6 +957,8 @@ export interface components {
             conditions: components["schemas"]["PriceConditions"] | null;
             price_usd: Decimal;
             perUnits: Decimal;
+            minimum_seconds: Decimal;
+            increment_seconds: Decimal;
             /** Format: date-time */
             effectiveFrom: string;
             /** @enum {unknown} */
@@ -986,10 +992,14 @@ export interface components {
             conditions: components["schemas"]["PriceConditions"] | null;
             price_usd: Decimal;
             perUnits: Decimal;
+            minimum_seconds: Decimal;
+            increment_seconds: Decimal;
             /** Format: date-time */
             effectiveFrom: string;
             inForcePrice_usd: Decimal;
             inForcePerUnits: Decimal;
+            inForceMinimum_seconds: Decimal;
+            inForceIncrement_seconds: Decimal;
             change_percent: Decimal | null;
             /** @enum {unknown} */
             state: "approved" | "pending" | "rejected" | "replaced";

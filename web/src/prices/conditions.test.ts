@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Price } from "../api/bodies";
-import { conditionsText } from "./conditions";
+import { conditionsText, incrementsText } from "./conditions";
 import { search, searchable } from "./search";
 
 const plain = (text: string): string => text.replace(/(?<=\d)[^\d a-z:·–+](?=\d{3})/gi, "");
@@ -24,9 +24,21 @@ describe("conditions of a price", () => {
   });
 });
 
+describe("billing increments of a price", () => {
+  it.each([
+    ["0", "0", ""],
+    ["60", "60", "billed in 60 s steps"],
+    ["30", "6", "billed in 6 s steps, at least 30 s"],
+    ["30", "0", "billed at least 30 s"],
+  ])("%s/%s", (minimum_seconds, increment_seconds, text) => {
+    expect(incrementsText({ minimum_seconds, increment_seconds })).toBe(text);
+  });
+});
+
 describe("search in prices", () => {
   const price = (id: string, more: Partial<Price>): Price =>
     ({ id, service: "openai", operation: "inference", model: "gpt-5", unit: "input_tokens", conditions: null,
+       minimum_seconds: "0", increment_seconds: "0",
        source: "a list", setBy: "me", ...more }) as Price; // prettier-ignore
   const all = searchable([
     price("1", {}),

@@ -1,5 +1,5 @@
-// Texts of the conditions of a price.
-import type { PriceConditions } from "../api/bodies";
+// Texts of the conditions and billing increments of a price.
+import type { PriceConditions, Priced } from "../api/bodies";
 import { withSpaces } from "../format/names";
 import { formatCount } from "../format/numbers";
 
@@ -20,6 +20,20 @@ export function conditionsText(conditions: PriceConditions | null): string {
     .filter(Boolean)
     .join(" · ");
 }
+
+/** "batch tier · billed in 6 s steps, at least 30 s": everything that a price depends on. */
+export const detailsText = (price: Priced): string =>
+  [conditionsText(price.conditions), incrementsText(price)].filter(Boolean).join(" · ");
+
+/** "billed in 60 s steps"; empty for a price of exact durations. */
+export function incrementsText({ minimum_seconds, increment_seconds }: Increments): string {
+  const atLeast = `at least ${minimum_seconds} s`;
+  if (Number(increment_seconds) === 0) return Number(minimum_seconds) ? `billed ${atLeast}` : "";
+  const steps = `billed in ${increment_seconds} s steps`;
+  return Number(minimum_seconds) > Number(increment_seconds) ? `${steps}, ${atLeast}` : steps;
+}
+
+type Increments = Pick<Priced, "minimum_seconds" | "increment_seconds">;
 
 /** "22:00-06:00@Europe/London" → "22:00–06:00 Europe/London". */
 function hoursText(hours: string): string {

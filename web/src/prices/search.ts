@@ -1,7 +1,7 @@
 // Search in the price catalogue: every word must occur in a price.
 import type { Price } from "../api/bodies";
 import { serviceName, withSpaces } from "../format/names";
-import { conditionsText } from "./conditions";
+import { detailsText } from "./conditions";
 
 export interface SearchablePrice {
   price: Price;
@@ -20,7 +20,7 @@ const textOf = (price: Price): string =>
     price.operation,
     price.model,
     withSpaces(price.unit),
-    conditionsText(price.conditions),
+    detailsText(price),
     price.source,
     price.setBy,
     price.stale ? "stale" : "",

@@ -1,0 +1,68 @@
+"""Billing increments of a price: vendors round the duration of a leg up before they price it.
+
+A price of a time unit may have a minimum and an increment, both in seconds: 60/60 bills whole
+minutes, 30/6 at least 30 seconds and then each 6. They apply to a whole leg (`ledger.calls.legs`),
+not to each event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+from math import ceil
+from typing import Final, NamedTuple
+
+from schemas.prices import INCREMENT_SECONDS_MAX
+
+FIELDS: Final = ("minimum_seconds", "increment_seconds")
+"""The names of both in a price file, and their columns."""
+
+UNIT_SECONDS: Final[Mapping[str, int]] = {"seconds": 1, "minutes": 60, "audio_seconds": 1}
+"""The units of time, in seconds. Only a price of one of them has increments."""
+
+
+class Increments(NamedTuple):
+    """The minimum and the increment in seconds, 0 for none."""
+
+    minimum_seconds: int = 0
+    increment_seconds: int = 0
+
+    def round_up(self, seconds: Fraction) -> Fraction:
+        """Return the billed duration of a leg; a leg without usage is not billed."""
+        if seconds == 0:
+            return seconds
+        step = self.increment_seconds
+        billed = Fraction(ceil(seconds / step) * step) if step else seconds
+        return max(Fraction(self.minimum_seconds), billed)
+
+    def __str__(self) -> str:
+        """Return them for people; empty without any."""
+        minimum, step = self
+        if not step:
+            return f"billed at least {minimum} s" if minimum else ""
+        at_least = f", at least {minimum} s" if minimum > step else ""
+        return f"billed in {step} s steps{at_least}"
+
+
+NO_INCREMENTS: Final = Increments()
+
+
+def increments_from(fields: Mapping[str, str], unit: str) -> tuple[Increments, list[str]]:
+    """Return the increments in a row's text fields, and a sentence for each error."""
+    reasons: list[str] = []
+    values = [_seconds(fields.get(name, "").strip(), name, reasons) for name in FIELDS]
+    increments = Increments(*values)
+    if increments != NO_INCREMENTS and unit not in UNIT_SECONDS:
+        reasons.append(
+            f"Only prices per {', '.join(UNIT_SECONDS)} have minimum_seconds or increment_seconds."
+        )
+    return increments, reasons
+
+
+def _seconds(text: str, name: str, reasons: list[str]) -> int:
+    if not text:
+        return 0
+    if text.isascii() and text.isdigit() and int(text[:20]) <= INCREMENT_SECONDS_MAX:
+        return int(text)
+    reasons.append(f"{name} must be a whole number from 0 to {INCREMENT_SECONDS_MAX}.")
+    return 0
