@@ -51,19 +51,25 @@ WITH requested AS MATERIALIZED (
     SELECT a.identity, a.call_id, a.time, a.kind_id, a.cost_nano, a.estimated
     FROM requested JOIN archived_costs AS a USING (call_id, identity)
     FOR SHARE OF a
+), event AS MATERIALIZED (
+    SELECT e.*
+    FROM (SELECT DISTINCT call_id FROM requested) AS requested, LATERAL (
+        SELECT identity, call_id, type, time, service, cost_nano, estimated, voids
+        FROM call_cost_events AS e
+        WHERE e.call_id = requested.call_id AND e.type IN ('cost.recorded', 'cost.voided')
+        OFFSET 0 -- call by call, through the index, whatever the planner believes
+    ) AS e
 ), found AS (
     SELECT cost.identity, cost.call_id, cost.time, cost.service, cost.cost_nano, cost.estimated
-    FROM requested JOIN call_cost_events AS cost USING (identity, call_id)
+    FROM requested JOIN event AS cost USING (identity, call_id)
     WHERE cost.type = 'cost.recorded'
     UNION ALL
     SELECT a.identity, a.call_id, a.time, k.service, a.cost_nano, a.estimated
     FROM archived AS a JOIN archived_cost_kinds AS k USING (kind_id)
 )
 SELECT replace(identity::text, '-', '') AS identity, call_id, time, service, cost_nano, estimated,
-       EXISTS (
-           SELECT FROM call_cost_events AS void
-           WHERE void.call_id = found.call_id AND void.type = 'cost.voided' AND void.voids = found.identity
-       ) OR EXISTS (
+       (call_id, identity) IN (SELECT call_id, voids FROM event WHERE voids IS NOT NULL)
+       OR EXISTS (
            SELECT FROM sealed_voids AS void
            WHERE void.call_id = found.call_id AND void.voids = found.identity
        ) AS voided

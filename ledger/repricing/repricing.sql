@@ -71,11 +71,23 @@ SELECT FROM calls WHERE call_id = ANY (:call_ids::text[]) ORDER BY call_id FOR N
 -- metadata of an archived cost is only in its file.
 WITH requested AS MATERIALIZED (
     SELECT * FROM unnest(:identities::uuid[], :call_ids::text[]) AS requested (identity, call_id)
+), event AS MATERIALIZED (
+    SELECT e.*
+    FROM (SELECT DISTINCT call_id FROM requested) AS requested, LATERAL (
+        SELECT * FROM call_cost_events AS e
+        WHERE e.call_id = requested.call_id AND e.type IN ('cost.recorded', 'cost.voided')
+        OFFSET 0 -- call by call, through the index, whatever the planner believes
+    ) AS e
+), voided AS MATERIALIZED (
+    SELECT call_id, voids FROM event WHERE voids IS NOT NULL
+    UNION ALL
+    SELECT call_id, voids FROM sealed_voids WHERE call_id = ANY (:call_ids::text[])
 )
 SELECT replace(e.identity::text, '-', '') AS identity, e.source, e.event_id, e.time, e.user_id, e.call_id,
        e.service, e.operation, e.operation_sent, e.model, e.usage, e.unit, e.unit_cost, e.price_id,
        e.estimated, e.data, e.price_context, e.usages
-FROM requested JOIN counted_costs AS e USING (identity, call_id)
+FROM requested JOIN event AS e USING (identity, call_id)
+WHERE e.type = 'cost.recorded' AND (e.call_id, e.identity) NOT IN (SELECT call_id, voids FROM voided)
 UNION ALL
 SELECT replace(a.identity::text, '-', ''), k.source, a.event_id, a.time, c.user_id, a.call_id,
        k.service, k.operation, nullif(k.operation_sent, ''), nullif(k.model, ''), a.usage, nullif(k.unit, ''),
@@ -84,7 +96,7 @@ FROM requested
 JOIN archived_costs AS a USING (identity, call_id)
 JOIN archived_cost_kinds AS k USING (kind_id)
 JOIN sealed_calls AS c ON c.call_id = a.call_id AND c.seal_id = a.seal_id
-WHERE NOT EXISTS (SELECT FROM known_voids AS v WHERE v.call_id = a.call_id AND v.voids = a.identity)
+WHERE (a.call_id, a.identity) NOT IN (SELECT call_id, voids FROM voided)
 
 -- name: limits
 -- The limits of those of :user_ids that have any.
