@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, Literal, NamedTuple
 
 from cost_analytics.configuration.secret import Secret
 from cost_analytics.database_work import run_connected
-from cost_analytics.failures import CommandError
+from cost_analytics.failures import MISUSED, CommandError
 from cost_analytics.files import read_text
 from cost_analytics.price_listing import changes_table, proposals_table
 from cost_analytics.running import run
@@ -18,20 +18,55 @@ from ledger.prices.entry import EntryResult, PriceConflictError, enter_prices, r
 from ledger.prices.rows import PriceRow
 from streams.prices.configured import is_secure
 from streams.prices.fetching import fetch, price_session
-from streams.prices.litellm import LiteLlmPrices, ReadPrices, read_litellm
-from streams.prices.reading import PriceSourceError
+from streams.prices.genai_prices import read_genai_prices
+from streams.prices.genai_source import INSTALL, GenAiPrices, decode_list, update_url
+from streams.prices.litellm import read_litellm
+from streams.prices.reading import PriceSource, PriceSourceError, ReadPrices
 
 _NAME: Final = "prices"
 _SHOWN: Final = 20
 
 
-def read_list(place: str, services: Sequence[str], since: datetime) -> ReadPrices:
-    """Read LiteLLM's list from a file, from standard input (-) or a URL; raises CommandError."""
+class ListRequest(NamedTuple):
+    """Which list to read: its form, its place if any, and the services wanted (all if empty).
+
+    `update` asks for the newest list of the publisher of genai-prices.
+    """
+
+    form: Literal["genai-prices", "litellm"]
+    place: str | None
+    services: tuple[str, ...] = ()
+    update: bool = False
+
+
+def read_list(request: ListRequest, since: datetime) -> ReadPrices:
+    """Read a list from a file, from standard input (-), a URL or a package; raises CommandError."""
+    place = _place(request)
     try:
+        if place is None:
+            return GenAiPrices(name=request.form, services=request.services).read(b"", since)
         text = _fetch(place) if "://" in place else read_text(place).encode()
-        return read_litellm(text, since, source="LiteLLM", services=services)
+        if request.form == "litellm":
+            return read_litellm(text, since, source="LiteLLM", services=request.services)
+        return read_genai_prices(
+            decode_list(text), since, source=request.form, services=request.services
+        )
     except PriceSourceError as error:
-        raise CommandError(f"{place} was not loaded: {error}.") from None
+        raise CommandError(f"{place or request.form} was not loaded: {error}.") from None
+
+
+def _place(request: ListRequest) -> str | None:
+    """Return the file or URL of a list; None for the installed package."""
+    if request.form == "litellm" and (request.place is None or request.update):
+        raise CommandError("The list of litellm needs a FILE or URL.", MISUSED)
+    if not request.update:
+        return request.place
+    if request.place is not None:
+        raise CommandError("Give --update, or a FILE or URL.", MISUSED)
+    try:
+        return update_url()
+    except ModuleNotFoundError:
+        raise CommandError(f"--update needs genai-prices: {INSTALL}") from None
 
 
 def _fetch(url: str) -> bytes:
@@ -40,7 +75,7 @@ def _fetch(url: str) -> bytes:
 
     async def read() -> bytes:
         async with price_session() as session:
-            return await fetch(session, LiteLlmPrices(name="LiteLLM", url=url))
+            return await fetch(session, PriceSource(name="list", url=url))
 
     return run(read())
 
@@ -66,6 +101,7 @@ def preview(url: Secret, rows: Sequence[PriceRow]) -> str:
         f"{len(reviewed.verified):,} would be verified, {len(reviewed.accepted):,} added, "
         f"{len(reviewed.pending):,} would need approval."
     ]
+    lines += _contradictions(len(reviewed.contradicting))
     if reviewed.pending:
         lines.append(changes_table(reviewed.pending[:_SHOWN]))
     if len(reviewed.pending) > _SHOWN:
@@ -83,7 +119,16 @@ def load(url: Secret, rows: Sequence[PriceRow], *, set_by: str, approved: bool) 
         entered = run_connected(url, _NAME, write)
     except PriceConflictError as error:
         raise CommandError("\n  ".join(["Nothing was loaded:", *error.reasons[:_SHOWN]])) from None
-    done = f"{entered.added:,} prices added, {entered.verified:,} verified."
+    lines = [f"{entered.added:,} prices added, {entered.verified:,} verified."]
+    lines += _contradictions(entered.contradicting)
     if entered.waiting:
-        return f"{done}\nPending approval:\n{proposals_table(entered.waiting)}"
-    return done
+        lines.append(f"Pending approval:\n{proposals_table(entered.waiting)}")
+    return "\n".join(lines)
+
+
+def _contradictions(number: int) -> list[str]:
+    if not number:
+        return []
+    return [
+        f"{number:,} earlier prices differ from those of the catalogue, which stay as they are."
+    ]

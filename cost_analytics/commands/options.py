@@ -59,3 +59,8 @@ def moment(text: str) -> datetime:
             f"{text!r} is not a time like 2026-01-31T12:00:00Z"
         ) from None
     return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
+
+
+def add_set_by(parser: argparse.ArgumentParser) -> None:
+    """Declare who enters or decides prices."""
+    parser.add_argument("--set-by", metavar="NAME", help="who does it (default: the account)")

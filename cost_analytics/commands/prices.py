@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from cost_analytics import settings
-from cost_analytics.commands.options import moment, whole_number
+from cost_analytics.commands import price_lists
+from cost_analytics.commands.options import add_set_by, moment, whole_number
 from cost_analytics.database_work import run_connected, run_with_database
 from cost_analytics.failures import FAILED, MISUSED, CommandError, using_database
 from cost_analytics.files import account, read_text
@@ -71,12 +72,6 @@ Reads prices from the sources in the file PRICE_SOURCES. An unchanged price is v
 change takes effect immediately, a change of more than 25 % needs approval. If a source fails, the
 others continue and the exit code is 1. docs/prices.md describes the file.
 """
-_LOAD: Final = """\
-Loads the price list of LiteLLM, model_prices_and_context_window.json, from a file, from standard
-input (-) or from a URL. Prices equal to those in force are verified, small changes take effect at
---from, a change of more than 25 % needs approval. Prices that cannot be read exactly are left out
-and counted by reason. docs/prices.md says how to get the file without network.
-"""
 _DECIDE: Final = """\
 Approves or rejects a proposal by its ID in `prices list`. An approved price enters the catalogue
 with its effective_from; a rejected one never counts.
@@ -101,7 +96,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     importing = actions.add_parser("import", help="add prices from a file", description=_IMPORT)
     importing.add_argument("file", metavar="FILE", help="CSV or JSON, or - for standard input")
     importing.add_argument("--approve", action="store_true", help="approve large changes")
-    _configure_load(actions.add_parser("load", help="load a ready price list", description=_LOAD))
+    loading = actions.add_parser(
+        "load", help="load a ready price list", description=price_lists.DESCRIPTION
+    )
+    price_lists.configure(loading)
     refresh = actions.add_parser(
         "refresh", help="refresh prices from their sources", description=_REFRESH
     )
@@ -110,8 +108,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     for name, summary in (("approve", "approve a proposal"), ("reject", "reject a proposal")):
         deciding = actions.add_parser(name, help=summary, description=_DECIDE)
         deciding.add_argument("id", metavar="ID", type=whole_number(1, 2**31 - 1))
-        _add_set_by(deciding)
-    _add_set_by(importing)
+        add_set_by(deciding)
+    add_set_by(importing)
     rerate = actions.add_parser(
         "rerate", help="correct recorded costs after a price change", description=_RERATE
     )
@@ -121,32 +119,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     rerate.add_argument("--dry-run", action="store_true", help="only show what would change")
 
 
-def _configure_load(loading: argparse.ArgumentParser) -> None:
-    loading.add_argument(
-        "form", metavar="litellm", choices=("litellm",), help="the form of the list"
-    )
-    loading.add_argument("place", metavar="FILE|URL", help="the list, or - for standard input")
-    loading.add_argument(
-        "--service", metavar="S", action="append", default=[], help="only this service; repeatable"
-    )
-    loading.add_argument(
-        "--from", dest="since", type=moment, metavar="TIME", help="in force from (default: now)"
-    )
-    loading.add_argument("--dry-run", action="store_true", help="only show what would change")
-    loading.add_argument("--approve", action="store_true", help="approve large changes")
-    _add_set_by(loading)
-
-
-def _add_set_by(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--set-by", metavar="NAME", help="who does it (default: the account)")
-
-
 def run(arguments: argparse.Namespace) -> int:
     """Run the action."""
     actions = {
         "list": _list,
         "import": _import,
-        "load": _load,
+        "load": price_lists.run,
         "refresh": _refresh,
         "approve": _decide,
         "reject": _decide,
@@ -205,21 +183,6 @@ def _import(arguments: argparse.Namespace) -> int:
         print(f"Pending approval:\n{proposals_table(entered.waiting)}")
     if entered.added and any(row.effective_from <= datetime.now(UTC) for row in rows):
         print("Prices in force apply to new events; `prices rerate` corrects recorded ones.")
-    return 0
-
-
-def _load(arguments: argparse.Namespace) -> int:
-    loaded = settings.load("database")
-    from cost_analytics import price_loading
-
-    since = arguments.since or datetime.now(UTC)
-    found = price_loading.read_list(arguments.place, arguments.service, since)
-    print(price_loading.summarize(found))
-    if arguments.dry_run:
-        print(price_loading.preview(loaded.database_url, found.rows))
-        return 0
-    by, approved = arguments.set_by or account(), arguments.approve
-    print(price_loading.load(loaded.database_url, found.rows, set_by=by, approved=approved))
     return 0
 
 

@@ -24,6 +24,9 @@ STALE_AFTER: Final = timedelta(days=90)
 _PERCENT_DIGITS: Final = 2
 _PERCENT_DIGITS_MAX: Final = 24
 
+_NEW: Final = 0
+"""The id of a row that is not in the catalogue yet."""
+
 PriceKey = tuple[str, str, str, str]
 """Service, operation, model and stored unit: prices of a key replace each other over time."""
 
@@ -46,12 +49,14 @@ class ClassifiedRows(NamedTuple):
     """Rows by their classification.
 
     `verified` are prices of the catalogue that a row confirms, with the retirement that it gives;
-    `accepted` and `pending` are new.
+    `accepted` and `pending` are new. `contradicting` are prices of a source that differ from those
+    that the catalogue has since the same time; nothing is done with them.
     """
 
     verified: list[KnownPrice]
     accepted: list[PriceRow]
     pending: list[LargeChange]
+    contradicting: list[PriceRow]
 
 
 def key_of(row: PriceRow) -> PriceKey:
@@ -107,24 +112,35 @@ def classify_rows(
 ) -> ClassifiedRows:
     """Classify rows, each compared with the catalogue and with earlier rows.
 
-    `confirms` is for a source of current prices: a row equal to the price in force verifies it
-    instead of being added, and one that states no increments has those of the price in force.
-    `approved` accepts large changes.
+    `confirms` is for a source of prices: a row equal to the price in force verifies it instead of
+    being added, and one that states no increments has those of the price in force. Rows from before
+    the first price of the catalogue are its first prices, however they change. `approved` accepts
+    large changes.
     """
-    result = ClassifiedRows([], [], [])
+    result = ClassifiedRows([], [], [], [])
+    verified: dict[int, KnownPrice] = {}
+    proposed: set[tuple[PriceKey, Fraction]] = set()
     timeline = {key: list(prices) for key, prices in known.items()}
     for stated in sorted(rows, key=lambda row: row.effective_from):
-        before = timeline.setdefault(key_of(stated), [])
+        key = key_of(stated)
+        before = timeline.setdefault(key, [])
         current = price_in_force(before, stated.effective_from)
         row = _with_increments(stated, current) if confirms else stated
         same = current is not None and row.same_price(current.row)
+        is_first = confirms and price_in_force(known.get(key, ()), row.effective_from) is None
         if current is not None and same and (confirms or _is_same_row(current.row, row)):
-            result.verified.append(current._replace(row=current.row.with_retirement(row)))
-        elif current is None or approved or _passes(row, current.row):
+            if current.price_id != _NEW:
+                confirmed = current._replace(row=current.row.with_retirement(row))
+                verified[current.price_id] = confirmed
+        elif current is not None and confirms and _is_same_row(current.row, row):
+            result.contradicting.append(row)
+        elif current is None or is_first or approved or _passes(row, current.row):
             result.accepted.append(row)
-            before.append(KnownPrice(0, row))
-        else:
+            before.append(KnownPrice(_NEW, row))
+        elif not confirms or (key, _per_unit(row)) not in proposed:
+            proposed.add((key, _per_unit(row)))
             result.pending.append(LargeChange(row, current))
+    result.verified.extend(verified.values())
     return result
 
 

@@ -44,12 +44,14 @@ class EntryResult(NamedTuple):
     """The result of entering rows.
 
     `added` and `verified` count rows; `waiting` are proposals, of which `proposed` are new.
+    `contradicting` counts earlier prices of a source that differ from the catalogue's.
     """
 
     added: int
     verified: int
     waiting: list[Proposal]
     proposed: int
+    contradicting: int
 
 
 class PriceConflictError(Exception):
@@ -102,7 +104,8 @@ async def enter_prices(
         waiting, proposed = await propose(
             connection, wait, rows, set_by=set_by, supersedes=confirms
         )
-    return EntryResult(added, len(classified.verified), waiting, proposed)
+    contradicting = len(classified.contradicting)
+    return EntryResult(added, len(classified.verified), waiting, proposed, contradicting)
 
 
 async def _verify(connection: Connection, prices: Sequence[KnownPrice]) -> None:

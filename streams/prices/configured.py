@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta, Struct
 from yarl import URL
 
+from streams.prices.genai_source import GenAiPrices
 from streams.prices.reading import JsonPrices
 from streams.prices.sources import AnySource
 
@@ -65,6 +66,8 @@ def _url(text: str) -> URL:
 
 def _check(source: AnySource, file: str) -> None:
     url = _url(source.url)
+    if isinstance(source, GenAiPrices) and not source.url:
+        return  # the list of the installed package
     if not is_secure(source.url):
         raise SourcesError(f"{file}: the url of {source.name} must be https.")
     if url.user or url.password:

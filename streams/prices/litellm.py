@@ -12,13 +12,13 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 
 from ledger.prices.rows import InvalidPriceError, PriceRow, price_row
 from schemas.jsonio import wire_name
-from streams.prices.reading import PriceSource, PriceSourceError
+from streams.prices.reading import PriceSource, PriceSourceError, ReadPrices
 
 _decode: Final = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal).decode
 
@@ -61,14 +61,6 @@ _SAMPLE: Final = "sample_spec"
 """An entry that describes the fields."""
 
 _Fields = dict[str, str]
-
-
-class ReadPrices(NamedTuple):
-    """The prices of a list, how many entries have any, and how many figures were left out, why."""
-
-    rows: list[PriceRow]
-    models: int
-    left_out: Mapping[str, int]
 
 
 class LiteLlmPrices(

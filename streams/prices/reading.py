@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -23,6 +23,14 @@ _CURRENCY: Final = "usd"
 
 class PriceSourceError(Exception):
     """A source gave no prices that can be read; the message says why, without any secret."""
+
+
+class ReadPrices(NamedTuple):
+    """The prices of a list, how many entries have any, and how many figures were left out, why."""
+
+    rows: list[PriceRow]
+    models: int
+    left_out: Mapping[str, int]
 
 
 class PriceSource(Struct, kw_only=True, frozen=True, rename=wire_name, forbid_unknown_fields=True):

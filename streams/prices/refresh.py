@@ -7,6 +7,7 @@ repeating it.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -102,8 +103,9 @@ async def _refresh(
 async def _read(
     connection: Connection, session: PriceSession, source: AnySource, *, dry_run: bool
 ) -> RefreshResult:
-    text = await fetch(session, source)
-    rows = source.rows(text, datetime.now(UTC))
+    text = await fetch(session, source) if source.url else b""
+    # In a thread, because a list of thousands of prices takes seconds.
+    rows = await asyncio.to_thread(source.rows, text, datetime.now(UTC))
     if dry_run:
         review = await review_prices(connection, rows)
         waits = len(review.pending)

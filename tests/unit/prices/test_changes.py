@@ -115,3 +115,22 @@ def test_each_row_is_classified_once(
     for added in found.accepted:
         assert not is_large(added, before)
         before = added
+
+
+def test_a_source_brings_its_history() -> None:
+    """Prices from before the catalogue's first are entered; later ones are compared with it."""
+    days = [START - timedelta(days=2), START - timedelta(days=1), NOW, NOW + timedelta(days=1)]
+    first, halved, same, doubled = map(row, ("0.02", "0.01", "0.014", "0.028"), days)
+    found = classify_rows([first, halved, same, doubled], CATALOGUE, confirms=True)
+    assert found.accepted == [first, halved]
+    assert found.verified == [KNOWN]
+    assert [one.row for one in found.pending] == [doubled]
+    again = row("0.028", NOW + timedelta(days=2))
+    assert classify_rows([doubled, again], CATALOGUE, confirms=True).pending == found.pending
+
+
+def test_history_that_contradicts_the_catalogue_is_counted_only() -> None:
+    other = row("0.015", START)
+    found = classify_rows([other, row("0.015")], CATALOGUE, confirms=True)
+    assert found.contradicting == [other]
+    assert found.accepted == [row("0.015")]

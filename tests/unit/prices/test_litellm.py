@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from ledger.prices.rows import PriceRow
 from streams.prices.configured import read_sources
-from streams.prices.litellm import ReadPrices, read_litellm
-from streams.prices.reading import PriceSourceError
+from streams.prices.litellm import read_litellm
+from streams.prices.reading import PriceSourceError, ReadPrices
 
 AT = datetime(2026, 11, 30, tzinfo=UTC)
 # Entries of the backup JSON in the wheel of litellm 1.110.2, shortened.
