@@ -37,9 +37,9 @@ from api.http.problems import forbidden, invalid_parameter
 from api.http.replies import tagged_reply
 from api.openapi.operations import Operation, Parameter, Tag
 from api.routes.breakdown import nonzero_costs, with_standard_services
-from ledger.calls.settlement import DEFAULT_PROCESSOR
 from ledger.calls.tags import read_tags
 from ledger.postgres.viewers import ReaderPool
+from ledger.prices.catalogue import DEFAULT_PROCESSOR
 from ledger.prices.usages import unpack_usages
 from ledger.reports.lists import (
     CallFilter,

@@ -17,7 +17,7 @@ from decimal import Decimal
 from typing import Final
 
 from api.routes.call_lists import costs_and_amount, data_of, listed_quantities
-from ledger.calls.settlement import DEFAULT_PROCESSOR
+from ledger.prices.catalogue import DEFAULT_PROCESSOR
 from ledger.reports.exports import Exported, ExportedDay, ExportedEvent, ExportKind
 from ledger.reports.lists import ListedCall
 from schemas.costs import USUAL_SERVICES

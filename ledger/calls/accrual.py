@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from itertools import chain
 
+from ledger.calls.basis import charge_basis_nano
 from ledger.calls.batch_changes import BatchChanges, CountedCost, KnownState
 from ledger.calls.call import CHARGED, REFUNDED, Call
 from ledger.calls.entries import (
@@ -86,7 +87,7 @@ class _Fold:
                     entries.append(event)
                     recorded.append(event)
                     if self._has_voids:
-                        self._note_voidable(event)
+                        self._note_voidable(event, event.cost_nano)
                     continue
             self._process(event, new=True)
 
@@ -166,7 +167,8 @@ class _Fold:
             return self._count_cost(event, opened, owner)
         full = original_events(event)
         if isinstance(full.data, CostRecorded):
-            return self._count_cost(rate(full, full.data, self._catalogue), opened, owner)
+            cost = rate(full, full.data, self._catalogue)
+            return self._count_cost(cost, opened, owner, charge_basis_nano(full, full.data))
         opened.grows = False
         return self._count_other(full, opened.call, owner)
 
@@ -178,8 +180,13 @@ class _Fold:
         for waiting in self._waiting.pop(opened.call.call_id, []):
             self._process(waiting, new=True)
 
-    def _count_cost(self, cost: RatedCost, opened: OpenCall, owner: str) -> RatedCost:
-        """Count a recorded cost that may change other facts of its call."""
+    def _count_cost(
+        self, cost: RatedCost, opened: OpenCall, owner: str, basis_nano: int | None = None
+    ) -> RatedCost:
+        """Count a recorded cost that may change other facts of its call.
+
+        `basis_nano` is the cost that charges follow, None for the cost itself.
+        """
         call = opened.call
         opened.grows = False
         _update_owner_and_start(call, owner, cost.time)
@@ -187,10 +194,10 @@ class _Fold:
             call.name_persona(cost.persona_id, cost.time, cost.identity)
         if cost.tags is not None:
             call.set_tags(cost.tags, cost.time, cost.identity)
-        self._add_cost(cost, opened)
+        self._add_cost(cost, opened, cost.cost_nano if basis_nano is None else basis_nano)
         return cost
 
-    def _add_cost(self, cost: RatedCost, opened: OpenCall) -> None:
+    def _add_cost(self, cost: RatedCost, opened: OpenCall, basis_nano: int) -> None:
         """Add a cost, unless its void arrived first."""
         call = opened.call
         cost.owner = call.user_id or ""
@@ -200,13 +207,14 @@ class _Fold:
             call.event_count += 1
         else:
             opened.costs.append(cost)
+            call.rerated_nano += cost.cost_nano - basis_nano
         if self._has_voids:
-            self._note_voidable(cost)
+            self._note_voidable(cost, basis_nano)
 
-    def _note_voidable(self, cost: RatedCost) -> None:
+    def _note_voidable(self, cost: RatedCost, basis_nano: int) -> None:
         """Remember a cost for voids in the same batch."""
         self._voidable[cost.identity] = CountedCost(
-            cost.call_id, cost.time, cost.service, cost.cost_nano, cost.estimated
+            cost.call_id, cost.time, cost.service, cost.cost_nano, cost.estimated, basis_nano
         )
 
     def _count_other(self, event: Event, call: Call, owner: str) -> Entry:
@@ -266,6 +274,7 @@ class _Fold:
             call.add_cost(day_of(cost.time), cost.service, -cost.cost_nano)
             self._changes.spend.cost(call.user_id or "", cost.time, -cost.cost_nano)
             call.estimated_count -= cost.estimated
+            call.rerated_nano -= cost.cost_nano - cost.basis_nano
         return entry
 
 

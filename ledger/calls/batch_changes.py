@@ -20,13 +20,17 @@ from schemas.refusals import Refused
 
 
 class CountedCost(NamedTuple):
-    """The facts of a recorded cost that a void needs."""
+    """The facts of a recorded cost that a void needs.
+
+    `basis_nano` is the cost that a charge follows: without what later prices changed.
+    """
 
     call_id: str
     time: datetime
     service: str
     cost_nano: int
     estimated: bool
+    basis_nano: int
 
 
 class KnownState(msgspec.Struct):

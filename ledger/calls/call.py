@@ -2,7 +2,7 @@
 
 A call's state depends on the *set* of its events, never on their order: amounts are summed, and of
 several events that state the same fact the earliest or the latest by (time, identity) wins. The
-infrastructure share and the default charge are settled afterwards (`ledger.calls.settlement`).
+infrastructure share and the charge are settled afterwards (`ledger.calls.settlement`).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import msgspec
 
 from ledger.calls.periods import Day, day_of
 from ledger.calls.tags import CallTags, TagOrigin, merge_tags
+from ledger.charge_plans.terms import ChargeDecision
 from schemas.events import CallEnded, CallStarted, CallStatus, Direction
 from schemas.money import half_even
 
@@ -26,8 +27,10 @@ class Call(msgspec.Struct, kw_only=True):
     """The running totals of one call. Money is nano-dollars, durations are milliseconds.
 
     `costs` is by UTC day and service, `charges` by UTC day as [charged, refunded]; both already
-    hold what was settled. `tagged_by` has the origin of each of `tags`. `version` is the number of
-    commits that changed the call.
+    hold what was settled. `default_charge_nano` and `default_fee_nano` are the charge of a call
+    that no event charged and its fee, by the `charge_plan` or else the default price.
+    `rerated_nano` is what later prices added to the costs, which charges do not follow. `tagged_by`
+    has the origin of each of `tags`. `version` is the number of commits that changed the call.
     """
 
     call_id: str
@@ -51,6 +54,8 @@ class Call(msgspec.Struct, kw_only=True):
     charge_count: int = 0
     default_charge_nano: int = 0
     default_fee_nano: int = 0
+    charge_plan: ChargeDecision | None = None
+    rerated_nano: int = 0
     estimated_count: int = 0
     event_count: int = 0
     held_count: int = 0

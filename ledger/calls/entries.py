@@ -185,12 +185,14 @@ def settled_entry(call: Call, first_at: datetime) -> Entry:
     """Return the row with the ledger's own decisions on a call, as of its new version."""
     version = call.version + 1
     event_id = f"{call.call_id}/{version}"
-    decided = {
+    decided: dict[str, object] = {
         "infrastructure": call.infrastructure,
         "defaultCharge": call.default_charge_nano,
         "defaultFee": call.default_fee_nano,
         "version": version,
     }
+    if call.charge_plan is not None:
+        decided["chargePlan"] = call.charge_plan
     return Entry(
         blake2b(f"{LEDGER_SOURCE}\0{event_id}".encode(), digest_size=16).hexdigest(),
         LEDGER_SOURCE,

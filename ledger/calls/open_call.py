@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from ledger.calls.call import Call
+from ledger.calls.charging import charge_follows_cost
 from ledger.calls.rating import RatedCost
 from ledger.calls.tags import merge_tags
 
@@ -71,4 +72,5 @@ def _may_grow(call: Call) -> bool:
         and call.first_at is not None
         and not call.held_count
         and not call.pending_voids
+        and not charge_follows_cost(call)
     )

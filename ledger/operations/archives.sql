@@ -120,12 +120,14 @@ WITH facts AS (
 )
 SELECT call_id, seen.user_id, seen.first_at, seen.event_count, seen.charge_count, seen.estimated_count,
        coalesce(facts_of_call.facts, '[]') AS facts, coalesce(costs.by_day, '{}') AS costs,
-       coalesce(charges.by_day, '{}') AS charges, tags.by_key AS tags
+       coalesce(charges.by_day, '{}') AS charges, tags.by_key AS tags, seen.rerated_nano
 FROM (
     SELECT call_id, min(user_id) AS user_id, min(time) FILTER (WHERE type <> 'call.settled') AS first_at,
            count(*) FILTER (WHERE type <> 'call.settled')::integer AS event_count,
            count(*) FILTER (WHERE type = 'call.charged')::integer AS charge_count,
-           count(*) FILTER (WHERE type = 'cost.recorded' AND estimated)::integer AS estimated_count
+           count(*) FILTER (WHERE type = 'cost.recorded' AND estimated)::integer AS estimated_count,
+           coalesce(sum(cost_nano - charge_basis_nano(source, data, cost_nano))
+                        FILTER (WHERE type = 'cost.recorded'), 0)::bigint AS rerated_nano
     FROM month_events GROUP BY call_id
 ) AS seen
 LEFT JOIN (
@@ -170,8 +172,8 @@ WITH calls AS (DELETE FROM sealed_calls WHERE seal_id = :seal_id),
 DELETE FROM archived_costs WHERE seal_id = :seal_id
 
 -- name: seal_calls
-INSERT INTO sealed_calls (call_id, seal_id, user_id, first_at, event_count, charge_count, estimated_count, facts, costs, charges, tags)
-SELECT call_id, :seal_id, user_id, first_at, event_count, charge_count, estimated_count, facts, costs, charges, tags
+INSERT INTO sealed_calls (call_id, seal_id, user_id, first_at, event_count, charge_count, estimated_count, facts, costs, charges, tags, rerated_nano)
+SELECT call_id, :seal_id, user_id, first_at, event_count, charge_count, estimated_count, facts, costs, charges, tags, rerated_nano
 FROM month_calls
 
 -- name: seal_spend
@@ -189,9 +191,10 @@ ON CONFLICT DO NOTHING
 
 -- name: keep_costs
 -- Stores the details of the costs of the seal :seal_id that voids and late prices need.
-INSERT INTO archived_costs (call_id, identity, seal_id, kind_id, price_id, time, cost_nano, estimated, usage, unit_cost, event_id, price_context, usages)
+INSERT INTO archived_costs (call_id, identity, seal_id, kind_id, price_id, time, cost_nano, estimated, usage, unit_cost, event_id, price_context, usages, basis_nano)
 SELECT e.call_id, e.identity, :seal_id, k.kind_id, e.price_id, e.time, e.cost_nano, e.estimated,
-       trim_scale(e.usage), trim_scale(e.unit_cost), e.event_id, e.price_context, e.usages
+       trim_scale(e.usage), trim_scale(e.unit_cost), e.event_id, e.price_context, e.usages,
+       nullif(charge_basis_nano(e.source, e.data, e.cost_nano), e.cost_nano)
 FROM month_events AS e
 JOIN archived_cost_kinds AS k
   ON k.source = e.source AND k.service = e.service AND k.operation = coalesce(e.operation, '')
@@ -220,7 +223,7 @@ FROM month_seals ORDER BY month, part
 SELECT call_id AS row_key, to_jsonb(expected) AS expected, to_jsonb(actual) AS actual
 FROM month_calls AS expected
 FULL JOIN (
-    SELECT call_id, user_id, first_at, event_count, charge_count, estimated_count, facts, costs, charges, tags
+    SELECT call_id, user_id, first_at, event_count, charge_count, estimated_count, facts, costs, charges, tags, rerated_nano
     FROM sealed_calls WHERE seal_id = :seal_id
 ) AS actual USING (call_id)
 WHERE to_jsonb(expected) IS DISTINCT FROM to_jsonb(actual)
@@ -251,12 +254,13 @@ SELECT concat_ws(' ', call_id, identity) AS row_key, to_jsonb(expected) AS expec
 FROM (
     SELECT call_id, identity, price_id, time, cost_nano, estimated, usage, unit_cost, event_id, usages, source,
            service, coalesce(operation, '') AS operation, coalesce(operation_sent, '') AS operation_sent,
-           coalesce(model, '') AS model, coalesce(unit, '') AS unit, price_context
+           coalesce(model, '') AS model, coalesce(unit, '') AS unit, price_context,
+           nullif(charge_basis_nano(source, data, cost_nano), cost_nano) AS basis_nano
     FROM month_events WHERE type = 'cost.recorded'
 ) AS expected
 FULL JOIN (
     SELECT call_id, identity, price_id, time, cost_nano, estimated, usage, unit_cost, event_id, usages, source,
-           service, operation, operation_sent, model, unit, price_context
+           service, operation, operation_sent, model, unit, price_context, basis_nano
     FROM archived_costs JOIN archived_cost_kinds USING (kind_id) WHERE seal_id = :seal_id
 ) AS actual USING (call_id, identity)
 WHERE expected IS DISTINCT FROM actual

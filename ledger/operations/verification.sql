@@ -59,24 +59,71 @@ WHERE expected.identities IS DISTINCT FROM actual.identities
 ORDER BY 1
 
 -- name: decision_differences
--- Calls with a default charge that is not due, or without a share or charge that is due and has a price.
+-- Calls with a charge that is not due, or without a share or default charge that is due and has a price. A plan may
+-- charge nothing.
 SELECT call_id AS row_key,
        jsonb_build_object('default charge due', status = 'completed' AND charge_count = 0) AS expected,
        jsonb_build_object('defaultCharge', default_charge_nano, 'infrastructure', infrastructure) AS actual
 FROM call_facts AS f
+LEFT JOIN settled_calls AS settled USING (call_id)
 WHERE CASE WHEN status = 'completed' AND charge_count = 0
-           THEN default_charge_nano = 0 AND EXISTS (
+           THEN default_charge_nano = 0 AND coalesce(settled.decided -> 'chargePlan' ->> 'kind', 'default') = 'default' AND EXISTS (
                SELECT FROM service_prices AS p
                WHERE p.class = 'revenue' AND p.price_usd > 0
                  AND p.effective_from <= f.ended_at AND p.created_at <= f.ended_at
            )
-           ELSE default_charge_nano <> 0 OR default_fee_nano <> 0 END
+           ELSE default_charge_nano <> 0 OR default_fee_nano <> 0 OR settled.decided ? 'chargePlan' END
    OR infrastructure = '{}' AND EXISTS (
           SELECT FROM service_prices AS p
           WHERE p.class = 'infrastructure'
             AND p.effective_from <= f.first_at AND p.created_at <= f.first_at
       )
 ORDER BY 1
+
+-- name: charge_plan_differences
+-- Calls whose charge plan or later prices differ from those of their events.
+SELECT call_id AS row_key, to_jsonb(expected) AS expected, to_jsonb(actual) AS actual
+FROM (
+    SELECT call_id, settled.decided -> 'chargePlan' AS charge_plan, coalesce(rerated.rerated_nano, 0) AS rerated_nano
+    FROM settled_calls AS settled FULL JOIN rerated_calls AS rerated USING (call_id)
+    WHERE settled.decided ? 'chargePlan' OR rerated.rerated_nano <> 0
+) AS expected
+FULL JOIN (
+    SELECT call_id, charge_plan, rerated_nano FROM calls WHERE charge_plan IS NOT NULL OR rerated_nano <> 0
+) AS actual USING (call_id)
+WHERE to_jsonb(expected) IS DISTINCT FROM to_jsonb(actual)
+ORDER BY 1
+
+-- name: charge_differences
+-- Charges that differ from the plan that applies to the facts of the call, of the plans that were known. The amount of
+-- a default charge is not computed again: the price list may have changed.
+WITH decided AS MATERIALIZED (
+    SELECT call_id, decided -> 'chargePlan' AS plan, (decided ->> 'defaultCharge')::numeric AS charge_nano,
+           (decided ->> 'defaultFee')::numeric AS fee_nano
+    FROM settled_calls WHERE decided ? 'chargePlan'
+), cost AS (
+    SELECT call_id, sum(cost_nano) AS nano FROM cost_postings WHERE call_id IN (SELECT call_id FROM decided) GROUP BY call_id
+), repeated AS (
+    SELECT d.call_id,
+           jsonb_strip_nulls(jsonb_build_object(
+               'plans', d.plan -> 'plans', 'planId', p.plan_id, 'kind', coalesce(p.kind, 'default'),
+               'amountNano', nullif(p.amount_nano, 0), 'minimumSeconds', nullif(p.minimum_seconds, 0),
+               'incrementSeconds', nullif(p.increment_seconds, 0), 'includedMinutes', nullif(p.included_minutes, 0),
+               'markupPpm', nullif(p.markup_ppm, 0),
+               'durationMs', CASE WHEN p.kind = 'per_minute' THEN nullif(f.duration_ms, 0) END,
+               'basisNano', CASE WHEN p.kind = 'cost_plus'
+                                 THEN nullif(coalesce(cost.nano, 0) - d.fee_nano - coalesce(r.rerated_nano, 0), 0) END,
+               'charge', coalesce(plan_charge_nano(d.plan), d.charge_nano))) AS expected,
+           d.plan || jsonb_build_object('charge', d.charge_nano) AS actual
+    FROM decided AS d
+    JOIN call_facts AS f USING (call_id)
+    LEFT JOIN call_tags AS t USING (call_id)
+    LEFT JOIN cost USING (call_id)
+    LEFT JOIN rerated_calls AS r USING (call_id)
+    LEFT JOIN charge_plans AS p
+           ON p.plan_id = chosen_plan_id(f.user_id, f.persona_id, t.tags, f.ended_at, (d.plan ->> 'plans')::integer)
+)
+SELECT call_id AS row_key, expected, actual FROM repeated WHERE expected <> actual ORDER BY 1
 
 -- name: usage_differences
 -- Requests whose cost differs from the sum of their quantities, or with a quantity whose cost differs
@@ -242,6 +289,13 @@ UPDATE calls SET tags = found.tags, tagged_by = found.tagged_by
 FROM calls AS c LEFT JOIN call_tags AS found USING (call_id)
 WHERE calls.call_id = c.call_id
   AND (c.tags, c.tagged_by) IS DISTINCT FROM (found.tags, found.tagged_by)
+
+-- name: rebuild_charge_plans
+-- Stores the last decision about each call's charge, and what later prices added.
+UPDATE calls SET charge_plan = settled.decided -> 'chargePlan', rerated_nano = coalesce(rerated.rerated_nano, 0)
+FROM calls AS c LEFT JOIN settled_calls AS settled USING (call_id) LEFT JOIN rerated_calls AS rerated USING (call_id)
+WHERE calls.call_id = c.call_id
+  AND (c.charge_plan, c.rerated_nano) IS DISTINCT FROM (settled.decided -> 'chargePlan', coalesce(rerated.rerated_nano, 0))
 
 -- name: rebuild_pending_voids
 -- Stores the voids whose cost has not arrived.

@@ -12,6 +12,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Final, Literal, NamedTuple
 
+from ledger.charge_plans.plans import ChargePlan, ChargePlans
 from ledger.prices.conditions import NO_CONDITIONS, Conditions, destinations, parse_stored_unit
 from ledger.prices.increments import NO_INCREMENTS, Increments
 from ledger.prices.names import standard_model, standard_operation
@@ -23,6 +24,8 @@ ServiceClass = Literal["api", "infrastructure", "transaction", "revenue"]
 ANY_MODEL: Final = "*"
 ESTIMATE: Final = "estimate"
 """The model of a row whose price estimates usages without a price."""
+DEFAULT_PROCESSOR: Final = "stripe"
+"""The processor of charges that the ledger decides."""
 _CACHE_ENTRIES_MAX: Final = 10_000
 
 _OTHER_UNITS: Final[dict[str, tuple[tuple[str, int, int], ...]]] = {
@@ -153,10 +156,11 @@ _Key = tuple[str, str, str, str]
 
 
 class Catalogue:
-    """All prices at one time; immutable, replaced as a whole when prices change."""
+    """All prices and charge plans at one time; immutable, replaced as a whole by newer ones."""
 
-    def __init__(self, prices: Iterable[Price]) -> None:
+    def __init__(self, prices: Iterable[Price], plans: Iterable[ChargePlan] = ()) -> None:
         """Index the rows by key, newest first."""
+        self.plans: Final = ChargePlans(plans)
         newest_first = sorted(prices, key=lambda price: price.effective_from, reverse=True)
         self._rows: dict[_Key, list[Price]] = {}
         self._classes: dict[str, ServiceClass] = {}

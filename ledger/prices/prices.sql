@@ -5,5 +5,5 @@ SELECT price_id, service, class, operation, model, unit, price_usd, per_units, e
 FROM service_prices
 
 -- name: catalogue_version
--- A number that increases with new rows: rows are only ever added.
-SELECT count(*) FROM service_prices
+-- A number that increases with new prices and charge plans: rows are only ever added.
+SELECT (SELECT count(*) FROM service_prices) + (SELECT count(*) FROM charge_plans)

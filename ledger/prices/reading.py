@@ -1,9 +1,10 @@
-"""Reads the price catalogue."""
+"""Reads the price catalogue and the charge plans."""
 
 from __future__ import annotations
 
 from typing import Final
 
+from ledger.charge_plans.entry import read_plans
 from ledger.postgres.database import Connection
 from ledger.postgres.statements import statements
 from ledger.prices.catalogue import Catalogue, Price
@@ -12,8 +13,9 @@ _SQL: Final = statements("prices/prices")
 
 
 async def read_catalogue(connection: Connection) -> Catalogue:
-    """Return the catalogue with all prices."""
-    return Catalogue(Price.from_stored(row) for row in await connection.fetch(_SQL["catalogue"]))
+    """Return the catalogue with all prices and charge plans."""
+    prices = await connection.fetch(_SQL["catalogue"])
+    return Catalogue(map(Price.from_stored, prices), await read_plans(connection))
 
 
 async def catalogue_version(connection: Connection) -> int:

@@ -21,6 +21,7 @@ from ledger.calls.copy_rows import (
 )
 from ledger.calls.event_rows import EventRow
 from ledger.calls.tags import read_origins, read_tags
+from ledger.charge_plans.terms import read_decision
 from ledger.postgres.database import Connection, UniqueViolation, affected
 from ledger.postgres.statements import statements
 from schemas.events import Event
@@ -85,6 +86,7 @@ def call_of(row: Mapping[str, Any]) -> Call:
             "charges": _decode_charges(row["charges"]),
             "infrastructure": _decode_sums(row["infrastructure"]),
             "pending_voids": _decode_identities(row["pending_voids"]),
+            "charge_plan": read_decision(row["charge_plan"]),
             "tags": read_tags(row["tags"]),
             "tagged_by": read_origins(row["tagged_by"]),
         }
@@ -110,7 +112,12 @@ async def read_voidable(
     rows = await connection.fetch(*_SQL.bind("voidable", identities=identities, call_ids=call_ids))
     costs = {
         row["identity"]: CountedCost(
-            row["call_id"], row["time"], row["service"], row["cost_nano"], row["estimated"]
+            row["call_id"],
+            row["time"],
+            row["service"],
+            row["cost_nano"],
+            row["estimated"],
+            row["basis_nano"],
         )
         for row in rows
     }

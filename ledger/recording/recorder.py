@@ -14,6 +14,7 @@ from typing import Final
 from ledger.budgets.alerting import Alerting
 from ledger.calls.missing_prices import missing_price
 from ledger.calls.rating import Incoming
+from ledger.charge_plans.plans import OutdatedPlansError
 from ledger.postgres.clock import Clock, system_time
 from ledger.postgres.database import TRANSIENT_ERRORS, Connection
 from ledger.postgres.partitions import Month, ensure_months
@@ -87,6 +88,8 @@ class Recorder:
                 return await self._record(batch)
             except (*RETRYABLE_ERRORS, _NewPricesError):
                 pass
+            except OutdatedPlansError:
+                await self._prices.refresh(await self._open(), at_once=True)
             except MissingPartitionError as error:
                 self._months.clear()  # a month was archived; a late event needs a new partition
                 self._more_months = error.months

@@ -9,7 +9,7 @@ JOIN event_identities AS known USING (identity)
 SELECT call_id, user_id, persona_id, status, direction, expected_duration_ms, duration_ms,
        first_at, started_at, started_by, persona_at, persona_by, ended_at, ended_by,
        costs, charges::text, infrastructure::text, pending_voids::text,
-       charge_count, default_charge_nano, default_fee_nano,
+       charge_count, default_charge_nano, default_fee_nano, charge_plan::text, rerated_nano,
        estimated_count, event_count, held_count, tags::text, tagged_by::text, version
 FROM unnest(:call_ids::text[]) AS requested (call_id)
 JOIN calls USING (call_id)
@@ -19,7 +19,7 @@ JOIN calls USING (call_id)
 SELECT call_id, user_id, persona_id, status, direction, expected_duration_ms, duration_ms,
        first_at, started_at, started_by, persona_at, persona_by, ended_at, ended_by,
        costs, charges::text, infrastructure::text, pending_voids::text,
-       charge_count, default_charge_nano, default_fee_nano,
+       charge_count, default_charge_nano, default_fee_nano, charge_plan::text, rerated_nano,
        estimated_count, event_count, held_count, tags::text, tagged_by::text, version
 FROM unnest(:call_ids::text[]) AS requested (call_id)
 JOIN calls USING (call_id)
@@ -48,26 +48,27 @@ SELECT call_id, event FROM unnest(:call_ids::text[]) AS requested (call_id) JOIN
 WITH requested AS MATERIALIZED (
     SELECT * FROM unnest(:identities::uuid[], :call_ids::text[]) AS requested (identity, call_id)
 ), archived AS MATERIALIZED (
-    SELECT a.identity, a.call_id, a.time, a.kind_id, a.cost_nano, a.estimated
+    SELECT a.identity, a.call_id, a.time, a.kind_id, a.cost_nano, a.estimated, a.basis_nano
     FROM requested JOIN archived_costs AS a USING (call_id, identity)
     FOR SHARE OF a
 ), event AS MATERIALIZED (
     SELECT e.*
     FROM (SELECT DISTINCT call_id FROM requested) AS requested, LATERAL (
-        SELECT identity, call_id, type, time, service, cost_nano, estimated, voids
+        SELECT identity, call_id, type, time, service, cost_nano, estimated, voids, source, data
         FROM call_cost_events AS e
         WHERE e.call_id = requested.call_id AND e.type IN ('cost.recorded', 'cost.voided')
         OFFSET 0 -- call by call, through the index, whatever the planner believes
     ) AS e
 ), found AS (
-    SELECT cost.identity, cost.call_id, cost.time, cost.service, cost.cost_nano, cost.estimated
+    SELECT cost.identity, cost.call_id, cost.time, cost.service, cost.cost_nano, cost.estimated,
+           charge_basis_nano(cost.source, cost.data, cost.cost_nano) AS basis_nano
     FROM requested JOIN event AS cost USING (identity, call_id)
     WHERE cost.type = 'cost.recorded'
     UNION ALL
-    SELECT a.identity, a.call_id, a.time, k.service, a.cost_nano, a.estimated
+    SELECT a.identity, a.call_id, a.time, k.service, a.cost_nano, a.estimated, coalesce(a.basis_nano, a.cost_nano)
     FROM archived AS a JOIN archived_cost_kinds AS k USING (kind_id)
 )
-SELECT replace(identity::text, '-', '') AS identity, call_id, time, service, cost_nano, estimated,
+SELECT replace(identity::text, '-', '') AS identity, call_id, time, service, cost_nano, estimated, basis_nano,
        (call_id, identity) IN (SELECT call_id, voids FROM event WHERE voids IS NOT NULL)
        OR EXISTS (
            SELECT FROM sealed_voids AS void
@@ -89,25 +90,25 @@ INSERT INTO calls AS c (
     call_id, user_id, persona_id, status, direction, expected_duration_ms, duration_ms,
     first_at, started_at, started_by, persona_at, persona_by, ended_at, ended_by,
     costs, charges, infrastructure, pending_voids,
-    charge_count, default_charge_nano, default_fee_nano,
+    charge_count, default_charge_nano, default_fee_nano, charge_plan, rerated_nano,
     estimated_count, event_count, held_count, tags, tagged_by, version, updated_at
 )
 SELECT call_id, user_id, persona_id, status, direction, expected_duration_ms, duration_ms,
        first_at, started_at, started_by, persona_at, persona_by, ended_at, ended_by,
        costs, charges, infrastructure, pending_voids,
-       charge_count, default_charge_nano, default_fee_nano,
+       charge_count, default_charge_nano, default_fee_nano, charge_plan, rerated_nano,
        estimated_count, event_count, held_count, tags, tagged_by, version, :recorded_at::timestamptz
 FROM json_populate_recordset(NULL::calls, :calls::text::json)
 ON CONFLICT (call_id) DO UPDATE
 SET (user_id, persona_id, status, direction, expected_duration_ms, duration_ms,
      first_at, started_at, started_by, persona_at, persona_by, ended_at, ended_by,
      costs, charges, infrastructure, pending_voids,
-     charge_count, default_charge_nano, default_fee_nano,
+     charge_count, default_charge_nano, default_fee_nano, charge_plan, rerated_nano,
      estimated_count, event_count, held_count, tags, tagged_by, version, updated_at)
   = (excluded.user_id, excluded.persona_id, excluded.status, excluded.direction, excluded.expected_duration_ms, excluded.duration_ms,
      excluded.first_at, excluded.started_at, excluded.started_by, excluded.persona_at, excluded.persona_by, excluded.ended_at, excluded.ended_by,
      excluded.costs, excluded.charges, excluded.infrastructure, excluded.pending_voids,
-     excluded.charge_count, excluded.default_charge_nano, excluded.default_fee_nano,
+     excluded.charge_count, excluded.default_charge_nano, excluded.default_fee_nano, excluded.charge_plan, excluded.rerated_nano,
      excluded.estimated_count, excluded.event_count, excluded.held_count, excluded.tags, excluded.tagged_by, excluded.version, excluded.updated_at)
 WHERE c.version = excluded.version - 1
 

@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from ledger.calls.basis import CHARGE_BASIS
 from ledger.prices.catalogue import Catalogue, Rate, Tariff
 from ledger.prices.conditions import parse_stored_context
 from ledger.prices.pricing import lacks_price
@@ -142,11 +143,14 @@ def due_spans(rates: Rates, used: Iterable[UsedPrice]) -> Iterator[PriceSpan]:
                 yield PriceSpan(*kind[:5], starts, ends)
 
 
-def correcting_events(cost: RecordedCost, rates: Sequence[Rate]) -> tuple[Event, Event]:
+def correcting_events(
+    cost: RecordedCost, rates: Sequence[Rate], *, changes_charges: bool = False
+) -> tuple[Event, Event]:
     """Return the void of a cost, and the cost at other prices of the catalogue.
 
-    `rates` has one for each quantity. Both count at the time of the cost. The new cost has no
-    persona, so the call keeps its own.
+    `rates` has one for each quantity. What was charged for the cost stays the same, unless
+    `changes_charges` is set or the cost had no price. Both count at the time of the cost. The new
+    cost has no persona, so the call keeps its own.
     """
     event_id = f"{cost.identity}/{','.join(str(rate.price_id) for rate in rates)}"
     void = CostVoided(
@@ -168,7 +172,7 @@ def correcting_events(cost: RecordedCost, rates: Sequence[Rate]) -> tuple[Event,
         model=cost.model,
         unit_cost=cost.unit_cost,
         estimated=cost.estimated,
-        metadata=_metadata(cost),
+        metadata=_metadata(cost, keeps_charge=not changes_charges and is_priced(cost)),
         price_context=parse_stored_context(cost.price_context),
         usages=usages,
     )
@@ -210,9 +214,17 @@ def fee_event(
     return _event(f"{charge}/fee", "cost.recorded", time, fee)
 
 
-def _metadata(cost: RecordedCost) -> msgspec.Raw:
+def is_priced(cost: RecordedCost) -> bool:
+    """Return whether a cost has a price."""
+    return not lacks_price(cost.price_id)
+
+
+def _metadata(cost: RecordedCost, *, keeps_charge: bool) -> msgspec.Raw:
     """Return the metadata of a cost with a reference to the one that its emitter sent."""
     fields = _fields.decode(cost.data) if cost.data and cost.data != "null" else {}
+    fields.pop(CHARGE_BASIS, None)
+    if keeps_charge:
+        fields[CHARGE_BASIS] = msgspec.Raw(_encode(cost.basis_nano))
     if cost.source != RERATE_SOURCE:
         reference: dict[str, object] = {"source": cost.source, "id": cost.event_id}
         if cost.usages is None:

@@ -11,7 +11,10 @@ from ledger.prices.usages import PricedUsage, unpack_usages
 
 
 class RecordedCost(NamedTuple):
-    """A recorded cost as stored: with a single usage, or with the `usages` of one request."""
+    """A recorded cost as stored: with a single usage, or with the `usages` of one request.
+
+    `basis_nano` is the cost that charges follow.
+    """
 
     identity: str
     source: str
@@ -31,6 +34,7 @@ class RecordedCost(NamedTuple):
     data: str | None
     price_context: str | None
     usages: str | None
+    basis_nano: int
 
 
 class PricedCost(Protocol):

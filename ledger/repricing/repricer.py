@@ -90,10 +90,13 @@ class Repricer:
         scope: RepricingScope,
         *,
         costs_max: int | None = None,
+        changes_charges: bool = False,
         stop: asyncio.Event | None = None,
         progress: Progress = lambda _: None,
     ) -> RepricingResult:
         """Correct the costs that late prices change, up to a number or until `stop`.
+
+        With `changes_charges` charges at cost plus a markup follow the corrected costs.
 
         Raises RepricingBusyError, RepricingRefusedError, OSError or a PostgreSQL error; complete
         chunks may have been corrected then, and a new run continues after them.
@@ -102,7 +105,7 @@ class Repricer:
             if not await lock_repricing(writing):
                 raise RepricingBusyError
             rates = Rates(await read_catalogue(connection))
-            corrections = _Corrections(writing, rates, self._basis)
+            corrections = _Corrections(writing, rates, self._basis, changes_charges=changes_charges)
             spans = list(due_spans(rates, await used_prices(connection, scope)))
             keys: list[CostKey] = []
             room = costs_max
@@ -170,9 +173,12 @@ async def _report(
 class _Corrections:
     """Corrects chunks of costs, each in a transaction of its own."""
 
-    def __init__(self, connection: Connection, rates: Rates, basis: SpendBasis) -> None:
+    def __init__(
+        self, connection: Connection, rates: Rates, basis: SpendBasis, *, changes_charges: bool
+    ) -> None:
         self._connection = connection
         self._rates = rates
+        self._changes_charges = changes_charges
         self._ledger = Ledger(Alerting(basis))
         self.costs = 0
         self.alerts = 0
@@ -187,7 +193,9 @@ class _Corrections:
             for cost in await counted_costs(self._connection, keys):
                 corrected = self._rates.correction(cost)
                 if corrected is not None:
-                    events += correcting_events(cost, corrected)
+                    events += correcting_events(
+                        cost, corrected, changes_charges=self._changes_charges
+                    )
             return events
 
         applied = await apply_events(

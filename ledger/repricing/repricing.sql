@@ -85,13 +85,13 @@ WITH requested AS MATERIALIZED (
 )
 SELECT replace(e.identity::text, '-', '') AS identity, e.source, e.event_id, e.time, e.user_id, e.call_id,
        e.service, e.operation, e.operation_sent, e.model, e.usage, e.unit, e.unit_cost, e.price_id,
-       e.estimated, e.data, e.price_context, e.usages
+       e.estimated, e.data, e.price_context, e.usages, charge_basis_nano(e.source, e.data, e.cost_nano) AS basis_nano
 FROM requested JOIN event AS e USING (identity, call_id)
 WHERE e.type = 'cost.recorded' AND (e.call_id, e.identity) NOT IN (SELECT call_id, voids FROM voided)
 UNION ALL
 SELECT replace(a.identity::text, '-', ''), k.source, a.event_id, a.time, c.user_id, a.call_id,
        k.service, k.operation, nullif(k.operation_sent, ''), nullif(k.model, ''), a.usage, nullif(k.unit, ''),
-       a.unit_cost, a.price_id, a.estimated, NULL, a.price_context, a.usages
+       a.unit_cost, a.price_id, a.estimated, NULL, a.price_context, a.usages, coalesce(a.basis_nano, a.cost_nano)
 FROM requested
 JOIN archived_costs AS a USING (identity, call_id)
 JOIN archived_cost_kinds AS k USING (kind_id)

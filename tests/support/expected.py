@@ -12,6 +12,7 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from schemas.identity import identity_of
+from tests.support.charge_plans import ChargedCall, SamplePlan, planned_charge
 from tests.support.events import Plain
 from tests.support.prices import DEFAULTS, SamplePrice
 from tests.support.totals import CallFigures, Totals
@@ -52,7 +53,11 @@ class Expectation(NamedTuple):
     held: list[Plain]
 
 
-def expect(events: Iterable[Plain], prices: Sequence[SamplePrice] = DEFAULTS) -> Expectation:
+def expect(
+    events: Iterable[Plain],
+    prices: Sequence[SamplePrice] = DEFAULTS,
+    plans: Sequence[SamplePlan] = (),
+) -> Expectation:
     """Return the totals of a set of well-formed events, which may contain repeats."""
     unique: dict[tuple[str, str], Plain] = {}
     for event in events:
@@ -65,7 +70,7 @@ def expect(events: Iterable[Plain], prices: Sequence[SamplePrice] = DEFAULTS) ->
     totals = Totals()
     for call_id, happened in calls.items():
         if any("userId" in event["data"] for event in happened):
-            totals.calls[call_id] = _call(happened, prices)
+            totals.calls[call_id] = _call(happened, prices, plans)
             unpriced += _unpriced(happened, prices)
         else:
             held += happened
@@ -163,7 +168,9 @@ def _milliseconds(seconds: object) -> int:
     return round(Fraction(str(seconds)) * 1000)
 
 
-def _call(events: list[Plain], prices: Sequence[SamplePrice]) -> CallFigures:
+def _call(
+    events: list[Plain], prices: Sequence[SamplePrice], plans: Sequence[SamplePlan]
+) -> CallFigures:
     of: dict[str, list[Plain]] = defaultdict(list)
     for event in sorted(events, key=_moment):
         of[event["type"]].append(event)
@@ -171,24 +178,34 @@ def _call(events: list[Plain], prices: Sequence[SamplePrice]) -> CallFigures:
     result = start["data"] if start else {}
     end = of["call.ended"][-1] if of["call.ended"] else None
     by_default = end is not None and end["data"]["status"] == "completed" and not of["call.charged"]
-    default = (end, _DEFAULT_CHARGE) if end is not None and by_default else None
     counted = _not_voided(of["cost.recorded"], of["cost.voided"])
+    first_at = min(map(time_of, events))
+    user_id = next(e["data"]["userId"] for e in events if "userId" in e["data"])
+    persona_id = result.get("personaId") or _named_persona(of["cost.recorded"])
+    default = None
+    if end is not None and by_default:
+        cost = sum(_costs(counted, [], None, first_at, prices).values())
+        duration_ms = _milliseconds(end["data"]["duration_seconds"])
+        facts = ChargedCall(user_id, persona_id, tags_of(events), time_of(end), duration_ms, cost)
+        planned = planned_charge(plans, facts)
+        charge = _DEFAULT_CHARGE if planned is None else Fraction(nano(planned), 10**9)
+        default = (end, charge)
     expected_seconds = result.get("expectedDuration_seconds")
     return CallFigures(
-        user_id=next(e["data"]["userId"] for e in events if "userId" in e["data"]),
-        persona_id=result.get("personaId") or _named_persona(of["cost.recorded"]),
+        user_id=user_id,
+        persona_id=persona_id,
         status=end["data"]["status"] if end else "active",
         direction=result.get("direction"),
         expected_duration_ms=None if expected_seconds is None else _milliseconds(expected_seconds),
         duration_ms=_milliseconds(end["data"]["duration_seconds"]) if end else 0,
-        first_at=min(map(time_of, events)),
+        first_at=first_at,
         started_at=time_of(start) if start else None,
         ended_at=time_of(end) if end else None,
-        costs=_costs(counted, of["call.charged"], default, min(map(time_of, events)), prices),
+        costs=_costs(counted, of["call.charged"], default, first_at, prices),
         charges=_charges(of["call.charged"], of["call.refunded"], default),
         charge_count=len(of["call.charged"]),
-        default_charge_nano=nano(_DEFAULT_CHARGE) if by_default else 0,
-        default_fee_nano=fee_nano(_DEFAULT_CHARGE) if by_default else 0,
+        default_charge_nano=nano(default[1]) if default else 0,
+        default_fee_nano=fee_nano(default[1]) if default else 0,
         estimated_count=sum(bool(event["data"].get("estimated")) for event in counted),
         event_count=len(events),
         tags=tags_of(events),

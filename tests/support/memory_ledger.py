@@ -67,6 +67,7 @@ class MemoryLedger:
                 entry.service or "",
                 entry.cost_nano,
                 entry.estimated,
+                entry.cost_nano,
             )
             for entry in self.entries
             if entry.type == "cost.recorded" and (entry.identity, entry.call_id) in targets

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import NamedTuple
 
+from ledger.charge_plans.plans import ChargePlan
 from ledger.prices.catalogue import Catalogue, Price, ServiceClass
 
 ALWAYS = datetime(2020, 1, 1, tzinfo=UTC)
@@ -47,9 +48,11 @@ DEFAULTS = (
 )
 
 
-def catalogue(rows: Iterable[SamplePrice] = DEFAULTS) -> Catalogue:
+def catalogue(
+    rows: Iterable[SamplePrice] = DEFAULTS, plans: Iterable[ChargePlan] = ()
+) -> Catalogue:
     """Return a catalog of rows whose ids are their positions, counted from 1."""
-    return Catalogue(
+    prices = (
         Price(
             number,
             row.service,
@@ -63,3 +66,4 @@ def catalogue(rows: Iterable[SamplePrice] = DEFAULTS) -> Catalogue:
         )
         for number, row in enumerate(rows, 1)
     )
+    return Catalogue(prices, plans)

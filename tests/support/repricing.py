@@ -34,7 +34,8 @@ async def add(database_url: str, *rows: PriceRow) -> None:
 
 
 TOTALS = (
-    "SELECT call_id, costs::jsonb, charges::jsonb, estimated_count, persona_id, tags, tagged_by"
+    "SELECT call_id, costs::jsonb, charges::jsonb, estimated_count, persona_id, tags, tagged_by,"
+    " charge_plan - 'plans', rerated_nano"
     " FROM calls"
     " WHERE user_id = ANY ($1) ORDER BY 1",
     "SELECT * FROM user_day_costs WHERE user_id = ANY ($1) ORDER BY 1, 2, 3, 4",

@@ -17,6 +17,7 @@ from ledger.prices.conditions import NO_CONDITIONS, Conditions
 from ledger.repricing.repricer import Repricer
 from ledger.repricing.rows import RepricingScope
 from tests.support.archives import NOW, archive, month_start
+from tests.support.charge_plans import SamplePlan, enter_plans
 from tests.support.databases import DatabaseCloner
 from tests.support.events import Plain, charged, cost, ended, refunded, started, voided, with_usages
 from tests.support.recording import BatchWriter, TopicLog
@@ -42,6 +43,10 @@ COSTS: tuple[Plain, ...] = (
     {"usages": [{"unit": "seconds", "quantity": "61.7"}, {"unit": "minutes", "quantity": 2}]},
 )
 WHEN = (NO_CONDITIONS, Conditions(destination="+44"), Conditions(voice_class="hd"))
+PLANS = (
+    SamplePlan("cost_plus", "0.10", user="user-0", markup="12.5"),
+    SamplePlan("per_minute", "0.35", tag=("campaign", "spring"), minimum=30, increment=6),
+)
 MAKERS = (
     started,
     lambda *of, **when: started(*of, **when, persona="sarah_001"),
@@ -102,6 +107,7 @@ def play(chosen: list[tuple[Any, ...]]) -> list[Any]:
 async def run(database_url: str, played: list[Any], files: Path | None) -> list[list[Any]]:
     """Play to a ledger, with or without archiving; returns its totals."""
     log, price = TopicLog(), 0
+    await enter_plans(database_url, *PLANS)
     async with BatchWriter(database_url) as writer:
         for step in played:
             if isinstance(step, dict):

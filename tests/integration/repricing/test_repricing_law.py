@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from ledger.prices.conditions import NO_CONDITIONS, Conditions, Hours
 from ledger.repricing.repricer import Repricer
 from ledger.repricing.rows import RepricingScope
+from tests.support.charge_plans import SamplePlan, enter_plans
 from tests.support.events import Plain, charged, cost, ended, started, voided, with_usages
 from tests.support.recording import BatchWriter, TopicLog, assert_verified
 from tests.support.repricing import a_price, add, totals
@@ -110,6 +111,7 @@ async def test_reverting_a_correction_restores_every_total(
     service = next(names)
     users = [f"{service}-0", f"{service}-1"]
     await add(database_url, a_price(service, first, BEGIN))
+    await enter_plans(database_url, SamplePlan("cost_plus", user=users[0], markup="10"))
     events = events_of(service, generated, ends)
     if voids:
         first_one = events[0]

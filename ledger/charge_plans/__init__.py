@@ -1,0 +1,1 @@
+"""Charge plans: what users are charged for a call, which plan applies, and their entry."""
