@@ -106,11 +106,15 @@ def as_csv(prices: Iterable[ListedPrice]) -> str:
 
 
 def _optional_fields(row: PriceRow) -> dict[str, str]:
-    """Return the conditions, increments and retirement of a row, as far as it has any."""
+    """Return the optional fields of a row that it has."""
     fields = row.conditions.named()
     fields |= {name: str(seconds) for name, seconds in row.increments._asdict().items() if seconds}
     if row.retires_on is not None:
         fields["retires_on"] = row.retires_on.isoformat()
     if row.is_deprecated is not None:
         fields["is_deprecated"] = str(row.is_deprecated).lower()
+    if row.source_url:
+        fields["source_url"] = row.source_url
+    if row.source_date is not None:
+        fields["source_date"] = row.source_date.isoformat()
     return fields

@@ -57,8 +57,13 @@ def _cells(price: ListedPrice, now: datetime) -> tuple[str, ...]:
     return (
         row.service, row.operation, row.model or "(no model)", row.detailed_unit,
         f"${row.price_usd:f}", f"{row.per_units:,}", _since(row),
-        _state(price, now), f"{price.verified_at:%Y-%m-%d}{stale}", row.source,
+        _state(price, now), f"{price.verified_at:%Y-%m-%d}{stale}", _source(row),
     )  # fmt: skip
+
+
+def _source(row: PriceRow) -> str:
+    """Return where a price was published: name, date and address."""
+    return ", ".join(str(part) for part in (row.source, row.source_date, row.source_url) if part)
 
 
 def _state(price: ListedPrice, now: datetime) -> str:

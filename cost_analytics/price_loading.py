@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
 from cost_analytics.configuration.secret import Secret
 from cost_analytics.database_work import run_connected
 from cost_analytics.failures import MISUSED, CommandError
 from cost_analytics.files import read_text
+from cost_analytics.price_files import read_prices
 from cost_analytics.price_listing import changes_table, proposals_table
 from cost_analytics.running import run
 from ledger.postgres.database import Connection
-from ledger.prices.changes import ClassifiedRows
+from ledger.prices.changes import ClassifiedRows, key_of
 from ledger.prices.entry import EntryResult, PriceConflictError, enter_prices, review_prices
 from ledger.prices.rows import PriceRow
 from streams.prices.configured import is_secure
@@ -25,6 +27,7 @@ from streams.prices.reading import PriceSource, PriceSourceError, ReadPrices
 
 _NAME: Final = "prices"
 _SHOWN: Final = 20
+_VOICE_LIST: Final = Path(__file__).parent / "price_lists" / "voice.csv"
 
 
 class ListRequest(NamedTuple):
@@ -33,7 +36,7 @@ class ListRequest(NamedTuple):
     `update` asks for the newest list of the publisher of genai-prices.
     """
 
-    form: Literal["genai-prices", "litellm"]
+    form: Literal["genai-prices", "litellm", "voice"]
     place: str | None
     services: tuple[str, ...] = ()
     update: bool = False
@@ -42,6 +45,8 @@ class ListRequest(NamedTuple):
 def read_list(request: ListRequest, since: datetime) -> ReadPrices:
     """Read a list from a file, from standard input (-), a URL or a package; raises CommandError."""
     place = _place(request)
+    if request.form == "voice":
+        return _read_voice_list(request.services)
     try:
         if place is None:
             return GenAiPrices(name=request.form, services=request.services).read(b"", since)
@@ -59,6 +64,8 @@ def _place(request: ListRequest) -> str | None:
     """Return the file or URL of a list; None for the installed package."""
     if request.form == "litellm" and (request.place is None or request.update):
         raise CommandError("The list of litellm needs a FILE or URL.", MISUSED)
+    if request.form == "voice" and (request.place is not None or request.update):
+        raise CommandError("The list of voice is built in: no FILE, URL or --update.", MISUSED)
     if not request.update:
         return request.place
     if request.place is not None:
@@ -67,6 +74,33 @@ def _place(request: ListRequest) -> str | None:
         return update_url()
     except ModuleNotFoundError:
         raise CommandError(f"--update needs genai-prices: {INSTALL}") from None
+
+
+def _read_voice_list(services: Collection[str]) -> ReadPrices:
+    """Return the list prices of speech and telephony that come with the release."""
+    rows = [
+        row
+        for row in read_prices(_VOICE_LIST.read_text(encoding="utf-8"), _VOICE_LIST.name)
+        if not services or row.service in services
+    ]
+    if not rows:
+        raise CommandError("The list has no prices of these services.")
+    return ReadPrices(rows, len({(row.service, row.model) for row in rows}), {})
+
+
+def rows_since(rows: Iterable[PriceRow], since: datetime, *, form: str) -> list[PriceRow]:
+    """Return the rows from `since` on.
+
+    The list of voice has current prices: of each key, the one in force then is in force from then.
+    """
+    later = [row for row in rows if row.effective_from >= since]
+    if form != "voice":
+        return later
+    before = sorted(
+        (row for row in rows if row.effective_from < since), key=lambda row: row.effective_from
+    )
+    current = {key_of(row): row._replace(effective_from=since) for row in before}
+    return [*current.values(), *later]
 
 
 def _fetch(url: str) -> bytes:

@@ -41,7 +41,9 @@ class PriceItem(Struct, kw_only=True, rename=wire_name):
     """A price in the catalogue: `price_usd` for `per_units` of `unit`, from `effective_from` on.
 
     The model `*` matches any model, an empty one only usage without a model. `stale` means that the
-    price was not verified for 90 days. `conditions` is null for a price without any.
+    price may be outdated: it was not verified for 90 days (`not_verified`), or `source_date` is
+    more than 180 days ago (`old_source`). `conditions` is null for a price without any.
+    `source_date` is the day on which the price was published or read at `source_url`.
     `minimum_seconds` and `increment_seconds` are the billing increments of a leg, 0 for none.
     `retires_on` is the day on which the vendor retires the model, `is_deprecated` whether it
     advises against it.
@@ -61,8 +63,11 @@ class PriceItem(Struct, kw_only=True, rename=wire_name):
     effective_from: datetime
     state: Literal["in force", "future", "past"]
     stale: bool
+    stale_reason: Literal["not_verified", "old_source"] | None
     verified_at: datetime
     source: str
+    source_url: str | None
+    source_date: date | None
     set_by: str
     created_at: datetime
     retires_on: date | None
@@ -127,6 +132,8 @@ class PriceEntry(Struct, kw_only=True, rename=wire_name, forbid_unknown_fields=T
     increment_seconds: Annotated[int, Meta(ge=0, le=INCREMENT_SECONDS_MAX)] = 0
     effective_from: datetime | None = None
     source: str | None = None
+    source_url: str | None = None
+    source_date: date | None = None
     retires_on: date | None = None
     is_deprecated: bool | None = None
     approve: bool = False

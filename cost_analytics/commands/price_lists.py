@@ -17,6 +17,8 @@ Loads the prices of a ready list:
                 pip install 'cost-analytics[genai-prices]'; or its JSON from FILE or URL; or, with
                 --update, the newest one of its publisher
   litellm       model_prices_and_context_window.json of LiteLLM, from FILE or URL
+  voice         list prices of speech and telephony, which come with this release; each has its
+                source and is in force from the date of that source
 
 Nothing is read from the network without a URL or --update. Prices equal to those in force are
 verified, small changes take effect, a change of more than 25 % needs approval. What cannot be read
@@ -27,7 +29,10 @@ exactly is left out and counted by reason. docs/prices.md says how to get the fi
 def configure(loading: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     loading.add_argument(
-        "form", metavar="genai-prices|litellm", choices=("genai-prices", "litellm"), help="the list"
+        "form",
+        metavar="genai-prices|litellm|voice",
+        choices=("genai-prices", "litellm", "voice"),
+        help="the list",
     )
     loading.add_argument(
         "place", metavar="FILE|URL", nargs="?", help="where the list is, or - for standard input"
@@ -61,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
     )
     found = price_loading.read_list(request, since)
     if arguments.since is not None:
-        rows = [row for row in found.rows if row.effective_from >= since]
+        rows = price_loading.rows_since(found.rows, since, form=arguments.form)
         found = found._replace(rows=rows)
     print(price_loading.summarize(found))
     if arguments.dry_run:

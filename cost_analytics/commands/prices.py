@@ -44,6 +44,8 @@ CSV with a first line of column names, or a JSON list of objects with these fiel
   per_units       1 (default), 1000, 1000000, …
   effective_from  2026-01-31 or 2026-01-31T12:00:00Z
   source          where the price was published (default: the name of the file)
+  source_url      its https address
+  source_date     the day on which it was published or read there, like 2026-01-31
 
 for a price per time unit, the billing increments of a leg:
 

@@ -90,7 +90,7 @@ SELECT * FROM (VALUES
 -- Rights to some columns of a table. The API can write the secret that signs webhooks and the code that
 -- verifies a channel, but never read them.
 SELECT * FROM (VALUES
-    ('service_prices', 'api', 'UPDATE', 'verified_at, retires_on, is_deprecated'),
+    ('service_prices', 'api', 'UPDATE', 'verified_at, retires_on, is_deprecated, source, source_url, source_date'),
     ('month_seals', 'api', 'SELECT', 'seal_id, month, part, file, events, sealed_at'),
     ('stream_workers', 'api', 'SELECT', 'partitions, heartbeat_at'),
     ('notice_channels', 'api', 'SELECT',

@@ -20,6 +20,8 @@ APPROVAL_PERCENT: Final = 25
 """A larger change waits for approval, up or down."""
 STALE_AFTER: Final = timedelta(days=90)
 """A price that was not verified for so long is stale."""
+OLD_SOURCE_AFTER: Final = timedelta(days=180)
+"""A price whose source has an older date is stale, too."""
 
 _PERCENT_DIGITS: Final = 2
 _PERCENT_DIGITS_MAX: Final = 24
@@ -48,9 +50,9 @@ class LargeChange(NamedTuple):
 class ClassifiedRows(NamedTuple):
     """Rows by their classification.
 
-    `verified` are prices of the catalogue that a row confirms, with the retirement that it gives;
-    `accepted` and `pending` are new. `contradicting` are prices of a source that differ from those
-    that the catalogue has since the same time; nothing is done with them.
+    `verified` are prices of the catalogue that a row confirms, with the retirement and the source
+    that it gives; `accepted` and `pending` are new. `contradicting` are prices of a source that
+    differ from those that the catalogue has since the same time; nothing is done with them.
     """
 
     verified: list[KnownPrice]
@@ -130,7 +132,7 @@ def classify_rows(
         is_first = confirms and price_in_force(known.get(key, ()), row.effective_from) is None
         if current is not None and same and (confirms or _is_same_row(current.row, row)):
             if current.price_id != _NEW:
-                confirmed = current._replace(row=current.row.with_retirement(row))
+                confirmed = current._replace(row=current.row.with_retirement(row).with_source(row))
                 verified[current.price_id] = confirmed
         elif current is not None and confirms and _is_same_row(current.row, row):
             result.contradicting.append(row)

@@ -9,6 +9,7 @@ from typing import Final, Literal, NamedTuple
 from ledger.postgres.database import Connection, in_transaction
 from ledger.postgres.statements import statements
 from ledger.prices.changes import (
+    OLD_SOURCE_AFTER,
     STALE_AFTER,
     ClassifiedRows,
     KnownPrice,
@@ -18,11 +19,13 @@ from ledger.prices.changes import (
     key_of,
 )
 from ledger.prices.proposals import Proposal, key_columns, propose, replace_known
-from ledger.prices.rows import RETIREMENT, STORED_COLUMNS, PriceRow
+from ledger.prices.rows import PUBLICATION, RETIREMENT, STORED_COLUMNS, PriceRow
 
 _SQL: Final = statements("prices/entry")
 
 State = Literal["in force", "future", "past"]
+StaleReason = Literal["not_verified", "old_source"]
+"""Why a price may be outdated: not verified for long, or its source has an old date."""
 
 
 class ListedPrice(NamedTuple):
@@ -35,9 +38,14 @@ class ListedPrice(NamedTuple):
     created_at: datetime
     verified_at: datetime
 
-    def stale(self, at: datetime) -> bool:
-        """Return whether a price in force or a future one was not verified for too long."""
-        return self.state != "past" and self.verified_at + STALE_AFTER < at
+    def stale(self, at: datetime) -> StaleReason | None:
+        """Return why a price in force or a future one may be outdated, if it may."""
+        if self.state == "past":
+            return None
+        if self.verified_at + STALE_AFTER < at:
+            return "not_verified"
+        day = self.row.source_date
+        return "old_source" if day is not None and day + OLD_SOURCE_AFTER < at.date() else None
 
 
 class EntryResult(NamedTuple):
@@ -109,7 +117,7 @@ async def enter_prices(
 
 
 async def _verify(connection: Connection, prices: Sequence[KnownPrice]) -> None:
-    """Mark prices as verified now, with what is said about the retirement of their models."""
+    """Mark prices as verified now, with the retirement of their models and a dated source."""
     verified = _SQL.bind(
         "verify",
         price_ids=[price.price_id for price in prices],
@@ -117,6 +125,11 @@ async def _verify(connection: Connection, prices: Sequence[KnownPrice]) -> None:
         is_deprecated=[price.row.is_deprecated for price in prices],
     )
     await connection.execute(*verified)
+    dated = {price.price_id: price.row for price in prices if price.row.source_date is not None}
+    if dated:
+        names = ("source", *PUBLICATION)
+        columns = {name: [getattr(row, name) for row in dated.values()] for name in names}
+        await connection.execute(*_SQL.bind("cite", price_ids=[*dated], **columns))
 
 
 async def review_prices(connection: Connection, rows: Sequence[PriceRow]) -> ClassifiedRows:
@@ -164,8 +177,8 @@ async def add_prices(connection: Connection, rows: Sequence[PriceRow], *, set_by
     stored = [row.stored() for row in rows]
     columns = {name: [row[name] for row in stored] for name in STORED_COLUMNS}
     async with in_transaction(connection):
-        retirement = {name: [row[name] for row in stored] for name in RETIREMENT}
-        added = await connection.fetch(*_SQL.bind("add", **columns, **retirement, set_by=set_by))
+        details = {name: [row[name] for row in stored] for name in (*RETIREMENT, *PUBLICATION)}
+        added = await connection.fetch(*_SQL.bind("add", **columns, **details, set_by=set_by))
         conflicts = await connection.fetch(*_SQL.bind("conflicts", **columns))
         reasons = [_conflict(rows[found["ordinality"] - 1], found["known"]) for found in conflicts]
         others = await connection.fetch(

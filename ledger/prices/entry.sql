@@ -2,6 +2,7 @@
 -- The catalogue, or the prices of :service, with each row's state at time :at.
 SELECT service, class, operation, model, unit, price_usd, per_units, effective_from, source, set_by,
        minimum_seconds, increment_seconds, price_id, created_at, verified_at, retires_on, is_deprecated,
+       source_url, source_date,
        CASE
            WHEN effective_from > :at THEN 'future'
            WHEN effective_from = max(effective_from) FILTER (WHERE effective_from <= :at)
@@ -34,15 +35,24 @@ FROM unnest(:price_ids::integer[], :retires_on::date[], :is_deprecated::boolean[
     AS verified (price_id, retires_on, is_deprecated)
 WHERE service_prices.price_id = verified.price_id
 
+-- name: cite
+-- Stores a source that has confirmed these prices, unless a newer one did.
+UPDATE service_prices AS p
+SET source = c.source, source_url = c.source_url, source_date = c.source_date
+FROM unnest(:price_ids::integer[], :source::text[], :source_url::text[], :source_date::date[])
+     AS c (price_id, source, source_url, source_date)
+WHERE p.price_id = c.price_id AND (p.source_date IS NULL OR p.source_date < c.source_date)
+
 -- name: add
 -- Inserts new rows; :set_by is who enters them.
 INSERT INTO service_prices (service, class, operation, model, unit, price_usd, per_units, effective_from, source,
-                            minimum_seconds, increment_seconds, retires_on, is_deprecated, set_by)
+                            minimum_seconds, increment_seconds, retires_on, is_deprecated, source_url, source_date,
+                            set_by)
 SELECT t.*, :set_by
 FROM unnest(:service::text[], :class::text[], :operation::text[], :model::text[], :unit::text[],
             :price_usd::numeric[], :per_units::bigint[], :effective_from::timestamptz[],
             :source::text[], :minimum_seconds::integer[], :increment_seconds::integer[],
-            :retires_on::date[], :is_deprecated::boolean[]) AS t
+            :retires_on::date[], :is_deprecated::boolean[], :source_url::text[], :source_date::date[]) AS t
 ON CONFLICT (service, operation, model, unit, effective_from) DO NOTHING
 RETURNING price_id
 

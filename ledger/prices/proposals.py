@@ -141,6 +141,8 @@ def _proposal(row: Record) -> Proposal:
         per_units=row["in_force_per"],
         effective_from=row["in_force_from"],
         source=row["in_force_source"],
+        source_url="",
+        source_date=None,
         increments=Increments(row["in_force_minimum"], row["in_force_increment"]),
     )
     return Proposal(

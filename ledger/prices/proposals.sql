@@ -41,10 +41,11 @@ LIMIT 1
 -- name: propose
 -- Inserts a proposal.
 INSERT INTO price_proposals (service, class, operation, model, unit, price_usd, per_units, effective_from, source,
-                             minimum_seconds, increment_seconds, retires_on, is_deprecated, set_by,
-                             in_force_price_id)
+                             minimum_seconds, increment_seconds, retires_on, is_deprecated, source_url,
+                             source_date, set_by, in_force_price_id)
 VALUES (:service, :class, :operation, :model, :unit, :price_usd, :per_units, :effective_from, :source,
-        :minimum_seconds, :increment_seconds, :retires_on, :is_deprecated, :set_by, :in_force_price_id)
+        :minimum_seconds, :increment_seconds, :retires_on, :is_deprecated,
+        :source_url, :source_date, :set_by, :in_force_price_id)
 RETURNING proposal_id, state
 
 -- name: replace

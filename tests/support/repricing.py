@@ -24,7 +24,9 @@ def a_price(
 ) -> PriceRow:
     """Return a row of the price catalog."""
     price = Decimal(usd)
-    return PriceRow(service, "api", "talk", model, unit, price, 1, since, "tests", conditions)
+    return PriceRow(
+        service, "api", "talk", model, unit, price, 1, since, "tests", conditions=conditions
+    )
 
 
 async def add(database_url: str, *rows: PriceRow) -> None:

@@ -49,6 +49,32 @@ async def test_price_catalog_shows_provenance(api: ApiClient, database_url: str)
     assert listed["prices"][0]["source"] == "built-in default"
 
 
+async def test_source_of_an_entered_price_has_an_address_and_a_date(
+    api: ApiClient, database_url: str
+) -> None:
+    page = {
+        "source": "price page",
+        "sourceUrl": "https://example.com/prices",
+        "sourceDate": "2026-02-03",
+    }
+    assert (await admin(api, "POST", body={**ENTRY, **page})).data["result"] == "entered"
+    at = {**ENTRY, "price_usd": "0.014", "effectiveFrom": "2020-01-01T00:00:00Z"}
+    confirmed = {**at, **page, "sourceDate": "2025-01-02"}
+    assert (await admin(api, "POST", body=confirmed)).data["result"] == "known"
+    prices = (await admin(api, "GET", f"{PRICES}?service=twilio&all=true")).data["prices"]
+    sources = [(one["price_usd"], one["source"], one["sourceDate"]) for one in prices[1:]]
+    assert sources == [
+        (Decimal("0.014"), "price page", "2025-01-02"),
+        (Decimal("0.015"), "price page", "2026-02-03"),
+    ]
+    assert prices[2]["sourceUrl"] == page["sourceUrl"]
+    await fetch(
+        database_url, "UPDATE service_prices SET source_date = '2025-01-02' WHERE price_usd = 0.015"
+    )
+    newest = (await admin(api, "GET", f"{PRICES}?service=twilio")).data["prices"][-1]
+    assert (newest["stale"], newest["staleReason"]) == (True, "old_source")
+
+
 async def test_entered_price_applies_from_now_on(api: ApiClient) -> None:
     assert (await admin(api, "POST", body=ENTRY)).data == {"result": "entered", "proposal": None}
     newest = (await admin(api, "GET", f"{PRICES}?service=twilio")).data["prices"][-1]
@@ -134,7 +160,7 @@ async def test_approved_price_is_entered_at_once_and_known_price_verified(api: A
         {"price_usd": -1}, {"price_usd": "NaN"}, {"price_usd": "1e99999999"}, {"price_usd": True},
         {"unit": "square miles"}, {"service": ""}, {"service": "a\0b"}, {"model": "m\0"}, {"source": "a\0b"},
         {"perUnits": 0}, {"perUnits": 1.5}, {"perUnits": 10**30}, {"effectiveFrom": "soon"},
-        {"effectiveFrom": "1970-01-01T00:00:00Z"}, {"surprise": 1}, {"operation": "x" * 256},
+        {"effectiveFrom": "1970-01-01T00:00:00Z"}, {"sourceUrl": "ftp://a"}, {"sourceDate": "x"}, {"surprise": 1}, {"operation": "x" * 256},
     ],
 )  # fmt: skip
 async def test_invalid_price_is_refused(api: ApiClient, changes: dict[str, Any]) -> None:

@@ -1,5 +1,6 @@
 """`prices`: the price catalog is listed and extended, all or nothing, never changed."""
 
+from datetime import date
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -207,3 +208,43 @@ def test_a_list_is_loaded_from_a_secure_url_only(values: dict[str, str], tmp_pat
         assert code == 1
         assert "was not loaded: it answered with status 404." in output
         server.shutdown()
+
+
+async def test_voice_list_is_previewed_loaded_and_confirms_known_prices(
+    values: dict[str, str], tmp_path: Path
+) -> None:
+    def load(*options: str) -> str:
+        words = ["prices", "load", "voice", *options]
+        done = run_command(*words, values=values, cwd=tmp_path)
+        assert (done.returncode, done.stderr) == (0, "")
+        return str(done.stdout)
+
+    assert "prices of" in load("--service", "groq", "--dry-run")
+    before = await rows(values["DATABASE_URL"])
+    first = load("--service", "twilio")
+    assert "0 verified." in first  # the built-in prices have no increments
+    assert await rows(values["DATABASE_URL"]) > before
+    assert "0 prices added" in load("--service", "twilio")
+    listed = run_command(
+        "prices", "list", "--service", "twilio", values=values, cwd=tmp_path
+    ).stdout
+    place = "https://www.twilio.com/en-us/voice/pricing/us"
+    assert f"United States: local calls, to make calls, 2026-08-20, {place}" in listed
+    assert "minutes (to +4479, billed in 60 s steps)" in listed
+    waiting = load("--service", "elevenlabs")
+    assert "-66.67%" in waiting  # of the built-in default
+    misused = run_command("prices", "load", "voice", "x.csv", values=values, cwd=tmp_path)
+    assert (misused.returncode, "voice is built in" in misused.stderr) == (2, True)
+    cited = "SELECT source FROM service_prices WHERE source_date = $1 AND price_usd = 0.0158"
+    line = "twilio,api,voice,*,minutes,0.0158,1,2026-08-02,{},60,60,+441,https://example.com,{}\n"
+    columns = "minimum_seconds,increment_seconds,destination,source_url,source_date\n"
+    text = HEAD.strip() + f",{columns}"
+    older = line.format("an older page", "2026-08-01")
+    newer = line.format("a newer page", "2026-10-01")
+    for one in (newer, older):
+        done = run_command(
+            "prices", "import", "-", values=values, cwd=tmp_path, stdin=(text + one).encode()
+        )
+        assert "0 prices added, 1 existed already." in done.stdout
+    async with connected(values["DATABASE_URL"], name="test") as connection:
+        assert await connection.fetchval(cited, date(2026, 10, 1)) == "a newer page"

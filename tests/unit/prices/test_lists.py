@@ -1,6 +1,6 @@
 """Price lists: the form of a row, standard names, and error messages."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -8,6 +8,7 @@ import pytest
 from cost_analytics.failures import CommandError
 from cost_analytics.price_files import as_csv, read_prices
 from cost_analytics.price_listing import as_table
+from cost_analytics.price_loading import ListRequest, read_list, rows_since
 from ledger.prices.entry import ListedPrice
 from ledger.prices.rows import InvalidPriceError, price_row
 
@@ -60,6 +61,9 @@ def test_row_is_stored_under_standard_names() -> None:
         ({"effective_from": "1999-01-01"}, "effective_from"),
         ({"retires_on": "soon"}, "retires_on"),
         ({"is_deprecated": "perhaps"}, "is_deprecated"),
+        ({"source_url": "http://example.com"}, "source_url"),
+        ({"source_url": "https://example.com/a b"}, "source_url"),
+        ({"source_date": "in May"}, "source_date"),
         ({"surprise": "x"}, "surprise"),
     ],
 )
@@ -172,3 +176,49 @@ def test_an_invalid_condition_is_reported_with_its_line() -> None:
     head = HEAD.strip() + ",destination\n"
     with pytest.raises(CommandError, match="line 2: destination must be a number's prefix"):
         read_prices(head + "twilio,voice,,minutes,0.02,1,2026-01-01,44\n", "f")
+
+
+def test_source_of_a_price_has_an_address_and_a_date() -> None:
+    head = HEAD.strip() + ",source,source_url,source_date\n"
+    line = "deepgram,tts,aura-2,characters,0.030,1000,2026-09-21,price page,https://deepgram.com/pricing,"
+    rows = read_prices(head + line + "2026-09-21\n", "f")
+    assert (rows[0].source_url, rows[0].source_date) == (
+        "https://deepgram.com/pricing",
+        date(2026, 9, 21),
+    )
+    read = datetime(2026, 9, 22, tzinfo=UTC)
+    listed = ListedPrice(rows[0], "in force", "me", 1, read, read)
+    assert read_prices(as_csv([listed]), "f") == rows
+    assert "price page, 2026-09-21, https://deepgram.com/pricing" in as_table([listed], read)
+    days = timedelta(days=1)
+    assert listed.stale(read + 90 * days) is None
+    assert listed.stale(read + 91 * days) == "not_verified"
+    verified = listed._replace(verified_at=read + 170 * days)
+    assert verified.stale(read + 179 * days) is None
+    assert verified.stale(read + 180 * days) == "old_source"
+    assert verified._replace(state="past").stale(read + 999 * days) is None
+
+
+def test_every_price_of_the_voice_list_has_its_source_and_date() -> None:
+    now = datetime(2026, 11, 30, tzinfo=UTC)
+    rows = read_list(ListRequest("voice", None), now).rows
+    services = {row.service for row in rows}
+    assert services == {
+        "twilio", "telnyx", "deepgram", "elevenlabs", "cartesia", "openai", "google", "groq",
+        "cerebras",
+    }  # fmt: skip
+    for row in rows:
+        assert row.source_url, row.name
+        assert row.source_date == row.effective_from.date(), row.name
+    speech = read_list(ListRequest("voice", None, ("elevenlabs",)), now).rows
+    of_model = [row for row in speech if row.model == "eleven_flash_v2_5"]
+    assert [row.price_usd for row in of_model] == [Decimal("0.05"), Decimal("0.04")]
+    [current] = rows_since(of_model, now, form="voice")
+    assert (current.price_usd, current.effective_from) == (Decimal("0.04"), now)
+    september = datetime(2026, 9, 1, tzinfo=UTC)
+    assert [row.effective_from for row in rows_since(of_model, september, form="voice")] == [
+        september,
+        datetime(2026, 11, 1, tzinfo=UTC),
+    ]
+    with pytest.raises(CommandError, match="no prices of these services"):
+        read_list(ListRequest("voice", None, ("acme",)), now)

@@ -941,6 +941,10 @@ export interface components {
             /** @default null */
             source?: string | null;
             /** @default null */
+            sourceUrl?: string | null;
+            /** @default null */
+            sourceDate?: string | null;
+            /** @default null */
             retiresOn?: string | null;
             /** @default null */
             isDeprecated?: boolean | null;
@@ -964,9 +968,12 @@ export interface components {
             /** @enum {unknown} */
             state: "future" | "in force" | "past";
             stale: boolean;
+            staleReason: ("not_verified" | "old_source") | null;
             /** Format: date-time */
             verifiedAt: string;
             source: string;
+            sourceUrl: string | null;
+            sourceDate: string | null;
             setBy: string;
             /** Format: date-time */
             createdAt: string;
