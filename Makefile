@@ -2,7 +2,7 @@
 # Needs only Python >= 3.11: tools/setup makes .venv from the locked requirements.
 
 UV := uv==0.13.9
-PYTHON_DIRS := $(wildcard api bench cost_analytics devkit ledger messaging schemas streams tests)
+PYTHON_DIRS := $(wildcard api bench clients cost_analytics devkit examples ledger messaging schemas streams tests)
 BIN := .venv/bin
 
 # Settings of `make run` and `make kafka`, given as `make run PORT=9000` or in the environment.
@@ -37,6 +37,7 @@ check: setup-all ## formatter, linter, strict types, import contracts, house rul
 	$(BIN)/ruff format --check $(PYTHON_DIRS)
 	$(BIN)/ruff check $(PYTHON_DIRS)
 	$(BIN)/mypy
+	$(BIN)/mypy --python-version 3.10 clients/python/cost_analytics_emitter
 	$(BIN)/lint-imports
 	tools/web types --check
 	tools/web run check

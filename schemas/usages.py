@@ -1,8 +1,8 @@
 """The units of usage, and the quantities of one request.
 
 The units of one request are disjoint: each token, second or character is in exactly one of them.
-Vendors often report inclusive counts, such as prompt tokens that contain cached ones; the functions
-of `schemas.vendor_usages` convert them.
+Vendors often report inclusive counts, such as prompt tokens that contain cached ones; functions of
+the emitter (`clients/python`) convert them.
 """
 
 from __future__ import annotations

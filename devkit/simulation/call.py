@@ -5,11 +5,8 @@ from __future__ import annotations
 from random import Random
 from typing import Any, Final
 
-from msgspec.structs import asdict
-
 from devkit.simulation.cast import DEMO_USER, Persona, pick_persona, pick_tags
 from devkit.simulation.wire import SimulatedEvent, tenths, uuid7
-from schemas.vendor_usages import openai_chat_usages
 
 EVENTS_A_CALL: Final = 46
 """The average number of events of a call."""
@@ -134,8 +131,10 @@ class CallScript:
         metadata = {"turn": turn, "latency_ms": rng.randrange(90, 480)}
         fields: dict[str, Any] = {"model": persona.model, "metadata": metadata}
         if persona.split_tokens:
-            reported = {"prompt_tokens": prompt_tokens, "completion_tokens": answered}
-            usages = [asdict(usage) for usage in openai_chat_usages(reported)]
+            usages = [
+                {"unit": "input_tokens", "quantity": prompt_tokens},
+                {"unit": "output_tokens", "quantity": answered},
+            ]
             self._cost(offset_ms, "cerebras", self._operations[1], usages=usages, **fields)
         else:
             tokens = prompt_tokens + answered

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 ROOT = Path(__file__).parents[2]
+CLIENTS = ("clients/python/cost_analytics_emitter",)
 PACKAGES = ("api", "cost_analytics", "devkit", "ledger", "messaging", "schemas", "streams")
 _NOT_OURS = {"node_modules", "dist", "build", "static", "__pycache__"}
 _HIDDEN_BUT_OURS = {".ci", ".github"}

@@ -20,9 +20,13 @@ from tests.support.api import authenticator
 from tests.support.house import PACKAGES, ROOT
 
 PAGES: Final = sorted(
-    path.relative_to(ROOT).as_posix() for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
+    path.relative_to(ROOT).as_posix()
+    for pattern in ("*.md", "clients/*/*.md", "docs/**/*.md")
+    for path in ROOT.glob(pattern)
 )
-TOP: Final = (*PACKAGES, "bench", "docs", "requirements", "tests", "tools", "web")
+TOP: Final = (
+    *PACKAGES, "bench", "clients", "docs", "examples", "requirements", "tests", "tools", "web",
+)  # fmt: skip
 README_LINES_MAX: Final = 150
 
 _LINK: Final = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]+))?[^)]*\)")

@@ -1,49 +1,63 @@
 """Converts vendors' usage objects into the disjoint quantities of one request.
 
 Vendors report inclusive counts: prompt tokens contain cached and audio ones, completion tokens
-contain reasoning. Each function takes the usage object of one vendor's response, as decoded JSON,
-and returns the quantities that are not zero. A count that is missing or null is zero. Raises
-`VendorUsageError` for counts that contradict each other, or that the units cannot express.
+contain reasoning. Each function takes the usage object of one vendor's response, as decoded JSON or
+as the object of the vendor's library, and returns the quantities that are not zero, by unit. A
+count that is missing or null is zero. Raises `VendorUsageError` for counts that contradict each
+other, or that the units cannot express.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from decimal import Decimal
+from typing import Any, Protocol, TypeAlias
 
-from schemas.usages import Usage
 
-VendorObject = Mapping[str, Any]
+class Model(Protocol):
+    """An object of a vendor's library (pydantic)."""
+
+    def model_dump(self, *, mode: str, by_alias: bool) -> dict[str, Any]:
+        """Return the object as decoded JSON."""
+
+
+VendorObject: TypeAlias = Mapping[str, Any]
+Reported: TypeAlias = VendorObject | Model
+Usages: TypeAlias = dict[str, int | Decimal]
+"""The quantities of one request, by unit."""
 
 
 class VendorUsageError(ValueError):
     """A usage object whose counts cannot be split; the message names the counts."""
 
 
-def openai_chat_usages(usage: VendorObject) -> list[Usage]:
+def openai_chat_usages(reported: Reported) -> Usages:
     """Convert the `usage` of OpenAI's chat completions, and of vendors with the same form.
 
     `prompt_tokens` contain cached and audio tokens, `completion_tokens` contain reasoning and audio
     tokens. Cached tokens are taken as text: cached audio is not reported separately.
     """
+    usage = _decoded(reported)
     prompt = _details(usage, "prompt_tokens_details")
     completion = _details(usage, "completion_tokens_details")
     return _openai_text(usage, ("prompt_tokens", prompt), ("completion_tokens", completion))
 
 
-def openai_responses_usages(usage: VendorObject) -> list[Usage]:
+def openai_responses_usages(reported: Reported) -> Usages:
     """Convert the `usage` of OpenAI's responses: the form of chat completions, other names."""
+    usage = _decoded(reported)
     prompt = _details(usage, "input_tokens_details")
     completion = _details(usage, "output_tokens_details")
     return _openai_text(usage, ("input_tokens", prompt), ("output_tokens", completion))
 
 
-def openai_realtime_usages(usage: VendorObject) -> list[Usage]:
+def openai_realtime_usages(reported: Reported) -> Usages:
     """Convert the `usage` of `response.done` of OpenAI's realtime sessions.
 
     `input_tokens` are the sum of text, audio and image tokens, each of which contains its cached
     ones. Image tokens have a price of their own and no unit here, so they are refused.
     """
+    usage = _decoded(reported)
     prompt = _details(usage, "input_token_details")
     cached = _details(prompt, "cached_tokens_details")
     reply = _details(usage, "output_token_details")
@@ -65,13 +79,14 @@ def openai_realtime_usages(usage: VendorObject) -> list[Usage]:
     )
 
 
-def openai_transcription_usages(usage: VendorObject) -> list[Usage]:
+def openai_transcription_usages(reported: Reported) -> Usages:
     """Convert the `usage` of OpenAI's transcriptions: seconds of audio, or tokens.
 
     `input_tokens` are the sum of text and audio tokens.
     """
+    usage = _decoded(reported)
     if usage.get("type") == "duration":
-        return _quantities(audio_seconds=_count(usage, "seconds"))
+        return _quantities(audio_seconds=_seconds(usage, "seconds"))
     prompt = _details(usage, "input_token_details")
     audio = _count(prompt, "audio_tokens")
     return _quantities(
@@ -81,13 +96,14 @@ def openai_transcription_usages(usage: VendorObject) -> list[Usage]:
     )
 
 
-def anthropic_usages(usage: VendorObject) -> list[Usage]:
+def anthropic_usages(reported: Reported) -> Usages:
     """Convert the `usage` of Anthropic's messages.
 
     `input_tokens` contain neither cache reads nor cache writes. `output_tokens` contain the model's
     thinking, which has the same price. Without `cache_creation`, which splits the writes by their
     lifetime, all of them are for 5 minutes, the default.
     """
+    usage = _decoded(reported)
     written = _count(usage, "cache_creation_input_tokens")
     split = _details(usage, "cache_creation")
     hour = _count(split, "ephemeral_1h_input_tokens")
@@ -107,13 +123,14 @@ def anthropic_usages(usage: VendorObject) -> list[Usage]:
     )
 
 
-def gemini_usages(usage: VendorObject) -> list[Usage]:
+def gemini_usages(reported: Reported) -> Usages:
     """Convert the `usageMetadata` of Gemini's `generateContent`.
 
     `promptTokenCount` contains cached and audio tokens, and not `toolUsePromptTokenCount`, which is
     billed as input. `candidatesTokenCount` does not contain `thoughtsTokenCount`. Image and video
     tokens of the prompt have the price of text and count as such; those of the reply are refused.
     """
+    usage = _decoded(reported)
     if _modality(usage, "candidatesTokensDetails", "IMAGE"):
         raise VendorUsageError("IMAGE tokens of a reply have no unit; send their `totalCost`.")
     prompt, cached = _count(usage, "promptTokenCount"), _count(usage, "cachedContentTokenCount")
@@ -135,13 +152,14 @@ def gemini_usages(usage: VendorObject) -> list[Usage]:
     )
 
 
-def pipecat_usages(usage: VendorObject) -> list[Usage]:
+def pipecat_usages(reported: Reported) -> Usages:
     """Convert the `LLMTokenUsage` of Pipecat's metrics.
 
     `prompt_tokens` contain cached ones for some services and not for others, but `total_tokens`
     without `completion_tokens` is the whole prompt for all of them. `completion_tokens` contain
     reasoning.
     """
+    usage = _decoded(reported)
     total, completion = _count(usage, "total_tokens"), _count(usage, "completion_tokens")
     read, written = (
         _count(usage, "cache_read_input_tokens"),
@@ -157,8 +175,9 @@ def pipecat_usages(usage: VendorObject) -> list[Usage]:
     )
 
 
-def livekit_usages(usage: VendorObject) -> list[Usage]:
+def livekit_usages(reported: Reported) -> Usages:
     """Convert the `LLMMetrics` of LiveKit Agents: `prompt_tokens` contain cached ones."""
+    usage = _decoded(reported)
     prompt, cached = _count(usage, "prompt_tokens"), _count(usage, "prompt_cached_tokens")
     return _quantities(
         input_tokens=_remainder("prompt_tokens", prompt, cached),
@@ -169,7 +188,7 @@ def livekit_usages(usage: VendorObject) -> list[Usage]:
 
 def _openai_text(
     usage: VendorObject, of_prompt: tuple[str, VendorObject], of_reply: tuple[str, VendorObject]
-) -> list[Usage]:
+) -> Usages:
     """Return the quantities of a request, from the names of both totals, each with its details."""
     (prompt_name, prompt), (reply_name, reply) = of_prompt, of_reply
     cached, audio = _count(prompt, "cached_tokens"), _count(prompt, "audio_tokens")
@@ -182,6 +201,17 @@ def _openai_text(
         reasoning_tokens=reasoning,
         output_audio_tokens=spoken,
     )
+
+
+def _decoded(reported: Reported) -> VendorObject:
+    """Return a usage object as decoded JSON; raises VendorUsageError for anything else."""
+    if isinstance(reported, Mapping):
+        return reported
+    dump = getattr(reported, "model_dump", None)
+    usage = dump(mode="json", by_alias=True) if callable(dump) else None
+    if not isinstance(usage, Mapping):
+        raise VendorUsageError(f"{reported!r} is not a usage object.")
+    return usage
 
 
 def _details(usage: VendorObject, name: str) -> VendorObject:
@@ -200,6 +230,17 @@ def _count(usage: VendorObject, name: str) -> int:
     if type(value) is not int or value < 0:
         raise VendorUsageError(f"`{name}` is {value!r}, not a count.")
     return value
+
+
+def _seconds(usage: VendorObject, name: str) -> int | Decimal:
+    """Return a duration: a count, or the number that a library holds as a float."""
+    value = usage.get(name)
+    if type(value) is not float:
+        return _count(usage, name)
+    exact = Decimal(repr(value))
+    if not exact.is_finite() or exact < 0:
+        raise VendorUsageError(f"`{name}` is {value!r}, not a duration.")
+    return exact.normalize() if exact % 1 else int(exact)
 
 
 def _modality(usage: VendorObject, name: str, modality: str) -> int:
@@ -225,5 +266,5 @@ def _require_sum(name: str, total: int, parts: int) -> None:
         raise VendorUsageError(f"`{name}` is {total}, but its parts are {parts}.")
 
 
-def _quantities(**units: int) -> list[Usage]:
-    return [Usage(unit, quantity) for unit, quantity in units.items() if quantity]
+def _quantities(**units: int | Decimal) -> Usages:
+    return {unit: quantity for unit, quantity in units.items() if quantity}

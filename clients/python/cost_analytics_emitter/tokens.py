@@ -1,0 +1,28 @@
+"""Bearer tokens, and the source of events of the service that a token names."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+
+
+def token_function(token: str | Callable[[], str]) -> Callable[[], str]:
+    """Return what gives the token of a request; raises ValueError for what no token can be."""
+    if not isinstance(token, str):
+        return token
+    if not token or not token.isascii() or not token.isprintable():
+        raise ValueError("`token` is empty or has characters that no token has")
+    return lambda: token
+
+
+def default_source(token: str | Callable[[], str] | None) -> str:
+    """Return a source of the service that a token names: a source belongs to one service."""
+    try:
+        if not isinstance(token, str):
+            raise TypeError("only a token of text can be read now")
+        payload = token.split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        return f"/emitter/{claims['sub']}"
+    except (ValueError, LookupError, TypeError):
+        raise ValueError("give `source`, a name of this service such as /voice-bot") from None
