@@ -106,11 +106,25 @@ class PriceProposal(Struct, kw_only=True, rename=wire_name):
     price_id: int | None
 
 
+class PriceSource(Struct, kw_only=True, rename=wire_name):
+    """A source of prices: when it was last tried and last read, null if not in 30 days.
+
+    `error` is a sentence if the last try failed. `stale` means that it was not read for 2 days.
+    """
+
+    name: str
+    tried_at: datetime
+    read_at: datetime | None
+    error: str | None
+    stale: bool
+
+
 class PriceList(Struct, kw_only=True, rename=wire_name):
-    """The prices in the catalogue, and the pending proposals."""
+    """The prices in the catalogue, the pending proposals, and the sources that are refreshed."""
 
     prices: list[PriceItem]
     pending: list[PriceProposal]
+    sources: list[PriceSource]
 
 
 class PriceEntry(Struct, kw_only=True, rename=wire_name, forbid_unknown_fields=True):

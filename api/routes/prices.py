@@ -27,6 +27,7 @@ from ledger.prices.entry import (
     list_prices,
 )
 from ledger.prices.proposals import Decision, NoProposalError, Proposal, list_proposals
+from ledger.prices.refreshes import list_sources
 from ledger.prices.rows import InvalidPriceError, PriceRow, price_row
 from ledger.repricing.repricer import Repricer
 from schemas.events import Direction
@@ -38,6 +39,7 @@ from schemas.prices import (
     PriceItem,
     PriceList,
     PriceProposal,
+    PriceSource,
 )
 
 _LIST_PATH: Final = "/api/admin/prices"
@@ -101,8 +103,12 @@ class PriceRoutes:
         async with self._readers.reading(request[CALLER].viewer) as connection:
             prices = await list_prices(connection, at=now, service=service)
             pending = await list_proposals(connection, service)
+            sources = await list_sources(connection, now)
         shown = [item(price, now) for price in prices if with_past or price.state != "past"]
-        return tagged_reply(request, PriceList(prices=shown, pending=[*map(proposed, pending)]))
+        states = [PriceSource(**one._asdict(), stale=one.stale(now)) for one in sources]
+        return tagged_reply(
+            request, PriceList(prices=shown, pending=[*map(proposed, pending)], sources=states)
+        )
 
     async def enter(self, request: web.Request) -> web.Response:
         """Submit a price; it becomes a proposal if it differs much from the price in force."""

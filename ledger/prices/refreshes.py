@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from ledger.postgres.database import Connection
 from ledger.postgres.statements import statements
 
 _SQL: Final = statements("prices/refreshes")
+
+SOURCE_STALE_AFTER: Final = timedelta(days=2)
+"""Sources are read daily; one that was not read for so long is stale."""
+_SHOWN_FOR: Final = timedelta(days=30)
 
 
 class RefreshAttempt(NamedTuple):
@@ -20,6 +24,25 @@ class RefreshAttempt(NamedTuple):
     added: int
     proposed: int
     error: str | None
+
+
+class SourceState(NamedTuple):
+    """When a source was last tried and last read; `error` is a sentence if the last try failed."""
+
+    name: str
+    tried_at: datetime
+    error: str | None
+    read_at: datetime | None
+
+    def stale(self, at: datetime) -> bool:
+        """Return whether the source was not read for too long."""
+        return self.read_at is None or self.read_at + SOURCE_STALE_AFTER < at
+
+
+async def list_sources(connection: Connection, at: datetime) -> list[SourceState]:
+    """Return the sources that were tried in the last 30 days, by name."""
+    rows = await connection.fetch(*_SQL.bind("sources", since=at - _SHOWN_FOR))
+    return [SourceState(**row) for row in rows]
 
 
 async def lock_refreshes(connection: Connection) -> bool:

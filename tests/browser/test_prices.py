@@ -141,24 +141,37 @@ async def test_late_price_is_previewed_and_applied(open_page: Open, product: Pro
         await expect(late.get_by_text("No recorded costs change.")).to_be_visible()
 
 
-async def test_stale_prices_and_retired_models_are_marked(
+async def test_sources_stale_prices_and_retired_models_are_shown(
     open_page: Open, product: Product
 ) -> None:
-    await fetch(
-        product.pipeline.database_url,
+    for statement in (
         "UPDATE service_prices SET verified_at = now() - interval '91 days'"
         " WHERE service = 'vultr'",
-    )
-    await fetch(
-        product.pipeline.database_url,
         "UPDATE service_prices SET retires_on = '2026-03-01' WHERE model = 'gpt-4-turbo'",
-    )
+        "UPDATE service_prices SET source = 'Raindrop, Pricing', source_date = '2025-02-03',"
+        " source_url = 'https://example.com/raindrop' WHERE service = 'raindrop'",
+        "INSERT INTO price_refreshes (source, started_at, finished_at, outcome, error)"
+        " VALUES ('our-contract', now(), now(), 'failed', 'it does not answer')",
+    ):
+        await fetch(product.pipeline.database_url, statement)
     async with open_page("/prices", "boss", role="admin") as page:
         row = page.get_by_role("row", name="Vultr")
-        await expect(row.get_by_text("Stale", exact=True)).to_be_visible()
-        await expect(page.get_by_text(", 1 stale")).to_be_visible()
+        await expect(row.get_by_text("Stale: not verified", exact=True)).to_be_visible()
+        await expect(page.get_by_text(", 2 stale")).to_be_visible()
         retired = page.get_by_role("row", name="gpt-4-turbo").first
         await expect(retired.get_by_text("Retired Mar 1, 2026")).to_be_visible()
+        old = page.get_by_role("row", name="Raindrop")
+        await expect(old.get_by_text("Stale: old source", exact=True)).to_be_visible()
+        link = old.get_by_role("link", name="Raindrop, Pricing").first
+        await expect(link).to_have_attribute("href", "https://example.com/raindrop")
+        await expect(old).to_contain_text("Feb 3, 2025")
+        sources = page.get_by_role("list", name="Price sources")
+        await expect(sources).to_contain_text("our-contract")
+        await expect(sources).to_contain_text("Last try failed: it does not answer")
+        await page.get_by_label("Only stale prices").check()
+        await expect(part(page, "Prices").locator("tbody tr")).to_have_count(2)
+        await expect(page).to_have_url(re.compile("stale="))
+        assert not await faults(page)
 
 
 async def test_only_admins_see_prices(open_page: Open) -> None:

@@ -75,6 +75,24 @@ async def test_source_of_an_entered_price_has_an_address_and_a_date(
     assert (newest["stale"], newest["staleReason"]) == (True, "old_source")
 
 
+async def test_sources_that_were_not_refreshed_for_two_days_are_stale(
+    api: ApiClient, database_url: str
+) -> None:
+    attempt = (
+        "INSERT INTO price_refreshes (source, started_at, finished_at, outcome, error)"
+        " VALUES ($1, now() - $2::int * interval '1 hour', now(), $3, $4)"
+    )
+    for values in (
+        ("daily", 30, "done", None), ("daily", 6, "done", None), ("down", 72, "done", None),
+        ("down", 2, "failed", "down: it does not answer."), ("gone", 24 * 40, "done", None),
+    ):  # fmt: skip
+        await fetch(database_url, attempt, *values)
+    sources = (await admin(api, "GET")).data["sources"]
+    found = [(one["name"], one["stale"], one["error"]) for one in sources]
+    assert found == [("daily", False, None), ("down", True, "down: it does not answer.")]
+    assert sources[1]["readAt"] < sources[1]["triedAt"]
+
+
 async def test_entered_price_applies_from_now_on(api: ApiClient) -> None:
     assert (await admin(api, "POST", body=ENTRY)).data == {"result": "entered", "proposal": None}
     newest = (await admin(api, "GET", f"{PRICES}?service=twilio")).data["prices"][-1]

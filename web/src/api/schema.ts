@@ -983,6 +983,7 @@ export interface components {
         PriceList: {
             prices: components["schemas"]["PriceItem"][];
             pending: components["schemas"]["PriceProposal"][];
+            sources: components["schemas"]["PriceSource"][];
         };
         PriceListSuccess: {
             /** @constant */
@@ -1021,6 +1022,14 @@ export interface components {
             /** @constant */
             success: true;
             data: components["schemas"]["PriceProposal"];
+        };
+        PriceSource: {
+            name: string;
+            /** Format: date-time */
+            triedAt: string;
+            readAt: string | null;
+            error: string | null;
+            stale: boolean;
         };
         Proof: {
             code?: string;
@@ -1510,6 +1519,7 @@ export type PriceList = components['schemas']['PriceList'];
 export type PriceListSuccess = components['schemas']['PriceListSuccess'];
 export type PriceProposal = components['schemas']['PriceProposal'];
 export type PriceProposalSuccess = components['schemas']['PriceProposalSuccess'];
+export type PriceSource = components['schemas']['PriceSource'];
 export type Proof = components['schemas']['Proof'];
 export type QuantityCost = components['schemas']['QuantityCost'];
 export type RecentCosts = components['schemas']['RecentCosts'];

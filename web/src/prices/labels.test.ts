@@ -6,6 +6,7 @@ import {
   formatPrice,
   repricingSummary,
   retirementLabel,
+  staleLabel,
 } from "./labels";
 
 // Separators depend on the machine's locale.
@@ -14,6 +15,7 @@ const digits = (shown: string): string => shown.replace(/[^\d a-z]/gi, "");
 describe("prices", () => {
   it("are said with all their digits and what they are for", () => {
     expect(digits(formatPrice("0.0085", "1", "minutes"))).toBe("00085  min");
+    expect(digits(formatPrice("0.87", "60", "minutes"))).toBe("087  hour");
     expect(digits(formatPrice("0.10", "1000000", "input_tokens"))).toBe("010 per 1M input tokens");
     expect(digits(formatPrice("2.9", "100", "usd"))).toBe("290 per 100 US dollars");
     expect(digits(formatPrice("0.000000000123", "1", "charges"))).toBe("0000000000123  charge");
@@ -35,6 +37,11 @@ describe("prices", () => {
     expect(label(null, true)).toBe("Deprecated");
     expect(label("2026-03-02", true)).toMatch(/^Retires .*2026/);
     expect(label("2026-03-01", false)).toMatch(/^Retired .*2026/);
+  });
+
+  it("say why they are stale", () => {
+    expect(staleLabel("not_verified")).toBe("Stale: not verified");
+    expect(staleLabel("old_source")).toBe("Stale: old source");
   });
 
   it("change by a percentage with its sign", () => {

@@ -28,9 +28,10 @@ const EXACT_CHANGE = new Intl.NumberFormat(undefined, {
 const APPROVAL_PERCENT = 25;
 const SHORT_UNITS: Record<string, string> = { minute: "min", second: "s" };
 
-/** "$0.014 / min", "$0.10 per 1M tokens": all digits. */
+/** "$0.014 / min", "$0.87 / hour", "$0.10 per 1M tokens": all digits. */
 export function formatPrice(price: Decimal, perUnits: Decimal, unit: string): string {
   const amount = PRICE.format(price as Intl.StringNumericLiteral);
+  if (unit === "minutes" && Number(perUnits) === 60) return `${amount} / hour`;
   if (Number(perUnits) !== 1) return `${amount} per ${formatCompact(perUnits)} ${unitName(unit)}`;
   const one = unitName(unit).replace(/s$/, "");
   return `${amount} / ${SHORT_UNITS[one] ?? one}`;
@@ -49,6 +50,10 @@ export function formatPriceChange(percent: Decimal | null): string {
   const format = rounded === APPROVAL_PERCENT ? EXACT_CHANGE : CHANGE;
   return format.format(Number(percent) / 100);
 }
+
+/** Why a price may be outdated. */
+export const staleLabel = (reason: NonNullable<Price["staleReason"]>): string =>
+  reason === "old_source" ? "Stale: old source" : "Stale: not verified";
 
 /** "Retires Mar 1, 2026", "Retired Mar 1, 2026", "Deprecated", or nothing. */
 export function retirementLabel({ retiresOn, isDeprecated }: Retirement, today: string): string {

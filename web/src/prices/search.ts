@@ -22,6 +22,8 @@ const textOf = (price: Price): string =>
     withSpaces(price.unit),
     detailsText(price),
     price.source,
+    price.sourceUrl ?? "",
+    price.sourceDate ?? "",
     price.setBy,
     price.stale ? "stale" : "",
     price.retiresOn ? `retires ${price.retiresOn}` : "",
