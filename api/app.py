@@ -29,6 +29,7 @@ from api.routes.budgets import BudgetRoutes
 from api.routes.call_lists import CallLists
 from api.routes.calls import CallRoutes
 from api.routes.channels import ChannelRoutes
+from api.routes.charge_plans import ChargePlanRoutes
 from api.routes.exports import ExportRoutes
 from api.routes.forecasts import ForecastRoutes
 from api.routes.health import HealthRoutes, ReadinessCheck
@@ -94,7 +95,7 @@ def build_app(
         *IntakeRoutes(events, source_owners or SourceStore(readers), options.limits, now).routes(),
         *live.routes(),
         *_channels(readers, options),
-        *PriceRoutes(readers, repricer, options.limits, now).routes(),
+        *_prices(readers, repricer, options, now),
     )
     all_routes = (*routes, *OpenApiRoutes(routes).routes())
     app = _application(all_routes, gate, options, dashboard.page_not_found)
@@ -118,6 +119,14 @@ def _metrics(
     return MetricsRoutes(
         meters, pools, live.open_sockets, options.limits.sockets, options.metrics_cache_seconds
     )
+
+
+def _prices(
+    readers: ReaderPool, repricer: Repricer | None, options: ApiOptions, now: Clock
+) -> tuple[Route, ...]:
+    """Return the routes of prices and of charge plans."""
+    plans = ChargePlanRoutes(readers, options.limits, now)
+    return (*PriceRoutes(readers, repricer, options.limits, now).routes(), *plans.routes())
 
 
 def _channels(readers: ReaderPool, options: ApiOptions) -> tuple[Route, ...]:

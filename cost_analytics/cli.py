@@ -42,6 +42,7 @@ COMMANDS: Final = {
     "restore": "load a backup into an empty database",
     "epoch": "show the ledger's epochs, or raise it after a point-in-time recovery",
     "prices": "show the price catalogue, or add to it from a file",
+    "charge-plans": "show what users are charged for calls, or add plans from a file",
     "bills": "import vendors' bills, to compare them with recorded costs",
     "sources": "show or change which service may send events of a source over HTTP",
     "gaps": "show records that Kafka lost before they were counted, or send them again",
@@ -118,7 +119,7 @@ class Command(Protocol):
 
 def _module(name: str) -> Command:
     if name not in DEVELOPMENT:
-        return cast("Command", import_module(f"cost_analytics.commands.{name}"))
+        return cast("Command", import_module(f"cost_analytics.commands.{name.replace('-', '_')}"))
     if find_spec("devkit") is None:
         raise CommandError(
             f"`{name}` needs the development tools: pip install 'cost-analytics[dev]'", MISUSED

@@ -25,6 +25,7 @@ async def rerate(
     stop: asyncio.Event,
     *,
     dry_run: bool,
+    changes_charges: bool = False,
     print_line: Callable[[str], None],
 ) -> int:
     """Preview and apply; returns the exit code. Raises CommandError if it is refused."""
@@ -33,12 +34,16 @@ async def rerate(
     reading.close()
     for line in report_lines(report):
         print_line(line)
+    if changes_charges and report.total.costs:
+        print_line("Charges at cost plus a markup follow these costs; their change is not shown.")
     if dry_run or not report.total.costs:
         print_line("No changes were made." if report.total.costs else "No costs to correct.")
         return 0
     correcting = Progress("costs corrected", report.total.costs)
     try:
-        applied = await repricer.apply(scope, stop=stop, progress=correcting.set)
+        applied = await repricer.apply(
+            scope, changes_charges=changes_charges, stop=stop, progress=correcting.set
+        )
     except RepricingBusyError:
         raise CommandError(
             "Another process is repricing costs; try again in a minute.", FAILED

@@ -8,6 +8,7 @@ from typing import Final, Literal, get_args
 from msgspec import Raw, field
 
 from schemas.bodies import Body
+from schemas.charge_plans import CallChargePlan
 from schemas.events import CallStatus, EventReference
 from schemas.exact import Exact
 from schemas.money import Usd
@@ -31,7 +32,7 @@ class CallSummary(Body):
 
     `cost_by_service` sums to `total_cost`, exactly. `calculated_at` is when the totals last
     changed. `unpriced_events` are counted at a cost of 0, or at an estimate, until they
-    have a price.
+    have a price. `charge_plan` is that of `CallCost`.
     """
 
     call_id: str
@@ -52,6 +53,7 @@ class CallSummary(Body):
     started_at: datetime | None
     ended_at: datetime | None
     unpriced_events: int = 0
+    charge_plan: CallChargePlan | None = None
 
 
 class CallPage(Body):
@@ -62,12 +64,13 @@ class CallPage(Body):
     next_cursor: str | None
 
 
-class Settled(Body):
-    """The `data` of a `call.settled`: infrastructure share and default charge, in US dollars."""
+class Settled(Body, omit_defaults=True):
+    """The `data` of a `call.settled`: infrastructure share, charge and its plan, in US dollars."""
 
     infrastructure: dict[str, Usd]
     default_charge: Usd
     default_fee: Usd
+    charge_plan: CallChargePlan | None = None
 
 
 class ListedQuantity(Body):

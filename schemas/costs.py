@@ -11,6 +11,7 @@ from typing import Final
 from msgspec import Raw, field
 
 from schemas.bodies import Body
+from schemas.charge_plans import CallChargePlan
 from schemas.events import CallStatus
 from schemas.exact import Exact
 from schemas.money import Usd
@@ -77,7 +78,8 @@ class CallCost(Body):
     `archived_events` counts the call's events in the archive: the totals contain them, `api_costs`
     does not list them. If `api_costs` lists only the earliest costs, `unlisted_costs` counts the
     others; the call's events have all of them. `unpriced_events` are counted at a cost of 0, or at
-    an estimate, until they have a price.
+    an estimate, until they have a price. `charge_plan` is null if an event charged the call, if it
+    is not charged, or if it was charged before there were any plans.
     """
 
     call_id: str
@@ -108,6 +110,7 @@ class CallCost(Body):
     archived_events: int = 0
     unlisted_costs: int = 0
     unpriced_events: int = 0
+    charge_plan: CallChargePlan | None = None
 
 
 class Period(Body):

@@ -22,6 +22,7 @@ from msgspec import NODEFAULT, Meta, Raw, Struct
 
 from schemas.bounds import MAX_AMOUNT_USD, MAX_DURATION_SECONDS, MAX_USAGE
 from schemas.budgets import MAX_LIMIT_USD, MAX_THRESHOLD_PERCENT
+from schemas.charge_plans import AMOUNT_USD_MAX, MARKUP_PERCENT_MAX
 from schemas.exact import Exact
 from schemas.money import Usd
 from schemas.numbers import UNSIGNED, Number
@@ -42,6 +43,8 @@ MAXIMA: Final[Mapping[str, int]] = {
     "maxCostPerCall_usd": MAX_LIMIT_USD,
     "estimatedCost": MAX_LIMIT_USD,
     "price_usd": PRICE_USD_MAX,
+    "amount_usd": AMOUNT_USD_MAX,
+    "markup_percent": MARKUP_PERCENT_MAX,
     "alertThreshold_percent": 100,
     "thresholds": MAX_THRESHOLD_PERCENT,
 }

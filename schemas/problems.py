@@ -19,6 +19,7 @@ ProblemCode = Literal[
     "foreign_source",  # an event with a source of another service
     "call_finished",  # the call cannot start: it has ended or was charged
     "price_conflict",  # the catalogue or the decision about the proposal differs
+    "plan_conflict",  # there is another charge plan of the same scope and time
     "not_found",  # no such route, or no such proposal
     "method_not_allowed",  # the route exists, see the `Allow` header
     "request_timeout",  # the body did not arrive in time

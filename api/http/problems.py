@@ -105,6 +105,11 @@ def price_conflict(message: str) -> Problem:
     return Problem(409, "price_conflict", message)
 
 
+def plan_conflict(message: str) -> Problem:
+    """Return a 409: there is another charge plan of the same scope and time."""
+    return Problem(409, "plan_conflict", message)
+
+
 def not_found(message: str) -> Problem:
     """Return a 404 for a resource that only administrators may request."""
     return Problem(404, "not_found", message)

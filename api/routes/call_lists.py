@@ -37,6 +37,7 @@ from api.http.problems import forbidden, invalid_parameter
 from api.http.replies import tagged_reply
 from api.openapi.operations import Operation, Parameter, Tag
 from api.routes.breakdown import nonzero_costs, with_standard_services
+from api.routes.charged_calls import charge_plan_body
 from ledger.calls.tags import read_tags
 from ledger.postgres.viewers import ReaderPool
 from ledger.prices.catalogue import DEFAULT_PROCESSOR
@@ -205,6 +206,7 @@ def summary(call: ListedCall) -> CallSummary:
         started_at=call.started_at,
         ended_at=call.ended_at,
         unpriced_events=call.unpriced_events,
+        charge_plan=charge_plan_body(call.charge_plan),
     )
 
 
@@ -268,6 +270,7 @@ def data_of(event: EventRow) -> str | None:
         infrastructure={service: Usd(nano) for service, nano in settlement.infrastructure.items()},
         default_charge=Usd(settlement.default_charge),
         default_fee=Usd(settlement.default_fee),
+        charge_plan=charge_plan_body(settlement.charge_plan),
     )
     return encode(settled).decode()
 

@@ -17,6 +17,7 @@ from decimal import Decimal
 from typing import Final
 
 from api.routes.call_lists import costs_and_amount, data_of, listed_quantities
+from ledger.charge_plans.descriptions import describe_decision
 from ledger.prices.catalogue import DEFAULT_PROCESSOR
 from ledger.reports.exports import Exported, ExportedDay, ExportedEvent, ExportKind
 from ledger.reports.lists import ListedCall
@@ -38,7 +39,7 @@ COLUMNS: Final[Mapping[ExportKind, tuple[str, ...]]] = {
     "calls": (
         "callId", "personaId", "status", "createdAt", "startedAt", "endedAt", "duration_seconds",
         "totalCost_usd", "chargedToUser_usd", "refunded_usd", "grossProfit_usd", "estimated",
-        *_SERVICES, "tags",
+        *_SERVICES, "tags", "chargePlanId", "chargePlan",
     ),
     "daily": (
         "date", "calls", "duration_seconds", "totalCost_usd", "chargedToUser_usd", "refunded_usd",
@@ -124,6 +125,7 @@ def _line(
 
 
 def _call(row: ListedCall) -> tuple[str, ...]:
+    plan = row.charge_plan
     return (
         text_cell(row.call_id),
         text_cell(row.persona_id),
@@ -139,6 +141,8 @@ def _call(row: ListedCall) -> tuple[str, ...]:
         _flag(row.estimated),
         *_by_service(row.costs),
         text_cell(encode(row.tags).decode() if row.tags else None),
+        str(plan.plan_id) if plan is not None and plan.plan_id else "",
+        text_cell(describe_decision(plan)) if plan is not None else "",
     )
 
 

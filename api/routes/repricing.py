@@ -30,6 +30,9 @@ COSTS_MAX: Final = 20_000
 FROM: Final = Parameter("from", "Costs since this time.", MOMENT, required=True)
 TO: Final = Parameter("to", "Costs before this time; by default now.", MOMENT)
 DRY_RUN: Final = flag("dryRun", "Whether to preview only.", default=True)
+CHARGES: Final = flag(
+    "charges", "Whether charges at cost plus a markup follow the corrected costs.", default=False
+)
 
 
 class RepricingRoutes:
@@ -45,7 +48,7 @@ class RepricingRoutes:
             tag=Tag.PRICES,
             summary="Preview what late prices change; with `dryRun=false`, apply it",
             response=RerateReport,
-            query=(FROM, TO, SERVICE, DRY_RUN),
+            query=(FROM, TO, SERVICE, DRY_RUN, CHARGES),
             error_statuses=(409,),
         )
         path = "/api/admin/prices/rerate"
@@ -54,6 +57,7 @@ class RepricingRoutes:
     async def rerate(self, request: web.Request) -> web.Response:
         """Return what late prices change; with `dryRun=false`, after applying it."""
         scope, dry_run = self._scope(request), flag_of(request, DRY_RUN)
+        changes_charges = flag_of(request, CHARGES)
         if self._repricer is None:
             raise unavailable("Repricing")
         try:
@@ -61,7 +65,9 @@ class RepricingRoutes:
             applied = (
                 RepricingResult(0, 0, complete=False)
                 if dry_run
-                else await self._repricer.apply(scope, costs_max=COSTS_MAX)
+                else await self._repricer.apply(
+                    scope, costs_max=COSTS_MAX, changes_charges=changes_charges
+                )
             )
         except RepricingBusyError:
             raise price_conflict("Repricing is already running; try again later.") from None

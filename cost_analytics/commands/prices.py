@@ -83,7 +83,8 @@ Corrects recorded costs after a price was entered late: each affected cost is vo
 again with its own time and the new price; nothing is rewritten. First shows the changes: sums by
 service, day and user, margins, and alerts that become due. With --dry-run it stops there. It can be
 interrupted and repeated at any time; a second run changes nothing. Costs that emitters priced
-themselves do not change, nor do fees, infrastructure shares and default charges.
+themselves do not change, nor do fees, infrastructure shares and what users were charged; with
+--charges, charges at cost plus a markup (`charge-plans`) follow the costs corrected by this run.
 """
 
 
@@ -118,6 +119,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     rerate.add_argument("--from", dest="since", type=moment, metavar="TIME", required=True)
     rerate.add_argument("--to", dest="until", type=moment, metavar="TIME", help="default: now")
     rerate.add_argument("--service", metavar="S", help="only costs of this service")
+    rerate.add_argument(
+        "--charges",
+        action="store_true",
+        help="charges at cost plus a markup follow the corrected costs",
+    )
     rerate.add_argument("--dry-run", action="store_true", help="only show what would change")
 
 
@@ -257,5 +263,12 @@ def _rerate(arguments: argparse.Namespace) -> int:
     repricer = Repricer(loaded.database_url.reveal(), loaded.budget.basis)
     with using_database(loaded.database_url):
         return run_until_stopped(
-            lambda stop: rerate(repricer, scope, stop, dry_run=arguments.dry_run, print_line=print)
+            lambda stop: rerate(
+                repricer,
+                scope,
+                stop,
+                dry_run=arguments.dry_run,
+                changes_charges=arguments.charges,
+                print_line=print,
+            )
         )

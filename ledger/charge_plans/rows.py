@@ -12,8 +12,15 @@ from decimal import Decimal
 from typing import Final, NamedTuple, cast, get_args
 
 from ledger.charge_plans.plans import PlanScope
-from ledger.charge_plans.terms import PPM_PER_PERCENT, PlanKind, PlanTerms
+from ledger.charge_plans.terms import PPM_PER_PERCENT, PlanTerms
 from schemas.bounds import checked_tags
+from schemas.charge_plans import (
+    AMOUNT_USD_MAX,
+    INCLUDED_MINUTES_MAX,
+    MARKUP_PERCENT_MAX,
+    SECONDS_MAX,
+    PlanKind,
+)
 from schemas.exact import exact_text
 from schemas.money import nano_from_usd, usd_text
 from schemas.numbers import decimal_from
@@ -24,10 +31,6 @@ FIELDS: Final = (
     "minimum_seconds", "increment_seconds", "included_minutes", "markup_percent", "source",
 )  # fmt: skip
 """The fields of a row in a file."""
-AMOUNT_USD_MAX: Final = 1_000_000
-SECONDS_MAX: Final = 86_400
-INCLUDED_MINUTES_MAX: Final = 525_600
-MARKUP_PERCENT_MAX: Final = 10_000
 
 _AMOUNT_DECIMALS: Final = 9
 _MARKUP_DECIMALS: Final = 4

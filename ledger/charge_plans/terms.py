@@ -5,14 +5,12 @@ Everything is an integer, so that a charge is exact and `verify` recomputes it i
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 
+from schemas.charge_plans import PlanKind
 from schemas.money import MAX_EVENT_NANO, half_even
-
-PlanKind = Literal["per_call", "per_minute", "cost_plus", "default", "ended"]
-"""`default` is the default charge of the price catalog; `ended` means no plan from then on."""
 
 PPM_PER_PERCENT: Final = 10_000
 _PPM: Final = 1_000_000
@@ -22,6 +20,7 @@ _MS_PER_MINUTE: Final = 60_000
 class PlanTerms(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True, rename="camel"):
     """The terms of a plan. Money is nano-dollars.
 
+    The kind `default` is the default price, `ended` means that the scope has no plan any more.
     `amount_nano` is the charge per call, per minute, or on top of the cost and its markup, which is
     in millionths of the cost. The other fields are for charges per minute.
     """

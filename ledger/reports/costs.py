@@ -11,6 +11,7 @@ import msgspec
 
 from ledger.calls.call import sum_by_service
 from ledger.calls.tags import read_tags
+from ledger.charge_plans.terms import ChargeDecision, read_decision
 from ledger.postgres.database import Record
 from ledger.postgres.functions import reads
 from ledger.postgres.versions import VersionedReport
@@ -105,6 +106,7 @@ class CallReport(NamedTuple):
     updated_at: datetime
     archived_events: int = 0
     unpriced_events: int = 0
+    charge_plan: ChargeDecision | None = None
 
 
 class PersonaSum(msgspec.Struct, gc=False, rename="camel"):
@@ -184,6 +186,7 @@ def _call_report(row: Record) -> CallReport:
     decoded = {
         "costs": costs,
         "tags": read_tags(values["tags"]) or {},
+        "charge_plan": read_decision(values["charge_plan"]),
         "profit": profit_of(sum(c for c, _ in charges), sum(r for _, r in charges), costs),
         "lines": _lines.decode(values["lines"]),
         "archived_events": int(values["archived_events"]),

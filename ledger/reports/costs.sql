@@ -14,7 +14,7 @@
 -- only grow, and whose entries are serialized. If it is still :known_version, there are no classes and
 -- no lines.
 SELECT state.version, c.call_id, c.user_id, c.persona_id, c.status, c.duration_ms, c.costs, c.charges,
-       c.tags::text AS tags, c.estimated_count > 0 AS estimated, c.first_at, c.started_at, c.ended_at, c.updated_at,
+       c.tags::text AS tags, c.charge_plan::text AS charge_plan, c.estimated_count > 0 AS estimated, c.first_at, c.started_at, c.ended_at, c.updated_at,
        (SELECT coalesce(sum(event_count), 0)
           FROM sealed_calls WHERE call_id = :call_id
           AND (user_id = :viewer_id OR :reads_all)) AS archived_events,

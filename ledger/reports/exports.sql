@@ -56,7 +56,7 @@ SELECT e.time, e.recorded_at, e.call_id, e.persona_id, e.type, e.service, e.oper
 -- name: calls
 -- The calls of :user_id with a first event from :since to before :until, newest first.
 SELECT call_id, user_id, persona_id, status, duration_ms, costs, charges,
-       tags::text AS tags, estimated_count > 0 AS estimated, first_at, started_at, ended_at, updated_at
+       tags::text AS tags, charge_plan::text AS charge_plan, estimated_count > 0 AS estimated, first_at, started_at, ended_at, updated_at
   FROM calls
  WHERE user_id = :user_id
    AND (user_id = :viewer_id OR :reads_all)

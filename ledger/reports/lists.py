@@ -14,6 +14,7 @@ import msgspec
 
 from ledger.calls.call import sum_by_service
 from ledger.calls.tags import read_tags
+from ledger.charge_plans.terms import ChargeDecision, read_decision
 from ledger.postgres.database import Record
 from ledger.postgres.functions import reads
 from ledger.postgres.viewers import ReaderPool, Viewer
@@ -79,6 +80,7 @@ class ListedCall(NamedTuple):
     updated_at: datetime
     unpriced_events: int = 0
     rank: int = 0
+    charge_plan: ChargeDecision | None = None
 
     @property
     def position(self) -> PagePosition:
@@ -92,11 +94,12 @@ class ListedCall(NamedTuple):
 
 
 class SettlementDetails(msgspec.Struct, rename="camel"):
-    """A settlement in nano-dollars: infrastructure shares, default charge and fee."""
+    """A settlement in nano-dollars: infrastructure shares, charge, fee and plan."""
 
     infrastructure: dict[str, int] = {}
     default_charge: int = 0
     default_fee: int = 0
+    charge_plan: ChargeDecision | None = None
 
 
 _settlement: Final = msgspec.json.Decoder(SettlementDetails)
@@ -211,7 +214,12 @@ def listed_call(row: Record) -> ListedCall:
     charges = _charges_by_day.decode(values.pop("charges")).values()
     charged, refunded = sum(c for c, _ in charges), sum(r for _, r in charges)
     profit = Profit(charged, refunded, sum(costs.values()), 0)
-    decoded = {"costs": costs, "profit": profit, "tags": read_tags(values["tags"]) or {}}
+    decoded: dict[str, Any] = {
+        "costs": costs,
+        "profit": profit,
+        "tags": read_tags(values["tags"]) or {},
+    }
+    decoded["charge_plan"] = read_decision(values["charge_plan"])
     return ListedCall(**(values | decoded))
 
 

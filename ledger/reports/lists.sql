@@ -7,7 +7,7 @@
 -- a persona count as :unnamed_persona. Calls without :id_part in their id or without a cost of :service are
 -- left out, unless these are null. The times limit the index scan; the rest is a filter.
 SELECT call_id, user_id, persona_id, status, duration_ms, costs, charges,
-       tags::text AS tags, estimated_count > 0 AS estimated, first_at, started_at, ended_at, updated_at,
+       tags::text AS tags, charge_plan::text AS charge_plan, estimated_count > 0 AS estimated, first_at, started_at, ended_at, updated_at,
        (SELECT count(*) FROM unpriced_events AS u
          WHERE u.call_id = calls.call_id AND (u.user_id = :viewer_id OR :reads_all)) AS unpriced_events
   FROM calls
@@ -55,7 +55,7 @@ WITH ranked AS (
                SELECT FROM jsonb_each(costs::jsonb) AS day WHERE (day.value ->> :service::text)::numeric <> 0))
 )
 SELECT call_id, user_id, persona_id, status, duration_ms, costs, charges,
-       tags::text AS tags, estimated_count > 0 AS estimated, first_at, started_at, ended_at, updated_at,
+       tags::text AS tags, charge_plan::text AS charge_plan, estimated_count > 0 AS estimated, first_at, started_at, ended_at, updated_at,
        (SELECT count(*) FROM unpriced_events AS u
          WHERE u.call_id = ranked.call_id AND (u.user_id = :viewer_id OR :reads_all)) AS unpriced_events,
        rank::numeric(40, 0) AS rank

@@ -11,8 +11,9 @@ from typing import NamedTuple
 from ledger.charge_plans.entry import add_plans
 from ledger.charge_plans.plans import ChargePlan, PlanScope
 from ledger.charge_plans.rows import PlanRow
-from ledger.charge_plans.terms import PlanKind, PlanTerms
+from ledger.charge_plans.terms import PlanTerms
 from ledger.postgres.database import connected
+from schemas.charge_plans import PlanKind
 from tests.support.prices import ALWAYS
 
 NANO = 10**9

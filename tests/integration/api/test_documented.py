@@ -115,6 +115,7 @@ DOCUMENTED_CALL = {
     "archivedEvents": 0,
     "unlistedCosts": 0,
     "unpricedEvents": 0,
+    "chargePlan": None,
     "createdAt": "2025-11-19T12:00:00Z",
     "calculatedAt": "2025-11-19T12:00:00Z",
     "startedAt": "2025-11-19T12:00:00Z",

@@ -22,6 +22,9 @@ from tests.support.recording import BatchWriter
 
 TEXT = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
 SECTIONS = [part for part in TEXT.split("\n## ") if "/api/admin/prices" in part.partition("\n")[0]]
+SECTIONS += [
+    part for part in TEXT.split("\n## ") if "admin/charge-plans" in part.partition("\n")[0]
+]
 EXAMPLE = re.compile(r"^```sh\n(.*?)^```\n+```json\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 EXAMPLES = [found for section in SECTIONS for found in EXAMPLE.findall(section)]
 COUNTED_AT = datetime(2025, 9, 2, 12, tzinfo=UTC)

@@ -13,6 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from api.routes.csv_lines import COLUMNS, header, lines, text_cell
+from ledger.charge_plans.descriptions import describe_decision
+from ledger.charge_plans.terms import ChargeDecision
 from ledger.reports.exports import Exported, ExportedDay, ExportedEvent, ExportKind
 from ledger.reports.lists import EventRow, ListedCall
 from ledger.reports.profit import Profit
@@ -63,9 +65,18 @@ def events(draw: st.DrawFn) -> ExportedEvent:
     return ExportedEvent(event, draw(names), draw(st.none() | texts), draw(st.none() | names))
 
 
+plans = st.builds(
+    ChargeDecision,
+    kind=st.sampled_from(["per_call", "per_minute", "cost_plus", "default"]),
+    amount_nano=st.integers(0, 10**15),
+    plan_id=st.integers(0, 2**31 - 1),
+    plans=st.just(1),
+    basis_nano=nanos,
+)
 calls = st.builds(
     ListedCall, names, names, st.none() | texts, tags, st.sampled_from(["active", "completed"]), durations,
     by_service, profits, st.booleans(), moments, st.none() | moments, st.none() | moments, moments,
+    charge_plan=st.none() | plans,
 )  # fmt: skip
 days = st.builds(ExportedDay, st.dates(), st.integers(0, 10**9), durations, by_service, profits)
 
@@ -188,6 +199,9 @@ def test_calls_read_back(rows: list[ListedCall]) -> None:
         assert times == [row.first_at, row.started_at, row.ended_at]
         assert (line["status"], line["estimated"]) == (row.status, str(row.estimated).lower())
         assert json.loads(text(line["tags"]) or "{}") == row.tags
+        plan = row.charge_plan
+        assert line["chargePlanId"] == (str(plan.plan_id) if plan and plan.plan_id else "")
+        assert text(line["chargePlan"]) == (describe_decision(plan) if plan else None)
         assert services(line) == expected_services(row.costs)
         check_sums(line, row.duration_ms, row.profit)
 

@@ -24,6 +24,7 @@ from schemas.analytics import (
 from schemas.anomalies import AnomalyList, ListedAnomaly
 from schemas.budgets import Authorization, Budget
 from schemas.call_lists import CallPage, CallSummary, EventPage, ListedEvent
+from schemas.charge_plans import ChargePlanEntered, ChargePlanItem, ChargePlanList
 from schemas.costs import (
     CallCost,
     CostLine,
@@ -59,6 +60,7 @@ BODIES = [response["data"] for response in ANSWERS if response["success"]]
 SHAPES = (
     CallCost, Spending, CallPage, EventPage, Budget, AnomalyList, Forecast, Recommendations, Authorization, Accepted,
     Analytics, TopCosts, UserList, ReconciliationBody, RecentCosts, PriceList, PriceEntered, PriceEntered, PriceProposal, RerateReport,
+    ChargePlanEntered, ChargePlanList,
 )  # fmt: skip
 PARTS: dict[tuple[type[msgspec.Struct], str], type[msgspec.Struct]] = {
     (Spending, "period"): Period,
@@ -78,6 +80,7 @@ PARTS: dict[tuple[type[msgspec.Struct], str], type[msgspec.Struct]] = {
     (PriceList, "prices"): PriceItem,
     (PriceEntered, "proposal"): PriceProposal,
     (RerateReport, "total"): RerateSum,
+    (ChargePlanList, "plans"): ChargePlanItem,
     (RerateReport, "byService"): RerateGroup,
     (RerateReport, "topUsers"): RerateUser,
     (ReconciliationBody, "days"): ReconciledDay,

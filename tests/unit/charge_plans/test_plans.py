@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.charge_plans.plans import CallKind, ChargePlan, ChargePlans, PlanScope
-from ledger.charge_plans.terms import PlanKind, PlanTerms
+from ledger.charge_plans.terms import PlanTerms
+from schemas.charge_plans import PlanKind
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 CALL = CallKind("ann", "sales", {"campaign": "spring", "team": "a"})

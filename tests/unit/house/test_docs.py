@@ -34,7 +34,7 @@ _LINK: Final = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]+))?[^)]*\)")
 _HEADING: Final = re.compile(r"^#+ (.+)$", re.MULTILINE)
 _CODE: Final = re.compile(r"`([^`\n]+)`")
 _FENCED: Final = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
-_COMMAND: Final = re.compile(r"cost-analytics ([a-z]+)\b")
+_COMMAND: Final = re.compile(r"cost-analytics ([a-z]+(?:-[a-z]+)*)\b")
 _SETTING: Final = re.compile(
     r"\b((?:KAFKA|JWT|API|WORKER|LOG|CORS|BUDGET|LIMIT|DATABASE|SMTP|SMS|WEBHOOK)_[A-Z_]+)\b"
 )

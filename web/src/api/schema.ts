@@ -212,6 +212,14 @@ export interface components {
             success: true;
             data: components["schemas"]["Budget"];
         };
+        CallChargePlan: {
+            planId: Decimal | null;
+            /** @enum {unknown} */
+            kind: "cost_plus" | "default" | "ended" | "per_call" | "per_minute";
+            description: string;
+            billed_seconds: Decimal | null;
+            costBasis: Decimal | null;
+        };
         CallCharged: {
             amount: number | string;
             /** @default null */
@@ -268,6 +276,7 @@ export interface components {
             archivedEvents: Decimal;
             unlistedCosts: Decimal;
             unpricedEvents: Decimal;
+            chargePlan: components["schemas"]["CallChargePlan"] | null;
         };
         CallCostSuccess: {
             /** @constant */
@@ -345,6 +354,7 @@ export interface components {
             startedAt: string | null;
             endedAt: string | null;
             unpricedEvents: Decimal;
+            chargePlan: components["schemas"]["CallChargePlan"] | null;
         };
         Channel: {
             channelId: string;
@@ -372,6 +382,72 @@ export interface components {
             /** @constant */
             success: true;
             data: components["schemas"]["Channels"];
+        };
+        ChargePlanEntered: {
+            /** @enum {unknown} */
+            result: "entered" | "known";
+        };
+        ChargePlanEnteredSuccess: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["ChargePlanEntered"];
+        };
+        ChargePlanEntry: {
+            /** @enum {unknown} */
+            kind: "cost_plus" | "default" | "ended" | "per_call" | "per_minute";
+            /** @default  */
+            userId?: string;
+            /** @default  */
+            personaId?: string;
+            /** @default  */
+            tagKey?: string;
+            /** @default  */
+            tagValue?: string;
+            /** @default null */
+            effectiveFrom?: string | null;
+            /** @default null */
+            amount_usd?: (number | string) | null;
+            /** @default null */
+            minimum_seconds?: number | null;
+            /** @default null */
+            increment_seconds?: number | null;
+            /** @default null */
+            includedMinutes?: number | null;
+            /** @default null */
+            markup_percent?: (number | string) | null;
+            /** @default null */
+            source?: string | null;
+        };
+        ChargePlanItem: {
+            id: Decimal;
+            userId: string;
+            personaId: string;
+            tagKey: string;
+            tagValue: string;
+            /** Format: date-time */
+            effectiveFrom: string;
+            /** @enum {unknown} */
+            kind: "cost_plus" | "default" | "ended" | "per_call" | "per_minute";
+            amount_usd: Decimal;
+            minimum_seconds: Decimal;
+            increment_seconds: Decimal;
+            includedMinutes: Decimal;
+            markup_percent: Decimal;
+            description: string;
+            /** @enum {unknown} */
+            state: "future" | "in force" | "past";
+            source: string;
+            setBy: string;
+            /** Format: date-time */
+            createdAt: string;
+        };
+        ChargePlanList: {
+            plans: components["schemas"]["ChargePlanItem"][];
+        };
+        ChargePlanListSuccess: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["ChargePlanList"];
         };
         Charged: {
             /** @enum {unknown} */
@@ -563,7 +639,7 @@ export interface components {
             success: false;
             error: string;
             /** @enum {unknown} */
-            code: "bad_request" | "call_finished" | "expectation_failed" | "forbidden" | "foreign_source" | "internal_error" | "invalid_body" | "invalid_event" | "invalid_json" | "invalid_parameter" | "method_not_allowed" | "not_found" | "not_ready" | "payload_too_large" | "price_conflict" | "rate_limited" | "request_timeout" | "too_large" | "too_old" | "unauthorized" | "unavailable" | "unsupported_media_type" | "upgrade_required" | "uri_too_long";
+            code: "bad_request" | "call_finished" | "expectation_failed" | "forbidden" | "foreign_source" | "internal_error" | "invalid_body" | "invalid_event" | "invalid_json" | "invalid_parameter" | "method_not_allowed" | "not_found" | "not_ready" | "payload_too_large" | "plan_conflict" | "price_conflict" | "rate_limited" | "request_timeout" | "too_large" | "too_old" | "unauthorized" | "unavailable" | "unsupported_media_type" | "upgrade_required" | "uri_too_long";
         };
         Finalize: {
             /** @default null */
@@ -1442,6 +1518,7 @@ export type BillsBody = components['schemas']['BillsBody'];
 export type Budget = components['schemas']['Budget'];
 export type BudgetChange = components['schemas']['BudgetChange'];
 export type BudgetSuccess = components['schemas']['BudgetSuccess'];
+export type CallChargePlan = components['schemas']['CallChargePlan'];
 export type CallCharged = components['schemas']['CallCharged'];
 export type CallCost = components['schemas']['CallCost'];
 export type CallCostSuccess = components['schemas']['CallCostSuccess'];
@@ -1455,6 +1532,12 @@ export type Channel = components['schemas']['Channel'];
 export type ChannelSuccess = components['schemas']['ChannelSuccess'];
 export type Channels = components['schemas']['Channels'];
 export type ChannelsSuccess = components['schemas']['ChannelsSuccess'];
+export type ChargePlanEntered = components['schemas']['ChargePlanEntered'];
+export type ChargePlanEnteredSuccess = components['schemas']['ChargePlanEnteredSuccess'];
+export type ChargePlanEntry = components['schemas']['ChargePlanEntry'];
+export type ChargePlanItem = components['schemas']['ChargePlanItem'];
+export type ChargePlanList = components['schemas']['ChargePlanList'];
+export type ChargePlanListSuccess = components['schemas']['ChargePlanListSuccess'];
 export type Charged = components['schemas']['Charged'];
 export type CostBreakdown = components['schemas']['CostBreakdown'];
 export type CostLine = components['schemas']['CostLine'];
