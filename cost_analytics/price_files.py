@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from cost_analytics.csv_files import limit_rows, open_csv, read_rows, refuse
 from cost_analytics.failures import CommandError
+from ledger.prices.aliases import FIELDS as ALIAS_FIELDS
 from ledger.prices.entry import ListedPrice
 from ledger.prices.rows import COLUMNS, FIELDS, InvalidPriceError, PriceRow, price_row
 
@@ -46,6 +47,23 @@ def read_prices(text: str, name: str) -> list[PriceRow]:
     if not rows:
         raise CommandError(f"{name} has no prices.")
     return [row for _, row in rows.values()]
+
+
+def alias_entries(text: str) -> list[tuple[str, dict[str, str]]]:
+    """Return the fields of each alias in a CSV text, with its line; raises CommandError."""
+    reader = open_csv(text, str.strip)
+    missing = sorted({"service", "alias", "model"} - set(reader.fieldnames or ()))
+    if missing:
+        raise CommandError(
+            f"The first line must name the columns ({', '.join(ALIAS_FIELDS)}); "
+            f"{', '.join(missing)} missing."
+        )
+    entries = []
+    for line, fields in read_rows(reader, _ROWS_MAX, "aliases"):
+        if isinstance(fields, str):
+            raise CommandError(f"line {line}: {fields}")
+        entries.append((f"line {line}", dict(fields)))
+    return entries
 
 
 def _csv_entries(text: str) -> Iterator[_Entry]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
+from ledger.prices.aliases import StoredAlias
 from ledger.prices.changes import LargeChange, change_percent
 from ledger.prices.entry import ListedPrice
 from ledger.prices.proposals import Proposal
@@ -31,6 +32,16 @@ def proposals_table(proposals: Iterable[Proposal]) -> str:
     """Return pending proposals as a table, with the prices in force."""
     lines = [_PROPOSAL_HEADINGS, *(_proposal_cells(proposal) for proposal in proposals)]
     return columns(lines, _PROPOSAL_RIGHT)
+
+
+def aliases_table(aliases: Iterable[StoredAlias]) -> str:
+    """Return aliases of models as a table."""
+    lines = [
+        (one.service, one.alias, one.model or "(ends)", _moment(one.effective_from),
+         _moment(one.until) if one.until else "", one.source)
+        for one in aliases
+    ]  # fmt: skip
+    return columns([("service", "alias", "model", "from", "until", "source"), *lines], frozenset())
 
 
 def changes_table(changes: Iterable[LargeChange]) -> str:
@@ -88,4 +99,8 @@ def _change_cells(row: PriceRow, current: PriceRow) -> tuple[str, ...]:
 
 
 def _since(row: PriceRow) -> str:
-    return row.effective_from.isoformat().replace("+00:00", "Z").removesuffix("T00:00:00Z")
+    return _moment(row.effective_from)
+
+
+def _moment(time: datetime) -> str:
+    return time.isoformat().replace("+00:00", "Z").removesuffix("T00:00:00Z")

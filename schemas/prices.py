@@ -163,6 +163,45 @@ class PriceEntered(Struct, kw_only=True, rename=wire_name):
     proposal: PriceProposal | None
 
 
+class ModelAlias(Struct, kw_only=True, rename=wire_name):
+    """Another name of a model of a service, in force from `effective_from` to before `until`.
+
+    Usage of the name has the prices of the model. `until` is null without end. `model` is null if
+    the name is no alias any more.
+    """
+
+    service: str
+    alias: str
+    model: str | None
+    effective_from: datetime
+    until: datetime | None
+    source: str
+    set_by: str
+    created_at: datetime
+
+
+class ModelAliasList(Struct, kw_only=True, rename=wire_name):
+    """The aliases of models, by service and name, the oldest of a name first."""
+
+    aliases: list[ModelAlias]
+
+
+class ModelAliasEntry(Struct, kw_only=True, rename=wire_name, forbid_unknown_fields=True):
+    """A new alias, in force from now on without `effective_from`; without `model` it ends."""
+
+    service: str
+    alias: str
+    model: str | None = None
+    effective_from: datetime | None = None
+    source: str | None = None
+
+
+class ModelAliasEntered(Struct, kw_only=True, rename=wire_name):
+    """The result of a new alias: `known` was in force already."""
+
+    result: Literal["entered", "known"]
+
+
 class RerateSum(Struct, kw_only=True, rename=wire_name):
     """Costs that a price change affects: their sum as recorded and as it would be."""
 

@@ -14,6 +14,7 @@ from api.http.parameters import SERVICE, flag, flag_of, service_of
 from api.http.problems import invalid_body, invalid_parameter, not_found, price_conflict
 from api.http.replies import reply, tagged_reply
 from api.openapi.operations import Operation, Tag
+from api.routes.model_aliases import ModelAliasRoutes
 from api.routes.repricing import RepricingRoutes
 from ledger.postgres.clock import Clock
 from ledger.postgres.viewers import ReaderPool
@@ -81,6 +82,7 @@ class PriceRoutes:
         now: Clock,
     ) -> None:
         self._repricing = RepricingRoutes(repricer, now)
+        self._aliases = ModelAliasRoutes(readers, limits)
         self._readers = readers
         self._limits = limits
         self._now = now
@@ -94,6 +96,7 @@ class PriceRoutes:
             Route("POST", f"{_PROPOSAL_PATH}/approve", Access.ADMIN, self.approve, approve),
             Route("POST", f"{_PROPOSAL_PATH}/reject", Access.ADMIN, self.reject, reject),
             *self._repricing.routes(),
+            *self._aliases.routes(),
         )
 
     async def list(self, request: web.Request) -> web.Response:

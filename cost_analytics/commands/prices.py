@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from cost_analytics import settings
-from cost_analytics.commands import price_lists
+from cost_analytics.commands import price_aliases, price_lists
 from cost_analytics.commands.options import add_set_by, moment, whole_number
 from cost_analytics.database_work import run_connected, run_with_database
 from cost_analytics.failures import FAILED, MISUSED, CommandError, using_database
@@ -90,7 +90,7 @@ themselves do not change, nor do fees, infrastructure shares and what users were
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the actions."""
-    metavar = "list|import|load|refresh|approve|reject|rerate"
+    metavar = "list|import|load|refresh|approve|reject|rerate|alias"
     actions = parser.add_subparsers(dest="action", metavar=metavar, required=True)
     listing = actions.add_parser("list", help="show prices", description=_LIST)
     listing.add_argument("--service", metavar="S", help="only the prices of this service")
@@ -103,6 +103,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "load", help="load a ready price list", description=price_lists.DESCRIPTION
     )
     price_lists.configure(loading)
+    alias = actions.add_parser(
+        "alias", help="other names of models", description=price_aliases.DESCRIPTION
+    )
+    price_aliases.configure(alias)
     refresh = actions.add_parser(
         "refresh", help="refresh prices from their sources", description=_REFRESH
     )
@@ -133,6 +137,7 @@ def run(arguments: argparse.Namespace) -> int:
         "list": _list,
         "import": _import,
         "load": price_lists.run,
+        "alias": price_aliases.run,
         "refresh": _refresh,
         "approve": _decide,
         "reject": _decide,

@@ -13,9 +13,9 @@ import msgspec
 
 from ledger.calls.call import Call
 from ledger.calls.copy_rows import row_cells
-from ledger.prices.catalogue import Tariff
 from ledger.prices.conditions import stored_context
 from ledger.prices.pricing import UNPRICED, lacks_price
+from ledger.prices.tariff import Tariff
 from ledger.prices.usages import unpack_usages
 from schemas.events import (
     LEDGER_SOURCE,

@@ -20,7 +20,8 @@ from ledger.calls.copy_rows import EPOCH, MICROSECOND, cost_row, kind_cells
 from ledger.calls.entries import Entry
 from ledger.calls.periods import Day, day_of
 from ledger.calls.rating import FastPathCost
-from ledger.prices.catalogue import Catalogue, Rate
+from ledger.prices.catalogue import Catalogue
+from ledger.prices.tariff import Rate
 from schemas.bounds import are_bounded
 from schemas.cloudevents import MAX_EVENT_BYTES, Recorded, Window, content_of, is_text, parse
 from schemas.events import RESERVED_SOURCES

@@ -28,6 +28,7 @@ SELECT * FROM (VALUES
     ('everyone_day_costs',     'SIUD', '-',    'SIUD', 'S',    'S',    '-'),
     ('service_prices',         'S',    'SIU',  'SIU',  'SI',   'S',    '-'),
     ('charge_plans',           'S',    'S',    'SI',   'SI',   'S',    '-'),
+    ('model_aliases',          'S',    'SI',   'SI',   'SI',   'S',    '-'),
     ('price_proposals',        'SD',   'SIU',  'SIU',  'SIU',  'S',    '-'),
     ('price_refreshes',        'SD',   'SI',   'SI',   'S',    'S',    '-'),
     ('payment_processors',     'SI',   'S',    'SI',   'S',    'S',    '-'),

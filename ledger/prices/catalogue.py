@@ -6,17 +6,18 @@ Rates are stored as exact fractions of nano-dollars, so that pricing uses intege
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Final, Literal, NamedTuple
 
 from ledger.charge_plans.plans import ChargePlan, ChargePlans
-from ledger.prices.conditions import NO_CONDITIONS, Conditions, destinations, parse_stored_unit
+from ledger.prices.conditions import NO_CONDITIONS, Conditions, parse_stored_unit
 from ledger.prices.increments import NO_INCREMENTS, Increments
 from ledger.prices.names import standard_model, standard_operation
-from schemas.events import NO_CONTEXT, PriceContext
+from ledger.prices.spellings import spellings
+from ledger.prices.tariff import ConditionalRate, KeyRates, Rate, Tariff, rates_by_place
 from schemas.money import NANO_PER_USD, half_even
 
 ServiceClass = Literal["api", "infrastructure", "transaction", "revenue"]
@@ -69,87 +70,27 @@ class Price(NamedTuple):
         return price._replace(unit=unit, conditions=conditions, increments=increments)
 
 
-class Rate(NamedTuple):
-    """Nano-dollars per unit as a reduced fraction, and the id of the catalogue row."""
-
-    price_id: int
-    numerator: int
-    denominator: int
-
-    def cost_nano(self, usage: int | Decimal) -> int:
-        """Return the cost of a usage in nano-dollars, rounded half-even once, at the end."""
-        if isinstance(usage, int):
-            if self.denominator == 1:
-                return usage * self.numerator
-            return half_even(usage * self.numerator, self.denominator)
-        numerator, denominator = usage.as_integer_ratio()
-        return half_even(numerator * self.numerator, denominator * self.denominator)
-
-
 def _rate(price: Price, multiplier: int = 1, divisor: int = 1) -> Rate:
     usd, per_usd = price.price_usd.as_integer_ratio()
     exact = Fraction(usd * NANO_PER_USD * multiplier, per_usd * divisor * price.per_units)
     return Rate(price.price_id, exact.numerator, exact.denominator)
 
 
-class ConditionalRate(NamedTuple):
-    """A rate since a time, and the conditions of its row."""
+class Alias(NamedTuple):
+    """Another name of a model of a service, since a time; without a model the name is none."""
 
-    since: datetime
-    rate: Rate
-    conditions: Conditions
-
-
-RatesByPlace = dict[tuple[str, str], list[ConditionalRate]]
-"""Rates by tier and destination, those with priority first."""
-
-
-class Tariff(NamedTuple):
-    """The catalogue's entry for a kind of usage: standard names, and rates with the best first.
-
-    `operation_sent` is the name as sent if it differs from the standard one. `conditional` is empty
-    if no row has conditions; then the price depends only on the time. Otherwise it has the rates
-    of each matching key, best key first. `estimates` are the rates of rows that estimate, with
-    negative ids.
-    """
-
-    operation: str
-    operation_sent: str | None
+    service: str
+    alias: str
     model: str | None
-    rates: Sequence[tuple[datetime, Rate]]
-    conditional: Sequence[RatesByPlace] = ()
-    estimates: Sequence[tuple[datetime, Rate]] = ()
+    since: datetime
 
-    def at(self, time: datetime, context: PriceContext | None = None) -> Rate | None:
-        """Return the rate in force at `time` for a usage, or None.
 
-        A tier needs a price of that tier: the standard price is never used in its place.
-        """
-        if self.conditional:
-            return self._conditional_rate(time, context or NO_CONTEXT)
-        if context is not None and context.tier is not None:
-            return None
-        for since, rate in self.rates:
-            if since <= time:
-                return rate
-        return None
+class _ModelSpan(NamedTuple):
+    """A model whose prices a usage may have, from `since` to before `until`."""
 
-    def estimate_at(self, time: datetime) -> Rate | None:
-        """Return the rate that estimates a usage without a price at `time`, or None."""
-        for since, rate in self.estimates:
-            if since <= time:
-                return rate
-        return None
-
-    def _conditional_rate(self, time: datetime, context: PriceContext) -> Rate | None:
-        """Return the rate of the most specific row: see `Conditions.specificity`."""
-        tier = context.tier or ""
-        for rates_by_place in self.conditional:
-            for destination in destinations(context):
-                for since, rate, conditions in rates_by_place.get((tier, destination), ()):
-                    if since <= time and conditions.hold(context, time):
-                        return rate
-        return None
+    model: str
+    since: datetime | None = None
+    until: datetime | None = None
 
 
 _Key = tuple[str, str, str, str]
@@ -158,8 +99,13 @@ _Key = tuple[str, str, str, str]
 class Catalogue:
     """All prices and charge plans at one time; immutable, replaced as a whole by newer ones."""
 
-    def __init__(self, prices: Iterable[Price], plans: Iterable[ChargePlan] = ()) -> None:
-        """Index the rows by key, newest first."""
+    def __init__(
+        self,
+        prices: Iterable[Price],
+        plans: Iterable[ChargePlan] = (),
+        aliases: Iterable[Alias] = (),
+    ) -> None:
+        """Index the rows by key, newest first, and the aliases by name, oldest first."""
         self.plans: Final = ChargePlans(plans)
         newest_first = sorted(prices, key=lambda price: price.effective_from, reverse=True)
         self._rows: dict[_Key, list[Price]] = {}
@@ -168,34 +114,77 @@ class Catalogue:
             key = (price.service, price.operation, price.model, price.unit)
             self._rows.setdefault(key, []).append(price)
             self._classes.setdefault(price.service, price.service_class)
+        self._models: dict[tuple[str, str], set[str]] = {}
+        for service, operation, model, _ in self._rows:
+            self._models.setdefault((service, operation), set()).add(model)
+        self._aliases: dict[tuple[str, str], list[Alias]] = {}
+        for alias in sorted(aliases, key=lambda alias: alias.since):
+            self._aliases.setdefault((alias.service, alias.alias), []).append(alias)
         self.tariffs: Final = _Tariffs(self)
         """Tariffs by service, operation, model and unit, cached."""
 
     def tariff(self, service: str, operation: str, model: str | None, unit: str) -> Tariff:
         """Return the tariff of a usage; operation and model may be as sent.
 
-        The price of a usage is the row of the first key with a matching row in force: an exact
-        model has priority over `*`, then the unit as sent over a convertible one. Within a key the
-        most specific row has priority (`Conditions.specificity`), then the newest one.
+        The price of a usage is the row of the first key with a matching row in force: the model as
+        sent has priority over an alias, then another spelling, then `*` (`_model_spans`); then the
+        unit as sent over a convertible one. Within a key the most specific row has priority
+        (`Conditions.specificity`), then the newest one.
         """
         name, known_model = standard_operation(service, operation), standard_model(model)
-        models = {known_model: None, ANY_MODEL: None}
-        models.pop(ESTIMATE, None)
-        keys = [self._rates(service, name, one, unit) for one in models]
-        by_key = [rates for of_model in keys for rates in of_model]
-        has_conditions = any(rate.conditions != NO_CONDITIONS for rates in by_key for rate in rates)
+        keys = [
+            (span, rates)
+            for span in self._model_spans(service, name, known_model)
+            for rates in self._rates(service, name, span.model, unit)
+        ]
+        is_conditional = any(
+            rate.conditions != NO_CONDITIONS or span[1:] != (None, None)
+            for span, rates in keys
+            for rate in rates
+        )
         return Tariff(
             name,
             None if name == operation else operation,
             known_model or None,
-            [(rate.since, rate.rate) for rates in by_key for rate in rates],
-            [_by_place(rates) for rates in by_key] if has_conditions else (),
+            [
+                (max(rate.since, span.since or rate.since), rate.rate)
+                for span, rates in keys
+                for rate in rates
+            ],
+            [KeyRates(rates_by_place(rates), span.since, span.until) for span, rates in keys]
+            if is_conditional
+            else (),
             [
                 (rate.since, rate.rate._replace(price_id=-rate.rate.price_id))
                 for rates in self._rates(service, name, ESTIMATE, unit)
                 for rate in rates
             ],
         )
+
+    def _model_spans(self, service: str, operation: str, model: str) -> list[_ModelSpan]:
+        """Return the models whose prices a usage may have, best first.
+
+        An alias is in force from its time to the next of its name. Before the first one it names
+        its model, too, but only for usages that have no other price: those of recorded events are
+        not changed by it, and events without a price get one.
+        """
+        known = self._models.get((service, operation), set())
+        others = [name for name in spellings(service, model) if name in known] if model else []
+        aliases = self._aliases.get((service, model), [])
+        ends = [*(alias.since for alias in aliases[1:]), None]
+        spans = {
+            _ModelSpan(model): None,
+            **{
+                _ModelSpan(alias.model, alias.since, until): None
+                for alias, until in zip(aliases, ends, strict=False)
+                if alias.model is not None
+            },
+            **{_ModelSpan(other): None for other in others},
+            _ModelSpan(ANY_MODEL): None,
+        }
+        if aliases and aliases[0].model is not None:
+            spans[_ModelSpan(aliases[0].model, None, aliases[0].since)] = None
+        return [span for span in spans if span.model != ESTIMATE]
 
     def _rates(
         self, service: str, operation: str, model: str, unit: str
@@ -210,8 +199,7 @@ class Catalogue:
 
     def models(self, service: str, operation: str) -> list[str]:
         """Return the models with their own prices for an operation, in order."""
-        keys = {key[2] for key in self._rows if key[:2] == (service, operation)}
-        return sorted(keys - {"", ANY_MODEL, ESTIMATE})
+        return sorted(self._models.get((service, operation), set()) - {"", ANY_MODEL, ESTIMATE})
 
     def model_rate(
         self, service: str, operation: str, model: str, unit: str, time: datetime
@@ -262,20 +250,6 @@ class Catalogue:
         """Return the default charge of a completed call; 0 if not set."""
         rate = self.rate("call", "charge", "calls", time)
         return rate.cost_nano(1) if rate else 0
-
-
-def _by_place(rates: Sequence[ConditionalRate]) -> RatesByPlace:
-    """Return rates by tier and destination, the most specific first, then the newest."""
-    by_place: RatesByPlace = {}
-    ranked = sorted(
-        rates,
-        key=lambda one: (one.conditions.specificity(), one.since, one.rate.price_id),
-        reverse=True,
-    )
-    for one in ranked:
-        conditions = one.conditions
-        by_place.setdefault((conditions.tier, conditions.destination), []).append(one)
-    return by_place
 
 
 class _Tariffs(dict[tuple[str, str, str | None, str], Tariff]):

@@ -8,7 +8,8 @@ from typing import Final
 
 import msgspec
 
-from ledger.prices.catalogue import Catalogue, Tariff
+from ledger.prices.catalogue import Catalogue
+from ledger.prices.tariff import Tariff
 from schemas.events import CostRecorded
 from schemas.money import MAX_EVENT_NANO, NANO_PER_USD, half_even, nano_from_usd
 from schemas.refusals import Refused

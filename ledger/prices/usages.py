@@ -11,8 +11,9 @@ from typing import Final, NamedTuple
 import msgspec
 from msgspec.structs import replace
 
-from ledger.prices.catalogue import Catalogue, Tariff
+from ledger.prices.catalogue import Catalogue
 from ledger.prices.pricing import UNPRICED, lacks_price, require_bounded, tariff_of
+from ledger.prices.tariff import Tariff
 from schemas.events import NO_CONTEXT, CostRecorded, PriceContext
 from schemas.money import nano_from_usd
 from schemas.numbers import Number, read_number

@@ -16,9 +16,10 @@ from typing import Final, NamedTuple
 import msgspec
 
 from ledger.calls.basis import CHARGE_BASIS
-from ledger.prices.catalogue import Catalogue, Rate, Tariff
+from ledger.prices.catalogue import Catalogue
 from ledger.prices.conditions import parse_stored_context
 from ledger.prices.pricing import lacks_price
+from ledger.prices.tariff import Rate, Tariff
 from ledger.prices.usages import request_context
 from ledger.recording.unpriced_events import FEE_OPERATION, FEE_UNIT
 from ledger.repricing.recorded_costs import PricedCost, RecordedCost, priced_usages

@@ -141,7 +141,7 @@ async def test_late_price_is_previewed_and_applied(open_page: Open, product: Pro
         await expect(late.get_by_text("No recorded costs change.")).to_be_visible()
 
 
-async def test_sources_stale_prices_and_retired_models_are_shown(
+async def test_sources_stale_prices_retired_models_and_aliases_are_shown(
     open_page: Open, product: Product
 ) -> None:
     for statement in (
@@ -154,12 +154,19 @@ async def test_sources_stale_prices_and_retired_models_are_shown(
         " VALUES ('our-contract', now(), now(), 'failed', 'it does not answer')",
     ):
         await fetch(product.pipeline.database_url, statement)
+    alias = {"service": "openai", "alias": "our-deployment", "model": "gpt-4-turbo"}
+    body = json.dumps(alias).encode()
+    await product.ask("POST", "/api/admin/prices/aliases", body, "boss", "admin")
     async with open_page("/prices", "boss", role="admin") as page:
         row = page.get_by_role("row", name="Vultr")
         await expect(row.get_by_text("Stale: not verified", exact=True)).to_be_visible()
         await expect(page.get_by_text(", 2 stale")).to_be_visible()
         retired = page.get_by_role("row", name="gpt-4-turbo").first
         await expect(retired.get_by_text("Retired Mar 1, 2026")).to_be_visible()
+        aliases = page.get_by_role("region", name="Model aliases").last
+        await expect(aliases.get_by_role("row", name="our-deployment")).to_contain_text(
+            "gpt-4-turbo"
+        )
         old = page.get_by_role("row", name="Raindrop")
         await expect(old.get_by_text("Stale: old source", exact=True)).to_be_visible()
         link = old.get_by_role("link", name="Raindrop, Pricing").first

@@ -197,7 +197,8 @@ async def test_invalid_repricing_is_refused(api: ApiClient, query: str) -> None:
 
 
 async def test_only_admins_reach_the_price_routes(api: ApiClient, database_url: str) -> None:
-    paths = [("GET", PRICES), ("POST", PRICES), ("POST", f"{PRICES}/1/approve"),
+    paths = [("GET", PRICES), ("POST", PRICES), ("GET", f"{PRICES}/aliases"), ("POST", f"{PRICES}/aliases"),
+             ("POST", f"{PRICES}/1/approve"),
              ("POST", f"{PRICES}/1/reject"), ("POST", f"{PRICES}/rerate?from=2020-01-01&dryRun=false")]  # fmt: skip
     for role in ("user", "service"):
         for method, path in paths:
@@ -210,6 +211,8 @@ async def test_only_admins_reach_the_price_routes(api: ApiClient, database_url: 
 ATTACKS = (
     "INSERT INTO service_prices (service, class, operation, unit, price_usd, effective_from, source, set_by)"
     " VALUES ('a', 'api', 'b', 'minutes', 0, now(), 's', 's')",
+    "INSERT INTO model_aliases (service, alias, model, effective_from, source, set_by)"
+    " VALUES ('openai', 'x', 'y', now(), 's', 'eve')",
     "INSERT INTO price_proposals (service, class, operation, model, unit, price_usd, per_units, effective_from,"
     " source, set_by, in_force_price_id) VALUES ('a', 'api', 'b', '*', 'minutes', 0, 1, now(), 's', 's', 1)",
 )
@@ -220,7 +223,7 @@ async def test_users_cannot_change_prices_or_proposals(database_url: str) -> Non
         for attack in ATTACKS:
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await _write(readers, Viewer("eve"), attack)
-        await _write(readers, Viewer("root", reads_all=True), ATTACKS[1])
+        await _write(readers, Viewer("root", reads_all=True), ATTACKS[-1])
         changed = await _write(
             readers, Viewer("eve"), "UPDATE service_prices SET verified_at = now()"
         )
@@ -230,7 +233,8 @@ async def test_users_cannot_change_prices_or_proposals(database_url: str) -> Non
         )
         assert changed == "UPDATE 0"
         for statement in ("UPDATE service_prices SET price_usd = 0", "DELETE FROM service_prices",
-                          "DELETE FROM price_proposals", "DELETE FROM price_refreshes"):  # fmt: skip
+                          "DELETE FROM price_proposals", "DELETE FROM price_refreshes",
+                          "UPDATE model_aliases SET model = 'x'", "DELETE FROM model_aliases"):  # fmt: skip
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await _write(readers, Viewer("root", reads_all=True), statement)
         async with readers.reading(Viewer("eve")) as connection:

@@ -51,6 +51,10 @@ WITH_NUL: list[tuple[str, str, str, Any]] = [
         ("admin", "POST", "/api/admin/prices", PRICE | {name: NUL})
         for name in ("service", "operation", "unit", "model", "source", "serviceClass")
     ),
+    *(
+        ("admin", "POST", "/api/admin/prices/aliases", {"service": "s", "alias": "a", name: NUL})
+        for name in ("service", "alias", "model", "source")
+    ),
 ]
 
 
@@ -80,6 +84,7 @@ ROUTES_WITH_BODY = [
     ("service", "POST", FINALIZE),
     ("service", "POST", EVENTS),
     ("admin", "POST", "/api/admin/prices"),
+    ("admin", "POST", "/api/admin/prices/aliases"),
 ]
 
 

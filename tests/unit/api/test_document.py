@@ -39,6 +39,9 @@ from schemas.forecasts import Forecast
 from schemas.intake import Accepted
 from schemas.live import RecentCosts
 from schemas.prices import (
+    ModelAlias,
+    ModelAliasEntered,
+    ModelAliasList,
     PriceEntered,
     PriceItem,
     PriceList,
@@ -59,7 +62,8 @@ BODIES = [response["data"] for response in ANSWERS if response["success"]]
 
 SHAPES = (
     CallCost, Spending, CallPage, EventPage, Budget, AnomalyList, Forecast, Recommendations, Authorization, Accepted,
-    Analytics, TopCosts, UserList, ReconciliationBody, RecentCosts, PriceList, PriceEntered, PriceEntered, PriceProposal, RerateReport,
+    Analytics, TopCosts, UserList, ReconciliationBody, RecentCosts, PriceList, PriceEntered, PriceEntered, PriceProposal,
+    ModelAliasEntered, ModelAliasList, RerateReport,
     ChargePlanEntered, ChargePlanList,
 )  # fmt: skip
 PARTS: dict[tuple[type[msgspec.Struct], str], type[msgspec.Struct]] = {
@@ -78,6 +82,7 @@ PARTS: dict[tuple[type[msgspec.Struct], str], type[msgspec.Struct]] = {
     (Analytics, "costBreakdown"): CostBreakdown,
     (Analytics, "daily"): DayCost,
     (PriceList, "prices"): PriceItem,
+    (ModelAliasList, "aliases"): ModelAlias,
     (PriceEntered, "proposal"): PriceProposal,
     (RerateReport, "total"): RerateSum,
     (ChargePlanList, "plans"): ChargePlanItem,

@@ -33,6 +33,8 @@ export type {
   ListedEvent as CallEvent,
   LiveCall,
   LiveTicket,
+  ModelAlias,
+  ModelAliasList,
   NewChannel,
   PriceConditions,
   PriceItem as Price,

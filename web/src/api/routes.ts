@@ -24,6 +24,7 @@ import type {
   ForecastPeriod,
   ListedAlert,
   NewChannel,
+  ModelAliasList,
   PriceList,
   Proof,
   RecentCosts,
@@ -246,6 +247,10 @@ export const markAlert = (user: string, alertId: string, read: boolean): Promise
 /** The price catalogue; with `past`, replaced prices too. */
 export const loadPrices = (past: boolean, signal: AbortSignal): Promise<PriceList> =>
   request(`/api/admin/prices${past ? "?all=true" : ""}`, { signal });
+
+/** All aliases of models. */
+export const loadAliases = (signal: AbortSignal): Promise<ModelAliasList> =>
+  request("/api/admin/prices/aliases", { signal });
 
 export const decidePrice = (id: string, decision: "approve" | "reject"): Promise<unknown> =>
   request(`/api/admin/prices/${encodeURIComponent(id)}/${decision}`, { method: "POST" });

@@ -908,6 +908,45 @@ export interface components {
             success: true;
             data: components["schemas"]["LiveTicket"];
         };
+        ModelAlias: {
+            service: string;
+            alias: string;
+            model: string | null;
+            /** Format: date-time */
+            effectiveFrom: string;
+            until: string | null;
+            source: string;
+            setBy: string;
+            /** Format: date-time */
+            createdAt: string;
+        };
+        ModelAliasEntered: {
+            /** @enum {unknown} */
+            result: "entered" | "known";
+        };
+        ModelAliasEnteredSuccess: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["ModelAliasEntered"];
+        };
+        ModelAliasEntry: {
+            service: string;
+            alias: string;
+            /** @default null */
+            model?: string | null;
+            /** @default null */
+            effectiveFrom?: string | null;
+            /** @default null */
+            source?: string | null;
+        };
+        ModelAliasList: {
+            aliases: components["schemas"]["ModelAlias"][];
+        };
+        ModelAliasListSuccess: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["ModelAliasList"];
+        };
         MonthEnd: {
             month: string;
             spendSoFar: Decimal;
@@ -1586,6 +1625,12 @@ export type LiveSnapshot = components['schemas']['LiveSnapshot'];
 export type LiveSubscribe = components['schemas']['LiveSubscribe'];
 export type LiveTicket = components['schemas']['LiveTicket'];
 export type LiveTicketSuccess = components['schemas']['LiveTicketSuccess'];
+export type ModelAlias = components['schemas']['ModelAlias'];
+export type ModelAliasEntered = components['schemas']['ModelAliasEntered'];
+export type ModelAliasEnteredSuccess = components['schemas']['ModelAliasEnteredSuccess'];
+export type ModelAliasEntry = components['schemas']['ModelAliasEntry'];
+export type ModelAliasList = components['schemas']['ModelAliasList'];
+export type ModelAliasListSuccess = components['schemas']['ModelAliasListSuccess'];
 export type MonthEnd = components['schemas']['MonthEnd'];
 export type NewChannel = components['schemas']['NewChannel'];
 export type NewChannelSuccess = components['schemas']['NewChannelSuccess'];
