@@ -9,10 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from contextlib import suppress
+from datetime import datetime
 from typing import Final
 
+from ledger.calls.charging import ChargeBasis, expected_fee_nano
 from ledger.live.calls import LiveStore
 from ledger.live.usual_calls import PersonaCalls, UsualCall
+from ledger.prices.catalogue import Catalogue
 from schemas.costs import INFRASTRUCTURE_SERVICES, TRANSACTION_SERVICES
 
 PERSONAS_MAX: Final = 10_000
@@ -32,8 +35,7 @@ class UsualCalls:
             (*INFRASTRUCTURE_SERVICES, *TRANSACTION_SERVICES)
         )
         """The services that are paid once per call, whatever its duration."""
-        self.default_fee_nano = 0
-        """The processor's fee for the default charge of a completed call."""
+        self._charge_prices = Catalogue(())
 
     def usual(self, persona_id: str | None, user_id: str) -> UsualCall | None:
         """Return what a user's calls with a persona are usually like; None if unknown.
@@ -52,11 +54,15 @@ class UsualCalls:
         calls = self._personas[persona_id]
         return None if calls is None else calls.usual(user_id)
 
+    def fee_nano(self, basis: ChargeBasis, now: datetime) -> int:
+        """Return the processor's fee of a call's charge at its end, in nano-dollars."""
+        return expected_fee_nano(self._charge_prices, basis, now)
+
     async def refresh(self) -> None:
         """Read what was used since the last refresh; raises StoreUnavailableError."""
         self._new_personas.clear()
         self.once_services = await self._store.once_services() or self.once_services
-        self.default_fee_nano = await self._store.default_fee_nano()
+        self._charge_prices = await self._store.charge_prices()
         used, self._used = self._used, set()
         await self._read([persona_id for persona_id in self._personas if persona_id in used])
 

@@ -13,6 +13,8 @@ from api.live.expectations import UsualCalls
 from api.live.frames import text_frame
 from api.live.projection import ActiveCall, Projection, project
 from api.live.state import CallState
+from ledger.calls.charging import ChargeBasis
+from ledger.charge_plans.plans import CallKind
 from ledger.postgres.clock import Clock, system_time
 from schemas.costs import TRANSACTION_SERVICES
 from schemas.exact import Exact
@@ -49,7 +51,7 @@ def live_call(total: CallTotal, expectations: UsualCalls, now: datetime) -> Live
 
     Its rate is measured up to its last change, so that a pause between costs does not lower it.
     """
-    projection = _project(total, expectations)
+    projection = _project(total, expectations, now)
     return LiveCall(
         call_id=total.call_id,
         user_id=total.user_id,
@@ -68,7 +70,7 @@ def live_call(total: CallTotal, expectations: UsualCalls, now: datetime) -> Live
     )
 
 
-def _project(total: CallTotal, expectations: UsualCalls) -> Projection | None:
+def _project(total: CallTotal, expectations: UsualCalls, now: datetime) -> Projection | None:
     if total.status != "active":
         return None
     expected = total.expected_duration_seconds
@@ -79,8 +81,15 @@ def _project(total: CallTotal, expectations: UsualCalls) -> Projection | None:
     )
     usual = expectations.usual(total.persona_id, total.user_id)
     has_fee = any(service in TRANSACTION_SERVICES for service in total.cost_by_service)
-    fee_nano = 0 if has_fee else expectations.default_fee_nano
+    fee_nano = 0 if has_fee else expectations.fee_nano(_charge_basis(total, call), now)
     return project(call, usual, expectations.once_services, fee_nano)
+
+
+def _charge_basis(total: CallTotal, call: ActiveCall) -> ChargeBasis:
+    """Return what the charge of a call is expected from; its cost is that so far."""
+    kind = CallKind(total.user_id, total.persona_id, total.tags)
+    duration_ms = max(call.elapsed_ms, call.announced_ms or 0)
+    return ChargeBasis(kind, duration_ms, sum(call.costs.values()))
 
 
 def _in_dollars(projection: Projection) -> LiveProjection:

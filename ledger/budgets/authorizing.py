@@ -19,6 +19,8 @@ from ledger.budgets.authorization import (
 from ledger.budgets.budgets import Budgets
 from ledger.budgets.holds import Holds
 from ledger.budgets.limits import Limits
+from ledger.calls.charging import ChargeBasis, expected_charge_nano
+from ledger.charge_plans.plans import CallKind
 from ledger.postgres.viewers import Viewer
 
 _PAST: Final = timedelta(days=30)
@@ -64,7 +66,11 @@ async def authorize(
         spend = await budgets.read_spend(connection, viewer, limits, now)
         estimate = cost
         if request.cost_nano is None and not by_cost:
-            estimate = spend.default_charge_nano
+            persona_id, tags = (call.persona_id, call.tags) if call is not None else (None, {})
+            kind = CallKind(user_id, persona_id, tags)
+            basis = ChargeBasis(kind, request.duration_ms or 0, cost)
+            default_nano = spend.default_charge_nano
+            estimate = expected_charge_nano(spend.plans, basis, now, default_nano)
         so_far = call.cost_nano if call is not None and by_cost else 0
         left_to_spend = max(0, estimate - so_far)
         held = await holds.sum_of_others(call_id, now, by_cost=by_cost)

@@ -12,11 +12,12 @@ from typing import Final, NamedTuple
 import msgspec
 
 from ledger.budgets.alert_rows import limits_of
-from ledger.budgets.burn_rate import ActiveCall, burn_rate
+from ledger.budgets.burn_rate import ActiveCall, burn_rate, expected_charges
 from ledger.budgets.limits import Limits
 from ledger.budgets.thresholds import CALL_CLOSES_AFTER
 from ledger.calls.call import Call
 from ledger.calls.periods import Period, period_of
+from ledger.charge_plans.plans import ChargePlans, plans_from_json
 from ledger.postgres.database import Connection, Record
 from ledger.postgres.functions import reads
 from ledger.postgres.statements import statements
@@ -33,7 +34,7 @@ ZONES_CACHED_MAX: Final = 10_000
 
 _decode_costs: Final = msgspec.json.Decoder(dict[str, dict[str, int]]).decode
 _decode_calls: Final = msgspec.json.Decoder(
-    list[tuple[datetime, dict[str, dict[str, int]], int | None]]
+    list[tuple[datetime, dict[str, dict[str, int]], int | None, str | None, dict[str, str]]]
 ).decode
 _decode_channels: Final = msgspec.json.Decoder(list[Channel]).decode
 
@@ -59,7 +60,7 @@ class BudgetStatus(NamedTuple):
 
 
 class PeriodSpend(NamedTuple):
-    """A user's spend in the current day and month, and the default charge of a call.
+    """A user's spend in the current day and month, the default charge of a call, and the plans.
 
     Amounts are nano-dollars.
     """
@@ -69,6 +70,7 @@ class PeriodSpend(NamedTuple):
     day_nano: int
     month_nano: int
     default_charge_nano: int
+    plans: ChargePlans
 
 
 class AlertPage(NamedTuple):
@@ -208,7 +210,8 @@ class Budgets:
         arguments |= {"calls_max": 0, "alerts_max": 0}
         [row] = await connection.fetch(*_SQL.bind("budget_status", **arguments))
         nano = (int(row["day_nano"]), int(row["month_nano"]), row["default_charge_nano"] or 0)
-        return PeriodSpend(*_periods(now, limits.timezone), *nano)
+        plans = plans_from_json(row["charge_plans"])
+        return PeriodSpend(*_periods(now, limits.timezone), *nano, plans)
 
     def _arguments(
         self, viewer: Viewer, user_id: str, zone: str, now: datetime
@@ -241,9 +244,14 @@ class Budgets:
             int(row["day_nano"]),
             int(row["month_nano"]),
             burn_rate(
-                (ActiveCall(at, _sum(costs), expected) for at, costs, expected in calls),
+                map(_active_call, calls),
                 self.basis,
-                row["default_charge_nano"] or 0,
+                expected_charges(
+                    limits.user_id,
+                    plans_from_json(row["charge_plans"]),
+                    row["default_charge_nano"] or 0,
+                    now,
+                ),
                 now,
             ),
             row["alerts"],
@@ -255,6 +263,13 @@ class Budgets:
         self._zones[user_id] = zone
         if len(self._zones) > ZONES_CACHED_MAX:
             self._zones.popitem(last=False)
+
+
+def _active_call(
+    row: tuple[datetime, dict[str, dict[str, int]], int | None, str | None, dict[str, str]],
+) -> ActiveCall:
+    first_at, costs, expected_ms, persona_id, tags = row
+    return ActiveCall(first_at, _sum(costs), expected_ms, persona_id, tags)
 
 
 def _call(row: Record) -> Call:

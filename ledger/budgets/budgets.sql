@@ -48,14 +48,14 @@ SELECT call_id, user_id, first_at, costs::text AS costs
 -- The budget of :user_id, in one row. The user's settings, null if there are none. The spend in
 -- nano-dollars, by cost if :by_cost, else by charge: in the day from :day_start to before :day_end and
 -- in the month from :month_start to before :month_end. The active calls that began after :since,
--- newest first, at most :calls_max, and the default charge of a call, null without one. The latest
--- alerts that are not late, at most :alerts_max, and the channels, oldest first.
+-- newest first, at most :calls_max, the default charge of a call, null without one, and the charge
+-- plans that may apply to the user. The latest alerts that are not late, at most :alerts_max, and the channels, oldest first.
 SELECT settings.user_id, daily_limit_nano, monthly_limit_nano, call_limit_nano,
        daily_limit_version, monthly_limit_version, call_limit_version,
        alert_threshold_percent, thresholds, timezone, auto_cutoff,
        spend.day_nano, spend.month_nano,
-       (SELECT json_agg(json_build_array(first_at, costs::json, expected_duration_ms))
-          FROM (SELECT first_at, costs, expected_duration_ms
+       (SELECT json_agg(json_build_array(first_at, costs::json, expected_duration_ms, persona_id, coalesce(tags, '{}')))
+          FROM (SELECT first_at, costs, expected_duration_ms, persona_id, tags
                   FROM calls
                  WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all)
                    AND first_at > :since AND status = 'active'
@@ -66,6 +66,13 @@ SELECT settings.user_id, daily_limit_nano, monthly_limit_nano, call_limit_nano,
          WHERE class = 'revenue' AND effective_from <= now()
          ORDER BY effective_from DESC, price_id DESC
          LIMIT 1) AS default_charge_nano,
+       (SELECT json_agg(json_build_array(
+                   plan_id, json_build_array(user_id, persona_id, tag_key, tag_value), effective_from,
+                   json_build_object('kind', kind, 'amountNano', amount_nano, 'minimumSeconds', minimum_seconds,
+                                     'incrementSeconds', increment_seconds, 'includedMinutes', included_minutes,
+                                     'markupPpm', markup_ppm)))
+          FROM charge_plans
+         WHERE user_id IN ('', :user_id) AND (user_id IN ('', :viewer_id) OR :reads_all)) AS charge_plans,
        ARRAY(SELECT alert_with_read_time(data, read_at)
                FROM budget_alerts AS a
                LEFT JOIN alert_reads AS r USING (alert_id, user_id)
@@ -150,8 +157,8 @@ DELETE FROM budget_holds WHERE user_id = :user_id AND (user_id = :viewer_id OR :
 AND expires_at <= :now
 
 -- name: call_state
--- The status of :call_id of :user_id, whether it was charged, and its cost so far.
-SELECT status, charge_count > 0 AS charged,
+-- The status of :call_id of :user_id, whether it was charged, its persona, tags and cost so far.
+SELECT status, charge_count > 0 AS charged, persona_id, tags::text AS tags,
        (SELECT coalesce(sum(cost.value::numeric), 0)
           FROM jsonb_each(costs::jsonb) AS day, jsonb_each_text(day.value) AS cost) AS cost_nano
   FROM calls

@@ -1,12 +1,12 @@
 """The burn rate of a user's active calls, and when they will reach a threshold.
 
-By cost, a call burns its cost so far over its duration so far. By charge, it burns the default
+By cost, a call burns its cost so far over its duration so far. By charge, it burns its expected
 charge over its expected duration, because a call is charged once, at its end.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -14,6 +14,8 @@ from math import ceil
 from typing import Final, NamedTuple
 
 from ledger.budgets.thresholds import is_reached
+from ledger.calls.charging import ChargeBasis, expected_charge_nano
+from ledger.charge_plans.plans import CallKind, ChargePlans
 from schemas.alerts import SpendBasis
 
 USUAL_CALL_SECONDS: Final = 300
@@ -26,17 +28,36 @@ _PER_HOUR: Final = 3600
 
 
 class ActiveCall(NamedTuple):
-    """An active call: its start, its cost so far, and its expected duration."""
+    """An active call: its start, its cost so far, and what its charge depends on."""
 
     first_at: datetime
     cost_nano: int
     expected_ms: int | None
+    persona_id: str | None = None
+    tags: Mapping[str, str] = {}
+
+
+ExpectedCharge = Callable[[ActiveCall, int], int]
+"""Returns the charge of a call with a duration in milliseconds, in nano-dollars."""
+
+
+def expected_charges(
+    user_id: str, plans: ChargePlans, default_nano: int, now: datetime
+) -> ExpectedCharge:
+    """Return what a user's calls that end now are charged; `default_nano` without a plan."""
+
+    def charge_nano(call: ActiveCall, duration_ms: int) -> int:
+        kind = CallKind(user_id, call.persona_id, call.tags)
+        basis = ChargeBasis(kind, duration_ms, call.cost_nano)
+        return expected_charge_nano(plans, basis, now, default_nano)
+
+    return charge_nano
 
 
 def burn_rate(
-    calls: Iterable[ActiveCall], basis: SpendBasis, charge_nano: int, now: datetime
+    calls: Iterable[ActiveCall], basis: SpendBasis, charge_nano: ExpectedCharge, now: datetime
 ) -> int:
-    """Return nano-dollars an hour; `charge_nano` is the default charge of a call."""
+    """Return nano-dollars an hour."""
     rate = 0
     for call in calls:
         elapsed = max(1, (now - call.first_at).seconds + (now - call.first_at).days * 86_400)
@@ -46,7 +67,8 @@ def burn_rate(
             rate += call.cost_nano * _PER_HOUR // elapsed
         else:
             expected = (call.expected_ms or USUAL_CALL_SECONDS * 1000) or 1
-            rate += charge_nano * _PER_HOUR * 1000 // max(expected, elapsed * 1000)
+            duration_ms = max(expected, elapsed * 1000)
+            rate += charge_nano(call, duration_ms) * _PER_HOUR * 1000 // duration_ms
     return rate
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any, Final, NamedTuple
 
+from ledger.calls.tags import read_tags
 from ledger.postgres.database import Connection
 from ledger.postgres.statements import statements
 from ledger.postgres.viewers import Viewer
@@ -17,6 +19,8 @@ class CallState(NamedTuple):
 
     is_finished: bool
     cost_nano: int
+    persona_id: str | None
+    tags: Mapping[str, str]
 
 
 class PastCalls(NamedTuple):
@@ -41,7 +45,9 @@ class Holds:
         row = await self._connection.fetchrow(*self._bind("call_state", call_id=call_id))
         if row is None:
             return None
-        return CallState(row["status"] != "active" or row["charged"], int(row["cost_nano"]))
+        is_finished = row["status"] != "active" or row["charged"]
+        tags = read_tags(row["tags"]) or {}
+        return CallState(is_finished, int(row["cost_nano"]), row["persona_id"], tags)
 
     async def past_calls(self, since_day: date) -> PastCalls:
         """Return the sums of the calls since a day."""

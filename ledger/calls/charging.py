@@ -14,9 +14,34 @@ import msgspec
 
 from ledger.calls.call import CHARGED, Call
 from ledger.calls.periods import day_of
-from ledger.charge_plans.plans import CallKind, OutdatedPlansError
+from ledger.charge_plans.plans import CallKind, ChargePlans, OutdatedPlansError
 from ledger.charge_plans.terms import ChargeDecision
 from ledger.prices.catalogue import DEFAULT_PROCESSOR, Catalogue
+
+
+class ChargeBasis(NamedTuple):
+    """What the charge of a call is expected from: nano-dollars, milliseconds."""
+
+    call: CallKind
+    duration_ms: int
+    cost_nano: int
+
+
+def expected_charge_nano(
+    plans: ChargePlans, basis: ChargeBasis, at: datetime, default_nano: int
+) -> int:
+    """Return the expected charge of a call that ends at `at`; `default_nano` without a plan."""
+    plan = plans.choose(basis.call, at)
+    if plan is None or plan.terms.kind == "default":
+        return default_nano
+    return plan.terms.charge_nano(basis.duration_ms, basis.cost_nano)
+
+
+def expected_fee_nano(catalogue: Catalogue, basis: ChargeBasis, at: datetime) -> int:
+    """Return the processor's fee of the expected charge of a call, in nano-dollars."""
+    default_nano = catalogue.default_charge_nano(at)
+    charge_nano = expected_charge_nano(catalogue.plans, basis, at, default_nano)
+    return catalogue.fee_nano(DEFAULT_PROCESSOR, charge_nano, at) or 0
 
 
 class SettledCharge(NamedTuple):

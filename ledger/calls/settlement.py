@@ -11,7 +11,7 @@ from datetime import datetime
 from ledger.calls.call import Call
 from ledger.calls.charging import settle_charge
 from ledger.calls.periods import day_of
-from ledger.prices.catalogue import DEFAULT_PROCESSOR, Catalogue
+from ledger.prices.catalogue import Catalogue
 from schemas.events import CallCharged
 from schemas.money import nano_from_usd
 
@@ -39,12 +39,6 @@ def _settle_infrastructure(before: Call | None, call: Call, catalogue: Catalogue
     for service, nano in call.infrastructure.items():
         call.add_cost(day_of(call.first_at), service, nano)
     return True
-
-
-def default_fee_nano(catalogue: Catalogue, time: datetime) -> int:
-    """Return the processor's fee for the default charge at `time`, in nano-dollars."""
-    charge = catalogue.default_charge_nano(time)
-    return catalogue.fee_nano(DEFAULT_PROCESSOR, charge, time) or 0
 
 
 def charge_fee_nano(catalogue: Catalogue, data: CallCharged, time: datetime) -> int | None:

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Final, NamedTuple
 
+import msgspec
+
 from ledger.charge_plans.terms import PlanTerms
 
 
@@ -73,3 +75,16 @@ class ChargePlans:
             for persona_id in dict.fromkeys((call.persona_id or "", "")):
                 for tag_key, tag_value in (*tags, ("", "")):
                     yield PlanScope(user_id, persona_id, tag_key, tag_value)
+
+
+_plans: Final = msgspec.json.Decoder(list[ChargePlan])
+
+
+def read_plan_list(text: str | None) -> list[ChargePlan]:
+    """Return the plans of a JSON list of arrays; None for no plans."""
+    return _plans.decode(text) if text else []
+
+
+def plans_from_json(text: str | None) -> ChargePlans:
+    """Return the plans of a JSON list, indexed."""
+    return ChargePlans(read_plan_list(text))

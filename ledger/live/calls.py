@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
@@ -12,7 +12,7 @@ import msgspec
 
 from ledger.calls.call import Call
 from ledger.calls.privacy import OTHER_USERS_MIN
-from ledger.calls.settlement import default_fee_nano
+from ledger.charge_plans.plans import read_plan_list
 from ledger.live.usual_calls import CallSums, Lengths, PersonaCalls, ServiceSums
 from ledger.postgres.database import Record
 from ledger.postgres.functions import reads
@@ -107,10 +107,11 @@ class LiveStore:
         rows = await self._readers.read(_ALL_USERS, _READS["once_services"])
         return frozenset(row["service"] for row in rows)
 
-    async def default_fee_nano(self) -> int:
-        """Return the processor's fee for the default charge, in nano-dollars, at this time."""
+    async def charge_prices(self) -> Catalogue:
+        """Return the default price of a call, the processors' fees and the charge plans."""
         rows = await self._readers.read(_ALL_USERS, _READS["default_charge_prices"])
-        return default_fee_nano(Catalogue(Price(*row) for row in rows), datetime.now(UTC))
+        plans = await self._readers.read_value(_ALL_USERS, _READS["charge_plans"])
+        return Catalogue((Price(*row) for row in rows), read_plan_list(plans))
 
 
 def _call_sums(row: Record) -> CallSums:

@@ -96,6 +96,14 @@ SELECT price_id, service, class, operation, model, unit, price_usd, per_units, e
   FROM service_prices
  WHERE class IN ('revenue', 'transaction')
 
+-- name: charge_plans
+-- All charge plans, as a JSON list.
+SELECT json_agg(json_build_array(
+           plan_id, json_build_array(user_id, persona_id, tag_key, tag_value), effective_from,
+           json_build_object('kind', kind, 'amountNano', amount_nano, 'minimumSeconds', minimum_seconds,
+                             'incrementSeconds', increment_seconds, 'includedMinutes', included_minutes,
+                             'markupPpm', markup_ppm)))::text AS plans FROM charge_plans
+
 -- name: once_services
 -- The services whose costs are paid once per call, whatever its duration.
 SELECT service FROM service_prices WHERE class IN ('infrastructure', 'transaction')

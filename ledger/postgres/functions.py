@@ -34,7 +34,7 @@ _READS: Final = {
         _REPORTS,
         (
             *("active_versions", "active_versions_of", "calls"),
-            *("usual_calls", "once_services", "default_charge_prices"),
+            *("usual_calls", "once_services", "default_charge_prices", "charge_plans"),
         ),
     ),
     "operations/figures": (_FIGURES, ("figures", "positions", "refusals", "retention")),

@@ -149,3 +149,24 @@ async def test_plans_are_hidden_from_users(api: ApiClient) -> None:
         for method, body in (("GET", None), ("POST", PER_MINUTE)):
             refused = await api.ask(method, PLANS, bearer=token(user), body=body)
             assert (refused.status, refused.code) == (403, "forbidden")
+
+
+async def test_expected_charges_follow_the_plan(api: ApiClient, database_url: str) -> None:
+    """Authorization and burn rate expect the charge of the call's own plan."""
+    await enter_plans(
+        database_url,
+        SamplePlan("per_minute", "0.30", user="alice"),
+        SamplePlan("per_call", "2", user="alice", persona="sarah_001"),
+        SamplePlan("per_call", "7", user="bob"),
+    )
+    path, service = "/api/costs/user/alice/authorize", token("voice", role="service")
+    body = {"callId": "call-1", "expectedDuration_seconds": 600}
+    held = await api.ask("POST", path, bearer=service, body=body)
+    assert held.data["held"] == 3
+    async with BatchWriter(database_url) as writer:
+        begin = started("call-1", time=NOW, persona="sarah_001", expectedDuration_seconds=3600)
+        await writer.record(TopicLog().batch([begin]))
+    held = await api.ask("POST", path, bearer=service, body=body)
+    assert held.data["held"] == 2
+    budget = await api.ask("GET", "/api/costs/user/alice/budget", bearer=token("alice"))
+    assert budget.data["burnRatePerHour"] == 2

@@ -11,6 +11,7 @@ from devkit.embedded.tansu import EmbeddedTansu
 from ledger.live.calls import LiveStore
 from ledger.live.usual_calls import UsualCall, UsualCost, UsualLength
 from ledger.postgres.viewers import reader_pool
+from tests.support.charge_plans import SamplePlan, enter_plans
 from tests.support.events import cost, ended, started
 from tests.support.ledger_rows import LiveCallRow, rows
 from tests.support.live import LiveSystem, ago, live_system
@@ -62,12 +63,14 @@ async def test_usual_calls_are_means_of_the_last_calls_by_user(database_url: str
                     )
                 )
         await ledger.call(LiveCallRow(call_id="x", user_id=None, persona_id="ownerless", at=NOON))
+    await enter_plans(database_url, SamplePlan("per_call", "1", user="user-0"))
     async with reader_pool(as_login(database_url, "api")) as readers:
         store = LiveStore(readers)
         by_persona = await store.usual_calls(
             ["one", "five", "many", "ownerless", "none"], ["stripe"]
         )
-        assert await store.default_fee_nano() == 444_710_000
+        prices = await store.charge_prices()
+        assert (prices.default_charge_nano(NOON), prices.plans.version) == (4_990_000_000, 1)
     assert by_persona.keys() == {"one", "five", "many"}
     assert {name: (found.users, found.of_all.calls) for name, found in by_persona.items()} == {
         "one": (1, 7),

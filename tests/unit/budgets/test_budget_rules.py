@@ -94,8 +94,8 @@ def call(seconds: int, cost: int, expected_seconds: int | None = None) -> Active
 def test_burn_rate_is_the_spend_of_the_last_hour(
     calls: list[ActiveCall], by_cost: int, by_charge: int
 ) -> None:
-    assert burn_rate(calls, "cost", 5 * USD, NOW) == by_cost
-    assert burn_rate(calls, "charged", 5 * USD, NOW) == by_charge
+    assert burn_rate(calls, "cost", lambda *_: 5 * USD, NOW) == by_cost
+    assert burn_rate(calls, "charged", lambda *_: 5 * USD, NOW) == by_charge
 
 
 @pytest.mark.parametrize(

@@ -18,12 +18,17 @@ from api.live.socket_outbox import ALERTS_MAX, CALL_INTERVAL_NS, SocketOutbox
 from api.live.state import CallState, LiveCalls, read_head
 from api.live.view import CallViews, live_call
 from ledger.calls.call import Call
+from ledger.calls.charging import ChargeBasis
 from ledger.calls.totals import call_total
+from ledger.charge_plans.plans import CallKind
 from ledger.live.calls import LiveStore
 from ledger.live.usual_calls import PersonaCalls
+from ledger.prices.catalogue import Catalogue
 from schemas.exact import Exact
 from schemas.jsonio import encode
 from schemas.money import Usd
+from tests.support.charge_plans import SamplePlan, stored_plans
+from tests.support.prices import catalogue
 from tests.unit.live.test_usual_calls import sums_of
 
 NOW = datetime(2026, 3, 15, 12, tzinfo=UTC)
@@ -230,8 +235,9 @@ def test_unknown_persona_is_queried_once() -> None:
         async def once_services(self) -> frozenset[str]:
             return frozenset({"raindrop"})
 
-        async def default_fee_nano(self) -> int:
-            return 444_710_000
+        async def charge_prices(self) -> Catalogue:
+            plan = SamplePlan("per_minute", "2", user="bob")
+            return catalogue(plans=stored_plans([plan]))
 
     async def ask() -> None:
         expectations = UsualCalls(cast(LiveStore, FakeStore()))
@@ -245,7 +251,11 @@ def test_unknown_persona_is_queried_once() -> None:
         assert expectations.usual("brad", "bob") is None
         assert expectations.usual("new", "alice") is None
         assert expectations.once_services == {"raindrop"}
-        assert expectations.default_fee_nano == 444_710_000
+        bases = [
+            ChargeBasis(CallKind(user, None, {}), duration_ms=60_000, cost_nano=0)
+            for user in ("alice", "bob")
+        ]
+        assert [expectations.fee_nano(basis, NOW) for basis in bases] == [444_710_000, 358_000_000]
         await expectations.refresh()
         await expectations.refresh()
         assert queries == [["brad", "new"], ["brad", "new"], []]
