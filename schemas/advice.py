@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Literal
 
 from schemas.bodies import Body
@@ -58,12 +59,29 @@ class RecommendationBody(Body):
     alternatives: list[AlternativeBody]
 
 
+class RetirementBody(Body):
+    """A used model that its vendor retires soon or advises against.
+
+    `retires_on` is its last day, null if it is only deprecated. `replacements` are the other models
+    that the catalogue can price for the same usage, the cheapest first; their `saving` is below 0
+    if they cost more.
+    """
+
+    warning: str
+    retires_on: date | None
+    is_deprecated: bool
+    current_cost: Usd
+    evidence: EvidenceBody
+    replacements: list[AlternativeBody]
+
+
 class Recommendations(Body):
     """Possible savings for a user in a period, the largest first.
 
     Each saving is computed independently, so all of them together save less than their sum.
     `based_on_calls` counts the calls that began in the period and were analyzed: the newest ones if
-    there are very many. `notes` says what could not be analyzed, and why.
+    there are very many. `retirements` warns of used models that are outdated, the earliest
+    retirement first. `notes` says what could not be analyzed, and why.
     """
 
     user_id: str
@@ -71,4 +89,5 @@ class Recommendations(Body):
     based_on_calls: int
     based_on_events: int
     recommendations: list[RecommendationBody]
+    retirements: list[RetirementBody]
     notes: list[str]

@@ -11,14 +11,23 @@ from api.http.replies import tagged_reply
 from api.openapi.operations import Operation, Tag
 from ledger.postgres.clock import Clock
 from ledger.postgres.viewers import ReaderPool
-from ledger.reports.advice import ADVICE_DAYS, Recommendation, SavingEvidence, advice_notes, advise
+from ledger.reports.advice import advice_notes, advise
+from ledger.reports.advice_facts import (
+    ADVICE_DAYS,
+    Alternative,
+    Recommendation,
+    RetirementWarning,
+    SavingEvidence,
+)
 from ledger.reports.advice_rows import AdviceInput, read_advice_input
+from ledger.reports.model_advice import retirement_warnings
 from schemas.advice import (
     AlternativeBody,
     EventId,
     EvidenceBody,
     RecommendationBody,
     Recommendations,
+    RetirementBody,
     UnitSum,
 )
 from schemas.costs import Period
@@ -67,7 +76,15 @@ def recommendations(
         based_on_events=sum(usage.events_of_first_unit for usage in advice.usages),
         recommendations=[
             _recommendation(item)
-            for item in advise(advice.usages, advice.charges, advice.catalogue, now)
+            for item in advise(
+                advice.usages, advice.charges, advice.catalogue, now, advice.retirements
+            )
+        ],
+        retirements=[
+            _retirement(warning)
+            for warning in retirement_warnings(
+                advice.usages, advice.catalogue, now, advice.retirements
+            )
         ],
         notes=notes,
     )
@@ -82,12 +99,24 @@ def _recommendation(recommendation: Recommendation) -> RecommendationBody:
         new_cost=Usd(recommendation.new_nano),
         computation=recommendation.computation,
         evidence=_evidence(recommendation.evidence),
-        alternatives=[
-            AlternativeBody(
-                model=other.model, cost=Usd(other.cost_nano), saving=Usd(other.saving_nano)
-            )
-            for other in recommendation.alternatives
-        ],
+        alternatives=[*map(_alternative, recommendation.alternatives)],
+    )
+
+
+def _retirement(warning: RetirementWarning) -> RetirementBody:
+    return RetirementBody(
+        warning=warning.sentence,
+        retires_on=warning.retirement.retires_on,
+        is_deprecated=warning.retirement.is_deprecated,
+        current_cost=Usd(warning.current_nano),
+        evidence=_evidence(warning.evidence),
+        replacements=[*map(_alternative, warning.replacements)],
+    )
+
+
+def _alternative(other: Alternative) -> AlternativeBody:
+    return AlternativeBody(
+        model=other.model, cost=Usd(other.cost_nano), saving=Usd(other.saving_nano)
     )
 
 

@@ -12,7 +12,14 @@ from ledger.postgres.statements import statements
 from ledger.postgres.viewers import ReaderPool, Viewer
 from ledger.prices.catalogue import Catalogue
 from ledger.prices.reading import read_catalogue
-from ledger.reports.advice import EXAMPLES_MAX, ChargeSum, EventRef, UsageSum
+from ledger.reports.advice_facts import (
+    EXAMPLES_MAX,
+    ChargeSum,
+    EventRef,
+    Retirement,
+    Retirements,
+    UsageSum,
+)
 
 _SQL: Final = statements("reports/advice")
 _examples: Final = msgspec.json.Decoder(list[EventRef])
@@ -27,6 +34,7 @@ class AdviceInput(NamedTuple):
     usages: list[UsageSum]
     charges: list[ChargeSum]
     catalogue: Catalogue
+    retirements: Retirements
     calls_read: int
     calls: int
 
@@ -50,11 +58,13 @@ async def read_advice_input(
         [counted] = await connection.fetch(*_SQL.bind("calls", **calls))
         usages = await connection.fetch(*_SQL.bind("usages", **examples))
         charges = await connection.fetch(*_SQL.bind("charges", **examples))
+        retirements = await connection.fetch(_SQL["retirements"])
         catalogue = await read_catalogue(connection)
     return AdviceInput(
         [UsageSum(**_fields(row)) for row in usages],
         [ChargeSum(**_fields(row)) for row in charges],
         catalogue,
+        {tuple(row[:3]): Retirement(*row[3:]) for row in retirements},
         counted["calls_read"],
         counted["calls"],
     )

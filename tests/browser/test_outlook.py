@@ -16,7 +16,7 @@ from tests.browser.axe import faults
 from tests.browser.conftest import Open
 from tests.support.events import Plain, charged, cost, ended, started
 from tests.support.product_processes import Product, now
-from tests.support.recording import until
+from tests.support.recording import fetch, until
 
 pytestmark = [
     pytest.mark.browser,
@@ -173,8 +173,15 @@ async def test_recommendations_show_their_basis(open_page: Open, product: Produc
         name = f"vic-{number}"
         await product.send(*call_of("vic", name, now(60), used), charged(name, "vic", **now(60)))
     await recorded(product, "vic", 10)
+    await fetch(
+        product.pipeline.database_url,
+        "UPDATE service_prices SET retires_on = current_date + 30 WHERE model = 'llama3.1-70b'",
+    )
     async with open_page("/outlook", "vic") as page:
         card = part(page, "Savings")
+        outdated = card.get_by_role("list", name="Models to replace")
+        await expect(outdated).to_contain_text("The cheapest replacement is llama3.1-8b")
+        await expect(outdated.get_by_text("Retires")).to_be_visible()
         # 55 million tokens at 0.60 and at 0.10 a million; and nine fixed fees of ten.
         savings = card.get_by_role("list", name="Savings")
         await expect(savings.get_by_role("heading")).to_have_text(

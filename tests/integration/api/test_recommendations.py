@@ -11,7 +11,7 @@ from ledger.reports import advice as rules
 from ledger.reports import advice_rows as advice
 from tests.support.api import ApiClient, served_from, token
 from tests.support.events import Plain, charged, cost, ended, started, voided
-from tests.support.recording import BatchWriter, TopicLog, assert_verified
+from tests.support.recording import BatchWriter, TopicLog, assert_verified, fetch
 
 PATH = "/api/costs/user/alice/recommendations"
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -100,6 +100,28 @@ async def test_examples_are_the_most_expensive_events(api: ApiClient) -> None:
     dearest = body["evidence"]["exampleEvents"][0]
     assert dearest["callId"] == "call-1"
     assert events[dearest["source"], dearest["id"]]["usage"] == 2_000_000
+
+
+async def test_outdated_models_are_warned_of_and_not_recommended(
+    api: ApiClient, recorded: str
+) -> None:
+    retire = "UPDATE service_prices SET retires_on = $1::text::date WHERE model = $2"
+    await fetch(recorded, retire, f"{NOW + timedelta(days=30):%F}", "llama3.1-70b")
+    body = (await api.get(PATH, "alice")).data
+    [warning] = body["retirements"]
+    assert "The cheapest replacement is llama3.1-8b" in warning["warning"]
+    assert (warning["currentCost"], warning["isDeprecated"]) == (Decimal("2.1"), False)
+    [replacement] = warning["replacements"]
+    assert (replacement["model"], replacement["cost"]) == ("llama3.1-8b", Decimal("0.35"))
+    assert warning["evidence"]["usage"] == [{"unit": "tokens", "usage": 3_500_000}]
+
+    await fetch(recorded, retire, "2026-01-01", "llama3.1-8b")
+    body = (await api.get(PATH, "alice")).data
+    assert "model_choice" not in {each["kind"] for each in body["recommendations"]}
+    assert body["retirements"][0]["replacements"] == []
+    assert (await api.get("/api/costs/user/carol/recommendations", "carol")).data[
+        "retirements"
+    ] == []
 
 
 async def test_user_without_calls_gets_no_recommendation(api: ApiClient) -> None:

@@ -1186,6 +1186,7 @@ export interface components {
             basedOnCalls: Decimal;
             basedOnEvents: Decimal;
             recommendations: components["schemas"]["RecommendationBody"][];
+            retirements: components["schemas"]["RetirementBody"][];
             notes: string[];
         };
         RecommendationsSuccess: {
@@ -1314,6 +1315,14 @@ export interface components {
             refunded: Decimal;
             marginPercentBefore: string;
             marginPercentAfter: string;
+        };
+        RetirementBody: {
+            warning: string;
+            retiresOn: string | null;
+            isDeprecated: boolean;
+            currentCost: Decimal;
+            evidence: components["schemas"]["EvidenceBody"];
+            replacements: components["schemas"]["AlternativeBody"][];
         };
         Spending: {
             userId: string;
@@ -1668,6 +1677,7 @@ export type RerateReport = components['schemas']['RerateReport'];
 export type RerateReportSuccess = components['schemas']['RerateReportSuccess'];
 export type RerateSum = components['schemas']['RerateSum'];
 export type RerateUser = components['schemas']['RerateUser'];
+export type RetirementBody = components['schemas']['RetirementBody'];
 export type Spending = components['schemas']['Spending'];
 export type SpendingDay = components['schemas']['SpendingDay'];
 export type SpendingSuccess = components['schemas']['SpendingSuccess'];

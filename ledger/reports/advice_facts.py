@@ -1,0 +1,119 @@
+"""Facts that recommendations are computed from, and their results."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Final, Literal, NamedTuple
+
+AdviceKind = Literal["model_choice", "phrase_caching", "prepaid_bundle", "shorter_replies"]
+
+ADVICE_DAYS: Final = 30
+EXAMPLES_MAX: Final = 3
+
+
+class EventRef(NamedTuple):
+    """The identity of an event, and its call."""
+
+    source: str
+    id: str
+    call_id: str
+
+
+class UsageSum(NamedTuple):
+    """The recorded usage of a service, operation, model and unit; money is nano-dollars.
+
+    `above_median` is the sum by which events exceed the median usage. `phrases` counts events with
+    a phrase hash, `repeats` those whose phrase was used before. `examples` are the most expensive
+    events. An event with several units is in the sum of each, and in `events_of_first_unit` once.
+    """
+
+    service: str
+    operation: str
+    model: str
+    unit: str
+    events: int
+    calls: int
+    usage: Decimal
+    cost_nano: int
+    median: Decimal
+    above_median_count: int
+    above_median: Decimal
+    phrases: int
+    repeats: int
+    repeated_usage: Decimal
+    repeated_cost_nano: int
+    examples: Sequence[EventRef]
+    events_of_first_unit: int = 0
+
+
+class ChargeSum(NamedTuple):
+    """Charges through a processor, and the fees paid to it; nano-dollars."""
+
+    processor: str
+    charges: int
+    calls: int
+    amount_nano: int
+    fee_nano: int
+    examples: Sequence[EventRef]
+
+
+class SavingEvidence(NamedTuple):
+    """The evidence of a saving: the number of events and calls, and their usage by unit."""
+
+    events: int
+    calls: int
+    service: str
+    operation: str
+    model: str
+    usage: dict[str, Decimal]
+    examples: Sequence[EventRef]
+
+
+class Alternative(NamedTuple):
+    """Another model for the same usage."""
+
+    model: str
+    cost_nano: int
+    saving_nano: int
+
+
+class Recommendation(NamedTuple):
+    """A recommendation with its saving, computation and evidence."""
+
+    kind: AdviceKind
+    sentence: str
+    computation: str
+    current_nano: int
+    new_nano: int
+    evidence: SavingEvidence
+    alternatives: Sequence[Alternative] = ()
+
+    @property
+    def saving_nano(self) -> int:
+        return self.current_nano - self.new_nano
+
+
+class Retirement(NamedTuple):
+    """What the newest price list says about a model: its last day, or that it is deprecated."""
+
+    retires_on: date | None
+    is_deprecated: bool
+
+
+Retirements = dict[tuple[str, str, str], Retirement]
+"""Retirements by service, operation and model."""
+
+
+class RetirementWarning(NamedTuple):
+    """A used model that is retired soon or deprecated, with its cost and its replacements.
+
+    `replacements` are other models that the catalogue can price, the cheapest first.
+    """
+
+    sentence: str
+    retirement: Retirement
+    current_nano: int
+    evidence: SavingEvidence
+    replacements: Sequence[Alternative]
