@@ -3,6 +3,11 @@ import { ApiError } from "./client";
 
 const fieldOf = (message: string) => new ApiError(400, "invalid_body", message).field;
 
+it("shows the server's sentence without backticks", () => {
+  const error = new ApiError(400, "invalid_body", "`dailyLimit_usd` must be at least 0, not `-1`.");
+  expect(error.message).toBe("dailyLimit_usd must be at least 0, not -1.");
+});
+
 describe("the field that an error names", () => {
   it("is the first name in backticks", () => {
     expect(fieldOf("`dailyLimit_usd` must be at least 0, not `-1`.")).toBe("dailyLimit_usd");

@@ -13,18 +13,17 @@ interface Envelope<T> {
 
 /** A failed request; `status` is 0 if there was no response. */
 export class ApiError extends Error {
+  /** The field or parameter that the error names: a place in the body, or the first in backticks. */
+  readonly field: string | null;
+
+  /** The message is the server's `text` without its backticks. */
   constructor(
     readonly status: number,
     readonly code: string,
-    message: string,
+    text: string,
   ) {
-    super(message);
-  }
-
-  /** The field or parameter that the error names: a place in the body, or the first in backticks. */
-  get field(): string | null {
-    const named = /at `\$\.([^`]+)`/.exec(this.message) ?? /`([^`]+)`/.exec(this.message);
-    return named?.[1] ?? null;
+    super(text.replaceAll("`", ""));
+    this.field = (/at `\$\.([^`]+)`/.exec(text) ?? /`([^`]+)`/.exec(text))?.[1] ?? null;
   }
 }
 

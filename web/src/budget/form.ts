@@ -92,9 +92,10 @@ export function passedLimits(form: BudgetForm, budget: Budget): Partial<Record<F
 /** Returns a server's sentence with the fields as they are labelled. */
 export function inWords(message: string): string {
   const labels = { ...LABELS, alertThreshold_percent: LABELS.thresholds };
-  return Object.entries(labels)
-    .reduce((text, [name, label]) => text.replaceAll(name, label), message)
-    .replaceAll("`", "");
+  return Object.entries(labels).reduce(
+    (text, [name, label]) => text.replaceAll(name, label),
+    message,
+  );
 }
 
 // The 100% threshold always exists.

@@ -6,7 +6,7 @@ import { search, searchable } from "./search";
 const plain = (text: string): string => text.replace(/(?<=\d)[^\d a-z:·–+](?=\d{3})/gi, "");
 
 describe("conditions of a price", () => {
-  it("are named in words", () => {
+  it("are shown as text", () => {
     expect(conditionsText(null)).toBe("");
     expect(plain(conditionsText({ tier: "batch", inputSizeAbove: "200000" }))).toBe(
       "batch tier · above 200000 input tokens",

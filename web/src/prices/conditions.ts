@@ -1,4 +1,4 @@
-// Texts of the conditions and billing increments of a price.
+// Texts for the conditions and billing increments of a price.
 import type { PriceConditions, Priced } from "../api/bodies";
 import { withSpaces } from "../format/names";
 import { formatCount } from "../format/numbers";

@@ -10,10 +10,10 @@ import {
 } from "./labels";
 
 // Separators depend on the machine's locale.
-const digits = (shown: string): string => shown.replace(/[^\d a-z]/gi, "");
+const digits = (text: string): string => text.replace(/[^\d a-z]/gi, "");
 
 describe("prices", () => {
-  it("are said with all their digits and what they are for", () => {
+  it("show all digits and their unit", () => {
     expect(digits(formatPrice("0.0085", "1", "minutes"))).toBe("00085  min");
     expect(digits(formatPrice("0.87", "60", "minutes"))).toBe("087  hour");
     expect(digits(formatPrice("0.10", "1000000", "input_tokens"))).toBe("010 per 1M input tokens");
@@ -21,7 +21,7 @@ describe("prices", () => {
     expect(digits(formatPrice("0.000000000123", "1", "charges"))).toBe("0000000000123  charge");
   });
 
-  it("have names", () => {
+  it("are named by operation and model", () => {
     const named = (model: string) => priceItemName({ operation: "outbound_call", model } as Priced);
     expect(["*", "", "nova-2"].map(named)).toEqual([
       "outbound call",
@@ -30,7 +30,7 @@ describe("prices", () => {
     ]);
   });
 
-  it("say when their model is retired", () => {
+  it("show when their model is retired", () => {
     const label = (retiresOn: string | null, isDeprecated: boolean): string =>
       retirementLabel({ retiresOn, isDeprecated }, "2026-03-01");
     expect(label(null, false)).toBe("");
@@ -39,12 +39,16 @@ describe("prices", () => {
     expect(label("2026-03-01", false)).toMatch(/^Retired .*2026/);
   });
 
+<<<<<<< HEAD
   it("say why they are stale", () => {
     expect(staleLabel("not_verified")).toBe("Stale: not verified");
     expect(staleLabel("old_source")).toBe("Stale: old source");
   });
 
   it("change by a percentage with its sign", () => {
+=======
+  it("show a change in percent with its sign", () => {
+>>>>>>> 9ec2115 (Show API errors without backticks, and reword the price pages)
     expect(formatPriceChange("46.66666")).toMatch(/^\+46.7\s?%$/);
     expect(formatPriceChange("-50")).toMatch(/^[-−]50\s?%$/);
     expect(formatPriceChange("25.000008")).toMatch(/^\+25.000008\s?%$/);
@@ -54,13 +58,13 @@ describe("prices", () => {
   });
 });
 
-describe("late prices", () => {
-  const said = (costs: string, users: string, difference: string): string =>
+describe("backdated prices", () => {
+  const summary = (costs: string, users: string, difference: string): string =>
     repricingSummary({ total: { costs, difference }, users } as RerateReport);
 
-  it("say what they change", () => {
-    expect(said("1", "1", "0.11")).toMatch(/^1 cost rises by \D?0.11 in total, for 1 user\.$/);
-    expect(said("20", "4", "-0.000000001")).toMatch(
+  it("have a summary of what they change", () => {
+    expect(summary("1", "1", "0.11")).toMatch(/^1 cost rises by \D?0.11 in total, for 1 user\.$/);
+    expect(summary("20", "4", "-0.000000001")).toMatch(
       /^20 costs fall by \D?0.000000001 in total, for 4 users\.$/,
     );
   });

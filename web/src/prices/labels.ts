@@ -1,4 +1,4 @@
-// Texts of prices, price changes and repricing.
+// Texts for prices, price changes and repricing.
 import type { Price, Priced, RerateReport } from "../api/bodies";
 import type { Decimal } from "../api/json";
 import { formatDay } from "../format/dates";
@@ -28,7 +28,7 @@ const EXACT_CHANGE = new Intl.NumberFormat(undefined, {
 const APPROVAL_PERCENT = 25;
 const SHORT_UNITS: Record<string, string> = { minute: "min", second: "s" };
 
-/** "$0.014 / min", "$0.87 / hour", "$0.10 per 1M tokens": all digits. */
+/** "$0.014 / min", "$0.87 / hour" or "$0.10 per 1M tokens", with all digits. */
 export function formatPrice(price: Decimal, perUnits: Decimal, unit: string): string {
   const amount = PRICE.format(price as Intl.StringNumericLiteral);
   if (unit === "minutes" && Number(perUnits) === 60) return `${amount} / hour`;
@@ -63,18 +63,18 @@ export function retirementLabel({ retiresOn, isDeprecated }: Retirement, today: 
 
 const unitName = (unit: string): string => (unit === "usd" ? "US dollars" : withSpaces(unit));
 
-/** Summary of a repricing. */
+/** "20 costs rise by $0.11 in total, for 4 users." */
 export function repricingSummary({ total, users }: RerateReport): string {
-  const more = Number(total.difference) >= 0;
-  const by = formatMoneyBrief(total.difference.replace("-", ""));
-  const whose = pluralize(users, "user", "users");
-  const [one, many] = more ? ["cost rises", "costs rise"] : ["cost falls", "costs fall"];
-  return `${pluralize(total.costs, one, many)} by ${by} in total, for ${whose}.`;
+  const isRise = Number(total.difference) >= 0;
+  const [one, many] = isRise ? ["cost rises", "costs rise"] : ["cost falls", "costs fall"];
+  const difference = formatMoneyBrief(total.difference.replace("-", ""));
+  const affected = pluralize(users, "user", "users");
+  return `${pluralize(total.costs, one, many)} by ${difference} in total, for ${affected}.`;
 }
 
 /** "80% of the $40.00 daily limit". */
 export function alertSummary(alert: RerateReport["firstAlerts"][number]): string {
-  const what = { daily: "daily limit", monthly: "monthly limit", call: "per-call limit" };
+  const limits = { daily: "daily limit", monthly: "monthly limit", call: "per-call limit" };
   const percent = Number(alert.threshold_percent);
-  return `${percent}% of the ${formatMoney(alert.limit_usd)} ${what[alert.type]}`;
+  return `${percent}% of the ${formatMoney(alert.limit_usd)} ${limits[alert.type]}`;
 }

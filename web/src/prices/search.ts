@@ -8,7 +8,7 @@ export interface SearchablePrice {
   text: string;
 }
 
-/** Returns prices with their searchable text, so that it is made once for each price. */
+/** Returns prices with their searchable texts. */
 export const searchable = (prices: Price[]): SearchablePrice[] =>
   prices.map((price) => ({ price, text: textOf(price) }));
 
