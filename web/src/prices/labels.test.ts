@@ -39,16 +39,12 @@ describe("prices", () => {
     expect(label("2026-03-01", false)).toMatch(/^Retired .*2026/);
   });
 
-<<<<<<< HEAD
-  it("say why they are stale", () => {
+  it("show why they are stale", () => {
     expect(staleLabel("not_verified")).toBe("Stale: not verified");
     expect(staleLabel("old_source")).toBe("Stale: old source");
   });
 
-  it("change by a percentage with its sign", () => {
-=======
   it("show a change in percent with its sign", () => {
->>>>>>> 9ec2115 (Show API errors without backticks, and reword the price pages)
     expect(formatPriceChange("46.66666")).toMatch(/^\+46.7\s?%$/);
     expect(formatPriceChange("-50")).toMatch(/^[-−]50\s?%$/);
     expect(formatPriceChange("25.000008")).toMatch(/^\+25.000008\s?%$/);
