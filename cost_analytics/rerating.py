@@ -64,15 +64,15 @@ def report_lines(report: RepricingReport) -> list[str]:
     change = report.total.difference_nano
     lines = [
         f"Costs to correct: {report.total.costs:,} of {report.users:,} users.",
-        f"Cost of all calls on these days: {exact_dollars(report.earned.cost_nano)}, after "
-        f"correction {exact_dollars(report.earned.cost_nano + change)}; margin "
-        f"{margin(report.earned)}, after correction {margin(report.earned, change)}.",
+        f"Cost of all calls on these days: {exact_dollars(report.earnings.cost_nano)}, after "
+        f"correction {exact_dollars(report.earnings.cost_nano + change)}; margin "
+        f"{margin(report.earnings)}, after correction {margin(report.earnings, change)}.",
     ]
     if not report.total.costs:
         return lines[:1]
-    users = {user.user_id: user.sum for user in report.top_users}
+    users = {user.user_id: user.change for user in report.top_users}
     margins = {
-        user.user_id: (margin(user.earned), margin(user.earned, user.sum.difference_nano))
+        user.user_id: (margin(user.earnings), margin(user.earnings, user.change.difference_nano))
         for user in report.top_users
     }
     lines += ["", _table("service", report.services), "", _table("day", report.days)]

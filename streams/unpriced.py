@@ -1,4 +1,4 @@
-"""Prices events without a price seconds after the catalogue has one, in one of the workers."""
+"""Prices unpriced events within seconds after the catalogue has their price."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from schemas.alerts import SpendBasis
 from streams.kept_connection import KeptConnection
 from streams.retries import RETRYABLE_ERRORS
 
-EVERY_SECONDS: Final = 5
+INTERVAL_SECONDS: Final = 5
 
 _log: Final = logging.getLogger(__name__)
 
 
-class UnpricedEvents:
-    """Prices events while its worker runs; several workers take turns."""
+class PeriodicPricing:
+    """Prices unpriced events every few seconds; one worker does it at a time."""
 
     def __init__(
         self,
@@ -43,22 +43,22 @@ class UnpricedEvents:
                 except RETRYABLE_ERRORS as error:
                     self._connection.terminate()
                     _log.warning(
-                        "events without a price are priced later: %s",
+                        "pricing of unpriced events failed and is retried: %s",
                         str(error) or type(error).__name__,
                         extra={"action": "pricing_retry"},
                     )
-                await wait_until_set(stop, EVERY_SECONDS)
+                await wait_until_set(stop, INTERVAL_SECONDS)
         finally:
             self._connection.terminate()
 
     async def run_once(self, stop: asyncio.Event) -> PricedEvents:
-        """Price the events for which there is a price now."""
+        """Price the unpriced events that have a price now."""
         connection = await self._connection.open()
         await self._prices.refresh(connection)
         result = await self._pricer.run_once(connection, self._prices.catalogue, stop.is_set)
         if result.priced:
             _log.info(
-                "priced %d events that had no price, %d have none yet",
+                "priced %d unpriced events, %d are still without a price",
                 result.priced,
                 result.left,
                 extra={"action": "unpriced_events_priced", **result._asdict()},

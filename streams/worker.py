@@ -41,7 +41,7 @@ from streams.publishing.publisher import TotalsPublisher
 from streams.publishing.relay import OutboxRelay
 from streams.publishing.republishing import EpochFollower
 from streams.retention import Retention, RetentionOptions
-from streams.unpriced import UnpricedEvents
+from streams.unpriced import PeriodicPricing
 from streams.watchdog import Watchdog
 
 GROUP: Final = "cost-analytics-ledger"
@@ -90,7 +90,7 @@ class Worker:
         self._offsets = KafkaOffsets(self._consumer)
         prices = PriceBook()
         self._lanes = self._make_lanes(stream, epoch, prices)
-        self._unpriced = UnpricedEvents(self._connect, prices, options.budget_basis)
+        self._unpriced = PeriodicPricing(self._connect, prices, options.budget_basis)
         self._positions = Positions(
             self._consumer,
             lambda: make_consumer(options.kafka, group=None, start="none"),

@@ -109,10 +109,10 @@ def body(report: RepricingReport, applied: RepricingResult, *, dry_run: bool) ->
         applied=applied.costs,
         complete=applied.complete,
         total=_sum(report.total),
-        total_cost_before=Usd(report.earned.cost_nano),
-        total_cost_after=Usd(report.earned.cost_nano + change),
-        margin_percent_before=margin(report.earned),
-        margin_percent_after=margin(report.earned, change),
+        total_cost_before=Usd(report.earnings.cost_nano),
+        total_cost_after=Usd(report.earnings.cost_nano + change),
+        margin_percent_before=margin(report.earnings),
+        margin_percent_after=margin(report.earnings, change),
         by_service=[_group(name, change) for name, change in report.services.items()],
         by_day=[_group(name, change) for name, change in report.days.items()],
         users=report.users,
@@ -136,16 +136,16 @@ def _group(name: str, change: CostChange) -> RerateGroup:
 
 
 def _user(user: UserSum) -> RerateUser:
-    change, earned = user.sum, user.earned
+    change, earnings = user.change, user.earnings
     return RerateUser(
         user_id=user.user_id,
         **msgspec.structs.asdict(_sum(change)),
-        total_cost_before=Usd(earned.cost_nano),
-        total_cost_after=Usd(earned.cost_nano + change.difference_nano),
-        charged=Usd(earned.charged_nano),
-        refunded=Usd(earned.refunded_nano),
-        margin_percent_before=margin(earned),
-        margin_percent_after=margin(earned, change.difference_nano),
+        total_cost_before=Usd(earnings.cost_nano),
+        total_cost_after=Usd(earnings.cost_nano + change.difference_nano),
+        charged=Usd(earnings.charged_nano),
+        refunded=Usd(earnings.refunded_nano),
+        margin_percent_before=margin(earnings),
+        margin_percent_after=margin(earnings, change.difference_nano),
     )
 
 

@@ -1,4 +1,4 @@
-"""Previews the budget alerts that late prices would raise, by the rules of real alerts."""
+"""Finds the budget alerts that late prices would raise, by the rules of real alerts."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from ledger.budgets.thresholds import (
 from ledger.calls.periods import Day, Period, day_of, period_of, quarter_of
 from ledger.postgres.database import Connection
 from ledger.recording.batch_rows import read_calls
-from ledger.repricing.rows import DueCost, find_raised_alerts, read_limits
+from ledger.repricing.recorded_costs import DueCost
+from ledger.repricing.rows import find_raised_alerts, read_limits
+from ledger.repricing.sums import AlertDue
 from schemas.alerts import SpendBasis
 from schemas.budgets import DEFAULT_ALERT_THRESHOLD_PERCENT
 
 MOVES_MAX: Final = 5_000
-"""The number of collected quarters or calls at which they are checked."""
-
-Due = tuple[BudgetPosition, Decimal]
+"""Collected calls or quarters of an hour are checked when there are this many."""
 
 
 class AlertPreview:
-    """Collects the changes of spend, user by user, and finds the alerts that follow."""
+    """Collects changes of costs, user by user, and finds the alerts that they would raise."""
 
     def __init__(self, connection: Connection, basis: SpendBasis, now: datetime) -> None:
         """Read on this connection; `basis` is the spend basis of budgets."""
@@ -40,8 +40,8 @@ class AlertPreview:
         self._calls: dict[tuple[str, str], dict[tuple[Day, str], int]] = {}
         self._last: tuple[str, str] = ("", "")
 
-    async def add(self, cost: DueCost, change_nano: int) -> list[Due]:
-        """Add a change; returns the alerts of calls and users that are complete."""
+    async def add(self, cost: DueCost, change_nano: int) -> list[AlertDue]:
+        """Add the change of a cost; returns the alerts of earlier calls and users, if checked."""
         call_key = (cost.user_id, cost.call_id)
         found = await self._check_completed(call_key)
         self._last = call_key
@@ -52,20 +52,20 @@ class AlertPreview:
         call_changes[posting] = call_changes.get(posting, 0) + change_nano
         return found
 
-    async def _check_completed(self, call_key: tuple[str, str]) -> list[Due]:
-        """Return the alerts of collected calls and users, of which `call_key` is not one."""
-        found: list[Due] = []
+    async def _check_completed(self, call_key: tuple[str, str]) -> list[AlertDue]:
+        """Check what is collected once it is large, before another call or user begins."""
+        found: list[AlertDue] = []
         if call_key != self._last and len(self._calls) >= MOVES_MAX:
             found += await self._check_calls()
         if call_key[0] != self._last[0] and len(self._quarters) >= MOVES_MAX:
             found += await self._check_periods()
         return found
 
-    async def finish(self) -> list[Due]:
+    async def finish(self) -> list[AlertDue]:
         """Return the alerts of the calls and users that are not checked yet."""
         return await self._check_calls() + await self._check_periods()
 
-    async def _check_calls(self) -> list[Due]:
+    async def _check_calls(self) -> list[AlertDue]:
         moved, self._calls = self._calls, {}
         limits = await read_limits(self._connection, {user_id for user_id, _ in moved})
         capped = [
@@ -91,7 +91,7 @@ class AlertPreview:
             [pair for pair in due if pair[0].before_nano != pair[0].after_nano]
         )
 
-    async def _check_periods(self) -> list[Due]:
+    async def _check_periods(self) -> list[AlertDue]:
         moved, self._quarters = self._quarters, {}
         if self._basis != "cost":
             return []  # charges do not change
@@ -99,8 +99,10 @@ class AlertPreview:
         sums: dict[tuple[str, Limit, Period], int] = {}
         for (user_id, quarter), nano in moved.items():
             user_limits = limits.get(user_id)
-            for limit in user_limits.periodic() if user_limits else ():
-                if user_limits is not None and limit.type != "call":
+            if user_limits is None:
+                continue
+            for limit in user_limits.periodic():
+                if limit.type != "call":
                     key = (user_id, limit, period_of(limit.type, quarter, user_limits.timezone))
                     sums[key] = sums.get(key, 0) + nano
         changed = [(key, nano) for key, nano in sums.items() if nano]
@@ -127,11 +129,13 @@ class AlertPreview:
             ]
         )
 
-    async def _not_raised_yet(self, positions: list[tuple[BudgetPosition, Limits]]) -> list[Due]:
+    async def _not_raised_yet(
+        self, positions: list[tuple[BudgetPosition, Limits]]
+    ) -> list[AlertDue]:
         """Return the alerts that are due at these positions and do not exist yet."""
         default = Decimal(DEFAULT_ALERT_THRESHOLD_PERCENT)
         due = {
-            alert_id(position, percent): (position, percent)
+            alert_id(position, percent): AlertDue(position, percent)
             for position, limits in positions
             for percent in reached_thresholds(position, limits.thresholds(default))
         }

@@ -1,4 +1,4 @@
-"""Applies events of the ledger itself, such as corrections, with retries after conflicts."""
+"""Applies events that the ledger makes itself, such as corrections, with retries."""
 
 from __future__ import annotations
 

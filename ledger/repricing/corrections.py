@@ -1,4 +1,4 @@
-"""Which recorded costs a late price changes, and the events that correct them: pure.
+"""Finds the recorded costs that a late price changes, and the events that correct them: pure.
 
 A price may become known after costs of its time were recorded. History is not rewritten: such a
 cost is voided, and recorded again at the price in force at its time. The ids of both events follow
@@ -30,7 +30,6 @@ from schemas.events import (
     Event,
     EventData,
     EventReference,
-    PriceContext,
 )
 from schemas.identity import fingerprint_of, identity_of
 from schemas.usages import Usage
@@ -41,7 +40,7 @@ REFERENCE: Final = "rerated"
 CHARGE: Final = "charge"
 """The field of a fee's metadata with the identity of its charge."""
 
-_TICK: Final = timedelta(microseconds=1)
+TICK: Final = timedelta(microseconds=1)
 _fields: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
 
@@ -71,21 +70,14 @@ class PriceSpan(NamedTuple):
 
 
 class Rates:
-    """The prices in force for each kind of usage, with a cache of tariffs."""
+    """Finds the rates in force for recorded costs."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
-        self._tariffs: dict[tuple[str, str, str, str], Tariff] = {}
 
     def tariff(self, service: str, operation: str, model: str, unit: str) -> Tariff:
-        """Return the tariff of a kind of usage; an empty model is none."""
-        key = (service, operation, model, unit)
-        known = self._tariffs.get(key)
-        if known is None:
-            known = self._tariffs[key] = self.catalogue.tariff(
-                service, operation, model or None, unit
-            )
-        return known
+        """Return the tariff of a kind of usage; `model` is empty for none."""
+        return self.catalogue.tariffs[service, operation, model or None, unit]
 
     def correction(self, cost: PricedCost) -> list[Rate] | None:
         """Return the rates that a cost must be corrected to, one for each of its quantities.
@@ -103,11 +95,11 @@ class Rates:
             if rate is None or usage.price_id is None:
                 return None
             rates.append(rate)
-            is_due |= _correction(tariff, usage.price_id, cost.time, context) is not None
+            is_due |= _is_corrected(tariff, usage.price_id, rate)
         return rates if is_due else None
 
     def corrected_nano(self, cost: PricedCost) -> int | None:
-        """Return what a cost would be after its correction; None if its rates are right."""
+        """Return a cost after its correction, in nano-dollars; None if its rates are right."""
         rates = self.correction(cost)
         if rates is None:
             return None
@@ -117,14 +109,12 @@ class Rates:
         )
 
 
-def _correction(
-    tariff: Tariff, price_id: int, time: datetime, context: PriceContext | None = None
-) -> Rate | None:
-    rate = tariff.at(time, context)
+def _is_corrected(tariff: Tariff, price_id: int, rate: Rate | None) -> bool:
+    """Return whether the rate in force now differs from the one that a cost was recorded at."""
     if rate is None or rate.price_id == price_id:
-        return None
+        return False
     counted = next((known for _, known in tariff.rates if known.price_id == price_id), None)
-    return None if counted is not None and counted[1:] == rate[1:] else rate
+    return counted is None or counted[1:] != rate[1:]
 
 
 def due_spans(rates: Rates, used: Iterable[UsedPrice]) -> Iterator[PriceSpan]:
@@ -136,11 +126,11 @@ def due_spans(rates: Rates, used: Iterable[UsedPrice]) -> Iterator[PriceSpan]:
     for kind in used:
         tariff = rates.tariff(*kind[:4])
         if tariff.conditional:
-            yield PriceSpan(*kind[:5], kind.first, kind.last + _TICK)
+            yield PriceSpan(*kind[:5], kind.first, kind.last + TICK)
             continue
         inner = {since for since, _ in tariff.rates if kind.first < since <= kind.last}
-        for starts, ends in pairwise([kind.first, *sorted(inner), kind.last + _TICK]):
-            if _correction(tariff, kind.price_id, starts) is not None:
+        for starts, ends in pairwise([kind.first, *sorted(inner), kind.last + TICK]):
+            if _is_corrected(tariff, kind.price_id, tariff.at(starts)):
                 yield PriceSpan(*kind[:5], starts, ends)
 
 

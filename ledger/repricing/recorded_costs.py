@@ -1,13 +1,16 @@
-"""Recorded costs, and the facts that their prices depend on."""
+"""Recorded costs, and what their prices depend on."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from ledger.prices.pricing import UNPRICED
 from ledger.prices.usages import PricedUsage, unpack_usages
+
+CostKey = tuple[str, str]
+"""The identity of a cost and its call."""
 
 
 class RecordedCost(NamedTuple):
@@ -37,39 +40,30 @@ class RecordedCost(NamedTuple):
     basis_nano: int
 
 
-class PricedCost(Protocol):
-    """What the price of a recorded cost depends on."""
+class DueCost(NamedTuple):
+    """A counted cost whose price may change: of `usage` in `unit`, or of `usages`."""
 
-    @property
-    def service(self) -> str: ...
+    user_id: str
+    call_id: str
+    identity: str
+    time: datetime
+    service: str
+    operation: str
+    model: str
+    unit: str | None
+    usage: Decimal | None
+    cost_nano: int
+    price_id: int | None
+    price_context: str | None
+    usages: str | None
 
-    @property
-    def operation(self) -> str: ...
 
-    @property
-    def model(self) -> str | None: ...
-
-    @property
-    def usage(self) -> Decimal | None: ...
-
-    @property
-    def unit(self) -> str | None: ...
-
-    @property
-    def time(self) -> datetime: ...
-
-    @property
-    def price_id(self) -> int | None: ...
-
-    @property
-    def price_context(self) -> str | None: ...
-
-    @property
-    def usages(self) -> str | None: ...
+PricedCost = RecordedCost | DueCost
+"""A cost that can be priced again."""
 
 
 def priced_usages(cost: PricedCost) -> list[PricedUsage]:
-    """Return the quantities of a cost; of a single usage, or one without a price, without costs."""
+    """Return the quantities of a cost, each with the id of its price."""
     if cost.usages is not None:
         usages = unpack_usages(cost.usages)
         if cost.price_id == UNPRICED:

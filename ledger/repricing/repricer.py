@@ -1,6 +1,6 @@
 """Applies late prices to costs that were recorded before them: the use case.
 
-The preview says what would change, for which users, and which alerts would be raised. The
+The preview returns what would change, by user, and the alerts that would be raised. The
 correction voids costs and records them again, a chunk at a time, each in one transaction. A chunk
 is applied to the ledger like a batch of events, so totals, versions and alerts follow the same
 rules. It locks its calls and checks which of its costs still count, so other writers may change
@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from ledger.budgets.alerting import Alerting
@@ -20,30 +20,28 @@ from ledger.calls.rating import Incoming
 from ledger.postgres.database import Connection, connected
 from ledger.prices.reading import read_catalogue
 from ledger.recording.ledger import Ledger
-from ledger.repricing.alert_preview import AlertPreview, Due
+from ledger.repricing.alert_preview import AlertPreview
 from ledger.repricing.applying import apply_events
-from ledger.repricing.corrections import Rates, correcting_events, due_spans
+from ledger.repricing.corrections import TICK, Rates, correcting_events, due_spans
+from ledger.repricing.recorded_costs import CostKey
 from ledger.repricing.rows import (
-    EarnedSums,
+    Earnings,
     RepricingScope,
     counted_costs,
     due_costs,
-    earned_by_all,
     lock_repricing,
-    read_user_sums,
+    read_earnings,
+    read_user_earnings,
     used_prices,
 )
 from ledger.repricing.sums import ALERTS_SHOWN, AlertDue, RepricingReport, RepricingSums, UserSum
 from schemas.alerts import SpendBasis
 
 CHUNK_COSTS: Final = 1_000
-_TICK: Final = timedelta(microseconds=1)
 _NAME: Final = "cost-analytics rerate"
 
 Progress = Callable[[int], None]
 """Receives the number of costs so far."""
-CostKey = tuple[str, str]
-"""The identity of a cost and its call."""
 
 
 class RepricingBusyError(Exception):
@@ -51,7 +49,7 @@ class RepricingBusyError(Exception):
 
 
 class RepricingResult(NamedTuple):
-    """The number of corrected costs and of raised alerts, and whether all is corrected."""
+    """The number of corrected costs and of raised alerts, and whether all costs are corrected."""
 
     costs: int
     alerts: int
@@ -108,11 +106,12 @@ class Repricer:
             corrections = _Corrections(writing, rates, self._basis, changes_charges=changes_charges)
             spans = list(due_spans(rates, await used_prices(connection, scope)))
             keys: list[CostKey] = []
-            room = costs_max
+            room, complete = costs_max, True
             async for cost in due_costs(connection, spans, scope):
                 if rates.correction(cost) is None:
                     continue
                 if room == 0 or (stop is not None and stop.is_set()):
+                    complete = False
                     break
                 room = None if room is None else room - 1
                 keys.append((cost.identity, cost.call_id))
@@ -120,11 +119,8 @@ class Repricer:
                     await corrections.correct(keys)
                     progress(corrections.costs)
                     keys = []
-            else:
-                await corrections.correct(keys)
-                return RepricingResult(corrections.costs, corrections.alerts, complete=True)
             await corrections.correct(keys)
-            return RepricingResult(corrections.costs, corrections.alerts, complete=False)
+            return RepricingResult(corrections.costs, corrections.alerts, complete)
 
     @asynccontextmanager
     async def _snapshot(self) -> AsyncIterator[Connection]:
@@ -143,27 +139,27 @@ class _Alerts:
         self.count = 0
         self.first: list[AlertDue] = []
 
-    def add(self, due: Sequence[Due]) -> None:
+    def add(self, due: Sequence[AlertDue]) -> None:
         self.count += len(due)
-        room = ALERTS_SHOWN - len(self.first)
-        self.first += [AlertDue(position, percent) for position, percent in due[: max(0, room)]]
+        self.first += due[: ALERTS_SHOWN - len(self.first)]
 
 
 async def _report(
     connection: Connection, scope: RepricingScope, sums: RepricingSums, alerts: _Alerts
 ) -> RepricingReport:
-    days = scope.since.date(), (scope.until - _TICK).date()
+    days = scope.since.date(), (scope.until - TICK).date()
     top = sums.top()
-    of_users = await read_user_sums(connection, *days, [user_id for user_id, _ in top])
+    user_earnings = await read_user_earnings(connection, *days, [user_id for user_id, _ in top])
     return RepricingReport(
         scope=scope,
         total=sums.total,
-        earned=await earned_by_all(connection, *days),
+        earnings=await read_earnings(connection, *days),
         services=dict(sorted(sums.services.items())),
         days=dict(sorted(sums.days.items())),
         users=sums.users,
         top_users=[
-            UserSum(user_id, one, of_users.get(user_id, EarnedSums())) for user_id, one in top
+            UserSum(user_id, change, user_earnings.get(user_id, Earnings()))
+            for user_id, change in top
         ],
         alerts=alerts.count,
         first_alerts=alerts.first,

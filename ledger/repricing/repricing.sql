@@ -111,14 +111,14 @@ WHERE user_id = ANY (:user_ids::text[])
 -- Those of :alert_ids that exist.
 SELECT alert_id FROM budget_alerts WHERE alert_id = ANY (:alert_ids::uuid[])
 
--- name: everything
+-- name: earnings
 -- The cost, charges and refunds of all users on the UTC days from :first to :last.
 SELECT (SELECT coalesce(sum(cost_nano), 0) FROM user_day_costs WHERE day BETWEEN :first AND :last) AS cost_nano,
        coalesce(sum(charged_nano), 0) AS charged_nano,
        coalesce(sum(refunded_nano), 0) AS refunded_nano
 FROM user_days WHERE day BETWEEN :first AND :last
 
--- name: of_users
+-- name: user_earnings
 -- The cost, charges and refunds of :user_ids on the UTC days from :first to :last.
 SELECT requested.user_id,
        (SELECT coalesce(sum(c.cost_nano), 0) FROM user_day_costs AS c

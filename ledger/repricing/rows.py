@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import date, datetime
-from decimal import Decimal
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -13,7 +12,7 @@ from ledger.budgets.limits import Limits
 from ledger.postgres.database import Connection
 from ledger.postgres.statements import statements
 from ledger.repricing.corrections import PriceSpan, UsedPrice
-from ledger.repricing.recorded_costs import RecordedCost
+from ledger.repricing.recorded_costs import CostKey, DueCost, RecordedCost
 
 _SQL: Final = statements("repricing/repricing")
 _SECONDS_MAX: Final = 6 * 3600
@@ -28,26 +27,8 @@ class RepricingScope(NamedTuple):
     service: str | None = None
 
 
-class DueCost(NamedTuple):
-    """A counted cost whose price may change; usage in `unit` or `usages`, cost in nano-dollars."""
-
-    user_id: str
-    call_id: str
-    identity: str
-    time: datetime
-    service: str
-    operation: str
-    model: str
-    unit: str | None
-    usage: Decimal | None
-    cost_nano: int
-    price_id: int | None
-    price_context: str | None
-    usages: str | None
-
-
-class EarnedSums(NamedTuple):
-    """The cost, charges and refunds of some days, in nano-dollars."""
+class Earnings(NamedTuple):
+    """The cost, charges and refunds on some UTC days, in nano-dollars."""
 
     cost_nano: int = 0
     charged_nano: int = 0
@@ -71,7 +52,7 @@ async def due_costs(
 ) -> AsyncIterator[DueCost]:
     """Yield the counted costs of spans, call by call; in a transaction.
 
-    Not each of them has another price: it may depend on the context.
+    Some of them keep their price, because it depends on the context.
     """
     if not spans:
         return
@@ -93,21 +74,16 @@ async def due_costs(
         yield DueCost(*row)
 
 
-async def counted_costs(
-    connection: Connection, places: Collection[tuple[str, str]]
-) -> list[RecordedCost]:
-    """Return the costs that still count among `places`, each an identity and its call.
-
-    Their calls are locked to the end of the transaction.
-    """
-    identities, call_ids = zip(*places, strict=True)
+async def counted_costs(connection: Connection, keys: Collection[CostKey]) -> list[RecordedCost]:
+    """Return those of the costs that still count; locks their calls until the transaction ends."""
+    identities, call_ids = zip(*keys, strict=True)
     await connection.execute(*_SQL.bind("lock_calls", call_ids=sorted(set(call_ids))))
     rows = await connection.fetch(*_SQL.bind("counted", identities=identities, call_ids=call_ids))
     return [RecordedCost(*row) for row in rows]
 
 
 async def read_limits(connection: Connection, user_ids: Collection[str]) -> dict[str, Limits]:
-    """Return the limits of users, without locking them."""
+    """Return the limits of users that have any; takes no locks."""
     rows = await connection.fetch(*_SQL.bind("limits", user_ids=list(user_ids)))
     return {row["user_id"]: limits_of(row) for row in rows}
 
@@ -118,19 +94,19 @@ async def find_raised_alerts(connection: Connection, alert_ids: Collection[UUID]
     return {UUID(bytes=row["alert_id"].bytes) for row in rows}
 
 
-async def earned_by_all(connection: Connection, first: date, last: date) -> EarnedSums:
-    """Return the sums of all users on UTC days, both included."""
+async def read_earnings(connection: Connection, first: date, last: date) -> Earnings:
+    """Return the earnings of all users from the first to the last UTC day."""
     row = await connection.fetchrow(
-        *_SQL.bind("everything", first=first, last=last), timeout=_SECONDS_MAX
+        *_SQL.bind("earnings", first=first, last=last), timeout=_SECONDS_MAX
     )
-    return EarnedSums(*map(int, row)) if row else EarnedSums()
+    return Earnings(*map(int, row)) if row else Earnings()
 
 
-async def read_user_sums(
+async def read_user_earnings(
     connection: Connection, first: date, last: date, user_ids: Sequence[str]
-) -> dict[str, EarnedSums]:
-    """Return the sums of some users on UTC days, both included."""
+) -> dict[str, Earnings]:
+    """Return the earnings of some users from the first to the last UTC day."""
     rows = await connection.fetch(
-        *_SQL.bind("of_users", first=first, last=last, user_ids=list(user_ids))
+        *_SQL.bind("user_earnings", first=first, last=last, user_ids=list(user_ids))
     )
-    return {row[0]: EarnedSums(*map(int, row[1:])) for row in rows}
+    return {row[0]: Earnings(*map(int, row[1:])) for row in rows}

@@ -8,7 +8,8 @@ from typing import Final, NamedTuple
 
 from ledger.budgets.thresholds import BudgetPosition
 from ledger.calls.periods import day_of
-from ledger.repricing.rows import DueCost, EarnedSums, RepricingScope
+from ledger.repricing.recorded_costs import DueCost
+from ledger.repricing.rows import Earnings, RepricingScope
 from schemas.money import percent_text
 
 USERS_SHOWN: Final = 50
@@ -34,11 +35,11 @@ class CostChange:
 
 
 class UserSum(NamedTuple):
-    """The change for a user, and the user's sums on the days."""
+    """The change of a user's costs, and the user's earnings on the days of the report."""
 
     user_id: str
-    sum: CostChange
-    earned: EarnedSums
+    change: CostChange
+    earnings: Earnings
 
 
 class AlertDue(NamedTuple):
@@ -53,7 +54,7 @@ class RepricingReport(NamedTuple):
 
     scope: RepricingScope
     total: CostChange
-    earned: EarnedSums
+    earnings: Earnings
     services: dict[str, CostChange]
     days: dict[str, CostChange]
     users: int
@@ -74,37 +75,37 @@ class RepricingSums:
         self._user: tuple[str, CostChange] | None = None
 
     def add(self, cost: DueCost, after_nano: int) -> None:
-        """Add a cost, with its amount after the change."""
+        """Add a cost and what it would be after its correction."""
         if self._user is None or self._user[0] != cost.user_id:
             self._finish_user()
             self._user = cost.user_id, CostChange()
         service = self.services.setdefault(cost.service, CostChange())
         day = self.days.setdefault(day_of(cost.time), CostChange())
-        for one in (self.total, service, day, self._user[1]):
-            one.add(cost.cost_nano, after_nano)
+        for change in (self.total, service, day, self._user[1]):
+            change.add(cost.cost_nano, after_nano)
 
     def top(self) -> list[tuple[str, CostChange]]:
-        """Return the users with the largest changes, largest first; add nothing after it."""
+        """Return the users with the largest changes, largest first. Call it last."""
         self._finish_user()
         self._user = None
-        return [(user_id, one) for _, user_id, one in sorted(self._top, key=_most_first)]
+        return [(user_id, change) for _, user_id, change in sorted(self._top, key=_by_size)]
 
     def _finish_user(self) -> None:
         if self._user is not None:
             self.users += 1
-            user_id, one = self._user
-            entry = (abs(one.difference_nano), user_id, one)
+            user_id, change = self._user
+            entry = (abs(change.difference_nano), user_id, change)
             if len(self._top) < USERS_SHOWN:
                 heapq.heappush(self._top, entry)
             else:
                 heapq.heappushpop(self._top, entry)
 
 
-def _most_first(entry: tuple[int, str, CostChange]) -> tuple[int, str]:
+def _by_size(entry: tuple[int, str, CostChange]) -> tuple[int, str]:
     return -entry[0], entry[1]
 
 
-def margin(earned: EarnedSums, change_nano: int = 0) -> str:
-    """Return (charged - refunded - cost) / charged in percent, after a change of the cost."""
-    profit = earned.charged_nano - earned.refunded_nano - earned.cost_nano - change_nano
-    return percent_text(profit, earned.charged_nano)
+def margin(earnings: Earnings, change_nano: int = 0) -> str:
+    """Return (charged - refunded - cost) / charged in percent, with a change added to the cost."""
+    profit = earnings.charged_nano - earnings.refunded_nano - earnings.cost_nano - change_nano
+    return percent_text(profit, earnings.charged_nano)

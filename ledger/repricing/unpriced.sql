@@ -1,12 +1,12 @@
--- Events without a price, and their pricing.
+-- Statements for pricing events without a price.
 
 -- name: one_at_a_time
--- Locks the pricing to the end of the transaction; false if another session has the lock.
+-- Locks the pricing until the transaction ends; false if another session has the lock.
 SELECT pg_try_advisory_xact_lock(hashtext('cost-analytics unpriced'))
 
 -- name: kinds
--- The kinds of usage of the first :limit kinds after the given one, in the order of the index, each found by one
--- step along the index, with the time of the newest event.
+-- The first :limit kinds of usage after (:type … :unit), each with the time of its newest event. Each kind is one
+-- step along the index.
 WITH RECURSIVE kind AS (
     (SELECT type, service, operation, model, unit
      FROM unpriced_events
@@ -29,7 +29,7 @@ SELECT type, service, operation, model, unit,
 FROM kind LIMIT :limit
 
 -- name: page
--- Up to :limit events of a kind after an event (:time, :identity), in their order.
+-- Up to :limit events of a kind after (:time, :identity), in this order.
 SELECT replace(identity::text, '-', '') AS identity, call_id, user_id, time, service, amount_nano
 FROM unpriced_events
 WHERE (type, service, operation, model, unit)
@@ -38,9 +38,9 @@ WHERE (type, service, operation, model, unit)
 ORDER BY time, identity LIMIT :limit
 
 -- name: lock_calls
--- Locks :call_ids against all other writers to the end of the transaction.
+-- Locks :call_ids against all other writers until the transaction ends.
 SELECT FROM calls WHERE call_id = ANY (:call_ids::text[]) ORDER BY call_id FOR NO KEY UPDATE
 
 -- name: still_unpriced
--- Those of :identities that are still without a price.
+-- Those of :identities that still lack a price.
 SELECT replace(identity::text, '-', '') AS identity FROM unpriced_events WHERE identity = ANY (:identities::uuid[])

@@ -2,8 +2,8 @@
 
 A cost is voided and recorded again at its price, as a correction is; the fee of a charge is
 recorded as a cost of its processor. Each event is priced in the transaction that removes it from
-the list of events without a price, and while its call is locked. So a stopped run loses none and
-prices none twice, and neither do several processes.
+the list of events without a price, and while its call is locked. So no event is lost or priced
+twice, even if a run stops or several processes run.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ from schemas.alerts import SpendBasis
 
 CHUNK_EVENTS: Final = 500
 KINDS_AT_ONCE: Final = 1_000
-"""Kinds of usage that one run looks at; the next run continues after them."""
+"""Kinds of usage of one run; the next run continues after them."""
 RETRY_SECONDS: Final = 60
-"""After this time, or with new prices, events that had no price are looked at again."""
+"""A kind with events that could not be priced is tried again after this time or with new prices."""
 
 FEE_UNITS: Final = ("usd", "charges")
-"""A fee is known if both of its parts have a price."""
+"""The units of the two parts of a fee. Both need a price."""
 
 _NO_IDENTITY: Final = "0" * 32
 
@@ -55,7 +55,7 @@ class PricingBusyError(Exception):
 
 
 class PricedEvents(NamedTuple):
-    """The number of events that got a price, of those that did not, and of raised alerts."""
+    """The number of priced events, of those left without a price, and of raised alerts."""
 
     priced: int = 0
     left: int = 0
@@ -63,7 +63,7 @@ class PricedEvents(NamedTuple):
 
 
 class UnpricedPricer:
-    """Prices events without a price, one run after another."""
+    """Prices events without a price in repeated runs."""
 
     def __init__(self, basis: SpendBasis) -> None:
         """`basis` is the spend basis of budgets."""
@@ -78,9 +78,9 @@ class UnpricedPricer:
         catalogue: Catalogue,
         stopped: Callable[[], bool] = lambda: False,
     ) -> PricedEvents:
-        """Price the events of some kinds for which the catalogue has a price.
+        """Price the events of the next kinds for which the catalogue has a price.
 
-        Raises OSError or a PostgreSQL error; what was priced before it stays priced.
+        Raises OSError or a PostgreSQL error; events priced before the error stay priced.
         """
         if catalogue is not self._catalogue:
             self._catalogue = catalogue
@@ -102,7 +102,7 @@ class UnpricedPricer:
         return PricedEvents(run.priced, run.left, run.alerts)
 
     def _is_due(self, kind: UsageKind) -> bool:
-        """Return whether no event of the kind was left without a price a short time ago."""
+        """Return whether the kind can be tried: no event of it was left unpriced recently."""
         left_at_ns = self._left_at_ns.get(kind)
         if left_at_ns is None:
             return True
@@ -110,7 +110,7 @@ class UnpricedPricer:
 
 
 class _Run:
-    """One run: prices page by page, each in a transaction of its own."""
+    """One run: prices events page by page, each page in its own transaction."""
 
     def __init__(self, connection: Connection, rates: Rates, basis: SpendBasis) -> None:
         self.rates = rates
@@ -119,18 +119,18 @@ class _Run:
         self._ledger = Ledger(Alerting(basis))
 
     async def price_kind(self, found: UnpricedKind, stopped: Callable[[], bool]) -> None:
-        """Price the events of a kind from the time of its first price on."""
-        since = first_price(self.rates, found.kind)
-        place = _NO_IDENTITY
+        """Price the events of a kind that are not before its first price."""
+        since = first_priced_time(self.rates, found.kind)
+        identity = _NO_IDENTITY
         while since is not None and since <= found.newest and not stopped():
-            page = await unpriced_page(self._connection, found.kind, since, place, CHUNK_EVENTS)
+            page = await unpriced_page(self._connection, found.kind, since, identity, CHUNK_EVENTS)
             if not page:
                 break
             await self._price_page(found.kind, page)
-            since, place = page[-1].time, page[-1].identity
+            since, identity = page[-1].time, page[-1].identity
 
     async def _price_page(self, kind: UsageKind, page: Sequence[UnpricedEvent]) -> None:
-        """Price events together, or by halves if the ledger refuses one of them."""
+        """Price events in one transaction, or in halves if the ledger refuses one of them."""
         done = 0
 
         async def make_events() -> Sequence[Incoming]:
@@ -164,29 +164,29 @@ class _Run:
     async def _make_events(
         self, kind: UsageKind, page: Sequence[UnpricedEvent]
     ) -> tuple[int, list[Incoming]]:
-        """Return how many events are done, and the events that price them; locks their calls."""
-        waiting = await lock_unpriced(self._connection, page)
-        of_page = [event for event in page if event.identity in waiting]
-        done = len(page) - len(of_page)
-        if not of_page:
+        """Return how many events of the page are done, and new events; locks their calls."""
+        identities = await lock_unpriced(self._connection, page)
+        unpriced = [event for event in page if event.identity in identities]
+        done = len(page) - len(unpriced)
+        if not unpriced:
             return done, []
         if kind.type == "call.charged":
-            fees = await self._make_fees(of_page)
+            fees = await self._make_fees(unpriced)
             return done + len(fees), fees
         costs = await counted_costs(
-            self._connection, [(event.identity, event.call_id) for event in of_page]
+            self._connection, [(event.identity, event.call_id) for event in unpriced]
         )
         counted = {cost.identity for cost in costs if lacks_price(cost.price_id)}
         # A process of the previous release voids a cost and leaves it in the list.
-        gone = [event.identity for event in of_page if event.identity not in counted]
-        if gone:
-            await remove_unpriced(self._connection, gone)
+        voided = [event.identity for event in unpriced if event.identity not in counted]
+        if voided:
+            await remove_unpriced(self._connection, voided)
         events: list[Incoming] = []
         for cost in costs:
-            found = self.rates.correction(cost) if lacks_price(cost.price_id) else None
-            if found is not None:
-                events += correcting_events(cost, found)
-        return done + len(gone) + len(events) // 2, events
+            rates = self.rates.correction(cost) if lacks_price(cost.price_id) else None
+            if rates is not None:
+                events += correcting_events(cost, rates)
+        return done + len(voided) + len(events) // 2, events
 
     async def _make_fees(self, charges: Sequence[UnpricedEvent]) -> list[Incoming]:
         catalogue = self.rates.catalogue
@@ -211,8 +211,8 @@ class _Run:
         ]
 
 
-def first_price(rates: Rates, kind: UsageKind) -> datetime | None:
-    """Return from which time on the catalogue has a price for a kind of usage, if it has one."""
+def first_priced_time(rates: Rates, kind: UsageKind) -> datetime | None:
+    """Return the first time for which the catalogue can price a kind of usage, if any."""
     units = FEE_UNITS if kind.type == "call.charged" else (kind.unit,)
-    begins = [[since for since, _ in rates.tariff(*kind[1:4], unit).rates] for unit in units]
-    return max(map(min, begins)) if all(begins) else None
+    starts = [[since for since, _ in rates.tariff(*kind[1:4], unit).rates] for unit in units]
+    return max(map(min, starts)) if all(starts) else None

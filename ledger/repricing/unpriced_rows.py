@@ -1,4 +1,4 @@
-"""Reads events without a price: by kinds of usage, and page by page."""
+"""Reads events without a price: their kinds of usage, and the events of a kind by page."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class UsageKind(NamedTuple):
 
 
 NO_KIND: Final = UsageKind("", "", "", "", "")
-"""Comes before all kinds."""
+"""Sorts before all kinds."""
 
 
 class UnpricedKind(NamedTuple):
@@ -61,7 +61,7 @@ async def unpriced_page(
 
 
 async def lock_pricing(connection: Connection) -> bool:
-    """Lock the pricing to the end of the transaction; returns False if another one has the lock."""
+    """Lock the pricing until the transaction ends; returns False if another one has the lock."""
     return bool(await connection.fetchval(_SQL["one_at_a_time"]))
 
 

@@ -51,7 +51,7 @@ DEFAULTS = (
 def catalogue(
     rows: Iterable[SamplePrice] = DEFAULTS, plans: Iterable[ChargePlan] = ()
 ) -> Catalogue:
-    """Return a catalog of rows whose ids are their positions, counted from 1."""
+    """Return a catalogue of rows whose ids are their positions, counted from 1."""
     prices = (
         Price(
             number,

@@ -1,4 +1,4 @@
-"""Costs, late prices and totals for tests of repricing."""
+"""Late prices, and the totals that they change."""
 
 import json
 from collections.abc import Iterable
@@ -12,6 +12,9 @@ from ledger.prices.entry import add_prices
 from ledger.prices.rows import PriceRow
 from tests.support.recording import fetch
 
+SHARES = 35_000_000
+"""The infrastructure shares of a call by the default prices, in nano-dollars."""
+
 
 def a_price(
     service: str,
@@ -22,11 +25,17 @@ def a_price(
     unit: str = "minutes",
     conditions: Conditions = NO_CONDITIONS,
 ) -> PriceRow:
-    """Return a row of the price catalog."""
+    """Return a row of the price catalogue."""
     price = Decimal(usd)
     return PriceRow(
         service, "api", "talk", model, unit, price, 1, since, "tests", conditions=conditions
     )
+
+
+def a_twilio(usd: str, since: datetime, conditions: Conditions = NO_CONDITIONS) -> PriceRow:
+    """Return a price of a minute of an outbound call."""
+    price = a_price("twilio", usd, since, conditions=conditions)
+    return price._replace(operation="outbound_call")
 
 
 async def add(database_url: str, *rows: PriceRow) -> None:

@@ -19,13 +19,13 @@ from ledger.postgres.statements import statements
 from ledger.postgres.viewers import ReaderPool, Viewer, reader_pool
 from ledger.recording.workers import heartbeat, leave
 from schemas.refusals import REFUSAL_CODES
-from tests.integration.recording.test_indexed_reads import nodes
 from tests.support.api import ApiClient, served
 from tests.support.events import cost, started
 from tests.support.links import linked
 from tests.support.live import live_system
 from tests.support.logins import SIGNER, as_login
 from tests.support.metrics import Scrape, scrape
+from tests.support.query_plans import plan_nodes
 from tests.support.recording import STREAM, BatchWriter, TopicLog, fetch
 
 NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
@@ -236,7 +236,7 @@ async def test_metrics_read_large_tables_by_index(api: ApiClient, database_url: 
         await reading.execute("SELECT set_config('cost_analytics.viewer', $1, true)", token)
         explain = f"EXPLAIN (ANALYZE, FORMAT JSON) {statements('operations/figures')['figures']}"
         [(text,)] = await reading.fetch(explain, COUNTED_MAX)
-    tables = [n for n in nodes(json.loads(text)[0]["Plan"]) if n.get("Relation Name") in BIG]
+    tables = [n for n in plan_nodes(json.loads(text)[0]["Plan"]) if n.get("Relation Name") in BIG]
     assert {node["Relation Name"] for node in tables} == BIG
     for node in tables:
         assert "Index" in node["Node Type"], node

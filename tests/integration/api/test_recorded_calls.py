@@ -71,7 +71,7 @@ async def test_recorded_call_is_reported_exactly(database_url: str, api: ApiClie
 async def test_fee_of_an_unknown_processor_is_a_transaction_cost(
     database_url: str, api: ApiClient
 ) -> None:
-    """Unless the price catalog assigns another class."""
+    """Unless the price catalogue assigns another class."""
     charge = events.charged(processor="another", fee="0.25", time=NOW + timedelta(minutes=1))
     await record(database_url, [events.started(), charge])
     call, spending = [(await api.get(path, "alice")).data for path in (CALL, SPENDING)]

@@ -1,4 +1,4 @@
-"""`prices`: the price catalog is listed and extended, all or nothing, never changed."""
+"""`prices`: the price catalogue is listed and extended, all or nothing, never changed."""
 
 from datetime import date
 from functools import partial

@@ -1,4 +1,4 @@
-"""Lanes share one price catalog in memory: a reload by one lane applies to all."""
+"""Lanes share one price catalogue in memory: a reload by one lane applies to all."""
 
 from datetime import UTC, datetime, timedelta
 

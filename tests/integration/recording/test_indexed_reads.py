@@ -16,6 +16,7 @@ from ledger.postgres.partitions import ensure_months
 from ledger.postgres.statements import statements
 from ledger.postgres.viewers import ReaderPool, Viewer, reader_pool
 from tests.support.logins import as_login
+from tests.support.query_plans import plan_nodes
 
 NOW = datetime(2025, 11, 19, 12, tzinfo=UTC)
 SINCE = NOW - timedelta(days=30)
@@ -83,16 +84,12 @@ async def readers(database_url: str) -> AsyncIterator[ReaderPool]:
         yield readers
 
 
-def nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
-    return [plan, *(node for part in plan.get("Plans", []) for node in nodes(part))]
-
-
 async def test_no_read_scans_a_whole_table(readers: ReaderPool) -> None:
     for statement, *arguments in READS:
         async with readers.reading(ALICE) as connection:
             explain = f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}"
             [(text,)] = await connection.fetch(explain, *arguments)
-        found = nodes(json.loads(text)[0]["Plan"])
+        found = plan_nodes(json.loads(text)[0]["Plan"])
         tables = [node for node in found if str(node.get("Relation Name", "")).startswith(BIG)]
         assert tables, statement
         for node in tables:
@@ -112,7 +109,7 @@ async def test_reads_touch_no_events_of_other_users(readers: ReaderPool) -> None
         [(text,)] = await connection.fetch(explain, *arguments)
     plan = json.loads(text)[0]["Plan"]
     assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] < 1_500
-    [recorded] = [node for node in nodes(plan) if node.get("Subplan Name") == "CTE recorded"]
+    [recorded] = [node for node in plan_nodes(plan) if node.get("Subplan Name") == "CTE recorded"]
     assert recorded["Actual Rows"] == 4 * 40
-    [lines] = [node for node in nodes(plan) if "hashed SubPlan" in node.get("Filter", "")]
+    [lines] = [node for node in plan_nodes(plan) if "hashed SubPlan" in node.get("Filter", "")]
     assert lines["Actual Rows"] == 4 * 40

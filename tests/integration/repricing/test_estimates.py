@@ -1,6 +1,6 @@
-"""Events without a price count at the estimate of a row of the catalogue, until they have a price."""
+"""An event without a price counts at the estimate in the catalogue, if any, until it has a price."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -8,16 +8,13 @@ from ledger.operations.verification import rebuild
 from ledger.prices.catalogue import ESTIMATE
 from ledger.prices.rows import PriceRow
 from tests.support.archives import archive
-from tests.support.events import Plain, cost, started, voided
-from tests.support.recording import BatchWriter, TopicLog, assert_verified, fetch
-from tests.support.repricing import a_price, add, cost_nano
-from tests.support.unpriced import price_unpriced, unpriced_ids
+from tests.support.events import started, voided
+from tests.support.recording import assert_verified, fetch
+from tests.support.repricing import SHARES, a_price, add, cost_nano
+from tests.support.unpriced import NOW, price_unpriced, record, talk, unpriced_ids
 
-NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=5)
 DAY = timedelta(days=1)
 A_MONTH_AGO = NOW - timedelta(days=40)
-SHARES = 35_000_000
-"""The infrastructure shares of a call."""
 
 EVENTS = """SELECT type, cost_nano, price_id, estimated, usages::text AS usages, data
             FROM call_cost_events WHERE type <> 'call.settled' ORDER BY recorded_at, type"""
@@ -27,24 +24,10 @@ def estimate(usd: str, *, unit: str = "minutes", since: datetime = NOW - DAY) ->
     return a_price("vendor", usd, since, model=ESTIMATE, unit=unit)
 
 
-def talk(**more: object) -> Plain:
-    """Return a cost of a vendor that the catalogue has no price of."""
-    fields = {"call": "call-1", "user": "user-1", "usage": 2, "time": NOW} | more
-    return cost(service="vendor", operation="talk", **fields)  # type: ignore[arg-type]
-
-
-async def record(database_url: str, *events: Plain) -> int:
-    """Record events; returns how many count as missing a price."""
-    async with BatchWriter(database_url) as writer:
-        outcome = await writer.record(TopicLog().batch(list(events)))
-        assert (writer.letters, outcome.refused) == ([], {})
-        return outcome.unpriced
-
-
 async def test_estimate_counts_until_there_is_a_price(database_url: str) -> None:
     await add(database_url, estimate("0.5"))
-    sent = talk(metadata={"sid": "CA1"})
-    assert await record(database_url, sent, talk(id="old", time=NOW - 2 * DAY)) == 1
+    sent = talk(usage=2, metadata={"sid": "CA1"})
+    assert await record(database_url, sent, talk(usage=2, id="old", time=NOW - 2 * DAY)) == 1
     assert await cost_nano(database_url, "user-1") - SHARES == 1_000_000_000
     assert len(await unpriced_ids(database_url)) == 2
     await assert_verified(database_url)
@@ -92,7 +75,7 @@ async def test_estimated_request_is_priced_as_a_whole(database_url: str) -> None
 
 async def test_voided_estimate_costs_nothing(database_url: str) -> None:
     await add(database_url, estimate("0.5"))
-    sent = talk()
+    sent = talk(usage=2)
     await record(database_url, sent)
     await record(database_url, voided(sent, "call-1", "user-1", time=NOW))
     assert await cost_nano(database_url, "user-1") == SHARES
@@ -102,7 +85,7 @@ async def test_voided_estimate_costs_nothing(database_url: str) -> None:
 
 async def test_held_event_is_estimated_once_its_call_is_known(database_url: str) -> None:
     await add(database_url, estimate("0.5"))
-    assert await record(database_url, talk(user=None)) == 0
+    assert await record(database_url, talk(usage=2, user=None)) == 0
     await record(database_url, started("call-1", "user-1", time=NOW))
     assert await cost_nano(database_url, "user-1") - SHARES == 1_000_000_000
     assert len(await unpriced_ids(database_url)) == 1
@@ -111,7 +94,7 @@ async def test_held_event_is_estimated_once_its_call_is_known(database_url: str)
 
 async def test_archived_estimate_is_priced_in_its_month(database_url: str, tmp_path: Path) -> None:
     await add(database_url, estimate("0.5", since=A_MONTH_AGO - DAY))
-    await record(database_url, talk(time=A_MONTH_AGO, metadata={"sid": "CA1"}))
+    await record(database_url, talk(usage=2, time=A_MONTH_AGO, metadata={"sid": "CA1"}))
     await archive(database_url, tmp_path, 0)
     await fetch(database_url, "UPDATE month_seals SET costs_expired_at = now()")
     await rebuild(database_url)

@@ -1,14 +1,14 @@
-"""Costs are read by the index of calls, also right after they were recorded, without statistics."""
+"""Costs are read by the index of calls, also before the table has statistics."""
 
 import json
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
 from ledger.postgres.database import connected
 from ledger.postgres.partitions import ensure_months
 from ledger.postgres.statements import statements
+from tests.support.query_plans import plan_nodes
 from tests.support.recording import fetch
 
 NOW = datetime(2025, 11, 19, 12, tzinfo=UTC)
@@ -18,7 +18,7 @@ COSTS = """
     SELECT gen_random_uuid(), 's', n::text, 'cost.recorded', $1::timestamptz - n * interval '2 minutes',
            'user', 'call-' || n / 10, 'twilio', 'outbound_call', n, 'minutes', n, 1
     FROM generate_series(0, 19999) AS n"""
-ASKED = 500
+REQUESTED = 500
 
 
 @pytest.mark.parametrize(
@@ -29,16 +29,16 @@ async def test_only_events_of_the_calls_are_read(database_url: str, topic: str, 
         await ensure_months(connection, [(2025, 10), (2025, 11)])
         await connection.execute(COSTS, NOW)
     query = "SELECT identity, call_id FROM call_cost_events ORDER BY time DESC LIMIT $1"
-    asked = await fetch(database_url, query, ASKED)
+    requested = await fetch(database_url, query, REQUESTED)
     text, *bound = statements(topic).bind(
         name,
-        identities=[row["identity"] for row in asked],
-        call_ids=[row["call_id"] for row in asked],
+        identities=[row["identity"] for row in requested],
+        call_ids=[row["call_id"] for row in requested],
     )
     explain = f"EXPLAIN (ANALYZE, FORMAT JSON) {text}"
     [(plan,)] = await fetch(database_url, explain, *bound)
     scans = [
-        node for node in nodes(json.loads(plan)[0]["Plan"])
+        node for node in plan_nodes(json.loads(plan)[0]["Plan"])
         if str(node.get("Relation Name", "")).startswith("call_cost_events")
     ]  # fmt: skip
     read = sum(
@@ -46,9 +46,4 @@ async def test_only_events_of_the_calls_are_read(database_url: str, topic: str, 
         for node in scans
     )
     assert scans
-    assert read <= 2 * ASKED
-
-
-def nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return a plan's node and all below it."""
-    return [plan, *(one for child in plan.get("Plans", ()) for one in nodes(child))]
+    assert read <= 2 * REQUESTED

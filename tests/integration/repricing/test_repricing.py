@@ -1,4 +1,4 @@
-"""Repricing: the preview agrees with the result, also beside other writers and by command."""
+"""Repricing: the preview agrees with the result, also by command; other writers may run."""
 
 import asyncio
 import json
@@ -22,14 +22,14 @@ from tests.support.alerting import USD, change, raised_alerts
 from tests.support.command import run_command
 from tests.support.events import charged, cost, ended, started, voided
 from tests.support.recording import BatchWriter, TopicLog, assert_verified, fetch
-from tests.support.repricing import a_price, add, cost_nano
+from tests.support.repricing import a_twilio, add, cost_nano
 
 NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=5)
 BEGIN = NOW - timedelta(days=90)
 ALL = RepricingScope(BEGIN, NOW + timedelta(minutes=1))
 
 
-async def recorded(
+async def record_calls(
     database_url: str, count: int = 10, user: str = "alice", basis: Any = "charged", **more: Any
 ) -> None:
     """Record calls of a user with a minute of telephony each, one a day, charged 4.99."""
@@ -46,8 +46,8 @@ async def recorded(
 
 
 async def test_preview_agrees_with_the_result(database_url: str) -> None:
-    await recorded(database_url)
-    await recorded(database_url, 2, "bob")
+    await record_calls(database_url)
+    await record_calls(database_url, 2, "bob")
     await add(database_url, a_twilio("0.114", NOW - timedelta(days=4)))
     repricer = Repricer(database_url)
     report = await repricer.preview(ALL)
@@ -57,21 +57,24 @@ async def test_preview_agrees_with_the_result(database_url: str) -> None:
     assert {name: one.costs for name, one in report.services.items()} == {"twilio": 7}
     assert len(report.days) == 5
     alice, bob = report.top_users
-    assert (alice.user_id, alice.sum.costs, bob.sum.costs) == ("alice", 5, 2)
-    assert bob.earned.charged_nano == 2 * 4_990_000_000
-    assert (margin(bob.earned), margin(bob.earned, bob.sum.difference_nano)) == ("99.02%", "97.01%")
-    assert await cost_nano(database_url, "bob") == bob.earned.cost_nano
+    assert (alice.user_id, alice.change.costs, bob.change.costs) == ("alice", 5, 2)
+    assert bob.earnings.charged_nano == 2 * 4_990_000_000
+    assert (margin(bob.earnings), margin(bob.earnings, bob.change.difference_nano)) == (
+        "99.02%",
+        "97.01%",
+    )
+    assert await cost_nano(database_url, "bob") == bob.earnings.cost_nano
 
     applied = await repricer.apply(ALL)
     assert applied == (7, 0, True)
-    assert await cost_nano(database_url, "bob") == bob.earned.cost_nano + 200_000_000
+    assert await cost_nano(database_url, "bob") == bob.earnings.cost_nano + 200_000_000
     await assert_verified(database_url)
     assert await repricer.apply(ALL) == (0, 0, True)
     assert (await repricer.preview(ALL)).total.costs == 0
 
 
 async def test_margins_cover_the_requested_days(database_url: str) -> None:
-    await recorded(database_url, 3)
+    await record_calls(database_url, 3)
     await add(database_url, a_twilio("0.114", BEGIN))
     midnight = NOW.replace(hour=0, minute=0, second=0)
     report = await Repricer(database_url).preview(
@@ -81,17 +84,17 @@ async def test_margins_cover_the_requested_days(database_url: str) -> None:
         f"{NOW - timedelta(days=2):%Y-%m-%d}", f"{NOW - timedelta(days=1):%Y-%m-%d}",
     ])  # fmt: skip
     assert (
-        report.earned.charged_nano == report.top_users[0].earned.charged_nano == 2 * 4_990_000_000
+        report.earnings.charged_nano
+        == report.top_users[0].earnings.charged_nano
+        == 2 * 4_990_000_000
     )
 
 
-def a_twilio(usd: str, since: datetime) -> Any:
-    return a_price("twilio", usd, since)._replace(operation="outbound_call")
-
-
-async def test_history_stays_and_new_costs_name_the_old_ones(database_url: str) -> None:
+async def test_old_costs_stay_and_new_costs_name_them(database_url: str) -> None:
     metadata = {"sid": "CA1", "n": Decimal("1.50")}
-    await recorded(database_url, 1, metadata=metadata, model="premium", estimated=True, usage="2.5")
+    await record_calls(
+        database_url, 1, metadata=metadata, model="premium", estimated=True, usage="2.5"
+    )
     before = await fetch(database_url, "SELECT * FROM call_cost_events ORDER BY identity")
     await add(database_url, a_twilio("0.02", BEGIN))
     await Repricer(database_url).apply(ALL)
@@ -101,18 +104,8 @@ async def test_history_stays_and_new_costs_name_the_old_ones(database_url: str) 
     new = next(
         row for row in rows if row["source"] == RERATE_SOURCE and row["type"] == "cost.recorded"
     )
-    same = (
-        "time",
-        "user_id",
-        "call_id",
-        "service",
-        "operation",
-        "operation_sent",
-        "model",
-        "usage",
-        "unit",
-        "estimated",
-    )
+    same = ("time", "user_id", "call_id", "service", "operation", "operation_sent", "model",
+            "usage", "unit", "estimated")  # fmt: skip
     assert [new[name] for name in same] == [old[name] for name in same]
     assert (old["cost_nano"], new["cost_nano"]) == (35_000_000, 50_000_000)
     assert new["event_id"] == f"{old['identity'].hex}/{new['price_id']}"
@@ -130,8 +123,8 @@ async def test_history_stays_and_new_costs_name_the_old_ones(database_url: str) 
 
 
 async def test_costs_outside_the_scope_stay(database_url: str) -> None:
-    await recorded(database_url, 1, totalCost="0.5")
-    await recorded(database_url, 1, "bob")
+    await record_calls(database_url, 1, totalCost="0.5")
+    await record_calls(database_url, 1, "bob")
     await add(database_url, a_twilio("0.014", BEGIN), a_twilio("0.5", NOW + timedelta(days=1)))
     report = await Repricer(database_url).preview(ALL)
     assert report.total.costs == 0
@@ -148,12 +141,12 @@ async def test_previewed_alerts_are_the_raised_alerts(database_url: str, basis: 
     )
     await change(database_url, "bob", basis, call_limit=(True, USD))
     for user in ("alice", "bob", "carol"):
-        await recorded(database_url, 3, user, basis)
+        await record_calls(database_url, 3, user, basis)
     before = await raised_alerts(database_url)
     await add(database_url, a_twilio("0.85", BEGIN))
     repricer = Repricer(database_url, basis)
     report = await repricer.preview(ALL)
-    foreseen: set[tuple[str, str, str, Fraction, bool]] = {
+    previewed: set[tuple[str, str, str, Fraction, bool]] = {
         (
             due.position.user_id,
             due.position.limit.type,
@@ -163,18 +156,18 @@ async def test_previewed_alerts_are_the_raised_alerts(database_url: str, basis: 
         )
         for due in report.first_alerts
     }
-    assert report.alerts == len(foreseen) >= (6 if basis == "cost" else 3)
+    assert report.alerts == len(previewed) >= (6 if basis == "cost" else 3)
     await repricer.apply(ALL)
     new = {
         key: late for key, late in (await raised_alerts(database_url)).items() if key not in before
     }
-    assert {(*key[:4], late) for key, late in new.items()} == foreseen
+    assert {(*key[:4], late) for key, late in new.items()} == previewed
     await assert_verified(database_url)
 
 
 async def test_repricing_is_exact_beside_running_workers(database_url: str) -> None:
-    """New costs, and voids of costs that are being corrected, arrive meanwhile."""
-    await recorded(database_url, 40)
+    """Workers record new costs, and voids of costs that are being corrected."""
+    await record_calls(database_url, 40)
     await add(database_url, a_twilio("1", BEGIN))
     originals = await fetch(
         database_url,
@@ -199,7 +192,7 @@ async def test_repricing_can_be_stopped_and_resumed(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ledger.repricing.repricer.CHUNK_COSTS", 3)
-    await recorded(database_url, 10)
+    await record_calls(database_url, 10)
     await add(database_url, a_twilio("1", BEGIN))
     repricer = Repricer(database_url)
     assert await repricer.apply(ALL, costs_max=4) == (4, 0, False)
@@ -212,7 +205,7 @@ async def test_repricing_can_be_stopped_and_resumed(
 
 
 async def test_one_repricing_runs_and_chunks_are_atomic(database_url: str) -> None:
-    await recorded(database_url, 2)
+    await record_calls(database_url, 2)
     await add(database_url, a_twilio("1000000", BEGIN), a_twilio("1", NOW - timedelta(hours=1)))
     async with connected(database_url, name="tests") as other:
         assert await lock_repricing(other)
@@ -234,7 +227,7 @@ async def test_one_repricing_runs_and_chunks_are_atomic(database_url: str) -> No
 
 
 async def test_command_previews_and_applies(database_url: str, tmp_path: Path) -> None:
-    await recorded(database_url, 3)
+    await record_calls(database_url, 3)
     await add(database_url, a_twilio("0.114", BEGIN))
     values = {"DATABASE_URL": database_url}
 

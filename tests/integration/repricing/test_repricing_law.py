@@ -1,4 +1,4 @@
-"""Laws of repricing: reverting restores every total, and the order does not matter."""
+"""Laws of repricing: reverting a correction restores every total; order does not matter."""
 
 import itertools
 from datetime import UTC, datetime, timedelta
@@ -63,21 +63,9 @@ def events_of(service: str, generated: list[dict[str, Any]], ends: bool) -> list
     events: list[Plain] = []
     for place, one in enumerate(generated):
         call, user = f"{service}/{one['user']}/{one['call']}", f"{service}-{one['user']}"
-        fields = {
-            name: one[name]
-            for name in (
-                "usage",
-                "unit",
-                "model",
-                "estimated",
-                "metadata",
-                "personaId",
-                "totalCost",
-                "priceContext",
-                "usages",
-            )
-        }
-        at = NOW - timedelta(days=one["days"], minutes=place)
+        fields = {name: one[name] for name in one if name not in {"call", "user", "days"}}
+        # Later than a price of that day and than the price that reverts it.
+        at = NOW - timedelta(days=one["days"], minutes=place) + 2 * TICK
         where: dict[str, Any] = {"call": call, "user": user, "time": at}
         events.append(cost(service=service, operation="talk", **with_usages(fields), **where))
         if place % 3 == 0:
@@ -179,7 +167,7 @@ async def test_void_has_the_same_effect_before_and_after_a_correction(
                 await add(database_url, a_price(service, price or "0", BEGIN + turn * TICK + TICK))
                 await Repricer(database_url).apply(ALL)
             await writer.record(TopicLog().batch([] if voids_first else voids))
-            # The same void under another id reverses nothing a second time.
+            # A second void of the same cost changes nothing.
             await writer.record(
                 TopicLog().batch([{**void, "id": f"{void['id']}-2"} for void in voids])
             )

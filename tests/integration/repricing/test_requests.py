@@ -1,7 +1,7 @@
 """The quantities of one request are priced again together."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,28 +10,19 @@ from ledger.repricing.repricer import Repricer
 from ledger.repricing.rows import RepricingScope
 from tests.support.archives import archive
 from tests.support.events import Plain, cost
-from tests.support.recording import BatchWriter, TopicLog, assert_verified, fetch
-from tests.support.repricing import a_price, add, cost_nano
-from tests.support.unpriced import price_unpriced, unpriced_ids
+from tests.support.recording import assert_verified, fetch
+from tests.support.repricing import SHARES, a_price, add, cost_nano
+from tests.support.unpriced import NOW, price_unpriced, record, unpriced_ids
 
-NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=5)
 DAY = timedelta(days=1)
 A_MONTH_AGO = NOW - timedelta(days=40)
 ALL = RepricingScope(NOW - 60 * DAY, NOW + DAY)
-SHARES = 35_000_000
-"""The infrastructure shares of a call."""
 
 
 def request(time: datetime, **quantities: object) -> Plain:
     usages = [{"unit": unit, "quantity": number} for unit, number in quantities.items()]
     fields: dict[str, Any] = {"service": "vendor", "operation": "talk", "usage": None, "unit": None}
     return cost(**fields, usages=usages, time=time)
-
-
-async def record(database_url: str, *events: Plain) -> None:
-    async with BatchWriter(database_url) as writer:
-        await writer.record(TopicLog().batch(list(events)))
-        assert writer.letters == []
 
 
 async def vendor_nano(database_url: str) -> int:
@@ -67,8 +58,8 @@ async def test_late_price_of_one_unit_corrects_the_whole_request_once(database_u
     assert json.loads(new["data"])["rerated"]["priceIds"] == [
         usage["price_id"] for usage in json.loads(old["usages"])
     ]
-    parts = [(one["unit"], one["cost_nano"]) for one in json.loads(new["usages"])]
-    assert parts == [("beeps", 1_000_000_000), ("minutes", 4 * 10**9), ("seconds", 10**9)]
+    costs = [(usage["unit"], usage["cost_nano"]) for usage in json.loads(new["usages"])]
+    assert costs == [("beeps", 1_000_000_000), ("minutes", 4 * 10**9), ("seconds", 10**9)]
     assert (await repricer.apply(ALL)).costs == 0
     await assert_verified(database_url)
 

@@ -1,11 +1,10 @@
-"""Events without a price are priced once the catalogue has a price of their time."""
+"""Events without a price are priced once the catalogue has a price for their time."""
 
 import asyncio
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,31 +16,17 @@ from ledger.prices.rows import PriceRow
 from ledger.repricing import unpriced_pricer
 from ledger.repricing.unpriced_rows import NO_KIND
 from tests.support.archives import archive
-from tests.support.events import Plain, charged, cost, ended, started, voided
-from tests.support.recording import BatchWriter, TopicLog, assert_verified, fetch
-from tests.support.repricing import a_price, add, cost_nano
-from tests.support.unpriced import price_unpriced, unpriced_ids
+from tests.support.events import charged, ended, started, voided
+from tests.support.query_plans import plan_nodes
+from tests.support.recording import assert_verified, fetch
+from tests.support.repricing import SHARES, a_price, add, cost_nano
+from tests.support.unpriced import NOW, price_unpriced, record, talk, unpriced_ids
 
-NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=5)
 DAY = timedelta(days=1)
 A_MONTH_AGO = NOW - timedelta(days=40)
-SHARES = 35_000_000
-"""The infrastructure shares of a call."""
 
 
-def talk(n: int = 1, **more: object) -> Plain:
-    """Return a cost of a vendor that the catalogue does not have."""
-    fields: dict[str, object] = {"call": f"call-{n}", "user": f"user-{n}", "usage": n, "time": NOW}
-    return cost(service="vendor", operation="talk", **(fields | more))  # type: ignore[arg-type]
-
-
-async def record(database_url: str, *events: Plain) -> None:
-    async with BatchWriter(database_url) as writer:
-        outcome = await writer.record(TopicLog().batch(list(events)))
-        assert (writer.letters, outcome.refused) == ([], {})
-
-
-async def test_price_of_their_time_prices_them_and_no_other_price_does(database_url: str) -> None:
+async def test_events_are_priced_by_the_price_for_their_time(database_url: str) -> None:
     await record(database_url, talk(1), talk(2, time=NOW - 2 * DAY), talk(3, model="big"))
     assert await price_unpriced(database_url) == (0, 0, 0)
     await add(database_url, a_price("vendor", "0.25", NOW - DAY))
@@ -60,7 +45,7 @@ async def test_price_of_their_time_prices_them_and_no_other_price_does(database_
     await assert_verified(database_url)
 
 
-async def test_corrections_say_where_they_come_from(database_url: str) -> None:
+async def test_corrections_name_the_event_that_they_correct(database_url: str) -> None:
     sent = talk(metadata={"sid": "CA1"}, estimated=True)
     await record(database_url, sent)
     await add(database_url, a_price("vendor", "0.25", NOW - DAY))
@@ -141,10 +126,10 @@ async def test_cost_above_the_limit_leaves_the_others_priced(
     await assert_verified(database_url)
 
 
-async def test_events_without_a_price_are_looked_at_again_with_new_prices(
+async def test_events_that_cannot_be_priced_are_retried_with_new_prices(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What a price leaves without one is looked at once a minute, not every few seconds."""
+    """Without new prices they are retried once a minute, not every few seconds."""
     await record(database_url, talk(7, usage=10**12))
     await add(database_url, a_price("vendor", "0.25", NOW - DAY))
     pricer = unpriced_pricer.UnpricedPricer("charged")
@@ -173,7 +158,7 @@ async def test_many_kinds_take_several_runs(
     assert found == [2, 2, 1, 0]
 
 
-async def test_void_of_the_previous_release_is_noticed(database_url: str) -> None:
+async def test_event_voided_by_the_previous_release_leaves_the_list(database_url: str) -> None:
     """That release voids a cost and leaves it in the list."""
     sent = talk()
     await record(database_url, sent)
@@ -190,7 +175,7 @@ async def test_void_of_the_previous_release_is_noticed(database_url: str) -> Non
 
 
 async def test_archived_events_are_priced_in_their_month(database_url: str, tmp_path: Path) -> None:
-    """The corrections are new events of the archived month, as those of late prices are."""
+    """The corrections are late events of the archived month."""
     old = talk(1, time=A_MONTH_AGO, metadata={"sid": "CA1"})
     gone = talk(2, time=A_MONTH_AGO)
     fee = charged("call-1", "user-1", processor="vendorpay", time=A_MONTH_AGO, amount="10")
@@ -224,7 +209,7 @@ async def test_archived_events_are_priced_in_their_month(database_url: str, tmp_
 
 
 async def test_backlog_is_read_along_an_index(database_url: str) -> None:
-    """Each kind is one step, and a page reads hardly more events than it returns."""
+    """Each kind is one step along the index, and a page reads one event more than it returns."""
     await fetch(
         database_url,
         """INSERT INTO unpriced_events
@@ -249,14 +234,9 @@ async def test_backlog_is_read_along_an_index(database_url: str) -> None:
         text, *bound = statement
         [(plan,)] = await fetch(database_url, f"EXPLAIN (ANALYZE, FORMAT JSON) {text}", *bound)
         scans = [
-            node for node in nodes(json.loads(plan)[0]["Plan"])
+            node for node in plan_nodes(json.loads(plan)[0]["Plan"])
             if node.get("Relation Name") == "unpriced_events"
         ]  # fmt: skip
         assert scans
         assert {node["Node Type"] for node in scans} <= {"Index Scan", "Index Only Scan"}
         assert sum(node["Actual Rows"] * node["Actual Loops"] for node in scans) <= rows_max
-
-
-def nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return a plan's node and all below it."""
-    return [plan, *(one for child in plan.get("Plans", ()) for one in nodes(child))]

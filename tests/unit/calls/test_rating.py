@@ -66,7 +66,7 @@ def test_held_cost_above_the_limit_at_newer_prices_is_refused_unchanged() -> Non
 
 @given(usage=st.integers(0, 10**6) | st.decimals(0, 10**6, places=3))
 def test_newer_prices_apply_to_rated_costs(usage: int | Decimal) -> None:
-    """The price catalog may grow between decoding and recording; the newer prices apply."""
+    """The price catalogue may grow between decoding and recording; the newer prices apply."""
     dearer = catalogue(
         [*DEFAULTS, SamplePrice("twilio", "outbound_call", "*", "minutes", "1", since=NOW)]
     )

@@ -1,4 +1,4 @@
-"""How a submitted price is classified against the price in force."""
+"""Submitted prices are classified by comparison with the price in force."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -58,7 +58,7 @@ def test_change_from_zero_is_large() -> None:
     assert not is_large(row("0"), free)
 
 
-def test_small_changes_are_added_and_large_ones_wait() -> None:
+def test_small_changes_are_added_and_large_ones_are_pending() -> None:
     small, large = row("0.015"), row("0.15", NOW + timedelta(days=1))
     found = classify_rows([large, small], CATALOGUE)
     assert found.accepted == [small]

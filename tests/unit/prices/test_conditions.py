@@ -1,4 +1,4 @@
-"""Conditions of a price: what is valid, how they are stored, and when they hold."""
+"""Conditions of a price: which are valid, how they are stored, and what they match."""
 
 from datetime import UTC, datetime
 
@@ -70,7 +70,7 @@ def test_stored_conditions_are_read_back(one: Conditions) -> None:
         ("hours", "09:00-17:00@../../etc/passwd", "hours must be a part of the day"),
     ],
 )
-def test_an_invalid_condition_is_refused_with_what_is_valid(
+def test_invalid_condition_is_refused_with_its_valid_form(
     name: str, text: str, reason: str
 ) -> None:
     _, reasons = conditions_from({name: text})
@@ -85,7 +85,7 @@ def test_only_usage_prices_have_conditions() -> None:
         price_row(fields, source="tests")
 
 
-def test_conditions_are_part_of_the_key_and_of_the_name() -> None:
+def test_conditions_are_part_of_key_and_name() -> None:
     made = price_row({**FIELDS, "destination": "+44", "hours": "22:00-24:00"}, source="tests")
     assert made.stored_unit == "minutes destination=+44 hours=22:00-00:00"
     assert made.key != price_row(FIELDS, source="tests").key
@@ -117,13 +117,13 @@ def test_conditions_are_part_of_the_key_and_of_the_name() -> None:
         (Hours(60, 120, "Europe/London"), datetime(2026, 10, 25, 2, 0), False),
     ],
 )
-def test_hours_are_of_the_wall_clock_and_half_open(
+def test_hours_follow_the_wall_clock_and_exclude_their_end(
     window: Hours, moment: datetime, included: bool
 ) -> None:
     assert window.include(moment.replace(tzinfo=UTC)) is included
 
 
-def test_a_context_has_standard_names_and_no_whole_number() -> None:
+def test_context_is_stored_in_standard_form_with_a_prefix_of_the_number() -> None:
     event = decoded(cost(priceContext={"tier": "Batch", "voiceClass": "HD", "inputSize": 3,
                                        "destination": "+442071838750"}))  # fmt: skip
     context = event.data.price_context  # type: ignore[union-attr]
@@ -140,7 +140,7 @@ def test_a_context_has_standard_names_and_no_whole_number() -> None:
 
 
 @pytest.mark.parametrize("tier", ["standard", "Default"])
-def test_the_standard_tier_is_no_tier(tier: str) -> None:
+def test_standard_tier_is_stored_as_no_tier(tier: str) -> None:
     context = PriceContext(tier=tier)
     assert context.tier is None
     assert stored_context(context) is None
@@ -159,7 +159,7 @@ def test_the_standard_tier_is_no_tier(tier: str) -> None:
         ([], "priceContext"),
     ],
 )
-def test_an_invalid_context_is_refused_with_its_place(context: object, reason: str) -> None:
+def test_invalid_context_is_refused_with_its_field(context: object, reason: str) -> None:
     with pytest.raises(Refused) as refusal:
         decoded(cost(priceContext=context))
     assert refusal.value.code == "invalid_event"

@@ -1,4 +1,4 @@
-"""The price in force follows the documented order, for any rows and usage."""
+"""The most specific row in the documented order prices a usage, for any rows and usage."""
 
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -42,8 +42,8 @@ contexts = st.none() | st.builds(
 )
 
 
-def holds(row: Conditions, context: PriceContext, time: datetime) -> bool:
-    """Return whether a row is for a usage, condition by condition."""
+def matches(row: Conditions, context: PriceContext, time: datetime) -> bool:
+    """Return whether all conditions of a row match a usage."""
     place = context.destination or ""
     return all(
         (
@@ -59,7 +59,7 @@ def holds(row: Conditions, context: PriceContext, time: datetime) -> bool:
 
 
 def in_force(found: list[Any], context: PriceContext | None, time: datetime) -> int | None:
-    """Return the number of the row that prices a usage of model m in minutes, from all rows."""
+    """Return the number of the row that prices minutes of the model m, by the definition."""
     matching = [
         (
             model == "m",
@@ -73,7 +73,7 @@ def in_force(found: list[Any], context: PriceContext | None, time: datetime) -> 
             number,
         )
         for number, (model, unit, row, since) in enumerate(found, 1)
-        if since <= time and holds(row, context or PriceContext(), time)
+        if since <= time and matches(row, context or PriceContext(), time)
     ]
     return max(matching)[-1] if matching else None
 
@@ -98,7 +98,7 @@ def test_the_most_specific_row_has_priority(
     assert (rate and rate.price_id) == in_force(found, context, time)
 
 
-def test_a_tier_is_never_priced_as_the_standard_one() -> None:
+def test_tier_is_never_priced_as_standard() -> None:
     standard = ("m", "minutes", Conditions(), NOW)
     long = ("m", "minutes", Conditions(input_size_above=200_000), NOW)
     for found in ([standard], [standard, long]):
@@ -109,7 +109,7 @@ def test_a_tier_is_never_priced_as_the_standard_one() -> None:
     assert tariff_of([standard, batch]).at(NOW).price_id == 1
 
 
-def test_a_size_is_only_matched_if_it_is_known_and_above() -> None:
+def test_size_condition_needs_a_known_larger_size() -> None:
     found = [
         ("m", "minutes", Conditions(), NOW),
         ("m", "minutes", Conditions(input_size_above=200_000), NOW),
@@ -119,6 +119,6 @@ def test_a_size_is_only_matched_if_it_is_known_and_above() -> None:
         assert tariff_of(found).at(NOW, PriceContext(input_size=size)).price_id == number
 
 
-def test_a_kind_without_conditional_rows_has_a_plain_tariff() -> None:
+def test_conditions_of_another_model_leave_a_tariff_unconditional() -> None:
     other = ("x", "minutes", Conditions(tier="batch"), NOW)
     assert not tariff_of([("m", "minutes", Conditions(), NOW), other]).conditional

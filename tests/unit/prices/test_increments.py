@@ -1,4 +1,4 @@
-"""Billing increments: the billed duration, their form in lists, and what a source does not state."""
+"""Billing increments: the billed duration, their columns, and sources that do not state them."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal

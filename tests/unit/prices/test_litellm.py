@@ -1,4 +1,4 @@
-"""LiteLLM's price list is read exactly, or left out with a reason."""
+"""Prices of LiteLLM's list are read exactly, or left out with a reason."""
 
 import json
 from datetime import UTC, date, datetime
@@ -101,7 +101,7 @@ def test_prices_have_their_units_tiers_and_sizes() -> None:
     }  # fmt: skip
 
 
-def test_what_is_not_exact_or_not_known_is_left_out_and_counted() -> None:
+def test_inexact_and_unknown_prices_are_left_out_and_counted() -> None:
     assert read().left_out == {
         "rounded rates per second": 1,
         "figures for units or tiers that are not known": 2,
@@ -112,7 +112,7 @@ def test_what_is_not_exact_or_not_known_is_left_out_and_counted() -> None:
     assert read().models == 7
 
 
-def test_a_row_names_where_it_was_published_and_when_its_model_ends() -> None:
+def test_row_has_its_publication_and_the_retirement_of_its_model() -> None:
     (row,) = [row for row in read(LIST, "gemini").rows if row.conditions.tier == "batch"]
     assert row.source == "LiteLLM, https://ai.google.dev/gemini-api/docs/pricing"
     assert row.retires_on == date(2026, 12, 1)
@@ -132,7 +132,7 @@ def test_a_row_names_where_it_was_published_and_when_its_model_ends() -> None:
         ('{"a": {"litellm_provider": "x", "mode": "chat", "input_cost_per_token": true}}', "no prices"),
     ],
 )  # fmt: skip
-def test_another_text_is_refused(text: str, reason: str) -> None:
+def test_text_that_is_no_price_list_is_refused(text: str, reason: str) -> None:
     with pytest.raises(PriceSourceError, match=reason):
         read(text)
 

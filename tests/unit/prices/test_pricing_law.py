@@ -1,4 +1,4 @@
-"""Pricing in integers agrees with fractions of a dollar for any price catalog."""
+"""Pricing in integers agrees with fractions of a dollar for any catalogue."""
 
 from datetime import timedelta
 from typing import Any

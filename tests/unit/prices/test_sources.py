@@ -1,4 +1,4 @@
-"""Published vendor prices are read into catalog rows; the file of price sources."""
+"""Published prices are read as rows of the catalogue; the file of price sources is validated."""
 
 import json
 from datetime import UTC, datetime
@@ -57,7 +57,7 @@ def test_each_destination_of_a_country_has_its_price(published: Any) -> None:
     }
 
 
-def test_a_prefix_that_the_catalogue_cannot_have_is_refused() -> None:
+def test_prefix_of_more_than_seven_digits_is_refused() -> None:
     everywhere = TwilioVoice(name="t", url="https://x", all_destinations=True)
     listed = [{"prefixes": ["1", "12345678"], "current_price": "1"}]
     published = json.dumps({**COUNTRY_V2, "outbound_prefix_prices": listed}).encode()
@@ -96,7 +96,7 @@ def test_invalid_json_is_refused(text: bytes) -> None:
 
 
 @given(text=st.binary(max_size=60) | st.text(max_size=60).map(str.encode))
-def test_any_bytes_are_prices_or_unreadable(text: bytes) -> None:
+def test_arbitrary_bytes_are_refused(text: bytes) -> None:
     with pytest.raises(PriceSourceError):
         TWILIO.rows(text, NOW)
 

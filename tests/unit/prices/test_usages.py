@@ -1,4 +1,4 @@
-"""The quantities of one request are priced together: their sum, in any order, all or none."""
+"""The quantities of one request are priced together: all or none, in any order."""
 
 from decimal import Decimal
 from typing import Any
@@ -77,7 +77,7 @@ def test_each_quantity_is_rounded_once() -> None:
 
 
 @pytest.mark.parametrize("unit", ["images", "furlongs"])
-def test_request_with_a_quantity_without_price_has_none(unit: str) -> None:
+def test_request_is_unpriced_if_one_quantity_has_no_price(unit: str) -> None:
     found = entry(request(usages_of({"input_tokens": 5, unit: 1, "zebras": 1})))
     assert (found.cost_nano, found.is_unpriced, found.unpriced_unit) == (0, True, unit)
     assert missing_price(found).startswith(f"No price for openai inference of model m per {unit} ")
@@ -90,7 +90,7 @@ def test_request_with_a_quantity_without_price_has_none(unit: str) -> None:
     }
 
 
-def test_own_price_is_of_the_whole_request() -> None:
+def test_total_cost_applies_to_the_whole_request() -> None:
     found = entry(request(usages_of({"input_tokens": 5, "furlongs": 1}), totalCost="0.25"))
     assert found.cost_nano == 250_000_000
     stored = unpack_usages(bytes(found.usages or b"").decode())
@@ -98,14 +98,14 @@ def test_own_price_is_of_the_whole_request() -> None:
 
 
 def test_request_above_the_limit_of_an_event_is_refused() -> None:
-    dear = catalogue([SamplePrice("a", "b", "*", unit, "600000000") for unit in ("x", "y")])
+    costly = catalogue([SamplePrice("a", "b", "*", unit, "600000000") for unit in ("x", "y")])
     plain = request(usages_of({"x": 1, "y": 1}), service="a", operation="b")
     assert MAX_EVENT_NANO < 2 * 600_000_000 * 10**9
     with pytest.raises(Refused, match="billion"):
-        entry_of(decoded(plain), dear)
+        entry_of(decoded(plain), costly)
 
 
-def test_size_of_the_input_follows_from_the_quantities() -> None:
+def test_input_size_is_the_sum_of_the_input_quantities() -> None:
     units = ("input_tokens", "cached_input_tokens", "output_tokens")
     prices = Catalogue(
         Price(usd, "openai", "api", "inference", "m", unit, Decimal(usd), 1, ALWAYS, when)
