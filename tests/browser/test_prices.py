@@ -1,4 +1,4 @@
-"""The Prices page over a real price catalog: proposals are decided, late prices applied."""
+"""The Prices page over a real price catalogue: proposals are decided, late prices applied."""
 
 import json
 import re

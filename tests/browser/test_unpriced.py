@@ -1,4 +1,4 @@
-"""Events without a price are shown until the catalog has one, and are priced by the worker."""
+"""Events without a price are shown until the catalogue has one, and are priced by the worker."""
 
 import json
 import os
