@@ -9,7 +9,7 @@ of the first variant that applies.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any, Final
@@ -17,6 +17,8 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
+from ledger.prices.names import standard_model
+from ledger.prices.spellings import spellings
 from schemas.events import STANDARD_TIERS
 
 FIRST_DAY: Final = date(2000, 1, 1)
@@ -187,6 +189,41 @@ def matches(logic: Mapping[str, Any], name: str) -> bool:
         case "regex":
             return re.search(value, name) is not None
     return False
+
+
+def names_of(service: str, models: Sequence[ListedModel]) -> list[list[str]]:
+    """Return the names of each model of a service that rules do not derive from each other.
+
+    These are the id, if the library finds the model by it, and further names of the list. Of two
+    models with one name the library finds the first.
+    """
+    owners: dict[str, int] = {}
+    for number, model in enumerate(models):
+        is_found = matches(model.match, model.id.lower())
+        rules = {"equals"} if is_found else {"equals", "starts_with", "contains"}
+        listed = [model.id] if is_found else []
+        for text in (*listed, *_literals(model.match, rules)):
+            first = next(n for n, one in enumerate(models) if matches(one.match, text.lower()))
+            if first == number and not text.endswith("-"):
+                owners.setdefault(standard_model(text), number)
+    names: list[list[str]] = [[] for _ in models]
+    kept: dict[str, int] = {}
+    for name, number in owners.items():
+        derived = next((kept[one] for one in spellings(service, name) if one in kept), None)
+        if derived != number:
+            kept[name] = number
+            names[number].append(name)
+    return names
+
+
+def _literals(logic: Mapping[str, Any], rules: Collection[str]) -> Iterator[str]:
+    """Yield the texts of these rules; of rules that must hold together none."""
+    [(rule, value)] = logic.items()
+    if rule.rstrip("_") == "or":
+        for one in value:
+            yield from _literals(one, rules)
+    elif rule in rules:
+        yield value
 
 
 def plain(value: Any) -> Any:

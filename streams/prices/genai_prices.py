@@ -28,6 +28,7 @@ from streams.prices.genai_list import (
     TieredPrice,
     matches,
     minutes_of,
+    names_of,
     to_model,
 )
 from streams.prices.reading import PriceSourceError, ReadPrices
@@ -96,8 +97,8 @@ def read_genai_prices(
     left_out: Counter[str] = Counter()
     rows: dict[tuple[object, ...], PriceRow] = {}
     number = 0
-    for provider, model in _models(providers, services, left_out):
-        found = list(_rows(provider, model, at, source, left_out))
+    for provider, model, names in _models(providers, services, left_out):
+        found = list(_rows(provider, model, names, at, source, left_out))
         number += bool(found)
         for row in found:
             first = rows.setdefault(row.key, row)
@@ -112,8 +113,8 @@ def read_genai_prices(
 
 def _models(
     providers: Sequence[Provider], services: Collection[str], left_out: Counter[str]
-) -> Iterator[tuple[Provider, ListedModel]]:
-    """Yield the models of each service, then those that it sells of other services.
+) -> Iterator[tuple[Provider, ListedModel, Sequence[str]]]:
+    """Yield the models of each service with their names, then those of other services it sells.
 
     The tiers of the other services are not its own.
     """
@@ -128,20 +129,26 @@ def _models(
         if services and provider.id not in services:
             continue
         own = known[provider.id]
-        yield from ((provider, model) for model in own)
-        names: set[str] = set()
+        for model, names in zip(own, names_of(provider.id, own), strict=True):
+            yield provider, model, names
+        sold: set[str] = set()
         for other in provider.fallback_model_providers or ():
             for model in known.get(other, ()):
                 name = model.id.lower()
-                if name not in names and not any(matches(one.match, name) for one in own):
-                    names.add(name)
-                    yield provider, msgspec.structs.replace(model, price_variants=None)
+                if name not in sold and not any(matches(one.match, name) for one in own):
+                    sold.add(name)
+                    yield provider, msgspec.structs.replace(model, price_variants=None), [name]
 
 
 def _rows(
-    provider: Provider, model: ListedModel, at: datetime, source: str, left_out: Counter[str]
+    provider: Provider,
+    model: ListedModel,
+    names: Sequence[str],
+    at: datetime,
+    source: str,
+    left_out: Counter[str],
 ) -> Iterator[PriceRow]:
-    """Yield the rows of a model."""
+    """Yield the rows of a model, for each of its names."""
     windows = {one.window for one in model.constraints() if one.window is not None}
     days = {FIRST_DAY, *(one.start_date for one in model.constraints() if one.start_date)}
     sets = [
@@ -163,15 +170,16 @@ def _rows(
     common = {
         "service": provider.id,
         "operation": _operation(model.id, keys),
-        "model": model.id,
         "source": ", ".join(filter(None, (source, urls[0]))),
         "is_deprecated": "" if model.deprecated is None else str(model.deprecated),
     }
     for fields in _dated_prices(model, sorted(days), sorted(windows), keys, at, left_out):
         try:
-            yield price_row({**common, **fields}, source=source)
+            row = price_row({**common, **fields}, source=source)
         except InvalidPriceError:
             left_out["values that are not valid in the catalogue"] += 1
+        else:
+            yield from (row._replace(model=name) for name in names)
 
 
 def _reason_to_leave_out(

@@ -3,10 +3,11 @@
 import json
 import random
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from importlib import import_module
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,8 +16,10 @@ import pytest
 
 from cost_analytics.cli import main
 from ledger.postgres.database import connected
+from ledger.prices.catalogue import Catalogue, Price
 from ledger.prices.entry import enter_prices
 from ledger.prices.rows import PriceRow
+from schemas.events import PriceContext
 from schemas.money import NANO_PER_USD, half_even
 from streams.prices.genai_source import GenAiPrices
 from tests.support import parts
@@ -176,6 +179,57 @@ async def test_500_models_cost_what_the_library_computes(database_url: str) -> N
     assert difference_nano == 0
     assert unrounded < Fraction(1, 10**20)  # the library divides hours with 28 digits
     await assert_verified(database_url)
+
+
+async def test_the_names_of_the_list_have_the_price_of_the_library() -> None:
+    """Names are resolved by rows and spellings: all that the list has as texts, and common forms."""
+    library = genai_library()
+    rows = GenAiPrices(name="genai-prices").read(b"", NOW).rows
+    prices = [Price(number, *row[:8], row.conditions) for number, row in enumerate(rows)]
+    catalogue = Catalogue(prices)
+    operations: dict[str, set[str]] = {}
+    for row in rows:
+        operations.setdefault(row.service, set()).add(row.operation)
+    compared, different = 0, []
+    for service in import_module("genai_prices.data").providers:
+        for model in service.models:
+            for name in names_in(model.match):
+                try:
+                    calculated = library.calc_price(
+                        library.Usage(input_tokens=10**6),
+                        name,
+                        provider_id=service.id,
+                        genai_request_timestamp=NOW,
+                    )
+                except LookupError:
+                    continue
+                if calculated.model is not model or calculated.model_price.input_mtok is None:
+                    continue
+                tariffs = [
+                    catalogue.tariff(service.id, operation, name, "input_tokens")
+                    for operation in operations.get(service.id, ())
+                ]
+                found = {
+                    rate for one in tariffs if (rate := one.at(NOW, PriceContext(input_size=10**6)))
+                }
+                nanos = {rate.cost_nano(10**6) for rate in found}
+                compared += 1
+                if nanos != {
+                    half_even(*(calculated.input_price * NANO_PER_USD).as_integer_ratio())
+                }:
+                    different.append((service.id, name, nanos, calculated.input_price))
+    parts.figures.append(f"genai-prices: {compared} names, {len(different)} with another price")
+    assert compared > 2_900
+    assert different == []
+
+
+def names_in(match: Any) -> Iterator[str]:
+    """Yield the names that a rule of the library has as a whole."""
+    if hasattr(match, "or_"):
+        for one in match.or_:
+            yield from names_in(one)
+    elif hasattr(match, "equals"):
+        yield match.equals
 
 
 def test_a_load_is_previewed_and_repeated_without_changes(

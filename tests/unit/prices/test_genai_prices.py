@@ -148,6 +148,23 @@ def model(prices: Any, name: str = "m") -> dict[str, Any]:
     return {"id": name, "match": {"equals": name}, "prices": prices}
 
 
+def test_a_model_has_rows_under_the_names_that_rules_do_not_derive() -> None:
+    texts = [
+        "anthropic.claude-5",
+        "eu.anthropic.claude-5",
+        "anthropic.claude-5-v1:0",
+        "claude-five",
+    ]
+    match = {"or": [{"equals": texts[0]}, *({"starts_with": text} for text in texts[1:])]}
+    regional = {"id": "regional.claude-5", "match": match, "prices": {"output_mtok": 1}}
+    other = {"id": "claude-6", "match": {"or": [{"equals": "claude-6"}, {"equals": "claude-five"}]},
+             "prices": {"output_mtok": 2}}  # fmt: skip
+    found = read(provider("aws", regional, other))
+    assert {(row.model, row.price_usd) for row in found.rows} == {
+        ("anthropic.claude-5", Decimal(1)), ("claude-five", Decimal(1)), ("claude-6", Decimal(2)),
+    }  # fmt: skip
+
+
 WINDOWS = [{"constraint": {"start_time": start, "end_time": end}, "prices": {"input_mtok": 1}}
            for start, end in (("01:00:00Z", "03:00:00Z"), ("02:00:00Z", "04:00:00Z"))]  # fmt: skip
 
