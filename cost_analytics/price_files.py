@@ -125,7 +125,7 @@ def as_csv(prices: Iterable[ListedPrice]) -> str:
 
 def _optional_fields(row: PriceRow) -> dict[str, str]:
     """Return the optional fields of a row that it has."""
-    fields = row.conditions.named()
+    fields = row.conditions.to_fields()
     fields |= {name: str(seconds) for name, seconds in row.increments._asdict().items() if seconds}
     if row.retires_on is not None:
         fields["retires_on"] = row.retires_on.isoformat()

@@ -206,16 +206,16 @@ def _row(entry: PriceEntry, user_id: str, now: datetime) -> PriceRow:
 
 def conditions_body(conditions: Conditions) -> PriceConditions | None:
     """Return the conditions of a price; None if it has none."""
-    named = conditions.named()
-    if not named:
+    fields = conditions.to_fields()
+    if not fields:
         return None
     return PriceConditions(
-        tier=named.get("tier"),
+        tier=fields.get("tier"),
         input_size_above=conditions.input_size_above,
-        direction=cast("Direction | None", named.get("direction")),
-        destination=named.get("destination"),
-        voice_class=named.get("voice_class"),
-        hours=named.get("hours"),
+        direction=cast("Direction | None", fields.get("direction")),
+        destination=fields.get("destination"),
+        voice_class=fields.get("voice_class"),
+        hours=fields.get("hours"),
     )
 
 

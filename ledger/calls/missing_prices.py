@@ -1,4 +1,4 @@
-"""Finds and describes the prices that events lack."""
+"""Finds events without a price, and describes the price that they lack."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from schemas.events import CallCharged, CostRecorded, Event
 
 
 def unpriced_rows(event: Event, catalogue: Catalogue) -> list[Entry]:
-    """Return the row of an event without a price or estimate, nothing for any other event.
+    """Return the row of an event if it has neither price nor estimate, else nothing.
 
     Raises Refused for a cost above the limit.
     """

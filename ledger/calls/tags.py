@@ -1,8 +1,8 @@
-"""The tags of a call: of each key the value of the earliest event by (time, identity).
+"""The tags of a call: for each key the value of the earliest event by (time, identity).
 
-A call keeps ten keys: those whose events are the earliest, by (time, identity, key). A key that is
-dropped has ten earlier ones, and these can only be replaced by earlier ones; so the tags are the
-same for every order of the events.
+A call keeps ten keys: those whose events are the earliest, by (time, identity, key). A dropped key
+has ten earlier keys, and only even earlier keys can replace these. So the tags do not depend on the
+order of arrival.
 """
 
 from __future__ import annotations
@@ -38,19 +38,19 @@ _origins: Final = msgspec.json.Decoder(dict[str, TagOrigin])
 
 
 def read_tags(stored: str | None) -> dict[str, str] | None:
-    """Return stored tags sorted by key."""
+    """Return stored tags sorted by key; None if there are none."""
     return None if stored is None else dict(sorted(_tags.decode(stored).items()))
 
 
 def read_origins(stored: str | None) -> dict[str, TagOrigin] | None:
-    """Return the stored origins of tags sorted by key."""
+    """Return the stored origins of tags sorted by key; None if there are none."""
     return None if stored is None else dict(sorted(_origins.decode(stored).items()))
 
 
 def merge_tags(
     known: CallTags, tags: Mapping[str, str], time: datetime, identity: str
 ) -> CallTags | None:
-    """Return a call's tags with those of one more event; None if they stay the same."""
+    """Return a call's tags after one more event; None if they do not change."""
     origin = TagOrigin((time - _EPOCH) // _MICROSECOND, identity)
     values, origins = dict(known.tags), dict(known.origins)
     for key, value in tags.items():

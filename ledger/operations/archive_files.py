@@ -1,8 +1,8 @@
 """Archive files: a month of events as Parquet, and its manifest.
 
-A file is written under a temporary name, synced and renamed, first the events and then the
-manifest, so that a manifest never describes half a file. The name contains the beginning of the
-digest, so no file of the archive is ever overwritten by another one.
+A file is written under a temporary name, synced and renamed; first the events, then the manifest,
+so that a manifest never describes an incomplete file. The name contains the beginning of the
+digest, so that no file overwrites another one.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _DIGEST_IN_NAME: Final = 12
 
 _WIDE: Final = (38, 25)
 _WIDEST: Final = (76, 30)
-"""Total digits, and digits after the point; the bounds of events allow 43 and 30."""
+"""Digits in total and after the point. Events may have 43 and 30."""
 
 COLUMNS: Final = (
     "identity", "source", "event_id", "type", "time", "recorded_at", "user_id", "call_id",
@@ -39,7 +39,7 @@ _IDENTITIES: Final = frozenset({"identity", "voids"})
 
 
 class ArchiveFileError(Exception):
-    """An archive file is missing, damaged or differs from its manifest; a sentence."""
+    """An archive file is missing, damaged or not as in its manifest; the message says which."""
 
 
 class TypeSums(msgspec.Struct, rename="camel", frozen=True):
@@ -84,7 +84,7 @@ _manifest: Final = msgspec.json.Decoder(ArchiveManifest)
 
 
 class MonthSums(msgspec.Struct, frozen=True):
-    """A month's sums in the database; `scale` is the maximum of digits after the point."""
+    """The sums of a month in the database; `scale` is the largest number of decimals."""
 
     types: dict[str, TypeSums]
     scale: int
@@ -101,7 +101,7 @@ class MonthSums(msgspec.Struct, frozen=True):
 def make_manifest(
     month: date, part: int, sums: MonthSums, file: str = NO_FILE, size: int = 0, sha256: str = ""
 ) -> ArchiveManifest:
-    """Return the manifest of a month; without a file where none is named."""
+    """Return the manifest of a month, by default of one without a file."""
     return ArchiveManifest(
         month=f"{month:%Y-%m}",
         part=part,
@@ -170,9 +170,9 @@ class MonthFile:
         size = self._temporary.stat().st_size
         manifest = make_manifest(self._month, self._part, self._sums, name, size, digest)
         _rename_durably(self._temporary, self._directory / name)
-        beside = self._temporary.with_suffix(".json.tmp")
-        beside.write_bytes(manifest_text(manifest).encode())
-        _rename_durably(beside, manifest_path(self._directory, name))
+        temporary = self._temporary.with_suffix(".json.tmp")
+        temporary.write_bytes(manifest_text(manifest).encode())
+        _rename_durably(temporary, manifest_path(self._directory, name))
         return manifest
 
     def discard(self) -> None:
@@ -203,14 +203,17 @@ def _schema(scale: int) -> Any:
 
 def _rename_durably(temporary: Path, path: Path) -> None:
     """Rename a file to its final name so that it is complete even after a power failure."""
-    for one in (temporary, temporary.parent):
-        descriptor = os.open(one, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-            if one is temporary:
-                temporary.replace(path)
-        finally:
-            os.close(descriptor)
+    _sync(temporary)
+    temporary.replace(path)
+    _sync(path.parent)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def digest_of(path: Path) -> str:
@@ -238,13 +241,13 @@ def checked_manifest(directory: Path, file: str, sealed: str) -> ArchiveManifest
     if file == NO_FILE:
         raise ArchiveFileError(f"{manifest.month} was sealed without a file")
     try:
-        beside = manifest_path(directory, file).read_text(encoding="utf-8")
+        stored = manifest_path(directory, file).read_text(encoding="utf-8")
         digest = digest_of(directory / file)
     except FileNotFoundError as error:
         raise ArchiveFileError(f"{Path(error.filename).name} is missing") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ArchiveFileError(f"{file} cannot be read: {error}") from None
-    if beside != sealed:
+    if stored != sealed:
         raise ArchiveFileError(f"the manifest of {file} differs from the sealed one")
     if digest != manifest.sha256:
         raise ArchiveFileError(f"{file} was changed: its digest differs from the sealed one")
@@ -252,7 +255,7 @@ def checked_manifest(directory: Path, file: str, sealed: str) -> ArchiveManifest
 
 
 def rows_of(path: Path) -> Iterator[list[tuple[Any, ...]]]:
-    """Yield the rows of a file, some thousand at a time, as stored in `call_cost_events`.
+    """Yield the rows of a file, up to ROWS_AT_ONCE at a time, as stored in `call_cost_events`.
 
     Columns that did not exist when the file was written are None. Raises ModuleNotFoundError
     without pyarrow.
@@ -271,5 +274,5 @@ def rows_of(path: Path) -> Iterator[list[tuple[Any, ...]]]:
 
 
 def _without_zeros(value: Decimal | None) -> Decimal | None:
-    """Return a number without the zeros added by a column's width."""
+    """Return a number without the trailing zeros that the column added."""
     return None if value is None else value.normalize()

@@ -3,7 +3,7 @@
 For each month the events are written to a file with its manifest, from one snapshot. Then one
 transaction computes the seal from the same rows and drops the partition. It commits only if the
 partition has as many rows as the file: rows are only ever added, so none arrived in between. An
-interruption before that commit has changed nothing, and the month is archived again.
+interruption before that commit changes nothing, and the month is archived again.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _LOCK_PAUSE_SECONDS: Final = 2
 _PARTITION: Final = re.compile(r"call_cost_events_(\d{4})_(\d{2})")
 
 KEPT_DAYS: Final = 31
-"""Recommendations need the details of the last 30 days."""
+"""Days whose details are not archived: recommendations read those of the last 30 days."""
 
 Report = Callable[[str], None]
 Progress = Callable[[int], None]
@@ -46,7 +46,7 @@ Progress = Callable[[int], None]
 
 
 class ArchiveRefusedError(Exception):
-    """A month cannot be sealed, or not now; a sentence that says why."""
+    """A month cannot be archived now; the message is a sentence that says why."""
 
 
 class ArchivedMonth(NamedTuple):
@@ -66,10 +66,10 @@ class Archiver:
         report: Report = lambda _: None,
         progress: Progress = lambda _: None,
     ) -> None:
-        """`url` is the database, `directory` the place of the files.
+        """`url` is the database, `directory` the directory of the files.
 
-        Without a directory no file is written: the details of the months are deleted, their totals
-        stay.
+        Without a directory no file is written: the details of the months are deleted, and their
+        totals are kept.
         """
         self._url = url
         self._directory = directory
@@ -79,9 +79,8 @@ class Archiver:
     async def archive(self, before: date) -> list[ArchivedMonth]:
         """Archive each month before that of `before`; returns the archived months.
 
-        Raises ArchiveRefusedError, ArchiveFileError, OSError or a PostgreSQL
-        error, and ModuleNotFoundError without pyarrow. Months archived before the error stay
-        archived.
+        Raises ArchiveRefusedError, ArchiveFileError, OSError or a PostgreSQL error, and
+        ModuleNotFoundError without pyarrow. Months archived before the error stay archived.
         """
         async with connected(self._url, name=NAME) as connection:
             if not await connection.fetchval(SQL["one_at_a_time"]):
@@ -141,9 +140,9 @@ class Archiver:
     async def _copy_rows(self, connection: Connection, file: MonthFile) -> None:
         cursor = await connection.cursor(SQL["events"], timeout=SECONDS_MAX)
         done = 0
-        while rows_chunk := await cursor.fetch(ROWS_AT_ONCE, timeout=SECONDS_MAX):
-            file.add([tuple(row) for row in rows_chunk])
-            done += len(rows_chunk)
+        while rows := await cursor.fetch(ROWS_AT_ONCE, timeout=SECONDS_MAX):
+            file.add([tuple(row) for row in rows])
+            done += len(rows)
             self._progress(done)
 
     async def _seal(
@@ -188,7 +187,10 @@ class Archiver:
         )
 
     async def _drop(self, connection: Connection, month: date, rows: int) -> bool:
-        """Drop the partition once no statement uses it; each attempt to lock it is short."""
+        """Drop the partition once no statement uses it, in short attempts to lock it.
+
+        Returns whether it had as many rows as the file, or was dropped before.
+        """
         name = partition_name((month.year, month.month))
         for attempt in range(_LOCK_ATTEMPTS_MAX):
             try:
@@ -249,7 +251,7 @@ async def compute_sums(connection: Connection) -> None:
 
 
 async def write_seal(connection: Connection, seal_id: int) -> None:
-    """Store the computed sums of the open month as the content of a seal, and drop them."""
+    """Store the computed sums of the open month in a seal, and drop the temporary tables."""
     await connection.execute(SQL["add_cost_kinds"], timeout=SECONDS_MAX)
     for step in ("seal_calls", "seal_spend", "seal_voids", "keep_costs"):
         await connection.execute(*SQL.bind(step, seal_id=seal_id), timeout=SECONDS_MAX)

@@ -25,6 +25,7 @@ ORDER BY c.relname
 SELECT open_event_month(:since, :until)
 
 -- name: close_month
+-- Drops month_events of recorded events.
 DROP VIEW month_events
 
 -- name: create_loaded_month
@@ -32,6 +33,7 @@ DROP VIEW month_events
 CREATE TEMPORARY TABLE month_events (LIKE call_cost_events) ON COMMIT DROP
 
 -- name: drop_loaded_month
+-- Drops month_events of a file.
 DROP TABLE month_events
 
 -- name: sums
@@ -157,6 +159,7 @@ CREATE TEMPORARY TABLE month_voids ON COMMIT DROP AS
 SELECT DISTINCT call_id, voids FROM month_events WHERE type = 'cost.voided'
 
 -- name: forget_sums
+-- Drops the sums of the month.
 DROP TABLE month_calls, month_spend, month_voids
 
 -- name: add_seal
@@ -172,18 +175,22 @@ WITH calls AS (DELETE FROM sealed_calls WHERE seal_id = :seal_id),
 DELETE FROM archived_costs WHERE seal_id = :seal_id
 
 -- name: seal_calls
+-- Stores the sums of calls in the seal :seal_id.
 INSERT INTO sealed_calls (call_id, seal_id, user_id, first_at, event_count, charge_count, estimated_count, facts, costs, charges, tags, rerated_nano)
 SELECT call_id, :seal_id, user_id, first_at, event_count, charge_count, estimated_count, facts, costs, charges, tags, rerated_nano
 FROM month_calls
 
 -- name: seal_spend
+-- Stores the spend of users in the seal :seal_id.
 INSERT INTO sealed_spend (user_id, quarter, seal_id, cost_nano, charged_nano, refunded_nano)
 SELECT user_id, quarter, :seal_id, cost_nano, charged_nano, refunded_nano FROM month_spend
 
 -- name: seal_voids
+-- Stores the voided costs in the seal :seal_id.
 INSERT INTO sealed_voids (call_id, voids, seal_id) SELECT call_id, voids, :seal_id FROM month_voids
 
 -- name: add_cost_kinds
+-- Adds the kinds of cost of the month that are new.
 INSERT INTO archived_cost_kinds (source, service, operation, operation_sent, model, unit)
 SELECT DISTINCT source, service, coalesce(operation, ''), coalesce(operation_sent, ''), coalesce(model, ''), coalesce(unit, '')
 FROM month_events WHERE type = 'cost.recorded'

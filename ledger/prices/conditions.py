@@ -71,7 +71,7 @@ def _clock(minute: int) -> str:
 
 
 class Conditions(NamedTuple):
-    """The conditions of a row, None or "" where there is none."""
+    """The conditions of a row; each is None or "" if the row does not have it."""
 
     tier: str = ""
     input_size_above: int | None = None
@@ -80,22 +80,22 @@ class Conditions(NamedTuple):
     voice_class: str = ""
     hours: Hours | None = None
 
-    def hold(self, context: PriceContext, time: datetime) -> bool:
-        """Return whether the row is for a usage at `time`."""
+    def match(self, context: PriceContext, time: datetime) -> bool:
+        """Return whether all conditions match a usage at `time`."""
         return (
             self.tier == (context.tier or "")
             and (self.input_size_above is None or _exceeds(context, self.input_size_above))
             and (not self.direction or self.direction == context.direction)
-            and (not self.destination or self.destination in destinations(context))
+            and (not self.destination or self.destination in matching_destinations(context))
             and (not self.voice_class or self.voice_class == context.voice_class)
             and (self.hours is None or self.hours.include(time))
         )
 
     def specificity(self) -> tuple[int, int, bool, bool, int]:
-        """Return what decides between rows that all match: the greater one has priority.
+        """Return the sort key among rows that match: the greatest has priority.
 
-        Compared one after another: the longest destination, the highest input size, a direction, a
-        voice class, the narrowest hours. The tier is not compared, because only one can match.
+        It is the length of the destination, the input size, whether there is a direction and a
+        voice class, and how narrow the hours are. Matching rows all have the same tier.
         """
         return (
             len(self.destination),
@@ -105,13 +105,15 @@ class Conditions(NamedTuple):
             0 if self.hours is None else _DAY_MINUTES - self.hours.minutes,
         )
 
-    def named(self) -> dict[str, str]:
+    def to_fields(self) -> dict[str, str]:
         """Return the conditions that the row has, as texts by name."""
-        named = zip(FIELDS, self, strict=True)
-        return {name: str(value) for name, value in named if value not in {"", None}}
+        fields = zip(FIELDS, self, strict=True)
+        return {name: str(value) for name, value in fields if value not in {"", None}}
 
     def __str__(self) -> str:
-        return ", ".join(_DESCRIPTIONS[name].format(text) for name, text in self.named().items())
+        return ", ".join(
+            _DESCRIPTIONS[name].format(text) for name, text in self.to_fields().items()
+        )
 
 
 _DESCRIPTIONS: Final = {
@@ -130,7 +132,7 @@ def _exceeds(context: PriceContext, size: int) -> bool:
     return context.input_size is not None and context.input_size > size
 
 
-def destinations(context: PriceContext) -> Iterator[str]:
+def matching_destinations(context: PriceContext) -> Iterator[str]:
     """Yield the destinations of rows that match a usage, longest first, "" last.
 
     A number matches its prefixes; a country only itself, because a number does not determine it.
@@ -145,7 +147,7 @@ def destinations(context: PriceContext) -> Iterator[str]:
 
 
 def conditions_from(fields: Mapping[str, str]) -> tuple[Conditions, list[str]]:
-    """Return the conditions in a row's text fields, and a sentence for each invalid one."""
+    """Return the conditions in the text fields of a row, and a sentence for each invalid field."""
     given = {name: fields.get(name, "").strip() for name in FIELDS}
     reasons: list[str] = []
 
@@ -221,12 +223,12 @@ def parse_stored_context(stored: str | None) -> PriceContext | None:
 
 
 def stored_unit(unit: str, conditions: Conditions) -> str:
-    """Return a row's unit as stored: followed by its conditions, `minutes destination=+44`.
+    """Return a row's unit as stored, followed by its conditions: `minutes destination=+44`.
 
-    So conditions are part of a row's key, and a release that does not know them knows no such unit
-    and uses none of these prices.
+    Conditions are thereby part of a row's key. A release without conditions does not use the row,
+    because no event has such a unit.
     """
-    return " ".join([unit, *(f"{name}={text}" for name, text in conditions.named().items())])
+    return " ".join([unit, *(f"{name}={text}" for name, text in conditions.to_fields().items())])
 
 
 @lru_cache(maxsize=16_384)
@@ -238,5 +240,5 @@ def parse_stored_unit(stored: str) -> tuple[str, Conditions]:
     fields = dict(text.split("=", 1) for text in rest)
     conditions, reasons = conditions_from(fields)
     if reasons or set(fields) - set(FIELDS):
-        raise ValueError(f"A stored price has conditions that are not known: {stored}")
+        raise ValueError(f"A stored price has unknown conditions: {stored}")
     return unit, conditions

@@ -67,7 +67,7 @@ async def store_decision(
 
 async def propose(
     connection: Connection,
-    large: Iterable[LargeChange],
+    changes: Iterable[LargeChange],
     rows: Sequence[PriceRow],
     *,
     set_by: str,
@@ -75,14 +75,15 @@ async def propose(
 ) -> tuple[list[Proposal], int]:
     """Propose large changes; returns the pending ones, and how many of them are new.
 
-    A pending price is not proposed twice, and one rejected beside the same price in force not
-    again. With `supersedes`, other proposals by `set_by` for the keys of `rows` are replaced.
+    A pending price is not proposed twice. A rejected price of a source is proposed again only after
+    the price in force has changed. `supersedes` is for a source: its other proposals for the keys
+    of `rows` are replaced.
     """
-    waiting: list[Proposal] = []
+    pending: list[Proposal] = []
     new = 0
     kept: list[int] = []
-    for one in large:
-        row, price_id = one.row, one.in_force.price_id
+    for change in changes:
+        row, price_id = change.row, change.in_force.price_id
         fields = row.stored()
         proposed_before = _SQL.bind(
             "known",
@@ -98,18 +99,18 @@ async def propose(
         assert known is not None  # noqa: S101 - an INSERT … RETURNING returns
         kept.append(known["proposal_id"])
         if known["state"] == "pending":
-            waiting.append(await read_proposal(connection, known["proposal_id"]))
+            pending.append(await read_proposal(connection, known["proposal_id"]))
     if supersedes and rows:
         await connection.execute(
             *_SQL.bind("replace", **key_columns(rows), kept=kept, set_by=set_by)
         )
-    return waiting, new
+    return pending, new
 
 
 async def replace_known(
     connection: Connection, entered: Sequence[PriceRow], entered_by: str
 ) -> None:
-    """Replace pending proposals that entered rows have made superfluous."""
+    """Replace pending proposals of prices that entered rows have put in force."""
     if entered:
         await connection.execute(
             *_SQL.bind("replace_known", **key_columns(entered), entered_by=entered_by)
@@ -117,7 +118,7 @@ async def replace_known(
 
 
 def key_columns(rows: Sequence[PriceRow]) -> dict[str, list[str]]:
-    """Return the keys of rows as arguments of a statement, one column each."""
+    """Return the keys of rows as arguments of a statement, one list for each column."""
     return {
         "service": [row.service for row in rows],
         "operation": [row.operation for row in rows],

@@ -9,7 +9,7 @@ WHERE p.state = 'pending' AND (:service::text IS NULL OR p.service = :service)
 ORDER BY p.proposal_id
 
 -- name: proposal
--- A proposal, with the same columns.
+-- The proposal :proposal_id, with the price in force without it.
 SELECT p.*, f.price_usd AS in_force_usd, f.per_units AS in_force_per,
        f.effective_from AS in_force_from, f.source AS in_force_source,
        f.minimum_seconds AS in_force_minimum, f.increment_seconds AS in_force_increment
@@ -18,13 +18,12 @@ JOIN service_prices AS f ON f.price_id = p.in_force_price_id
 WHERE p.proposal_id = :proposal_id
 
 -- name: lock
--- Locks a proposal, so that two people do not decide at once.
+-- Locks a proposal, so that it is decided once.
 SELECT FROM price_proposals WHERE proposal_id = :proposal_id FOR UPDATE
 
 -- name: known
--- The same price proposed before and not replaced: by the source :refreshed_by at any time, by people
--- (:refreshed_by is null) for :effective_from; rejected ones count only beside the same price in force,
--- :in_force_price_id.
+-- The newest earlier proposal of the same price: pending, or rejected while :in_force_price_id was in force. Of
+-- the source :refreshed_by it may have any date. Without a source it must be pending for :effective_from.
 SELECT proposal_id, state
 FROM price_proposals
 WHERE (service, class, operation, model, unit) = (:service, :class, :operation, :model, :unit)
@@ -58,8 +57,7 @@ WHERE (p.service, p.operation, p.model, p.unit) = (requested.service, requested.
   AND p.state = 'pending' AND p.set_by = :set_by AND p.proposal_id <> ALL (:kept::integer[])
 
 -- name: replace_known
--- Replaces proposals of the keys :service to :unit that the catalogue has made superfluous: the same
--- price is in force without them. :entered_by is who entered it.
+-- Replaces proposals of the keys :service to :unit whose price is already in force, entered by :entered_by.
 UPDATE price_proposals AS p
 SET state = 'replaced', decided_at = now(), decided_by = :entered_by
 FROM unnest(:service::text[], :operation::text[], :model::text[], :unit::text[]) AS entered (service,

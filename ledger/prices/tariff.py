@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from ledger.prices.conditions import Conditions, destinations
+from ledger.prices.conditions import Conditions, matching_destinations
 from schemas.events import NO_CONTEXT, PriceContext
 from schemas.money import half_even
 
@@ -98,9 +98,9 @@ class Tariff(NamedTuple):
         for key in self.conditional:
             if not key.include(time):
                 continue
-            for destination in destinations(context):
+            for destination in matching_destinations(context):
                 for since, rate, conditions in key.by_place.get((tier, destination), ()):
-                    if since <= time and conditions.hold(context, time):
+                    if since <= time and conditions.match(context, time):
                         return rate
         return None
 

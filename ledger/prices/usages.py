@@ -21,11 +21,11 @@ from schemas.usages import INPUT_UNITS, Usage
 
 
 class PricedUsage(msgspec.Struct, gc=False, frozen=True):
-    """A quantity of a request, with its cost in nano-dollars and the catalogue row of its price.
+    """A quantity of a request, with the id of its price and its cost in nano-dollars.
 
-    Both are None if the emitter priced the whole request. An estimated quantity has the negative id
-    of the row. If a quantity has neither price nor estimate, no quantity has a cost, and such ones
-    have UNPRICED in the place of the row.
+    Both are None if the emitter priced the whole request. An estimate has a negative id. If any
+    quantity has neither price nor estimate, its id is UNPRICED, the other ids are None, and no
+    quantity has a cost.
     """
 
     unit: str
@@ -92,7 +92,7 @@ def _request(
 def request_context(
     context: PriceContext | None, usages: Iterable[Usage | PricedUsage]
 ) -> PriceContext | None:
-    """Return what the prices of a request depend on: its input size follows from its quantities."""
+    """Return the context of a request; its input size is the sum of its input quantities."""
     if context is not None and context.input_size is not None:
         return context
     input_size = ceil(sum(usage.quantity for usage in usages if usage.unit in INPUT_UNITS))

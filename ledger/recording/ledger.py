@@ -47,7 +47,7 @@ from schemas.refusals import Refused
 
 CACHED_CALLS_MAX: Final = 50_000
 BATCHES_BEFORE_TRUST: Final = 20
-"""Batches without a repeat, or without a conflict, before the faster mode is tried again."""
+"""Batches without a repeat or a concurrent writer before the faster mode is used again."""
 
 RETRYABLE_ERRORS: Final = (RepeatedIdentityError, StaleCallError, Deadlock)
 """The same events can be applied in a new transaction."""
@@ -62,7 +62,7 @@ class MissingPartitionError(Exception):
 
 
 class ApplyResult(NamedTuple):
-    """The changes by events, and the events that did not count.
+    """The changes that events made, and the events that did not count.
 
     `repeated` is the number of events recorded before. `outbox_id` is the row in the totals outbox,
     None if no call changed. `alerts` is the number of alerts and commands to publish. `epoch` is
@@ -93,7 +93,7 @@ class Ledger:
         self._calls: dict[str, Call] = {}
         self._result: ApplyResult | None = None
         self._batches_without_repeat = 0
-        self._batches_without_rival = BATCHES_BEFORE_TRUST
+        self._batches_without_conflict = BATCHES_BEFORE_TRUST
 
     def expect_repeats(self) -> None:
         """Look up the identities of the next batches, because they may repeat events."""
@@ -101,17 +101,17 @@ class Ledger:
 
     @asynccontextmanager
     async def transaction(self, connection: Connection) -> AsyncIterator[None]:
-        """Open a transaction for one call of `apply`; updates the cache when it commits."""
+        """Open a transaction for one `apply`; its commit updates the cache of calls."""
         try:
             async with connection.transaction():
                 yield
-        except BaseException as error:  # whatever it was, cached calls may be wrong
+        except BaseException as error:  # after any error, cached calls may be wrong
             self._result = None
             self._calls.clear()
             if isinstance(error, RepeatedIdentityError):
                 self._batches_without_repeat = 0
             if isinstance(error, RETRYABLE_ERRORS):
-                self._batches_without_rival = 0
+                self._batches_without_conflict = 0
             raise
         result, self._result = self._result, None
         if result is not None:
@@ -185,7 +185,7 @@ class Ledger:
 
     async def _read(self, connection: Connection, call_ids: set[str]) -> dict[str, Call]:
         """Return the calls of a batch: from the cache, or locked if there are other writers."""
-        if self._batches_without_rival < BATCHES_BEFORE_TRUST:
+        if self._batches_without_conflict < BATCHES_BEFORE_TRUST:
             return await lock_calls(connection, list(call_ids))
         cached = self._calls
         calls = {name: cached[name] for name in call_ids if name in cached}
@@ -223,7 +223,7 @@ class Ledger:
         """Cache the changed calls as committed; drops the least recently changed ones."""
         self._alerting.committed()
         self._batches_without_repeat = 0 if result.repeated else self._batches_without_repeat + 1
-        self._batches_without_rival += 1
+        self._batches_without_conflict += 1
         for call_id, (_, call) in result.changes.changed.items():
             self._calls.pop(call_id, None)
             self._calls[call_id] = call

@@ -35,14 +35,15 @@ from ledger.recording.offsets import (
 ATTEMPTS_MAX: Final = 10
 
 Acknowledge = Callable[[Sequence[DeadLetter], int, Sequence[str]], Awaitable[None]]
-"""Publishes dead letters; may raise to stop the batch.
+"""Publishes dead letters; may raise to roll the batch back.
 
-It is also given the size of their batch, and a sentence for each of its events without a price.
+The arguments are the dead letters, the size of the batch, and a sentence for each event without a
+price.
 """
 
 
 class _NewPricesError(Exception):
-    """There are newer prices, which may include the one that a batch lacks."""
+    """There are newer prices; they may include one that the batch lacks."""
 
 
 class Recorder:
@@ -97,7 +98,7 @@ class Recorder:
                 self.expect_repeats()  # a commit whose answer is lost may have succeeded
                 self._drop_connection()
                 raise
-        raise StaleCallError(f"a batch met other writers {ATTEMPTS_MAX} times in a row")
+        raise StaleCallError(f"a batch conflicted with other writers {ATTEMPTS_MAX} times in a row")
 
     @property
     def catalogue(self) -> Catalogue:
@@ -105,7 +106,7 @@ class Recorder:
         return self._prices.catalogue
 
     def expect_repeats(self) -> None:
-        """Look up the identities of the next batches, because records may be read again."""
+        """Look up the identities of the next batches, because they may repeat records."""
         self._ledger.expect_repeats()
 
     async def close(self) -> None:
@@ -138,7 +139,7 @@ class Recorder:
                 is_large=batch.is_large,
             )
             if result.changes.lacks_price:
-                await self._look_for_prices(connection)
+                await self._require_newest_prices(connection)
             if batch.resent:
                 await count_resent(connection, batch.resent)
             letters = await self._refuse(connection, batch, result)
@@ -152,7 +153,7 @@ class Recorder:
             await ensure_months(connection, missing)
             self._months |= missing
 
-    async def _look_for_prices(self, connection: Connection) -> None:
+    async def _require_newest_prices(self, connection: Connection) -> None:
         """Read prices again; raises _NewPricesError if there are newer ones."""
         catalogue = self._prices.catalogue
         await self._prices.refresh(connection, at_once=True)
@@ -164,7 +165,7 @@ class Recorder:
     ) -> list[DeadLetter]:
         """Store dead letters, and wait for Kafka's acknowledgement before the commit.
 
-        Events without a price may stop the batch, too.
+        Raises if too many events of the batch are refused or have no price.
         """
         letters = list(batch.letters)
         if result.refused:

@@ -1,7 +1,7 @@
-"""Stores which counted events have no price yet.
+"""Stores the list of counted events that have no price yet.
 
-In the row of such an event, `price_id` is `UNPRICED`. The table finds these events by kind of
-usage, call or user, so that no reader searches all events.
+`lacks_price` is true for the `price_id` in the row of such an event. The list is indexed by kind of
+usage, call and user, so that no reader searches all events.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _encode: Final = msgspec.json.Encoder().encode
 
 
 async def store_unpriced(connection: Connection, changes: BatchChanges) -> None:
-    """Add the events of a batch that have no price, and remove voided ones."""
+    """Add the events of a batch that have no price, and remove those that it voids."""
     if changes.unpriced:
         rows = _encode([_row(entry) for entry in changes.unpriced]).decode()
         await connection.execute(*_SQL.bind("add", rows=rows))
@@ -35,7 +35,7 @@ async def store_unpriced(connection: Connection, changes: BatchChanges) -> None:
 
 
 async def remove_unpriced(connection: Connection, identities: Sequence[str]) -> None:
-    """Remove those events that are in the table: they are voided, or have a price."""
+    """Remove events from the list: they are voided, or their price was recorded."""
     await connection.execute(*_SQL.bind("remove", identities=identities))
 
 

@@ -1,7 +1,7 @@
 """The daily price refresh.
 
-Faust's crontab calls it in every process; the table of refreshes makes sure that only one does it,
-and a process that was down at the time catches up when it starts.
+Faust's crontab calls it in every process, and each process calls it when it starts. The table of
+refreshes ensures that only one of them refreshes.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ledger.postgres.database import TRANSIENT_ERRORS
-from streams.prices.refresh import TIMER_PAUSE, refresh_prices
+from streams.prices.refresh import FRESH_FOR, refresh_prices
 from streams.prices.sources import AnySource
 
 SCHEDULE: Final = "17 4 * * *"
@@ -29,9 +29,9 @@ class DailyPrices:
     sources: Sequence[AnySource]
 
     async def __call__(self) -> None:
-        """Refresh sources not read for most of a day; failures are retried the next day."""
+        """Refresh sources not read within FRESH_FOR; failures are retried the next day."""
         try:
-            await refresh_prices(self.database_url, self.sources, unless_within=TIMER_PAUSE)
+            await refresh_prices(self.database_url, self.sources, skip_if_read_within=FRESH_FOR)
         except TRANSIENT_ERRORS as error:
             _log.warning(
                 "price refresh failed: %s",

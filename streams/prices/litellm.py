@@ -1,8 +1,8 @@
 """Reads the price list of the library LiteLLM, `model_prices_and_context_window.json`.
 
 Pure functions: text in, rows of the catalogue out. The list has current prices without dates, so
-its rows are in force from a given time. Numbers are read as decimals from the text. What cannot be
-read exactly is left out and counted by reason; nothing is estimated.
+its rows are in force from a given time. Numbers are read as decimals from the text. Prices that
+cannot be read exactly are left out and counted by reason.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _figure: Final = re.compile(
     rf"({'|'.join(sorted(_UNITS, key=len, reverse=True))})(?:_above_(\d+)k_tokens)?"
     rf"({'|'.join(name for name in _TIERS if name)})?"
 ).fullmatch
-_is_figure: Final = re.compile(r".*(_cost|_cost_per_|cost_per_).*|.*_pricing").fullmatch
+_is_figure: Final = re.compile(r".*(_cost|cost_per_).*|.*_pricing").fullmatch
 
 _PER: Final = {"characters": 1_000}
 _TOKENS_AT_ONCE: Final = 1_000_000
@@ -204,10 +204,10 @@ def _priced(entry: Mapping[str, Any], left_out: Counter[str]) -> Iterator[_Field
 
 
 def _duration_price(entry: Mapping[str, Any]) -> _Fields | None:
-    """Return the price of a minute or an hour as published; None if it cannot be known exactly.
+    """Return the published price of a minute or an hour; None if it is not known exactly.
 
-    A rate per second is often a rounded part of it. It is exact only if the minute or the hour then
-    has a price of a few decimals.
+    The rate per second is often rounded. It counts as exact if the minute or the hour then has a
+    price of at most `_PUBLISHED_DECIMALS_MAX` decimals.
     """
     metadata = entry.get("metadata")
     original = metadata if isinstance(metadata, dict) else {}
@@ -231,7 +231,7 @@ def _per_minutes(price: Decimal, minutes: int) -> _Fields:
 
 
 def _decimal(value: object) -> Decimal | None:
-    """Return a number, or a numeric text, exactly."""
+    """Return the exact value of a number or numeric text, else None."""
     if isinstance(value, bool) or not isinstance(value, int | Decimal | str):
         return None
     try:

@@ -22,7 +22,7 @@ _CURRENCY: Final = "usd"
 
 
 class PriceSourceError(Exception):
-    """A source gave no prices that can be read; the message says why, without any secret."""
+    """The prices of a source cannot be read; the message says why and contains no secret."""
 
 
 class ReadPrices(NamedTuple):
@@ -107,7 +107,8 @@ class TwilioVoice(
             price = _outbound(by_prefix, self.outbound_prefix).current_price
             yield self._per_minute("outbound_call", price)
         for prefix in sorted(by_prefix) if self.all_destinations else ():
-            # Without a prefix that is too long, calls to it would get the price of a shorter one.
+            # A prefix that is too long is an error: if it were left out, calls to it would get
+            # the price of a shorter prefix.
             price = _outbound(by_prefix, prefix).current_price
             yield {**self._per_minute("outbound_call", price), "destination": f"+{prefix}"}
         yield self._per_minute("inbound_call", self._inbound(country).current_price)
@@ -138,7 +139,7 @@ def _by_prefix(country: _Country) -> dict[str, list[_Outbound]]:
 
 
 def _outbound(by_prefix: Mapping[str, Sequence[_Outbound]], prefix: str) -> _Outbound:
-    """Return the price of a prefix; that for any origin has priority over specific ones."""
+    """Return the price of a prefix: preferably the one for calls from any origin."""
     matching = by_prefix.get(prefix, ())
     for origin in ("ALL", "ROW"):
         for price in matching:

@@ -1,7 +1,7 @@
 """Refreshes prices from sources: unchanged ones are verified, changed ones entered or proposed.
 
-Run daily by the notification process and by `cost-analytics prices refresh`. An advisory lock
-admits one at a time, and the table of refreshes keeps the timers of several processes from
+The notification process runs it daily, `cost-analytics prices refresh` at any time. An advisory
+lock admits one refresh at a time. The table of refreshes prevents timers of several processes from
 repeating it.
 """
 
@@ -30,14 +30,17 @@ from streams.prices.fetching import (
 from streams.prices.reading import PriceSourceError
 from streams.prices.sources import AnySource
 
-TIMER_PAUSE: Final = timedelta(hours=20)
-"""The `unless_within` of a daily timer: a later timer finds nothing to do."""
+FRESH_FOR: Final = timedelta(hours=20)
+"""Daily timers skip sources that were read within this time."""
 
 _log = logging.getLogger(__name__)
 
 
 class RefreshResult(NamedTuple):
-    """The result of refreshing a source; `error` is a sentence if it failed."""
+    """The result of refreshing a source; `error` is a sentence if it failed.
+
+    `proposed` counts new proposals, `waiting` all pending ones of these prices.
+    """
 
     source: str
     verified: int = 0
@@ -52,14 +55,14 @@ async def refresh_prices(
     sources: Sequence[AnySource],
     *,
     dry_run: bool = False,
-    unless_within: timedelta | None = None,
+    skip_if_read_within: timedelta | None = None,
     fetch_seconds_max: int = FETCH_SECONDS_MAX,
 ) -> list[RefreshResult] | None:
     """Refresh prices from each source once; a failing source does not stop the others.
 
-    Returns the result of each source, or None if another process is refreshing. Sources that were
-    read successfully `unless_within` this time are skipped. A dry run writes nothing. Raises
-    OSError or a PostgreSQL error if the database is unavailable.
+    Returns the result of each source, or None if another process is refreshing.
+    `skip_if_read_within` skips sources that were successfully read within that time. A dry run
+    writes nothing. Raises OSError or a PostgreSQL error if the database is unavailable.
     """
     async with (
         connected(database_url, name="cost-analytics prices") as connection,
@@ -69,8 +72,8 @@ async def refresh_prices(
             return None
         results: list[RefreshResult] = []
         for source in sources:
-            if unless_within is not None and await was_read_since(
-                connection, source.name, datetime.now(UTC) - unless_within
+            if skip_if_read_within is not None and await was_read_since(
+                connection, source.name, datetime.now(UTC) - skip_if_read_within
             ):
                 continue
             results.append(await _refresh(connection, session, source, dry_run=dry_run))
@@ -82,7 +85,7 @@ async def _refresh(
 ) -> RefreshResult:
     started_at = datetime.now(UTC)
     try:
-        result = await _read(connection, session, source, dry_run=dry_run)
+        result = await _fetch_and_enter(connection, session, source, dry_run=dry_run)
     except (PriceSourceError, PriceConflictError) as error:
         result = RefreshResult(source.name, error=f"{source.name}: {error}."[:1_000])
     _log.log(
@@ -100,7 +103,7 @@ async def _refresh(
     return result
 
 
-async def _read(
+async def _fetch_and_enter(
     connection: Connection, session: PriceSession, source: AnySource, *, dry_run: bool
 ) -> RefreshResult:
     text = await fetch(session, source) if source.url else b""

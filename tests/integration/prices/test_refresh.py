@@ -17,7 +17,7 @@ from streams.notifications.faust_agents import make_app
 from streams.prices import fetching
 from streams.prices.daily import DailyPrices
 from streams.prices.reading import TwilioVoice
-from streams.prices.refresh import TIMER_PAUSE, RefreshResult, refresh_prices
+from streams.prices.refresh import FRESH_FOR, RefreshResult, refresh_prices
 from tests.support.command import run_command
 from tests.support.price_servers import COUNTRY_V2, VendorServer, country, vendor
 from tests.support.recording import fetch
@@ -156,13 +156,13 @@ async def test_failing_source_does_not_affect_the_others(
 
 async def test_parallel_timers_refresh_once(database_url: str, twilio: VendorServer) -> None:
     async def timer() -> list[RefreshResult] | None:
-        return await refresh_prices(database_url, [source(twilio)], unless_within=TIMER_PAUSE)
+        return await refresh_prices(database_url, [source(twilio)], skip_if_read_within=FRESH_FOR)
 
     at_once = await asyncio.gather(*(timer() for _ in range(4)))
     assert await timer() == []
     assert sum(len(results or []) for results in at_once) == 1
     assert len(twilio.requested_paths) == 1
-    again = await refresh_prices(database_url, [source(twilio)], unless_within=timedelta(0))
+    again = await refresh_prices(database_url, [source(twilio)], skip_if_read_within=timedelta(0))
     assert again == [RefreshResult("twilio", verified=2)]
 
 

@@ -12,7 +12,7 @@ from ledger.prices.conditions import (
     Conditions,
     Hours,
     conditions_from,
-    destinations,
+    matching_destinations,
     parse_stored_context,
     parse_stored_unit,
     stored_context,
@@ -45,7 +45,7 @@ conditions = st.builds(
 
 @given(conditions)
 def test_stored_conditions_are_read_back(one: Conditions) -> None:
-    assert conditions_from(one.named()) == (one, [])
+    assert conditions_from(one.to_fields()) == (one, [])
     assert parse_stored_unit(stored_unit("minutes", one)) == ("minutes", one)
     assert (one == NO_CONDITIONS) == (stored_unit("minutes", one) == "minutes")
 
@@ -130,13 +130,13 @@ def test_context_is_stored_in_standard_form_with_a_prefix_of_the_number() -> Non
     assert context == PriceContext(
         tier="batch", voice_class="hd", input_size=3, destination="+4420718"
     )
-    assert list(destinations(context)) == ["+4420718", "+442071", "+44207", "+4420", "+442", "+44",
+    assert list(matching_destinations(context)) == ["+4420718", "+442071", "+44207", "+4420", "+442", "+44",
                                            "+4", ""]  # fmt: skip
     stored = stored_context(context)
     assert stored is not None
     assert "8750" not in stored
     assert parse_stored_context(stored) == context
-    assert list(destinations(PriceContext(destination="GB"))) == ["GB", ""]
+    assert list(matching_destinations(PriceContext(destination="GB"))) == ["GB", ""]
 
 
 @pytest.mark.parametrize("tier", ["standard", "Default"])
