@@ -98,7 +98,7 @@ class UnpricedPricer:
                     if run.left > left:
                         self._left_at_ns[found.kind] = time.monotonic_ns()
         except PricingBusyError:
-            pass  # that process prices the rest
+            pass  # the other process prices the rest
         return PricedEvents(run.priced, run.left, run.alerts)
 
     def _is_due(self, kind: UsageKind) -> bool:

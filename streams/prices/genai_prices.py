@@ -71,13 +71,13 @@ _UNITS: Final = {
     "searches": _Unit(("web_searches_kcount",), 1_000),
     "requests": _Unit(("requests_kcount",), 1_000),
 }
-_READ: Final = {key for unit in _UNITS.values() for key in unit.keys} | {"input_audio_hours"}
-_is_apart: Final = re.compile(
+_KNOWN_KEYS: Final = {key for unit in _UNITS.values() for key in unit.keys} | {"input_audio_hours"}
+_is_other_unit: Final = re.compile(
     r".*(image|video|pixels|document|tool|citation|searches|executions).*"
 ).fullmatch
-"""Prices of tokens and pieces that are in none of the units of the catalogue."""
+"""Keys of prices for usage that no unit of the catalogue contains."""
 
-_LEAST_PER_REQUEST: Final = ("groq", "audio_hours")
+_MINIMUM_PER_REQUEST: Final = ("groq", "audio_hours")
 """Groq bills at least 10 seconds of each request, which a price of a second does not express."""
 
 
@@ -87,8 +87,8 @@ def read_genai_prices(
     """Return the prices of a list, of some services (its providers) or of all.
 
     Each price is in force from its own day; prices without a day from the first day on. The prices
-    in force are repeated with the time `at`, so that they have priority over other ones that the
-    catalogue has by then. Raises PriceSourceError for another form.
+    in force are repeated at the time `at`, so that they replace older ones from other sources.
+    Raises PriceSourceError if the list has another form.
     """
     try:
         providers = msgspec.convert(published, list[Provider])
@@ -162,8 +162,8 @@ def _rows(
     if reason is not None:
         left_out[reason] += 1
         return
-    apart = [key for key in keys if key not in _READ]
-    left_out.update({"figures for units that are not known": len(apart)} if apart else {})
+    unknown = [key for key in keys if key not in _KNOWN_KEYS]
+    left_out.update({"figures for units that are not known": len(unknown)} if unknown else {})
     if model.has_unknown_conditions():
         left_out["prices under conditions that are not known"] += 1
     urls = provider.pricing_urls or [""]
@@ -187,9 +187,9 @@ def _reason_to_leave_out(
 ) -> str | None:
     if not keys:
         return "models without prices"
-    if any(key not in _READ and not _is_apart(key) for key in keys):
+    if any(key not in _KNOWN_KEYS and not _is_other_unit(key) for key in keys):
         return "models with prices that are not known"
-    if service == _LEAST_PER_REQUEST[0] and _LEAST_PER_REQUEST[1] in keys:
+    if service == _MINIMUM_PER_REQUEST[0] and _MINIMUM_PER_REQUEST[1] in keys:
         return "models with a minimum for each request"
     if any({*minutes_of(one)} & {*minutes_of(other)} for one, other in combinations(windows, 2)):
         return "models with hours that overlap"

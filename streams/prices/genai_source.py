@@ -1,4 +1,4 @@
-"""The source of prices genai-prices: the list of the installed package, an optional extra, or JSON.
+"""The price source genai-prices: the list of the installed package (an optional extra), or JSON.
 
 The list of the package is read without network.
 """
@@ -34,7 +34,7 @@ def packaged_list() -> tuple[Any, str]:
 
 
 def update_url() -> str:
-    """Return where the package's publisher has the newest list.
+    """Return the URL of the newest list of the package's publisher.
 
     Raises ModuleNotFoundError without the package.
     """
@@ -59,7 +59,7 @@ class GenAiPrices(
         return self.read(text, at.replace(microsecond=0)).rows
 
     def read(self, text: bytes, at: datetime) -> ReadPrices:
-        """Return the same with what was left out."""
+        """Return the prices and what was left out; raises PriceSourceError."""
         if self.url:
             published, source = decode_list(text), self.name
         else:

@@ -92,7 +92,8 @@ async def _refresh(
         logging.WARNING if result.error else logging.INFO,
         "prices of %s: %s",
         source.name,
-        result.error or f"{result.verified} verified, {result.added} added, {result.waiting} wait",
+        result.error
+        or f"{result.verified} verified, {result.added} added, {result.waiting} pending",
         extra={"action": "price_refresh_failed" if result.error else "prices_refreshed"},
     )
     if not dry_run:
@@ -111,8 +112,10 @@ async def _fetch_and_enter(
     rows = await asyncio.to_thread(source.rows, text, datetime.now(UTC))
     if dry_run:
         review = await review_prices(connection, rows)
-        waits = len(review.pending)
-        return RefreshResult(source.name, len(review.verified), len(review.accepted), waits, waits)
+        pending = len(review.pending)
+        return RefreshResult(
+            source.name, len(review.verified), len(review.accepted), pending, pending
+        )
     entered = await enter_prices(connection, rows, set_by=f"source {source.name}", confirms=True)
     return RefreshResult(
         source.name, entered.verified, entered.added, entered.proposed, len(entered.waiting)

@@ -1,4 +1,4 @@
-"""Names of models: which price a name has, as vendors, frameworks and users write it."""
+"""Names of models, as vendors, frameworks and users write them, and the prices that they get."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -65,11 +65,11 @@ def test_names_of_frameworks_and_vendors_have_one_price(
         ("openai", "my-deployment", "gpt-4"),
     ],
 )
-def test_another_model_is_never_taken(service: str, sent: str, known: str) -> None:
+def test_another_model_is_never_used(service: str, sent: str, known: str) -> None:
     assert priced_as(catalogue(service, known), service, sent) is None
 
 
-def test_the_order_is_total() -> None:
+def test_closest_name_has_priority() -> None:
     """The name itself, then an alias, then the spelling that changes least, then any model."""
     sent = "openai/m-2025-04-14"
     names = [sent, "target", "m-2025-04-14", "m-20250414", "openai/m", "m", "m-latest", "*"]
@@ -81,7 +81,7 @@ def test_the_order_is_total() -> None:
             assert models[(priced_as(found, "openai", sent) or 0) - 1] == names[first]
 
 
-def test_an_alias_has_the_prices_of_its_model_while_it_is_in_force() -> None:
+def test_alias_in_force_has_the_prices_of_its_model() -> None:
     aliases = (
         Alias("openai", "ours", "a", START + DAY),
         Alias("openai", "ours", "b", START + 2 * DAY),
@@ -93,7 +93,7 @@ def test_an_alias_has_the_prices_of_its_model_while_it_is_in_force() -> None:
     assert priced_as(found, "azure", "ours", days[2]) is None
 
 
-def test_usage_from_before_the_alias_gets_its_price_only_without_another_one() -> None:
+def test_usage_before_the_alias_gets_its_price_only_without_another_one() -> None:
     alias = (Alias("openai", "ours", "a", START + DAY),)
     assert priced_as(catalogue("openai", "a", aliases=alias), "openai", "ours") == 1
     assert priced_as(catalogue("openai", "a", "*", aliases=alias), "openai", "ours") == 2
@@ -107,7 +107,7 @@ def test_a_name_without_alias_stays_on_the_fast_path() -> None:
 
 
 @given(st.sampled_from(["openai", "aws", "google", "x"]), st.text(max_size=40))
-def test_spellings_end_and_are_unique(service: str, name: str) -> None:
+def test_spellings_are_unique_and_differ_from_the_name(service: str, name: str) -> None:
     others = spellings(service, name)
     assert len(set(others)) == len(others)
     assert name not in others
