@@ -18,6 +18,7 @@ from ledger.prices.increments import NO_INCREMENTS, Increments
 from ledger.prices.names import standard_model, standard_operation
 from ledger.prices.spellings import spellings
 from ledger.prices.tariff import ConditionalRate, KeyRates, Rate, Tariff, rates_by_place
+from schemas.events import PriceContext
 from schemas.money import NANO_PER_USD, half_even
 
 ServiceClass = Literal["api", "infrastructure", "transaction", "revenue"]
@@ -201,22 +202,32 @@ class Catalogue:
         """Return the models with their own prices for an operation, in order."""
         return sorted(self._models.get((service, operation), set()) - {"", ANY_MODEL, ESTIMATE})
 
-    def model_rate(
-        self, service: str, operation: str, model: str, unit: str, time: datetime
-    ) -> Rate | None:
-        """Return the unconditional rate of exactly this model in force at `time`.
+    def model_price(
+        self, key: tuple[str, str, str, str], time: datetime, context: PriceContext
+    ) -> tuple[Rate, Increments] | None:
+        """Return the rate of a usage by a price of exactly this model, and its increments.
 
-        Names are standard ones.
+        `key` is service, operation, model and unit by their standard names. The price in force is
+        chosen as by `Tariff.at`.
         """
-        return next(
-            (
-                rate
-                for rates in self._rates(service, operation, model, unit)
-                for since, rate, conditions in rates
-                if since <= time and conditions == NO_CONDITIONS
-            ),
-            None,
-        )
+        service, operation, model, unit = key
+        for known_unit, multiplier, divisor in ((unit, 1, 1), *_OTHER_UNITS.get(unit, ())):
+            rows = [
+                row
+                for row in self._rows.get((service, operation, model, known_unit), ())
+                if row.effective_from <= time and row.conditions.match(context, time)
+            ]
+            if rows:
+                row = max(
+                    rows,
+                    key=lambda row: (
+                        row.conditions.specificity(),
+                        row.effective_from,
+                        row.price_id,
+                    ),
+                )
+                return _rate(row, multiplier, divisor), row.increments
+        return None
 
     def rate(self, service: str, operation: str, unit: str, time: datetime) -> Rate | None:
         """Return the rate in force at `time` of something without a model."""

@@ -16,8 +16,16 @@ SELECT count(*) AS calls, least(count(*), :calls_max::bigint) AS calls_read
 -- events are found by its id: LATERAL with OFFSET keeps the planner from reading whole months, and no
 -- event is older than its call, which excludes earlier months. NOT IN is looked up in a hash, whatever
 -- number of rows the planner expects. `phrase` is the metadata's phraseHash or phrase_hash; found by
--- pattern, because jsonb refuses some valid JSON strings.
-WITH chosen AS MATERIALIZED (
+-- pattern, because jsonb refuses some valid JSON strings. `slices` are parts of a usage that may have different
+-- prices, as far as the catalogue distinguishes them: by context, by size of the request (the sum of :input_units),
+-- by minute of the day, and by call where prices have billing increments.
+WITH limits AS MATERIALIZED (
+    SELECT coalesce(array_agg(DISTINCT bound ORDER BY bound) FILTER (WHERE bound IS NOT NULL), '{}') AS sizes,
+           coalesce(bool_or(unit LIKE '% hours=%'), false) AS by_minute,
+           coalesce(bool_or(minimum_seconds > 0 OR increment_seconds > 0), false) AS by_call
+      FROM (SELECT *, substring(unit FROM ' input_size_above=(\d+)')::numeric + 1 AS bound
+              FROM service_prices) AS p
+), chosen AS MATERIALIZED (
     SELECT call_id
       FROM calls
      WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all) AND first_at >= :since
@@ -31,7 +39,12 @@ WITH chosen AS MATERIALIZED (
                            q.cost_nano, q.place, call_id, time, identity, source, event_id, voids,
                            CASE WHEN q.unit = 'characters'
                                 THEN substring(data FROM '"phrase_?[Hh]ash"\s*:\s*"([^"\\]+)"')
-                           END AS phrase
+                           END AS phrase,
+                           price_context::jsonb - 'inputSize' AS context,
+                           coalesce((price_context::jsonb ->> 'inputSize')::numeric, (
+                               SELECT ceil(sum(i.quantity))
+                                 FROM jsonb_to_recordset(r.usages) AS i (unit text, quantity numeric)
+                                WHERE i.unit = ANY (:input_units::text[]))) AS input_size
                       FROM call_cost_events AS r
                      CROSS JOIN LATERAL (
                            SELECT r.unit, r.usage, r.cost_nano, 1 AS place WHERE r.usages IS NULL
@@ -65,6 +78,18 @@ WITH chosen AS MATERIALIZED (
            percentile_disc(0.5) WITHIN GROUP (ORDER BY usage) AS median
       FROM lines
      GROUP BY service, operation, model, unit
+), slices AS (
+    SELECT service, operation, model, unit,
+           json_agg(json_build_array(context, size, minute, leg, usage::text)) AS slices
+      FROM (SELECT service, operation, model, unit, context, sizes[bucket] AS size,
+                   CASE WHEN by_minute THEN extract(hour FROM time AT TIME ZONE 'UTC')::integer * 60
+                                            + extract(minute FROM time)::integer END AS minute,
+                   CASE WHEN by_call AND unit IN ('seconds', 'minutes', 'audio_seconds')
+                        THEN call_id END AS leg,
+                   sum(usage) AS usage
+              FROM lines, limits, LATERAL (SELECT width_bucket(input_size, sizes) AS bucket) AS sized
+             GROUP BY 1, 2, 3, 4, 5, 6, 7, 8) AS parts
+     GROUP BY service, operation, model, unit
 )
 SELECT service, operation, model, unit, count(*) AS events,
        count(*) FILTER (WHERE place = 1) AS events_of_first_unit, count(DISTINCT call_id) AS calls,
@@ -75,9 +100,10 @@ SELECT service, operation, model, unit, count(*) AS events,
        coalesce(sum(usage) FILTER (WHERE repeats), 0) AS repeated_usage,
        coalesce(sum(cost_nano) FILTER (WHERE repeats), 0) AS repeated_cost_nano,
        json_agg(json_build_array(source, event_id, call_id) ORDER BY rank)
-           FILTER (WHERE rank <= :examples_max) AS examples
+           FILTER (WHERE rank <= :examples_max) AS examples, slices::text AS slices
   FROM lines JOIN medians USING (service, operation, model, unit)
- GROUP BY service, operation, model, unit, median
+       JOIN slices USING (service, operation, model, unit)
+ GROUP BY service, operation, model, unit, median, slices::text
  ORDER BY service COLLATE "C", operation COLLATE "C", model COLLATE "C", unit COLLATE "C"
 
 -- name: charges

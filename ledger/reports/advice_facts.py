@@ -7,6 +7,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Final, Literal, NamedTuple
 
+from schemas.events import PriceContext
+
 AdviceKind = Literal["model_choice", "phrase_caching", "prepaid_bundle", "shorter_replies"]
 
 ADVICE_DAYS: Final = 30
@@ -21,12 +23,28 @@ class EventRef(NamedTuple):
     call_id: str
 
 
+class UsageSlice(NamedTuple):
+    """A part of a sum, of usage that has the same price whatever the catalogue's conditions are.
+
+    `context` is what its events stated, without the input size. `input_size` is the lowest size of
+    request that the catalogue does not distinguish from theirs. `minute` is the minute of the UTC
+    day, and `call_id` the call, where some price depends on it.
+    """
+
+    context: PriceContext | None
+    input_size: int | None
+    minute: int | None
+    call_id: str | None
+    usage: Decimal
+
+
 class UsageSum(NamedTuple):
     """The recorded usage of a service, operation, model and unit; money is nano-dollars.
 
     `above_median` is the sum by which events exceed the median usage. `phrases` counts events with
     a phrase hash, `repeats` those whose phrase was used before. `examples` are the most expensive
     events. An event with several units is in the sum of each, and in `events_of_first_unit` once.
+    `slices` are parts of `usage` that may have different prices; without any, it has one price.
     """
 
     service: str
@@ -46,6 +64,7 @@ class UsageSum(NamedTuple):
     repeated_cost_nano: int
     examples: Sequence[EventRef]
     events_of_first_unit: int = 0
+    slices: Sequence[UsageSlice] = ()
 
 
 class ChargeSum(NamedTuple):

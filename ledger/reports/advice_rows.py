@@ -18,11 +18,14 @@ from ledger.reports.advice_facts import (
     EventRef,
     Retirement,
     Retirements,
+    UsageSlice,
     UsageSum,
 )
+from schemas.usages import INPUT_UNITS
 
 _SQL: Final = statements("reports/advice")
 _examples: Final = msgspec.json.Decoder(list[EventRef])
+_slices: Final = msgspec.json.Decoder(list[UsageSlice])
 
 CALLS_MAX: Final = 1_000
 """The maximum of calls whose events are read, newest first."""
@@ -56,12 +59,13 @@ async def read_advice_input(
     examples = calls | {"examples_max": EXAMPLES_MAX}
     async with readers.comparing(viewer) as connection:
         [counted] = await connection.fetch(*_SQL.bind("calls", **calls))
-        usages = await connection.fetch(*_SQL.bind("usages", **examples))
+        wanted = examples | {"input_units": sorted(INPUT_UNITS)}
+        usages = await connection.fetch(*_SQL.bind("usages", **wanted))
         charges = await connection.fetch(*_SQL.bind("charges", **examples))
         retirements = await connection.fetch(_SQL["retirements"])
         catalogue = await read_catalogue(connection)
     return AdviceInput(
-        [UsageSum(**_fields(row)) for row in usages],
+        [UsageSum(**_fields(row) | {"slices": _slices.decode(row["slices"])}) for row in usages],
         [ChargeSum(**_fields(row)) for row in charges],
         catalogue,
         {tuple(row[:3]): Retirement(*row[3:]) for row in retirements},

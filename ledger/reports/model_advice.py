@@ -8,10 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from fractions import Fraction
 from itertools import groupby
 from typing import Final
 
+from msgspec.structs import replace
+
 from ledger.prices.catalogue import Catalogue
+from ledger.prices.increments import NO_INCREMENTS, UNIT_SECONDS
+from ledger.prices.spellings import spellings
+from ledger.prices.tariff import Rate
 from ledger.reports.advice_facts import (
     ADVICE_DAYS,
     EXAMPLES_MAX,
@@ -21,8 +27,11 @@ from ledger.reports.advice_facts import (
     Retirements,
     RetirementWarning,
     SavingEvidence,
+    UsageSlice,
     UsageSum,
 )
+from schemas.events import NO_CONTEXT
+from schemas.money import half_even
 from schemas.sentences import day_name, dollars, number_text
 
 RETIRES_SOON: Final = timedelta(days=180)
@@ -47,7 +56,7 @@ def retirement_warnings(
     """Return a warning for each used model that is outdated, the earliest retirement first."""
     warnings = []
     for lines in _by_model(usages):
-        retirement = retirements.get(lines[0][:3])
+        retirement = _retirement(lines[0], retirements)
         if retirement is None or not _is_outdated(retirement, now):
             continue
         others = _alternatives(lines, catalogue, now, retirements)
@@ -77,6 +86,13 @@ def _by_model(usages: Sequence[UsageSum]) -> Iterator[list[UsageSum]]:
         yield list(group)
 
 
+def _retirement(line: UsageSum, retirements: Retirements) -> Retirement | None:
+    """Return what is known of the retirement of a model, also by another spelling of its name."""
+    service, operation, model = line[:3]
+    keys = [(service, operation, name) for name in (model, *spellings(service, model))]
+    return next((retirements[key] for key in keys if key in retirements), None)
+
+
 def _is_outdated(retirement: Retirement | None, now: datetime) -> bool:
     if retirement is None:
         return False
@@ -90,10 +106,11 @@ def _alternatives(
     """Return the other models that can be priced and are not outdated, the cheapest first."""
     service, operation, model = lines[0][:3]
     current = sum(line.cost_nano for line in lines)
+    names = {model, *spellings(service, model)}
     others = [
         Alternative(other, cost, current - cost)
         for other in catalogue.models(service, operation)
-        if other != model
+        if other not in names
         and not _is_outdated(retirements.get((service, operation, other)), now)
         and (cost := _cost_with(catalogue, lines, other, now)) is not None
     ]
@@ -122,14 +139,37 @@ def _warning(
 def _cost_with(
     catalogue: Catalogue, lines: Sequence[UsageSum], model: str, now: datetime
 ) -> int | None:
-    """Return the cost of the usage with another model; None if it has no price of its own."""
-    cost = 0
+    """Return the cost of the usage with another model; None if part of it has no price of its own.
+
+    Each part has the price of its own conditions, and is rounded up to the billing increment of
+    that price. The cost by a price is rounded once.
+    """
+    usage_by_rate: dict[Rate, Fraction] = {}
     for line in lines:
-        rate = catalogue.model_rate(line.service, line.operation, model, line.unit, now)
-        if rate is None:
-            return None
-        cost += rate.cost_nano(line.usage)
-    return cost
+        key = (line.service, line.operation, model, line.unit)
+        for part in line.slices or [UsageSlice(None, None, None, None, line.usage)]:
+            context = replace(part.context or NO_CONTEXT, input_size=part.input_size)
+            price = catalogue.model_price(key, _at_minute(now, part.minute), context)
+            if price is None:
+                return None
+            rate, increments = price
+            seconds = UNIT_SECONDS.get(line.unit, 1)
+            usage = Fraction(part.usage)
+            if increments != NO_INCREMENTS:
+                usage = increments.round_up(usage * seconds) / seconds
+            usage_by_rate[rate] = usage_by_rate.get(rate, Fraction(0)) + usage
+    return sum(
+        half_even(usage.numerator * rate.numerator, usage.denominator * rate.denominator)
+        for rate, usage in usage_by_rate.items()
+    )
+
+
+def _at_minute(now: datetime, minute: int | None) -> datetime:
+    """Return the last time before `now` at that minute of the UTC day; `now` without one."""
+    if minute is None:
+        return now
+    time = now.replace(hour=minute // 60, minute=minute % 60, second=0, microsecond=0)
+    return time if time <= now else time - timedelta(days=1)
 
 
 def _other_model(

@@ -124,6 +124,49 @@ async def test_outdated_models_are_warned_of_and_not_recommended(
     ] == []
 
 
+async def test_other_model_is_priced_by_the_conditions_of_each_request(
+    api: ApiClient, recorded: str
+) -> None:
+    price = (
+        "INSERT INTO service_prices (service, class, operation, model, unit, price_usd, per_units,"
+        " effective_from, source, set_by, minimum_seconds, increment_seconds)"
+        " VALUES ('acme', 'api', $1, $2, $3, $4::text::numeric, 1000000, '2020-01-01', 't', 't', $5, $5)"
+    )
+    for operation, name, unit, usd, step in (
+        ("inference", "large", "input_tokens", "10", 0),
+        ("inference", "large", "input_tokens tier=batch", "10", 0),
+        ("inference", "small", "input_tokens", "1", 0),
+        ("inference", "small", "input_tokens input_size_above=200000", "2", 0),
+        ("inference", "small", "input_tokens tier=batch", "0.5", 0),
+        ("stt", "large", "seconds", "1000000", 0),
+        ("stt", "small", "seconds", "10000", 60),
+    ):
+        await fetch(recorded, price, operation, name, unit, usd, step)
+    model: Plain = {"service": "acme", "operation": "inference", "model": "large"}
+
+    def request(tokens: int) -> Plain:
+        usages = [{"unit": "input_tokens", "quantity": tokens}]
+        return {**model, "usage": None, "unit": None, "usages": usages}
+
+    speech: Plain = {**model, "operation": "stt", "unit": "seconds"}
+    events = [
+        cost("d-1", "dora", time=NOW, **request(100_000)),
+        cost("d-1", "dora", time=NOW, **request(300_000)),
+        cost("d-1", "dora", time=NOW, **model, usage=500_000, unit="input_tokens",
+             priceContext={"tier": "batch", "inputSize": 500_000}),
+        cost("d-1", "dora", time=NOW, **speech, usage=30),
+        cost("d-1", "dora", time=NOW, **speech, usage=31),
+        cost("d-2", "dora", time=NOW, **speech, usage=10),
+    ]  # fmt: skip
+    async with BatchWriter(recorded) as writer:
+        await writer.record(TopicLog().batch(events))
+    body = (await api.get("/api/costs/user/dora/recommendations", "dora")).data
+    found = {each["evidence"]["operation"]: each for each in body["recommendations"]}
+    assert found["inference"]["currentCost"] == 9
+    assert found["inference"]["newCost"] == Decimal("0.1") + Decimal("0.6") + Decimal("0.25")
+    assert (found["stt"]["currentCost"], found["stt"]["newCost"]) == (71, Decimal("1.8"))
+
+
 async def test_user_without_calls_gets_no_recommendation(api: ApiClient) -> None:
     body = (await api.get("/api/costs/user/carol/recommendations", "carol")).data
     assert (body["basedOnCalls"], body["recommendations"], body["notes"]) == (0, [], [])

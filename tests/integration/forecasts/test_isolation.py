@@ -19,6 +19,7 @@ DAY = timedelta(days=1)
 ALICE, BOB, ROOT = Viewer("alice"), Viewer("bob"), Viewer("root", reads_all=True)
 CALLS = {"user_id": "alice", "since": NOW - DAY, "before": NOW + DAY, "calls_max": 10}
 EXAMPLES = CALLS | {"examples_max": 3}
+USAGES = EXAMPLES | {"input_units": ["input_tokens"]}
 
 
 @pytest.fixture
@@ -66,7 +67,7 @@ async def test_queries_hide_other_users_without_row_policies(
     row = await superuser.fetchrow(*advice.bind("calls", **viewer.parameters, **CALLS))
     assert row is not None
     assert (row["calls"], row["calls_read"]) == (seen, seen)
-    usages = await superuser.fetch(*advice.bind("usages", **viewer.parameters, **EXAMPLES))
+    usages = await superuser.fetch(*advice.bind("usages", **viewer.parameters, **USAGES))
     assert [row["events"] for row in usages] == [1] * seen
     charges = await superuser.fetch(*advice.bind("charges", **viewer.parameters, **EXAMPLES))
     assert [row["charges"] for row in charges] == [1] * seen
@@ -75,7 +76,7 @@ async def test_queries_hide_other_users_without_row_policies(
 @pytest.mark.parametrize("name", ["calls", "usages", "charges"])
 async def test_row_policies_hide_other_users_from_a_false_admin(written: str, name: str) -> None:
     """The query claims to see everything; the signed viewer of the transaction decides."""
-    values = CALLS if name == "calls" else EXAMPLES
+    values = {"calls": CALLS, "usages": USAGES, "charges": EXAMPLES}[name]
     advice = statements("reports/advice")
     async with reader_pool(as_login(written, "api")) as readers:
         for viewer, seen in ((BOB, 0), (ALICE, 1)):

@@ -30,7 +30,7 @@ CALLS = {
     "before": NOW,
     "calls_max": 2_000,
 }
-USAGES = ADVICE.bind("usages", **CALLS, examples_max=3)
+USAGES = ADVICE.bind("usages", **CALLS, examples_max=3, input_units=["input_tokens"])
 STANDING = statements("budgets/budgets").bind(
     "budget_status",
     user_id="alice",

@@ -1,6 +1,6 @@
 """Recommendations: each saving agrees with an independent computation."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -14,10 +14,8 @@ from ledger.reports.advice_facts import (
     ChargeSum,
     EventRef,
     Recommendation,
-    Retirement,
     UsageSum,
 )
-from ledger.reports.model_advice import retirement_warnings
 from tests.support.prices import DEFAULTS, SamplePrice, catalogue
 
 NOW = datetime(2026, 11, 18, 12, tzinfo=UTC)
@@ -212,48 +210,3 @@ def test_saving_is_positive_and_at_most_the_amount_paid(lines: list[UsageSum], f
         for recommendation in saved:
             exact = Fraction(line.cost_nano) * Fraction(line.above_median) / Fraction(line.usage)
             assert abs(recommendation.saving_nano - exact) <= Fraction(1, 2)
-
-
-RETIRED = {
-    ("cerebras", "inference", "llama3.1-8b"): Retirement(date(2026, 5, 27), is_deprecated=False)
-}
-
-
-@pytest.mark.parametrize(
-    "retirement",
-    [
-        Retirement(date(2026, 5, 27), is_deprecated=False),
-        Retirement(date(2027, 5, 17), is_deprecated=False),
-        Retirement(None, is_deprecated=True),
-    ],
-)
-def test_outdated_model_is_not_recommended(retirement: Retirement) -> None:
-    used_70b = inference("llama3.1-70b", usage=Decimal(2_460_000), cost_nano=1_476_000_000)
-    outdated = {("cerebras", "inference", "llama3.1-8b"): retirement}
-    assert advise([used_70b], [], PRICES, NOW, outdated) == []
-    later = {("cerebras", "inference", "llama3.1-8b"): Retirement(date(2027, 5, 18), False)}
-    assert len(advise([used_70b], [], PRICES, NOW, later)) == 1
-
-
-def test_used_model_that_is_retired_soon_is_warned_of_with_its_replacement() -> None:
-    lines = [
-        inference("llama3.1-8b", usage=Decimal(1_000_000), cost_nano=USD // 10),
-        used("openai", "inference", "gpt-4-turbo", "input_tokens", cost_nano=USD),
-        inference("llama3.1-70b"),
-    ]
-    dates = RETIRED | {
-        ("openai", "inference", "gpt-4-turbo"): Retirement(date(2027, 3, 26), is_deprecated=True),
-        ("cerebras", "inference", "llama3.1-70b"): Retirement(date(2028, 1, 1), False),
-    }
-    retired, soon = retirement_warnings(lines, PRICES, NOW, dates)
-    assert retired.sentence == (
-        "llama3.1-8b was retired on May 27, 2026. The cheapest replacement is llama3.1-70b: the "
-        "same usage would have cost $0.60 in 30 days."
-    )
-    [replacement] = retired.replacements
-    assert (replacement.cost_nano, replacement.saving_nano) == (600_000_000, -500_000_000)
-    assert soon.sentence == (
-        "gpt-4-turbo is retired on March 26, 2027. The catalogue has no price of a model that "
-        "could replace it."
-    )
-    assert (soon.retirement.retires_on, soon.replacements) == (date(2027, 3, 26), [])
