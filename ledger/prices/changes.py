@@ -19,9 +19,9 @@ from schemas.money import half_even
 APPROVAL_PERCENT: Final = 25
 """A larger change waits for approval, up or down."""
 STALE_AFTER: Final = timedelta(days=90)
-"""A price that was not verified for so long is stale."""
+"""A price that was not verified for this long is stale."""
 OLD_SOURCE_AFTER: Final = timedelta(days=180)
-"""A price whose source has an older date is stale, too."""
+"""A price is also stale if the date of its source is older than this."""
 
 _PERCENT_DIGITS: Final = 2
 _PERCENT_DIGITS_MAX: Final = 24
@@ -51,8 +51,8 @@ class ClassifiedRows(NamedTuple):
     """Rows by their classification.
 
     `verified` are prices of the catalogue that a row confirms, with the retirement and the source
-    that it gives; `accepted` and `pending` are new. `contradicting` are prices of a source that
-    differ from those that the catalogue has since the same time; nothing is done with them.
+    that it gives; `accepted` and `pending` are new. `contradicting` are rows of a source that
+    differ from the catalogue's price of the same date; they are not entered.
     """
 
     verified: list[KnownPrice]
@@ -83,7 +83,7 @@ def change(new: PriceRow, old: PriceRow) -> Fraction | None:
 def change_percent(new: PriceRow, old: PriceRow) -> Decimal | None:
     """Return the change in percent, with two decimals; None if the old price is zero.
 
-    A change just above `APPROVAL_PERCENT` has as many decimals as it needs to show that.
+    A change just above `APPROVAL_PERCENT` has as many decimals as show the difference.
     """
     part = change(new, old)
     if part is None:
@@ -115,9 +115,8 @@ def classify_rows(
     """Classify rows, each compared with the catalogue and with earlier rows.
 
     `confirms` is for a source of prices: a row equal to the price in force verifies it instead of
-    being added, and one that states no increments has those of the price in force. Rows from before
-    the first price of the catalogue are its first prices, however they change. `approved` accepts
-    large changes.
+    being added, and one that states no increments has those of the price in force. Rows older than
+    the first price of the catalogue need no approval. `approved` accepts large changes.
     """
     result = ClassifiedRows([], [], [], [])
     verified: dict[int, KnownPrice] = {}
@@ -130,13 +129,13 @@ def classify_rows(
         row = _with_increments(stated, current) if confirms else stated
         same = current is not None and row.same_price(current.row)
         is_first = confirms and price_in_force(known.get(key, ()), row.effective_from) is None
-        if current is not None and same and (confirms or _is_same_row(current.row, row)):
+        if current is not None and same and (confirms or _has_same_key(current.row, row)):
             if current.price_id != _NEW:
                 confirmed = current._replace(row=current.row.with_retirement(row).with_source(row))
                 verified[current.price_id] = confirmed
-        elif current is not None and confirms and _is_same_row(current.row, row):
+        elif current is not None and confirms and _has_same_key(current.row, row):
             result.contradicting.append(row)
-        elif current is None or is_first or approved or _passes(row, current.row):
+        elif current is None or is_first or approved or _may_be_added(row, current.row):
             result.accepted.append(row)
             before.append(KnownPrice(_NEW, row))
         elif not confirms or (key, _per_unit(row)) not in proposed:
@@ -153,13 +152,13 @@ def _with_increments(row: PriceRow, current: KnownPrice | None) -> PriceRow:
     return row._replace(increments=current.row.increments)
 
 
-def _is_same_row(known: PriceRow, row: PriceRow) -> bool:
+def _has_same_key(known: PriceRow, row: PriceRow) -> bool:
     return known.key == row.key
 
 
-def _passes(new: PriceRow, old: PriceRow) -> bool:
-    """Return whether a row may be added; adding one that contradicts a known key fails later."""
-    return _is_same_row(old, new) or not is_large(new, old)
+def _may_be_added(new: PriceRow, old: PriceRow) -> bool:
+    """Return whether a row needs no approval. Adding another price of a known key fails later."""
+    return _has_same_key(old, new) or not is_large(new, old)
 
 
 def _per_unit(row: PriceRow) -> Fraction:
