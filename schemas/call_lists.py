@@ -9,6 +9,7 @@ from msgspec import Raw, field
 
 from schemas.bodies import Body
 from schemas.charge_plans import CallChargePlan
+from schemas.costs import RoundingCost
 from schemas.events import CallStatus, EventReference
 from schemas.exact import Exact
 from schemas.money import Usd
@@ -65,12 +66,13 @@ class CallPage(Body):
 
 
 class Settled(Body, omit_defaults=True):
-    """The `data` of a `call.settled`: infrastructure share, charge and its plan, in US dollars."""
+    """The `data` of a `call.settled`, in US dollars: infrastructure, roundings, charge, plan."""
 
     infrastructure: dict[str, Usd]
     default_charge: Usd
     default_fee: Usd
     charge_plan: CallChargePlan | None = None
+    roundings: list[RoundingCost] = field(default_factory=list)
 
 
 class ListedQuantity(Body):
@@ -117,6 +119,7 @@ class ListedEvent(Body):
     data: Raw
     usages: list[ListedQuantity]
     unpriced: bool = False
+    leg_id: str | None = None
 
 
 class EventPage(Body):

@@ -55,6 +55,22 @@ class CostLine(Body):
     metadata: Raw
     usages: list[QuantityCost]
     unpriced: bool = False
+    leg_id: str | None = None
+
+
+class RoundingCost(Body):
+    """The rounding of a leg of a call, which counts when the call ends.
+
+    `billed_seconds` is the rounded duration of the leg, `total_cost` what it costs more than the
+    usages of the leg; it may be negative.
+    """
+
+    service: str
+    operation: str
+    model: str | None
+    leg_id: str | None
+    billed_seconds: Exact
+    total_cost: Usd
 
 
 class InfrastructureCost(Body):
@@ -79,7 +95,8 @@ class CallCost(Body):
     does not list them. If `api_costs` lists only the earliest costs, `unlisted_costs` counts the
     others; the call's events have all of them. `unpriced_events` are counted at a cost of 0, or at
     an estimate, until they have a price. `charge_plan` is null if an event charged the call, if it
-    is not charged, or if it was charged before there were any plans.
+    is not charged, or if it was charged before there were any plans. `roundings` of legs are in the
+    totals, too.
     """
 
     call_id: str
@@ -111,6 +128,7 @@ class CallCost(Body):
     unlisted_costs: int = 0
     unpriced_events: int = 0
     charge_plan: CallChargePlan | None = None
+    roundings: list[RoundingCost] = field(default_factory=list)
 
 
 class Period(Body):

@@ -113,7 +113,8 @@ class CostRecorded(_Data):
     """A vendor's usage during a call: either `usage` and `unit`, or `usages`.
 
     `usages` are the quantities of one request, which count all or none. `total_cost`, if given, is
-    the vendor's own price in USD; `unit_cost` is the price of one `unit`.
+    the vendor's own price in USD; `unit_cost` is the price of one `unit`. `leg_id` tells legs of a
+    call apart that have the same service, operation and model.
     """
 
     service: Text
@@ -128,6 +129,7 @@ class CostRecorded(_Data):
     metadata: Raw = Raw()
     price_context: PriceContext | None = None
     usages: Usages | None = None
+    leg_id: Text | None = None
 
 
 class EventReference(Struct, gc=False, frozen=True):

@@ -41,6 +41,7 @@ class Track(Struct, kw_only=True, rename=wire_name):
     tags: Tags | None = None
     timestamp: Moment | None = None
     usages: Usages | None = None
+    leg_id: Text | None = None
 
 
 class Finalize(Struct, kw_only=True, rename=wire_name):

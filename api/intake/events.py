@@ -78,6 +78,7 @@ def cost_event(body: bytes, sender: EventSender) -> CheckedEvent:
         "metadata": body_fields.metadata if bytes(body_fields.metadata) else None,
         **_tags(body_fields.tags),
         **_usages(body_fields),
+        **({} if body_fields.leg_id is None else {"legId": body_fields.leg_id}),
     }
     at = _time_of(body_fields.timestamp)
     event_id = sender.key or (_content_id("cost.recorded", at, data) if at else str(uuid4()))

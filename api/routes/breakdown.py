@@ -9,8 +9,17 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
+from ledger.calls.roundings import Rounding
 from ledger.reports.costs import CostClass, DaySum, QuantityLine, ServiceCosts, UsageLine
-from schemas.costs import API_SERVICES, USUAL_SERVICES, CostLine, DayCost, QuantityCost, SpendingDay
+from schemas.costs import (
+    API_SERVICES,
+    USUAL_SERVICES,
+    CostLine,
+    DayCost,
+    QuantityCost,
+    RoundingCost,
+    SpendingDay,
+)
 from schemas.exact import Exact
 from schemas.money import NANO_PER_USD, Usd, half_even
 
@@ -110,7 +119,24 @@ def _cost_line(line: UsageLine) -> CostLine:
         metadata=_object(line.metadata),
         usages=[_quantity_cost(quantity) for quantity in line.usages or ()],
         unpriced=line.unpriced,
+        leg_id=line.leg_id,
     )
+
+
+def rounding_costs(roundings: Iterable[Rounding]) -> list[RoundingCost]:
+    """Return the roundings of a call's legs."""
+    return [
+        RoundingCost(
+            service=rounding.service,
+            operation=rounding.operation,
+            model=rounding.model or None,
+            leg_id=rounding.leg_id or None,
+            billed_seconds=Exact(Decimal(rounding.seconds)),
+            total_cost=Usd(rounding.nano),
+        )
+        for rounding in roundings
+        if rounding.nano
+    ]
 
 
 def _quantity_cost(line: QuantityLine) -> QuantityCost:

@@ -36,7 +36,7 @@ from api.http.parameters import (
 from api.http.problems import forbidden, invalid_parameter
 from api.http.replies import tagged_reply
 from api.openapi.operations import Operation, Parameter, Tag
-from api.routes.breakdown import nonzero_costs, with_standard_services
+from api.routes.breakdown import nonzero_costs, rounding_costs, with_standard_services
 from api.routes.charged_calls import charge_plan_body
 from ledger.calls.tags import read_tags
 from ledger.postgres.viewers import ReaderPool
@@ -234,6 +234,7 @@ def listed_event(event: EventRow) -> ListedEvent:
         tags=read_tags(event.tags) or {},
         data=msgspec.Raw((data_of(event) or "{}").encode()),
         usages=listed_quantities(event),
+        leg_id=event.leg_id,
         unpriced=bool(event.unpriced),
     )
 
@@ -257,6 +258,8 @@ def costs_and_amount(event: EventRow) -> tuple[dict[str, int], int]:
     if settlement is None:
         return ({event.service: event.cost_nano} if event.service else {}), event.amount_nano
     costs = dict(settlement.infrastructure)
+    for rounding in settlement.roundings:
+        costs[rounding.service] = costs.get(rounding.service, 0) + rounding.nano
     costs[DEFAULT_PROCESSOR] = costs.get(DEFAULT_PROCESSOR, 0) + settlement.default_fee
     return costs, settlement.default_charge
 
@@ -271,6 +274,7 @@ def data_of(event: EventRow) -> str | None:
         default_charge=Usd(settlement.default_charge),
         default_fee=Usd(settlement.default_fee),
         charge_plan=charge_plan_body(settlement.charge_plan),
+        roundings=rounding_costs(settlement.roundings),
     )
     return encode(settled).decode()
 

@@ -10,7 +10,7 @@ from api.http.access import CALLER, Access, Route
 from api.http.problems import forbidden
 from api.http.replies import cached_version, scope_of, versioned_reply
 from api.openapi.operations import Operation, Tag
-from api.routes.breakdown import api_costs, by_service, costs_of_class
+from api.routes.breakdown import api_costs, by_service, costs_of_class, rounding_costs
 from api.routes.charged_calls import charge_plan_body
 from ledger.postgres.viewers import ReaderPool
 from ledger.reports.costs import CallReport, call_report
@@ -95,4 +95,5 @@ def call_cost(report: CallReport) -> CallCost:
         unlisted_costs=report.lines.number - len(report.lines.listed),
         unpriced_events=report.unpriced_events,
         charge_plan=charge_plan_body(report.charge_plan),
+        roundings=rounding_costs(report.roundings),
     )

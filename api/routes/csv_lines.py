@@ -16,7 +16,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
-from api.routes.call_lists import costs_and_amount, data_of, listed_quantities
+from api.routes.call_lists import data_of, listed_quantities
 from ledger.charge_plans.descriptions import describe_decision
 from ledger.prices.catalogue import DEFAULT_PROCESSOR
 from ledger.reports.exports import Exported, ExportedDay, ExportedEvent, ExportKind
@@ -34,7 +34,7 @@ COLUMNS: Final[Mapping[ExportKind, tuple[str, ...]]] = {
     "events": (
         "time", "recordedAt", "callId", "personaId", "type", "service", "operation",
         "operationSent", "model", "usage", "unit", "unitCost_usd", "cost_usd", "amount_usd",
-        "estimated", "voided", "source", "id", "data", "usages", "tags",
+        "estimated", "voided", "source", "id", "data", "usages", "tags", "legId",
     ),
     "calls": (
         "callId", "personaId", "status", "createdAt", "startedAt", "endedAt", "duration_seconds",
@@ -83,15 +83,22 @@ def _event(row: ExportedEvent) -> Iterator[tuple[str, ...]]:
     The user's charge is on the last line.
     """
     event = row.event
-    if event.type != "call.settled":
+    settlement = event.settlement()
+    if settlement is None:
         yield _line(row, event.service, event.cost_nano, event.amount_nano)
         return
-    costs, amount_nano = costs_and_amount(event)
-    last = costs.pop(DEFAULT_PROCESSOR, 0)
-    for service, nano in costs.items():
-        if nano:
-            yield _line(row, service, nano, 0)
-    if last or amount_nano or not any(costs.values()):
+    shares = {service: nano for service, nano in settlement.infrastructure.items() if nano}
+    last, amount_nano = settlement.default_fee, settlement.default_charge
+    last += shares.pop(DEFAULT_PROCESSOR, 0)
+    roundings = [rounding for rounding in settlement.roundings if rounding.nano]
+    for service, nano in shares.items():
+        yield _line(row, service, nano, 0)
+    for rounding in roundings:
+        leg = event._replace(
+            operation=rounding.operation, model=rounding.model, leg_id=rounding.leg_id
+        )
+        yield _line(row._replace(event=leg), rounding.service, rounding.nano, 0)
+    if last or amount_nano or not (shares or roundings):
         yield _line(row, DEFAULT_PROCESSOR if last or amount_nano else None, last, amount_nano)
 
 
@@ -121,6 +128,7 @@ def _line(
         text_cell(data_of(event)),
         encode(listed_quantities(event)).decode() if event.usages else "",
         text_cell(event.tags),
+        text_cell(event.leg_id),
     )
 
 

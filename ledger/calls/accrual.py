@@ -12,6 +12,7 @@ from itertools import chain
 
 from ledger.calls.basis import charge_basis_nano
 from ledger.calls.batch_changes import BatchChanges, CountedCost, KnownState
+from ledger.calls.batch_legs import BatchLegs, too_old
 from ledger.calls.call import CHARGED, REFUNDED, Call
 from ledger.calls.entries import (
     Entry,
@@ -64,6 +65,7 @@ class _Fold:
         self._voidable = dict(known.voidable)
         self._voided = set(known.voided)
         self._has_voids = False
+        self._legs = BatchLegs(known, catalogue)
 
     def run(self, events: Sequence[Incoming]) -> BatchChanges:
         self._has_voids = bool(select_voids(chain(events, *self._known.held.values())))
@@ -72,6 +74,7 @@ class _Fold:
             self._hold(call_id, waiting)
         for opened in self._opened.values():
             self._close(opened)
+        self._changes.unread_legs = self._legs.unread
         return self._changes
 
     def _count_all(self, events: Sequence[Incoming]) -> None:
@@ -121,7 +124,9 @@ class _Fold:
             if call.event_count == events and call.held_count == held:
                 return
             if call.user_id is not None:
-                if settle(before, call, self._catalogue) and call.first_at is not None:
+                roundings = self._legs.roundings(opened, self._voided)
+                settled = settle(before, call, self._catalogue, roundings)
+                if settled and call.first_at is not None:
                     self._changes.entries.append(settled_entry(call, call.first_at))
                     self._changes.spend.resettle(before, call)
                 self._changes.movements.move(before, call)
@@ -188,6 +193,7 @@ class _Fold:
         `basis_nano` is the cost that charges follow, None for the cost itself.
         """
         call = opened.call
+        self._legs.check_cost(cost, call)
         opened.grows = False
         _update_owner_and_start(call, owner, cost.time)
         if cost.persona_id is not None:
@@ -201,6 +207,8 @@ class _Fold:
         """Add a cost, unless its void arrived first."""
         call = opened.call
         cost.owner = call.user_id or ""
+        if cost.in_leg and call.roundings is None:
+            call.roundings = []
         if call.pending_voids and cost.identity in call.pending_voids:
             call.pending_voids = [void for void in call.pending_voids if void != cost.identity]
             self._voided.add(cost.identity)
@@ -224,6 +232,7 @@ class _Fold:
             return self._count_charge(event, data, call, owner)
         if isinstance(data, CostVoided):
             self._require_details(data, call)
+        self._legs.check_event(event, call)
         _count_event(call, owner, event)
         if isinstance(data, CallRefunded):
             amount = nano_from_usd(data.amount)
@@ -253,12 +262,10 @@ class _Fold:
 
     def _require_details(self, data: CostVoided, call: Call) -> None:
         """Refuse the void of an archived cost whose details have expired."""
-        if call.call_id in self._known.without_details:
+        if self._legs.lacks_details(call):
             cost = self._voidable.get(identity_of(data.voids.source, data.voids.id))
             if cost is None or cost.call_id != call.call_id:
-                raise Refused(
-                    "too_old", f"The cost details of call {call.call_id} are no longer kept."
-                )
+                raise too_old(call)
 
     def _count_void(self, event: Event, data: CostVoided, call: Call) -> Entry:
         """Subtract a recorded cost on its day, or remember the void until the cost arrives."""

@@ -11,6 +11,7 @@ import msgspec
 from ledger.calls.call import Call
 from ledger.calls.entries import Entry
 from ledger.calls.event_rows import EventRow
+from ledger.calls.legs import LegPiece
 from ledger.calls.movements import BatchMovements
 from ledger.calls.rating import Incoming
 from ledger.calls.spend import SpendChanges
@@ -39,7 +40,8 @@ class KnownState(msgspec.Struct):
     `calls` are the calls of the batch as last committed, `held` their held events. `voidable` are
     the recorded costs that voids of the batch name, `voided` those that are already voided.
     `without_details` are calls with archived costs whose details have expired: a void of such a
-    cost is refused.
+    cost is refused, and so is a usage of a leg. `legs` are the pieces of calls with legs that count
+    and whose rounding may change.
     """
 
     calls: Mapping[str, Call] = {}
@@ -47,6 +49,7 @@ class KnownState(msgspec.Struct):
     voidable: Mapping[str, CountedCost] = {}
     voided: frozenset[str] = frozenset()
     without_details: frozenset[str] = frozenset()
+    legs: Mapping[str, list[LegPiece]] = {}
 
 
 class BatchChanges(msgspec.Struct):
@@ -59,7 +62,7 @@ class BatchChanges(msgspec.Struct):
     charges that the catalogue does not have. `unreleased` are held events that cannot be counted;
     they stay held. `unpriced` are the rows counted without a price, and `voided` the identities of
     costs voided by the batch. `missing_prices` are the rows of all new events without a price, held
-    ones included.
+    ones included. `unread_legs` are calls whose legs must be read before they can be settled.
     """
 
     changed: dict[str, tuple[Call | None, Call]] = {}
@@ -79,6 +82,7 @@ class BatchChanges(msgspec.Struct):
     unpriced: list[Entry] = []
     voided: list[str] = []
     missing_prices: list[Entry] = []
+    unread_legs: set[str] = set()
 
     @property
     def lacks_price(self) -> bool:

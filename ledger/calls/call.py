@@ -15,6 +15,7 @@ from decimal import Decimal
 import msgspec
 
 from ledger.calls.periods import Day, day_of
+from ledger.calls.roundings import Rounding
 from ledger.calls.tags import CallTags, TagOrigin, merge_tags
 from ledger.charge_plans.terms import ChargeDecision
 from schemas.events import CallEnded, CallStarted, CallStatus, Direction
@@ -30,7 +31,9 @@ class Call(msgspec.Struct, kw_only=True):
     hold what was settled. `default_charge_nano` and `default_fee_nano` are the charge of a call
     that no event charged and its fee, by the `charge_plan` or else the default price.
     `rerated_nano` is what later prices added to the costs, which charges do not follow. `tagged_by`
-    has the origin of each of `tags`. `version` is the number of commits that changed the call.
+    has the origin of each of `tags`. `roundings` are those of its legs, empty until it has ended;
+    None if no usage has a price with increments. `version` is the number of commits that changed
+    the call.
     """
 
     call_id: str
@@ -61,6 +64,7 @@ class Call(msgspec.Struct, kw_only=True):
     held_count: int = 0
     tags: dict[str, str] | None = None
     tagged_by: dict[str, TagOrigin] | None = None
+    roundings: list[Rounding] | None = None
     version: int = 0
 
     def copy(self) -> Call:

@@ -48,6 +48,7 @@ ENTRY_COLUMNS: Final = (
     "tags",
     "price_context",
     "usages",
+    "leg_id",
     "user_id",
 )
 """The columns of an entry in the order in which they are written.
@@ -152,6 +153,7 @@ def kind_cells(entry: Entry) -> bytes:
             _NULL if entry.tags is None else _text_cell(entry.tags),
             _NULL if entry.price_context is None else _text_cell(entry.price_context),
             _NULL if entry.usages is None else _jsonb_cell(bytes(entry.usages)),
+            _NULL if entry.leg_id is None else _text_cell(entry.leg_id),
         )
     )
 

@@ -64,6 +64,7 @@ class Entry(NamedTuple):
     tags: str | None = None
     price_context: str | None = None
     usages: msgspec.Raw | None = None
+    leg_id: str | None = None
 
     @property
     def owner(self) -> str:
@@ -132,6 +133,7 @@ def cost_entry(
         _tags(data.tags),
         data.price_context and stored_context(data.price_context),
         usages,
+        data.leg_id,
     )
     return _entry(columns)
 
@@ -193,6 +195,8 @@ def settled_entry(call: Call, first_at: datetime) -> Entry:
     }
     if call.charge_plan is not None:
         decided["chargePlan"] = call.charge_plan
+    if call.roundings is not None:
+        decided["roundings"] = call.roundings
     return Entry(
         blake2b(f"{LEDGER_SOURCE}\0{event_id}".encode(), digest_size=16).hexdigest(),
         LEDGER_SOURCE,

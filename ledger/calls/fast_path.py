@@ -1,8 +1,8 @@
 """The fast path for plain costs, which are most events of a busy stream.
 
-A plain cost is in structured mode, with one usage, without tags and without a price context. It has
-its own price, or the one of the newest row of a kind without conditional rows. Plain costs are
-parsed, checked, priced and encoded some hundred at a time, while they are in the processor's
+A plain cost is in structured mode, with one usage, without tags, price context and leg. It has
+its own price, or the one of the newest row of a kind without conditions and increments. Plain costs
+are parsed, checked, priced and encoded some hundred at a time, while they are in the processor's
 caches. All other events take the general path (`schemas.cloudevents`, `ledger.calls.rating`). A
 test verifies that both have the same result for plain costs.
 """
@@ -66,8 +66,8 @@ class _CostKinds(dict[_KindKey, _CostKind]):
         since, rate = _EARLIEST, None
         if source in RESERVED_SOURCES or not is_unit(unit):
             since = _LATEST  # so that the general path refuses it
-        elif tariff.conditional and not has_own_price:
-            since = _LATEST  # the price may depend on more than the kind
+        elif (tariff.conditional or tariff.has_increments) and not has_own_price:
+            since = _LATEST  # the price may depend on more than the kind, or apply to a leg
         elif tariff.rates and not has_own_price:
             since, rate = tariff.rates[0]
         shared_fields = Entry(
@@ -121,7 +121,7 @@ class FastPathRater:
         # One call for all fields takes as long as reading three fields.
         (
             service, operation, usage, unit, persona_id, model, unit_cost, total_cost, estimated,
-            raw, price_context, usages, call_id, user_id, tags,
+            raw, price_context, usages, leg_id, call_id, user_id, tags,
         ) = astuple(envelope.data)  # fmt: skip
         metadata = bytes(raw)
         if (
@@ -129,6 +129,7 @@ class FastPathRater:
             or unit is None
             or usages is not None
             or tags is not None
+            or leg_id is not None
             or price_context is not None
             or not are_bounded(usage, unit_cost, total_cost, metadata)
             or (model is None and b'"model"' in metadata)

@@ -39,13 +39,15 @@ class OpenCall:
         """Return whether a cost changes only the costs and counts of the call.
 
         Such a cost is not earlier than the first event, has no persona unless `call.started` was
-        seen, has the owner as its user, or no user, and no tag that the call does not have.
+        seen, has the owner as its user, or no user, and no tag that the call does not have. It is
+        not the first one that is a part of a leg.
         """
         return (
             self.grows
             and cost.time >= self.since
             and (self.is_announced or cost.persona_id is None)
             and (cost.user_id == self.owner or cost.user_id is None)
+            and (not cost.in_leg or self.call.roundings is not None)
             and (
                 cost.tags is None
                 or merge_tags(self.call.known_tags, cost.tags, cost.time, cost.identity) is None
@@ -73,4 +75,5 @@ def _may_grow(call: Call) -> bool:
         and not call.held_count
         and not call.pending_voids
         and not charge_follows_cost(call)
+        and (call.roundings is None or call.ended_at is None)
     )

@@ -33,6 +33,8 @@ class RatedCost(msgspec.Struct, gc=False):
 
     type: ClassVar = "cost.recorded"
     amount_nano: ClassVar = 0
+    in_leg: ClassVar = False
+    """Whether its kind of usage has a price with billing increments."""
 
     identity: str
     fingerprint: int
@@ -85,6 +87,12 @@ class DetailedCost(RatedCost, gc=False):
         return self.entry._asdict() | {"user_id": self.owner}
 
 
+class LegCost(DetailedCost, gc=False):
+    """A cost whose kind of usage has a price with billing increments, see `ledger.calls.legs`."""
+
+    in_leg: ClassVar = True
+
+
 class FastPathCost(RatedCost, gc=False):
     """A cost whose row was encoded by the fast path."""
 
@@ -108,8 +116,9 @@ def rate(
     event: Event, data: CostRecorded, catalogue: Catalogue, made_of: bytes | None = None
 ) -> DetailedCost:
     """Rate a recorded cost that was decoded from `made_of`; raises `Refused` as `price` does."""
-    entry = _priced_entry(event, data, catalogue)
-    return DetailedCost(
+    entry, in_leg = _priced_entry(event, data, catalogue)
+    make = LegCost if in_leg else DetailedCost
+    return make(
         event.identity,
         event.fingerprint,
         intern(data.call_id),
@@ -128,16 +137,19 @@ def rate(
     )
 
 
-def _priced_entry(event: Event, data: CostRecorded, catalogue: Catalogue) -> Entry:
+def _priced_entry(event: Event, data: CostRecorded, catalogue: Catalogue) -> tuple[Entry, bool]:
+    """Return the row of a cost, and whether it is a part of a leg."""
     if data.usages is not None:
         request = price_request(data, data.usages, catalogue, event.time)
         usages = pack_usages(request.usages)
-        return cost_entry(event, data, request.tariff, *request[:2], usages)
+        entry = cost_entry(event, data, request.tariff, *request[:2], usages)
+        return entry, request.in_leg
     if data.usage is None or data.unit is None:
         raise TypeError("decoding accepts no cost without usage")
     tariff = tariff_of(catalogue, data, data.unit)
     cost_nano, price_id = price(data, data.usage, tariff, event.time)
-    return cost_entry(event, data, tariff, cost_nano, price_id)
+    in_leg = tariff.has_increments and price_id is not None
+    return cost_entry(event, data, tariff, cost_nano, price_id), in_leg
 
 
 def rate_if_priced(event: Event, catalogue: Catalogue, made_of: bytes | None = None) -> Incoming:
@@ -156,6 +168,11 @@ def original_events(incoming: Incoming) -> Event:
     return incoming.event() if isinstance(incoming, RatedCost) else incoming
 
 
+def select_others(events: Iterable[Incoming]) -> list[Event]:
+    """Return the events that are no rated costs."""
+    return [event for event in events if type(event) is Event]
+
+
 def select_voids(events: Iterable[Incoming]) -> list[Event]:
     """Return the voids among events."""
-    return [event for event in events if type(event) is Event and event.type == "cost.voided"]
+    return [event for event in select_others(events) if event.type == "cost.voided"]

@@ -1,7 +1,8 @@
-"""Settles calls: adds the infrastructure share, and the charge if no event charged the call.
+"""Settles calls: adds the infrastructure share, the roundings of legs and the charge.
 
-Both follow from the call's facts, so they change when a late event changes a fact: an earlier first
-event moves the share, and a charge that arrives after the end replaces the one decided here.
+All follow from the call's facts, so they change when a late event changes a fact: an earlier first
+event moves the share, a late usage changes a rounding, and a charge that arrives after the end
+replaces the one decided here.
 """
 
 from __future__ import annotations
@@ -11,20 +12,29 @@ from datetime import datetime
 from ledger.calls.call import Call
 from ledger.calls.charging import settle_charge
 from ledger.calls.periods import day_of
+from ledger.calls.roundings import Rounding
 from ledger.prices.catalogue import Catalogue
 from schemas.events import CallCharged
 from schemas.money import nano_from_usd
 
 
-def settle(before: Call | None, call: Call, catalogue: Catalogue) -> bool:
+def settle(
+    before: Call | None,
+    call: Call,
+    catalogue: Catalogue,
+    roundings: list[Rounding] | None = None,
+) -> bool:
     """Settle a call by its facts; `before` is the call as last committed.
+
+    `roundings` are those of its legs if it has ended, None without legs.
 
     Returns whether anything changed. A newer price changes nothing while the facts are the same.
     Raises OutdatedPlansError if the catalogue lacks plans that the call was charged by.
     """
     moved_first = _settle_infrastructure(before, call, catalogue)
+    moved_roundings = _settle_roundings(before, call, roundings)
     charged = settle_charge(before, call, catalogue)
-    return moved_first or charged
+    return moved_first or moved_roundings or charged
 
 
 def _settle_infrastructure(before: Call | None, call: Call, catalogue: Catalogue) -> bool:
@@ -39,6 +49,21 @@ def _settle_infrastructure(before: Call | None, call: Call, catalogue: Catalogue
     for service, nano in call.infrastructure.items():
         call.add_cost(day_of(call.first_at), service, nano)
     return True
+
+
+def _settle_roundings(before: Call | None, call: Call, roundings: list[Rounding] | None) -> bool:
+    """Add the roundings of legs at the end of the call."""
+    settled_at, settled = (before.ended_at, before.roundings) if before else (None, None)
+    if (settled_at, settled or []) == (call.ended_at, roundings or []):
+        return False
+    for sign, ended_at, of_legs in ((-1, settled_at, settled), (1, call.ended_at, roundings)):
+        if ended_at is not None:
+            for rounding in of_legs or ():
+                call.add_cost(day_of(ended_at), rounding.service, sign * rounding.nano)
+                call.rerated_nano += sign * rounding.rerated
+    if roundings is not None:
+        call.roundings = roundings
+    return bool(settled or roundings)
 
 
 def charge_fee_nano(catalogue: Catalogue, data: CallCharged, time: datetime) -> int | None:

@@ -1,7 +1,7 @@
 """Changes of users' spend by quarter of an hour, from which budgets are summed.
 
-Each change counts at the time of its event, the infrastructure share at the call's first event, and
-the default charge at its end.
+Each change counts at the time of its event, the infrastructure share at the call's first event, the
+roundings of legs and the default charge at its end.
 """
 
 from __future__ import annotations
@@ -68,6 +68,9 @@ class SpendChanges:
         user_id = call.user_id or ""
         if call.first_at is not None and call.infrastructure:
             self.cost(user_id, call.first_at, sign * sum(call.infrastructure.values()))
+        if call.ended_at is not None and call.roundings:
+            roundings = sum(rounding.nano for rounding in call.roundings)
+            self.cost(user_id, call.ended_at, sign * roundings)
         if call.ended_at is not None and call.default_charge_nano:
             self.charge(user_id, call.ended_at, sign * call.default_charge_nano)
             self.cost(user_id, call.ended_at, sign * call.default_fee_nano)

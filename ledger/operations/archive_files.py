@@ -32,7 +32,7 @@ COLUMNS: Final = (
     "identity", "source", "event_id", "type", "time", "recorded_at", "user_id", "call_id",
     "persona_id", "service", "operation", "operation_sent", "model", "usage", "unit", "unit_cost",
     "cost_nano", "amount_nano", "price_id", "estimated", "voids", "data", "tags",
-    "price_context", "usages",
+    "price_context", "usages", "leg_id",
 )  # fmt: skip
 """All columns of `call_cost_events`."""
 _IDENTITIES: Final = frozenset({"identity", "voids"})

@@ -48,7 +48,7 @@ FROM month_events GROUP BY type ORDER BY type
 -- The rows of the month in the order of the file.
 SELECT identity, source, event_id, type, time, recorded_at, user_id, call_id, persona_id, service,
        operation, operation_sent, model, usage, unit, unit_cost, cost_nano, amount_nano, price_id,
-       estimated, voids, data, tags, price_context, usages
+       estimated, voids, data, tags, price_context, usages, leg_id
 FROM month_events
 ORDER BY call_id, time, identity
 
@@ -198,9 +198,9 @@ ON CONFLICT DO NOTHING
 
 -- name: keep_costs
 -- Stores the details of the costs of the seal :seal_id that voids and late prices need.
-INSERT INTO archived_costs (call_id, identity, seal_id, kind_id, price_id, time, cost_nano, estimated, usage, unit_cost, event_id, price_context, usages, basis_nano)
+INSERT INTO archived_costs (call_id, identity, seal_id, kind_id, price_id, time, cost_nano, estimated, usage, unit_cost, event_id, price_context, usages, leg_id, basis_nano)
 SELECT e.call_id, e.identity, :seal_id, k.kind_id, e.price_id, e.time, e.cost_nano, e.estimated,
-       trim_scale(e.usage), trim_scale(e.unit_cost), e.event_id, e.price_context, e.usages,
+       trim_scale(e.usage), trim_scale(e.unit_cost), e.event_id, e.price_context, e.usages, e.leg_id,
        nullif(charge_basis_nano(e.source, e.data, e.cost_nano), e.cost_nano)
 FROM month_events AS e
 JOIN archived_cost_kinds AS k
@@ -261,13 +261,13 @@ SELECT concat_ws(' ', call_id, identity) AS row_key, to_jsonb(expected) AS expec
 FROM (
     SELECT call_id, identity, price_id, time, cost_nano, estimated, usage, unit_cost, event_id, usages, source,
            service, coalesce(operation, '') AS operation, coalesce(operation_sent, '') AS operation_sent,
-           coalesce(model, '') AS model, coalesce(unit, '') AS unit, price_context,
+           coalesce(model, '') AS model, coalesce(unit, '') AS unit, price_context, leg_id,
            nullif(charge_basis_nano(source, data, cost_nano), cost_nano) AS basis_nano
     FROM month_events WHERE type = 'cost.recorded'
 ) AS expected
 FULL JOIN (
     SELECT call_id, identity, price_id, time, cost_nano, estimated, usage, unit_cost, event_id, usages, source,
-           service, operation, operation_sent, model, unit, price_context, basis_nano
+           service, operation, operation_sent, model, unit, price_context, leg_id, basis_nano
     FROM archived_costs JOIN archived_cost_kinds USING (kind_id) WHERE seal_id = :seal_id
 ) AS actual USING (call_id, identity)
 WHERE expected IS DISTINCT FROM actual

@@ -4,8 +4,8 @@
 
 -- name: from_events
 -- Sums of the recorded events of the span, by UTC day; archived ones through the seals of their months.
--- A call counts on the day of its first event, with its share of infrastructure; a default charge on
--- the day of its last end.
+-- A call counts on the day of its first event, with its share of infrastructure; roundings of
+-- legs and a default charge on the day of its last end.
 --
 -- The plan must not depend on estimates. A lateral aggregate reads each call once. The full join prevents
 -- a nested loop over voids: PostgreSQL implements it only as a hash or merge join.
@@ -92,6 +92,9 @@ WITH moved AS MATERIALIZED (
     UNION ALL
     SELECT first_at, 0, share.value::bigint, 0, 0
       FROM called, jsonb_each_text(decision -> 'infrastructure') AS share WHERE first_at IS NOT NULL
+    UNION ALL
+    SELECT ended_at, 0, rounding.nano, 0, 0
+      FROM called, jsonb_to_recordset(decision -> 'roundings') AS rounding (nano bigint) WHERE ended_at IS NOT NULL
     UNION ALL
     SELECT ended_at, 0, (decision ->> 'defaultFee')::bigint, (decision ->> 'defaultCharge')::bigint, 0
       FROM called WHERE ended_at IS NOT NULL AND decision IS NOT NULL

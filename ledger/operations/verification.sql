@@ -80,6 +80,58 @@ WHERE CASE WHEN status = 'completed' AND charge_count = 0
       )
 ORDER BY 1
 
+-- name: rounding_differences
+-- Calls whose roundings differ from those of their last settlement, or from those that follow from the pieces of their
+-- legs; of a call that has not ended there are none. The latter are not known once details of the call have expired.
+WITH legs AS (
+    SELECT l.call_id, l.service, l.operation, l.model, l.leg_id, l.is_audio,
+           sum(l.seconds) AS seconds, sum(l.cost_nano) AS cost_nano, bool_or(p.price_id IS NULL) AS lacks_price,
+           (array_agg(p.price_id ORDER BY l.time,
+                          p.price_usd::numeric(80, 50)
+                              / (p.per_units * CASE split_part(p.unit, ' ', 1) WHEN 'minutes' THEN 60 ELSE 1 END) DESC,
+                          p.increment_seconds DESC, p.minimum_seconds DESC))[1] AS price_id
+    FROM leg_pieces AS l LEFT JOIN service_prices AS p USING (price_id)
+    GROUP BY l.call_id, l.service, l.operation, l.model, l.leg_id, l.is_audio
+), rounded AS (
+    SELECT l.*, b.seconds AS billed,
+           priced_nano(b.seconds, CASE WHEN l.is_audio THEN 'audio_seconds' ELSE 'seconds' END,
+                       p.price_usd, p.unit, p.per_units) - l.cost_nano AS nano
+    FROM legs AS l JOIN service_prices AS p USING (price_id),
+         LATERAL (SELECT CASE WHEN l.seconds = 0 THEN 0 ELSE greatest(
+             p.minimum_seconds,
+             CASE WHEN p.increment_seconds = 0 THEN l.seconds
+                  ELSE (div(l.seconds, p.increment_seconds)
+                        + CASE WHEN l.seconds % p.increment_seconds > 0 THEN 1 ELSE 0 END) * p.increment_seconds
+             END) END AS seconds) AS b
+    WHERE NOT l.lacks_price AND (p.minimum_seconds, p.increment_seconds) <> (0, 0)
+), expected AS (
+    SELECT call_id, coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
+               'service', service, 'operation', operation, 'model', nullif(model, ''), 'legId', nullif(leg_id, ''),
+               'isAudio', nullif(is_audio, false), 'seconds', billed, 'nano', nano))
+               ORDER BY service COLLATE "C", operation COLLATE "C", model COLLATE "C", leg_id COLLATE "C", is_audio)
+               FILTER (WHERE nano <> 0), '[]') AS roundings
+    FROM rounded GROUP BY call_id
+)
+SELECT c.call_id AS row_key,
+       jsonb_build_object('settled', s.decided -> 'roundings',
+                          'roundings', CASE WHEN c.ended_at IS NULL THEN '[]' ELSE e.roundings END) AS expected,
+       jsonb_build_object('settled', c.roundings, 'roundings', a.roundings) AS actual
+FROM calls AS c
+CROSS JOIN LATERAL (
+    SELECT coalesce(jsonb_agg(r.one - 'rerated' ORDER BY r.place) FILTER (WHERE r.one ->> 'nano' <> '0'), '[]') AS roundings
+    FROM jsonb_array_elements(c.roundings) WITH ORDINALITY AS r (one, place)
+) AS a
+LEFT JOIN expected AS e ON e.call_id = c.call_id
+LEFT JOIN settled_calls AS s ON s.call_id = c.call_id
+WHERE c.user_id IS NOT NULL
+  AND (coalesce(c.roundings, '[]') <> coalesce(s.decided -> 'roundings', '[]')
+       OR (a.roundings <> CASE WHEN c.ended_at IS NULL THEN '[]' ELSE coalesce(e.roundings, '[]') END
+           OR c.roundings IS NULL AND e.call_id IS NOT NULL)
+          AND NOT EXISTS (
+              SELECT FROM sealed_calls JOIN month_seals USING (seal_id)
+              WHERE sealed_calls.call_id = c.call_id AND costs_expired_at IS NOT NULL))
+ORDER BY 1
+
 -- name: charge_plan_differences
 -- Calls whose charge plan or later prices differ from those of their events.
 SELECT call_id AS row_key, to_jsonb(expected) AS expected, to_jsonb(actual) AS actual
@@ -289,6 +341,20 @@ UPDATE calls SET tags = found.tags, tagged_by = found.tagged_by
 FROM calls AS c LEFT JOIN call_tags AS found USING (call_id)
 WHERE calls.call_id = c.call_id
   AND (c.tags, c.tagged_by) IS DISTINCT FROM (found.tags, found.tagged_by)
+
+-- name: rebuild_roundings
+-- Stores the roundings of the last settlement; before the first one none, if a usage has a price with increments.
+UPDATE calls SET roundings = found.roundings
+FROM (
+    SELECT c.call_id, coalesce(s.decided -> 'roundings', CASE WHEN l.call_id IS NOT NULL THEN '[]'::jsonb END) AS roundings
+    FROM calls AS c
+    LEFT JOIN settled_calls AS s ON s.call_id = c.call_id
+    LEFT JOIN (
+        SELECT DISTINCT call_id FROM leg_pieces JOIN service_prices USING (price_id)
+        WHERE (minimum_seconds, increment_seconds) <> (0, 0)
+    ) AS l ON l.call_id = c.call_id
+) AS found
+WHERE calls.call_id = found.call_id AND calls.roundings IS DISTINCT FROM found.roundings
 
 -- name: rebuild_charge_plans
 -- Stores the last decision about each call's charge, and what later prices added.

@@ -82,6 +82,8 @@ SELECT * FROM (VALUES
     ('repriceable_costs',      'S',    '-',    'S',    '-',    '-',    '-'),
     ('expected_unpriced_events', 'S',  '-',    'S',    '-',    '-',    '-'),
     ('fact_events',            'S',    '-',    'S',    '-',    '-',    '-'),
+    ('settled_roundings',      'S',    '-',    'S',    '-',    '-',    '-'),
+    ('leg_pieces',             'S',    '-',    'S',    '-',    '-',    '-'),
     -- These two read with the rights of their reader.
     ('sealed_decisions',       'S',    '-',    'S',    'S',    'S',    '-'),
     ('archived_lines',         'S',    '-',    'S',    'S',    '-',    '-')

@@ -14,7 +14,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 from ledger.charge_plans.plans import ChargePlan, ChargePlans
 from ledger.prices.conditions import NO_CONDITIONS, Conditions, parse_stored_unit
-from ledger.prices.increments import NO_INCREMENTS, Increments
+from ledger.prices.increments import NO_INCREMENTS, Increments, LegPrice, leg_price
 from ledger.prices.names import standard_model, standard_operation
 from ledger.prices.spellings import spellings
 from ledger.prices.tariff import ConditionalRate, KeyRates, Rate, Tariff, rates_by_place
@@ -74,7 +74,7 @@ class Price(NamedTuple):
 def _rate(price: Price, multiplier: int = 1, divisor: int = 1) -> Rate:
     usd, per_usd = price.price_usd.as_integer_ratio()
     exact = Fraction(usd * NANO_PER_USD * multiplier, per_usd * divisor * price.per_units)
-    return Rate(price.price_id, exact.numerator, exact.denominator)
+    return Rate(price.price_id, exact.numerator, exact.denominator, price.increments)
 
 
 class Alias(NamedTuple):
@@ -111,6 +111,7 @@ class Catalogue:
         newest_first = sorted(prices, key=lambda price: price.effective_from, reverse=True)
         self._rows: dict[_Key, list[Price]] = {}
         self._classes: dict[str, ServiceClass] = {}
+        self._by_id = {price.price_id: price for price in newest_first}
         for price in newest_first:
             key = (price.service, price.operation, price.model, price.unit)
             self._rows.setdefault(key, []).append(price)
@@ -160,6 +161,7 @@ class Catalogue:
                 for rates in self._rates(service, name, ESTIMATE, unit)
                 for rate in rates
             ],
+            any(rate.rate.increments != NO_INCREMENTS for _, rates in keys for rate in rates),
         )
 
     def _model_spans(self, service: str, operation: str, model: str) -> list[_ModelSpan]:
@@ -232,6 +234,11 @@ class Catalogue:
     def rate(self, service: str, operation: str, unit: str, time: datetime) -> Rate | None:
         """Return the rate in force at `time` of something without a model."""
         return self.tariffs[service, operation, None, unit].at(time)
+
+    def leg_price(self, price_id: int) -> LegPrice:
+        """Return the price of a leg by a row of a unit of time."""
+        row = self._by_id[price_id]
+        return leg_price(row.price_usd, row.per_units, row.unit, row.increments)
 
     def knows(self, service: str) -> bool:
         """Return whether a service has any price, and so a class."""

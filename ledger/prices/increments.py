@@ -8,10 +8,12 @@ not to each event.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from fractions import Fraction
 from math import ceil
 from typing import Final, NamedTuple
 
+from schemas.money import NANO_PER_USD, half_even
 from schemas.prices import INCREMENT_SECONDS_MAX
 
 FIELDS: Final = ("minimum_seconds", "increment_seconds")
@@ -45,6 +47,25 @@ class Increments(NamedTuple):
 
 
 NO_INCREMENTS: Final = Increments()
+
+
+class LegPrice(NamedTuple):
+    """The price of a leg by a row of the catalogue, in nano-dollars per second."""
+
+    per_second: Fraction
+    increments: Increments
+
+    def cost_nano(self, seconds: Fraction) -> int:
+        """Return the cost of a billed duration in nano-dollars, rounded half-even."""
+        cost = self.per_second * seconds
+        return half_even(cost.numerator, cost.denominator)
+
+
+def leg_price(price_usd: Decimal, per_units: int, unit: str, increments: Increments) -> LegPrice:
+    """Return the price of a row for `per_units` of a unit of time."""
+    usd, per_usd = price_usd.as_integer_ratio()
+    per_second = Fraction(usd * NANO_PER_USD, per_usd * per_units * UNIT_SECONDS[unit])
+    return LegPrice(per_second, increments)
 
 
 def increments_from(fields: Mapping[str, str], unit: str) -> tuple[Increments, list[str]]:

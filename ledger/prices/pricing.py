@@ -65,7 +65,7 @@ def price(
     if data.total_cost is not None:
         cost_nano = nano_from_usd(data.total_cost)
     elif (rate := tariff.at(time, data.price_context)) is not None:
-        price_id, numerator, denominator = rate
+        price_id, numerator, denominator, _ = rate
         if denominator == 1 and type(usage) is int:  # most prices are whole nano-dollars per unit
             cost_nano = usage * numerator
         else:

@@ -8,16 +8,18 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from ledger.prices.conditions import Conditions, matching_destinations
+from ledger.prices.increments import NO_INCREMENTS, Increments
 from schemas.events import NO_CONTEXT, PriceContext
 from schemas.money import half_even
 
 
 class Rate(NamedTuple):
-    """Nano-dollars per unit as a reduced fraction, and the id of the catalogue row."""
+    """Nano-dollars per unit as a reduced fraction, the id of the catalogue row, its increments."""
 
     price_id: int
     numerator: int
     denominator: int
+    increments: Increments = NO_INCREMENTS
 
     def cost_nano(self, usage: int | Decimal) -> int:
         """Return the cost of a usage in nano-dollars, rounded half-even once, at the end."""
@@ -61,7 +63,8 @@ class Tariff(NamedTuple):
     `operation_sent` is the name as sent if it differs from the standard one; `model` is the model
     as sent. `conditional` is empty if no row has conditions and the model has no alias; then the
     price is the first of `rates`. Otherwise it has the rates of each matching key, best key first.
-    `estimates` are the rates of rows that estimate, with negative ids.
+    `estimates` are the rates of rows that estimate, with negative ids. `has_increments` says
+    whether any of the rates has billing increments.
     """
 
     operation: str
@@ -70,6 +73,7 @@ class Tariff(NamedTuple):
     rates: Sequence[tuple[datetime, Rate]]
     conditional: Sequence[KeyRates] = ()
     estimates: Sequence[tuple[datetime, Rate]] = ()
+    has_increments: bool = False
 
     def at(self, time: datetime, context: PriceContext | None = None) -> Rate | None:
         """Return the rate in force at `time` for a usage, or None.

@@ -38,12 +38,14 @@ class PricedRequest(NamedTuple):
     """A request's cost in nano-dollars and its quantities; `tariff` is the one of the first.
 
     `price_id` is the lowest one of the quantities without a price, see `lacks_price`; else None.
+    `in_leg` says whether the kind of a quantity has a price with billing increments.
     """
 
     cost_nano: int
     price_id: int | None
     tariff: Tariff
     usages: list[PricedUsage]
+    in_leg: bool = False
 
 
 _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
@@ -64,6 +66,7 @@ def price_request(
     if data.total_cost is not None:
         priced = [PricedUsage(usage.unit, usage.quantity) for usage in usages]
         return _request(nano_from_usd(data.total_cost), None, tariffs, priced)
+    in_leg = any(tariff.has_increments for tariff in tariffs)
     context = request_context(data.price_context, usages)
     rates = [tariff.at(time, context) or tariff.estimate_at(time) for tariff in tariffs]
     priced = [
@@ -74,19 +77,23 @@ def price_request(
     if len(priced) == len(usages):
         estimates = [rate.price_id for rate in rates if rate and lacks_price(rate.price_id)]
         cost_nano = sum(usage.cost_nano or 0 for usage in priced)
-        return _request(cost_nano, min(estimates, default=None), tariffs, priced)
+        return _request(cost_nano, min(estimates, default=None), tariffs, priced, in_leg)
     missing = [
         PricedUsage(usage.unit, usage.quantity, UNPRICED if rate is None else None)
         for usage, rate in zip(usages, rates, strict=True)
     ]
-    return _request(0, UNPRICED, tariffs, missing)
+    return _request(0, UNPRICED, tariffs, missing, in_leg)
 
 
 def _request(
-    cost_nano: int, price_id: int | None, tariffs: Sequence[Tariff], usages: list[PricedUsage]
+    cost_nano: int,
+    price_id: int | None,
+    tariffs: Sequence[Tariff],
+    usages: list[PricedUsage],
+    in_leg: bool = False,
 ) -> PricedRequest:
     require_bounded(cost_nano)
-    return PricedRequest(cost_nano, price_id, tariffs[0], usages)
+    return PricedRequest(cost_nano, price_id, tariffs[0], usages, in_leg)
 
 
 def request_context(

@@ -20,6 +20,7 @@ from ledger.calls.copy_rows import (
     owner_cell,
 )
 from ledger.calls.event_rows import EventRow
+from ledger.calls.roundings import read_roundings
 from ledger.calls.tags import read_origins, read_tags
 from ledger.charge_plans.terms import read_decision
 from ledger.postgres.database import Connection, UniqueViolation, affected
@@ -31,7 +32,7 @@ _SQL: Final = statements("recording/recording")
 
 _CALL_ID: Final = itemgetter(0)
 
-_encode: Final = msgspec.json.Encoder().encode
+_encode: Final = msgspec.json.Encoder(decimal_format="number").encode
 _decode_costs: Final = msgspec.json.Decoder(dict[str, dict[str, int]]).decode
 _decode_charges: Final = msgspec.json.Decoder(dict[str, list[int]]).decode
 _decode_sums: Final = msgspec.json.Decoder(dict[str, int]).decode
@@ -89,6 +90,7 @@ def call_of(row: Mapping[str, Any]) -> Call:
             "charge_plan": read_decision(row["charge_plan"]),
             "tags": read_tags(row["tags"]),
             "tagged_by": read_origins(row["tagged_by"]),
+            "roundings": read_roundings(row["roundings"]),
         }
     )
 

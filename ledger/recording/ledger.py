@@ -11,7 +11,7 @@ cached version is the newest. If it is not, this batch and the next ones lock th
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from itertools import islice
@@ -22,7 +22,7 @@ from ledger.calls.accrual import fold
 from ledger.calls.batch_changes import BatchChanges, KnownState
 from ledger.calls.call import Call
 from ledger.calls.periods import day_of
-from ledger.calls.rating import Incoming, select_voids
+from ledger.calls.rating import Incoming, select_others, select_voids
 from ledger.postgres.database import CheckViolation, Connection, Deadlock
 from ledger.postgres.partitions import Month, lacks_partition, month_of
 from ledger.prices.catalogue import Catalogue
@@ -41,6 +41,7 @@ from ledger.recording.moving import MoveResult, move
 from ledger.recording.new_events import NewEvents
 from ledger.recording.offsets import NO_POSITION, StreamPosition
 from ledger.recording.pending_checks import CheckKey, add_checks
+from ledger.recording.stored_legs import read_legs, settling_calls
 from ledger.recording.unpriced_events import store_unpriced
 from ledger.recording.void_targets import resolve_voids
 from schemas.refusals import Refused
@@ -162,25 +163,38 @@ class Ledger:
         self, connection: Connection, new: NewEvents, catalogue: Catalogue
     ) -> BatchChanges:
         seen: dict[str, Call] = {}
+        with_legs: set[str] = set()
         while True:
             events = list(new.by_identity.values())
-            known = await self._known(connection, events)
+            known = await self._known(connection, events, with_legs)
             seen |= known.calls
             changes = fold(events, known, catalogue)
+            if changes.unread_legs:
+                with_legs |= changes.unread_legs
+                continue
             if not new.replace(changes.refused):
                 await drop_unused(connection, seen.values(), changes)
                 return changes
 
-    async def _known(self, connection: Connection, events: Sequence[Incoming]) -> KnownState:
-        """Read the state that the fold depends on, mostly from the cache."""
+    async def _known(
+        self, connection: Connection, events: Sequence[Incoming], with_legs: Collection[str]
+    ) -> KnownState:
+        """Read the state that the fold depends on, mostly from the cache.
+
+        `with_legs` are calls whose legs an earlier fold of these events needed.
+        """
         calls = await self._read(connection, {event.call_id for event in events})
         known = KnownState(calls)
         holding = [name for name, call in calls.items() if call.held_count]
         if holding:
             known.held = await read_held(connection, holding)
-        voids = select_voids(events)
+        others = select_others(events)
+        voids = select_voids(others)
         if voids:
             await resolve_voids(connection, voids, known)
+        settling = settling_calls(calls, others) | set(with_legs)
+        if settling:
+            await read_legs(connection, settling, known)
         return known
 
     async def _read(self, connection: Connection, call_ids: set[str]) -> dict[str, Call]:

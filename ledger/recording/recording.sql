@@ -10,7 +10,7 @@ SELECT call_id, user_id, persona_id, status, direction, expected_duration_ms, du
        first_at, started_at, started_by, persona_at, persona_by, ended_at, ended_by,
        costs, charges::text, infrastructure::text, pending_voids::text,
        charge_count, default_charge_nano, default_fee_nano, charge_plan::text, rerated_nano,
-       estimated_count, event_count, held_count, tags::text, tagged_by::text, version
+       estimated_count, event_count, held_count, tags::text, tagged_by::text, roundings::text, version
 FROM unnest(:call_ids::text[]) AS requested (call_id)
 JOIN calls USING (call_id)
 
@@ -20,7 +20,7 @@ SELECT call_id, user_id, persona_id, status, direction, expected_duration_ms, du
        first_at, started_at, started_by, persona_at, persona_by, ended_at, ended_by,
        costs, charges::text, infrastructure::text, pending_voids::text,
        charge_count, default_charge_nano, default_fee_nano, charge_plan::text, rerated_nano,
-       estimated_count, event_count, held_count, tags::text, tagged_by::text, version
+       estimated_count, event_count, held_count, tags::text, tagged_by::text, roundings::text, version
 FROM unnest(:call_ids::text[]) AS requested (call_id)
 JOIN calls USING (call_id)
 ORDER BY call_id COLLATE "C"
@@ -84,6 +84,45 @@ JOIN sealed_calls USING (call_id)
 JOIN month_seals USING (seal_id)
 WHERE costs_expired_at IS NOT NULL
 
+-- name: leg_pieces
+-- The priced quantities of time of the calls :call_ids that count, with their prices; without a price it is null.
+-- Archived costs are locked, so that their details do not expire meanwhile.
+WITH requested AS MATERIALIZED (
+    SELECT call_id FROM unnest(:call_ids::text[]) AS requested (call_id)
+), archived AS MATERIALIZED (
+    SELECT a.*
+    FROM requested JOIN archived_costs AS a USING (call_id)
+    FOR SHARE OF a
+), costs AS (
+    SELECT e.identity, e.call_id, e.service, e.operation, e.model, e.leg_id, e.time, e.unit, e.usage, e.usages,
+           e.price_id, e.cost_nano
+    FROM requested JOIN call_cost_events AS e USING (call_id)
+    WHERE e.type = 'cost.recorded'
+    UNION ALL
+    SELECT a.identity, a.call_id, k.service, k.operation, k.model, a.leg_id, a.time, k.unit, a.usage, a.usages,
+           a.price_id, a.cost_nano
+    FROM archived AS a JOIN archived_cost_kinds AS k USING (kind_id)
+), quantities AS (
+    SELECT identity, call_id, service, operation, model, leg_id, time, unit, usage AS quantity, price_id, cost_nano
+    FROM costs WHERE usages IS NULL
+    UNION ALL
+    SELECT c.identity, c.call_id, c.service, c.operation, c.model, c.leg_id, c.time, u.unit, u.quantity,
+           CASE WHEN c.price_id = 0 THEN 0 ELSE u.price_id END, coalesce(u.cost_nano, 0)
+    FROM costs AS c,
+         jsonb_to_recordset(c.usages) AS u (unit text, quantity numeric, price_id integer, cost_nano bigint)
+)
+SELECT replace(q.identity::text, '-', '') AS identity, q.call_id, q.service, q.operation, q.model, q.leg_id, q.time,
+       q.unit, q.quantity, q.cost_nano, p.price_id, p.price_usd, p.per_units, split_part(p.unit, ' ', 1) AS price_unit,
+       p.minimum_seconds, p.increment_seconds
+FROM quantities AS q LEFT JOIN service_prices AS p USING (price_id)
+WHERE q.unit IN ('seconds', 'minutes', 'audio_seconds') AND q.price_id IS NOT NULL
+  AND NOT EXISTS (
+      SELECT FROM call_cost_events AS void
+      WHERE void.call_id = q.call_id AND void.type = 'cost.voided' AND void.voids = q.identity)
+  AND NOT EXISTS (
+      SELECT FROM sealed_voids AS void
+      WHERE void.call_id = q.call_id AND void.voids = q.identity)
+
 -- name: put_calls
 -- Inserts new calls and updates changed ones, if they still have the version that was read.
 INSERT INTO calls AS c (
@@ -91,25 +130,25 @@ INSERT INTO calls AS c (
     first_at, started_at, started_by, persona_at, persona_by, ended_at, ended_by,
     costs, charges, infrastructure, pending_voids,
     charge_count, default_charge_nano, default_fee_nano, charge_plan, rerated_nano,
-    estimated_count, event_count, held_count, tags, tagged_by, version, updated_at
+    estimated_count, event_count, held_count, tags, tagged_by, roundings, version, updated_at
 )
 SELECT call_id, user_id, persona_id, status, direction, expected_duration_ms, duration_ms,
        first_at, started_at, started_by, persona_at, persona_by, ended_at, ended_by,
        costs, charges, infrastructure, pending_voids,
        charge_count, default_charge_nano, default_fee_nano, charge_plan, rerated_nano,
-       estimated_count, event_count, held_count, tags, tagged_by, version, :recorded_at::timestamptz
+       estimated_count, event_count, held_count, tags, tagged_by, roundings, version, :recorded_at::timestamptz
 FROM json_populate_recordset(NULL::calls, :calls::text::json)
 ON CONFLICT (call_id) DO UPDATE
 SET (user_id, persona_id, status, direction, expected_duration_ms, duration_ms,
      first_at, started_at, started_by, persona_at, persona_by, ended_at, ended_by,
      costs, charges, infrastructure, pending_voids,
      charge_count, default_charge_nano, default_fee_nano, charge_plan, rerated_nano,
-     estimated_count, event_count, held_count, tags, tagged_by, version, updated_at)
+     estimated_count, event_count, held_count, tags, tagged_by, roundings, version, updated_at)
   = (excluded.user_id, excluded.persona_id, excluded.status, excluded.direction, excluded.expected_duration_ms, excluded.duration_ms,
      excluded.first_at, excluded.started_at, excluded.started_by, excluded.persona_at, excluded.persona_by, excluded.ended_at, excluded.ended_by,
      excluded.costs, excluded.charges, excluded.infrastructure, excluded.pending_voids,
      excluded.charge_count, excluded.default_charge_nano, excluded.default_fee_nano, excluded.charge_plan, excluded.rerated_nano,
-     excluded.estimated_count, excluded.event_count, excluded.held_count, excluded.tags, excluded.tagged_by, excluded.version, excluded.updated_at)
+     excluded.estimated_count, excluded.event_count, excluded.held_count, excluded.tags, excluded.tagged_by, excluded.roundings, excluded.version, excluded.updated_at)
 WHERE c.version = excluded.version - 1
 
 -- name: log_no_repeat
@@ -162,11 +201,11 @@ WITH identities AS (
     INSERT INTO call_cost_events (
         identity, source, event_id, type, time, user_id, call_id, persona_id, service, operation,
         operation_sent, model, usage, unit, unit_cost, cost_nano, amount_nano, price_id, estimated,
-        voids, data, tags, price_context, usages
+        voids, data, tags, price_context, usages, leg_id
     )
     SELECT identity, source, event_id, type, time, user_id, call_id, persona_id, service, operation,
            operation_sent, model, usage, unit, unit_cost, cost_nano, amount_nano, price_id, estimated,
-           voids, data, tags, price_context, usages
+           voids, data, tags, price_context, usages, leg_id
     FROM json_populate_recordset(NULL::call_cost_events, :entries::text::json)
 ), moved_costs AS (
     INSERT INTO user_day_costs AS d (user_id, day, persona_id, service, cost_nano)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final, Literal, NamedTuple
@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, NamedTuple
 import msgspec
 
 from ledger.calls.call import sum_by_service
+from ledger.calls.roundings import Rounding, read_roundings
 from ledger.calls.tags import read_tags
 from ledger.charge_plans.terms import ChargeDecision, read_decision
 from ledger.postgres.database import Record
@@ -78,6 +79,7 @@ class UsageLine(msgspec.Struct, gc=False, rename="camel"):
     metadata: str | None
     usages: list[QuantityLine] | None = None
     unpriced: bool = False
+    leg_id: str | None = None
 
 
 class UsageLines(msgspec.Struct, gc=False):
@@ -107,6 +109,7 @@ class CallReport(NamedTuple):
     archived_events: int = 0
     unpriced_events: int = 0
     charge_plan: ChargeDecision | None = None
+    roundings: Sequence[Rounding] = ()
 
 
 class PersonaSum(msgspec.Struct, gc=False, rename="camel"):
@@ -190,6 +193,7 @@ def _call_report(row: Record) -> CallReport:
         "profit": profit_of(sum(c for c, _ in charges), sum(r for _, r in charges), costs),
         "lines": _lines.decode(values["lines"]),
         "archived_events": int(values["archived_events"]),
+        "roundings": read_roundings(values["roundings"]) or [],
     }
     return CallReport(**(values | decoded))
 

@@ -14,7 +14,8 @@
 -- only grow, and whose entries are serialized. If it is still :known_version, there are no classes and
 -- no lines.
 SELECT state.version, c.call_id, c.user_id, c.persona_id, c.status, c.duration_ms, c.costs, c.charges,
-       c.tags::text AS tags, c.charge_plan::text AS charge_plan, c.estimated_count > 0 AS estimated, c.first_at, c.started_at, c.ended_at, c.updated_at,
+       c.tags::text AS tags, c.charge_plan::text AS charge_plan, c.roundings::text AS roundings,
+       c.estimated_count > 0 AS estimated, c.first_at, c.started_at, c.ended_at, c.updated_at,
        (SELECT coalesce(sum(event_count), 0)
           FROM sealed_calls WHERE call_id = :call_id
           AND (user_id = :viewer_id OR :reads_all)) AS archived_events,
@@ -43,7 +44,7 @@ SELECT state.version, c.call_id, c.user_id, c.persona_id, c.status, c.duration_m
                              FROM jsonb_to_recordset(e.usages)
                                   AS u (unit text, quantity numeric, price_id integer, cost_nano bigint)
                              LEFT JOIN service_prices AS q ON q.price_id = abs(u.price_id)),
-                       'unpriced', coalesce(e.price_id <= 0, false))
+                       'unpriced', coalesce(e.price_id <= 0, false), 'legId', e.leg_id)
                    ORDER BY e.service, e.time, e.identity), '[]'))
           FROM (SELECT e.*, count(*) OVER () AS number
                   FROM call_cost_events AS e

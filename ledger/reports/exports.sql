@@ -13,7 +13,7 @@ SELECT e.time, e.recorded_at, e.call_id, e.persona_id, e.type, e.service, e.oper
        e.type = 'cost.recorded' AND (
            e.identity = ANY (of_call.voided)
            OR EXISTS (SELECT FROM sealed_voids AS v WHERE v.call_id = c.call_id AND v.voids = e.identity)) AS voided,
-       e.source, e.event_id, e.data, e.usages, e.tags
+       e.source, e.event_id, e.data, e.usages, e.tags, e.leg_id
   FROM (SELECT call_id, first_at
           FROM calls
          WHERE user_id = :user_id
@@ -34,7 +34,7 @@ SELECT e.time, e.recorded_at, e.call_id, e.persona_id, e.type, e.service, e.oper
        SELECT time, recorded_at, call_id, persona_id, type, service, operation, operation_sent, model,
               usage, unit, unit_cost, cost_nano, amount_nano, estimated OR coalesce(price_id < 0, false) AS estimated,
               identity, source, event_id, data,
-              usages, tags
+              usages, tags, leg_id
          FROM call_cost_events
         WHERE call_id = c.call_id
           AND (user_id = :viewer_id OR :reads_all)
@@ -44,7 +44,7 @@ SELECT e.time, e.recorded_at, e.call_id, e.persona_id, e.type, e.service, e.oper
         UNION ALL
        SELECT a.time, a.sealed_at, a.call_id, NULL, a.type, a.service, NULL, NULL, NULL,
               NULL, NULL, NULL, a.cost_nano, a.amount_nano, false, a.identity, a.source, a.event_id, a.data,
-              NULL, NULL
+              NULL, NULL, NULL
          FROM archived_lines AS a
         WHERE a.call_id = c.call_id
           AND (a.user_id = :viewer_id OR :reads_all)

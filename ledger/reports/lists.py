@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from ledger.calls.call import sum_by_service
+from ledger.calls.roundings import Rounding
 from ledger.calls.tags import read_tags
 from ledger.charge_plans.terms import ChargeDecision, read_decision
 from ledger.postgres.database import Record
@@ -20,6 +21,7 @@ from ledger.postgres.functions import reads
 from ledger.postgres.viewers import ReaderPool, Viewer
 from ledger.reports.profit import Profit
 from schemas.costs import UNKNOWN_PERSONA
+from schemas.numbers import read_number
 
 _READS: Final = reads("reports/lists")
 
@@ -94,15 +96,18 @@ class ListedCall(NamedTuple):
 
 
 class SettlementDetails(msgspec.Struct, rename="camel"):
-    """A settlement in nano-dollars: infrastructure shares, charge, fee and plan."""
+    """A settlement in nano-dollars: infrastructure shares, roundings, charge, fee and plan."""
 
     infrastructure: dict[str, int] = {}
     default_charge: int = 0
     default_fee: int = 0
     charge_plan: ChargeDecision | None = None
+    roundings: list[Rounding] = []
 
 
-_settlement: Final = msgspec.json.Decoder(SettlementDetails)
+_settlement: Final = msgspec.json.Decoder(
+    SettlementDetails, dec_hook=read_number, float_hook=Decimal
+)
 
 
 class EventRow(NamedTuple):
@@ -128,6 +133,7 @@ class EventRow(NamedTuple):
     usages: str | None = None
     tags: str | None = None
     unpriced: bool | None = None
+    leg_id: str | None = None
 
     @property
     def position(self) -> PagePosition:

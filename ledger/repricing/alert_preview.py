@@ -19,6 +19,7 @@ from ledger.calls.periods import Day, Period, day_of, period_of, quarter_of
 from ledger.postgres.database import Connection
 from ledger.recording.batch_rows import read_calls
 from ledger.repricing.recorded_costs import DueCost
+from ledger.repricing.rounding_preview import RoundingChange
 from ledger.repricing.rows import find_raised_alerts, read_limits
 from ledger.repricing.sums import AlertDue
 from schemas.alerts import SpendBasis
@@ -40,7 +41,7 @@ class AlertPreview:
         self._calls: dict[tuple[str, str], dict[tuple[Day, str], int]] = {}
         self._last: tuple[str, str] = ("", "")
 
-    async def add(self, cost: DueCost, change_nano: int) -> list[AlertDue]:
+    async def add(self, cost: DueCost | RoundingChange, change_nano: int) -> list[AlertDue]:
         """Add the change of a cost; returns the alerts of earlier calls and users, if checked."""
         call_key = (cost.user_id, cost.call_id)
         found = await self._check_completed(call_key)

@@ -98,15 +98,13 @@ class Rates:
             is_due |= _is_corrected(tariff, usage.price_id, rate)
         return rates if is_due else None
 
-    def corrected_nano(self, cost: PricedCost) -> int | None:
-        """Return a cost after its correction, in nano-dollars; None if its rates are right."""
-        rates = self.correction(cost)
-        if rates is None:
-            return None
-        usages = priced_usages(cost)
-        return sum(
-            rate.cost_nano(usage.quantity) for rate, usage in zip(rates, usages, strict=True)
-        )
+
+def corrected_nano(cost: PricedCost, rates: Sequence[Rate]) -> int:
+    """Return what a cost would be at these rates, one for each of its quantities."""
+    return sum(
+        rate.cost_nano(usage.quantity)
+        for usage, rate in zip(priced_usages(cost), rates, strict=True)
+    )
 
 
 def _is_corrected(tariff: Tariff, price_id: int, rate: Rate | None) -> bool:
@@ -166,6 +164,7 @@ def correcting_events(
         metadata=_metadata(cost, keeps_charge=not changes_charges and is_priced(cost)),
         price_context=parse_stored_context(cost.price_context),
         usages=usages,
+        leg_id=cost.leg_id,
     )
     return (
         _event(f"{event_id}/void", "cost.voided", cost.time, void),

@@ -38,6 +38,7 @@ class RecordedCost(NamedTuple):
     price_context: str | None
     usages: str | None
     basis_nano: int
+    leg_id: str | None
 
 
 class DueCost(NamedTuple):
@@ -56,6 +57,7 @@ class DueCost(NamedTuple):
     price_id: int | None
     price_context: str | None
     usages: str | None
+    leg_id: str | None
 
 
 PricedCost = RecordedCost | DueCost

@@ -22,8 +22,15 @@ from ledger.prices.reading import read_catalogue
 from ledger.recording.ledger import Ledger
 from ledger.repricing.alert_preview import AlertPreview
 from ledger.repricing.applying import apply_events
-from ledger.repricing.corrections import TICK, Rates, correcting_events, due_spans
+from ledger.repricing.corrections import (
+    TICK,
+    Rates,
+    corrected_nano,
+    correcting_events,
+    due_spans,
+)
 from ledger.repricing.recorded_costs import CostKey
+from ledger.repricing.rounding_preview import RoundingPreview
 from ledger.repricing.rows import (
     Earnings,
     RepricingScope,
@@ -73,13 +80,24 @@ class Repricer:
             sums, alerts = RepricingSums(), _Alerts()
             preview = AlertPreview(connection, self._basis, datetime.now(UTC))
             spans = list(due_spans(rates, await used_prices(connection, scope)))
+            roundings = RoundingPreview(connection, rates.catalogue)
+
+            async def add_roundings(next_call: str | None) -> None:
+                for rounding in await roundings.next_call(next_call):
+                    sums.add_rounding(rounding)
+                    alerts.add(await preview.add(rounding, rounding.difference_nano))
+
             async for cost in due_costs(connection, spans, scope):
-                after_nano = rates.corrected_nano(cost)
-                if after_nano is None:
+                corrected = rates.correction(cost)
+                if corrected is None:
                     continue
+                await add_roundings(cost.call_id)
+                roundings.add(cost, corrected)
+                after_nano = corrected_nano(cost, corrected)
                 sums.add(cost, after_nano)
                 alerts.add(await preview.add(cost, after_nano - cost.cost_nano))
                 progress(sums.total.costs)
+            await add_roundings(None)
             alerts.add(await preview.finish())
             return await _report(connection, scope, sums, alerts)
 

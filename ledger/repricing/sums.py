@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import heapq
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Final, NamedTuple
 
 from ledger.budgets.thresholds import BudgetPosition
 from ledger.calls.periods import day_of
 from ledger.repricing.recorded_costs import DueCost
+from ledger.repricing.rounding_preview import RoundingChange
 from ledger.repricing.rows import Earnings, RepricingScope
 from schemas.money import percent_text
 
@@ -24,8 +26,8 @@ class CostChange:
     def __init__(self) -> None:
         self.costs = self.before_nano = self.after_nano = 0
 
-    def add(self, before_nano: int, after_nano: int) -> None:
-        self.costs += 1
+    def add(self, before_nano: int, after_nano: int, costs: int = 1) -> None:
+        self.costs += costs
         self.before_nano += before_nano
         self.after_nano += after_nano
 
@@ -76,13 +78,22 @@ class RepricingSums:
 
     def add(self, cost: DueCost, after_nano: int) -> None:
         """Add a cost and what it would be after its correction."""
-        if self._user is None or self._user[0] != cost.user_id:
-            self._finish_user()
-            self._user = cost.user_id, CostChange()
-        service = self.services.setdefault(cost.service, CostChange())
-        day = self.days.setdefault(day_of(cost.time), CostChange())
-        for change in (self.total, service, day, self._user[1]):
+        for change in self._sums_of(cost):
             change.add(cost.cost_nano, after_nano)
+
+    def add_rounding(self, rounding: RoundingChange) -> None:
+        """Add the roundings of a call, which are no costs of their own."""
+        for one in self._sums_of(rounding):
+            one.add(rounding.before_nano, rounding.after_nano, costs=0)
+
+    def _sums_of(self, changed: DueCost | RoundingChange) -> Iterator[CostChange]:
+        if self._user is None or self._user[0] != changed.user_id:
+            self._finish_user()
+            self._user = changed.user_id, CostChange()
+        yield self.total
+        yield self.services.setdefault(changed.service, CostChange())
+        yield self.days.setdefault(day_of(changed.time), CostChange())
+        yield self._user[1]
 
     def top(self) -> list[tuple[str, CostChange]]:
         """Return the users with the largest changes, largest first. Call it last."""

@@ -7,36 +7,18 @@ time is reused.
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from fractions import Fraction
 from typing import Any, NamedTuple
 
 from schemas.identity import identity_of
 from tests.support.charge_plans import ChargedCall, SamplePlan, planned_charge
 from tests.support.events import Plain
+from tests.support.expected_legs import roundings
+from tests.support.expected_prices import cost_nano, dollars, nano, time_of
 from tests.support.prices import DEFAULTS, SamplePrice
 from tests.support.totals import CallFigures, Totals
 
-_ALIASES = {
-    "twilio": {
-        "voice_call": "outbound_call",
-        "voice_outbound": "outbound_call",
-        "voice": "outbound_call",
-    },
-    "deepgram": {"stt_streaming": "streaming_stt", "transcription": "streaming_stt"},
-    "cerebras": {"chat_completion": "inference", "extraction": "inference"},
-    "elevenlabs": {"tts_generation": "tts", "tts_streaming": "tts"},
-}
-_CONVERTIBLE = {
-    "seconds": [("minutes", Fraction(1, 60))],
-    "minutes": [("seconds", Fraction(60))],
-    "input_tokens": [("tokens", Fraction(1))],
-    "cached_input_tokens": [("tokens", Fraction(1))],
-    "cache_write_tokens": [("tokens", Fraction(1))],
-    "cache_write_1h_tokens": [("tokens", Fraction(1))],
-    "output_tokens": [("tokens", Fraction(1))],
-    "reasoning_tokens": [("output_tokens", Fraction(1)), ("tokens", Fraction(1))],
-}
 _MONTHLY_SHARES = {"raindrop": Fraction(20), "vultr": Fraction(10), "vercel": Fraction(5)}
 _CALLS_A_MONTH = 1000
 _DEFAULT_CHARGE = Fraction("4.99")
@@ -84,76 +66,9 @@ def _unpriced(events: list[Plain], prices: Sequence[SamplePrice]) -> list[Plain]
     return [one for one in _not_voided(costs, voids) if cost_nano(one, prices) is None]
 
 
-def nano(dollars: Fraction) -> int:
-    """Return dollars as nano-dollars, rounded half to even."""
-    return round(dollars * 10**9)
-
-
-def cost_nano(event: Plain, prices: Sequence[SamplePrice] = DEFAULTS) -> int | None:
-    """Return the amount of a recorded cost, or None without a price."""
-    data, at = event["data"], time_of(event)
-    if data.get("totalCost") is not None:
-        return nano(_dollars(data["totalCost"]))
-    if data.get("usages") is not None:
-        parts = [
-            cost_nano({**event, "data": {**data, "usages": None, **single(usage)}}, prices)
-            for usage in data["usages"]
-        ]
-        return None if None in parts else sum(part or 0 for part in parts)
-    price = _price(data, at, prices)
-    if price is None and data.get("unitCost") is not None:
-        price = _dollars(data["unitCost"])
-    return None if price is None else nano(Fraction(str(data["usage"])) * price)
-
-
-def single(usage: dict[str, Any]) -> dict[str, Any]:
-    """Return a quantity of a request as the fields of a cost with a single usage."""
-    return {"unit": usage["unit"], "usage": usage["quantity"]}
-
-
-def _dollars(number: object) -> Fraction:
-    return Fraction(str(number))
-
-
-def _price(data: dict[str, Any], at: datetime, prices: Sequence[SamplePrice]) -> Fraction | None:
-    """Return dollars per unit: an exact model and the unit as sent come first."""
-    service, operation, unit = data["service"], data["operation"], data["unit"]
-    if (data.get("priceContext") or {}).get("tier", "standard") != "standard":
-        return None  # these rows are of the standard tier
-    operation = operation.strip().lower().replace("-", "_")
-    operation = _ALIASES.get(service, {}).get(operation, operation)
-    units = [(unit, Fraction(1)), *_CONVERTIBLE.get(unit, [])]
-    for model in (_model(data), "*"):
-        for known_unit, factor in units:
-            in_force = [
-                row
-                for row in prices
-                if (row.service, row.operation, row.model, row.unit)
-                == (service, operation, model, known_unit)
-                and row.since <= at
-            ]
-            if in_force:
-                newest = max(in_force, key=lambda row: row.since)
-                return Fraction(newest.usd) / newest.per * factor
-    return None
-
-
-def _model(data: dict[str, Any]) -> str:
-    named = data.get("model")
-    if named is None and isinstance(data.get("metadata"), dict):
-        named = data["metadata"].get("model")
-    return (named or "").strip().lower().replace("llama-3", "llama3")
-
-
 def fee_nano(amount: Fraction) -> int:
     """Return the processor's fee of a charge by its list prices."""
     return nano(amount * Fraction("0.029")) + nano(Fraction("0.30")) if amount else 0
-
-
-def time_of(event: Plain) -> datetime:
-    """Return the time of an event, in UTC."""
-    time = event["time"]
-    return (time if isinstance(time, datetime) else datetime.fromisoformat(time)).astimezone(UTC)
 
 
 def _day(at: datetime) -> str:
@@ -184,7 +99,7 @@ def _call(
     persona_id = result.get("personaId") or _named_persona(of["cost.recorded"])
     default = None
     if end is not None and by_default:
-        cost = sum(_costs(counted, [], None, first_at, prices).values())
+        cost = sum(_costs(counted, [], None, end, first_at, prices).values())
         duration_ms = _milliseconds(end["data"]["duration_seconds"])
         facts = ChargedCall(user_id, persona_id, tags_of(events), time_of(end), duration_ms, cost)
         planned = planned_charge(plans, facts)
@@ -201,7 +116,7 @@ def _call(
         first_at=first_at,
         started_at=time_of(start) if start else None,
         ended_at=time_of(end) if end else None,
-        costs=_costs(counted, of["call.charged"], default, first_at, prices),
+        costs=_costs(counted, of["call.charged"], default, end, first_at, prices),
         charges=_charges(of["call.charged"], of["call.refunded"], default),
         charge_count=len(of["call.charged"]),
         default_charge_nano=nano(default[1]) if default else 0,
@@ -225,19 +140,23 @@ def _costs(
     recorded: list[Plain],
     charges: list[Plain],
     default: tuple[Plain, Fraction] | None,
+    end: Plain | None,
     first_at: datetime,
     prices: Sequence[SamplePrice],
 ) -> dict[tuple[str, str], int]:
-    """Sum usage, infrastructure and processors' fees by day and service."""
+    """Sum usage, infrastructure, roundings of legs and processors' fees by day and service."""
     sums = _Sums()
     for event in recorded:
         sums.add((_day(time_of(event)), event["data"]["service"]), cost_nano(event, prices) or 0)
+    if end is not None:
+        for service, rounding in roundings(recorded, prices):
+            sums.add((_day(time_of(end)), service), rounding)
     for service, monthly in _MONTHLY_SHARES.items():
         sums.add((_day(first_at), service), nano(monthly / _CALLS_A_MONTH))
     for event in charges:
         data = event["data"]
-        by_list = fee_nano(Fraction(nano(_dollars(data["amount"])), 10**9))
-        kept = by_list if data.get("fee") is None else nano(_dollars(data["fee"]))
+        by_list = fee_nano(Fraction(nano(dollars(data["amount"])), 10**9))
+        kept = by_list if data.get("fee") is None else nano(dollars(data["fee"]))
         sums.add((_day(time_of(event)), data.get("processor", "stripe")), kept)
     if default is not None:
         sums.add((_day(time_of(default[0])), "stripe"), fee_nano(default[1]))
@@ -250,9 +169,9 @@ def _charges(
     """Sum charges and refunds by day."""
     charged, refunded = _Sums(), _Sums()
     for event in charges:
-        charged.add(_day(time_of(event)), nano(_dollars(event["data"]["amount"])))
+        charged.add(_day(time_of(event)), nano(dollars(event["data"]["amount"])))
     for event in refunds:
-        refunded.add(_day(time_of(event)), nano(_dollars(event["data"]["amount"])))
+        refunded.add(_day(time_of(event)), nano(dollars(event["data"]["amount"])))
     if default is not None:
         charged.add(_day(time_of(default[0])), nano(default[1]))
     days = charged.without_zeros().keys() | refunded.without_zeros().keys()

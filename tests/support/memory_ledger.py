@@ -6,6 +6,7 @@ from ledger.calls.accrual import fold
 from ledger.calls.batch_changes import BatchChanges, CountedCost, KnownState
 from ledger.calls.call import Call
 from ledger.calls.entries import Entry
+from ledger.calls.legs import LegPiece, leg_pieces
 from ledger.calls.movements import CostKey, DayKey
 from ledger.calls.rating import Incoming, select_voids
 from ledger.prices.catalogue import Catalogue
@@ -41,7 +42,11 @@ class MemoryLedger:
                 fingerprint = new.setdefault(event.identity, event).fingerprint
             self.conflicts += fingerprint != event.fingerprint
         events = some_rated(new.values(), self._prices)
-        folded = fold(events, self._known(events), self._prices)
+        known = self._known(events)
+        folded = fold(events, known, self._prices)
+        if folded.unread_legs:
+            known.legs = {name: self._pieces(name) for name in {*known.legs, *folded.unread_legs}}
+            folded = fold(events, known, self._prices)
         self._write(folded)
         return folded
 
@@ -79,6 +84,16 @@ class MemoryLedger:
         )
         calls = {name: self.calls[name] for name in names if name in self.calls}
         return KnownState(calls, held, costs, voided)
+
+    def _pieces(self, call_id: str) -> list[LegPiece]:
+        voids = {entry.voids for entry in self.entries if entry.call_id == call_id}
+        costs = [
+            entry
+            for entry in self.entries
+            if (entry.call_id, entry.type) == (call_id, "cost.recorded")
+            and entry.identity not in voids
+        ]
+        return [piece for entry in costs for piece in leg_pieces(entry, self._prices)]
 
     def _write(self, folded: BatchChanges) -> None:
         for call_id, (before, call) in folded.changed.items():

@@ -7,12 +7,13 @@ from typing import NamedTuple
 
 from ledger.charge_plans.plans import ChargePlan
 from ledger.prices.catalogue import Catalogue, Price, ServiceClass
+from ledger.prices.increments import NO_INCREMENTS, Increments
 
 ALWAYS = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 class SamplePrice(NamedTuple):
-    """A price: `usd` per `per` units."""
+    """A price: `usd` per `per` units, with billing increments (minimum, increment) in seconds."""
 
     service: str
     operation: str
@@ -22,6 +23,7 @@ class SamplePrice(NamedTuple):
     per: int = 1
     kind: ServiceClass = "api"
     since: datetime = ALWAYS
+    increments: Increments = NO_INCREMENTS
 
 
 DEFAULTS = (
@@ -63,6 +65,7 @@ def catalogue(
             Decimal(row.usd),
             row.per,
             row.since,
+            increments=row.increments,
         )
         for number, row in enumerate(rows, 1)
     )

@@ -9,6 +9,7 @@ from typing import Any
 from ledger.postgres.database import connected
 from ledger.prices.conditions import NO_CONDITIONS, Conditions
 from ledger.prices.entry import add_prices
+from ledger.prices.increments import NO_INCREMENTS, Increments
 from ledger.prices.rows import PriceRow
 from tests.support.recording import fetch
 
@@ -24,11 +25,12 @@ def a_price(
     model: str = "*",
     unit: str = "minutes",
     conditions: Conditions = NO_CONDITIONS,
+    increments: Increments = NO_INCREMENTS,
 ) -> PriceRow:
     """Return a row of the price catalogue."""
     price = Decimal(usd)
     return PriceRow(
-        service, "api", "talk", model, unit, price, 1, since, "tests", conditions=conditions
+        service, "api", "talk", model, unit, price, 1, since, "tests", conditions, increments
     )
 
 

@@ -79,6 +79,7 @@ DOCUMENTED_CALL = {
                 "metadata": {"sid": "CA1"},
                 "usages": [],
                 "unpriced": False,
+                "legId": None,
             }
         ],
         "deepgram": [],
@@ -116,6 +117,7 @@ DOCUMENTED_CALL = {
     "unlistedCosts": 0,
     "unpricedEvents": 0,
     "chargePlan": None,
+    "roundings": [],
     "createdAt": "2025-11-19T12:00:00Z",
     "calculatedAt": "2025-11-19T12:00:00Z",
     "startedAt": "2025-11-19T12:00:00Z",

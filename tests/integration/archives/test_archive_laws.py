@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from ledger.operations.archive_checks import verify_archive
 from ledger.operations.verification import rebuild, verify
 from ledger.prices.conditions import NO_CONDITIONS, Conditions
+from ledger.prices.increments import NO_INCREMENTS, Increments
 from ledger.repricing.repricer import Repricer
 from ledger.repricing.rows import RepricingScope
 from tests.support.archives import NOW, archive, month_start
@@ -41,12 +42,14 @@ COSTS: tuple[Plain, ...] = (
     {"personaId": "brad_001", "operation": "inbound_call", "tags": {"campaign": "spring"}},
     {"priceContext": {"destination": "+442071838750", "voiceClass": "hd"}},
     {"usages": [{"unit": "seconds", "quantity": "61.7"}, {"unit": "minutes", "quantity": 2}]},
+    {"legId": "b", "usage": 7, "unit": "seconds"},
 )
 WHEN = (NO_CONDITIONS, Conditions(destination="+44"), Conditions(voice_class="hd"))
 PLANS = (
     SamplePlan("cost_plus", "0.10", user="user-0", markup="12.5"),
     SamplePlan("per_minute", "0.35", tag=("campaign", "spring"), minimum=30, increment=6),
 )
+INCREMENTS = (NO_INCREMENTS, Increments(60, 60), Increments(30, 6), Increments(30, 6))
 MAKERS = (
     started,
     lambda *of, **when: started(*of, **when, persona="sarah_001"),
@@ -65,7 +68,7 @@ MAKERS = (
 )
 
 _costs = st.tuples(
-    st.just("cost"), st.sampled_from(sorted(CALLS)), st.integers(0, 5), st.integers(0, 5)
+    st.just("cost"), st.sampled_from(sorted(CALLS)), st.integers(0, 5), st.integers(0, 7)
 )
 _facts = st.tuples(
     st.just("fact"), st.sampled_from(sorted(CALLS)), st.integers(0, 5), st.integers(0, 5)
@@ -115,7 +118,11 @@ async def run(database_url: str, played: list[Any], files: Path | None) -> list[
             elif step[0] == "price":
                 price += 1
                 row = a_price("twilio", f"0.0{price:02}", TIMES[0] - timedelta(hours=30 - price))
-                row = row._replace(operation="outbound_call", conditions=WHEN[price % len(WHEN)])
+                row = row._replace(
+                    operation="outbound_call",
+                    conditions=WHEN[price % len(WHEN)],
+                    increments=INCREMENTS[price % len(INCREMENTS)],
+                )
                 await add(database_url, row)
                 await Repricer(database_url).apply(
                     RepricingScope(TIMES[0] - timedelta(days=2), NOW)

@@ -136,6 +136,7 @@ entries = st.builds(
     data=st.none() | words,
     tags=st.none() | words,
     price_context=st.none() | words,
+    leg_id=st.none() | words,
     usages=st.none() | st.lists(st.builds(PricedUsage, words, numbers)).map(pack_usages),
 )
 

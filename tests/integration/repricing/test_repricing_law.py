@@ -9,6 +9,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from ledger.prices.conditions import NO_CONDITIONS, Conditions, Hours
+from ledger.prices.increments import NO_INCREMENTS, Increments
+from ledger.prices.rows import PriceRow
 from ledger.repricing.repricer import Repricer
 from ledger.repricing.rows import RepricingScope
 from tests.support.charge_plans import SamplePlan, enter_plans
@@ -43,6 +45,7 @@ costs = st.fixed_dictionaries(
             [None, {"tier": "standard"}, {"inputSize": 300_000, "destination": "+442071838750"}]
         ),
         "usages": st.none() | requests,
+        "legId": st.sampled_from([None, None, "b"]),
     }
 )
 conditions = st.sampled_from(
@@ -55,7 +58,11 @@ conditions = st.sampled_from(
         Conditions(tier="batch"),
     ]
 )
-late = st.tuples(days, prices, st.sampled_from(["*", "*", "big"]), conditions)
+increments = st.sampled_from(
+    [NO_INCREMENTS, Increments(60, 60), Increments(30, 6), Increments(minimum_seconds=15)]
+)
+LateChange = tuple[int, Decimal, str, Conditions, Increments]
+late = st.tuples(days, prices, st.sampled_from(["*", "*", "big"]), conditions, increments)
 
 
 def events_of(service: str, generated: list[dict[str, Any]], ends: bool) -> list[Plain]:
@@ -87,18 +94,19 @@ slow = settings(
 
 @slow
 @given(generated=st.lists(costs, min_size=1, max_size=8), changes=st.lists(late, min_size=1, max_size=3),
-       first=prices, voids=st.booleans(), ends=st.booleans())  # fmt: skip
+       first=prices, steps=increments, voids=st.booleans(), ends=st.booleans())  # fmt: skip
 async def test_reverting_a_correction_restores_every_total(
     database_url: str,
     generated: list[dict[str, Any]],
-    changes: list[tuple[int, Decimal, str, Conditions]],
+    changes: list[LateChange],
     first: Decimal,
+    steps: Increments,
     voids: bool,
     ends: bool,
 ) -> None:
     service = next(names)
     users = [f"{service}-0", f"{service}-1"]
-    await add(database_url, a_price(service, first, BEGIN))
+    await add(database_url, a_price(service, first, BEGIN, increments=steps))
     await enter_plans(database_url, SamplePlan("cost_plus", user=users[0], markup="10"))
     events = events_of(service, generated, ends)
     if voids:
@@ -109,13 +117,8 @@ async def test_reverting_a_correction_restores_every_total(
         await writer.record(TopicLog().batch(events))
     before = await totals(database_url, users)
 
-    rows = {
-        (day, model, when): a_price(
-            service, usd, NOW - timedelta(days=day), model=model, conditions=when
-        )
-        for day, usd, model, when in changes
-    }
-    await add(database_url, *rows.values())
+    rows = late_prices(service, changes)
+    await add(database_url, *rows)
     preview = await repricer.preview(ALL)
     applied = await repricer.apply(ALL)
     assert (applied.costs, applied.complete) == (preview.total.costs, True)
@@ -126,13 +129,29 @@ async def test_reverting_a_correction_restores_every_total(
     assert await totals(database_url, users) == after
 
     reverted = [
-        row._replace(price_usd=first, effective_from=row.effective_from + TICK)
-        for row in rows.values()
+        row._replace(price_usd=first, increments=steps, effective_from=row.effective_from + TICK)
+        for row in rows
     ]
     await add(database_url, *reverted)
     await repricer.apply(ALL)
     await assert_verified(database_url)
     assert await totals(database_url, users) == before
+
+
+def late_prices(service: str, changes: list[LateChange]) -> list[PriceRow]:
+    """Return rows with distinct keys."""
+    rows = {
+        (day, model, when): a_price(
+            service,
+            usd,
+            NOW - timedelta(days=day),
+            model=model,
+            conditions=when,
+            increments=rounding,
+        )
+        for day, usd, model, when, rounding in changes
+    }
+    return list(rows.values())
 
 
 def spent(all_totals: list[list[Any]]) -> int:
@@ -141,20 +160,21 @@ def spent(all_totals: list[list[Any]]) -> int:
 
 @slow
 @given(generated=st.lists(costs, min_size=2, max_size=6), usd=prices, again=st.none() | prices,
-       which=st.sets(st.integers(0, 5)))  # fmt: skip
+       ends=st.booleans(), which=st.sets(st.integers(0, 5)))  # fmt: skip
 async def test_void_has_the_same_effect_before_and_after_a_correction(
     database_url: str,
     generated: list[dict[str, Any]],
     usd: Decimal,
     again: Decimal | None,
+    ends: bool,
     which: set[int],
 ) -> None:
     results = []
     for voids_first in (True, False):
         service = next(names)
         users = [f"{service}-0", f"{service}-1"]
-        await add(database_url, a_price(service, "0.7", BEGIN))
-        events = events_of(service, generated, ends=False)
+        await add(database_url, a_price(service, "0.7", BEGIN, increments=Increments(30, 6)))
+        events = events_of(service, generated, ends)
         recorded = [event for event in events if event["type"] == "cost.recorded"]
         voids = [
             voided(event, event["data"]["callId"], None, time=event["time"])

@@ -130,7 +130,8 @@ def expected_data(event: EventRow) -> object:
     settlement = json.loads(event.data or "")
     shares = settlement.pop("infrastructure")
     dollars = {name: exact(nano) for name, nano in settlement.items()}
-    return dollars | {"infrastructure": {name: exact(nano) for name, nano in shares.items()}}
+    of_services = {name: exact(nano) for name, nano in shares.items()}
+    return dollars | {"infrastructure": of_services}
 
 
 def exact(nano: int) -> Decimal:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from schemas.money import MAX_EVENT_NANO
 from schemas.refusals import Refused
 from tests.support.events import NOW, cost, decoded
-from tests.support.expected import cost_nano
+from tests.support.expected_prices import cost_nano
 from tests.support.memory_ledger import entry_of
 from tests.support.prices import SamplePrice, catalogue
 

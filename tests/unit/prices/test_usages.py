@@ -16,7 +16,7 @@ from ledger.prices.usages import unpack_usages
 from schemas.money import MAX_EVENT_NANO
 from schemas.refusals import Refused
 from tests.support.events import Plain, cost, decoded
-from tests.support.expected import single
+from tests.support.expected_prices import single
 from tests.support.memory_ledger import entry_of
 from tests.support.prices import ALWAYS, DEFAULTS, SamplePrice, catalogue
 

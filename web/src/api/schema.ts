@@ -277,6 +277,7 @@ export interface components {
             unlistedCosts: Decimal;
             unpricedEvents: Decimal;
             chargePlan: components["schemas"]["CallChargePlan"] | null;
+            roundings: components["schemas"]["RoundingCost"][];
         };
         CallCostSuccess: {
             /** @constant */
@@ -479,6 +480,7 @@ export interface components {
             metadata: Record<string, never> | null;
             usages: components["schemas"]["QuantityCost"][];
             unpriced: boolean;
+            legId: string | null;
         };
         CostRecorded: {
             service: string;
@@ -503,6 +505,8 @@ export interface components {
             priceContext?: components["schemas"]["PriceContext"] | null;
             /** @default null */
             usages?: components["schemas"]["Usage"][] | null;
+            /** @default null */
+            legId?: string | null;
             callId: string;
             /** @default null */
             userId?: string | null;
@@ -829,6 +833,7 @@ export interface components {
             data: Record<string, never> | null;
             usages: components["schemas"]["ListedQuantity"][];
             unpriced: boolean;
+            legId: string | null;
         };
         ListedQuantity: {
             unit: string;
@@ -1324,6 +1329,14 @@ export interface components {
             evidence: components["schemas"]["EvidenceBody"];
             replacements: components["schemas"]["AlternativeBody"][];
         };
+        RoundingCost: {
+            service: string;
+            operation: string;
+            model: string | null;
+            legId: string | null;
+            billed_seconds: Decimal;
+            totalCost: Decimal;
+        };
         Spending: {
             userId: string;
             period: components["schemas"]["Period"];
@@ -1456,6 +1469,8 @@ export interface components {
             timestamp?: string | number | null;
             /** @default null */
             usages?: components["schemas"]["Usage"][] | null;
+            /** @default null */
+            legId?: string | null;
         } & ({
             usageAmount: number | string;
             usageUnit: string;
@@ -1678,6 +1693,7 @@ export type RerateReportSuccess = components['schemas']['RerateReportSuccess'];
 export type RerateSum = components['schemas']['RerateSum'];
 export type RerateUser = components['schemas']['RerateUser'];
 export type RetirementBody = components['schemas']['RetirementBody'];
+export type RoundingCost = components['schemas']['RoundingCost'];
 export type Spending = components['schemas']['Spending'];
 export type SpendingDay = components['schemas']['SpendingDay'];
 export type SpendingSuccess = components['schemas']['SpendingSuccess'];
