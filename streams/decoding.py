@@ -102,8 +102,8 @@ def _decode_slice(
             except Refused as refusal:
                 batch.letters.append(dead_letter(record, refusal))
                 continue
-            made_of = None if record.headers else record.value
-            batch.events.append(rate_if_priced(event, catalogue, made_of))
+            original = None if record.headers else record.value
+            batch.events.append(rate_if_priced(event, catalogue, original))
         else:
             batch.events.append(cost)
         batch.records.append(record)

@@ -26,7 +26,7 @@ from ledger.calls.event_rows import EventRow
 from ledger.calls.missing_prices import unpriced_rows
 from ledger.calls.open_call import OpenCall
 from ledger.calls.periods import day_of
-from ledger.calls.rating import Incoming, RatedCost, original_events, rate, select_voids
+from ledger.calls.rating import Incoming, RatedCost, original_event, rate, select_voids
 from ledger.calls.settlement import charge_fee_nano, settle
 from ledger.prices.catalogue import Catalogue
 from schemas.events import (
@@ -97,7 +97,7 @@ class _Fold:
     def _hold(self, call_id: str, waiting: list[Incoming]) -> None:
         """Hold events until their call is known; refuse those that cannot be counted."""
         for incoming in waiting:
-            event = original_events(incoming)
+            event = original_event(incoming)
             try:
                 self._changes.missing_prices += unpriced_rows(event, self._catalogue)
             except Refused as refusal:
@@ -170,7 +170,7 @@ class _Fold:
         """Count an event. Here and below, all checks are done before any change."""
         if isinstance(event, RatedCost) and event.catalogue is self._catalogue:
             return self._count_cost(event, opened, owner)
-        full = original_events(event)
+        full = original_event(event)
         if isinstance(full.data, CostRecorded):
             cost = rate(full, full.data, self._catalogue)
             return self._count_cost(cost, opened, owner, charge_basis_nano(full, full.data))

@@ -1,4 +1,4 @@
-"""What a batch changes: the fold of its entries into deltas for each call and user-day."""
+"""The state that a batch depends on, and the changes that it makes."""
 
 from __future__ import annotations
 
@@ -85,14 +85,14 @@ class BatchChanges(msgspec.Struct):
     unread_legs: set[str] = set()
 
     @property
-    def lacks_price(self) -> bool:
+    def has_unpriced(self) -> bool:
         """Whether an event of the batch has no price."""
         return bool(self.missing_prices or self.unpriced)
 
     def add_unpriced(self, counted: EventRow, voided: Collection[str], *, new: bool) -> None:
         """Add a row that was counted without a price, unless its void arrived first.
 
-        A new one is missing a price, unless a row of the catalogue estimates its cost.
+        A new one counts as missing a price, unless the catalogue has an estimate.
         """
         row = Entry(**counted.columns())  # type: ignore[arg-type]
         if row.identity not in voided:

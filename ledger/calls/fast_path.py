@@ -2,7 +2,7 @@
 
 A plain cost is in structured mode, with one usage, without tags, price context and leg. It has
 its own price, or the one of the newest row of a kind without conditions and increments. Plain costs
-are parsed, checked, priced and encoded some hundred at a time, while they are in the processor's
+are parsed, checked, priced and encoded a few hundred at a time, while they are in the processor's
 caches. All other events take the general path (`schemas.cloudevents`, `ledger.calls.rating`). A
 test verifies that both have the same result for plain costs.
 """
@@ -35,7 +35,7 @@ _EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
 _LATEST: Final = datetime.max.replace(tzinfo=UTC)
 
 _KindKey = tuple[str, str, str, str | None, str, str | None, bool]
-"""Source, service, operation, model, unit and persona, and whether it brings its own price."""
+"""Source, service, operation, model, unit and persona, and whether the event has its own price."""
 
 
 class _CostKind(NamedTuple):
@@ -113,11 +113,11 @@ class FastPathRater:
         rated: list[FastPathCost | None] = [None] * len(values)
         start = 0
         for index, envelope in zip(indices, envelopes, strict=True):
-            rated[index] = self._rated(values[index], envelope, keys[start : start + KEY_BYTES])
+            rated[index] = self._rate(values[index], envelope, keys[start : start + KEY_BYTES])
             start += KEY_BYTES
         return rated
 
-    def _rated(self, value: bytes | None, envelope: Recorded, key: bytes) -> FastPathCost | None:
+    def _rate(self, value: bytes | None, envelope: Recorded, key: bytes) -> FastPathCost | None:
         # One call for all fields takes as long as reading three fields.
         (
             service, operation, usage, unit, persona_id, model, unit_cost, total_cost, estimated,
@@ -155,13 +155,13 @@ class FastPathRater:
             self._begin_day(time)
         passed = time - self._midnight
         moment = self._midnight_us + passed.seconds * 1_000_000 + passed.microseconds
-        written = cost_row(
+        row = cost_row(
             key, moment, cost_nano, estimated, usage, unit_cost, envelope.id, metadata, call_id,
             cells,
         )  # fmt: skip
         return FastPathCost(
             key.hex(), fingerprint_of(content_of(envelope)), call_id, user_id, persona_id, service,
-            time, self._day, cost_nano, estimated, self._catalogue, value or b"", "", None, written,
+            time, self._day, cost_nano, estimated, self._catalogue, value or b"", "", None, row,
         )  # fmt: skip
 
     def _begin_day(self, time: datetime) -> None:

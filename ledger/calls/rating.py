@@ -27,8 +27,8 @@ _ANY_TIME: Final = Window(datetime.min.replace(tzinfo=UTC), datetime.max.replace
 class RatedCost(msgspec.Struct, gc=False):
     """A recorded cost with its price in nano-dollars, by one catalogue: an `EventRow`.
 
-    `user_id` is the user of the event, `owner` the owner of its call, set by the fold. `made_of` is
-    the event or its bytes, from which the other fields are decoded when they are needed.
+    `user_id` is the user of the event; `owner`, set by the fold, is the owner of its call.
+    `original` is the event or its bytes, which are decoded when other fields are needed.
     """
 
     type: ClassVar = "cost.recorded"
@@ -47,14 +47,14 @@ class RatedCost(msgspec.Struct, gc=False):
     cost_nano: int
     estimated: bool
     catalogue: Catalogue
-    made_of: Event | bytes
+    original: Event | bytes
     owner: str
     tags: dict[str, str] | None
 
     def event(self) -> Event:
         """Return the whole event."""
-        made_of = self.made_of
-        return made_of if isinstance(made_of, Event) else decode(made_of, (), _ANY_TIME)
+        original = self.original
+        return original if isinstance(original, Event) else decode(original, (), _ANY_TIME)
 
     @property
     def is_unpriced(self) -> bool:
@@ -104,7 +104,7 @@ class FastPathCost(RatedCost, gc=False):
     def columns(self) -> dict[str, object]:
         event = self.event()
         if not isinstance(event.data, CostRecorded):
-            raise TypeError("a rated cost was made of another event")
+            raise TypeError("the original of a rated cost is another event")
         return rate(event, event.data, self.catalogue).columns() | {"user_id": self.owner}
 
 
@@ -113,9 +113,9 @@ Incoming = Event | RatedCost
 
 
 def rate(
-    event: Event, data: CostRecorded, catalogue: Catalogue, made_of: bytes | None = None
+    event: Event, data: CostRecorded, catalogue: Catalogue, original: bytes | None = None
 ) -> DetailedCost:
-    """Rate a recorded cost that was decoded from `made_of`; raises `Refused` as `price` does."""
+    """Rate a recorded cost that was decoded from `original`; raises `Refused` as `price` does."""
     entry, in_leg = _priced_entry(event, data, catalogue)
     make = LegCost if in_leg else DetailedCost
     return make(
@@ -130,7 +130,7 @@ def rate(
         entry.cost_nano,
         data.estimated,
         catalogue,
-        event if made_of is None else made_of,
+        event if original is None else original,
         "",
         data.tags,
         entry,
@@ -145,25 +145,25 @@ def _priced_entry(event: Event, data: CostRecorded, catalogue: Catalogue) -> tup
         entry = cost_entry(event, data, request.tariff, *request[:2], usages)
         return entry, request.in_leg
     if data.usage is None or data.unit is None:
-        raise TypeError("decoding accepts no cost without usage")
+        raise TypeError("a decoded cost always has a usage and a unit")
     tariff = tariff_of(catalogue, data, data.unit)
     cost_nano, price_id = price(data, data.usage, tariff, event.time)
     in_leg = tariff.has_increments and price_id is not None
     return cost_entry(event, data, tariff, cost_nano, price_id), in_leg
 
 
-def rate_if_priced(event: Event, catalogue: Catalogue, made_of: bytes | None = None) -> Incoming:
-    """Return a cost rated, if it has a price, and any other event unchanged."""
+def rate_if_priced(event: Event, catalogue: Catalogue, original: bytes | None = None) -> Incoming:
+    """Rate an event that is a cost with a price; return any other event unchanged."""
     if not isinstance(event.data, CostRecorded):
         return event
     try:
-        cost = rate(event, event.data, catalogue, made_of)
+        cost = rate(event, event.data, catalogue, original)
     except Refused:
         return event
     return event if cost.is_unpriced else cost
 
 
-def original_events(incoming: Incoming) -> Event:
+def original_event(incoming: Incoming) -> Event:
     """Return the original event."""
     return incoming.event() if isinstance(incoming, RatedCost) else incoming
 

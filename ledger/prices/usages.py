@@ -35,9 +35,9 @@ class PricedUsage(msgspec.Struct, gc=False, frozen=True):
 
 
 class PricedRequest(NamedTuple):
-    """A request's cost in nano-dollars and its quantities; `tariff` is the one of the first.
+    """A request's cost in nano-dollars, its quantities, and the tariff of the first quantity.
 
-    `price_id` is the lowest one of the quantities without a price, see `lacks_price`; else None.
+    `price_id` is the lowest id of a quantity without a price (see `lacks_price`), else None.
     `in_leg` says whether the kind of a quantity has a price with billing increments.
     """
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ledger.calls.rating import Incoming, original_events
+from ledger.calls.rating import Incoming, original_event
 from schemas.refusals import Refused
 
 
@@ -36,7 +36,7 @@ class NewEvents:
         if event.fingerprint == fingerprint:
             self.repeated += 1
         else:
-            named = original_events(event)
+            named = original_event(event)
             message = f"Event {named.id} of {named.source} was recorded with other content."
             self.refused.append((event, Refused("id_conflict", message)))
 

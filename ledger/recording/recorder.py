@@ -138,7 +138,7 @@ class Recorder:
                 position=StreamPosition(self._stream, batch.next_offsets, batch.marks),
                 is_large=batch.is_large,
             )
-            if result.changes.lacks_price:
+            if result.changes.has_unpriced:
                 await self._require_newest_prices(connection)
             if batch.resent:
                 await count_resent(connection, batch.resent)

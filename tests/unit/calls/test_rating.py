@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from ledger.calls.accrual import fold
 from ledger.calls.batch_changes import BatchChanges, KnownState
 from ledger.calls.call import Call
-from ledger.calls.rating import RatedCost, original_events, rate_if_priced
+from ledger.calls.rating import RatedCost, original_event, rate_if_priced
 from ledger.recording.new_events import NewEvents
 from schemas.cloudevents import decode
 from schemas.events import CallStarted
@@ -20,8 +20,8 @@ PRICES = catalogue()
 
 
 def rated(plain: Plain) -> RatedCost:
-    made_of = structured(plain)
-    found = rate_if_priced(decode(made_of, (), WINDOW), PRICES, made_of)
+    original = structured(plain)
+    found = rate_if_priced(decode(original, (), WINDOW), PRICES, original)
     assert isinstance(found, RatedCost)
     return found
 
@@ -47,7 +47,7 @@ def test_unpriced_event_stays_unchanged() -> None:
     for plain in (started(), cost(service="nobody-knows-it")):
         event = decoded(plain)
         assert rate_if_priced(event, PRICES) is event
-        assert original_events(event) is event
+        assert original_event(event) is event
 
 
 def test_held_cost_above_the_limit_at_newer_prices_is_refused_unchanged() -> None:

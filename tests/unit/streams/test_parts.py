@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.calls.rating import RatedCost, original_events
+from ledger.calls.rating import RatedCost, original_event
 from ledger.recording.offsets import DeadLetter
 from messaging import producer as producing
 from messaging.kafka import AIOKafkaProducer, ConsumerRecord, KafkaError, TopicPartition
@@ -32,8 +32,8 @@ def test_backoff_doubles_up_to_a_limit_with_jitter(attempts: int) -> None:
     backoff = Backoff(first_ms=100, max_ms=15_000)
     delays = [backoff.delay_ms() for _ in range(attempts)]
     for attempt, delay in enumerate(delays):
-        original_events = min(15_000, 100 * 2**attempt)
-        assert original_events // 2 <= delay <= original_events
+        longest = min(15_000, 100 * 2**attempt)
+        assert longest // 2 <= delay <= longest
     backoff.reset()
     assert 50 <= backoff.delay_ms() <= 100
 
@@ -108,9 +108,7 @@ async def test_poll_becomes_a_batch() -> None:
     }
     batch = await decode_records(polled, catalogue(), datetime.now(UTC))
     assert batch.next_offsets == {0: 5 + len(plains), 1: 76}
-    assert [original_events(event).id for event in batch.events] == [
-        plain["id"] for plain in plains
-    ]
+    assert [original_event(event).id for event in batch.events] == [plain["id"] for plain in plains]
     assert [received.offset for received in batch.records] == [one.offset for one in good]
     assert all(isinstance(event, RatedCost) for event in batch.events)
     letters = [(letter.partition, letter.offset, letter.code) for letter in batch.letters]
