@@ -214,7 +214,7 @@ def _dated_prices(
     at: datetime,
     left_out: Counter[str],
 ) -> Iterator[Mapping[str, str]]:
-    """Yield unit, price, conditions and time of each price of a model when it changes.
+    """Yield unit, price, conditions and start of each price of a model.
 
     A condition that some prices of a unit have is repeated for all later ones, because a price
     without it would not replace them.

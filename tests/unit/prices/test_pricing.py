@@ -20,7 +20,7 @@ TOMORROW, YESTERDAY = NOW + timedelta(days=1), NOW - timedelta(days=1)
 def priced(
     service: str, operation: str, usage: Any, unit: str, *rows: SamplePrice, **more: Any
 ) -> Entry:
-    """Record one usage with the default prices and some more rows."""
+    """Return the row of one usage, priced by the default prices and these rows."""
     plain = cost(service=service, operation=operation, usage=usage, unit=unit, **more)
     return entry_of(decoded(plain), catalogue([*DEFAULTS, *rows]))
 
