@@ -17,6 +17,8 @@ import type {
   CallPage,
   Channel,
   Channels,
+  ChargePlanEntered,
+  ChargePlanList,
   Deliveries,
   Delivery,
   EventPage,
@@ -24,6 +26,7 @@ import type {
   ForecastPeriod,
   ListedAlert,
   NewChannel,
+  NewChargePlan,
   ModelAliasList,
   PriceList,
   Proof,
@@ -251,6 +254,13 @@ export const loadPrices = (past: boolean, signal: AbortSignal): Promise<PriceLis
 /** All aliases of models. */
 export const loadAliases = (signal: AbortSignal): Promise<ModelAliasList> =>
   request("/api/admin/prices/aliases", { signal });
+
+/** The charge plans; with `past`, replaced ones, too. */
+export const loadChargePlans = (past: boolean, signal: AbortSignal): Promise<ChargePlanList> =>
+  request(`/api/admin/charge-plans${past ? "?all=true" : ""}`, { signal });
+
+export const enterChargePlan = (body: NewChargePlan): Promise<ChargePlanEntered> =>
+  request("/api/admin/charge-plans", { method: "POST", body });
 
 export const decidePrice = (id: string, decision: "approve" | "reject"): Promise<unknown> =>
   request(`/api/admin/prices/${encodeURIComponent(id)}/${decision}`, { method: "POST" });
