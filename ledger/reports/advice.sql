@@ -18,7 +18,7 @@ SELECT count(*) AS calls, least(count(*), :calls_max::bigint) AS calls_read
 -- number of rows the planner expects. `phrase` is the metadata's phraseHash or phrase_hash; found by
 -- pattern, because jsonb refuses some valid JSON strings. `slices` are parts of a usage that may have different
 -- prices, as far as the catalogue distinguishes them: by context, by size of the request (the sum of :input_units),
--- by minute of the day, and by call where prices have billing increments.
+-- by minute of the day, and by leg where prices have billing increments.
 WITH limits AS MATERIALIZED (
     SELECT coalesce(array_agg(DISTINCT bound ORDER BY bound) FILTER (WHERE bound IS NOT NULL), '{}') AS sizes,
            coalesce(bool_or(unit LIKE '% hours=%'), false) AS by_minute,
@@ -40,7 +40,7 @@ WITH limits AS MATERIALIZED (
                            CASE WHEN q.unit = 'characters'
                                 THEN substring(data FROM '"phrase_?[Hh]ash"\s*:\s*"([^"\\]+)"')
                            END AS phrase,
-                           price_context::jsonb - 'inputSize' AS context,
+                           leg_id, price_context::jsonb - 'inputSize' AS context,
                            coalesce((price_context::jsonb ->> 'inputSize')::numeric, (
                                SELECT ceil(sum(i.quantity))
                                  FROM jsonb_to_recordset(r.usages) AS i (unit text, quantity numeric)
@@ -85,7 +85,7 @@ WITH limits AS MATERIALIZED (
                    CASE WHEN by_minute THEN extract(hour FROM time AT TIME ZONE 'UTC')::integer * 60
                                             + extract(minute FROM time)::integer END AS minute,
                    CASE WHEN by_call AND unit IN ('seconds', 'minutes', 'audio_seconds')
-                        THEN call_id END AS leg,
+                        THEN concat_ws(' ', call_id, leg_id) END AS leg,
                    sum(usage) AS usage
               FROM lines, limits, LATERAL (SELECT width_bucket(input_size, sizes) AS bucket) AS sized
              GROUP BY 1, 2, 3, 4, 5, 6, 7, 8) AS parts

@@ -28,13 +28,13 @@ class UsageSlice(NamedTuple):
 
     `context` is what its events stated, without the input size. `input_size` is the lowest size of
     request that the catalogue does not distinguish from theirs. `minute` is the minute of the UTC
-    day, and `call_id` the call, where some price depends on it.
+    day, and `leg` the leg of a call, where some price depends on it.
     """
 
     context: PriceContext | None
     input_size: int | None
     minute: int | None
-    call_id: str | None
+    leg: str | None
     usage: Decimal
 
 

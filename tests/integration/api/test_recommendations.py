@@ -156,6 +156,7 @@ async def test_other_model_is_priced_by_the_conditions_of_each_request(
              priceContext={"tier": "batch", "inputSize": 500_000}),
         cost("d-1", "dora", time=NOW, **speech, usage=30),
         cost("d-1", "dora", time=NOW, **speech, usage=31),
+        cost("d-1", "dora", time=NOW, **speech, usage=1, legId="two"),
         cost("d-2", "dora", time=NOW, **speech, usage=10),
     ]  # fmt: skip
     async with BatchWriter(recorded) as writer:
@@ -164,7 +165,7 @@ async def test_other_model_is_priced_by_the_conditions_of_each_request(
     found = {each["evidence"]["operation"]: each for each in body["recommendations"]}
     assert found["inference"]["currentCost"] == 9
     assert found["inference"]["newCost"] == Decimal("0.1") + Decimal("0.6") + Decimal("0.25")
-    assert (found["stt"]["currentCost"], found["stt"]["newCost"]) == (71, Decimal("1.8"))
+    assert (found["stt"]["currentCost"], found["stt"]["newCost"]) == (72, Decimal("2.4"))
 
 
 async def test_user_without_calls_gets_no_recommendation(api: ApiClient) -> None:

@@ -113,10 +113,10 @@ def test_model_without_a_price_for_every_part_is_not_recommended() -> None:
     assert cost_with_small(prices, "input_tokens", part(1), part(1, context=BATCH)) is None
 
 
-def test_each_call_is_rounded_up_to_the_increment_of_the_other_model() -> None:
+def test_each_leg_is_rounded_up_to_the_increment_of_the_other_model() -> None:
     minute = Increments(60, 60)
     prices = acme(conditional("small", "minutes", "0.06", increments=minute))
-    cost = cost_with_small(prices, "seconds", part(61, call_id="a"), part(20, call_id="b"))
+    cost = cost_with_small(prices, "seconds", part(61, leg="a"), part(20, leg="b"))
     assert cost == 3 * 60_000_000
     plain = acme(conditional("small", "minutes", "0.06"))
     assert cost_with_small(plain, "seconds", part(61), part(20)) == 81 * 1_000_000
