@@ -24,6 +24,7 @@ from api.openapi.routes import OpenApiRoutes
 from api.routes.alerts import AlertRoutes
 from api.routes.all_users import AllUsersRoutes
 from api.routes.anomalies import AnomalyRoutes
+from api.routes.api_keys import ApiKeyRoutes
 from api.routes.authorizations import AuthorizationRoutes
 from api.routes.budgets import BudgetRoutes
 from api.routes.call_lists import CallLists
@@ -41,6 +42,7 @@ from api.routes.top_costs import TopCostRoutes
 from api.routes.unsubscribe import UnsubscribeRoutes
 from api.routes.users import UserRoutes
 from ledger.budgets.budgets import Budgets
+from ledger.operations.api_keys import KeyStore
 from ledger.operations.sources import SourceStore
 from ledger.postgres.clock import Clock, system_time
 from ledger.postgres.viewers import ReaderPool
@@ -76,7 +78,7 @@ def build_app(
     the settings of its consumers, and repricing answers 503 without `repricer`.
     """
     code_digest()
-    gate = RequestGate(authenticator, options := options or ApiOptions())
+    gate = RequestGate(authenticator, KeyStore(readers), options := options or ApiOptions())
     dashboard = DashboardRoutes(options.dashboard)
     budgets = Budgets(readers, options.budget_basis, DEFAULT_ALERT_THRESHOLD_PERCENT)
     budget_routes = BudgetRoutes(budgets, options, now)
@@ -95,7 +97,7 @@ def build_app(
         *IntakeRoutes(events, source_owners or SourceStore(readers), options.limits, now).routes(),
         *live.routes(),
         *_channels(readers, options),
-        *_prices(readers, repricer, options, now),
+        *_administration(readers, repricer, options, now),
     )
     all_routes = (*routes, *OpenApiRoutes(routes).routes())
     app = _application(all_routes, gate, options, dashboard.page_not_found)
@@ -121,18 +123,21 @@ def _metrics(
     )
 
 
-def _prices(
-    readers: ReaderPool, repricer: Repricer | None, options: ApiOptions, now: Clock
-) -> tuple[Route, ...]:
-    """Return the routes of prices and of charge plans."""
-    plans = ChargePlanRoutes(readers, options.limits, now)
-    return (*PriceRoutes(readers, repricer, options.limits, now).routes(), *plans.routes())
-
-
 def _channels(readers: ReaderPool, options: ApiOptions) -> tuple[Route, ...]:
     """Return the routes of notification channels and of unsubscribe links."""
     unsubscribing = UnsubscribeRoutes(readers, options.limits)
     return (*ChannelRoutes(readers, options).routes(), *unsubscribing.routes())
+
+
+def _administration(
+    readers: ReaderPool, repricer: Repricer | None, options: ApiOptions, now: Clock
+) -> tuple[Route, ...]:
+    """Return the routes of prices, of charge plans and of the keys of services."""
+    return (
+        *PriceRoutes(readers, repricer, options.limits, now).routes(),
+        *ChargePlanRoutes(readers, options.limits, now).routes(),
+        *ApiKeyRoutes(readers, options.limits).routes(),
+    )
 
 
 def _costs(readers: ReaderPool, now: Clock) -> tuple[Route, ...]:

@@ -45,6 +45,7 @@ COMMANDS: Final = {
     "charge-plans": "show what users are charged for calls, or add plans from a file",
     "bills": "import vendors' bills, to compare them with recorded costs",
     "sources": "show or change which service may send events of a source over HTTP",
+    "keys": "make, show or revoke the keys by which services call the API",
     "gaps": "show records that Kafka lost before they were counted, or send them again",
     "dlq": "show the refused events, or send them again",
 }

@@ -1,7 +1,7 @@
 """Removes secrets from text before it is shown in a log line or an error message.
 
 Known secrets are replaced wherever they occur. Everything that looks like a secret (a password in
-an address, a bearer token, a JSON Web Token) is replaced, too.
+an address, a bearer token, a JSON Web Token, the key of a service) is replaced, too.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ _PATTERNS: Final = (
     # A password between user and host. The last @ before the path ends it, as in libpq.
     (re.compile(r"(\w+://[^\s:/@]*:)[^\s/]+@"), rf"\1{STARS}@"),
     (re.compile(r"\beyJ[\w-]{5,}\.[\w-]{5,}\.[\w-]*"), STARS),
+    # The key of a service, `schemas.api_keys.KEY_FORM`: its first characters may be shown.
+    (re.compile(r"\b(cak_[\w-]{4})[\w-]{8,}"), rf"\1{STARS}"),
     (re.compile(r"(?i)\b(bearer[ .])[\w.~+/=-]{8,}"), rf"\1{STARS}"),
     (
         re.compile(r"(?i)\b((?:password|passwd|secret|token|ticket)\"?\s?[=:]\s?\"?)[^\s\"',&}]+"),
@@ -26,7 +28,7 @@ _PATTERNS: Final = (
     ),
 )
 
-_SUSPICIOUS: Final = ("://", "eyj", "bearer", "passw", "secret", "token", "ticket")
+_SUSPICIOUS: Final = ("://", "cak_", "eyj", "bearer", "passw", "secret", "token", "ticket")
 """Every match of a pattern contains one of these in lower case. Fast check for most texts."""
 
 

@@ -9,8 +9,9 @@ from typing import Final, Literal, Protocol
 
 from aiohttp import web
 
-from api.openapi.operations import Operation
+from api.openapi.operations import Operation, Tag
 from ledger.postgres.viewers import Viewer
+from schemas.api_keys import Scope
 
 Role = Literal["user", "admin", "service"]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -18,16 +19,21 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The user and role of a verified token; `expires_at` in seconds since 1970."""
+    """The user and role of a verified token; `expires_at` in seconds since 1970.
+
+    `scopes` restrict the caller of a key of a service; None for a token.
+    """
 
     user_id: str
     role: Role
     expires_at: int
+    scopes: frozenset[Scope] | None = None
 
     @property
     def viewer(self) -> Viewer:
         """The identity that database reads use."""
-        return Viewer(self.user_id, reads_all=self.role == "admin")
+        reads_all = self.role == "admin" if self.scopes is None else "read" in self.scopes
+        return Viewer(self.user_id, reads_all=reads_all)
 
 
 class Access(Enum):
@@ -68,6 +74,7 @@ class Route:
     """A method and a path with access rule, handler and OpenAPI operation.
 
     A route with `credential_sources` is a WebSocket, which only pages of allowed origins may open.
+    `scope` is the one that a key needs, if the access rule does not say it.
     """
 
     method: str
@@ -76,6 +83,27 @@ class Route:
     handler: Handler
     operation: Operation | None = None
     credential_sources: CredentialSources | None = None
+    scope: Scope | None = None
+
+    def permits(self, caller: Caller, user_id: str | None) -> bool:
+        """Return whether a caller may use the route; `user_id` is the user in the path, if any."""
+        if caller.scopes is None:
+            return self.access.permits(caller, user_id)
+        return self.needed_scope in caller.scopes
+
+    @property
+    def needed_scope(self) -> Scope | None:
+        """The scope of keys that may use the route, None if keys may not.
+
+        No key reads notification channels: their addresses are personal data, not costs.
+        """
+        if self.scope is not None:
+            return self.scope
+        if self.access is Access.EMITTER:
+            return "ingest"
+        is_read = self.method == "GET" and self.access in {Access.SELF, Access.OWNER}
+        of_channels = self.operation is not None and self.operation.tag is Tag.CHANNELS
+        return "read" if is_read and not of_channels else None
 
 
 ROUTES: Final = web.AppKey("routes", tuple[Route, ...])

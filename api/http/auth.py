@@ -25,6 +25,7 @@ from api.http.access import Caller, Role
 from api.http.identifiers import is_identifier
 from api.http.keys import KeySource, VerificationKey, verification_key
 from api.http.problems import Problem, unauthorized
+from schemas.api_keys import KEY_FORM
 
 LEEWAY_SECONDS_MAX: Final = 30
 TOKENS_REMEMBERED_MAX: Final = 10_000
@@ -33,7 +34,8 @@ LIFETIME_SECONDS_MAX: Final = 400 * 86_400
 VerificationSlot: TypeAlias = Callable[[], AbstractAsyncContextManager[None]]
 """Opens the block in which a signature is checked; may wait for its turn."""
 
-_BEARER: Final = re.compile(r"(?i:Bearer) +([A-Za-z0-9_=-]+\.[A-Za-z0-9_=-]+\.[A-Za-z0-9_=-]+)")
+_JWT: Final = r"[A-Za-z0-9_=-]+\.[A-Za-z0-9_=-]+\.[A-Za-z0-9_=-]+"
+_BEARER: Final = re.compile(rf"(?i:Bearer) +({_JWT}|{KEY_FORM})")
 _JWK_READERS: Final[Mapping[str, Callable[[dict[str, Any]], object]]] = {
     "RSA": jwt.algorithms.RSAAlgorithm.from_jwk,
     "EC": jwt.algorithms.ECAlgorithm.from_jwk,
@@ -91,7 +93,7 @@ def unix_now() -> int:
 
 
 def bearer_token(headers: MultiMapping[str], authorization: str | None = None) -> str:
-    """Return the token of a request that carries exactly one; raises the 401 Problem.
+    """Return the token or the key of a request that carries exactly one; raises the 401 Problem.
 
     `Bearer` is case-insensitive and may be followed by several spaces (RFC 9110, section 11).
     `authorization` replaces the header for tokens that arrived in another way.

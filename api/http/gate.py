@@ -17,6 +17,7 @@ from aiohttp.typedefs import Handler as NextHandler
 from aiohttp.typedefs import Middleware
 
 from api.http.access import ADDRESS, CALLER, ROUTE, Access, Caller, Handler, Route
+from api.http.api_keys import Keys, KeyVerifier
 from api.http.auth import Authenticator, bearer_token
 from api.http.client_address import ClientAddresses
 from api.http.common_headers import SECURITY_HEADERS, SERVER_HEADER
@@ -40,6 +41,7 @@ from api.http.verification import verification_budget
 from api.metrics.refusals import RefusalMeter
 from api.metrics.requests import RequestMeter
 from ledger.postgres.viewers import ShareUsedUpError, StoreUnavailableError
+from schemas.api_keys import KEY_PREFIX
 
 PageNotFound: TypeAlias = Callable[[web.Request], web.Response | None]
 
@@ -53,10 +55,11 @@ class RequestGate:
     Its `meter` counts responses, its `refusals` count requests refused by limits.
     """
 
-    def __init__(self, authenticator: Authenticator, options: ApiOptions) -> None:
+    def __init__(self, authenticator: Authenticator, keys: Keys, options: ApiOptions) -> None:
         self.meter = RequestMeter()
         self.refusals = RefusalMeter()
         self._authenticator = authenticator
+        self._keys = KeyVerifier(keys)
         self._limits = limits = options.limits
         self._cors = Cors(options.cors_origins)
         self._addresses = ClientAddresses(limits.trusted_proxies)
@@ -117,7 +120,7 @@ class RequestGate:
         if wait_seconds := self._rate.take(caller.user_id):
             raise rate_limited(wait_seconds, "requests_per_user")
         check_path(request)
-        if not route.access.permits(caller, request.match_info.get("userId")):
+        if not route.permits(caller, request.match_info.get("userId")):
             raise forbidden()
         request[CALLER] = caller
         return caller
@@ -134,12 +137,13 @@ class RequestGate:
                 if caller is not None:
                     return caller
         token = bearer_token(request.headers, authorization)
+        slot = partial(self._token_budget.turn, request[ADDRESS])
+        if token.startswith(KEY_PREFIX) and "." not in token:
+            return await self._keys.caller(token, slot)
         recalled = self._authenticator.recall(token)
         if recalled is not None:
             return recalled
-        return await self._authenticator.verify(
-            token, partial(self._token_budget.turn, request[ADDRESS])
-        )
+        return await self._authenticator.verify(token, slot)
 
     async def _answer(
         self, request: web.Request, handler: NextHandler, page_not_found: PageNotFound | None

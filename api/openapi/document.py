@@ -44,7 +44,8 @@ _BEARER: Final = {
     "type": "http",
     "scheme": "bearer",
     "bearerFormat": "JWT",
-    "description": "A JSON Web Token: `sub` is the user, `role` is `user`, `admin` or `service`.",
+    "description": "A JSON Web Token: `sub` is the user, `role` is `user`, `admin` or `service`. "
+    "Or the key of a service, on the routes that its scopes allow.",
 }
 _PATH_PARTS: Final[Mapping[str, Mapping[str, Any]]] = {
     "callId": {"description": "The call.", "schema": NAME},
@@ -52,6 +53,10 @@ _PATH_PARTS: Final[Mapping[str, Mapping[str, Any]]] = {
     "channelId": {"description": "The channel.", "schema": NAME},
     "alertId": {"description": "The alert.", "schema": NAME},
     "anomalyId": {"description": "The anomaly.", "schema": NAME},
+    "keyId": {
+        "description": "The number of the key.",
+        "schema": {"type": "string", "pattern": "^[0-9]{1,9}$"},
+    },
     "proposalId": {
         "description": "The number of the proposal.",
         "schema": {"type": "integer", "minimum": 0, "maximum": 999_999_999},

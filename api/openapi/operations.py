@@ -27,6 +27,7 @@ class Tag(Enum):
     REPORTING = ("Cost intake", "For services: authorize calls and record costs.")
     EVERYONE = ("All users", "For administrators: all users' costs, and the reconciliation.")
     PRICES = ("Price catalogue", "For administrators: prices, proposals and late prices.")
+    KEYS = ("API keys", "For administrators: keys by which services call the API.")
     SERVICE = ("Service", "About the service itself; needs no token.")
 
     @property

@@ -45,7 +45,7 @@ class AuthorizationRoutes:
             error_statuses=(409,),
         )
         path = "/api/costs/user/{userId}/authorize"
-        return (Route("POST", path, Access.EMITTER, self.authorize, operation),)
+        return (Route("POST", path, Access.EMITTER, self.authorize, operation, scope="reserve"),)
 
     async def authorize(self, request: web.Request) -> web.Response:
         """Return whether the call may start, and reserve its expected spend if so."""

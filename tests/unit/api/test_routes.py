@@ -43,6 +43,7 @@ def path_of(route: Route, user: str = "alice") -> str:
         .replace("{alertId}", "some-alert")
         .replace("{anomalyId}", "some-anomaly")
         .replace("{proposalId}", "7")
+        .replace("{keyId}", "7")
     )
 
 

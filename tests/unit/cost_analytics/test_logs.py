@@ -92,6 +92,7 @@ def test_chatty_libraries_log_only_when_debugging(stream: io.StringIO) -> None:
         ("the token has expired", "the token has expired"),
         (f"got {TOKEN}!", "got ***!"),
         ("ticket=abcdef&a=1", "ticket=***&a=1"),
+        (f"key cak_abcd{39 * 'x'}, used", "key cak_abcd***, used"),
         ('{"password": "x y", "a": 1}', '{"password": "*** y", "a": 1}'),
     ],
 )

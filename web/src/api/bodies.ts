@@ -11,6 +11,7 @@ import type {
 
 export type {
   Analytics,
+  ApiKeyItem,
   AlertList as AlertPage,
   AnomalyDetail,
   AnomalyList as AnomalyPage,
@@ -39,6 +40,7 @@ export type {
   ChargePlanList,
   ModelAlias,
   ModelAliasList,
+  NewApiKey,
   NewChannel,
   PriceConditions,
   PriceItem as Price,
@@ -56,6 +58,7 @@ export type {
   TopEntry,
   UserEntry,
   UserList,
+  WantedApiKey,
   WantedChannel,
 } from "./schema";
 

@@ -7,6 +7,7 @@ import type {
   Alert,
   AlertPage,
   Analytics,
+  ApiKeyItem,
   Anomaly,
   AnomalyDetail,
   AnomalyPage,
@@ -25,6 +26,7 @@ import type {
   Forecast,
   ForecastPeriod,
   ListedAlert,
+  NewApiKey,
   NewChannel,
   NewChargePlan,
   ModelAliasList,
@@ -37,6 +39,7 @@ import type {
   Spending,
   TopCosts,
   UserList,
+  WantedApiKey,
   WantedChannel,
 } from "./bodies";
 
@@ -264,6 +267,15 @@ export const enterChargePlan = (body: NewChargePlan): Promise<ChargePlanEntered>
 
 export const decidePrice = (id: string, decision: "approve" | "reject"): Promise<unknown> =>
   request(`/api/admin/prices/${encodeURIComponent(id)}/${decision}`, { method: "POST" });
+
+export const loadApiKeys = async (signal: AbortSignal): Promise<ApiKeyItem[]> =>
+  (await request<{ keys: ApiKeyItem[] }>("/api/admin/keys", { signal })).keys;
+
+export const createApiKey = (wanted: WantedApiKey): Promise<NewApiKey> =>
+  request("/api/admin/keys", { method: "POST", body: wanted });
+
+export const revokeApiKey = (id: string): Promise<ApiKeyItem> =>
+  request(`/api/admin/keys/${encodeURIComponent(id)}`, { method: "DELETE" });
 
 /** Which recorded costs to reprice; without `to`, all until now. */
 export interface RerateSpan {

@@ -112,6 +112,30 @@ export interface components {
             success: true;
             data: components["schemas"]["AnomalyList"];
         };
+        ApiKeyItem: {
+            id: Decimal;
+            hint: string;
+            service: string;
+            scopes: ("ingest" | "read" | "reserve")[];
+            createdBy: string;
+            /** Format: date-time */
+            createdAt: string;
+            revokedBy: string | null;
+            revokedAt: string | null;
+        };
+        ApiKeyItemSuccess: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["ApiKeyItem"];
+        };
+        ApiKeyList: {
+            keys: components["schemas"]["ApiKeyItem"][];
+        };
+        ApiKeyListSuccess: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["ApiKeyList"];
+        };
         Attempt: {
             number: Decimal;
             /** Format: date-time */
@@ -959,6 +983,15 @@ export interface components {
             low: Decimal;
             high: Decimal;
         };
+        NewApiKey: {
+            key: string;
+            item: components["schemas"]["ApiKeyItem"];
+        };
+        NewApiKeySuccess: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["NewApiKey"];
+        };
         NewChannel: {
             channelId: string;
             /** @enum {unknown} */
@@ -1545,6 +1578,10 @@ export interface components {
             /** @default null */
             timesource?: string | null;
         };
+        WantedApiKey: {
+            service: string;
+            scopes: ("ingest" | "read" | "reserve")[];
+        };
         WantedChannel: {
             /** @enum {unknown} */
             type: "email" | "sms" | "webhook";
@@ -1571,6 +1608,10 @@ export type AnomalyDetailSuccess = components['schemas']['AnomalyDetailSuccess']
 export type AnomalyDismissal = components['schemas']['AnomalyDismissal'];
 export type AnomalyList = components['schemas']['AnomalyList'];
 export type AnomalyListSuccess = components['schemas']['AnomalyListSuccess'];
+export type ApiKeyItem = components['schemas']['ApiKeyItem'];
+export type ApiKeyItemSuccess = components['schemas']['ApiKeyItemSuccess'];
+export type ApiKeyList = components['schemas']['ApiKeyList'];
+export type ApiKeyListSuccess = components['schemas']['ApiKeyListSuccess'];
 export type Attempt = components['schemas']['Attempt'];
 export type Authorization = components['schemas']['Authorization'];
 export type AuthorizationRequest = components['schemas']['AuthorizationRequest'];
@@ -1656,6 +1697,8 @@ export type ModelAliasEntry = components['schemas']['ModelAliasEntry'];
 export type ModelAliasList = components['schemas']['ModelAliasList'];
 export type ModelAliasListSuccess = components['schemas']['ModelAliasListSuccess'];
 export type MonthEnd = components['schemas']['MonthEnd'];
+export type NewApiKey = components['schemas']['NewApiKey'];
+export type NewApiKeySuccess = components['schemas']['NewApiKeySuccess'];
 export type NewChannel = components['schemas']['NewChannel'];
 export type NewChannelSuccess = components['schemas']['NewChannelSuccess'];
 export type Period = components['schemas']['Period'];
@@ -1713,6 +1756,7 @@ export type UserList = components['schemas']['UserList'];
 export type UserListSuccess = components['schemas']['UserListSuccess'];
 export type UsualCost = components['schemas']['UsualCost'];
 export type Voided = components['schemas']['Voided'];
+export type WantedApiKey = components['schemas']['WantedApiKey'];
 export type WantedChannel = components['schemas']['WantedChannel'];
 export type $defs = Record<string, never>;
 export type operations = Record<string, never>;

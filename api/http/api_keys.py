@@ -1,0 +1,77 @@
+"""Keys of services as bearer tokens, beside JWTs.
+
+An active key is remembered for a second, so a revoked one is refused within a second on every
+replica. While PostgreSQL is unavailable, when no key can be revoked either, a key that was active
+within the last minute is still accepted: events go to Kafka, which may be available.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from api.http.access import Caller
+from api.http.auth import VerificationSlot
+from api.http.problems import unauthorized
+from ledger.operations.api_keys import KeyHolder, digest_of
+from ledger.postgres.viewers import StoreUnavailableError
+
+FRESH_SECONDS: Final = 1
+KEPT_SECONDS: Final = 60
+KEYS_REMEMBERED_MAX: Final = 10_000
+_NEVER: Final = 2**62
+_SECOND_NS: Final = 1_000_000_000
+
+
+class Keys(Protocol):
+    """The store of keys."""
+
+    async def find(self, digest: bytes) -> KeyHolder | None:
+        """Return the holder of an active key; raises StoreUnavailableError."""
+
+
+class KeyVerifier:
+    """Turns keys into callers."""
+
+    def __init__(self, keys: Keys, clock_ns: Callable[[], int] = time.monotonic_ns) -> None:
+        self._keys = keys
+        self._clock_ns = clock_ns
+        self._known: OrderedDict[bytes, tuple[Caller, int]] = OrderedDict()
+
+    async def caller(self, key: str, slot: VerificationSlot) -> Caller:
+        """Return the caller of a key; raises the 401 Problem or StoreUnavailableError.
+
+        An unknown key is looked up inside `slot`, which may wait.
+        """
+        digest = digest_of(key)
+        if (known := self._recall(digest, FRESH_SECONDS)) is not None:
+            return known
+        if self._recall(digest, KEPT_SECONDS) is not None:
+            return await self._look_up(digest)
+        async with slot():
+            return await self._look_up(digest)
+
+    async def _look_up(self, digest: bytes) -> Caller:
+        now_ns = self._clock_ns()
+        try:
+            holder = await self._keys.find(digest)
+        except StoreUnavailableError:
+            if (known := self._recall(digest, KEPT_SECONDS)) is not None:
+                return known
+            raise
+        if holder is None:
+            self._known.pop(digest, None)
+            raise unauthorized("The key is unknown or revoked.")
+        caller = Caller(holder.service, "service", _NEVER, holder.scopes)
+        self._known[digest] = (caller, now_ns)
+        self._known.move_to_end(digest)
+        if len(self._known) > KEYS_REMEMBERED_MAX:
+            self._known.popitem(last=False)
+        return caller
+
+    def _recall(self, digest: bytes, seconds: int) -> Caller | None:
+        """Return the caller of a key that was active within the last seconds."""
+        caller, read_ns = self._known.get(digest, (None, 0))
+        return caller if self._clock_ns() - read_ns < seconds * _SECOND_NS else None

@@ -1,0 +1,118 @@
+"""Keys of services, for administrators: `/api/admin/keys`."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aiohttp import web
+
+from api.http.access import CALLER, Access, Route
+from api.http.bodies import read_json
+from api.http.identifiers import identifier_error
+from api.http.options import RequestLimits
+from api.http.problems import invalid_body, invalid_parameter, not_found
+from api.http.replies import reply, tagged_reply
+from api.openapi.operations import Operation, Tag
+from ledger.operations.api_keys import (
+    ACTIVE_KEYS_MAX,
+    ApiKey,
+    TooManyKeysError,
+    add_key,
+    list_keys,
+    revoke_key,
+)
+from ledger.postgres.viewers import ReaderPool
+from schemas.api_keys import ApiKeyItem, ApiKeyList, NewApiKey, WantedApiKey
+
+_PATH: Final = "/api/admin/keys"
+_ID_DIGITS_MAX: Final = 9
+_LIST: Final = Operation(
+    name="listApiKeys",
+    tag=Tag.KEYS,
+    summary="List the keys of services",
+    response=ApiKeyList,
+    has_etag=True,
+)
+_CREATE: Final = Operation(
+    name="createApiKey",
+    tag=Tag.KEYS,
+    summary="Make a key for a service",
+    response=NewApiKey,
+    body=WantedApiKey,
+    example={"service": "voice-bot", "scopes": ["ingest"]},
+)
+_REVOKE: Final = Operation(
+    name="revokeApiKey",
+    tag=Tag.KEYS,
+    summary="Revoke a key",
+    response=ApiKeyItem,
+    error_statuses=(404,),
+)
+
+
+class ApiKeyRoutes:
+    """The routes of keys."""
+
+    def __init__(self, readers: ReaderPool, limits: RequestLimits) -> None:
+        self._readers = readers
+        self._limits = limits
+
+    def routes(self) -> tuple[Route, ...]:
+        return (
+            Route("GET", _PATH, Access.ADMIN, self.list, _LIST),
+            Route("POST", _PATH, Access.ADMIN, self.create, _CREATE),
+            Route("DELETE", f"{_PATH}/{{keyId}}", Access.ADMIN, self.revoke, _REVOKE),
+        )
+
+    async def list(self, request: web.Request) -> web.Response:
+        """Return all keys, without their secrets."""
+        async with self._readers.reading(request[CALLER].viewer) as connection:
+            keys = await list_keys(connection)
+        return tagged_reply(request, ApiKeyList(keys=[*map(item, keys)]))
+
+    async def create(self, request: web.Request) -> web.Response:
+        """Make a key; only this response has it."""
+        wanted = await read_json(request, self._limits, WantedApiKey)
+        if (flaw := identifier_error(wanted.service)) is not None:
+            raise invalid_body(f"`service` {flaw}.")
+        caller = request[CALLER]
+        try:
+            async with self._readers.writing(caller.viewer) as connection:
+                key, made = await add_key(
+                    connection, wanted.service, wanted.scopes, created_by=f"admin {caller.user_id}"
+                )
+        except TooManyKeysError:
+            raise invalid_body(
+                f"`service` has {ACTIVE_KEYS_MAX} active keys, the maximum. Revoke one first."
+            ) from None
+        return reply(NewApiKey(key=key, item=item(made)))
+
+    async def revoke(self, request: web.Request) -> web.Response:
+        """Revoke a key; it is refused within a second."""
+        caller, key_id = request[CALLER], _key_id(request)
+        async with self._readers.writing(caller.viewer) as connection:
+            revoked = await revoke_key(connection, key_id, revoked_by=f"admin {caller.user_id}")
+        if revoked is None:
+            raise not_found(f"There is no key {key_id}.")
+        return reply(item(revoked))
+
+
+def item(key: ApiKey) -> ApiKeyItem:
+    """Return a key as a list item."""
+    return ApiKeyItem(
+        id=key.key_id,
+        hint=key.hint,
+        service=key.service,
+        scopes=key.scopes,
+        created_by=key.created_by,
+        created_at=key.created_at,
+        revoked_by=key.revoked_by,
+        revoked_at=key.revoked_at,
+    )
+
+
+def _key_id(request: web.Request) -> int:
+    text = request.match_info["keyId"]
+    if not (text.isascii() and text.isdigit() and len(text) <= _ID_DIGITS_MAX):
+        raise invalid_parameter("keyId", "must be the number of a key")
+    return int(text)

@@ -1,0 +1,101 @@
+"""Keys of services: made by administrators, stored as digests, revocable at any time."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from hashlib import sha256
+from secrets import token_urlsafe
+from typing import Final, NamedTuple
+
+from ledger.postgres.database import Connection
+from ledger.postgres.statements import statements
+from ledger.postgres.viewers import ReaderPool, Viewer
+from schemas.api_keys import KEY_PREFIX, Scope
+
+_SQL: Final = statements("operations/api_keys")
+_NO_VIEWER: Final = Viewer("")
+
+ACTIVE_KEYS_MAX: Final = 20
+"""The maximum of active keys of a service."""
+LISTED_MAX: Final = 1_000
+_SECRET_BYTES: Final = 32
+_HINT_CHARACTERS: Final = len(KEY_PREFIX) + 4
+
+
+class TooManyKeysError(Exception):
+    """The service has the maximum of active keys."""
+
+
+class ApiKey(NamedTuple):
+    """A key without its secret; `hint` are its first characters."""
+
+    key_id: int
+    hint: str
+    service: str
+    scopes: list[Scope]
+    created_by: str
+    created_at: datetime
+    revoked_by: str | None
+    revoked_at: datetime | None
+
+
+class KeyHolder(NamedTuple):
+    """What an active key permits, and to which service."""
+
+    key_id: int
+    service: str
+    scopes: frozenset[Scope]
+
+
+class KeyStore:
+    """Finds active keys. Raises StoreUnavailableError."""
+
+    def __init__(self, readers: ReaderPool) -> None:
+        self._readers = readers
+
+    async def find(self, digest: bytes) -> KeyHolder | None:
+        """Return the holder of a key, None if it is unknown or revoked."""
+        rows = await self._readers.read(_NO_VIEWER, *_SQL.bind("find", digest=digest))
+        if not rows:
+            return None
+        key_id, service, scopes = rows[0]
+        return KeyHolder(key_id, service, frozenset(scopes))
+
+
+def digest_of(key: str) -> bytes:
+    """Return what is stored of a key: useless to a reader of the database."""
+    return sha256(key.encode()).digest()
+
+
+async def add_key(
+    connection: Connection, service: str, scopes: Collection[Scope], *, created_by: str
+) -> tuple[str, ApiKey]:
+    """Store a new key; returns it, which is not possible later. Raises TooManyKeysError."""
+    key = KEY_PREFIX + token_urlsafe(_SECRET_BYTES)
+    added = _SQL.bind(
+        "add",
+        digest=digest_of(key),
+        hint=key[:_HINT_CHARACTERS],
+        service=service,
+        scopes=sorted(set(scopes)),
+        created_by=created_by,
+        limit=ACTIVE_KEYS_MAX,
+    )
+    row = await connection.fetchrow(*added)
+    if row is None:
+        raise TooManyKeysError
+    return key, ApiKey(*row)
+
+
+async def list_keys(connection: Connection) -> list[ApiKey]:
+    """Return active keys, then revoked ones, at most LISTED_MAX."""
+    rows = await connection.fetch(*_SQL.bind("list", limit=LISTED_MAX))
+    return [ApiKey(*row) for row in rows]
+
+
+async def revoke_key(connection: Connection, key_id: int, *, revoked_by: str) -> ApiKey | None:
+    """Revoke a key and return it, None for an unknown one. A revoked key stays as it is."""
+    await connection.execute(*_SQL.bind("revoke", key_id=key_id, revoked_by=revoked_by))
+    row = await connection.fetchrow(*_SQL.bind("key", key_id=key_id))
+    return None if row is None else ApiKey(*row)

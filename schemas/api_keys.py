@@ -1,0 +1,54 @@
+"""Bodies of the keys of services."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Final, Literal
+
+from msgspec import Meta, Struct
+
+from schemas.jsonio import wire_name
+
+Scope = Literal["ingest", "reserve", "read"]
+"""What a key permits: to send events, to authorize calls, to read the costs of all users."""
+
+SCOPES: Final[tuple[Scope, ...]] = ("ingest", "reserve", "read")
+KEY_PREFIX: Final = "cak_"
+"""The beginning of every key, by which scanners for leaked secrets recognize it."""
+KEY_FORM: Final = rf"{KEY_PREFIX}[A-Za-z0-9_-]{{43}}"
+
+
+class ApiKeyItem(Struct, kw_only=True, rename=wire_name):
+    """A key without its secret: `hint` are its first characters.
+
+    The service owns the sources of its events. `revokedAt` is null for an active key.
+    """
+
+    id: int
+    hint: str
+    service: str
+    scopes: list[Scope]
+    created_by: str
+    created_at: datetime
+    revoked_by: str | None
+    revoked_at: datetime | None
+
+
+class ApiKeyList(Struct, kw_only=True, rename=wire_name):
+    """Active keys, then revoked ones, the newest first; at most 1,000."""
+
+    keys: list[ApiKeyItem]
+
+
+class WantedApiKey(Struct, kw_only=True, rename=wire_name, forbid_unknown_fields=True):
+    """A key to make: the service that will use it, and what it may do."""
+
+    service: Annotated[str, Meta(min_length=1, max_length=255)]
+    scopes: Annotated[list[Scope], Meta(min_length=1, max_length=len(SCOPES))]
+
+
+class NewApiKey(Struct, kw_only=True, rename=wire_name):
+    """A new key. `key` is the bearer token; it is not shown again."""
+
+    key: str
+    item: ApiKeyItem
