@@ -181,6 +181,37 @@ async def test_sources_stale_prices_retired_models_and_aliases_are_shown(
         assert not await faults(page)
 
 
+async def test_increments_and_roundings_are_shown(open_page: Open, product: Product) -> None:
+    leg = {"service": "carrier", "operation": "outbound_call", "unit": "minutes"}
+    steps = {"minimum_seconds": 60, "increment_seconds": 60}
+    assert await enter(product, "0.014", **steps, **leg) == "entered"
+    usage = {**leg, "usage": 61, "unit": "seconds"}
+    await product.send(
+        started("rex-1", "rex", **now(60)),
+        cost("rex-1", "rex", **usage, **now(50)),
+        ended("rex-1", "rex", **now(40)),
+    )
+
+    async def is_rounded() -> bool:
+        found = (await product.ask("GET", "/api/costs/user/rex/calls", None, "rex"))["calls"]
+        return bool(found) and Decimal(found[0]["costByService"].get("carrier", 0)) == Decimal(
+            "0.028"
+        )
+
+    await until(is_rounded)
+    async with open_page("/prices", "boss", role="admin") as page:
+        row = page.get_by_role("row", name="carrier")
+        await expect(row).to_contain_text("billed in 60 s steps")
+    async with open_page("/calls/rex-1", "rex") as page:
+        rounding = page.get_by_role("list", name="Rounding").get_by_role("listitem")
+        await expect(rounding).to_contain_text("outbound call Rounded up to 2 min: +$0.0137")
+        for width, theme in ((1280, "light"), (390, "dark")):
+            await page.set_viewport_size({"width": width, "height": 860})
+            await page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+            assert await page.evaluate("document.documentElement.scrollWidth") <= width
+            assert not await faults(page)
+
+
 async def test_only_admins_see_prices(open_page: Open) -> None:
     async with open_page("/prices", "ida") as page:
         await expect(page.get_by_role("alert")).to_be_visible()

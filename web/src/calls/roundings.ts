@@ -1,0 +1,23 @@
+// Texts of the roundings of a call's legs.
+import type { CallCost } from "../api/schema";
+import { formatMoneyExact } from "../format/money";
+import { withSpaces } from "../format/names";
+import { formatNumber } from "../format/numbers";
+
+export type Rounding = CallCost["roundings"][number];
+
+/** "Rounded up to 2 min: +$0.013766667"; a leg may also cost less than its usage. */
+export function roundingText({ billed_seconds, totalCost }: Rounding): string {
+  const isMore = Number(totalCost) >= 0;
+  const amount = `${isMore ? "+" : "−"}${formatMoneyExact(totalCost.replace("-", ""))}`;
+  return `${isMore ? "Rounded up to" : "Billed as"} ${billedTime(billed_seconds)}: ${amount}`;
+}
+
+/** "outbound call · leg b". */
+export const legName = ({ operation, model, legId }: Rounding): string =>
+  [withSpaces(operation), model, legId && `leg ${legId}`].filter(Boolean).join(" · ");
+
+const billedTime = (seconds: string): string =>
+  Number(seconds) % 60 === 0
+    ? `${formatNumber(String(Number(seconds) / 60))} min`
+    : `${formatNumber(seconds)} s`;
