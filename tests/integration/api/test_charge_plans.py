@@ -5,11 +5,14 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import asyncpg
 import pytest
 
+from ledger.postgres.viewers import Viewer, reader_pool
 from tests.support.api import ApiClient, ApiResponse, served_from, token
 from tests.support.charge_plans import SamplePlan, enter_plans
 from tests.support.events import cost, ended, started
+from tests.support.logins import as_login
 from tests.support.recording import BatchWriter, TopicLog
 
 PLANS = "/api/admin/charge-plans"
@@ -149,6 +152,27 @@ async def test_plans_are_hidden_from_users(api: ApiClient) -> None:
         for method, body in (("GET", None), ("POST", PER_MINUTE)):
             refused = await api.ask(method, PLANS, bearer=token(user), body=body)
             assert (refused.status, refused.code) == (403, "forbidden")
+
+
+async def test_row_policies_hide_plans_of_other_users(database_url: str) -> None:
+    await enter_plans(
+        database_url,
+        SamplePlan("per_call", "1"),
+        SamplePlan("per_call", "2", user="alice"),
+        SamplePlan("per_call", "3", user="bob"),
+    )
+    add = "INSERT INTO charge_plans (user_id, effective_from, kind, source, set_by) SELECT 'bob', now(), 'ended', '', ''"
+    async with reader_pool(as_login(database_url, "api")) as readers:
+        for viewer, seen in (
+            (Viewer("bob"), ["", "bob"]),
+            (Viewer("root", reads_all=True), ["", "alice", "bob"]),
+        ):
+            async with readers.reading(viewer) as connection:
+                rows = await connection.fetch("SELECT user_id FROM charge_plans ORDER BY plan_id")
+                assert [row["user_id"] for row in rows] == seen
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            async with readers.writing(Viewer("bob")) as connection:
+                await connection.execute(add)
 
 
 async def test_expected_charges_follow_the_plan(api: ApiClient, database_url: str) -> None:
