@@ -93,10 +93,17 @@ WITH requested AS MATERIALIZED (
     SELECT a.*
     FROM requested JOIN archived_costs AS a USING (call_id)
     FOR SHARE OF a
+), event AS MATERIALIZED (
+    SELECT e.*
+    FROM requested, LATERAL (
+        SELECT * FROM call_cost_events AS e
+        WHERE e.call_id = requested.call_id AND e.type IN ('cost.recorded', 'cost.voided')
+        OFFSET 0 -- call by call, through the index, whatever the planner believes
+    ) AS e
 ), costs AS (
     SELECT e.identity, e.call_id, e.service, e.operation, e.model, e.leg_id, e.time, e.unit, e.usage, e.usages,
            e.price_id, e.cost_nano
-    FROM requested JOIN call_cost_events AS e USING (call_id)
+    FROM event AS e
     WHERE e.type = 'cost.recorded'
     UNION ALL
     SELECT a.identity, a.call_id, k.service, k.operation, k.model, a.leg_id, a.time, k.unit, a.usage, a.usages,
@@ -116,9 +123,7 @@ SELECT replace(q.identity::text, '-', '') AS identity, q.call_id, q.service, q.o
        p.minimum_seconds, p.increment_seconds
 FROM quantities AS q LEFT JOIN service_prices AS p USING (price_id)
 WHERE q.unit IN ('seconds', 'minutes', 'audio_seconds') AND q.price_id IS NOT NULL
-  AND NOT EXISTS (
-      SELECT FROM call_cost_events AS void
-      WHERE void.call_id = q.call_id AND void.type = 'cost.voided' AND void.voids = q.identity)
+  AND (q.call_id, q.identity) NOT IN (SELECT call_id, voids FROM event WHERE voids IS NOT NULL)
   AND NOT EXISTS (
       SELECT FROM sealed_voids AS void
       WHERE void.call_id = q.call_id AND void.voids = q.identity)
