@@ -31,7 +31,7 @@ SELECT epoch, call_id, version
 SELECT (SELECT max(epoch) FROM ledger_epochs) AS epoch, call_id, user_id, persona_id, status, direction, expected_duration_ms, duration_ms,
        first_at, started_at, started_by, persona_at, persona_by, ended_at, ended_by,
        costs::text, charges::text, infrastructure::text, pending_voids::text,
-       charge_count, default_charge_nano, default_fee_nano, charge_plan::text, rerated_nano,
+       charge_count, default_charge_nano, default_fee_nano, charge_plan::text, rerated_nano, roundings::text,
        estimated_count, event_count, held_count, tags::text, tagged_by::text, version, updated_at
   FROM calls
  WHERE call_id = ANY (:call_ids::text[])
