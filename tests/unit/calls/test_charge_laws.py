@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from ledger.calls.call import Call
 from tests.support.charge_plans import SamplePlan, stored_plans
-from tests.support.events import Plain, decoded, ended
+from tests.support.events import Plain, cost, decoded, ended
 from tests.support.expected import expect
 from tests.support.memory_ledger import MemoryLedger
 from tests.support.prices import DEFAULTS, catalogue
@@ -45,16 +45,22 @@ _plans = st.lists(
 
 
 def _ending(stream: list[Plain], ends: list[str]) -> list[Plain]:
-    """Return a stream with an end of some calls, to which no event states a charge."""
+    """Return a stream that ends some calls, and states no charge but a tag and a persona of them."""
     kept = [
         one
         for one in stream
         if one["data"]["callId"] not in ends or one["type"] not in {"call.charged", "call.ended"}
     ]
-    return kept + [
-        ended(call, OWNERS[call], id=f"end of {call}", duration_seconds="61.5", time=TIMES[-1])
+    added = [
+        event
         for call in ends
+        for event in (
+            ended(call, OWNERS[call], id=f"end of {call}", duration_seconds="61.5", time=TIMES[-1]),
+            cost(call, OWNERS[call], id=f"tag of {call}", tags={"team": "red"}, time=TIMES[0]),
+            cost(call, OWNERS[call], id=f"persona of {call}", personaId="sarah_001", time=TIMES[0]),
+        )
     ]
+    return kept + added
 
 
 _ending_streams = st.builds(
