@@ -132,7 +132,11 @@ class EventEmitters:
     def progress(self) -> str:
         """Return how many events were accepted, refused and counted so far, for a failure."""
         ways = Counter(call.partition("-")[0] for call in self.accepted)
-        return f"accepted {dict(ways)}, refused {self.refused}, counted {len(self.counted)}"
+        missing = sorted(self.accepted.keys() - self.counted.keys())[:10]
+        return (
+            f"accepted {dict(ways)}, refused {self.refused}, counted {len(self.counted)}, "
+            f"missing {missing}"
+        )
 
     def waited(self) -> float:
         """Return the longest time from acceptance to commit."""

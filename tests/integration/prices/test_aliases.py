@@ -58,8 +58,8 @@ async def test_an_alias_prices_new_and_unpriced_events_and_nothing_else(database
     assert (priced.priced, priced.left) == (1, 0)
     assert await unpriced_ids(database_url) == []
     late = [request("openai", "ours", time=hour), request("vendor", "ours", time=hour)]
-    new = [request("openai", "ours", time=NOW + timedelta(minutes=5)),
-           request("vendor", "ours", time=NOW + timedelta(minutes=5))]  # fmt: skip
+    later = datetime.now(UTC) + timedelta(minutes=5)
+    new = [request(service, "ours", time=later) for service in ("openai", "vendor")]
     async with BatchWriter(database_url) as writer:
         await writer.record(log.batch([*late, *new]))
     rows = await fetch(

@@ -32,9 +32,9 @@ TRIPS = {
     f"{ADMIN}/costs/top?by=user": 1,
     f"{ADMIN}/costs/top?by=day&sort=name": 1,
     f"{ADMIN}/users?q=ali": 1,
-    f"{ADMIN}/prices": 5,
+    f"{ADMIN}/prices": 6,
     f"{USER}/forecast?period=weekly": 6,
-    f"{USER}/recommendations": 7,
+    f"{USER}/recommendations": 10,
     f"{ADMIN}/reconciliation?period=7d": 10,
 }
 """Round trips of each read. Reads of several statements are transactions: BEGIN, viewer, COMMIT."""
