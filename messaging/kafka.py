@@ -35,6 +35,7 @@ from aiokafka.errors import (
 from aiokafka.partitioner import DefaultPartitioner, murmur2
 
 from messaging.records import read_any_header_name
+from messaging.whole_log import WholeLogConsumer
 from schemas.topics import ALL_TOPICS, DEFAULT_PARTITIONS
 
 __all__ = [
@@ -118,7 +119,8 @@ def make_consumer(
     raises OffsetOutOfRangeError or NoOffsetForPartitionError and never skips records.
     """
     read_any_header_name()
-    return AIOKafkaConsumer(
+    consumer = AIOKafkaConsumer if settings.idempotent else WholeLogConsumer
+    return consumer(
         *topics,
         **settings.client_options(),
         group_id=group,

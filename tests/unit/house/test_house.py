@@ -25,6 +25,7 @@ OWNERS = {
         "messaging/records.py",
         "messaging/topic_ids.py",
         "messaging/topic_reader.py",
+        "messaging/whole_log.py",
     ),
     "aiosmtplib": ("streams/notifications/email.py",),
     "asyncpg": ("ledger/postgres/database.py",),
