@@ -7,7 +7,7 @@ ends when the next one of its scope begins.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Final, NamedTuple, cast, get_args
 
@@ -22,6 +22,7 @@ from schemas.charge_plans import (
     PlanKind,
 )
 from schemas.exact import exact_text
+from schemas.moments import EARLIEST, FORM, read_moment
 from schemas.money import nano_from_usd, usd_text
 from schemas.numbers import decimal_from
 from schemas.refusals import Refused
@@ -35,7 +36,6 @@ FIELDS: Final = (
 _AMOUNT_DECIMALS: Final = 9
 _MARKUP_DECIMALS: Final = 4
 _TEXT_MAX: Final = 255
-_YEARS: Final = (2000, 2100)
 _KINDS: Final[tuple[PlanKind, ...]] = get_args(PlanKind)
 _FIELDS_OF: Final[Mapping[PlanKind, tuple[str, ...]]] = {
     "per_call": ("amount_usd",),
@@ -178,14 +178,7 @@ class _Checks:
 
     def moment(self) -> datetime:
         try:
-            moment = datetime.fromisoformat(self._fields.get("effective_from", ""))
-            moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-            if _YEARS[0] <= moment.year < _YEARS[1]:
-                return moment.astimezone(UTC)
+            return read_moment(self._fields.get("effective_from", ""))
         except ValueError:
-            pass
-        self.reasons.append(
-            "effective_from must be a day or a time like 2026-01-31 or 2026-01-31T12:00:00Z "
-            f"of the years {_YEARS[0]} to {_YEARS[1] - 1}."
-        )
-        return datetime(*_YEARS[:1], 1, 1, tzinfo=UTC)
+            self.reasons.append(FORM)
+            return EARLIEST

@@ -7,13 +7,14 @@ only added, and none begins in the past: so they never change the price of a rec
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final, NamedTuple
 
 from ledger.postgres.database import Connection, in_transaction
 from ledger.postgres.statements import statements
 from ledger.prices.catalogue import ANY_MODEL, ESTIMATE, Alias
 from ledger.prices.names import standard_model
+from schemas.moments import FORM, read_moment
 
 _SQL: Final = statements("prices/aliases")
 _TEXT_MAX: Final = 255
@@ -71,10 +72,9 @@ def new_alias(fields: Mapping[str, str], *, source: str) -> NewAlias:
     since: datetime | None = None
     try:
         if values["effective_from"]:
-            since = datetime.fromisoformat(values["effective_from"])
-            since = (since if since.tzinfo else since.replace(tzinfo=UTC)).astimezone(UTC)
+            since = read_moment(values["effective_from"])
     except ValueError:
-        reasons.append("effective_from must be a day or a time like 2026-01-31T12:00:00Z.")
+        reasons.append(FORM)
     if reasons:
         raise InvalidAliasError(reasons)
     return NewAlias(values["service"], alias, model or None, since, values["source"] or source)

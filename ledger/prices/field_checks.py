@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, cast
 
 from ledger.prices.catalogue import ANY_MODEL, ESTIMATE, ServiceClass
 from ledger.prices.conditions import NO_CONDITIONS
 from ledger.prices.names import standard_model
+from schemas.moments import EARLIEST, FORM, read_moment
 from schemas.numbers import decimal_from
 from schemas.prices import PER_UNITS_MAX, PRICE_USD_MAX
 from schemas.usages import UNIT_LENGTH_MAX, UNITS, is_unit
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 _DECIMALS_MAX: Final = 18
 _TEXT_MAX: Final = 255
-_YEARS: Final = (2000, 2100)
 
 _UNITS: Final[Mapping[ServiceClass, tuple[str, ...]]] = {
     "api": tuple(UNITS),
@@ -119,17 +119,10 @@ class FieldChecks:
 
     def moment(self) -> datetime:
         try:
-            moment = datetime.fromisoformat(self._fields.get("effective_from", "").strip())
-            moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-            if _YEARS[0] <= moment.year < _YEARS[1]:
-                return moment.astimezone(UTC)
+            return read_moment(self._fields.get("effective_from", ""))
         except ValueError:
-            pass
-        self.reasons.append(
-            "effective_from must be a day or a time like 2026-01-31 or 2026-01-31T12:00:00Z "
-            f"of the years {_YEARS[0]} to {_YEARS[1] - 1}."
-        )
-        return datetime(*_YEARS[:1], 1, 1, tzinfo=UTC)
+            self.reasons.append(FORM)
+            return EARLIEST
 
     def day(self, name: str) -> date | None:
         value = self._fields.get(name, "").strip()

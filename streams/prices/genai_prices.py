@@ -31,7 +31,7 @@ from streams.prices.genai_list import (
     names_of,
     to_model,
 )
-from streams.prices.reading import PriceSourceError, ReadPrices
+from streams.prices.reading import PriceCollector, PriceSourceError, ReadPrices
 
 
 class _Unit(NamedTuple):
@@ -94,21 +94,10 @@ def read_genai_prices(
         providers = msgspec.convert(published, list[Provider])
     except msgspec.ValidationError:
         raise PriceSourceError("it is not a list of providers") from None
-    left_out: Counter[str] = Counter()
-    rows: dict[tuple[object, ...], PriceRow] = {}
-    number = 0
-    for provider, model, names in _models(providers, services, left_out):
-        found = list(_rows(provider, model, names, at, source, left_out))
-        number += bool(found)
-        for row in found:
-            first = rows.setdefault(row.key, row)
-            if not first.same_price(row):
-                left_out["two names of a model with different prices"] += 1
-    if not rows:
-        raise PriceSourceError(
-            "it has no prices of these services" if services else "it has no prices"
-        )
-    return ReadPrices(list(rows.values()), number, left_out)
+    collector = PriceCollector()
+    for provider, model, names in _models(providers, services, collector.left_out):
+        collector.add(list(_rows(provider, model, names, at, source, collector.left_out)))
+    return collector.prices(services)
 
 
 def _models(

@@ -18,7 +18,7 @@ import msgspec
 
 from ledger.prices.rows import InvalidPriceError, PriceRow, price_row
 from schemas.jsonio import wire_name
-from streams.prices.reading import PriceSource, PriceSourceError, ReadPrices
+from streams.prices.reading import PriceCollector, PriceSource, PriceSourceError, ReadPrices
 
 _decode: Final = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal).decode
 
@@ -87,28 +87,17 @@ def read_litellm(
         entries = _decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ArithmeticError):
         raise PriceSourceError("it is not a JSON object of models") from None
-    left_out: Counter[str] = Counter()
-    rows: dict[tuple[object, ...], PriceRow] = {}
-    models = 0
+    collector = PriceCollector()
     for name, entry in entries.items():
         if not isinstance(entry, dict):
             raise PriceSourceError(f"{name:.80} is not an object")
         if name == _SAMPLE or (services and entry.get("litellm_provider") not in services):
             continue
         if not isinstance(entry.get("litellm_provider"), str):
-            left_out["models without litellm_provider"] += 1
+            collector.left_out["models without litellm_provider"] += 1
             continue
-        found = list(_rows(name, entry, at, source, left_out))
-        models += bool(found)
-        for row in found:
-            first = rows.setdefault(row.key, row)
-            if not first.same_price(row):
-                left_out["two names of a model with different prices"] += 1
-    if not rows:
-        raise PriceSourceError(
-            "it has no prices of these services" if services else "it has no prices"
-        )
-    return ReadPrices(list(rows.values()), models, left_out)
+        collector.add(list(_rows(name, entry, at, source, collector.left_out)))
+    return collector.prices(services)
 
 
 def _rows(

@@ -6,7 +6,8 @@ are in force from the time of the refresh.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
@@ -31,6 +32,30 @@ class ReadPrices(NamedTuple):
     rows: list[PriceRow]
     models: int
     left_out: Mapping[str, int]
+
+
+class PriceCollector:
+    """Collects the prices of a list of models, each key once."""
+
+    def __init__(self) -> None:
+        self.left_out: Counter[str] = Counter()
+        self._rows: dict[tuple[object, ...], PriceRow] = {}
+        self._models = 0
+
+    def add(self, rows: Sequence[PriceRow]) -> None:
+        """Add the prices of an entry. Of two prices with the same key the first is kept."""
+        self._models += bool(rows)
+        for row in rows:
+            if not self._rows.setdefault(row.key, row).same_price(row):
+                self.left_out["two names of a model with different prices"] += 1
+
+    def prices(self, services: Collection[str]) -> ReadPrices:
+        """Return what was collected of some services or of all; raises PriceSourceError."""
+        if not self._rows:
+            raise PriceSourceError(
+                "it has no prices of these services" if services else "it has no prices"
+            )
+        return ReadPrices(list(self._rows.values()), self._models, self.left_out)
 
 
 class PriceSource(Struct, kw_only=True, frozen=True, rename=wire_name, forbid_unknown_fields=True):

@@ -1,4 +1,4 @@
-"""A server that an emitter sends to, and that answers as badly as it is told."""
+"""A server that an emitter sends to, with the faulty answers that a test sets."""
 
 from __future__ import annotations
 

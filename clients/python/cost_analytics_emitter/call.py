@@ -189,7 +189,7 @@ class Call(CallReference):
     """A call of this bot: `with` or `async with` reports its start and its end.
 
     It ends as `failed` after an exception, as `terminated` if the task was cancelled or the program
-    was told to exit, else as `completed`; `finish` sets another status.
+    was asked to exit, else as `completed`; `finish` sets another status.
     """
 
     def __init__(

@@ -123,6 +123,7 @@ def test_spellings_are_unique_and_differ_from_the_name(service: str, name: str) 
         ({"model": "*"}, "not names of models"),
         ({"model": "OURS"}, "the same name"),
         ({"effective_from": "soon"}, "effective_from"),
+        ({"effective_from": "9999-12-31T23:59:59-10:00"}, "effective_from"),
         ({"price": "1"}, "Unknown field price"),
     ],
 )
