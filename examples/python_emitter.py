@@ -29,7 +29,7 @@ async def answer(question: str, speed: float) -> dict[str, object]:
 
 
 async def talk(emitter: Emitter, speed: float) -> str:
-    """Hold one call and return its id; `speed` is the seconds of each answer."""
+    """Hold one call and return its id; each answer takes `speed` seconds."""
     began = time.monotonic()
     async with emitter.call(user="demo", persona="brad_001", direction="outbound") as call:
         for turn in range(TURNS):

@@ -1,4 +1,4 @@
-"""A consumer that leaves out no record which a broker shows late.
+"""A consumer that also reads the records which a broker shows late.
 
 The embedded broker can show a record before an earlier one that is still being appended. A usual
 consumer continues after the later one and never reads the earlier one. Apache Kafka never does so,
@@ -17,7 +17,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import IllegalStateError
 
 LATE_SECONDS_MAX: Final = 1
-"""After this time a hole is taken as one without records."""
+"""A hole that lasts for so long contains no records."""
 
 _log: Final = logging.getLogger(__name__)
 

@@ -18,6 +18,7 @@ from streams.notifications import journal as journals
 from streams.notifications.journal import DeliveryJournal, delivery_journal
 from tests.support.notifications import (
     alert,
+    attempts,
     delivery_worker,
     until_ended,
     write_alerts,
@@ -69,7 +70,7 @@ async def test_restored_ledger_sends_no_journaled_delivery_again(pipeline: Pipel
         await write_alerts(url, waiting, later)
         async with delivery_worker(url, journal=journal):
             await until_ended(url, 2)
-        assert len(endpoint.accepted) == 2
+        assert len(endpoint.accepted) == 2, await attempts(url)
         assert await unjournaled(url) == 0
         # The backup has the first delivery as pending, and not the second.
         await fetch(
