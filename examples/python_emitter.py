@@ -20,12 +20,7 @@ TURNS = 5
 async def answer(question: str, speed: float) -> dict[str, object]:
     """Stand in for a model: return the `usage` that it reports for a question."""
     await asyncio.sleep(speed)
-    prompt, cached = 300 + 40 * len(question), 256
-    return {
-        "prompt_tokens": prompt,
-        "prompt_tokens_details": {"cached_tokens": cached},
-        "completion_tokens": 40,
-    }
+    return {"prompt_tokens": 300 + 40 * len(question), "completion_tokens": 40}
 
 
 async def talk(emitter: Emitter, speed: float) -> str:

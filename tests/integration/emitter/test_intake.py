@@ -12,6 +12,7 @@ import pytest
 
 from cost_analytics_emitter import Emitter, anthropic_usages, openai_chat_usages
 from cost_analytics_emitter.events import Number
+from ledger.calls.missing_prices import unpriced_rows
 from schemas.events import (
     CallCharged,
     CallEnded,
@@ -24,6 +25,7 @@ from schemas.events import (
 from tests.support.api import MemorySourceOwners, served, token
 from tests.support.house import ROOT
 from tests.support.intake import MemoryEventStream
+from tests.support.prices import DEFAULTS, catalogue
 
 SECONDS = 10
 SERVICE = token("voice-bot", role="service")
@@ -172,3 +174,5 @@ async def test_example_reports_a_whole_call() -> None:
     assert example.returncode == 0
     assert b"19 events sent of 19" in printed
     assert [type(event.data) for event in events[:: len(events) - 1]] == [CallStarted, CallEnded]
+    prices = catalogue(DEFAULTS)
+    assert [row for event in events for row in unpriced_rows(event, prices)] == []
