@@ -9,7 +9,7 @@ BIN := .venv/bin
 export PORT SIMULATE BROKER_MEMORY_MB
 
 .DEFAULT_GOAL := help
-.PHONY: help run test faults security simulator check bench bench-growth bench-peers forecast screenshots pages kafka lock clean setup-run setup-all setup-forecast setup-peers web
+.PHONY: help run test faults security simulator check bench bench-growth bench-peers forecast screenshots pages kafka lock clean setup-run setup-all setup-forecast setup-integrations setup-peers web
 
 help: ## say what there is
 	@echo 'make TARGET, where TARGET is one of'
@@ -20,7 +20,7 @@ run: setup-run ## start the whole product on this machine (PORT=8080, SIMULATE=0
 	@tools/web try
 	@exec $(BIN)/cost-analytics dev
 
-test: setup-all ## pass every test this machine can run (ARGS="-k name" for some)
+test: setup-all setup-integrations ## pass every test this machine can run (ARGS="-k name" for some)
 	@tools/web try
 	@exec $(BIN)/python -m pytest --numprocesses=2 --dist=worksteal $(ARGS)
 
@@ -77,7 +77,7 @@ clean: ## remove everything that `make` made, the data of `make run` too
 	rm -rf .venv .local api/static web/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
 
-setup-run setup-all setup-forecast setup-peers:
+setup-run setup-all setup-forecast setup-integrations setup-peers:
 	@tools/setup $(@:setup-%=%)
 
 web: setup-all
