@@ -132,7 +132,8 @@ async def test_cost_of_a_call_grows_by_service(open_page: Open, product: Product
         await live(page)
         await product.send(started("cleo-1", "cleo", **now()), cost("cleo-1", "cleo", **now()))
         chart = page.get_by_role("img", name="Cost by service")
-        await expect(chart).to_be_visible(timeout=SOON_MS)
+        # The step of five seconds must end, and the page ask for it.
+        await expect(chart).to_be_visible(timeout=2 * SOON_MS)
         await expect(chart.locator("canvas")).to_be_visible()
         await page.get_by_text("Show as table").click()
         table = page.get_by_role("table", name="Cost by service, last 10 minutes")
