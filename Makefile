@@ -9,7 +9,7 @@ BIN := .venv/bin
 export PORT SIMULATE BROKER_MEMORY_MB
 
 .DEFAULT_GOAL := help
-.PHONY: help run test faults security simulator check bench bench-growth bench-peers forecast screenshots pages kafka lock clean setup-run setup-all setup-forecast setup-integrations setup-peers web
+.PHONY: help run demo test faults security simulator check bench bench-growth bench-peers forecast screenshots pages kafka lock clean setup-run setup-all setup-forecast setup-integrations setup-peers web
 
 help: ## say what there is
 	@echo 'make TARGET, where TARGET is one of'
@@ -19,6 +19,10 @@ help: ## say what there is
 run: setup-run ## start the whole product on this machine (PORT=8080, SIMULATE=0 for no simulated calls)
 	@tools/web try
 	@exec $(BIN)/cost-analytics dev
+
+demo: setup-run ## the product and one example that reports a call (WAY=python; without WAY: a list; DEMO_EXIT=1 to stop after it)
+	@$(if $(WAY),tools/web try)
+	@exec $(BIN)/cost-analytics demo $(WAY) $(if $(DEMO_EXIT),--exit)
 
 test: setup-all setup-integrations ## pass every test this machine can run (ARGS="-k name" for some)
 	@tools/web try

@@ -27,6 +27,7 @@ from cost_analytics.settings import SettingsError
 
 COMMANDS: Final = {
     "dev": "run the whole product on this machine: broker, database, worker, API, demo calls",
+    "demo": "run the product and one example that reports a call as a voice stack does",
     "worker": "count events from Kafka into exact totals in PostgreSQL",
     "notices": "send alerts by email, SMS and signed webhooks",
     "api": "serve the REST API and the live feed",
@@ -49,7 +50,7 @@ COMMANDS: Final = {
     "gaps": "show records that Kafka lost before they were counted, or send them again",
     "dlq": "show the refused events, or send them again",
 }
-DEVELOPMENT: Final = frozenset({"dev", "simulate"})
+DEVELOPMENT: Final = frozenset({"demo", "dev", "simulate"})
 """The commands of `devkit`, which is not part of the production image."""
 _CLOSING: Final = """\
 Settings come from environment variables, and while `dev` runs, also from .local/dev.env of the

@@ -1,54 +1,66 @@
 """A voice bot that reports what a call costs, beside a running `make run`.
 
-python examples/python_emitter.py http://127.0.0.1:8080 TOKEN, where
-`cost-analytics token --user voice-bot --role service` prints a token. The call appears on the
-dashboard, at the page Live of the user `demo`, while it lasts.
+python examples/python_emitter.py --url http://127.0.0.1:8080 --token TOKEN, where TOKEN is a key of
+`cost-analytics keys create --service voice-bot --scope ingest`. The call appears on the dashboard,
+at the page Live of the user `demo`, while it lasts.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import logging
 import sys
-import time
+from decimal import Decimal
 
 from cost_analytics_emitter import Emitter, openai_chat_usages
 
 TURNS = 5
+LEG_SECONDS = 75
+# The prices with which the product starts, in US dollars: a second of speech, a token in and out, a
+# character, a minute of the leg.
+SECOND = Decimal("0.0059") / 60
+TOKEN_IN, TOKEN_OUT = Decimal("0.00001"), Decimal("0.00003")
+CHARACTER, MINUTE = Decimal("0.00015"), Decimal("0.014")
 
 
-async def answer(question: str, speed: float) -> dict[str, object]:
+async def answer(question: str, speed: float) -> dict[str, int]:
     """Stand in for a model: return the `usage` that it reports for a question."""
     await asyncio.sleep(speed)
     return {"prompt_tokens": 300 + 40 * len(question), "completion_tokens": 40}
 
 
-async def talk(emitter: Emitter, speed: float) -> str:
-    """Hold one call and return its id; each answer takes `speed` seconds."""
-    began = time.monotonic()
+async def talk(emitter: Emitter, speed: float) -> tuple[str, Decimal]:
+    """Hold one call; return its id and its costs. Each answer takes `speed` seconds."""
+    costs = Decimal()
     async with emitter.call(user="demo", persona="brad_001", direction="outbound") as call:
         for turn in range(TURNS):
-            call.usage("deepgram", "streaming_stt", 4.2, "seconds", model="nova-2")
+            call.usage("deepgram", "streaming_stt", "4.2", "seconds", model="nova-2")
             usage = await answer("How are you?" * (turn + 1), speed)
             call.llm_usage(openai_chat_usages, usage, service="openai", model="gpt-4-turbo")
             call.usage("elevenlabs", "tts", 180, "characters", model="eleven_turbo_v2_5")
-        seconds = round(time.monotonic() - began, 1)
-        call.usage("twilio", "outbound_call", seconds, "seconds")
+            costs += Decimal("4.2") * SECOND + 180 * CHARACTER
+            costs += usage["prompt_tokens"] * TOKEN_IN + usage["completion_tokens"] * TOKEN_OUT
+        call.usage("twilio", "outbound_call", LEG_SECONDS, "seconds")
+        costs += LEG_SECONDS * MINUTE / 60
         call.charge("4.99")
-    return call.call_id
+    return call.call_id, costs
 
 
 def main() -> int:
     """Report one call, and say what became of its events."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
-    if len(sys.argv) < 3:
-        sys.exit("usage: python examples/python_emitter.py URL TOKEN [SECONDS_PER_TURN]")
-    speed = float(sys.argv[3]) if len(sys.argv) > 3 else 1.0
-    with Emitter(sys.argv[1], sys.argv[2]) as emitter:
-        call_id = asyncio.run(talk(emitter, speed))
+    parser = argparse.ArgumentParser(description="Reports a call of five turns.")
+    parser.add_argument("--url", required=True, help="the address of Cost Analytics")
+    parser.add_argument("--token", required=True, help="the key of this service")
+    parser.add_argument("--speed", type=float, default=1.0, help="seconds that an answer takes")
+    arguments = parser.parse_args()
+    with Emitter(arguments.url, arguments.token, source="/examples/python") as emitter:
+        call_id, costs = asyncio.run(talk(emitter, arguments.speed))
         is_sent = emitter.flush(10)
         counters = emitter.counters()
-    sys.stdout.write(f"call {call_id}: {counters.sent} events sent of {counters.accepted}\n")
+    sys.stdout.write(f"{counters.sent} events sent of {counters.accepted}\n")
+    sys.stdout.write(f"call {call_id} costs {costs.normalize():f} USD\n")
     return 0 if is_sent and not counters.refused else 1
 
 

@@ -1,22 +1,31 @@
-"""Asks the API whether it is ready, without a client library."""
+"""Asks the API of the instance, without a client library."""
 
 from __future__ import annotations
 
 import asyncio
 
-_ANSWER_BYTES_MAX = 64 * 1024
+_ANSWER_BYTES_MAX = 1024 * 1024
+_PART_BYTES = 64 * 1024
 _SECONDS_MAX = 5
 
 
-async def get(port: int, path: str) -> tuple[int, str]:
+async def get(port: int, path: str, token: str = "") -> tuple[int, str]:
     """Return the status and the body of a response on this machine; 0 without a response."""
     try:
         async with asyncio.timeout(_SECONDS_MAX):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             try:
-                request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+                authorization = f"Authorization: Bearer {token}\r\n" if token else ""
+                request = (
+                    f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{authorization}"
+                    "Connection: close\r\n\r\n"
+                )
                 writer.write(request.encode())
-                response = await reader.read(_ANSWER_BYTES_MAX)
+                response = b""
+                while len(response) < _ANSWER_BYTES_MAX and (
+                    part := await reader.read(_PART_BYTES)
+                ):
+                    response += part
             finally:
                 writer.close()
     except OSError:  # no listener yet, or no response in time

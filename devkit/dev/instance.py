@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -33,6 +33,8 @@ from devkit.simulation.cast import DEMO_USER
 if TYPE_CHECKING:
     from ledger.postgres.logins import Process
 
+WhenReady = Callable[[Settings], Awaitable[None]]
+"""Called with the settings of the instance once it serves."""
 _READY_SECONDS_MAX: Final = 90
 _POLL_SECONDS: Final = 0.2
 _TOKEN_SECONDS: Final = 7 * 86_400
@@ -50,8 +52,9 @@ _MEGABYTE: Final = 1024 * 1024
 class Instance:
     """One run of the development instance in `directory` (`.local`)."""
 
-    def __init__(self, options: DevSection, directory: Path) -> None:
+    def __init__(self, options: DevSection, directory: Path, when_ready: WhenReady) -> None:
         self._options = options
+        self._when_ready = when_ready
         self._directory = directory
         self.parts: RunningParts | None = None
 
@@ -120,6 +123,7 @@ class Instance:
     ) -> None:
         """Serve, and limit the size of logs and database while this runs."""
         await self._serve(parts, settings, is_first)
+        await self._when_ready(settings)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(_drop_old_months(settings))
             tasks.create_task(self._maintain(parts, broker, settings))

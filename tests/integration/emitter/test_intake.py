@@ -1,6 +1,7 @@
 """What the emitter sends is what the product's HTTP intake accepts."""
 
 import asyncio
+import re
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -165,7 +166,8 @@ async def test_events_wait_while_the_source_belongs_to_another_service() -> None
 async def test_example_reports_a_whole_call() -> None:
     async with intake() as (stream, url):
         example = await asyncio.create_subprocess_exec(
-            *(sys.executable, str(ROOT / "examples" / "python_emitter.py"), url, SERVICE, "0.01"),
+            *(sys.executable, str(ROOT / "examples" / "python_emitter.py")),
+            *("--url", url, "--token", SERVICE, "--speed", "0.01"),
             env={"PYTHONPATH": str(ROOT / "clients" / "python")},
             stdout=asyncio.subprocess.PIPE,
         )
@@ -173,6 +175,7 @@ async def test_example_reports_a_whole_call() -> None:
     events: list[Event] = stream.decoded()
     assert example.returncode == 0
     assert b"19 events sent of 19" in printed
+    assert re.search(rb"^call \S+ costs 0\.247565 USD$", printed, re.MULTILINE)
     assert [type(event.data) for event in events[:: len(events) - 1]] == [CallStarted, CallEnded]
     prices = catalogue(DEFAULTS)
     assert [row for event in events for row in unpriced_rows(event, prices)] == []

@@ -1,0 +1,1 @@
+"""Demonstrations: the product, one example that sends it a call, and what was counted."""

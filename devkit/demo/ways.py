@@ -1,0 +1,61 @@
+"""The ways in which calls reach the product, each with an example of `examples/`."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import devkit
+from cost_analytics.failures import MISUSED, CommandError
+
+_ROOT: Final = Path(devkit.__file__).parent.parent
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One row: `make demo WAY=name` runs `program` with `--url URL --token KEY`.
+
+    The program reports at least one call of the user `demo`, waits until its events are sent, and
+    prints a line for each call, `call ID costs AMOUNT USD`: the sum of its API costs, computed from
+    what it reported and the prices, as plain digits. It ends with status 0.
+    """
+
+    name: str
+    program: str
+    summary: str
+    needs_integrations: bool = False
+    """Runs in `.local/integrations`, where the voice frameworks are installed."""
+    needs_admin: bool = False
+    """Gets a token of an administrator, too: `--admin-token TOKEN`."""
+
+    @property
+    def path(self) -> Path:
+        return _ROOT / "examples" / self.program
+
+    @property
+    def python(self) -> str:
+        """The interpreter that runs the example."""
+        if self.needs_integrations:
+            return str(_ROOT / ".local" / "integrations" / "bin" / "python")
+        return sys.executable
+
+
+WAYS: Final = (
+    Way("python", "python_emitter.py", "a bot of your own, with the Python emitter"),
+)  # fmt: skip
+
+EMITTER_PATH: Final = _ROOT / "clients" / "python"
+SETUP_INTEGRATIONS: Final = (str(_ROOT / "tools" / "setup"), "integrations")
+
+
+def way_named(name: str) -> Way:
+    """Return a way; raises CommandError that lists all ways."""
+    for way in WAYS:
+        if way.name == name:
+            return way
+    width = max(len(way.name) for way in WAYS)
+    rows = "\n".join(f"  make demo WAY={way.name:{width}}   {way.summary}" for way in WAYS)
+    reason = f"There is no way {name!r}. " if name else ""
+    raise CommandError(f"{reason}These ways have a demonstration:\n{rows}", MISUSED)
