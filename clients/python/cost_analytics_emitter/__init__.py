@@ -8,11 +8,13 @@ from cost_analytics_emitter.call import Call, CallReference
 from cost_analytics_emitter.counters import Counters
 from cost_analytics_emitter.emitter import Emitter
 from cost_analytics_emitter.spool import SpoolInUseError
+from cost_analytics_emitter.usage_counts import Usages, VendorUsageError
 from cost_analytics_emitter.vendor_usages import (
-    Usages,
-    VendorUsageError,
     anthropic_usages,
     gemini_usages,
+    livekit_realtime_usages,
+    livekit_stt_usages,
+    livekit_tts_usages,
     livekit_usages,
     openai_chat_usages,
     openai_realtime_usages,
@@ -33,6 +35,9 @@ __all__ = [
     "__version__",
     "anthropic_usages",
     "gemini_usages",
+    "livekit_realtime_usages",
+    "livekit_stt_usages",
+    "livekit_tts_usages",
     "livekit_usages",
     "openai_chat_usages",
     "openai_realtime_usages",

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, Literal, Protocol, TypeAlias
 
 from cost_analytics_emitter.events import Number
-from cost_analytics_emitter.vendor_usages import Usages
+from cost_analytics_emitter.usage_counts import Usages
 
 Status: TypeAlias = Literal["completed", "failed", "terminated"]
 Direction: TypeAlias = Literal["outbound", "inbound"]

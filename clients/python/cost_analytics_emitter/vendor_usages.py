@@ -9,26 +9,20 @@ other, or that the units cannot express.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from decimal import Decimal
-from typing import Any, Protocol, TypeAlias
-
-
-class Model(Protocol):
-    """An object of a vendor's library (pydantic)."""
-
-    def model_dump(self, *, mode: str, by_alias: bool) -> dict[str, Any]:
-        """Return the object as decoded JSON."""
-
-
-VendorObject: TypeAlias = Mapping[str, Any]
-Reported: TypeAlias = VendorObject | Model
-Usages: TypeAlias = dict[str, int | Decimal]
-"""The quantities of one request, by unit."""
-
-
-class VendorUsageError(ValueError):
-    """A usage object whose counts cannot be split; the message names the counts."""
+from cost_analytics_emitter.usage_counts import (
+    Reported,
+    Usages,
+    VendorObject,
+    VendorUsageError,
+    count_of,
+    decode_usage,
+    details_of,
+    modality_count,
+    quantities,
+    remainder,
+    require_sum,
+    seconds_of,
+)
 
 
 def openai_chat_usages(reported: Reported) -> Usages:
@@ -37,17 +31,17 @@ def openai_chat_usages(reported: Reported) -> Usages:
     `prompt_tokens` contain cached and audio tokens, `completion_tokens` contain reasoning and audio
     tokens. Cached tokens are taken as text: cached audio is not reported separately.
     """
-    usage = _decoded(reported)
-    prompt = _details(usage, "prompt_tokens_details")
-    completion = _details(usage, "completion_tokens_details")
+    usage = decode_usage(reported)
+    prompt = details_of(usage, "prompt_tokens_details")
+    completion = details_of(usage, "completion_tokens_details")
     return _openai_text(usage, ("prompt_tokens", prompt), ("completion_tokens", completion))
 
 
 def openai_responses_usages(reported: Reported) -> Usages:
     """Convert the `usage` of OpenAI's responses: the form of chat completions, other names."""
-    usage = _decoded(reported)
-    prompt = _details(usage, "input_tokens_details")
-    completion = _details(usage, "output_tokens_details")
+    usage = decode_usage(reported)
+    prompt = details_of(usage, "input_tokens_details")
+    completion = details_of(usage, "output_tokens_details")
     return _openai_text(usage, ("input_tokens", prompt), ("output_tokens", completion))
 
 
@@ -57,22 +51,22 @@ def openai_realtime_usages(reported: Reported) -> Usages:
     `input_tokens` are the sum of text, audio and image tokens, each of which contains its cached
     ones. Image tokens have a price of their own and no unit here, so they are refused.
     """
-    usage = _decoded(reported)
-    prompt = _details(usage, "input_token_details")
-    cached = _details(prompt, "cached_tokens_details")
-    reply = _details(usage, "output_token_details")
-    if _count(prompt, "image_tokens"):
+    usage = decode_usage(reported)
+    prompt = details_of(usage, "input_token_details")
+    cached = details_of(prompt, "cached_tokens_details")
+    reply = details_of(usage, "output_token_details")
+    if count_of(prompt, "image_tokens"):
         raise VendorUsageError("`image_tokens` have no unit; send them with their `totalCost`.")
-    text, audio = _count(prompt, "text_tokens"), _count(prompt, "audio_tokens")
-    cached_text, cached_audio = _count(cached, "text_tokens"), _count(cached, "audio_tokens")
-    _require_sum("input_tokens", _count(usage, "input_tokens"), text + audio)
-    _require_sum("cached_tokens", _count(prompt, "cached_tokens"), cached_text + cached_audio)
-    reply_text, reply_audio = _count(reply, "text_tokens"), _count(reply, "audio_tokens")
-    _require_sum("output_tokens", _count(usage, "output_tokens"), reply_text + reply_audio)
-    return _quantities(
-        input_tokens=_remainder("text_tokens", text, cached_text),
+    text, audio = count_of(prompt, "text_tokens"), count_of(prompt, "audio_tokens")
+    cached_text, cached_audio = count_of(cached, "text_tokens"), count_of(cached, "audio_tokens")
+    require_sum("input_tokens", count_of(usage, "input_tokens"), text + audio)
+    require_sum("cached_tokens", count_of(prompt, "cached_tokens"), cached_text + cached_audio)
+    reply_text, reply_audio = count_of(reply, "text_tokens"), count_of(reply, "audio_tokens")
+    require_sum("output_tokens", count_of(usage, "output_tokens"), reply_text + reply_audio)
+    return quantities(
+        input_tokens=remainder("text_tokens", text, cached_text),
         cached_input_tokens=cached_text,
-        input_audio_tokens=_remainder("audio_tokens", audio, cached_audio),
+        input_audio_tokens=remainder("audio_tokens", audio, cached_audio),
         cached_input_audio_tokens=cached_audio,
         output_tokens=reply_text,
         output_audio_tokens=reply_audio,
@@ -84,15 +78,15 @@ def openai_transcription_usages(reported: Reported) -> Usages:
 
     `input_tokens` are the sum of text and audio tokens.
     """
-    usage = _decoded(reported)
+    usage = decode_usage(reported)
     if usage.get("type") == "duration":
-        return _quantities(audio_seconds=_seconds(usage, "seconds"))
-    prompt = _details(usage, "input_token_details")
-    audio = _count(prompt, "audio_tokens")
-    return _quantities(
-        input_tokens=_remainder("input_tokens", _count(usage, "input_tokens"), audio),
+        return quantities(audio_seconds=seconds_of(usage, "seconds"))
+    prompt = details_of(usage, "input_token_details")
+    audio = count_of(prompt, "audio_tokens")
+    return quantities(
+        input_tokens=remainder("input_tokens", count_of(usage, "input_tokens"), audio),
         input_audio_tokens=audio,
-        output_tokens=_count(usage, "output_tokens"),
+        output_tokens=count_of(usage, "output_tokens"),
     )
 
 
@@ -103,23 +97,23 @@ def anthropic_usages(reported: Reported) -> Usages:
     thinking, which has the same price. Without `cache_creation`, which splits the writes by their
     lifetime, all of them are for 5 minutes, the default.
     """
-    usage = _decoded(reported)
-    written = _count(usage, "cache_creation_input_tokens")
-    split = _details(usage, "cache_creation")
-    hour = _count(split, "ephemeral_1h_input_tokens")
+    usage = decode_usage(reported)
+    written = count_of(usage, "cache_creation_input_tokens")
+    split = details_of(usage, "cache_creation")
+    hour = count_of(split, "ephemeral_1h_input_tokens")
     if split:
-        _require_sum(
+        require_sum(
             "cache_creation_input_tokens",
             written,
-            hour + _count(split, "ephemeral_5m_input_tokens"),
+            hour + count_of(split, "ephemeral_5m_input_tokens"),
         )
-    return _quantities(
-        input_tokens=_count(usage, "input_tokens"),
-        cached_input_tokens=_count(usage, "cache_read_input_tokens"),
-        cache_write_tokens=_remainder("cache_creation_input_tokens", written, hour),
+    return quantities(
+        input_tokens=count_of(usage, "input_tokens"),
+        cached_input_tokens=count_of(usage, "cache_read_input_tokens"),
+        cache_write_tokens=remainder("cache_creation_input_tokens", written, hour),
         cache_write_1h_tokens=hour,
-        output_tokens=_count(usage, "output_tokens"),
-        searches=_count(_details(usage, "server_tool_use"), "web_search_requests"),
+        output_tokens=count_of(usage, "output_tokens"),
+        searches=count_of(details_of(usage, "server_tool_use"), "web_search_requests"),
     )
 
 
@@ -130,24 +124,24 @@ def gemini_usages(reported: Reported) -> Usages:
     billed as input. `candidatesTokenCount` does not contain `thoughtsTokenCount`. Image and video
     tokens of the prompt have the price of text and count as such; those of the reply are refused.
     """
-    usage = _decoded(reported)
-    if _modality(usage, "candidatesTokensDetails", "IMAGE"):
+    usage = decode_usage(reported)
+    if modality_count(usage, "candidatesTokensDetails", "IMAGE"):
         raise VendorUsageError("IMAGE tokens of a reply have no unit; send their `totalCost`.")
-    prompt, cached = _count(usage, "promptTokenCount"), _count(usage, "cachedContentTokenCount")
-    audio = _modality(usage, "promptTokensDetails", "AUDIO")
-    cached_audio = _modality(usage, "cacheTokensDetails", "AUDIO")
-    new_audio = _remainder("AUDIO of promptTokensDetails", audio, cached_audio)
-    cached_text = _remainder("cachedContentTokenCount", cached, cached_audio)
-    reply = _count(usage, "candidatesTokenCount")
-    reply_audio = _modality(usage, "candidatesTokensDetails", "AUDIO")
-    return _quantities(
-        input_tokens=_remainder("promptTokenCount", prompt, cached, new_audio)
-        + _count(usage, "toolUsePromptTokenCount"),
+    prompt, cached = count_of(usage, "promptTokenCount"), count_of(usage, "cachedContentTokenCount")
+    audio = modality_count(usage, "promptTokensDetails", "AUDIO")
+    cached_audio = modality_count(usage, "cacheTokensDetails", "AUDIO")
+    new_audio = remainder("AUDIO of promptTokensDetails", audio, cached_audio)
+    cached_text = remainder("cachedContentTokenCount", cached, cached_audio)
+    reply = count_of(usage, "candidatesTokenCount")
+    reply_audio = modality_count(usage, "candidatesTokensDetails", "AUDIO")
+    return quantities(
+        input_tokens=remainder("promptTokenCount", prompt, cached, new_audio)
+        + count_of(usage, "toolUsePromptTokenCount"),
         cached_input_tokens=cached_text,
         input_audio_tokens=new_audio,
         cached_input_audio_tokens=cached_audio,
-        output_tokens=_remainder("candidatesTokenCount", reply, reply_audio),
-        reasoning_tokens=_count(usage, "thoughtsTokenCount"),
+        output_tokens=remainder("candidatesTokenCount", reply, reply_audio),
+        reasoning_tokens=count_of(usage, "thoughtsTokenCount"),
         output_audio_tokens=reply_audio,
     )
 
@@ -159,31 +153,106 @@ def pipecat_usages(reported: Reported) -> Usages:
     without `completion_tokens` is the whole prompt for all of them. `completion_tokens` contain
     reasoning.
     """
-    usage = _decoded(reported)
-    total, completion = _count(usage, "total_tokens"), _count(usage, "completion_tokens")
+    usage = decode_usage(reported)
+    total, completion = count_of(usage, "total_tokens"), count_of(usage, "completion_tokens")
     read, written = (
-        _count(usage, "cache_read_input_tokens"),
-        _count(usage, "cache_creation_input_tokens"),
+        count_of(usage, "cache_read_input_tokens"),
+        count_of(usage, "cache_creation_input_tokens"),
     )
-    reasoning = _count(usage, "reasoning_tokens")
-    return _quantities(
-        input_tokens=_remainder("total_tokens", total, completion, read, written),
+    reasoning = count_of(usage, "reasoning_tokens")
+    return quantities(
+        input_tokens=remainder("total_tokens", total, completion, read, written),
         cached_input_tokens=read,
         cache_write_tokens=written,
-        output_tokens=_remainder("completion_tokens", completion, reasoning),
+        output_tokens=remainder("completion_tokens", completion, reasoning),
         reasoning_tokens=reasoning,
     )
 
 
 def livekit_usages(reported: Reported) -> Usages:
-    """Convert the `LLMMetrics` of LiveKit Agents: `prompt_tokens` contain cached ones."""
-    usage = _decoded(reported)
-    prompt, cached = _count(usage, "prompt_tokens"), _count(usage, "prompt_cached_tokens")
-    return _quantities(
-        input_tokens=_remainder("prompt_tokens", prompt, cached),
-        cached_input_tokens=cached,
-        output_tokens=_count(usage, "completion_tokens"),
+    """Convert the `LLMMetrics` of LiveKit Agents.
+
+    `prompt_tokens` contain what was read from and written to the cache, `completion_tokens` contain
+    reasoning. Gemini's contain no reasoning, but its `total_tokens` do.
+    """
+    usage = decode_usage(reported)
+    prompt, completion = count_of(usage, "prompt_tokens"), count_of(usage, "completion_tokens")
+    read, written = (
+        count_of(usage, "prompt_cached_tokens"),
+        count_of(usage, "cache_creation_tokens"),
     )
+    reasoning = count_of(usage, "reasoning_tokens")
+    return quantities(
+        input_tokens=remainder("prompt_tokens", prompt, read, written),
+        cached_input_tokens=read,
+        cache_write_tokens=written,
+        output_tokens=remainder("completion_tokens", completion, reasoning),
+        reasoning_tokens=reasoning + _beyond(usage, prompt + completion),
+    )
+
+
+def livekit_realtime_usages(reported: Reported) -> Usages:
+    """Convert the `RealtimeModelMetrics` of LiveKit Agents.
+
+    `input_tokens` are text, audio and image tokens, each with its cached ones; tokens without a
+    modality are text. Some vendors bill the connection, by `session_duration`.
+    """
+    usage = decode_usage(reported)
+    prompt, reply = (
+        details_of(usage, "input_token_details"),
+        details_of(usage, "output_token_details"),
+    )
+    cached = details_of(prompt, "cached_tokens_details")
+    audio, image = count_of(prompt, "audio_tokens"), count_of(prompt, "image_tokens")
+    cached_audio, cached_image = count_of(cached, "audio_tokens"), count_of(cached, "image_tokens")
+    cached_text = remainder(
+        "cached_tokens", count_of(prompt, "cached_tokens"), cached_audio, cached_image
+    )
+    total, spoken = count_of(usage, "input_tokens"), count_of(reply, "audio_tokens")
+    written = count_of(usage, "output_tokens")
+    return quantities(
+        input_tokens=remainder("input_tokens", total, audio, image, cached_text),
+        cached_input_tokens=cached_text,
+        input_audio_tokens=remainder("audio_tokens", audio, cached_audio),
+        cached_input_audio_tokens=cached_audio,
+        input_image_tokens=remainder("image_tokens", image, cached_image),
+        cached_input_image_tokens=cached_image,
+        output_tokens=remainder("output_tokens", written, spoken),
+        output_audio_tokens=spoken,
+        reasoning_tokens=_beyond(usage, total + written),
+        seconds=seconds_of(usage, "session_duration"),
+    )
+
+
+def livekit_stt_usages(reported: Reported) -> Usages:
+    """Convert the `STTMetrics` of LiveKit Agents: tokens where the vendor bills them, else seconds.
+
+    `input_tokens` contain audio tokens. Streams do not report how many; then all of them are audio.
+    """
+    usage = decode_usage(reported)
+    heard, written = count_of(usage, "input_tokens"), count_of(usage, "output_tokens")
+    if not heard and not written:
+        return quantities(seconds=seconds_of(usage, "audio_duration"))
+    audio = count_of(usage, "input_audio_tokens") or heard
+    return quantities(
+        input_tokens=remainder("input_tokens", heard, audio),
+        input_audio_tokens=audio,
+        output_tokens=written,
+    )
+
+
+def livekit_tts_usages(reported: Reported) -> Usages:
+    """Convert the `TTSMetrics` of LiveKit Agents: tokens where the vendor bills them, else text."""
+    usage = decode_usage(reported)
+    text, speech = count_of(usage, "input_tokens"), count_of(usage, "output_tokens")
+    if not text and not speech:
+        return quantities(characters=count_of(usage, "characters_count"))
+    return quantities(input_tokens=text, output_audio_tokens=speech)
+
+
+def _beyond(usage: VendorObject, counted: int) -> int:
+    """Return the tokens of `total_tokens` that are in neither the prompt nor the reply."""
+    return max(0, count_of(usage, "total_tokens") - counted)
 
 
 def _openai_text(
@@ -191,80 +260,13 @@ def _openai_text(
 ) -> Usages:
     """Return the quantities of a request, from the names of both totals, each with its details."""
     (prompt_name, prompt), (reply_name, reply) = of_prompt, of_reply
-    cached, audio = _count(prompt, "cached_tokens"), _count(prompt, "audio_tokens")
-    reasoning, spoken = _count(reply, "reasoning_tokens"), _count(reply, "audio_tokens")
-    return _quantities(
-        input_tokens=_remainder(prompt_name, _count(usage, prompt_name), cached, audio),
+    cached, audio = count_of(prompt, "cached_tokens"), count_of(prompt, "audio_tokens")
+    reasoning, spoken = count_of(reply, "reasoning_tokens"), count_of(reply, "audio_tokens")
+    return quantities(
+        input_tokens=remainder(prompt_name, count_of(usage, prompt_name), cached, audio),
         cached_input_tokens=cached,
         input_audio_tokens=audio,
-        output_tokens=_remainder(reply_name, _count(usage, reply_name), reasoning, spoken),
+        output_tokens=remainder(reply_name, count_of(usage, reply_name), reasoning, spoken),
         reasoning_tokens=reasoning,
         output_audio_tokens=spoken,
     )
-
-
-def _decoded(reported: Reported) -> VendorObject:
-    """Return a usage object as decoded JSON; raises VendorUsageError for anything else."""
-    if isinstance(reported, Mapping):
-        return reported
-    dump = getattr(reported, "model_dump", None)
-    usage = dump(mode="json", by_alias=True) if callable(dump) else None
-    if not isinstance(usage, Mapping):
-        raise VendorUsageError(f"{reported!r} is not a usage object.")
-    return usage
-
-
-def _details(usage: VendorObject, name: str) -> VendorObject:
-    details = usage.get(name)
-    if details is None:
-        return {}
-    if not isinstance(details, Mapping):
-        raise VendorUsageError(f"`{name}` is not an object.")
-    return details
-
-
-def _count(usage: VendorObject, name: str) -> int:
-    value = usage.get(name)
-    if value is None:
-        return 0
-    if type(value) is not int or value < 0:
-        raise VendorUsageError(f"`{name}` is {value!r}, not a count.")
-    return value
-
-
-def _seconds(usage: VendorObject, name: str) -> int | Decimal:
-    """Return a duration: a count, or the number that a library holds as a float."""
-    value = usage.get(name)
-    if type(value) is not float:
-        return _count(usage, name)
-    exact = Decimal(repr(value))
-    if not exact.is_finite() or exact < 0:
-        raise VendorUsageError(f"`{name}` is {value!r}, not a duration.")
-    return exact.normalize() if exact % 1 else int(exact)
-
-
-def _modality(usage: VendorObject, name: str, modality: str) -> int:
-    """Return the tokens of one modality in Gemini's list of counts."""
-    listed = usage.get(name)
-    if listed is None:
-        return 0
-    if not isinstance(listed, list) or not all(isinstance(count, Mapping) for count in listed):
-        raise VendorUsageError(f"`{name}` is not a list of objects.")
-    return sum(_count(count, "tokenCount") for count in listed if count.get("modality") == modality)
-
-
-def _remainder(name: str, total: int, *contained: int) -> int:
-    """Return what is left of an inclusive count; raises VendorUsageError if it is negative."""
-    rest = total - sum(contained)
-    if rest < 0:
-        raise VendorUsageError(f"`{name}` is {total}, but contains {sum(contained)}.")
-    return rest
-
-
-def _require_sum(name: str, total: int, parts: int) -> None:
-    if total != parts:
-        raise VendorUsageError(f"`{name}` is {total}, but its parts are {parts}.")
-
-
-def _quantities(**units: int | Decimal) -> Usages:
-    return {unit: quantity for unit, quantity in units.items() if quantity}
