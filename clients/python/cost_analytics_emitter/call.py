@@ -213,10 +213,13 @@ class Call(CallReference):
         self._started = monotonic()
         self._is_finished = False
 
-    def start(self) -> None:
-        """Report the start now; `with` does it for you."""
+    def start(self, *, tags: Tags | None = None) -> None:
+        """Report the start now, with more tags; `with` does it for you."""
         self._started = monotonic()
-        self._queue.emit("call.started", lambda: {**self._subject(), **self._start_fields})
+        fields = {**self._start_fields}
+        if tags:
+            fields["tags"] = {**(fields["tags"] or {}), **tags}
+        self._queue.emit("call.started", lambda: {**self._subject(), **fields})
 
     def finish(self, status: Status = "completed") -> None:
         """Report the end now, with the time since the start; later ends are not reported."""

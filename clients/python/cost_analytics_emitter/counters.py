@@ -20,6 +20,9 @@ class Counters:
     them is `sent`, `pending`, refused by the server, or dropped after it was queued. `refused`, by
     reason, also has events that could not be queued because they cannot be sent. `dropped`, by
     reason, also has events that found no room. `retried` counts repeated sends of events.
+
+    `unreported`, by reason, counts usage that a voice framework did not report, or not in full: no
+    event has it, or an estimate does.
     """
 
     accepted: int
@@ -29,6 +32,7 @@ class Counters:
     retried: int
     refused: Mapping[str, int]
     dropped: Mapping[str, int]
+    unreported: Mapping[str, int]
 
 
 class Tally:
@@ -40,6 +44,7 @@ class Tally:
         self._numbers: Counter[str] = Counter()
         self._refused: Counter[str] = Counter()
         self._dropped: Counter[str] = Counter()
+        self._unreported: Counter[str] = Counter()
 
     def add(self, name: str, number: int = 1) -> None:
         """Count `accepted`, `replayed`, `sent` or `retried` events."""
@@ -57,6 +62,12 @@ class Tally:
             self._count(self._dropped, reason, number)
             return self._dropped.total()
 
+    def note_unreported(self, reason: str) -> int:
+        """Count usage that a framework did not report, and return how often for this reason."""
+        with self._lock:
+            self._count(self._unreported, reason, 1)
+            return self._unreported[reason]
+
     def snapshot(self, pending: int) -> Counters:
         with self._lock:
             numbers = self._numbers
@@ -68,6 +79,7 @@ class Tally:
                 retried=numbers["retried"],
                 refused=dict(self._refused),
                 dropped=dict(self._dropped),
+                unreported=dict(self._unreported),
             )
 
     @staticmethod

@@ -175,6 +175,12 @@ class Emitter:
             _log.exception("an event is lost", extra={"action": "event_lost"})
         return event_id
 
+    def note_unreported(self, reason: str, message: str) -> None:
+        """Count usage that a voice framework did not report, and log the first for each reason."""
+        parts = self._parts or self._start(None)
+        if parts.tally.note_unreported(reason) == 1:
+            _log.warning("%s: %s", reason, message, extra={"action": "usage_not_reported"})
+
     def flush(self, timeout_seconds: float = 5) -> bool:
         """Wait until everything reported so far is accepted or refused; False if time is up."""
         return self._parts is None or self._parts.sender.flush(timeout_seconds)

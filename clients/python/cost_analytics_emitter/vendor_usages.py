@@ -150,22 +150,28 @@ def pipecat_usages(reported: Reported) -> Usages:
     """Convert the `LLMTokenUsage` of Pipecat's metrics.
 
     `prompt_tokens` contain cached ones for some services and not for others, but `total_tokens`
-    without `completion_tokens` is the whole prompt for all of them. `completion_tokens` contain
-    reasoning.
+    without `completion_tokens` is the whole prompt for all of them; a server that omits
+    `total_tokens` reports the whole prompt. `completion_tokens` contain reasoning, and both contain
+    audio. Cached tokens are taken as text if cached audio is not reported.
     """
     usage = decode_usage(reported)
-    total, completion = count_of(usage, "total_tokens"), count_of(usage, "completion_tokens")
-    read, written = (
-        count_of(usage, "cache_read_input_tokens"),
-        count_of(usage, "cache_creation_input_tokens"),
-    )
-    reasoning = count_of(usage, "reasoning_tokens")
+    prompt, completion = count_of(usage, "prompt_tokens"), count_of(usage, "completion_tokens")
+    total = count_of(usage, "total_tokens") or prompt + completion
+    read = count_of(usage, "cache_read_input_tokens")
+    written = count_of(usage, "cache_creation_input_tokens")
+    audio = count_of(usage, "input_audio_tokens")
+    cached_audio = count_of(usage, "cache_read_input_audio_tokens")
+    reasoning, spoken = count_of(usage, "reasoning_tokens"), count_of(usage, "output_audio_tokens")
+    new_audio = remainder("input_audio_tokens", audio, cached_audio)
     return quantities(
-        input_tokens=remainder("total_tokens", total, completion, read, written),
-        cached_input_tokens=read,
+        input_tokens=remainder("total_tokens", total, completion, read, written, new_audio),
+        cached_input_tokens=remainder("cache_read_input_tokens", read, cached_audio),
         cache_write_tokens=written,
-        output_tokens=remainder("completion_tokens", completion, reasoning),
+        input_audio_tokens=new_audio,
+        cached_input_audio_tokens=cached_audio,
+        output_tokens=remainder("completion_tokens", completion, reasoning, spoken),
         reasoning_tokens=reasoning,
+        output_audio_tokens=spoken,
     )
 
 

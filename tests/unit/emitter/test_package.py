@@ -32,7 +32,7 @@ def test_wheel_runs_without_any_other_package(tmp_path: Path) -> None:
     assert "cost_analytics_emitter/py.typed" in names
     assert {name.split("/")[0].split("-")[0] for name in names} == {"cost_analytics_emitter"}
     needed = metadata.get_all("Requires-Dist") or []
-    assert all("extra == 'kafka'" in requirement for requirement in needed)
+    assert all("; extra == '" in requirement for requirement in needed)
     # Isolated, and without the packages of this environment.
     run = [sys.executable, "-I", "-S", "-c", SCRIPT, str(wheel)]
     done = subprocess.run(run, check=False, capture_output=True, text=True)

@@ -91,19 +91,6 @@ EXAMPLES: dict[str, tuple[Convert, dict[str, Any], Usages]] = {
          "cached_input_audio_tokens": 100, "output_tokens": 10, "reasoning_tokens": 80,
          "output_audio_tokens": 40},
     ),
-    "pipecat, cached tokens in the prompt": (
-        vendors.pipecat_usages,
-        {"prompt_tokens": 900, "completion_tokens": 100, "total_tokens": 1000,
-         "cache_read_input_tokens": 640, "reasoning_tokens": 30},
-        {"input_tokens": 260, "cached_input_tokens": 640, "output_tokens": 70, "reasoning_tokens": 30},
-    ),
-    "pipecat, cached tokens beside the prompt": (
-        vendors.pipecat_usages,
-        {"prompt_tokens": 200, "completion_tokens": 100, "total_tokens": 1000,
-         "cache_read_input_tokens": 640, "cache_creation_input_tokens": 60},
-        {"input_tokens": 200, "cached_input_tokens": 640, "cache_write_tokens": 60,
-         "output_tokens": 100},
-    ),
     "livekit": (
         vendors.livekit_usages,
         {"prompt_tokens": 80, "prompt_cached_tokens": 64, "completion_tokens": 12,
@@ -168,7 +155,10 @@ EXAMPLES: dict[str, tuple[Convert, dict[str, Any], Usages]] = {
         {"input_tokens": 11, "output_audio_tokens": 300},
     ),
 }  # fmt: skip
-CONVERSIONS = sorted({convert for convert, _, _ in EXAMPLES.values()}, key=lambda one: one.__name__)
+CONVERSIONS = sorted(
+    {vendors.pipecat_usages, *(convert for convert, _, _ in EXAMPLES.values())},
+    key=lambda one: one.__name__,
+)
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

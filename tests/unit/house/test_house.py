@@ -39,6 +39,11 @@ OWNERS = {
     "psutil": ("devkit/embedded/",),
     "uvloop": ("cost_analytics/",),
 }
+OPTIONAL_OF_EMITTER = {
+    "kafka_transport.py": {"confluent_kafka"},
+    "pipecat.py": {"pipecat"},
+    "pipecat_usage.py": {"opentelemetry", "pipecat"},
+}
 READERS_OF_THE_ENVIRONMENT = (
     "cost_analytics/settings.py",
     "cost_analytics/minimal_environment.py",
@@ -81,10 +86,9 @@ def test_each_technology_has_owners(module: SourceFile) -> None:
 
 @each(CLIENT_CODE)
 def test_emitter_needs_the_standard_library_only(module: SourceFile) -> None:
-    """The library for Kafka is optional: it is imported when it is needed."""
+    """What a transport or an attachment needs is optional: only its own modules import it."""
     allowed = {*sys.stdlib_module_names, "cost_analytics_emitter"}
-    if module.path.endswith("/kafka_transport.py"):
-        allowed.add("confluent_kafka")
+    allowed |= OPTIONAL_OF_EMITTER.get(module.path.rpartition("/")[2], set())
     assert module.imports() <= allowed
 
 

@@ -1,0 +1,38 @@
+"""Names of Pipecat's services as the price catalogue has them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+_PACKAGE: Final = "pipecat.services."
+_CATALOGUE: Final[Mapping[str, str]] = {"grok": "x-ai", "xai": "x-ai"}
+"""Vendors whose name in the catalogue is not that of their folder in Pipecat."""
+_SUFFIXES: Final = ("LLMService", "TTSService", "STTService", "Service")
+
+
+def service_name(of: type, given: Mapping[str, str]) -> str:
+    """Return the catalogue's name of the vendor of a service class.
+
+    `given` are names by class, of the class or of one that it extends. Otherwise it is the vendor
+    of the first class of the package: `pipecat.services.openai.llm` is `openai`. Any other class
+    has its own name, without `LLMService`.
+    """
+    for one in of.__mro__:
+        if one.__name__ in given:
+            return given[one.__name__]
+    for one in of.__mro__:
+        folder, _, module = one.__module__.removeprefix(_PACKAGE).partition(".")
+        if one.__module__.startswith(_PACKAGE) and module:
+            return _CATALOGUE.get(folder, folder)
+    return name_of_class(of.__name__)
+
+
+def name_of_class(name: str) -> str:
+    """Return a service's name from the name of its class or processor: `AcmeLLMService#0`."""
+    bare = name.partition("#")[0]
+    for suffix in _SUFFIXES:
+        if bare.endswith(suffix) and bare != suffix:
+            bare = bare.removesuffix(suffix)
+            break
+    return bare.lower()
