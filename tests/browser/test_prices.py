@@ -205,6 +205,9 @@ async def test_increments_and_roundings_are_shown(open_page: Open, product: Prod
     async with open_page("/calls/rex-1", "rex") as page:
         rounding = page.get_by_role("list", name="Rounding").get_by_role("listitem")
         await expect(rounding).to_contain_text("outbound call Rounded up to 2 min: +$0.0137")
+        line = part(page, "Events").get_by_role("row", name="Rounded up to 2 min")
+        await expect(line).to_contain_text("$0.013766667")
+        await expect(part(page, "Events")).to_contain_text("Infrastructure and charge added")
         for width, theme in ((1280, "light"), (390, "dark")):
             await page.set_viewport_size({"width": width, "height": 860})
             await page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]

@@ -8,10 +8,18 @@ export type Rounding = CallCost["roundings"][number];
 
 /** "Rounded up to 2 min: +$0.013766667"; a leg may also cost less than its usage. */
 export function roundingText({ billed_seconds, totalCost }: Rounding): string {
-  const isMore = Number(totalCost) >= 0;
-  const amount = `${isMore ? "+" : "−"}${formatMoneyExact(totalCost.replace("-", ""))}`;
-  return `${isMore ? "Rounded up to" : "Billed as"} ${billedTime(billed_seconds)}: ${amount}`;
+  const amount = `${isMore(totalCost) ? "+" : "−"}${formatMoneyExact(totalCost.replace("-", ""))}`;
+  return `${roundingName({ billed_seconds, totalCost })}: ${amount}`;
 }
+
+/** "Rounded up to 2 min". */
+export const roundingName = ({
+  billed_seconds,
+  totalCost,
+}: Pick<Rounding, "billed_seconds" | "totalCost">): string =>
+  `${isMore(totalCost) ? "Rounded up to" : "Billed as"} ${billedTime(billed_seconds)}`;
+
+const isMore = (totalCost: string): boolean => Number(totalCost) >= 0;
 
 /** "outbound call · leg b". */
 export const legName = ({ operation, model, legId }: Rounding): string =>
