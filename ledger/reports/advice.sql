@@ -18,7 +18,8 @@ SELECT count(*) AS calls, least(count(*), :calls_max::bigint) AS calls_read
 -- number of rows the planner expects. `phrase` is the metadata's phraseHash or phrase_hash; found by
 -- pattern, because jsonb refuses some valid JSON strings. `slices` are parts of a usage that may have different
 -- prices, as far as the catalogue distinguishes them: by context, by size of the request (the sum of :input_units),
--- by minute of the day, and by leg where prices have billing increments.
+-- by minute of the day, and by leg of an ended call where prices have billing increments. The roundings of ended calls' legs
+-- are in the cost of one of the units of each leg.
 WITH limits AS MATERIALIZED (
     SELECT coalesce(array_agg(DISTINCT bound ORDER BY bound) FILTER (WHERE bound IS NOT NULL), '{}') AS sizes,
            coalesce(bool_or(unit LIKE '% hours=%'), false) AS by_minute,
@@ -26,7 +27,7 @@ WITH limits AS MATERIALIZED (
       FROM (SELECT *, substring(unit FROM ' input_size_above=(\d+)')::numeric + 1 AS bound
               FROM service_prices) AS p
 ), chosen AS MATERIALIZED (
-    SELECT call_id
+    SELECT call_id, ended_at, roundings
       FROM calls
      WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all) AND first_at >= :since
        AND first_at < :before
@@ -40,7 +41,8 @@ WITH limits AS MATERIALIZED (
                            CASE WHEN q.unit = 'characters'
                                 THEN substring(data FROM '"phrase_?[Hh]ash"\s*:\s*"([^"\\]+)"')
                            END AS phrase,
-                           leg_id, price_context::jsonb - 'inputSize' AS context,
+                           CASE WHEN q.unit IN ('seconds', 'minutes', 'audio_seconds') THEN coalesce(leg_id, '') END AS leg_id,
+                           c.ended_at IS NOT NULL AS has_ended, price_context::jsonb - 'inputSize' AS context,
                            coalesce((price_context::jsonb ->> 'inputSize')::numeric, (
                                SELECT ceil(sum(i.quantity))
                                  FROM jsonb_to_recordset(r.usages) AS i (unit text, quantity numeric)
@@ -84,16 +86,30 @@ WITH limits AS MATERIALIZED (
       FROM (SELECT service, operation, model, unit, context, sizes[bucket] AS size,
                    CASE WHEN by_minute THEN extract(hour FROM time AT TIME ZONE 'UTC')::integer * 60
                                             + extract(minute FROM time)::integer END AS minute,
-                   CASE WHEN by_call AND unit IN ('seconds', 'minutes', 'audio_seconds')
-                        THEN concat_ws(' ', call_id, leg_id) END AS leg,
+                   CASE WHEN by_call AND has_ended AND leg_id IS NOT NULL
+                        THEN concat_ws(' ', call_id, nullif(leg_id, '')) END AS leg,
                    sum(usage) AS usage
               FROM lines, limits, LATERAL (SELECT width_bucket(input_size, sizes) AS bucket) AS sized
              GROUP BY 1, 2, 3, 4, 5, 6, 7, 8) AS parts
      GROUP BY service, operation, model, unit
+), legs AS (
+    SELECT call_id, service, operation, model, leg_id, unit = 'audio_seconds' AS is_audio, min(unit) AS unit
+      FROM lines
+     WHERE leg_id IS NOT NULL
+     GROUP BY 1, 2, 3, 4, 5, 6
+), roundings AS (
+    SELECT l.service, l.operation, l.model, l.unit, sum(r.nano) AS nano
+      FROM chosen AS c
+     CROSS JOIN jsonb_to_recordset(c.roundings) AS r (service text, operation text, model text, "legId" text,
+                                                      "isAudio" boolean, nano bigint)
+      JOIN legs AS l ON (l.call_id, l.service, l.operation, l.model, l.leg_id, l.is_audio)
+                      = (c.call_id, r.service, r.operation, coalesce(r.model, ''), coalesce(r."legId", ''),
+                         coalesce(r."isAudio", false))
+     GROUP BY l.service, l.operation, l.model, l.unit
 )
 SELECT service, operation, model, unit, count(*) AS events,
        count(*) FILTER (WHERE place = 1) AS events_of_first_unit, count(DISTINCT call_id) AS calls,
-       sum(usage) AS usage, sum(cost_nano) AS cost_nano, median,
+       sum(usage) AS usage, sum(cost_nano) + coalesce(rounded.nano, 0) AS cost_nano, median,
        count(*) FILTER (WHERE usage > median) AS above_median_count,
        sum(greatest(usage - median, 0)) AS above_median,
        count(phrase) AS phrases, count(*) FILTER (WHERE repeats) AS repeats,
@@ -103,7 +119,8 @@ SELECT service, operation, model, unit, count(*) AS events,
            FILTER (WHERE rank <= :examples_max) AS examples, slices::text AS slices
   FROM lines JOIN medians USING (service, operation, model, unit)
        JOIN slices USING (service, operation, model, unit)
- GROUP BY service, operation, model, unit, median, slices::text
+       LEFT JOIN roundings AS rounded USING (service, operation, model, unit)
+ GROUP BY service, operation, model, unit, median, slices::text, rounded.nano
  ORDER BY service COLLATE "C", operation COLLATE "C", model COLLATE "C", unit COLLATE "C"
 
 -- name: charges

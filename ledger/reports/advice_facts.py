@@ -28,7 +28,7 @@ class UsageSlice(NamedTuple):
 
     `context` is what its events stated, without the input size. `input_size` is the lowest size of
     request that the catalogue does not distinguish from theirs. `minute` is the minute of the UTC
-    day, and `leg` the leg of a call, where some price depends on it.
+    day, and `leg` the leg of an ended call, where some price depends on it.
     """
 
     context: PriceContext | None
@@ -41,6 +41,7 @@ class UsageSlice(NamedTuple):
 class UsageSum(NamedTuple):
     """The recorded usage of a service, operation, model and unit; money is nano-dollars.
 
+    `cost_nano` contains the roundings of legs; a leg with several units is in the sum of one.
     `above_median` is the sum by which events exceed the median usage. `phrases` counts events with
     a phrase hash, `repeats` those whose phrase was used before. `examples` are the most expensive
     events. An event with several units is in the sum of each, and in `events_of_first_unit` once.

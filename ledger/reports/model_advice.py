@@ -10,12 +10,12 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from fractions import Fraction
 from itertools import groupby
-from typing import Final
+from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
 from ledger.prices.catalogue import Catalogue
-from ledger.prices.increments import NO_INCREMENTS, UNIT_SECONDS
+from ledger.prices.increments import NO_INCREMENTS, UNIT_SECONDS, Increments
 from ledger.prices.spellings import spellings
 from ledger.prices.tariff import Rate
 from ledger.reports.advice_facts import (
@@ -136,15 +136,25 @@ def _warning(
     )
 
 
+class _Leg(NamedTuple):
+    """The usage of a leg by one price: a rate per unit of `unit_seconds`, and the seconds."""
+
+    rate: Rate
+    increments: Increments
+    unit_seconds: int
+    seconds: Fraction
+
+
 def _cost_with(
     catalogue: Catalogue, lines: Sequence[UsageSum], model: str, now: datetime
 ) -> int | None:
     """Return the cost of the usage with another model; None if part of it has no price of its own.
 
-    Each part has the price of its own conditions, and is rounded up to the billing increment of
-    that price. The cost by a price is rounded once.
+    Each part has the price of its own conditions. The parts of a leg by one price are rounded up
+    together to its billing increment. The cost by a price is rounded once.
     """
     usage_by_rate: dict[Rate, Fraction] = {}
+    legs: dict[tuple[int, str, bool], _Leg] = {}
     for line in lines:
         key = (line.service, line.operation, model, line.unit)
         for part in line.slices or [UsageSlice(None, None, None, None, line.usage)]:
@@ -153,11 +163,17 @@ def _cost_with(
             if price is None:
                 return None
             rate, increments = price
-            seconds = UNIT_SECONDS.get(line.unit, 1)
             usage = Fraction(part.usage)
-            if increments != NO_INCREMENTS:
-                usage = increments.round_up(usage * seconds) / seconds
-            usage_by_rate[rate] = usage_by_rate.get(rate, Fraction(0)) + usage
+            if increments != NO_INCREMENTS and part.leg is not None:
+                leg = rate.price_id, part.leg, line.unit == "audio_seconds"
+                unit_seconds = UNIT_SECONDS[line.unit]
+                known = legs.get(leg, _Leg(rate, increments, unit_seconds, Fraction(0)))
+                legs[leg] = known._replace(seconds=known.seconds + usage * unit_seconds)
+            else:
+                usage_by_rate[rate] = usage_by_rate.get(rate, Fraction(0)) + usage
+    for rate, increments, unit_seconds, seconds in legs.values():
+        usage = increments.round_up(seconds) / unit_seconds
+        usage_by_rate[rate] = usage_by_rate.get(rate, Fraction(0)) + usage
     return sum(
         half_even(usage.numerator * rate.numerator, usage.denominator * rate.denominator)
         for rate, usage in usage_by_rate.items()

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
+from ledger.prices.increments import NO_INCREMENTS, Increments
 from ledger.reports import advice as rules
 from ledger.reports import advice_rows as advice
 from tests.support.api import ApiClient, served_from, token
 from tests.support.events import Plain, charged, cost, ended, started, voided
 from tests.support.recording import BatchWriter, TopicLog, assert_verified, fetch
+from tests.support.repricing import a_price, add
 
 PATH = "/api/costs/user/alice/recommendations"
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -158,6 +160,9 @@ async def test_other_model_is_priced_by_the_conditions_of_each_request(
         cost("d-1", "dora", time=NOW, **speech, usage=31),
         cost("d-1", "dora", time=NOW, **speech, usage=1, legId="two"),
         cost("d-2", "dora", time=NOW, **speech, usage=10),
+        ended("d-1", "dora", time=NOW),
+        ended("d-2", "dora", time=NOW),
+        cost("d-3", "dora", time=NOW, **speech, usage=7),
     ]  # fmt: skip
     async with BatchWriter(recorded) as writer:
         await writer.record(TopicLog().batch(events))
@@ -165,7 +170,37 @@ async def test_other_model_is_priced_by_the_conditions_of_each_request(
     found = {each["evidence"]["operation"]: each for each in body["recommendations"]}
     assert found["inference"]["currentCost"] == 9
     assert found["inference"]["newCost"] == Decimal("0.1") + Decimal("0.6") + Decimal("0.25")
-    assert (found["stt"]["currentCost"], found["stt"]["newCost"]) == (72, Decimal("2.4"))
+    assert (found["stt"]["currentCost"], found["stt"]["newCost"]) == (79, Decimal("2.47"))
+
+
+async def test_current_cost_contains_the_roundings_of_ended_calls(
+    api: ApiClient, recorded: str
+) -> None:
+    minute = Increments(60, 60)
+    rows = [
+        a_price("acme", usd, datetime(2020, 1, 1, tzinfo=UTC), model=model, unit=unit, increments=step)
+        for model, usd, unit, step in (
+            ("large", "6", "minutes", minute),
+            ("small", "0.05", "seconds", NO_INCREMENTS),
+        )
+    ]  # fmt: skip
+    await add(recorded, *rows)
+    talk: Plain = {"service": "acme", "operation": "talk", "model": "large", "time": NOW}
+    events = [
+        *(cost("e-1", "ella", **talk, usage=1, unit="seconds") for _ in range(9)),
+        cost("e-1", "ella", **talk, usage=1, unit="minutes", legId="b"),
+        cost("e-1", "ella", **talk, usage="0.5", unit="minutes"),
+        ended("e-1", "ella", time=NOW),
+        cost("e-2", "ella", **talk, usage=30, unit="seconds"),
+    ]
+    async with BatchWriter(recorded) as writer:
+        await writer.record(TopicLog().batch(events))
+    [choice] = (await api.get("/api/costs/user/ella/recommendations", "ella")).data[
+        "recommendations"
+    ]
+    # Two legs of a minute each, and the exact usage of the active call.
+    assert choice["currentCost"] == 6 + 6 + 3
+    assert choice["newCost"] == Decimal("0.05") * (9 + 60 + 30 + 30)
 
 
 async def test_user_without_calls_gets_no_recommendation(api: ApiClient) -> None:

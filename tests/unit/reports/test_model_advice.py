@@ -118,6 +118,16 @@ def test_each_leg_is_rounded_up_to_the_increment_of_the_other_model() -> None:
     prices = acme(conditional("small", "minutes", "0.06", increments=minute))
     cost = cost_with_small(prices, "seconds", part(61, leg="a"), part(20, leg="b"))
     assert cost == 3 * 60_000_000
+    assert cost_with_small(prices, "seconds", part(61, leg="a"), part(20)) == 140 * 1_000_000
+    same = part(50, leg="a", context=BATCH), part(50, leg="a")
+    assert cost_with_small(prices, "seconds", *same) is None
+    any_tier = acme(
+        conditional("small", "minutes", "0.06", increments=minute),
+        conditional("small", "minutes", "0.06", increments=minute, conditions=Conditions(tier="batch")),
+    )  # fmt: skip
+    assert cost_with_small(any_tier, "seconds", *same) == 2 * 60_000_000
+    minutes = part(50, leg="a", input_size=1), part(50, leg="a", input_size=2)
+    assert cost_with_small(prices, "seconds", *minutes) == 2 * 60_000_000
     plain = acme(conditional("small", "minutes", "0.06"))
     assert cost_with_small(plain, "seconds", part(61), part(20)) == 81 * 1_000_000
 
