@@ -30,12 +30,10 @@ async def rerate(
 ) -> int:
     """Preview and apply; returns the exit code. Raises CommandError if it is refused."""
     reading = Progress("costs read")
-    report = await repricer.preview(scope, reading.set)
+    report = await repricer.preview(scope, reading.set, changes_charges=changes_charges)
     reading.close()
     for line in report_lines(report):
         print_line(line)
-    if changes_charges and report.total.costs:
-        print_line("Charges at cost plus a markup follow these costs; their change is not shown.")
     if dry_run or not report.total.costs:
         print_line("No changes were made." if report.total.costs else "No costs to correct.")
         return 0
@@ -66,17 +64,18 @@ def report_lines(report: RepricingReport) -> list[str]:
         f"Costs to correct: {report.total.costs:,} of {report.users:,} users.",
         f"Cost of all calls on these days: {exact_dollars(report.earnings.cost_nano)}, after "
         f"correction {exact_dollars(report.earnings.cost_nano + change)}; margin "
-        f"{margin(report.earnings)}, after correction {margin(report.earnings, change)}.",
+        f"{margin(report.earnings)}, after correction {margin(report.earnings, report.total)}.",
     ]
     if not report.total.costs:
         return lines[:1]
     users = {user.user_id: user.change for user in report.top_users}
     margins = {
-        user.user_id: (margin(user.earnings), margin(user.earnings, user.change.difference_nano))
+        user.user_id: (margin(user.earnings), margin(user.earnings, user.change))
         for user in report.top_users
     }
     lines += ["", _table("service", report.services), "", _table("day", report.days)]
-    lines += ["", _table("user", users, margins), "", f"Alerts that become due: {report.alerts}"]
+    lines += ["", _table("user", users, margins), ""]
+    lines += [*_charge_lines(report), f"Alerts that become due: {report.alerts}"]
     for due in report.first_alerts[:_SHOWN]:
         position, late = due.position, ", late" if due.position.closed else ""
         limit = position.limit
@@ -84,6 +83,23 @@ def report_lines(report: RepricingReport) -> list[str]:
             f"  {position.user_id}: {percentage(due.percent)} of the {limit.type} limit of "
             f"{exact_dollars(limit.nano)} ({position.period}{late})"
         )
+    return lines
+
+
+def _charge_lines(report: RepricingReport) -> list[str]:
+    """Return the charges that follow the costs, and some of the calls."""
+    charges = report.charges
+    if not charges.calls:
+        return ["Charges that change: none."]
+    lines = [
+        f"Charges that change: {charges.calls:,}, from {exact_dollars(charges.before_nano)} to "
+        f"{exact_dollars(charges.after_nano)}"
+    ]
+    for charge in report.first_charges[:_SHOWN]:
+        before, after = exact_dollars(charge.before_nano), exact_dollars(charge.after_nano)
+        lines.append(f"  {charge.call_id} of {charge.user_id}: {before} to {after}")
+    if charges.calls > _SHOWN:
+        lines.append(f"  … and {charges.calls - _SHOWN:,} more")
     return lines
 
 

@@ -245,6 +245,25 @@ class RerateAlert(Struct, kw_only=True, rename=wire_name):
     late: bool
 
 
+class RerateCharge(Struct, kw_only=True, rename=wire_name):
+    """A call whose charge follows its corrected costs."""
+
+    user_id: str
+    call_id: str
+    charged_before: Usd
+    charged_after: Usd
+
+
+class RerateCharges(Struct, kw_only=True, rename=wire_name):
+    """The charges that follow the corrected costs: number of calls, their sums, and some calls."""
+
+    calls: int
+    charged_before: Usd
+    charged_after: Usd
+    difference: Usd
+    first_calls: list[RerateCharge]
+
+
 class RerateReport(Struct, kw_only=True, rename=wire_name):
     """The effect of a price change on the time from `from` until before `to`.
 
@@ -268,5 +287,6 @@ class RerateReport(Struct, kw_only=True, rename=wire_name):
     by_day: list[RerateGroup]
     users: int
     top_users: list[RerateUser]
+    charges: RerateCharges
     alerts: int
     first_alerts: list[RerateAlert]

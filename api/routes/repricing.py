@@ -19,10 +19,19 @@ from ledger.postgres.viewers import StoreUnavailableError
 from ledger.repricing.applying import RepricingRefusedError
 from ledger.repricing.repricer import Repricer, RepricingBusyError, RepricingResult
 from ledger.repricing.rows import RepricingScope
+from ledger.repricing.settlement_preview import SettledChange
 from ledger.repricing.sums import AlertDue, CostChange, RepricingReport, UserSum, margin
 from schemas.exact import Exact
 from schemas.money import Usd
-from schemas.prices import RerateAlert, RerateGroup, RerateReport, RerateSum, RerateUser
+from schemas.prices import (
+    RerateAlert,
+    RerateCharge,
+    RerateCharges,
+    RerateGroup,
+    RerateReport,
+    RerateSum,
+    RerateUser,
+)
 
 COSTS_MAX: Final = 20_000
 """The maximum of costs that one request corrects; repeat the request to continue."""
@@ -61,7 +70,7 @@ class RepricingRoutes:
         if self._repricer is None:
             raise unavailable("Repricing")
         try:
-            report = await self._repricer.preview(scope)
+            report = await self._repricer.preview(scope, changes_charges=changes_charges)
             applied = (
                 RepricingResult(0, 0, complete=False)
                 if dry_run
@@ -112,11 +121,18 @@ def body(report: RepricingReport, applied: RepricingResult, *, dry_run: bool) ->
         total_cost_before=Usd(report.earnings.cost_nano),
         total_cost_after=Usd(report.earnings.cost_nano + change),
         margin_percent_before=margin(report.earnings),
-        margin_percent_after=margin(report.earnings, change),
+        margin_percent_after=margin(report.earnings, report.total),
         by_service=[_group(name, change) for name, change in report.services.items()],
         by_day=[_group(name, change) for name, change in report.days.items()],
         users=report.users,
         top_users=[_user(top_user) for top_user in report.top_users],
+        charges=RerateCharges(
+            calls=report.charges.calls,
+            charged_before=Usd(report.charges.before_nano),
+            charged_after=Usd(report.charges.after_nano),
+            difference=Usd(report.charges.difference_nano),
+            first_calls=[_charge(first_charge) for first_charge in report.first_charges],
+        ),
         alerts=report.alerts,
         first_alerts=[_alert(first_alert) for first_alert in report.first_alerts],
     )
@@ -145,7 +161,16 @@ def _user(user: UserSum) -> RerateUser:
         charged=Usd(earnings.charged_nano),
         refunded=Usd(earnings.refunded_nano),
         margin_percent_before=margin(earnings),
-        margin_percent_after=margin(earnings, change.difference_nano),
+        margin_percent_after=margin(earnings, change),
+    )
+
+
+def _charge(charge: SettledChange) -> RerateCharge:
+    return RerateCharge(
+        user_id=charge.user_id,
+        call_id=charge.call_id,
+        charged_before=Usd(charge.before_nano),
+        charged_after=Usd(charge.after_nano),
     )
 
 

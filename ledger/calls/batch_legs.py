@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from itertools import chain
 
-from msgspec.structs import replace
-
-from ledger.calls.basis import CHARGE_BASIS
 from ledger.calls.batch_changes import KnownState
 from ledger.calls.call import Call
 from ledger.calls.legs import leg_pieces, round_legs
@@ -65,32 +62,7 @@ class BatchLegs:
             stored = []
         costs = [cost.entry for cost in opened.costs if isinstance(cost, LegCost)]
         new = (piece for cost in costs for piece in leg_pieces(cost, self._catalogue))
-        rounded = round_legs(piece for piece in chain(stored, new) if piece.identity not in voided)
-        corrections = [cost for cost in costs if cost.source == RERATE_SOURCE]
-        if not corrections:
-            return _keep_rerated(call.roundings, rounded)
-        follows = not all(CHARGE_BASIS in (cost.data or "") for cost in corrections)
-        return (
-            [one for one in rounded if one.nano]
-            if follows
-            else _add_rerated(call.roundings, rounded)
-        )
-
-
-def _keep_rerated(before: Iterable[Rounding], after: Iterable[Rounding]) -> list[Rounding]:
-    """Return roundings with what later prices had added to them."""
-    rerated = {one.leg: one.rerated for one in before}
-    kept = (replace(one, rerated=rerated.get(one.leg, 0)) for one in after)
-    return [one for one in kept if one.nano or one.rerated]
-
-
-def _add_rerated(before: Iterable[Rounding], after: Iterable[Rounding]) -> list[Rounding]:
-    """Return roundings changed by later prices only: the whole change is one that they added."""
-    legs = {one.leg: replace(one, nano=0, rerated=one.rerated - one.nano) for one in before}
-    for one in after:
-        known = legs.get(one.leg)
-        legs[one.leg] = replace(one, rerated=one.nano + (known.rerated if known else 0))
-    return [one for _, one in sorted(legs.items()) if one.nano or one.rerated]
+        return round_legs(piece for piece in chain(stored, new) if piece.identity not in voided)
 
 
 def too_old(call: Call) -> Refused:

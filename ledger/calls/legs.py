@@ -2,7 +2,8 @@
 
 A leg is the costs of a call with the same service, operation, model and `legId` whose price is per
 unit of time; audio is measured apart. Its rounding follows from the set of its pieces, so neither
-their number nor their order matters.
+their number nor their order matters. The same holds for its basis, the rounding that charges
+follow: of the same pieces, at the prices when they were recorded.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Final, NamedTuple
 
+from ledger.calls.basis import charge_basis_prices
 from ledger.calls.entries import Entry
 from ledger.calls.roundings import Rounding
 from ledger.prices.catalogue import Catalogue
@@ -34,7 +36,10 @@ class LegKey(NamedTuple):
 
 
 class LegPiece(NamedTuple):
-    """A priced quantity of time of a recorded cost; `price` is None while it has no price."""
+    """A priced quantity of time of a recorded cost; `price` is None while it has no price.
+
+    `basis_price` is the price that charges follow, None for `price` itself.
+    """
 
     identity: str
     leg: LegKey
@@ -42,6 +47,14 @@ class LegPiece(NamedTuple):
     seconds: Fraction
     cost_nano: int
     price: LegPrice | None
+    basis_price: LegPrice | None = None
+
+    def basis(self) -> LegPiece:
+        """Return the piece that charges follow."""
+        price = self.basis_price
+        if price is None:
+            return self
+        return self._replace(price=price, cost_nano=price.cost_nano(self.seconds))
 
 
 def leg_pieces(entry: Entry, catalogue: Catalogue) -> Iterator[LegPiece]:
@@ -49,9 +62,10 @@ def leg_pieces(entry: Entry, catalogue: Catalogue) -> Iterator[LegPiece]:
 
     A cost with the emitter's own price has none: the vendor has rounded it already.
     """
+    basis_prices = charge_basis_prices(entry.source, entry.data)
     for usage in _quantities(entry):
         if usage.unit in UNIT_SECONDS and usage.price_id is not None:
-            price_id = usage.price_id
+            price_id, basis_id = usage.price_id, basis_prices.get(usage.unit)
             yield LegPiece(
                 entry.identity,
                 leg_key(entry.service, entry.operation, entry.model, entry.leg_id, usage.unit),
@@ -59,6 +73,7 @@ def leg_pieces(entry: Entry, catalogue: Catalogue) -> Iterator[LegPiece]:
                 seconds_of(usage.quantity, usage.unit),
                 usage.cost_nano or 0,
                 None if lacks_price(price_id) else catalogue.leg_price(price_id),
+                None if basis_id is None else catalogue.leg_price(basis_id),
             )
 
 
@@ -87,8 +102,15 @@ def seconds_of(quantity: int | Decimal, unit: str) -> Fraction:
     return Fraction(quantity) * UNIT_SECONDS[unit]
 
 
+class _Billed(NamedTuple):
+    """The billed duration of a leg, and what it costs more than the pieces, in nano-dollars."""
+
+    seconds: Fraction
+    nano: int
+
+
 def round_legs(pieces: Iterable[LegPiece]) -> list[Rounding]:
-    """Return the roundings of legs with increments, in order; 0 for a leg that costs its pieces.
+    """Return the roundings of legs with increments, in order, without those that change nothing.
 
     A leg costs its rounded duration at the price of its earliest piece. Of several at the same time
     the most expensive one decides, then the one with the longest increment: identities change with
@@ -105,21 +127,32 @@ def round_legs(pieces: Iterable[LegPiece]) -> list[Rounding]:
 
 
 def _round_leg(leg: LegKey, pieces: list[LegPiece]) -> Rounding | None:
-    prices = [(piece.time, piece.price) for piece in pieces if piece.price is not None]
-    _, price = min(prices, key=_precedence, default=(None, _NO_PRICE))
-    if len(prices) < len(pieces) or price.increments == NO_INCREMENTS:
+    billed = basis = _bill(pieces)
+    if any(piece.basis_price is not None for piece in pieces):
+        basis = _bill([piece.basis() for piece in pieces])
+    if not (billed.nano or basis.nano):
         return None
-    seconds = price.increments.round_up(sum((piece.seconds for piece in pieces), Fraction(0)))
-    nano = price.cost_nano(seconds) - sum(piece.cost_nano for piece in pieces)
     return Rounding(
         service=leg.service,
         operation=leg.operation,
-        seconds=_number(seconds),
-        nano=nano,
+        seconds=_number(billed.seconds),
+        nano=billed.nano,
         model=leg.model,
         leg_id=leg.leg_id,
         is_audio=leg.is_audio,
+        rerated=billed.nano - basis.nano,
     )
+
+
+def _bill(pieces: list[LegPiece]) -> _Billed:
+    """Return what is billed for a leg: without increments, its pieces."""
+    prices = [(piece.time, piece.price) for piece in pieces if piece.price is not None]
+    _, price = min(prices, key=_precedence, default=(None, _NO_PRICE))
+    seconds = sum((piece.seconds for piece in pieces), Fraction(0))
+    if len(prices) < len(pieces) or price.increments == NO_INCREMENTS:
+        return _Billed(seconds, 0)
+    billed = price.increments.round_up(seconds)
+    return _Billed(billed, price.cost_nano(billed) - sum(piece.cost_nano for piece in pieces))
 
 
 def _precedence(priced: tuple[datetime, LegPrice]) -> tuple[datetime, Fraction, int, int]:

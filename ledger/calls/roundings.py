@@ -15,7 +15,8 @@ class Rounding(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, rename
 
     `seconds` is the billed duration. `nano` is the price of that duration less the costs of the
     pieces, in nano-dollars; it may be negative. `rerated` is the part of it that later prices
-    added, which charges do not follow.
+    added, which charges do not follow: the rounding less that of the pieces at the prices when
+    they were recorded.
     """
 
     service: str

@@ -198,10 +198,10 @@ ON CONFLICT DO NOTHING
 
 -- name: keep_costs
 -- Stores the details of the costs of the seal :seal_id that voids and late prices need.
-INSERT INTO archived_costs (call_id, identity, seal_id, kind_id, price_id, time, cost_nano, estimated, usage, unit_cost, event_id, price_context, usages, leg_id, basis_nano)
+INSERT INTO archived_costs (call_id, identity, seal_id, kind_id, price_id, time, cost_nano, estimated, usage, unit_cost, event_id, price_context, usages, leg_id, basis_nano, basis_prices)
 SELECT e.call_id, e.identity, :seal_id, k.kind_id, e.price_id, e.time, e.cost_nano, e.estimated,
        trim_scale(e.usage), trim_scale(e.unit_cost), e.event_id, e.price_context, e.usages, e.leg_id,
-       nullif(charge_basis_nano(e.source, e.data, e.cost_nano), e.cost_nano)
+       nullif(charge_basis_nano(e.source, e.data, e.cost_nano), e.cost_nano), charge_basis_prices(e.source, e.data, e.unit)
 FROM month_events AS e
 JOIN archived_cost_kinds AS k
   ON k.source = e.source AND k.service = e.service AND k.operation = coalesce(e.operation, '')
@@ -262,12 +262,13 @@ FROM (
     SELECT call_id, identity, price_id, time, cost_nano, estimated, usage, unit_cost, event_id, usages, source,
            service, coalesce(operation, '') AS operation, coalesce(operation_sent, '') AS operation_sent,
            coalesce(model, '') AS model, coalesce(unit, '') AS unit, price_context, leg_id,
-           nullif(charge_basis_nano(source, data, cost_nano), cost_nano) AS basis_nano
+           nullif(charge_basis_nano(source, data, cost_nano), cost_nano) AS basis_nano,
+           charge_basis_prices(source, data, unit) AS basis_prices
     FROM month_events WHERE type = 'cost.recorded'
 ) AS expected
 FULL JOIN (
     SELECT call_id, identity, price_id, time, cost_nano, estimated, usage, unit_cost, event_id, usages, source,
-           service, operation, operation_sent, model, unit, price_context, leg_id, basis_nano
+           service, operation, operation_sent, model, unit, price_context, leg_id, basis_nano, basis_prices
     FROM archived_costs JOIN archived_cost_kinds USING (kind_id) WHERE seal_id = :seal_id
 ) AS actual USING (call_id, identity)
 WHERE expected IS DISTINCT FROM actual

@@ -82,20 +82,32 @@ ORDER BY 1
 
 -- name: rounding_differences
 -- Calls whose roundings differ from those of their last settlement, or from those that follow from the pieces of their
--- legs; of a call that has not ended there are none. The latter are not known once details of the call have expired.
-WITH legs AS (
-    SELECT l.call_id, l.service, l.operation, l.model, l.leg_id, l.is_audio,
-           sum(l.seconds) AS seconds, sum(l.cost_nano) AS cost_nano, bool_or(p.price_id IS NULL) AS lacks_price,
-           (array_agg(p.price_id ORDER BY l.time,
-                          p.price_usd::numeric(80, 50)
-                              / (p.per_units * CASE split_part(p.unit, ' ', 1) WHEN 'minutes' THEN 60 ELSE 1 END) DESC,
-                          p.increment_seconds DESC, p.minimum_seconds DESC))[1] AS price_id
-    FROM leg_pieces AS l LEFT JOIN service_prices AS p USING (price_id)
-    GROUP BY l.call_id, l.service, l.operation, l.model, l.leg_id, l.is_audio
-), rounded AS (
-    SELECT l.*, b.seconds AS billed,
-           priced_nano(b.seconds, CASE WHEN l.is_audio THEN 'audio_seconds' ELSE 'seconds' END,
-                       p.price_usd, p.unit, p.per_units) - l.cost_nano AS nano
+-- legs, with what later prices added; of a call that has not ended there are none. The latter are not known once details of the call have expired.
+WITH pieces AS (
+    SELECT l.call_id, l.service, l.operation, l.model, l.leg_id, l.is_audio, l.time, l.seconds, b.is_basis, p.*,
+           CASE WHEN b.is_basis AND l.basis_price_id <> l.price_id
+                THEN priced_nano(l.seconds, CASE WHEN l.is_audio THEN 'audio_seconds' ELSE 'seconds' END,
+                                 p.price_usd, p.unit, p.per_units)
+                ELSE l.cost_nano END AS cost_nano
+    FROM leg_pieces AS l
+    CROSS JOIN (VALUES (false), (true)) AS b (is_basis)
+    LEFT JOIN LATERAL (
+        SELECT price_id, price_usd, unit, per_units, minimum_seconds, increment_seconds FROM service_prices
+        WHERE service_prices.price_id = CASE WHEN b.is_basis THEN l.basis_price_id ELSE l.price_id END) AS p ON true
+), legs AS (
+    SELECT call_id, service, operation, model, leg_id, is_audio, is_basis,
+           sum(seconds) AS seconds, sum(cost_nano) AS cost_nano, bool_or(price_id IS NULL) AS lacks_price,
+           (array_agg(price_id ORDER BY time,
+                          price_usd::numeric(80, 50)
+                              / (per_units * CASE split_part(unit, ' ', 1) WHEN 'minutes' THEN 60 ELSE 1 END) DESC,
+                          increment_seconds DESC, minimum_seconds DESC))[1] AS price_id
+    FROM pieces
+    GROUP BY call_id, service, operation, model, leg_id, is_audio, is_basis
+), billed AS (
+    SELECT l.*, b.seconds AS billed, (p.minimum_seconds, p.increment_seconds) <> (0, 0) AS has_increments,
+           CASE WHEN (p.minimum_seconds, p.increment_seconds) = (0, 0) THEN 0
+                ELSE priced_nano(b.seconds, CASE WHEN l.is_audio THEN 'audio_seconds' ELSE 'seconds' END,
+                                 p.price_usd, p.unit, p.per_units) - l.cost_nano END AS nano
     FROM legs AS l JOIN service_prices AS p USING (price_id),
          LATERAL (SELECT CASE WHEN l.seconds = 0 THEN 0 ELSE greatest(
              p.minimum_seconds,
@@ -103,29 +115,30 @@ WITH legs AS (
                   ELSE (div(l.seconds, p.increment_seconds)
                         + CASE WHEN l.seconds % p.increment_seconds > 0 THEN 1 ELSE 0 END) * p.increment_seconds
              END) END AS seconds) AS b
-    WHERE NOT l.lacks_price AND (p.minimum_seconds, p.increment_seconds) <> (0, 0)
+    WHERE NOT l.lacks_price
+), rounded AS (
+    SELECT now.*, now.nano - basis.nano AS rerated
+    FROM billed AS now
+    JOIN billed AS basis USING (call_id, service, operation, model, leg_id, is_audio)
+    WHERE NOT now.is_basis AND basis.is_basis AND (now.has_increments OR basis.has_increments)
 ), expected AS (
     SELECT call_id, coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
                'service', service, 'operation', operation, 'model', nullif(model, ''), 'legId', nullif(leg_id, ''),
-               'isAudio', nullif(is_audio, false), 'seconds', billed, 'nano', nano))
+               'isAudio', nullif(is_audio, false), 'seconds', billed, 'nano', nano, 'rerated', nullif(rerated, 0)))
                ORDER BY service COLLATE "C", operation COLLATE "C", model COLLATE "C", leg_id COLLATE "C", is_audio)
-               FILTER (WHERE nano <> 0), '[]') AS roundings
+               FILTER (WHERE nano <> 0 OR rerated <> 0), '[]') AS roundings
     FROM rounded GROUP BY call_id
 )
 SELECT c.call_id AS row_key,
        jsonb_build_object('settled', s.decided -> 'roundings',
                           'roundings', CASE WHEN c.ended_at IS NULL THEN '[]' ELSE e.roundings END) AS expected,
-       jsonb_build_object('settled', c.roundings, 'roundings', a.roundings) AS actual
+       jsonb_build_object('settled', c.roundings, 'roundings', coalesce(c.roundings, '[]')) AS actual
 FROM calls AS c
-CROSS JOIN LATERAL (
-    SELECT coalesce(jsonb_agg(r.one - 'rerated' ORDER BY r.place) FILTER (WHERE r.one ->> 'nano' <> '0'), '[]') AS roundings
-    FROM jsonb_array_elements(c.roundings) WITH ORDINALITY AS r (one, place)
-) AS a
 LEFT JOIN expected AS e ON e.call_id = c.call_id
 LEFT JOIN settled_calls AS s ON s.call_id = c.call_id
 WHERE c.user_id IS NOT NULL
   AND (coalesce(c.roundings, '[]') <> coalesce(s.decided -> 'roundings', '[]')
-       OR (a.roundings <> CASE WHEN c.ended_at IS NULL THEN '[]' ELSE coalesce(e.roundings, '[]') END
+       OR (coalesce(c.roundings, '[]') <> CASE WHEN c.ended_at IS NULL THEN '[]' ELSE coalesce(e.roundings, '[]') END
            OR c.roundings IS NULL AND e.call_id IS NOT NULL)
           AND NOT EXISTS (
               SELECT FROM sealed_calls JOIN month_seals USING (seal_id)

@@ -85,7 +85,8 @@ JOIN month_seals USING (seal_id)
 WHERE costs_expired_at IS NOT NULL
 
 -- name: leg_pieces
--- The priced quantities of time of the calls :call_ids that count, with their prices; without a price it is null.
+-- The priced quantities of time of the calls :call_ids that count, with their prices and the prices that charges follow
+-- if these are others; without a price it is null.
 -- Archived costs are locked, so that their details do not expire meanwhile.
 WITH requested AS MATERIALIZED (
     SELECT call_id FROM unnest(:call_ids::text[]) AS requested (call_id)
@@ -102,26 +103,33 @@ WITH requested AS MATERIALIZED (
     ) AS e
 ), costs AS (
     SELECT e.identity, e.call_id, e.service, e.operation, e.model, e.leg_id, e.time, e.unit, e.usage, e.usages,
-           e.price_id, e.cost_nano
+           e.price_id, e.cost_nano, charge_basis_prices(e.source, e.data, e.unit) AS basis_prices
     FROM event AS e
     WHERE e.type = 'cost.recorded'
     UNION ALL
     SELECT a.identity, a.call_id, k.service, k.operation, k.model, a.leg_id, a.time, k.unit, a.usage, a.usages,
-           a.price_id, a.cost_nano
+           a.price_id, a.cost_nano, a.basis_prices
     FROM archived AS a JOIN archived_cost_kinds AS k USING (kind_id)
 ), quantities AS (
-    SELECT identity, call_id, service, operation, model, leg_id, time, unit, usage AS quantity, price_id, cost_nano
+    SELECT identity, call_id, service, operation, model, leg_id, time, unit, usage AS quantity, price_id, cost_nano,
+           basis_prices
     FROM costs WHERE usages IS NULL
     UNION ALL
     SELECT c.identity, c.call_id, c.service, c.operation, c.model, c.leg_id, c.time, u.unit, u.quantity,
-           CASE WHEN c.price_id = 0 THEN 0 ELSE u.price_id END, coalesce(u.cost_nano, 0)
+           CASE WHEN c.price_id = 0 THEN 0 ELSE u.price_id END, coalesce(u.cost_nano, 0),
+           c.basis_prices
     FROM costs AS c,
          jsonb_to_recordset(c.usages) AS u (unit text, quantity numeric, price_id integer, cost_nano bigint)
 )
 SELECT replace(q.identity::text, '-', '') AS identity, q.call_id, q.service, q.operation, q.model, q.leg_id, q.time,
        q.unit, q.quantity, q.cost_nano, p.price_id, p.price_usd, p.per_units, split_part(p.unit, ' ', 1) AS price_unit,
-       p.minimum_seconds, p.increment_seconds
-FROM quantities AS q LEFT JOIN service_prices AS p USING (price_id)
+       p.minimum_seconds, p.increment_seconds,
+       b.price_id AS basis_price_id, b.price_usd AS basis_price_usd, b.per_units AS basis_per_units,
+       split_part(b.unit, ' ', 1) AS basis_price_unit, b.minimum_seconds AS basis_minimum_seconds,
+       b.increment_seconds AS basis_increment_seconds
+FROM quantities AS q
+LEFT JOIN service_prices AS p USING (price_id)
+LEFT JOIN service_prices AS b ON b.price_id = nullif((q.basis_prices ->> q.unit)::integer, q.price_id)
 WHERE q.unit IN ('seconds', 'minutes', 'audio_seconds') AND q.price_id IS NOT NULL
   AND (q.call_id, q.identity) NOT IN (SELECT call_id, voids FROM event WHERE voids IS NOT NULL)
   AND NOT EXISTS (

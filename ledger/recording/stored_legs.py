@@ -10,7 +10,7 @@ from ledger.calls.call import Call
 from ledger.calls.legs import LegPiece, leg_key, seconds_of
 from ledger.postgres.database import Connection, Record
 from ledger.postgres.statements import statements
-from ledger.prices.increments import Increments, LegPrice, leg_price
+from ledger.prices.increments import FIELDS, Increments, LegPrice, leg_price
 from ledger.recording.batch_rows import read_calls_without_details
 from schemas.events import Event
 
@@ -46,11 +46,12 @@ def piece_of(row: Record) -> LegPiece:
         seconds_of(row["quantity"], row["unit"]),
         row["cost_nano"],
         _price(row),
+        _price(row, "basis_"),
     )
 
 
-def _price(row: Record) -> LegPrice | None:
-    if row["price_id"] is None:
-        return None
-    increments = Increments(row["minimum_seconds"], row["increment_seconds"])
-    return leg_price(row["price_usd"], row["per_units"], row["price_unit"], increments)
+def _price(row: Record, prefix: str = "") -> LegPrice | None:
+    """Return the price in the columns of a row that begin with a prefix."""
+    names = ("price_id", "price_usd", "per_units", "price_unit", *FIELDS)
+    price_id, usd, per_units, unit, *increments = (row[f"{prefix}{name}"] for name in names)
+    return None if price_id is None else leg_price(usd, per_units, unit, Increments(*increments))

@@ -19,8 +19,8 @@ from ledger.calls.periods import Day, Period, day_of, period_of, quarter_of
 from ledger.postgres.database import Connection
 from ledger.recording.batch_rows import read_calls
 from ledger.repricing.recorded_costs import DueCost
-from ledger.repricing.rounding_preview import RoundingChange
 from ledger.repricing.rows import find_raised_alerts, read_limits
+from ledger.repricing.settlement_preview import SettledChange
 from ledger.repricing.sums import AlertDue
 from schemas.alerts import SpendBasis
 from schemas.budgets import DEFAULT_ALERT_THRESHOLD_PERCENT
@@ -41,17 +41,26 @@ class AlertPreview:
         self._calls: dict[tuple[str, str], dict[tuple[Day, str], int]] = {}
         self._last: tuple[str, str] = ("", "")
 
-    async def add(self, cost: DueCost | RoundingChange, change_nano: int) -> list[AlertDue]:
+    async def add(self, cost: DueCost | SettledChange, change_nano: int) -> list[AlertDue]:
         """Add the change of a cost; returns the alerts of earlier calls and users, if checked."""
         call_key = (cost.user_id, cost.call_id)
         found = await self._check_completed(call_key)
         self._last = call_key
-        quarter = (cost.user_id, quarter_of(cost.time))
-        self._quarters[quarter] = self._quarters.get(quarter, 0) + change_nano
+        if self._basis == "cost":
+            self._add_spend(cost, change_nano)
         call_changes = self._calls.setdefault(call_key, {})
         posting = (day_of(cost.time), cost.service)
         call_changes[posting] = call_changes.get(posting, 0) + change_nano
         return found
+
+    def add_charge(self, charge: SettledChange) -> None:
+        """Add the changed charge of the call of the last cost."""
+        if self._basis == "charged":
+            self._add_spend(charge, charge.difference_nano)
+
+    def _add_spend(self, changed: DueCost | SettledChange, change_nano: int) -> None:
+        quarter = (changed.user_id, quarter_of(changed.time))
+        self._quarters[quarter] = self._quarters.get(quarter, 0) + change_nano
 
     async def _check_completed(self, call_key: tuple[str, str]) -> list[AlertDue]:
         """Check what is collected once it is large, before another call or user begins."""
@@ -94,8 +103,6 @@ class AlertPreview:
 
     async def _check_periods(self) -> list[AlertDue]:
         moved, self._quarters = self._quarters, {}
-        if self._basis != "cost":
-            return []  # charges do not change
         limits = await read_limits(self._connection, {user_id for user_id, _ in moved})
         sums: dict[tuple[str, Limit, Period], int] = {}
         for (user_id, quarter), nano in moved.items():

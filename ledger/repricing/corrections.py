@@ -15,14 +15,19 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from ledger.calls.basis import CHARGE_BASIS
+from ledger.calls.basis import BASIS_PRICES, CHARGE_BASIS
 from ledger.prices.catalogue import Catalogue
 from ledger.prices.conditions import parse_stored_context
 from ledger.prices.pricing import lacks_price
 from ledger.prices.tariff import Rate, Tariff
 from ledger.prices.usages import request_context
 from ledger.recording.unpriced_events import FEE_OPERATION, FEE_UNIT
-from ledger.repricing.recorded_costs import PricedCost, RecordedCost, priced_usages
+from ledger.repricing.recorded_costs import (
+    PricedCost,
+    RecordedCost,
+    basis_price_ids,
+    priced_usages,
+)
 from schemas.events import (
     RERATE_SOURCE,
     CostRecorded,
@@ -212,9 +217,12 @@ def is_priced(cost: RecordedCost) -> bool:
 def _metadata(cost: RecordedCost, *, keeps_charge: bool) -> msgspec.Raw:
     """Return the metadata of a cost with a reference to the one that its emitter sent."""
     fields = _fields.decode(cost.data) if cost.data and cost.data != "null" else {}
-    fields.pop(CHARGE_BASIS, None)
+    for name in (CHARGE_BASIS, BASIS_PRICES):
+        fields.pop(name, None)
     if keeps_charge:
         fields[CHARGE_BASIS] = msgspec.Raw(_encode(cost.basis_nano))
+        if prices := basis_price_ids(cost):
+            fields[BASIS_PRICES] = msgspec.Raw(_encode(prices))
     if cost.source != RERATE_SOURCE:
         reference: dict[str, object] = {"source": cost.source, "id": cost.event_id}
         if cost.usages is None:

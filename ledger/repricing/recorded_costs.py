@@ -6,6 +6,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
+from ledger.calls.basis import read_basis_prices
+from ledger.prices.increments import UNIT_SECONDS
 from ledger.prices.pricing import UNPRICED
 from ledger.prices.usages import PricedUsage, unpack_usages
 
@@ -16,7 +18,8 @@ CostKey = tuple[str, str]
 class RecordedCost(NamedTuple):
     """A recorded cost as stored: with a single usage, or with the `usages` of one request.
 
-    `basis_nano` is the cost that charges follow.
+    `basis_nano` is the cost that charges follow, `basis_prices` the prices that they follow for
+    units of time where these are others, see `ledger.calls.basis`.
     """
 
     identity: str
@@ -38,11 +41,15 @@ class RecordedCost(NamedTuple):
     price_context: str | None
     usages: str | None
     basis_nano: int
+    basis_prices: str | None
     leg_id: str | None
 
 
 class DueCost(NamedTuple):
-    """A counted cost whose price may change: of `usage` in `unit`, or of `usages`."""
+    """A counted cost whose price may change: of `usage` in `unit`, or of `usages`.
+
+    `basis_nano` and `basis_prices` are as in `RecordedCost`.
+    """
 
     user_id: str
     call_id: str
@@ -57,11 +64,23 @@ class DueCost(NamedTuple):
     price_id: int | None
     price_context: str | None
     usages: str | None
+    basis_nano: int
+    basis_prices: str | None
     leg_id: str | None
 
 
 PricedCost = RecordedCost | DueCost
 """A cost that can be priced again."""
+
+
+def basis_price_ids(cost: PricedCost) -> dict[str, int]:
+    """Return the ids of the prices of a cost's units of time that charges follow."""
+    stated = read_basis_prices(cost.basis_prices)
+    return {
+        usage.unit: stated.get(usage.unit, usage.price_id)
+        for usage in priced_usages(cost)
+        if usage.unit in UNIT_SECONDS and usage.price_id is not None
+    }
 
 
 def priced_usages(cost: PricedCost) -> list[PricedUsage]:

@@ -30,7 +30,6 @@ from ledger.repricing.corrections import (
     due_spans,
 )
 from ledger.repricing.recorded_costs import CostKey
-from ledger.repricing.rounding_preview import RoundingPreview
 from ledger.repricing.rows import (
     Earnings,
     RepricingScope,
@@ -41,6 +40,7 @@ from ledger.repricing.rows import (
     read_user_earnings,
     used_prices,
 )
+from ledger.repricing.settlement_preview import SettlementPreview
 from ledger.repricing.sums import ALERTS_SHOWN, AlertDue, RepricingReport, RepricingSums, UserSum
 from schemas.alerts import SpendBasis
 
@@ -72,7 +72,11 @@ class Repricer:
         self._basis = basis
 
     async def preview(
-        self, scope: RepricingScope, progress: Progress = lambda _: None
+        self,
+        scope: RepricingScope,
+        progress: Progress = lambda _: None,
+        *,
+        changes_charges: bool = False,
     ) -> RepricingReport:
         """Return what applying would change; raises OSError or a PostgreSQL error."""
         async with self._snapshot() as connection:
@@ -80,24 +84,30 @@ class Repricer:
             sums, alerts = RepricingSums(), _Alerts()
             preview = AlertPreview(connection, self._basis, datetime.now(UTC))
             spans = list(due_spans(rates, await used_prices(connection, scope)))
-            roundings = RoundingPreview(connection, rates.catalogue)
+            settlements = SettlementPreview(
+                connection, rates.catalogue, changes_charges=changes_charges
+            )
 
-            async def add_roundings(next_call: str | None) -> None:
-                for rounding in await roundings.next_call(next_call):
-                    sums.add_rounding(rounding)
-                    alerts.add(await preview.add(rounding, rounding.difference_nano))
+            async def add_settled(next_call: str | None) -> None:
+                changes = await settlements.next_call(next_call)
+                for cost in changes.costs:
+                    sums.add_settled(cost)
+                    alerts.add(await preview.add(cost, cost.difference_nano))
+                if changes.charge is not None:
+                    sums.add_charge(changes.charge)
+                    preview.add_charge(changes.charge)
 
             async for cost in due_costs(connection, spans, scope):
                 corrected = rates.correction(cost)
                 if corrected is None:
                     continue
-                await add_roundings(cost.call_id)
-                roundings.add(cost, corrected)
+                await add_settled(cost.call_id)
                 after_nano = corrected_nano(cost, corrected)
+                settlements.add(cost, corrected, after_nano)
                 sums.add(cost, after_nano)
                 alerts.add(await preview.add(cost, after_nano - cost.cost_nano))
                 progress(sums.total.costs)
-            await add_roundings(None)
+            await add_settled(None)
             alerts.add(await preview.finish())
             return await _report(connection, scope, sums, alerts)
 
@@ -179,6 +189,8 @@ async def _report(
             UserSum(user_id, change, user_earnings.get(user_id, Earnings()))
             for user_id, change in top
         ],
+        charges=sums.charges,
+        first_charges=sums.first_charges,
         alerts=alerts.count,
         first_alerts=alerts.first,
     )

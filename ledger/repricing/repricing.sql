@@ -58,7 +58,8 @@ WITH span AS MATERIALIZED (
                    AND e.time >= span.starts AND e.time < span.ends)
 )
 SELECT user_id, call_id, replace(identity::text, '-', '') AS identity, time, service, operation,
-       coalesce(model, '') AS model, unit, usage, cost_nano, price_id, price_context, usages, leg_id
+       coalesce(model, '') AS model, unit, usage, cost_nano, price_id, price_context, usages,
+       basis_nano, basis_prices::text, leg_id
 FROM due
 ORDER BY user_id, call_id, identity
 
@@ -67,8 +68,12 @@ ORDER BY user_id, call_id, identity
 SELECT replace(l.identity::text, '-', '') AS identity, l.call_id, l.service, l.operation, l.model, l.leg_id, l.time,
        CASE WHEN l.is_audio THEN 'audio_seconds' ELSE 'seconds' END AS unit, l.seconds AS quantity, l.cost_nano,
        p.price_id, p.price_usd, p.per_units, split_part(p.unit, ' ', 1) AS price_unit, p.minimum_seconds,
-       p.increment_seconds
-FROM leg_pieces AS l LEFT JOIN service_prices AS p USING (price_id)
+       p.increment_seconds, b.price_id AS basis_price_id, b.price_usd AS basis_price_usd, b.per_units AS basis_per_units,
+       split_part(b.unit, ' ', 1) AS basis_price_unit, b.minimum_seconds AS basis_minimum_seconds,
+       b.increment_seconds AS basis_increment_seconds
+FROM leg_pieces AS l
+LEFT JOIN service_prices AS p USING (price_id)
+LEFT JOIN service_prices AS b ON b.price_id = nullif(l.basis_price_id, l.price_id)
 WHERE l.call_id = :call_id
 
 -- name: lock_calls
@@ -95,14 +100,14 @@ WITH requested AS MATERIALIZED (
 SELECT replace(e.identity::text, '-', '') AS identity, e.source, e.event_id, e.time, e.user_id, e.call_id,
        e.service, e.operation, e.operation_sent, e.model, e.usage, e.unit, e.unit_cost, e.price_id,
        e.estimated, e.data, e.price_context, e.usages, charge_basis_nano(e.source, e.data, e.cost_nano) AS basis_nano,
-       e.leg_id
+       charge_basis_prices(e.source, e.data, e.unit)::text AS basis_prices, e.leg_id
 FROM requested JOIN event AS e USING (identity, call_id)
 WHERE e.type = 'cost.recorded' AND (e.call_id, e.identity) NOT IN (SELECT call_id, voids FROM voided)
 UNION ALL
 SELECT replace(a.identity::text, '-', ''), k.source, a.event_id, a.time, c.user_id, a.call_id,
        k.service, k.operation, nullif(k.operation_sent, ''), nullif(k.model, ''), a.usage, nullif(k.unit, ''),
        a.unit_cost, a.price_id, a.estimated, NULL, a.price_context, a.usages, coalesce(a.basis_nano, a.cost_nano),
-       a.leg_id
+       a.basis_prices::text, a.leg_id
 FROM requested
 JOIN archived_costs AS a USING (identity, call_id)
 JOIN archived_cost_kinds AS k USING (kind_id)

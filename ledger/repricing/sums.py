@@ -10,26 +10,42 @@ from typing import Final, NamedTuple
 from ledger.budgets.thresholds import BudgetPosition
 from ledger.calls.periods import day_of
 from ledger.repricing.recorded_costs import DueCost
-from ledger.repricing.rounding_preview import RoundingChange
 from ledger.repricing.rows import Earnings, RepricingScope
+from ledger.repricing.settlement_preview import SettledChange
 from schemas.money import percent_text
 
 USERS_SHOWN: Final = 50
 ALERTS_SHOWN: Final = 100
+CHARGES_SHOWN: Final = 20
 
 
 class CostChange:
-    """The number of costs, and their sums before and after, in nano-dollars."""
+    """The number of costs, and their sums before and after, in nano-dollars.
 
-    __slots__ = ("after_nano", "before_nano", "costs")
+    `charged_nano` is what the change adds to charges.
+    """
+
+    __slots__ = ("after_nano", "before_nano", "charged_nano", "costs")
 
     def __init__(self) -> None:
-        self.costs = self.before_nano = self.after_nano = 0
+        self.costs = self.before_nano = self.after_nano = self.charged_nano = 0
 
     def add(self, before_nano: int, after_nano: int, costs: int = 1) -> None:
         self.costs += costs
         self.before_nano += before_nano
         self.after_nano += after_nano
+
+    @property
+    def difference_nano(self) -> int:
+        return self.after_nano - self.before_nano
+
+
+class ChargeChange(NamedTuple):
+    """The number of calls with another charge, and the sums of these charges, in nano-dollars."""
+
+    calls: int = 0
+    before_nano: int = 0
+    after_nano: int = 0
 
     @property
     def difference_nano(self) -> int:
@@ -52,7 +68,10 @@ class AlertDue(NamedTuple):
 
 
 class RepricingReport(NamedTuple):
-    """What late prices change: in total, by service, by UTC day, and for the top users."""
+    """What late prices change: in total, by service, by UTC day, and for the top users.
+
+    `charges` are those that follow the costs, `first_charges` some of them.
+    """
 
     scope: RepricingScope
     total: CostChange
@@ -61,6 +80,8 @@ class RepricingReport(NamedTuple):
     days: dict[str, CostChange]
     users: int
     top_users: list[UserSum]
+    charges: ChargeChange
+    first_charges: list[SettledChange]
     alerts: int
     first_alerts: list[AlertDue]
 
@@ -72,6 +93,8 @@ class RepricingSums:
         self.total = CostChange()
         self.services: dict[str, CostChange] = {}
         self.days: dict[str, CostChange] = {}
+        self.charges = ChargeChange()
+        self.first_charges: list[SettledChange] = []
         self.users = 0
         self._top: list[tuple[int, str, CostChange]] = []
         self._user: tuple[str, CostChange] | None = None
@@ -81,12 +104,23 @@ class RepricingSums:
         for change in self._sums_of(cost):
             change.add(cost.cost_nano, after_nano)
 
-    def add_rounding(self, rounding: RoundingChange) -> None:
-        """Add the roundings of a call, which are no costs of their own."""
-        for one in self._sums_of(rounding):
-            one.add(rounding.before_nano, rounding.after_nano, costs=0)
+    def add_settled(self, settled: SettledChange) -> None:
+        """Add roundings or a fee of a call, which are no recorded costs."""
+        for change in self._sums_of(settled):
+            change.add(settled.before_nano, settled.after_nano, costs=0)
 
-    def _sums_of(self, changed: DueCost | RoundingChange) -> Iterator[CostChange]:
+    def add_charge(self, charge: SettledChange) -> None:
+        """Add the charge of a call that follows its costs."""
+        calls, before_nano, after_nano = self.charges
+        self.charges = ChargeChange(
+            calls + 1, before_nano + charge.before_nano, after_nano + charge.after_nano
+        )
+        if len(self.first_charges) < CHARGES_SHOWN:
+            self.first_charges.append(charge)
+        for change in self._sums_of(charge):
+            change.charged_nano += charge.difference_nano
+
+    def _sums_of(self, changed: DueCost | SettledChange) -> Iterator[CostChange]:
         if self._user is None or self._user[0] != changed.user_id:
             self._finish_user()
             self._user = changed.user_id, CostChange()
@@ -116,7 +150,10 @@ def _by_size(entry: tuple[int, str, CostChange]) -> tuple[int, str]:
     return -entry[0], entry[1]
 
 
-def margin(earnings: Earnings, change_nano: int = 0) -> str:
-    """Return (charged - refunded - cost) / charged in percent, with a change added to the cost."""
-    profit = earnings.charged_nano - earnings.refunded_nano - earnings.cost_nano - change_nano
-    return percent_text(profit, earnings.charged_nano)
+def margin(earnings: Earnings, change: CostChange | None = None) -> str:
+    """Return (charged - refunded - cost) / charged in percent, if given after a change."""
+    charged_nano, cost_nano = earnings.charged_nano, earnings.cost_nano
+    if change is not None:
+        charged_nano += change.charged_nano
+        cost_nano += change.difference_nano
+    return percent_text(charged_nano - earnings.refunded_nano - cost_nano, charged_nano)

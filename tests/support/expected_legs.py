@@ -21,7 +21,7 @@ from tests.support.prices import SamplePrice
 
 def roundings(counted: list[Plain], prices: Sequence[SamplePrice]) -> Iterator[tuple[str, int]]:
     """Yield the service and the rounding of each leg, in nano-dollars, from its counted costs."""
-    legs: dict[tuple[object, ...], list[_Piece]] = defaultdict(list)
+    legs: dict[tuple[object, ...], list[LegPart]] = defaultdict(list)
     for event in counted:
         data = event["data"]
         quantities = data.get("usages") or [
@@ -45,20 +45,22 @@ def roundings(counted: list[Plain], prices: Sequence[SamplePrice]) -> Iterator[t
             seconds = Fraction(str(usage["quantity"])) * length
             amount = 0 if unpriced else cost_nano(one, prices) or 0
             row = None if unpriced else priced and priced[1]
-            legs[key].append(_Piece(time_of(event), seconds, amount, row))
+            legs[key].append(LegPart(time_of(event), seconds, amount, row))
     for leg, pieces in legs.items():
         if all(piece.row is not None for piece in pieces):
-            yield str(leg[0]), _leg_nano(pieces) - sum(piece.nano for piece in pieces)
+            yield str(leg[0]), leg_nano(pieces) - sum(piece.nano for piece in pieces)
 
 
-class _Piece(NamedTuple):
+class LegPart(NamedTuple):
+    """A quantity of time of a leg, its cost, and its price; None without one."""
+
     time: datetime
     seconds: Fraction
     nano: int
     row: SamplePrice | None
 
 
-def _leg_nano(pieces: list[_Piece]) -> int:
+def leg_nano(pieces: list[LegPart]) -> int:
     """Return what a leg costs: its rounded duration at the price of its earliest piece."""
     rows = [(piece.time, piece.row) for piece in pieces if piece.row is not None]
     _, row = min(

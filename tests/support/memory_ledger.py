@@ -1,5 +1,6 @@
 """A ledger without a database: applies the result of the fold as the store would."""
 
+import json
 from collections.abc import Sequence
 
 from ledger.calls.accrual import fold
@@ -10,7 +11,7 @@ from ledger.calls.legs import LegPiece, leg_pieces
 from ledger.calls.movements import CostKey, DayKey
 from ledger.calls.rating import Incoming, select_voids
 from ledger.prices.catalogue import Catalogue
-from schemas.events import CostVoided, Event
+from schemas.events import RERATE_SOURCE, CostVoided, Event
 from schemas.identity import identity_of
 from tests.support.prices import catalogue
 from tests.support.rated_costs import as_entry, some_rated
@@ -32,6 +33,10 @@ class MemoryLedger:
         self.refused: list[tuple[str, str]] = []
         """Identity and code of each refused event."""
         self.conflicts = 0
+
+    def use(self, prices: Catalogue) -> None:
+        """Record the next batches with a newer catalogue."""
+        self._prices = prices
 
     def record(self, batch: Sequence[Incoming]) -> BatchChanges:
         """Record a batch: drop known events, fold the rest, apply the result."""
@@ -72,7 +77,7 @@ class MemoryLedger:
                 entry.service or "",
                 entry.cost_nano,
                 entry.estimated,
-                entry.cost_nano,
+                basis_nano(entry),
             )
             for entry in self.entries
             if entry.type == "cost.recorded" and (entry.identity, entry.call_id) in targets
@@ -115,6 +120,12 @@ class MemoryLedger:
             before_sums = self.user_days.get(day, (0, 0, 0, 0))
             self.user_days[day] = tuple(map(sum, zip(before_sums, sums, strict=True)))
         self.refused += [(event.identity, refusal.code) for event, refusal in folded.refused]
+
+
+def basis_nano(entry: Entry) -> int:
+    """Return the part of a cost that charges follow."""
+    stated = json.loads(entry.data or "{}") if entry.source == RERATE_SOURCE else {}
+    return int(stated.get("chargeBasisNano", entry.cost_nano))
 
 
 def entry_of(event: Event, prices: Catalogue | None = None) -> Entry:

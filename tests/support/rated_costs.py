@@ -6,16 +6,17 @@ from ledger.calls.entries import Entry
 from ledger.calls.event_rows import EventRow
 from ledger.calls.rating import Incoming, RatedCost, rate_if_priced
 from ledger.prices.catalogue import Catalogue
+from schemas.events import RERATE_SOURCE
 
 
 def some_rated(events: Iterable[Incoming], catalogue: Catalogue) -> list[Incoming]:
     """Rate about half of the costs, as the stream does; the others stay unrated.
 
-    The result must not depend on it.
+    The result must not depend on it. Corrections do not come from the stream.
     """
     return [
         event
-        if isinstance(event, RatedCost) or event.fingerprint % 2
+        if isinstance(event, RatedCost) or event.fingerprint % 2 or event.source == RERATE_SOURCE
         else rate_if_priced(event, catalogue)
         for event in events
     ]

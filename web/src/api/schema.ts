@@ -1303,6 +1303,19 @@ export interface components {
             spendAfter: Decimal;
             late: boolean;
         };
+        RerateCharge: {
+            userId: string;
+            callId: string;
+            chargedBefore: Decimal;
+            chargedAfter: Decimal;
+        };
+        RerateCharges: {
+            calls: Decimal;
+            chargedBefore: Decimal;
+            chargedAfter: Decimal;
+            difference: Decimal;
+            firstCalls: components["schemas"]["RerateCharge"][];
+        };
         RerateGroup: {
             costs: Decimal;
             costBefore: Decimal;
@@ -1327,6 +1340,7 @@ export interface components {
             byDay: components["schemas"]["RerateGroup"][];
             users: Decimal;
             topUsers: components["schemas"]["RerateUser"][];
+            charges: components["schemas"]["RerateCharges"];
             alerts: Decimal;
             firstAlerts: components["schemas"]["RerateAlert"][];
         };
@@ -1730,6 +1744,8 @@ export type Refunded = components['schemas']['Refunded'];
 export type Requested = components['schemas']['Requested'];
 export type RequestedSuccess = components['schemas']['RequestedSuccess'];
 export type RerateAlert = components['schemas']['RerateAlert'];
+export type RerateCharge = components['schemas']['RerateCharge'];
+export type RerateCharges = components['schemas']['RerateCharges'];
 export type RerateGroup = components['schemas']['RerateGroup'];
 export type RerateReport = components['schemas']['RerateReport'];
 export type RerateReportSuccess = components['schemas']['RerateReportSuccess'];
