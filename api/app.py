@@ -28,12 +28,14 @@ from api.routes.api_keys import ApiKeyRoutes
 from api.routes.authorizations import AuthorizationRoutes
 from api.routes.budgets import BudgetRoutes
 from api.routes.call_lists import CallLists
+from api.routes.call_vendors import CallVendorRoutes
 from api.routes.calls import CallRoutes
 from api.routes.channels import ChannelRoutes
 from api.routes.charge_plans import ChargePlanRoutes
 from api.routes.exports import ExportRoutes
 from api.routes.forecasts import ForecastRoutes
 from api.routes.health import HealthRoutes, ReadinessCheck
+from api.routes.held_calls import HeldCallRoutes
 from api.routes.prices import PriceRoutes
 from api.routes.recommendations import RecommendationRoutes
 from api.routes.reconciliation import ReconciliationRoutes
@@ -41,9 +43,12 @@ from api.routes.spending import SpendingRoutes
 from api.routes.top_costs import TopCostRoutes
 from api.routes.unsubscribe import UnsubscribeRoutes
 from api.routes.users import UserRoutes
+from api.routes.webhook_endpoints import WebhookEndpointRoutes
+from api.routes.webhooks import WebhookRoutes
 from ledger.budgets.budgets import Budgets
 from ledger.operations.api_keys import KeyStore
 from ledger.operations.sources import SourceStore
+from ledger.operations.webhooks import WebhookStore
 from ledger.postgres.clock import Clock, system_time
 from ledger.postgres.viewers import ReaderPool
 from ledger.repricing.repricer import Repricer
@@ -94,7 +99,7 @@ def build_app(
         *budget_routes.routes(),
         *ExportRoutes(slow_readers or readers, options.limits, now, gate.refusals.count).routes(),
         *_all_users(readers, slow_readers or readers, now),
-        *IntakeRoutes(events, source_owners or SourceStore(readers), options.limits, now).routes(),
+        *_intake(readers, events, source_owners, options, now),
         *live.routes(),
         *_channels(readers, options),
         *_administration(readers, repricer, options, now),
@@ -106,6 +111,22 @@ def build_app(
     live.attach(app)
     app.on_cleanup.append(lambda _: authenticator.close())
     return app
+
+
+def _intake(
+    readers: ReaderPool,
+    events: EventStream | None,
+    source_owners: SourceOwners | None,
+    options: ApiOptions,
+    now: Clock,
+) -> tuple[Route, ...]:
+    """Return the routes by which services and vendors report costs."""
+    owners = source_owners or SourceStore(readers)
+    return (
+        *IntakeRoutes(events, owners, options.limits, now).routes(),
+        *WebhookRoutes(events, WebhookStore(readers), options, now).routes(),
+        *HeldCallRoutes(readers, events, options.limits, now).routes(),
+    )
 
 
 def _metrics(
@@ -137,6 +158,7 @@ def _administration(
         *PriceRoutes(readers, repricer, options.limits, now).routes(),
         *ChargePlanRoutes(readers, options.limits, now).routes(),
         *ApiKeyRoutes(readers, options.limits).routes(),
+        *WebhookEndpointRoutes(readers, options.limits).routes(),
     )
 
 
@@ -144,6 +166,7 @@ def _costs(readers: ReaderPool, now: Clock) -> tuple[Route, ...]:
     """Return the routes of costs: one call, lists of calls, a user's spending."""
     return (
         *CallRoutes(readers).routes(),
+        *CallVendorRoutes(readers).routes(),
         *CallLists(readers).routes(),
         *SpendingRoutes(readers, now).routes(),
     )

@@ -185,6 +185,7 @@ def _check_nothing(data: Any) -> None:
 
 CHECKS: Final = {
     "call.started": _check_started,
+    "call.updated": _check_nothing,
     "cost.recorded": _check_recorded,
     "cost.voided": _check_nothing,
     "call.charged": _check_amount,

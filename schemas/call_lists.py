@@ -18,6 +18,7 @@ CALL_STATUSES: Final[tuple[CallStatus, ...]] = get_args(CallStatus)
 
 ListedType = Literal[
     "call.started",
+    "call.updated",
     "cost.recorded",
     "cost.voided",
     "call.charged",

@@ -24,6 +24,7 @@ from schemas.events import (
     CallEnded,
     CallRefunded,
     CallStarted,
+    CallUpdated,
     CostRecorded,
     CostVoided,
     Event,
@@ -72,6 +73,11 @@ class _Started(_Envelope, tag="call.started"):
     data: CallStarted
 
 
+class _Updated(_Envelope, tag="call.updated"):
+    kind = "call.updated"
+    data: CallUpdated
+
+
 class _Recorded(_Envelope, tag="cost.recorded"):
     kind = "cost.recorded"
     data: CostRecorded
@@ -112,7 +118,7 @@ class _Attributes(Struct, kw_only=True):
 Recorded = _Recorded
 """The envelope of a `cost.recorded`."""
 
-Envelope = _Started | _Recorded | _Voided | _Charged | _Refunded | _Ended
+Envelope = _Started | _Updated | _Recorded | _Voided | _Charged | _Refunded | _Ended
 parse: Final = msgspec.json.Decoder(Envelope, dec_hook=read_number, float_hook=Decimal).decode
 """Decodes a structured event without checking it; raises msgspec errors and ValueError."""
 _envelopes: Final[dict[str, Any]] = {kind.kind: kind for kind in get_args(Envelope)}

@@ -1,4 +1,4 @@
-"""The six event types, as emitters send them.
+"""The seven event types, as emitters send them.
 
 Each is the `data` of a CloudEvent; `schemas.cloudevents` defines the envelope. Unknown fields are
 ignored, so that emitters may add fields before the stream reads them.
@@ -100,6 +100,18 @@ class _Data(Struct, gc=False, kw_only=True, rename=wire_name, omit_defaults=True
     tags: Tags | None = None
 
 
+CONTROL_URL: Final = r"https://[!-~]{1,2000}"
+"""The form of an address that controls a call."""
+
+ControlUrl = Annotated[
+    str,
+    Meta(
+        pattern=f"^{CONTROL_URL}$",
+        description="The vendor's address that controls this call: a secret of the call.",
+    ),
+]
+
+
 class CallStarted(_Data):
     """A call was placed or answered, for a user and with a persona."""
 
@@ -107,6 +119,20 @@ class CallStarted(_Data):
     persona_id: Text
     direction: Direction | None = None
     expected_duration_seconds: Number | None = None
+    provider: Text | None = None
+    provider_call_id: Text | None = None
+    control_url: ControlUrl | None = None
+
+
+class CallUpdated(_Data):
+    """Facts of a call that became known after its start: its user, or its vendor.
+
+    `provider` is the vendor that carries the call, and `provider_call_id` its id of the call.
+    """
+
+    provider: Text | None = None
+    provider_call_id: Text | None = None
+    control_url: ControlUrl | None = None
 
 
 class CostRecorded(_Data):
@@ -176,10 +202,13 @@ RERATE_SOURCE = "/cost-analytics/rerate"
 RESERVED_SOURCES = frozenset({LEDGER_SOURCE, RERATE_SOURCE})
 """Emitters may not use these sources: they belong to the ledger's own events."""
 
-EventData = CallStarted | CostRecorded | CostVoided | CallCharged | CallRefunded | CallEnded
+EventData = (
+    CallStarted | CallUpdated | CostRecorded | CostVoided | CallCharged | CallRefunded | CallEnded
+)
 
 DATA_TYPES: dict[str, type[EventData]] = {
     "call.started": CallStarted,
+    "call.updated": CallUpdated,
     "cost.recorded": CostRecorded,
     "cost.voided": CostVoided,
     "call.charged": CallCharged,

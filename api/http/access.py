@@ -40,6 +40,7 @@ class Access(Enum):
     """Who may use a route."""
 
     ANYONE = "anyone, without a token"
+    SIGNED = "vendors, who sign each request"
     SELF = "the user whom the path names, and admins"
     OWNER = "the owner of the call, which the query decides, and admins"
     ADMIN = "admins"
@@ -48,6 +49,8 @@ class Access(Enum):
 
     def permits(self, caller: Caller, user_id: str | None) -> bool:
         """Return whether a caller may use the route; `user_id` is the user in the path, if any."""
+        if self is Access.SIGNED:
+            return False  # the handler checks the signature; a token permits nothing
         if caller.role == "admin" or self is Access.ANYONE:
             return True
         if self is Access.EMITTER:

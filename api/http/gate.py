@@ -90,6 +90,9 @@ class RequestGate:
                 await self._admit(request, route)
                 return await handler(request)
             with self._by_address.taken(address):
+                if route.access is Access.SIGNED:
+                    check_path(request)
+                    return await handler(request)
                 caller = await self._admit(request, route)
                 with self._by_user.taken(caller.user_id):
                     return await handler(request)

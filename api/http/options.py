@@ -69,6 +69,7 @@ class ApiOptions:
     `webhook_allow_private` is unsafe: it allows webhooks to private addresses.
     With `separate_metrics_port` `/metrics` is served on its own port only.
     An answer of `/metrics` is reused for `metrics_cache_seconds`.
+    `public_url` is our address for vendors that sign it.
     `dashboard` is the folder of the built dashboard.
     """
 
@@ -79,4 +80,5 @@ class ApiOptions:
     separate_metrics_port: bool = False
     metrics_cache_seconds: int = 3
     limits: RequestLimits = field(default_factory=RequestLimits)
+    public_url: str | None = None
     dashboard: Path = BUILT_DASHBOARD

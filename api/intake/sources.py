@@ -19,7 +19,7 @@ from ledger.postgres.viewers import StoreUnavailableError
 CACHED_MAX: Final = 10_000
 CACHE_SECONDS: Final = 60
 """The time after which all replicas know a source that an operator gave to another service."""
-_RESERVED: Final = ("/api/costs/", "digest/")
+_RESERVED: Final = ("/api/costs/", "/api/webhooks/", "/api/admin/", "digest/")
 _SECOND_NS: Final = 1_000_000_000
 _GIVE: Final = "cost-analytics sources give SOURCE --subject NAME."
 
@@ -57,8 +57,8 @@ class SourceGuard:
         reserved = next((source for source in sources if source.startswith(_RESERVED)), None)
         if reserved is not None:
             raise _refusal(
-                f"The source `{reserved}` is reserved for /api/costs/track and finalize. Use a "
-                "source of your own."
+                f"The source `{reserved}` is reserved for the API's own events. Use a source of "
+                "your own."
             )
         unverified = [source for source in requested if not self._is_fresh(source, caller.user_id)]
         if not unverified:

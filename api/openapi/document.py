@@ -47,6 +47,12 @@ _BEARER: Final = {
     "description": "A JSON Web Token: `sub` is the user, `role` is `user`, `admin` or `service`. "
     "Or the key of a service, on the routes that its scopes allow.",
 }
+_SIGNATURE: Final = {
+    "type": "apiKey",
+    "in": "header",
+    "name": "Signature",
+    "description": "The vendor's signature of the body, in the header that the vendor documents.",
+}
 _PATH_PARTS: Final[Mapping[str, Mapping[str, Any]]] = {
     "callId": {"description": "The call.", "schema": NAME},
     "userId": {"description": "The user.", "schema": NAME},
@@ -55,6 +61,12 @@ _PATH_PARTS: Final[Mapping[str, Mapping[str, Any]]] = {
     "anomalyId": {"description": "The anomaly.", "schema": NAME},
     "keyId": {
         "description": "The number of the key.",
+        "schema": {"type": "string", "pattern": "^[0-9]{1,9}$"},
+    },
+    "provider": {"description": "The vendor.", "schema": NAME},
+    "endpointId": {"description": "The endpoint.", "schema": NAME},
+    "secretId": {
+        "description": "The number of the secret.",
         "schema": {"type": "string", "pattern": "^[0-9]{1,9}$"},
     },
     "proposalId": {
@@ -117,7 +129,7 @@ def document(routes: Sequence[Route], version: str) -> dict[str, Any]:
         "tags": [{"name": tag.title, "description": tag.description} for tag in Tag],
         "paths": paths,
         "components": {
-            "securitySchemes": {"bearer": _BEARER},
+            "securitySchemes": {"bearer": _BEARER, "signature": _SIGNATURE},
             "schemas": types.named,
             "parameters": {"IfNoneMatch": _IF_NONE_MATCH},
             "headers": HEADERS,
@@ -184,6 +196,8 @@ def _operation(route: Route, operation: Operation, types: _Types) -> dict[str, A
         description["requestBody"] = {"content": content, "required": not operation.optional}
     if not is_guarded:
         description["security"] = []
+    elif route.access is Access.SIGNED:
+        description["security"] = [{"signature": []}]
     elif route.credential_sources is not None:
         # A token, or another credential that the response's description names.
         description["security"] = [{"bearer": []}, {}]

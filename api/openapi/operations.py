@@ -28,6 +28,7 @@ class Tag(Enum):
     EVERYONE = ("All users", "For administrators: all users' costs, and the reconciliation.")
     PRICES = ("Price catalogue", "For administrators: prices, proposals and late prices.")
     KEYS = ("API keys", "For administrators: keys by which services call the API.")
+    WEBHOOKS = ("Webhooks of vendors", "For administrators: vendors that report calls by webhook.")
     SERVICE = ("Service", "About the service itself; needs no token.")
 
     @property

@@ -268,7 +268,7 @@ def data_of(event: EventRow) -> str | None:
     """Return an event's data as shown to users; the ledger's own use nano-dollars."""
     settlement = event.settlement()
     if settlement is None:
-        return event.data
+        return _without_control_url(event.data)
     settled = Settled(
         infrastructure={service: Usd(nano) for service, nano in settlement.infrastructure.items()},
         default_charge=Usd(settlement.default_charge),
@@ -277,6 +277,18 @@ def data_of(event: EventRow) -> str | None:
         roundings=rounding_costs(settlement.roundings),
     )
     return encode(settled).decode()
+
+
+def _without_control_url(data: str | None) -> str | None:
+    """Return the data without the address that controls the call, which is a secret of the call.
+
+    Only `GET /api/costs/call/{callId}/provider` shows it, to services and administrators.
+    """
+    if data is None or '"controlUrl"' not in data:
+        return data
+    fields: dict[str, msgspec.Raw] = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
+    fields.pop("controlUrl", None)
+    return msgspec.json.encode(fields).decode()
 
 
 def _voids(event: EventRow) -> EventReference | None:

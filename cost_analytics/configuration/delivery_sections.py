@@ -77,7 +77,8 @@ class DeliverySection(Section):
         "PUBLIC_URL",
         None,
         "The address of the API for recipients of mails, such as `https://costs.example.com`. With "
-        "it, mails have an unsubscribe link (`List-Unsubscribe`). Unset: they have none.",
+        "it, mails have an unsubscribe link (`List-Unsubscribe`). Unset: they have none. Webhooks "
+        "of Twilio are signed for this address; unset: for the `Host` of the request.",
         _public_url,
     )
     sms_url: str | None = optional(

@@ -53,6 +53,7 @@ async def _serve(settings: Settings, stop: asyncio.Event) -> int:
         channel_types=settings.delivery.channel_types(),
         webhook_allow_private=settings.delivery.webhook_allow_private,
         separate_metrics_port=settings.api.metrics_port is not None,
+        public_url=settings.delivery.public_url,
         limits=RequestLimits(**asdict(settings.limits)),
     )
     url = settings.database_url.reveal()

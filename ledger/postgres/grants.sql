@@ -57,6 +57,8 @@ SELECT * FROM (VALUES
     ('vendor_bill_lines',      '-',    '-',    'SI',   'S',    'S',    '-'),
     ('event_sources',          '-',    '-',    'SIU',  'SI',   '-',    '-'),
     ('api_keys',               '-',    '-',    'SIU',  '-',    '-',    '-'),
+    ('webhook_endpoints',      '-',    '-',    'SIUD', 'SID',  '-',    '-'),
+    ('webhook_secrets',        '-',    '-',    'SID',  'D',    '-',    '-'),
     ('month_seals',            'SU',   'S',    'SIUD', '-',    '-',    '-'),
     ('sealed_calls',           'S',    'S',    'SID',  'S',    'S',    '-'),
     ('sealed_spend',           'S',    '-',    'SID',  '-',    '-',    '-'),
@@ -92,12 +94,16 @@ SELECT * FROM (VALUES
 
 -- name: of_columns
 -- Rights to some columns of a table. The API can write the secret that signs webhooks and the code that
--- verifies a channel, but never read them; the same holds for the digests of keys.
+-- verifies a channel, but never read them; the same holds for the digests of keys and the secrets of
+-- vendors' webhooks.
 SELECT * FROM (VALUES
     ('service_prices', 'api', 'UPDATE', 'verified_at, retires_on, is_deprecated, source, source_url, source_date'),
     ('api_keys', 'api', 'SELECT', 'key_id, hint, service, scopes, created_by, created_at, revoked_by, revoked_at'),
     ('api_keys', 'api', 'INSERT', 'digest, hint, service, scopes, created_by'),
     ('api_keys', 'api', 'UPDATE', 'revoked_by, revoked_at'),
+    ('webhook_endpoints', 'api', 'UPDATE', 'name'),
+    ('webhook_secrets', 'api', 'SELECT', 'secret_id, endpoint_id, created_by, created_at'),
+    ('webhook_secrets', 'api', 'INSERT', 'endpoint_id, secret, created_by'),
     ('month_seals', 'api', 'SELECT', 'seal_id, month, part, file, events, sealed_at'),
     ('stream_workers', 'api', 'SELECT', 'partitions, heartbeat_at'),
     ('notice_channels', 'api', 'SELECT',

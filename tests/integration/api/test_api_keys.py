@@ -28,8 +28,8 @@ from tests.support.recording import fetch
 KEYS = "/api/admin/keys"
 ROOT = token("root", role="admin")
 ALL = build_app(ReaderPool(cast(Pool, None)), authenticator())[ROUTES]
-GUARDED = [route for route in ALL if route.access is not Access.ANYONE]
-RESERVING = {"/api/costs/user/{userId}/authorize"}
+GUARDED = [route for route in ALL if route.access not in {Access.ANYONE, Access.SIGNED}]
+RESERVING = {"/api/costs/user/{userId}/authorize", "/api/costs/call/{callId}/provider"}
 
 
 @pytest.fixture

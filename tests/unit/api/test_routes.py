@@ -28,7 +28,7 @@ def application() -> web.Application:
 
 
 ALL = application()[ROUTES]
-GUARDED = [route for route in ALL if route.access is not Access.ANYONE]
+GUARDED = [route for route in ALL if route.access not in {Access.ANYONE, Access.SIGNED}]
 WITH_USER = [route for route in GUARDED if route.access is Access.SELF]
 
 
@@ -44,6 +44,8 @@ def path_of(route: Route, user: str = "alice") -> str:
         .replace("{anomalyId}", "some-anomaly")
         .replace("{proposalId}", "7")
         .replace("{keyId}", "7")
+        .replace("{endpointId}", "some-endpoint")
+        .replace("{secretId}", "7")
     )
 
 
@@ -75,6 +77,14 @@ def test_routes_about_money_need_a_token() -> None:
     assert not [r for r in ALL if r.path.startswith("/api") and r.access is Access.ANYONE]
     others = {r.path for r in ALL if "{userId}" in r.path and r.access is not Access.SELF}
     assert others == {"/api/costs/user/{userId}/authorize"}
+
+
+@each([route for route in ALL if route.access is Access.SIGNED])
+@pytest.mark.parametrize("role", ["user", "service", "admin"])
+async def test_token_does_not_replace_a_signature(api: ApiClient, route: Route, role: str) -> None:
+    path = path_of(route).replace("{provider}", "vapi")
+    response = await ask(api, route, path, bearer=token("alice", role=role))
+    assert (response.status, response.code) == (401, "unauthorized")
 
 
 WITHOUT = {
@@ -237,7 +247,7 @@ async def test_insufficient_role_is_refused(
         (Access.ADMIN, "service", False),
         (Access.EMITTER, "user", False),
         (Access.EMITTER, "service", True),
-        *((access, "admin", True) for access in Access),
+        *((access, "admin", access is not Access.SIGNED) for access in Access),
     ],
 )
 def test_each_access_level_permits_its_roles(access: Access, role: Role, permitted: bool) -> None:

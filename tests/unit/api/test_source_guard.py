@@ -89,7 +89,7 @@ async def test_outage_affects_new_sources_only() -> None:
 )
 async def test_sources_of_track_and_finalize_are_reserved(source: str) -> None:
     guard = SourceGuard(MemorySourceOwners())
-    assert "reserved for /api/costs/track" in await refusal(guard, "a", "x", source)
+    assert "reserved for the API" in await refusal(guard, "a", "x", source)
 
 
 async def test_admins_may_use_any_source_and_own_none() -> None:

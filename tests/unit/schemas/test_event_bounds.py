@@ -50,9 +50,10 @@ def padded(size: int) -> bytes:
     return structured({**plain, "padding": "p" * missing})
 
 
-def test_there_are_six_event_types() -> None:
+def test_there_are_seven_event_types() -> None:
     assert DATA_TYPES.keys() == {
         "call.started",
+        "call.updated",
         "cost.recorded",
         "cost.voided",
         "call.charged",

@@ -29,7 +29,7 @@ def test_documented_fields_are_those_of_the_schemas() -> None:
         data = content["$defs"][data["$ref"].rpartition("/")[2]] if "$ref" in data else data
         required = set(data["required"])
         assert listed[kind] == (required, data["properties"].keys() - required), kind
-    assert len(listed) == 6
+    assert len(listed) == 7
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=[example["type"] for example in EXAMPLES])

@@ -14,6 +14,15 @@ export interface components {
             success: true;
             data: components["schemas"]["Accepted"];
         };
+        AcceptedWebhook: {
+            events: Decimal;
+            ignored: string | null;
+        };
+        AcceptedWebhookSuccess: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["AcceptedWebhook"];
+        };
         AlertList: {
             alerts: components["schemas"]["ListedAlert"][];
             nextCursor: string | null;
@@ -135,6 +144,9 @@ export interface components {
             /** @constant */
             success: true;
             data: components["schemas"]["ApiKeyList"];
+        };
+        Assignment: {
+            userId: string;
         };
         Attempt: {
             number: Decimal;
@@ -330,6 +342,17 @@ export interface components {
             success: true;
             data: components["schemas"]["CallPage"];
         };
+        CallProvider: {
+            callId: string;
+            provider: string | null;
+            providerCallId: string | null;
+            controlUrl: string | null;
+        };
+        CallProviderSuccess: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["CallProvider"];
+        };
         CallRefunded: {
             amount: number | string;
             callId: string;
@@ -347,6 +370,12 @@ export interface components {
             direction?: ("inbound" | "outbound") | null;
             /** @default null */
             expectedDuration_seconds?: (number | string) | null;
+            /** @default null */
+            provider?: string | null;
+            /** @default null */
+            providerCallId?: string | null;
+            /** @default null */
+            controlUrl?: string | null;
             callId: string;
             /** @default null */
             tags?: {
@@ -380,6 +409,21 @@ export interface components {
             endedAt: string | null;
             unpricedEvents: Decimal;
             chargePlan: components["schemas"]["CallChargePlan"] | null;
+        };
+        CallUpdated: {
+            /** @default null */
+            provider?: string | null;
+            /** @default null */
+            providerCallId?: string | null;
+            /** @default null */
+            controlUrl?: string | null;
+            callId: string;
+            /** @default null */
+            userId?: string | null;
+            /** @default null */
+            tags?: {
+                [key: string]: string;
+            } | null;
         };
         Channel: {
             channelId: string;
@@ -741,6 +785,25 @@ export interface components {
             /** Format: date-time */
             noticedAt: string;
         };
+        HeldCall: {
+            callId: string;
+            events: Decimal;
+            types: string[];
+            sources: string[];
+            /** Format: date-time */
+            firstAt: string;
+            /** Format: date-time */
+            heldAt: string;
+        };
+        HeldCallPage: {
+            calls: components["schemas"]["HeldCall"][];
+            nextCursor: string | null;
+        };
+        HeldCallPageSuccess: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["HeldCallPage"];
+        };
         InfrastructureCost: {
             costPerCall: Decimal;
         };
@@ -832,7 +895,7 @@ export interface components {
             source: string;
             id: string;
             /** @enum {unknown} */
-            type: "call.charged" | "call.ended" | "call.refunded" | "call.settled" | "call.started" | "cost.recorded" | "cost.voided";
+            type: "call.charged" | "call.ended" | "call.refunded" | "call.settled" | "call.started" | "call.updated" | "cost.recorded" | "cost.voided";
             /** Format: date-time */
             time: string;
             /** Format: date-time */
@@ -1011,6 +1074,15 @@ export interface components {
             /** @constant */
             success: true;
             data: components["schemas"]["NewChannel"];
+        };
+        NewWebhookEndpoint: {
+            item: components["schemas"]["WebhookEndpointItem"];
+            secret: string | null;
+        };
+        NewWebhookEndpointSuccess: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["NewWebhookEndpoint"];
         };
         Period: {
             /** Format: date-time */
@@ -1535,6 +1607,21 @@ export interface components {
             unit: string;
             usage: Decimal;
         };
+        Updated: {
+            /** @enum {unknown} */
+            type: "call.updated";
+            data: components["schemas"]["CallUpdated"];
+            /** @enum {unknown} */
+            specversion: "1.0";
+            id: string;
+            source: string;
+            /** Format: date-time */
+            time: string;
+            /** @default null */
+            subject?: string | null;
+            /** @default null */
+            timesource?: string | null;
+        };
         Usage: {
             /**
              * @example input_tokens
@@ -1601,6 +1688,60 @@ export interface components {
             type: "email" | "sms" | "webhook";
             address: string;
         };
+        WantedWebhookEndpoint: {
+            provider: string;
+            name: string;
+            /** @default null */
+            userPath?: string | null;
+            /** @default null */
+            callPath?: string | null;
+            /** @default 300 */
+            replayWindow_seconds?: number;
+            /** @default {} */
+            settings?: Record<string, never>;
+            /** @default null */
+            secret?: string | null;
+        };
+        WantedWebhookSecret: {
+            /** @default null */
+            secret?: string | null;
+        };
+        WebhookEndpointItem: {
+            id: string;
+            provider: string;
+            name: string;
+            path: string;
+            userPath: string;
+            callPath: string | null;
+            replayWindow_seconds: Decimal;
+            settings: Record<string, never>;
+            createdBy: string;
+            /** Format: date-time */
+            createdAt: string;
+            acceptedAt: string | null;
+            refusedAt: string | null;
+            refusal: string | null;
+            secrets: components["schemas"]["WebhookSecretItem"][];
+        };
+        WebhookEndpointItemSuccess: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["WebhookEndpointItem"];
+        };
+        WebhookEndpointList: {
+            endpoints: components["schemas"]["WebhookEndpointItem"][];
+        };
+        WebhookEndpointListSuccess: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["WebhookEndpointList"];
+        };
+        WebhookSecretItem: {
+            id: Decimal;
+            createdBy: string;
+            /** Format: date-time */
+            createdAt: string;
+        };
     };
     responses: never;
     parameters: never;
@@ -1610,6 +1751,8 @@ export interface components {
 }
 export type Accepted = components['schemas']['Accepted'];
 export type AcceptedSuccess = components['schemas']['AcceptedSuccess'];
+export type AcceptedWebhook = components['schemas']['AcceptedWebhook'];
+export type AcceptedWebhookSuccess = components['schemas']['AcceptedWebhookSuccess'];
 export type AlertList = components['schemas']['AlertList'];
 export type AlertListSuccess = components['schemas']['AlertListSuccess'];
 export type AlertReading = components['schemas']['AlertReading'];
@@ -1626,6 +1769,7 @@ export type ApiKeyItem = components['schemas']['ApiKeyItem'];
 export type ApiKeyItemSuccess = components['schemas']['ApiKeyItemSuccess'];
 export type ApiKeyList = components['schemas']['ApiKeyList'];
 export type ApiKeyListSuccess = components['schemas']['ApiKeyListSuccess'];
+export type Assignment = components['schemas']['Assignment'];
 export type Attempt = components['schemas']['Attempt'];
 export type Authorization = components['schemas']['Authorization'];
 export type AuthorizationRequest = components['schemas']['AuthorizationRequest'];
@@ -1643,9 +1787,12 @@ export type CallCostSuccess = components['schemas']['CallCostSuccess'];
 export type CallEnded = components['schemas']['CallEnded'];
 export type CallPage = components['schemas']['CallPage'];
 export type CallPageSuccess = components['schemas']['CallPageSuccess'];
+export type CallProvider = components['schemas']['CallProvider'];
+export type CallProviderSuccess = components['schemas']['CallProviderSuccess'];
 export type CallRefunded = components['schemas']['CallRefunded'];
 export type CallStarted = components['schemas']['CallStarted'];
 export type CallSummary = components['schemas']['CallSummary'];
+export type CallUpdated = components['schemas']['CallUpdated'];
 export type Channel = components['schemas']['Channel'];
 export type ChannelSuccess = components['schemas']['ChannelSuccess'];
 export type Channels = components['schemas']['Channels'];
@@ -1681,6 +1828,9 @@ export type Finalize = components['schemas']['Finalize'];
 export type Forecast = components['schemas']['Forecast'];
 export type ForecastSuccess = components['schemas']['ForecastSuccess'];
 export type GapBody = components['schemas']['GapBody'];
+export type HeldCall = components['schemas']['HeldCall'];
+export type HeldCallPage = components['schemas']['HeldCallPage'];
+export type HeldCallPageSuccess = components['schemas']['HeldCallPageSuccess'];
 export type InfrastructureCost = components['schemas']['InfrastructureCost'];
 export type InsightsBody = components['schemas']['InsightsBody'];
 export type Interval = components['schemas']['Interval'];
@@ -1715,6 +1865,8 @@ export type NewApiKey = components['schemas']['NewApiKey'];
 export type NewApiKeySuccess = components['schemas']['NewApiKeySuccess'];
 export type NewChannel = components['schemas']['NewChannel'];
 export type NewChannelSuccess = components['schemas']['NewChannelSuccess'];
+export type NewWebhookEndpoint = components['schemas']['NewWebhookEndpoint'];
+export type NewWebhookEndpointSuccess = components['schemas']['NewWebhookEndpointSuccess'];
 export type Period = components['schemas']['Period'];
 export type PersonaCost = components['schemas']['PersonaCost'];
 export type PreviousSpending = components['schemas']['PreviousSpending'];
@@ -1766,6 +1918,7 @@ export type TopEntry = components['schemas']['TopEntry'];
 export type Track = components['schemas']['Track'];
 export type TransactionCost = components['schemas']['TransactionCost'];
 export type UnitSum = components['schemas']['UnitSum'];
+export type Updated = components['schemas']['Updated'];
 export type Usage = components['schemas']['Usage'];
 export type UserEntry = components['schemas']['UserEntry'];
 export type UserList = components['schemas']['UserList'];
@@ -1774,5 +1927,12 @@ export type UsualCost = components['schemas']['UsualCost'];
 export type Voided = components['schemas']['Voided'];
 export type WantedApiKey = components['schemas']['WantedApiKey'];
 export type WantedChannel = components['schemas']['WantedChannel'];
+export type WantedWebhookEndpoint = components['schemas']['WantedWebhookEndpoint'];
+export type WantedWebhookSecret = components['schemas']['WantedWebhookSecret'];
+export type WebhookEndpointItem = components['schemas']['WebhookEndpointItem'];
+export type WebhookEndpointItemSuccess = components['schemas']['WebhookEndpointItemSuccess'];
+export type WebhookEndpointList = components['schemas']['WebhookEndpointList'];
+export type WebhookEndpointListSuccess = components['schemas']['WebhookEndpointListSuccess'];
+export type WebhookSecretItem = components['schemas']['WebhookSecretItem'];
 export type $defs = Record<string, never>;
 export type operations = Record<string, never>;

@@ -1,0 +1,149 @@
+"""`POST /api/webhooks/{provider}/{endpointId}`: a vendor reports the costs of calls.
+
+The vendor's signature is the only credential. It is checked before the body is read as anything but
+bytes. A success means that the stream has the events; otherwise the vendor should try again.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Final
+
+from aiohttp import hdrs, web
+
+from api.http.access import ADDRESS, Access, Route
+from api.http.limits import RateLimiter, read_body
+from api.http.options import ApiOptions
+from api.http.parameters import NAME, one_of
+from api.http.problems import Problem, not_found, rate_limited, refused, unauthorized, unavailable
+from api.http.replies import reply
+from api.http.verification import verification_budget
+from api.intake.event_stream import EventStream, StreamUnavailableError
+from api.openapi.operations import JSON, Operation, Parameter, Tag
+from api.webhooks.deliveries import Delivery, Provider, SignatureError
+from api.webhooks.endpoints import EndpointDirectory, Endpoints
+from api.webhooks.intake import NoRoomError, WebhookIntake, have_user, outgoing_events
+from api.webhooks.providers import PROVIDERS
+from ledger.operations.webhooks import WebhookEndpoint
+from ledger.postgres.clock import Clock
+from schemas.refusals import Refused
+from schemas.webhooks import AcceptedWebhook
+
+BODY_BYTES_MAX: Final = 4 * 1024 * 1024
+"""Reports contain transcripts, and are larger than the events of services."""
+FORM: Final = "application/x-www-form-urlencoded"
+_UNKNOWN: Final = "There is no such endpoint, or the delivery is not signed with its secret."
+
+USER: Final = Parameter("userId", "The user, for vendors whose bodies cannot name one.", NAME)
+CALL: Final = Parameter("callId", "Our id of the call, for the same vendors.", NAME)
+BODY_DIGEST: Final = Parameter("bodySHA256", "Twilio: the digest of a body in JSON.")
+_PARAMETERS: Final = (USER, CALL, BODY_DIGEST)
+_RECEIVE: Final = Operation(
+    name="receiveWebhook",
+    tag=Tag.REPORTING,
+    summary="Receive a vendor's webhook",
+    response=AcceptedWebhook,
+    body={JSON: dict[str, Any], FORM: dict[str, str]},
+    example={"message": {"type": "end-of-call-report", "call": {"id": "7a4e2c1f"}}},
+    query=_PARAMETERS,
+    error_statuses=(404,),
+)
+
+_log: Final = logging.getLogger(__name__)
+
+
+class WebhookRoutes:
+    """The route of all providers; without a stream it answers 503."""
+
+    def __init__(
+        self, stream: EventStream | None, endpoints: Endpoints, options: ApiOptions, now: Clock
+    ) -> None:
+        limits = options.limits
+        self._intake = None if stream is None else WebhookIntake(stream, endpoints)
+        self._endpoints = EndpointDirectory(endpoints)
+        self._limits = limits
+        self._public_url = options.public_url
+        self._now = now
+        self._budget = verification_budget(limits)
+        self._rate = RateLimiter(limits.requests_per_second, limits.burst, limits.clients)
+
+    def routes(self) -> tuple[Route, ...]:
+        path = "/api/webhooks/{provider}/{endpointId}"
+        return (Route("POST", path, Access.SIGNED, self.receive, _RECEIVE),)
+
+    async def receive(self, request: web.Request) -> web.Response:
+        """Verify a delivery, and answer once the stream has its events."""
+        values = {parameter.name: one_of(request, parameter) for parameter in _PARAMETERS}
+        query = {name: value for name, value in values.items() if value is not None}
+        provider = PROVIDERS.get(request.match_info["provider"])
+        if provider is None:
+            raise not_found("There is no such provider of webhooks.")
+        endpoint = await self._find(request, provider)
+        if wait_seconds := self._rate.take(endpoint.endpoint_id):
+            raise rate_limited(wait_seconds, "requests_per_user")
+        body = await read_body(request, self._limits, BODY_BYTES_MAX)
+        delivery = Delivery(request.headers, query, self._urls(request), body, self._now())
+        try:
+            await self._verify(request, provider, endpoint, delivery)
+            answer = await self._accept(provider, endpoint, delivery)
+        except Problem as problem:
+            await self._endpoints.note(endpoint.endpoint_id, problem.message)
+            _log.warning(
+                "a webhook of %s is refused: %s",
+                provider.name,
+                problem.message,
+                extra={"action": "webhook_refused", "provider": provider.name},
+            )
+            raise
+        await self._endpoints.note(endpoint.endpoint_id, None)
+        return reply(answer)
+
+    async def _find(self, request: web.Request, provider: Provider) -> WebhookEndpoint:
+        """Return the endpoint of the path; raises the 401 Problem, and 429 after many of them."""
+        async with self._budget.turn(request[ADDRESS]):
+            found = await self._endpoints.find(provider.name, request.match_info["endpointId"])
+            if found is None:
+                raise unauthorized(_UNKNOWN)
+            return found
+
+    async def _verify(
+        self,
+        request: web.Request,
+        provider: Provider,
+        endpoint: WebhookEndpoint,
+        delivery: Delivery,
+    ) -> None:
+        """Raise the 401 Problem for a delivery that is not signed, or too old."""
+        async with self._budget.turn(request[ADDRESS]):
+            try:
+                provider.verify(delivery, endpoint)
+            except SignatureError as error:
+                raise unauthorized(str(error)) from None
+
+    async def _accept(
+        self, provider: Provider, endpoint: WebhookEndpoint, delivery: Delivery
+    ) -> AcceptedWebhook:
+        """Put the events of a delivery in the stream; raises the Problem 400 or 503."""
+        if self._intake is None:
+            raise unavailable("The event stream")
+        try:
+            reading = provider.read(delivery, endpoint)
+            events = outgoing_events(provider, reading.drafts, delivery.received_at)
+        except Refused as refusal:
+            raise refused(refusal) from None
+        try:
+            await self._intake.put(events, have_user=have_user(reading.drafts))
+        except StreamUnavailableError as error:
+            _log.warning("no event stream: %s", error, extra={"action": "stream_unavailable"})
+            raise unavailable("The event stream") from None
+        except NoRoomError:
+            raise unavailable("Room for events without a user") from None
+        return AcceptedWebhook(events=len(events), ignored=reading.ignored)
+
+    def _urls(self, request: web.Request) -> tuple[str, ...]:
+        """Return the addresses to which the vendor may have sent the request."""
+        target = request.rel_url.raw_path_qs
+        if self._public_url is not None:
+            return (f"{self._public_url}{target}",)
+        host = request.headers.get(hdrs.HOST, "")
+        return tuple(f"{scheme}://{host}{target}" for scheme in ("https", "http"))

@@ -1,0 +1,1 @@
+"""Webhooks of vendors: each signed delivery becomes events of the stream."""

@@ -1,0 +1,80 @@
+"""A delivery of a webhook as received, and what a provider makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from multidict import MultiMapping
+
+from ledger.operations.webhooks import WebhookEndpoint
+
+
+class SignatureError(Exception):
+    """A delivery is not signed with a secret of its endpoint, or is too old."""
+
+
+class SettingsError(Exception):
+    """A setting of an endpoint is invalid; a sentence names it."""
+
+
+class Delivery(NamedTuple):
+    """A request to an endpoint; `addresses` are those to which the vendor may have sent it."""
+
+    headers: MultiMapping[str]
+    query: Mapping[str, str]
+    addresses: tuple[str, ...]
+    body: bytes
+    received_at: datetime
+
+
+class EventDraft(NamedTuple):
+    """An event before it is checked. `id` follows from what it reports, so repeats count once.
+
+    Without a `time` it is that of the delivery. `source` replaces the source of its provider; it
+    must begin with it.
+    """
+
+    type: str
+    id: str
+    time: datetime | None
+    data: Mapping[str, Any]
+    source: str | None = None
+
+
+class Reading(NamedTuple):
+    """The events of a delivery; `ignored` says why there are none."""
+
+    drafts: list[EventDraft]
+    ignored: str | None = None
+
+
+def no_settings(settings: Mapping[str, Any]) -> None:
+    """Refuse all settings: the provider has none; raises SettingsError."""
+    for name in settings:
+        raise SettingsError(f"`settings.{name[:50]}` is unknown: this provider has no settings.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """A vendor whose webhooks are accepted.
+
+    `verify` raises SignatureError. `read` is only called with verified deliveries and raises
+    Refused. `user_path` is the default. With `makes_secret`, a secret is made for an endpoint whose
+    administrator gives none. `check_secret` returns the error of a secret, to follow its name.
+    """
+
+    name: str
+    verify: Callable[[Delivery, WebhookEndpoint], None]
+    read: Callable[[Delivery, WebhookEndpoint], Reading]
+    user_path: str
+    makes_secret: bool
+    check_settings: Callable[[Mapping[str, Any]], None] = no_settings
+    check_secret: Callable[[str], str | None] = lambda _: None
+
+    @property
+    def source(self) -> str:
+        """The source of its events. It names no endpoint: a new one repeats no event."""
+        return f"/api/webhooks/{self.name}"

@@ -1,0 +1,65 @@
+"""Checks of signatures, in constant time, and of their age."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from api.webhooks.deliveries import Delivery, SignatureError
+
+_DIGITS: Final = re.compile("[0-9]{1,16}")
+_MILLISECONDS_MIN: Final = 10**11
+"""Unix times from here on are in milliseconds: as seconds, they are after the year 5000."""
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+CLOCK_SKEW_SECONDS: Final = 60
+"""How far the vendor's clock may be ahead, at most as far as the replay window."""
+
+
+def header(delivery: Delivery, name: str) -> str:
+    """Return the only value of a header; raises SignatureError."""
+    values = delivery.headers.getall(name, [])
+    if len(values) != 1:
+        raise SignatureError(f"The header {name} is missing or repeated.")
+    return values[0].strip()
+
+
+def hmac_sha256(secret: str, *parts: bytes) -> bytes:
+    """Return the HMAC of the concatenated parts."""
+    return hmac.digest(secret.encode(), b"".join(parts), hashlib.sha256)
+
+
+def require_match(
+    given: bytes, secrets: Iterable[str], expected: Callable[[str], bytes | None]
+) -> None:
+    """Raise SignatureError unless `given` is what one of the secrets makes.
+
+    Each secret is tried, whatever the others make, so the time says nothing about them.
+    """
+    matches = False
+    for secret in secrets:
+        made = expected(secret)
+        matches |= made is not None and hmac.compare_digest(given, made)
+    if not matches:
+        raise SignatureError("The signature is not valid for any secret of this endpoint.")
+
+
+def moment_of(unix_time: str) -> datetime:
+    """Return a Unix time in seconds or milliseconds; raises SignatureError."""
+    if not _DIGITS.fullmatch(unix_time):
+        raise SignatureError("The time of the signature is not a Unix time.")
+    number = int(unix_time)
+    unit = timedelta(milliseconds=1) if number >= _MILLISECONDS_MIN else timedelta(seconds=1)
+    return _EPOCH + number * unit
+
+
+def require_recent(at: datetime, delivery: Delivery, replay_seconds: int) -> None:
+    """Raise SignatureError for a delivery that was signed too long ago, or in the future."""
+    age_seconds = (delivery.received_at - at).total_seconds()
+    if age_seconds > replay_seconds:
+        raise SignatureError(f"The signature is more than {replay_seconds} s old.")
+    if age_seconds < -min(CLOCK_SKEW_SECONDS, replay_seconds):
+        raise SignatureError("The signature is from the future. Check the clocks.")

@@ -1,0 +1,191 @@
+"""`cost-analytics webhooks`: the endpoints to which vendors send webhooks."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from cost_analytics import settings
+from cost_analytics.database_work import run_connected
+from cost_analytics.failures import CommandError
+
+if TYPE_CHECKING:
+    from ledger.operations.webhooks import ListedEndpoint
+    from ledger.postgres.database import Connection
+
+_NAME: Final = "webhooks"
+_OPERATOR: Final = "operator"
+
+DESCRIPTION: Final = """\
+Vendors such as Vapi, Retell and Twilio report calls by webhook. `create` makes an endpoint and
+prints the path of its address, and a secret if the vendor lets you choose one. `rotate` adds a
+secret; the previous one stays valid until it is deleted, or until the next rotation.
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the actions."""
+    actions = parser.add_subparsers(
+        dest="action", metavar="list|create|rotate|delete|delete-secret", required=True
+    )
+    actions.add_parser("list", help="show endpoints, without their secrets")
+    creating = actions.add_parser("create", help="make an endpoint")
+    creating.add_argument("provider", metavar="PROVIDER", help="the vendor, such as vapi")
+    creating.add_argument("--name", required=True, help="any name")
+    creating.add_argument("--user-path", metavar="PATH", help="where a delivery names the user")
+    creating.add_argument("--call-path", metavar="PATH", help="where it names our call")
+    creating.add_argument("--replay-seconds", type=int, metavar="N", help="30 to 86400 (300)")
+    creating.add_argument("--settings", metavar="JSON", help="settings of the provider")
+    rotating = actions.add_parser("rotate", help="add a secret")
+    deleting = actions.add_parser("delete", help="delete an endpoint with its secrets")
+    dropping = actions.add_parser("delete-secret", help="delete a secret")
+    for action in (rotating, deleting, dropping):
+        action.add_argument("endpoint", metavar="ENDPOINT", help="its id in the list")
+    for action in (creating, rotating):
+        action.add_argument(
+            "--secret-file", metavar="FILE", help="a file with the vendor's secret or public key"
+        )
+    dropping.add_argument("secret", type=int, metavar="SECRET", help="its number in the list")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """List, create, rotate or delete."""
+    actions = {
+        "list": _list,
+        "create": _create,
+        "rotate": _rotate,
+        "delete": _delete,
+        "delete-secret": _delete_secret,
+    }
+    return actions[arguments.action](arguments)
+
+
+def _list(_: argparse.Namespace) -> int:
+    from ledger.operations.webhooks import list_endpoints
+
+    endpoints = _run(list_endpoints)
+    for endpoint in endpoints:
+        _print(endpoint)
+    if not endpoints:
+        print("No endpoints.")
+    return 0
+
+
+def _create(arguments: argparse.Namespace) -> int:
+    from api.webhooks.making import InvalidEndpointError, prepare
+    from ledger.operations.webhooks import TooManyEndpointsError, add_endpoint
+    from schemas.jsonio import decode
+    from schemas.webhooks import WantedWebhookEndpoint
+
+    given = {
+        "provider": arguments.provider,
+        "name": arguments.name,
+        "userPath": arguments.user_path,
+        "callPath": arguments.call_path,
+        "replayWindow_seconds": arguments.replay_seconds,
+        "settings": _settings(arguments.settings),
+        "secret": _secret(arguments),
+    }
+    body = json.dumps({name: value for name, value in given.items() if value is not None})
+    try:
+        fields, secret, made = prepare(decode(WantedWebhookEndpoint, body.encode()))
+        added = _run(lambda db: add_endpoint(db, fields, secret, created_by=_OPERATOR))
+    except (InvalidEndpointError, ValueError) as error:
+        raise CommandError(str(error)) from None
+    except TooManyEndpointsError:
+        raise CommandError("There is the maximum of endpoints. Delete one first.") from None
+    _print(added)
+    _print_secret(made)
+    return 0
+
+
+def _rotate(arguments: argparse.Namespace) -> int:
+    from api.webhooks.making import InvalidEndpointError, prepare_secret
+    from ledger.operations.webhooks import add_secret
+
+    async def rotate(db: Connection) -> str | None:
+        found = await _find(db, arguments.endpoint)
+        secret, made = prepare_secret(found.fields.provider, _secret(arguments))
+        await add_secret(db, found.endpoint_id, secret, created_by=_OPERATOR)
+        return made
+
+    try:
+        _print_secret(_run(rotate))
+    except InvalidEndpointError as error:
+        raise CommandError(str(error)) from None
+    print("The previous secret stays valid until it is deleted, or until the next rotation.")
+    return 0
+
+
+def _delete(arguments: argparse.Namespace) -> int:
+    from ledger.operations.webhooks import delete_endpoint
+
+    async def delete(db: Connection) -> None:
+        await delete_endpoint(db, (await _find(db, arguments.endpoint)).endpoint_id)
+
+    _run(delete)
+    print(f"Endpoint {arguments.endpoint} is deleted; the API refuses it within a second.")
+    return 0
+
+
+def _delete_secret(arguments: argparse.Namespace) -> int:
+    from ledger.operations.webhooks import delete_secret
+
+    deleted = _run(lambda db: delete_secret(db, arguments.endpoint, arguments.secret))
+    if not deleted:
+        raise CommandError(f"The endpoint has no secret {arguments.secret}.")
+    print(f"Secret {arguments.secret} is deleted; the API refuses it within a second.")
+    return 0
+
+
+async def _find(db: Connection, endpoint_id: str) -> ListedEndpoint:
+    from ledger.operations.webhooks import find_endpoint
+
+    found = await find_endpoint(db, endpoint_id)
+    if found is None:
+        raise CommandError("There is no such endpoint; `cost-analytics webhooks list` shows all.")
+    return found
+
+
+def _run(work: Any) -> Any:
+    return run_connected(settings.load("database").database_url, _NAME, work)
+
+
+def _settings(text: str | None) -> Any:
+    try:
+        return None if text is None else json.loads(text)
+    except ValueError:
+        raise CommandError("--settings is not JSON.") from None
+
+
+def _secret(arguments: argparse.Namespace) -> str | None:
+    """Return the text of the file: on the command line, other users could see it."""
+    if arguments.secret_file is None:
+        return None
+    try:
+        return Path(arguments.secret_file).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandError(f"{arguments.secret_file} cannot be read: {error}.") from None
+
+
+def _print(endpoint: ListedEndpoint) -> None:
+    fields = endpoint.fields
+    secrets = ", ".join(f"{one.secret_id} ({one.created_at:%Y-%m-%d})" for one in endpoint.secrets)
+    print(
+        f"/api/webhooks/{fields.provider}/{endpoint.endpoint_id}  {fields.name}  "
+        f"user at {fields.user_path}  secrets {secrets or 'none'}  "
+        f"made by {endpoint.created_by} {endpoint.created_at:%Y-%m-%d %H:%M}Z"
+        + (
+            f"  last accepted {endpoint.accepted_at:%Y-%m-%d %H:%M}Z"
+            if endpoint.accepted_at
+            else ""
+        )
+        + (f"  last refused: {endpoint.refusal}" if endpoint.refusal else "")
+    )
+
+
+def _print_secret(made: str | None) -> None:
+    if made is not None:
+        print(f"secret: {made}")
