@@ -35,6 +35,8 @@ COMMANDS: Final = {
     "migrate": "migrate the database to the newest schema",
     "token": "print a bearer token for a user",
     "publish": "send events from a file or from standard input to Kafka",
+    "follow": "send the events of log files over HTTP, as their lines are written",
+    "map": "try a mapping: show what would be sent of each line of a file",
     "simulate": "send realistic calls to Kafka, or write them to a file",
     "verify": "recompute every total from the recorded events and count the differences",
     "rebuild": "rewrite every total from the recorded events",

@@ -11,6 +11,7 @@ from typing import Final, get_type_hints
 
 from cost_analytics.configuration.api_section import ApiSection, LimitSection
 from cost_analytics.configuration.delivery_sections import AnomalySection, DeliverySection
+from cost_analytics.configuration.intake_section import IntakeSection
 from cost_analytics.configuration.kafka_section import KafkaSection
 from cost_analytics.configuration.run_sections import DevSection, LogSection
 from cost_analytics.configuration.secret import Secret
@@ -41,6 +42,7 @@ class Settings:
     retention: RetentionSection = field(default_factory=RetentionSection)
     delivery: DeliverySection = field(default_factory=DeliverySection)
     anomalies: AnomalySection = field(default_factory=AnomalySection)
+    intake: IntakeSection = field(default_factory=IntakeSection)
     dev: DevSection = field(default_factory=DevSection)
     logs: LogSection = field(default_factory=LogSection)
 

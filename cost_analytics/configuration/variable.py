@@ -27,6 +27,7 @@ Need = Literal[
     "retention",
     "delivery",
     "anomalies",
+    "intake",
     "dev",
 ]
 """A section that a command needs; the settings of logs are always read."""

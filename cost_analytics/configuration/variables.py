@@ -24,6 +24,7 @@ _TITLES: Final[dict[SectionName, str]] = {
     "retention": "Retention",
     "delivery": "Delivery of alerts to people",
     "anomalies": "Anomalies",
+    "intake": "Sending events (`follow`)",
     "dev": "The development instance",
     "logs": "Logs",
 }

@@ -82,6 +82,7 @@ def dev_values(
         "ANOMALY_GRACE_MINUTES": "3",
         **_RETENTION,
         "PUBLIC_URL": f"http://{_HOST}:{port}",
+        "INTAKE_URL": f"http://{_HOST}:{port}",
         **passed_on,
         "KAFKA_BOOTSTRAP_SERVERS": bootstrap,
         **_KAFKA,
@@ -93,5 +94,5 @@ def dev_values(
 
 def validate_settings(values: Mapping[str, str], login: Login = "operator") -> Settings:
     """Return the settings of a process; raises SettingsError for wrong variables."""
-    needs = (need for need in get_args(Need) if need not in {"dev", "prices"})
+    needs = (need for need in get_args(Need) if need not in {"dev", "intake", "prices"})
     return settings.settings_from(values, *needs, login=login)

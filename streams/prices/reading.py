@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from ledger.prices.rows import InvalidPriceError, PriceRow, price_row
 from schemas.jsonio import wire_name
+from schemas.pointers import PointerError, value_at
 
 _decode: Final = msgspec.json.Decoder(Any, float_hook=Decimal).decode
 _CURRENCY: Final = "usd"
@@ -197,11 +198,11 @@ class JsonPrices(
     def parse(self, published: Any) -> Iterable[Mapping[str, str]]:
         """Yield the prices that the pointers name."""
         if self.currency_pointer is not None:
-            currency = value_at(published, self.currency_pointer)
+            currency = _pointed(published, self.currency_pointer)
             if not isinstance(currency, str) or currency.lower() != _CURRENCY:
                 raise PriceSourceError(f"prices are in {currency!s:.20}, not in USD")
         for price in self.prices:
-            figure = value_at(published, price.pointer)
+            figure = _pointed(published, price.pointer)
             if isinstance(figure, bool) or not isinstance(figure, int | str | Decimal):
                 raise PriceSourceError(f"{price.pointer} is not a number")
             fields = {
@@ -214,16 +215,9 @@ class JsonPrices(
             yield fields if price.model is None else {**fields, "model": price.model}
 
 
-def value_at(document: Any, pointer: str) -> Any:
-    """Return the value at an RFC 6901 pointer; raises PriceSourceError."""
-    if pointer and not pointer.startswith("/"):
-        raise PriceSourceError(f"{pointer} is not a JSON pointer: it begins with /")
-    value = document
-    for token in pointer.split("/")[1:]:
-        name = token.replace("~1", "/").replace("~0", "~")
-        is_index = isinstance(value, list) and name.isascii() and name.isdigit()
-        try:
-            value = value[int(name[:9])] if is_index else value[name]
-        except (KeyError, IndexError, TypeError):
-            raise PriceSourceError(f"there is nothing at {pointer}") from None
-    return value
+def _pointed(document: Any, pointer: str) -> Any:
+    """Return the value at a pointer; raises PriceSourceError."""
+    try:
+        return value_at(document, pointer)
+    except PointerError as error:
+        raise PriceSourceError(str(error)) from None

@@ -40,6 +40,7 @@ def test_secret_settings_are_known() -> None:
     logins = {login.upper() for login in get_args(Login)}
     assert SECRETS.keys() == {
         "DATABASE_URL",
+        "INTAKE_TOKEN",
         "RERATE_DATABASE_URL",
         *(f"{login}_DATABASE_URL" for login in logins),
         *(f"{login}_DATABASE_PASSWORD" for login in logins),

@@ -16,8 +16,8 @@ CLIENT_CODE = modules(*CLIENTS)
 EVERYTHING = modules(*PACKAGES, "bench", "clients", "examples", "tests")
 
 OWNERS = {
-    # The API serves; notifications and key fetching send requests.
-    "aiohttp": ("api/", "streams/notifications/", "streams/prices/"),
+    # The API serves; notifications, price sources and the follower of logs send requests.
+    "aiohttp": ("api/", "cost_analytics/following/", "streams/notifications/", "streams/prices/"),
     # Fixes of its record parser are beside its owner; raw batches need its protocol.
     "aiokafka": (
         "messaging/broker_log.py",

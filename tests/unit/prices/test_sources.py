@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.pointers import value_at
 from streams.prices.configured import SourcesError, read_sources
 from streams.prices.reading import (
     JsonPrices,
     PointedPrice,
     PriceSourceError,
     TwilioVoice,
-    value_at,
 )
 from streams.prices.sources import AnySource
 from tests.support.price_servers import COUNTRY_V1, COUNTRY_V2

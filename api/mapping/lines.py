@@ -1,0 +1,59 @@
+"""Reads one line of a log: JSON, or JSON after a text."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, Final
+
+import msgspec
+
+from api.mapping.errors import InputError
+from api.mapping.language import DocumentMapping
+from api.mapping.rules import MappedEvent
+from schemas.jsonio import json_error
+
+_decode: Final = msgspec.json.Decoder(float_hook=Decimal).decode
+
+
+def events_of_line(mapping: DocumentMapping, line: bytes) -> list[MappedEvent]:
+    """Return the events of a line, none if it is empty or no rule matches; raises InputError."""
+    documents = documents_of_line(mapping, line)
+    events = [mapping.events(document) for document in documents]
+    if len(documents) == 1:
+        return events[0]
+    # The documents of a list are told apart by their place.
+    return [
+        one._replace(key=f"{number}/{one.key}") for number, of in enumerate(events) for one in of
+    ]
+
+
+def documents_of_line(mapping: DocumentMapping, line: bytes) -> list[Any]:
+    """Return the documents of a line or a body: one, or those of a list; raises InputError."""
+    content = line.strip()
+    if mapping.after is not None:
+        _, found, content = content.partition(mapping.after.encode())
+        if not found:
+            return []
+    if not content:
+        return []
+    document = document_of(content)
+    return document if isinstance(document, list) else [document]
+
+
+def document_of(content: bytes) -> Any:
+    """Return decoded JSON with exact numbers; raises InputError."""
+    try:
+        content.decode()
+        return _decode(content)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InputError(f"It is not JSON: {json_error(error)}.") from None
+    except (ValueError, ArithmeticError):
+        raise InputError("It has a number that cannot be read.") from None
+
+
+def is_object(line: bytes) -> bool:
+    """Return whether a line without its end is a whole JSON object already."""
+    try:
+        return isinstance(document_of(line.strip()), dict)
+    except InputError:
+        return False

@@ -1,0 +1,1 @@
+"""Follows log files and sends the events of their lines, each once."""
