@@ -44,6 +44,7 @@ class Way:
 
 WAYS: Final = (
     Way("python", "python_emitter.py", "a bot of your own, with the Python emitter"),
+    Way("pipecat", "pipecat_bot.py", "a Pipecat bot, with one line", needs_integrations=True),
 )  # fmt: skip
 
 EMITTER_PATH: Final = _ROOT / "clients" / "python"

@@ -148,6 +148,9 @@ class ScriptedAnthropic(AnthropicLLMService):
 class ScriptedVoice(TTSService):
     """A voice that reports the characters that it is given, as voices over HTTP do."""
 
+    seconds = 0.0
+    """How long each text takes."""
+
     def __init__(self, model: str, recorder: Recorder, **options: Any) -> None:
         super().__init__(
             settings=TTSSettings(model=model, voice="v", language=None),
@@ -162,6 +165,7 @@ class ScriptedVoice(TTSService):
 
     async def run_tts(self, text: str, context_id: str) -> AsyncGenerator[Any, None]:
         await self.start_tts_usage_metrics(text)
+        await asyncio.sleep(self.seconds)
         yield TTSAudioRawFrame(b"\0\0" * 240, self.sample_rate, 1, context_id=context_id)
 
     async def start_tts_usage_metrics(self, text: str) -> None:

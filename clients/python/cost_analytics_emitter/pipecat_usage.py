@@ -122,6 +122,9 @@ class PipecatUsage:
         characters = self._spoken.pop(service, 0)
         if characters:
             self._requests += 1
+            self._emitter.note_unreported(
+                "speech without usage", f"{service.name}: it was interrupted; estimated"
+            )
             self._call.usage(
                 self._service_of(service, service.name),
                 "tts",

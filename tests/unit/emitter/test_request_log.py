@@ -1,0 +1,152 @@
+"""Requests of a model: usage belongs to the last one, and each without usage is estimated once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pytest
+
+from cost_analytics_emitter.estimates import count_characters, estimate_tokens
+from cost_analytics_emitter.pipecat_names import name_of_class, service_name
+from cost_analytics_emitter.request_log import Ending, Request, RequestLog
+
+
+@dataclass
+class Events:
+    """What a log reported, in order."""
+
+    reported: list[str] = field(default_factory=list)
+
+    def report_estimate(self, request: Request, quantities: Mapping[str, int]) -> str:
+        self.reported.append(f"{request.number}: {dict(quantities)}")
+        return f"estimate-{request.number}"
+
+    def void_estimate(self, estimate_id: str) -> None:
+        self.reported.append(f"void {estimate_id}")
+
+    def note_unknown(self, request: Request) -> None:
+        self.reported.append(f"{request.number}: unknown")
+
+
+def begun(
+    *, sent: int = 40, received: int = 6, is_realtime: bool = False
+) -> tuple[RequestLog, Events]:
+    events = Events()
+    log = RequestLog(events, is_realtime)
+    log.begin(1, "a-model", characters_sent=sent, is_sent=True)
+    log.receive(received)
+    return log, events
+
+
+def ended(log: RequestLog, ending: Ending) -> Request:
+    assert log.last is not None
+    log.last.end(ending)
+    return log.last
+
+
+@pytest.mark.parametrize("ending", ["interrupted", "finished", ""])
+def test_request_without_usage_is_estimated_once(ending: Ending) -> None:
+    log, events = begun()
+    ended(log, ending)
+    log.settle()
+    log.settle()
+    assert events.reported == ["1: {'input_tokens': 10, 'output_tokens': 2}"]
+
+
+def test_next_request_settles_the_one_before() -> None:
+    log, events = begun()
+    log.begin(2, "a-model", is_sent=True)
+    assert events.reported == ["1: {'input_tokens': 10, 'output_tokens': 2}"]
+
+
+def test_request_with_usage_is_not_estimated() -> None:
+    log, events = begun()
+    assert not log.add_usage()
+    ended(log, "finished")
+    log.settle()
+    assert events.reported == []
+
+
+def test_usage_reported_by_an_interrupted_request_is_only_an_estimate() -> None:
+    log, events = begun()
+    ended(log, "interrupted")
+    assert log.add_usage()
+    log.settle()
+    assert events.reported == []
+
+
+def test_late_usage_replaces_the_estimate() -> None:
+    log, events = begun()
+    ended(log, "interrupted")
+    log.settle()
+    assert not log.add_usage()
+    assert not log.add_usage()
+    assert events.reported[1:] == ["void estimate-1"]
+
+
+def test_overdue_request_is_not_taken_for_the_next_one() -> None:
+    log, events = begun()
+    first = ended(log, "finished")
+    log.add_usage()
+    log.begin(2, "a-model", is_sent=True)
+    log.settle(first)
+    assert events.reported == []
+
+
+@pytest.mark.parametrize(("received", "reported"), [(0, 0), (6, 1)])
+def test_failed_request_is_estimated_if_a_part_of_the_reply_came(
+    received: int, reported: int
+) -> None:
+    log, events = begun(received=received)
+    ended(log, "failed")
+    ended(log, "finished")
+    log.settle()
+    assert len(events.reported) == reported
+
+
+def test_request_that_was_never_sent_is_nothing() -> None:
+    events = Events()
+    log = RequestLog(events)
+    log.begin(1, None, characters_sent=40, is_sent=False)
+    log.settle()
+    assert events.reported == []
+
+
+@pytest.mark.parametrize("is_realtime", [True, False])
+def test_request_of_unknown_size_is_noted(is_realtime: bool) -> None:
+    received = 6 if is_realtime else 0
+    log, events = begun(sent=0, received=received, is_realtime=is_realtime)
+    ended(log, "interrupted")
+    log.settle()
+    assert events.reported == ["1: unknown"]
+
+
+def test_tokens_are_a_quarter_of_the_characters_rounded_up() -> None:
+    assert [estimate_tokens(characters) for characters in (0, 1, 4, 5)] == [0, 1, 1, 2]
+
+
+def test_only_text_of_messages_is_counted() -> None:
+    picture = {"type": "image_url", "image_url": {"url": "x" * 5000}}
+    message = {"role": "user", "content": [{"type": "text", "text": "What is it?"}, picture]}
+    assert count_characters(message) == len("user") + len("textWhat is it?") + len("image_url")
+    endless: list[object] = ["x"]
+    endless.append(endless)
+    assert count_characters(endless) == 20
+
+
+class _Vendor:
+    __module__ = "pipecat.services.xai.llm"
+
+
+class _MyAcmeLLMService(_Vendor):
+    __module__ = "bot"
+
+
+class BobTTSService:
+    """A voice of no package."""
+
+
+def test_names_are_those_of_the_catalogue() -> None:
+    assert service_name(_MyAcmeLLMService, {}) == "x-ai"
+    assert service_name(_MyAcmeLLMService, {"_Vendor": "groq"}) == "groq"
+    assert service_name(BobTTSService, {}) == "bob"
+    assert name_of_class("GroqLLMService#3") == "groq"
