@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-_PACKAGE: Final = "pipecat.services."
+_PACKAGES: Final = ("pipecat.services.", "pipecat.classifiers.")
 _CATALOGUE: Final[Mapping[str, str]] = {"grok": "x-ai", "xai": "x-ai"}
 """Vendors whose name in the catalogue is not that of their folder in Pipecat."""
 _SUFFIXES: Final = ("LLMService", "TTSService", "STTService", "Service")
@@ -22,9 +22,10 @@ def service_name(of: type, given: Mapping[str, str]) -> str:
         if one.__name__ in given:
             return given[one.__name__]
     for one in of.__mro__:
-        folder, _, module = one.__module__.removeprefix(_PACKAGE).partition(".")
-        if one.__module__.startswith(_PACKAGE) and module:
-            return _CATALOGUE.get(folder, folder)
+        for package in _PACKAGES:
+            folder, _, module = one.__module__.removeprefix(package).partition(".")
+            if one.__module__.startswith(package) and module:
+                return _CATALOGUE.get(folder, folder)
     return name_of_class(of.__name__)
 
 

@@ -5,12 +5,16 @@ from typing import Any
 
 import pytest
 
+from tests.support import parts
 from tests.support.background_loop import BackgroundLoop
-from tests.support.emitter_server import EmitterServer
+from tests.support.emitter_server import EmitterServer, hang
 from tests.support.integrations import run_with_frameworks
 
 ESTIMATE = [("input_tokens", 9), ("output_tokens", 4)]
 """Of the 30 characters of the question and the role, and 13 of the reply."""
+
+LATENCY = {"audio": 20, "usage": 200}
+"""The most microseconds that an observed frame may take in the middle."""
 
 
 class Scenarios:
@@ -168,3 +172,14 @@ async def test_traced_call_names_the_trace_of_its_spans(tmp_path: Path) -> None:
     [trace] = bot["traces"]
     assert start["data"]["tags"] == {"trace_id": trace}
     assert bot["call"] == trace
+
+
+async def test_observer_takes_microseconds_while_the_server_hangs(tmp_path: Path) -> None:
+    """The bounds are wide: this machine may do other things at the same time."""
+    with EmitterServer(hang) as server:
+        took = await run_with_frameworks("tests.support.pipecat_latency", server.url, cwd=tmp_path)
+    lines = [f"{kind} p50 {took[kind]['p50']:.1f}, p99 {took[kind]['p99']:.1f}" for kind in LATENCY]
+    parts.figures.append(f"Pipecat: µs of the observer for a frame: {'; '.join(lines)}")
+    assert took["accepted"] == 5_000 + len(["call.started", "call.ended"])
+    for kind, most in LATENCY.items():
+        assert took[kind]["p50"] < most

@@ -141,6 +141,10 @@ class _MyAcmeLLMService(_Vendor):
     __module__ = "bot"
 
 
+class _Decisions:
+    __module__ = "pipecat.classifiers.openai.decisions.classifier"
+
+
 class BobTTSService:
     """A voice of no package."""
 
@@ -148,5 +152,6 @@ class BobTTSService:
 def test_names_are_those_of_the_catalogue() -> None:
     assert service_name(_MyAcmeLLMService, {}) == "x-ai"
     assert service_name(_MyAcmeLLMService, {"_Vendor": "groq"}) == "groq"
+    assert service_name(_Decisions, {}) == "openai"
     assert service_name(BobTTSService, {}) == "bob"
     assert name_of_class("GroqLLMService#3") == "groq"
