@@ -1,0 +1,108 @@
+"""The attached sessions of this process, and which of them a metric belongs to.
+
+A component that sessions share reports the metrics of all of them to each of them.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Final, Literal, Protocol
+from weakref import WeakValueDictionary
+
+from cost_analytics_emitter.call import CallReference
+from cost_analytics_emitter.livekit_nodes import NodeRequest, follow_nodes
+
+Owner = Literal["mine", "other", "unknown"]
+
+_log: Final = logging.getLogger("cost_analytics_emitter")
+
+
+class Follower(Protocol):
+    """What follows a session."""
+
+    is_closed: bool
+
+    @property
+    def call(self) -> CallReference:
+        """The call of the session."""
+
+    def begin(self, request: NodeRequest) -> None:
+        """A request of the session is about to be made."""
+
+    def finish(self, request: NodeRequest) -> None:
+        """A request of the session has ended."""
+
+    def watches(self, component: Any) -> bool:
+        """Return whether metrics of a component are received."""
+
+
+class SessionRegistry:
+    """Followers by session and by speech. All are used in the event loop's thread."""
+
+    def __init__(self) -> None:
+        self._followers: dict[Any, Follower] = {}
+        self._speeches: WeakValueDictionary[str, Follower] = WeakValueDictionary()
+        self._follows_nodes = False
+
+    def add(self, session: Any, follower: Follower) -> None:
+        """Add a follower; the first one of the process begins to follow the agents' nodes."""
+        self._followers[session] = follower
+        if not self._follows_nodes:
+            self._follows_nodes = True
+            try:
+                follow_nodes(self)
+            except AttributeError:  # an unknown version: metrics alone tell less
+                _log.warning(
+                    "this version of livekit-agents has no default nodes: interrupted requests and "
+                    "shared components are known from metrics only",
+                    extra={"action": "nodes_not_followed"},
+                )
+
+    def remove(self, session: Any, follower: Follower) -> None:
+        """Remove a follower, unless another one has taken its place."""
+        if self._followers.get(session) is follower:
+            del self._followers[session]
+
+    def of_session(self, session: Any) -> Follower | None:
+        """Return the follower of a session."""
+        return self._followers.get(session)
+
+    def note_speech(self, speech_id: str, follower: Follower) -> None:
+        """Note whose speech has an id: metrics of its requests carry it."""
+        self._speeches[speech_id] = follower
+
+    def begin(self, request: NodeRequest) -> None:
+        """Tell the session's follower; never raises."""
+        if (follower := self._followers.get(request.session)) is not None:
+            follower.begin(request)
+
+    def finish(self, request: NodeRequest) -> None:
+        """Tell the session's follower; never raises."""
+        if (follower := self._followers.get(request.session)) is not None:
+            follower.finish(request)
+
+    def owner(
+        self, follower: Follower, session: Any, component: Any, metrics: Any, request: Any
+    ) -> Owner:
+        """Return whose a metric is: known by its request, else its speech, else its component."""
+        if request is not None and request.session is not None:
+            return "mine" if request.session is session else "other"
+        speech_id = getattr(metrics, "speech_id", None)
+        by_speech = self._speeches.get(speech_id) if speech_id else None
+        if by_speech is not None:
+            return "mine" if by_speech is follower else "other"
+        sharing = self.sharing(component)
+        if len(sharing) <= 1:
+            return "mine"
+        return "unknown" if sharing[0] is follower else "other"
+
+    def sharing(self, component: Any) -> list[Follower]:
+        """Return the followers that receive a component's metrics, in the order of attachment."""
+        return [one for one in self._followers.values() if one.watches(component)]
+
+    def others(self, follower: Follower) -> list[Follower]:
+        """Return the other followers."""
+        return [one for one in self._followers.values() if one is not follower]
+
+
+SESSIONS: Final = SessionRegistry()

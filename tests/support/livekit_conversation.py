@@ -1,0 +1,177 @@
+"""A conversation of ten turns in a real session of LiveKit Agents, with scripted vendors.
+
+It runs in the environment of the voice frameworks, and prints what the session and the vendors
+counted. Turns are interrupted while the agent speaks and before its first word; one calls a tool,
+and one hands over to an agent with a model of its own.
+"""
+
+import asyncio
+import json
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from livekit.agents import Agent, AgentSession, RunContext, function_tool, llm
+
+from cost_analytics_emitter import Emitter
+from cost_analytics_emitter.livekit import Attachment, attach
+from examples.livekit_agent import (
+    Microphone,
+    Reply,
+    ScriptedLLM,
+    ScriptedSTT,
+    ScriptedTTS,
+    Speaker,
+)
+
+SECONDS_OF_A_TURN = 3
+LAST_SECONDS = 2
+
+
+def usage(prompt: int, completion: int, **details: int) -> llm.CompletionUsage:
+    return llm.CompletionUsage(
+        prompt_tokens=prompt,
+        completion_tokens=completion,
+        total_tokens=prompt + completion,
+        **details,
+    )
+
+
+LONG = "This answer is much longer than anybody wants to hear on the telephone today. " * 4
+FIRST = {
+    "Hello.": Reply("Hello, how can I help?", usage=usage(120, 9)),
+    "What is the weather?": Reply(tool="weather", usage=usage(180, 14)),
+    "Tell me everything.": Reply(LONG, usage=usage(260, 80)),
+    "Shorter, please.": Reply("It is sunny.", usage=usage(300, 6, prompt_cached_tokens=128)),
+    "Wait.": Reply("Of course.", usage=usage(320, 4), wait=30),
+    "The billing department, please.": Reply(tool="billing", usage=usage(350, 15)),
+}
+SECOND = {
+    "Is this the billing department?": Reply(
+        "It is.", usage=usage(700, 5, cache_creation_tokens=512)
+    ),
+    "Explain my bill.": Reply(LONG, usage=usage(760, 90, prompt_cached_tokens=512)),
+    "Is it right?": Reply(
+        "It is.", usage=usage(800, 60, prompt_cached_tokens=512, reasoning_tokens=55)
+    ),
+    "Thank you, goodbye.": Reply("Goodbye.", usage=usage(830, 4, prompt_cached_tokens=768)),
+}
+INTERRUPTED = {"Tell me everything.", "Wait.", "Explain my bill."}
+
+
+class Script:
+    """Answers by the last item of a conversation, and counts what was asked."""
+
+    def __init__(self, replies: dict[str, Reply]) -> None:
+        self._replies, self.requests = replies, 0
+
+    def __call__(self, context: Any) -> Reply:
+        self.requests += 1
+        last = context.items[-1]
+        if last.type == "function_call_output":
+            return Reply("The sun shines all day.", usage=usage(210, 7, prompt_cached_tokens=64))
+        texts = [item.text_content for item in context.items if item.type == "message"]
+        return self._replies.get(texts[-1]) or Reply("Billing here.", usage=usage(600, 3))
+
+
+class Billing(Agent):
+    """The agent that takes over, with a model of its own."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__(instructions="You know all bills.", llm=model)
+
+    async def on_enter(self) -> None:
+        await self.session.say("You are connected.")
+
+
+class Reception(Agent):
+    """The first agent."""
+
+    def __init__(self, billing: Agent) -> None:
+        super().__init__(instructions="You are a friendly receptionist.")
+        self._billing = billing
+
+    @function_tool()
+    async def weather(self, context: RunContext) -> str:
+        """Return the weather."""
+        return "sunny"
+
+    @function_tool()
+    async def billing(self, context: RunContext) -> Agent:
+        """Hand over to the billing department."""
+        return self._billing
+
+
+def models() -> tuple[Script, Script, ScriptedLLM, ScriptedLLM]:
+    first, second = Script(FIRST), Script(SECOND)
+    return (
+        first,
+        second,
+        ScriptedLLM(first, model="llama3.1-8b", provider="api.cerebras.ai"),
+        ScriptedLLM(second, model="llama3.1-70b", provider="api.cerebras.ai"),
+    )
+
+
+def new_session(model: Any, make: Any = AgentSession, **options: Any) -> tuple[Any, Microphone]:
+    settings = {
+        "llm": model,
+        "stt": ScriptedSTT(model="nova-2", provider="Deepgram"),
+        "tts": ScriptedTTS(model="eleven_turbo_v2_5", provider="ElevenLabs", wait=0.01),
+        "turn_handling": {"turn_detection": "manual"},
+        "vad": None,
+    }
+    session = make(**{**settings, **options})
+    microphone = Microphone()
+    session.input.audio, session.output.audio = microphone, Speaker()
+    return session, microphone
+
+
+async def hold(session: Any, microphone: Microphone, turns: Iterator[str]) -> None:
+    """Have a turn with each text; interrupt those that the script says."""
+    for text in turns:
+        microphone.hear(SECONDS_OF_A_TURN)
+        speech = session.generate_reply(user_input=text)
+        if text in INTERRUPTED:
+            await asyncio.sleep(0.3)
+            await session.interrupt()
+        await speech
+        await asyncio.sleep(0.05)
+    microphone.hear(LAST_SECONDS)
+    await asyncio.sleep(0.1)
+
+
+def result(attachment: Attachment, session: Any, emitter: Emitter, **more: Any) -> dict[str, Any]:
+    counters = emitter.counters()
+    return {
+        "callId": attachment.call.call_id,
+        "usage": [one.model_dump() for one in session.usage.model_usage],
+        "metrics": attachment.counters()._asdict(),
+        "sent": counters.sent,
+        "refused": dict(counters.refused),
+        "unreported": dict(counters.unreported),
+        **more,
+    }
+
+
+async def main(url: str, token: str) -> dict[str, Any]:
+    emitter = Emitter(url, token, source="/livekit", linger_seconds=0.02)
+    first, second, model, own_model = models()
+    session, microphone = new_session(model)
+    attachment = attach(session, emitter, user="alice", call_id="livekit-call", persona="brad_001")
+    assert attachment is not None
+    await session.start(Reception(Billing(own_model)))
+    await hold(session, microphone, iter([*FIRST, *SECOND]))
+    await session.aclose()
+    assert await asyncio.to_thread(emitter.flush, 60)
+    attachment.detach()
+    requests = first.requests + second.requests
+    return result(attachment, session, emitter, requests=requests, turns=len(FIRST) + len(SECOND))
+
+
+def run(program: Callable[..., Any]) -> None:
+    """Run a program with the command line's arguments, and print its result."""
+    sys.stdout.write(json.dumps(asyncio.run(program(*sys.argv[1:])), default=str) + "\n")
+
+
+if __name__ == "__main__":
+    run(main)
