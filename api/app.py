@@ -20,6 +20,7 @@ from api.intake.sources import SourceOwners
 from api.live.routes import LiveRoutes, live_routes
 from api.metrics.refusals import REFUSALS
 from api.metrics.routes import MetricsRoutes
+from api.metrics.spans import SpanMeter
 from api.openapi.routes import OpenApiRoutes
 from api.routes.alerts import AlertRoutes
 from api.routes.all_users import AllUsersRoutes
@@ -45,8 +46,10 @@ from api.routes.unsubscribe import UnsubscribeRoutes
 from api.routes.users import UserRoutes
 from api.routes.webhook_endpoints import WebhookEndpointRoutes
 from api.routes.webhooks import WebhookRoutes
+from api.traces.routes import TraceDeclarations, TraceRoutes
 from ledger.budgets.budgets import Budgets
 from ledger.operations.api_keys import KeyStore
+from ledger.operations.attached_traces import AttachedTraces
 from ledger.operations.sources import SourceStore
 from ledger.operations.webhooks import WebhookStore
 from ledger.postgres.clock import Clock, system_time
@@ -69,6 +72,7 @@ def build_app(
     slow_readers: ReaderPool | None = None,
     events: EventStream | None = None,
     source_owners: SourceOwners | None = None,
+    declared_traces: TraceDeclarations | None = None,
     repricer: Repricer | None = None,
     checks: Sequence[ReadinessCheck] = (),
     now: Clock = system_time,
@@ -76,11 +80,10 @@ def build_app(
 ) -> web.Application:
     """Return the application; it closes the authenticator during its cleanup.
 
-    `slow_readers` serve long queries, so that they cannot starve the others; the default is
-    `readers`. Reported costs go to `events`; without it the intake answers 503. `source_owners`
-    default to the database. `checks` must pass, and the schema must be current, before `/ready`
-    answers 200. The caller closes what it passed. The live feed answers 503 without `kafka`,
-    the settings of its consumers, and repricing answers 503 without `repricer`.
+    `slow_readers` serve long queries; the default is `readers`. `source_owners` and
+    `declared_traces` default to the database. `checks` must pass, and the schema must be current,
+    before `/ready` answers 200. The caller closes what it passed. Without `events` the intake,
+    without `kafka` the live feed and without `repricer` repricing answer 503.
     """
     code_digest()
     gate = RequestGate(authenticator, KeyStore(readers), options := options or ApiOptions())
@@ -89,7 +92,8 @@ def build_app(
     budget_routes = BudgetRoutes(budgets, options, now)
     live = live_routes(readers, budget_routes.body, options, kafka)
     health = HealthRoutes(readers, [*checks, *live.checks()])
-    metrics = _metrics(readers, slow_readers, live, gate, options)
+    traces = TraceRoutes(events, declared_traces or AttachedTraces(readers), options, now)
+    metrics = _metrics(readers, slow_readers, live, gate, traces.meter, options)
     routes = (
         *health.routes(),
         *(() if options.separate_metrics_port else metrics.routes()),
@@ -99,9 +103,8 @@ def build_app(
         *budget_routes.routes(),
         *ExportRoutes(slow_readers or readers, options.limits, now, gate.refusals.count).routes(),
         *_all_users(readers, slow_readers or readers, now),
-        *_intake(readers, events, source_owners, options, now),
+        *_intake(readers, events, source_owners, traces, options, now),
         *live.routes(),
-        *_channels(readers, options),
         *_administration(readers, repricer, options, now),
     )
     all_routes = (*routes, *OpenApiRoutes(routes).routes())
@@ -117,6 +120,7 @@ def _intake(
     readers: ReaderPool,
     events: EventStream | None,
     source_owners: SourceOwners | None,
+    traces: TraceRoutes,
     options: ApiOptions,
     now: Clock,
 ) -> tuple[Route, ...]:
@@ -124,6 +128,7 @@ def _intake(
     owners = source_owners or SourceStore(readers)
     return (
         *IntakeRoutes(events, owners, options.limits, now).routes(),
+        *traces.routes(),
         *WebhookRoutes(events, WebhookStore(readers), options, now).routes(),
         *HeldCallRoutes(readers, events, options.limits, now).routes(),
     )
@@ -134,11 +139,12 @@ def _metrics(
     slow_readers: ReaderPool | None,
     live: LiveRoutes,
     gate: RequestGate,
+    spans: SpanMeter,
     options: ApiOptions,
 ) -> MetricsRoutes:
     """Return the route of the metrics: answers, open connections, the product's figures."""
     pools = {"requests": readers} | ({"patient": slow_readers} if slow_readers else {})
-    meters = (gate.meter, gate.refusals)
+    meters = (gate.meter, gate.refusals, spans)
     return MetricsRoutes(
         meters, pools, live.open_sockets, options.limits.sockets, options.metrics_cache_seconds
     )
@@ -153,8 +159,9 @@ def _channels(readers: ReaderPool, options: ApiOptions) -> tuple[Route, ...]:
 def _administration(
     readers: ReaderPool, repricer: Repricer | None, options: ApiOptions, now: Clock
 ) -> tuple[Route, ...]:
-    """Return the routes of prices, of charge plans and of the keys of services."""
+    """Return the routes of channels, prices, charge plans and keys of services."""
     return (
+        *_channels(readers, options),
         *PriceRoutes(readers, repricer, options.limits, now).routes(),
         *ChargePlanRoutes(readers, options.limits, now).routes(),
         *ApiKeyRoutes(readers, options.limits).routes(),

@@ -199,7 +199,16 @@ LEDGER_SOURCE = "ledger"
 RERATE_SOURCE = "/cost-analytics/rerate"
 """The source of the costs and voids that correct recorded costs after a price change."""
 
-RESERVED_SOURCES = frozenset({LEDGER_SOURCE, RERATE_SOURCE})
+TRACES_SOURCE = "/v1/traces/"
+"""The beginning of the sources of costs that spans of OpenTelemetry report."""
+
+SPANS_SOURCE = "/cost-analytics/spans"
+"""The source of the voids of costs that were reported by two spans, or by a span and otherwise."""
+
+TRACE_TAG = "trace_id"
+"""The tag by which an attachment to a framework declares that it reports the usage of a trace."""
+
+RESERVED_SOURCES = frozenset({LEDGER_SOURCE, RERATE_SOURCE, SPANS_SOURCE})
 """Emitters may not use these sources: they belong to the ledger's own events."""
 
 EventData = (

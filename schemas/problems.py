@@ -24,7 +24,7 @@ ProblemCode = Literal[
     "method_not_allowed",  # the route exists, see the `Allow` header
     "request_timeout",  # the body did not arrive in time
     "payload_too_large",  # a body above the size limit
-    "unsupported_media_type",  # a `Content-Encoding` other than gzip and deflate
+    "unsupported_media_type",  # a `Content-Encoding` or `Content-Type` that is not read
     "uri_too_long",  # a query above the length limit
     "expectation_failed",  # an `Expect` header other than 100-continue
     "upgrade_required",  # the route is a WebSocket

@@ -77,3 +77,9 @@ class Usage(Struct, gc=False, frozen=True):
 
 Usages = Annotated[list[Usage], Meta(min_length=1, max_length=USAGES_MAX)]
 """The quantities of one request, with different units."""
+
+
+def token_sums(quantities: Mapping[str, Number]) -> tuple[Number, Number]:
+    """Return the sums of what was sent and of what was produced: they identify a request."""
+    prompt = sum(quantity for unit, quantity in quantities.items() if unit in INPUT_UNITS)
+    return prompt, sum(quantities.values()) - prompt

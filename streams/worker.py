@@ -41,6 +41,7 @@ from streams.publishing.publisher import TotalsPublisher
 from streams.publishing.relay import OutboxRelay
 from streams.publishing.republishing import EpochFollower
 from streams.retention import Retention, RetentionOptions
+from streams.span_voids import PeriodicSpanVoids
 from streams.unpriced import PeriodicPricing
 from streams.watchdog import Watchdog
 
@@ -91,6 +92,7 @@ class Worker:
         prices = PriceBook()
         self._lanes = self._make_lanes(stream, epoch, prices)
         self._unpriced = PeriodicPricing(self._connect, prices, options.budget_basis)
+        self._span_voids = PeriodicSpanVoids(self._connect, prices, options.budget_basis)
         self._positions = Positions(
             self._consumer,
             lambda: make_consumer(options.kafka, group=None, start="none"),
@@ -187,6 +189,7 @@ class Worker:
                     self._follower,
                     self._retention,
                     self._unpriced,
+                    self._span_voids,
                 ):
                     parts.create_task(_run_with_deadline(0, stop, part.run(stop)))
                 parts.create_task(_run_with_deadline(0, stop, asyncio.shield(publishing)))

@@ -7,6 +7,8 @@ invalid data.
 from __future__ import annotations
 
 import zlib
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 from aiohttp import hdrs, web
@@ -15,7 +17,10 @@ from api.http.problems import Problem, payload_too_large
 
 _GZIP: Final = frozenset({"gzip", "x-gzip"})
 _PLAIN: Final = frozenset({"", "identity"})
-_SUPPORTED: Final = "gzip, deflate"
+ACCEPTED_ENCODINGS: Final[Mapping[str, str]] = MappingProxyType(
+    {hdrs.ACCEPT_ENCODING: "gzip, deflate"}
+)
+"""The header of a 415 that names the supported encodings."""
 _ZLIB_METHOD: Final = 8
 """The lower half of the first byte of a zlib header."""
 
@@ -31,7 +36,7 @@ def encoding_of(request: web.Request) -> str:
         415,
         "unsupported_media_type",
         "A body may be encoded as gzip or deflate; see the header `Content-Encoding`.",
-        {hdrs.ACCEPT_ENCODING: _SUPPORTED},
+        ACCEPTED_ENCODINGS,
     )
 
 

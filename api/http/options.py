@@ -18,7 +18,7 @@ BUILT_DASHBOARD: Final = Path(__file__).parents[1] / "static"
 class RequestLimits:
     """Limits of one API process and of each client. Sizes in bytes.
 
-    `batch_bytes` and `batch_events` limit the events of one request.
+    `batch_bytes` and `batch_events` limit the events of one request, `traces_bytes` the spans.
 
     `requests_per_second` limits each user's requests, `failures_per_second` each address's failed
     authentications, `all_failures_per_second` those of all addresses; a `burst` is the number
@@ -40,6 +40,7 @@ class RequestLimits:
     body_bytes: int = 64 * 1024
     batch_bytes: int = 1024 * 1024
     batch_events: int = 500
+    traces_bytes: int = 8 * 1024 * 1024
     query_bytes: int = 2_048
     requests_per_second: int | None = 200
     burst: int = 1_000
@@ -62,14 +63,27 @@ class RequestLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class TraceNames:
+    """The attributes of spans and resources that name the call and the user, by preference."""
+
+    call: tuple[str, ...] = (
+        "cost_analytics.call.id",
+        "gen_ai.conversation.id",
+        "conversation.id",
+        "session.id",
+    )
+    user: tuple[str, ...] = ("cost_analytics.user.id", "user.id", "enduser.id")
+
+
+@dataclass(frozen=True, slots=True)
 class ApiOptions:
     """`cors_origins` are exact origins such as `https://app.example`, or the single `*`.
 
     `channel_types` are the types of notification channels that are available.
     `webhook_allow_private` is unsafe: it allows webhooks to private addresses.
     With `separate_metrics_port` `/metrics` is served on its own port only.
-    An answer of `/metrics` is reused for `metrics_cache_seconds`.
-    `public_url` is our address for vendors that sign it.
+    An answer of `/metrics` is reused for `metrics_cache_seconds`. `trace_names` are the attributes
+    by which spans name their call and user. `public_url` is our address for vendors that sign it.
     `dashboard` is the folder of the built dashboard.
     """
 
@@ -81,4 +95,5 @@ class ApiOptions:
     metrics_cache_seconds: int = 3
     limits: RequestLimits = field(default_factory=RequestLimits)
     public_url: str | None = None
+    trace_names: TraceNames = field(default_factory=TraceNames)
     dashboard: Path = BUILT_DASHBOARD

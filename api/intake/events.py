@@ -7,6 +7,7 @@ is a new event each time it is sent. A call is finalized once, however often it 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from hashlib import blake2b
@@ -218,28 +219,41 @@ def _event(
     data: dict[str, Any],
     sender: EventSender,
 ) -> CheckedEvent:
-    """Return an event whose source is unique to its sender and route; raises Refused.
+    """Return an event whose source is unique to its sender and route; raises Refused."""
+    source = source_of(route_name, sender.user_id)
+    try:
+        return make_event(kind, source, event_id, at, data, sender.now)
+    except Refused as refusal:
+        message = refusal.message
+        for event_name, body_name in _BODY_FIELD_NAMES.items():
+            message = message.replace(event_name, body_name)
+        raise Refused(refusal.code, message) from None
+
+
+def make_event(
+    kind: str,
+    source: str,
+    event_id: str,
+    at: datetime | None,
+    data: Mapping[str, Any],
+    now: datetime,
+) -> CheckedEvent:
+    """Return a validated event, without the fields of `data` that are None; raises Refused.
 
     Without `at` its time is now, marked so that a repeat with another time is no conflict.
     """
     envelope = {
         "specversion": "1.0",
         "id": _shorten(event_id),
-        "source": _shorten(source_of(route_name, sender.user_id)),
+        "source": _shorten(source),
         "type": kind,
         "subject": data["callId"],
-        "time": sender.now if at is None else _utc(at),
+        "time": now if at is None else _utc(at),
         **({"timesource": RECEIVER} if at is None else {}),
         "datacontenttype": "application/json",
         "data": {name: value for name, value in data.items() if value is not None},
     }
-    try:
-        return structured_event(_encode(envelope), sender.now)
-    except Refused as refusal:
-        message = refusal.message
-        for event_name, body_name in _BODY_FIELD_NAMES.items():
-            message = message.replace(event_name, body_name)
-        raise Refused(refusal.code, message) from None
+    return structured_event(_encode(envelope), now)
 
 
 def _shorten(text: str) -> str:

@@ -1,7 +1,7 @@
 """Restricts services to their own event sources.
 
-`/api/costs/track` and `finalize` use sources that name the sender, so the `Idempotency-Key`s of two
-services never collide. Any other source belongs to the service that used it first.
+`/api/costs/track`, `finalize` and `/v1/traces` use sources that name the sender, so the identities
+of two services never collide. Any other source belongs to the service that used it first.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from urllib.parse import quote
 from api.http.access import Caller
 from api.http.problems import Problem
 from ledger.postgres.viewers import StoreUnavailableError
+from schemas.events import TRACES_SOURCE
 
 CACHED_MAX: Final = 10_000
 CACHE_SECONDS: Final = 60
 """The time after which all replicas know a source that an operator gave to another service."""
-_RESERVED: Final = ("/api/costs/", "/api/webhooks/", "/api/admin/", "digest/")
+_RESERVED: Final = ("/api/costs/", "/api/webhooks/", "/api/admin/", "digest/", TRACES_SOURCE)
 _SECOND_NS: Final = 1_000_000_000
 _GIVE: Final = "cost-analytics sources give SOURCE --subject NAME."
 

@@ -37,6 +37,11 @@ LIMIT_REFUSALS: Final = Definition(
     "Requests and connections refused or ended by a limit, by the limit's name.",
     ("limit",),
 )
+SPANS: Final = Definition(
+    "cost_analytics_spans_total",
+    "Spans that `/v1/traces` accepted, by outcome; a span that is sent again is counted again.",
+    ("outcome",),
+)
 SOCKETS: Final = Definition(
     "cost_analytics_live_sockets",
     "Open sockets of the live feed in this process.",

@@ -218,14 +218,17 @@ def _successes(operation: Operation, types: _Types) -> dict[str, Any]:
         file = {response.media: {"schema": {"type": "string"}}}
         head = {"headers": headers("Content-Disposition")} if response.named else {}
         return {"200": {"description": response.description, **head, "content": file}}
+    others: tuple[str, ...] = ()
     if isinstance(response, BareBody):
         description, schema = response.description, response.schema
+        others = response.other_media
     else:
         description, schema = (
             f"{operation.summary}.",
             types.response_schema(_envelope_type(response)),
         )
-    success: dict[str, Any] = {"description": description, "content": {JSON: {"schema": schema}}}
+    content: dict[str, Any] = {JSON: {"schema": schema}, **{media: {} for media in others}}
+    success: dict[str, Any] = {"description": description, "content": content}
     if not operation.has_etag:
         return {str(operation.status): success}
     success["headers"] = headers("ETag")

@@ -53,7 +53,8 @@ FAILURES: Final[Mapping[int, FailureStatus]] = {
     413: FailureStatus("PayloadTooLarge", "The body has too many bytes.", ("payload_too_large",)),
     415: FailureStatus(
         "UnsupportedMediaType",
-        "The body's `Content-Encoding` is neither `gzip` nor `deflate`.",
+        "The body's `Content-Encoding` is neither `gzip` nor `deflate`, or traces have another "
+        "`Content-Type` than those of OTLP/HTTP.",
         ("unsupported_media_type",),
         ("Accept-Encoding",),
     ),

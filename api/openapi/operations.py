@@ -64,10 +64,11 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class BareBody:
-    """A JSON response without the envelope."""
+    """A JSON response without the envelope; `other_media` are other encodings of it."""
 
     description: str
     schema: Mapping[str, Any]
+    other_media: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 from typing import TYPE_CHECKING, Final
 
-from api.http.options import RequestLimits
+from api.http.options import RequestLimits, TraceNames
 from cost_analytics.configuration.variable import Section, custom, integer, text
 
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ _PORTS: Final = (1, 65_535)
 _COUNTS: Final = (1, 1_000_000)
 _EXPORTS: Final = (1, 4)
 _API: Final = RequestLimits()
+_NAMES: Final = TraceNames()
+_NAMES_MAX: Final = 20
 _ORIGIN: Final = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]+")
 
 
@@ -34,6 +36,13 @@ def _origins(reader: Reader, name: str) -> tuple[str, ...]:
         if not _ORIGIN.fullmatch(origin):
             reader.add_error(name, f'must be origins like https://app.example.com, not "{origin}".')
     return origins
+
+
+def _names(reader: Reader, name: str) -> tuple[str, ...]:
+    names = reader.items(name)
+    if len(names) > _NAMES_MAX:
+        reader.add_error(name, f"must be at most {_NAMES_MAX} names.")
+    return names
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +67,20 @@ class ApiSection(Section):
         "Origins of pages that may call the API, separated by commas: `https://app.example.com`. "
         "`*` allows all origins.",
         _origins,
+    )
+
+    otlp_call_attributes: tuple[str, ...] = custom(
+        "OTLP_CALL_ATTRIBUTES",
+        _NAMES.call,
+        "Attributes of spans or resources that name the call, separated by commas, the first one "
+        "first. Without any of them, the trace is the call.",
+        _names,
+    )
+    otlp_user_attributes: tuple[str, ...] = custom(
+        "OTLP_USER_ATTRIBUTES",
+        _NAMES.user,
+        "Attributes of spans or resources that name the user, separated by commas.",
+        _names,
     )
 
     def check(self, reader: Reader) -> None:

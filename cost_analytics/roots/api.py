@@ -14,7 +14,7 @@ from api.app import METRICS_APP, Application, build_app
 from api.http.auth import Authenticator, TokenRules
 from api.http.jwks import key_source
 from api.http.keys import KeySource
-from api.http.options import ApiOptions, RequestLimits
+from api.http.options import ApiOptions, RequestLimits, TraceNames
 from api.http.serving import serving
 from api.routes.health import ReadinessCheck
 from cost_analytics import logs
@@ -55,6 +55,9 @@ async def _serve(settings: Settings, stop: asyncio.Event) -> int:
         separate_metrics_port=settings.api.metrics_port is not None,
         public_url=settings.delivery.public_url,
         limits=RequestLimits(**asdict(settings.limits)),
+        trace_names=TraceNames(
+            settings.api.otlp_call_attributes, settings.api.otlp_user_attributes
+        ),
     )
     url = settings.database_url.reveal()
     clock = DatabaseClock()

@@ -46,6 +46,7 @@ WAYS: Final = (
     Way("python", "python_emitter.py", "a bot of your own, with the Python emitter"),
     Way("pipecat", "pipecat_bot.py", "a Pipecat bot, with one line", needs_integrations=True),
     Way("livekit", "livekit_agent.py", "an agent of LiveKit Agents", needs_integrations=True),
+    Way("opentelemetry", "opentelemetry_bot.py", "OpenTelemetry traces", needs_integrations=True),
 )  # fmt: skip
 
 EMITTER_PATH: Final = _ROOT / "clients" / "python"

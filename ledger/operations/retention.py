@@ -25,6 +25,9 @@ PAGES_AT_ONCE: Final = 500
 RUNS_A_PASS: Final = 100
 """The identities are scanned completely once in this many runs."""
 
+SPAN_DAYS: Final = 30
+"""How long costs of spans are compared with other reports of their trace."""
+
 Subject = Literal[
     "identities",
     "archived_costs",
@@ -35,6 +38,8 @@ Subject = Literal[
     "cutoffs",
     "anomalies",
     "notifications",
+    "span_costs",
+    "attached_traces",
     "totals",
 ]
 SUBJECTS: Final[tuple[Subject, ...]] = get_args(Subject)
@@ -64,6 +69,8 @@ class RetentionDays:
         yield "cutoffs", self.alerts
         yield "anomalies", self.anomalies
         yield "notifications", self.notifications
+        yield "span_costs", SPAN_DAYS
+        yield "attached_traces", SPAN_DAYS
 
 
 async def lock_retention(connection: Connection, interval_seconds: int) -> bool:

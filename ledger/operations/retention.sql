@@ -52,6 +52,14 @@ DELETE FROM notice_deliveries WHERE ctid = ANY (ARRAY(
     SELECT ctid FROM notice_deliveries
     WHERE created_at < :before AND state IN ('delivered', 'failed', 'skipped') ORDER BY seq LIMIT :limit))
 
+-- name: span_costs
+DELETE FROM span_costs WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM span_costs WHERE recorded_at < :before ORDER BY recorded_at LIMIT :limit))
+
+-- name: attached_traces
+DELETE FROM attached_traces WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM attached_traces WHERE recorded_at < :before ORDER BY recorded_at LIMIT :limit))
+
 -- name: identity_pages
 -- The number of pages of the identities.
 SELECT pg_relation_size('event_identities') / current_setting('block_size')::integer

@@ -41,6 +41,7 @@ from ledger.recording.moving import MoveResult, move
 from ledger.recording.new_events import NewEvents
 from ledger.recording.offsets import NO_POSITION, StreamPosition
 from ledger.recording.pending_checks import CheckKey, add_checks
+from ledger.recording.span_costs import store_spans
 from ledger.recording.stored_legs import read_legs, settling_calls
 from ledger.recording.unpriced_events import store_unpriced
 from ledger.recording.void_targets import resolve_voids
@@ -141,6 +142,7 @@ class Ledger:
         try:
             await write(connection, changes, now, is_large=is_large)
             await store_unpriced(connection, changes)
+            await store_spans(connection, changes)
             await add_checks(connection, _late_checks(changes, now), now)
             moved, alerts = await self._move(connection, changes, now, position, is_large=is_large)
         except CheckViolation as error:

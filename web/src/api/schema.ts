@@ -121,6 +121,16 @@ export interface components {
             success: true;
             data: components["schemas"]["AnomalyList"];
         };
+        AnyValue: {
+            /** @default null */
+            stringValue?: string | null;
+            /** @default null */
+            boolValue?: boolean | null;
+            /** @default null */
+            intValue?: number | string | null;
+            /** @default null */
+            doubleValue?: unknown;
+        };
         ApiKeyItem: {
             id: Decimal;
             hint: string;
@@ -816,6 +826,12 @@ export interface components {
             low: Decimal;
             high: Decimal;
         };
+        KeyValue: {
+            /** @default  */
+            key?: string;
+            /** @default null */
+            value?: components["schemas"]["AnyValue"] | null;
+        };
         LimitForecast: {
             limit_usd: Decimal;
             isReached: boolean;
@@ -1440,6 +1456,16 @@ export interface components {
             marginPercentBefore: string;
             marginPercentAfter: string;
         };
+        Resource: {
+            /** @default null */
+            attributes?: components["schemas"]["KeyValue"][] | null;
+        };
+        ResourceSpans: {
+            /** @default null */
+            resource?: components["schemas"]["Resource"] | null;
+            /** @default null */
+            scopeSpans?: components["schemas"]["ScopeSpans"][] | null;
+        };
         RetirementBody: {
             warning: string;
             retiresOn: string | null;
@@ -1455,6 +1481,16 @@ export interface components {
             legId: string | null;
             billed_seconds: Decimal;
             totalCost: Decimal;
+        };
+        Scope: {
+            /** @default  */
+            name?: string | null;
+        };
+        ScopeSpans: {
+            /** @default null */
+            scope?: components["schemas"]["Scope"] | null;
+            /** @default null */
+            spans?: (Record<string, never> | null)[] | null;
         };
         Spending: {
             userId: string;
@@ -1557,6 +1593,10 @@ export interface components {
             refunded: Decimal | null;
             grossProfit: Decimal | null;
             grossMarginPercent: string | null;
+        };
+        TraceExport: {
+            /** @default null */
+            resourceSpans?: components["schemas"]["ResourceSpans"][] | null;
         };
         Track: {
             callId: string;
@@ -1765,6 +1805,7 @@ export type AnomalyDetailSuccess = components['schemas']['AnomalyDetailSuccess']
 export type AnomalyDismissal = components['schemas']['AnomalyDismissal'];
 export type AnomalyList = components['schemas']['AnomalyList'];
 export type AnomalyListSuccess = components['schemas']['AnomalyListSuccess'];
+export type AnyValue = components['schemas']['AnyValue'];
 export type ApiKeyItem = components['schemas']['ApiKeyItem'];
 export type ApiKeyItemSuccess = components['schemas']['ApiKeyItemSuccess'];
 export type ApiKeyList = components['schemas']['ApiKeyList'];
@@ -1834,6 +1875,7 @@ export type HeldCallPageSuccess = components['schemas']['HeldCallPageSuccess'];
 export type InfrastructureCost = components['schemas']['InfrastructureCost'];
 export type InsightsBody = components['schemas']['InsightsBody'];
 export type Interval = components['schemas']['Interval'];
+export type KeyValue = components['schemas']['KeyValue'];
 export type LimitForecast = components['schemas']['LimitForecast'];
 export type LimitForecasts = components['schemas']['LimitForecasts'];
 export type LimitVersions = components['schemas']['LimitVersions'];
@@ -1903,8 +1945,12 @@ export type RerateReport = components['schemas']['RerateReport'];
 export type RerateReportSuccess = components['schemas']['RerateReportSuccess'];
 export type RerateSum = components['schemas']['RerateSum'];
 export type RerateUser = components['schemas']['RerateUser'];
+export type Resource = components['schemas']['Resource'];
+export type ResourceSpans = components['schemas']['ResourceSpans'];
 export type RetirementBody = components['schemas']['RetirementBody'];
 export type RoundingCost = components['schemas']['RoundingCost'];
+export type Scope = components['schemas']['Scope'];
+export type ScopeSpans = components['schemas']['ScopeSpans'];
 export type Spending = components['schemas']['Spending'];
 export type SpendingDay = components['schemas']['SpendingDay'];
 export type SpendingSuccess = components['schemas']['SpendingSuccess'];
@@ -1915,6 +1961,7 @@ export type TodaySoFar = components['schemas']['TodaySoFar'];
 export type TopCosts = components['schemas']['TopCosts'];
 export type TopCostsSuccess = components['schemas']['TopCostsSuccess'];
 export type TopEntry = components['schemas']['TopEntry'];
+export type TraceExport = components['schemas']['TraceExport'];
 export type Track = components['schemas']['Track'];
 export type TransactionCost = components['schemas']['TransactionCost'];
 export type UnitSum = components['schemas']['UnitSum'];

@@ -1,0 +1,1 @@
+"""OTLP/HTTP intake of traces: spans of GenAI requests become recorded costs."""

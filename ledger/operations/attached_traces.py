@@ -1,0 +1,37 @@
+"""Reads the traces whose usage an attachment to a framework reports."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Final
+
+from ledger.postgres.statements import statements
+from ledger.postgres.viewers import ReaderPool, Viewer
+
+_SQL: Final = statements("operations/attached_traces")
+_NO_VIEWER: Final = Viewer("")
+
+CACHED_MAX: Final = 10_000
+
+
+class AttachedTraces:
+    """The declared traces, remembered once they are known: a declaration is never taken back."""
+
+    def __init__(self, readers: ReaderPool) -> None:
+        self._readers = readers
+        self._known: OrderedDict[str, None] = OrderedDict()
+
+    async def attached(self, trace_ids: set[str]) -> set[str]:
+        """Return those of the traces that are declared; raises StoreUnavailableError."""
+        found = {trace_id for trace_id in trace_ids if trace_id in self._known}
+        unknown = trace_ids - found
+        if unknown:
+            rows = await self._readers.read(
+                _NO_VIEWER, *_SQL.bind("among", trace_ids=sorted(unknown))
+            )
+            for row in rows:
+                self._known[row["trace_id"]] = None
+                found.add(row["trace_id"])
+            while len(self._known) > CACHED_MAX:
+                self._known.popitem(last=False)
+        return found

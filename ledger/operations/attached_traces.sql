@@ -1,0 +1,5 @@
+-- Traces whose usage an attachment to a framework reports.
+
+-- name: among
+-- Those of :trace_ids that are declared.
+SELECT trace_id FROM attached_traces WHERE trace_id = ANY (:trace_ids::text[])

@@ -1,0 +1,65 @@
+"""Voids costs of spans that are reported twice, within seconds after both reports."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from ledger.postgres.database import Connection
+from ledger.prices.price_book import PriceBook
+from ledger.repricing.span_voids import SpanVoider
+from messaging.retries import wait_until_set
+from schemas.alerts import SpendBasis
+from streams.kept_connection import KeptConnection
+from streams.retries import RETRYABLE_ERRORS
+
+INTERVAL_SECONDS: Final = 2
+
+_log: Final = logging.getLogger(__name__)
+
+
+class PeriodicSpanVoids:
+    """Compares traces every two seconds; one worker does it at a time."""
+
+    def __init__(
+        self,
+        connect: Callable[[], Awaitable[Connection]],
+        prices: PriceBook,
+        basis: SpendBasis,
+    ) -> None:
+        """`basis` is the spend basis of budgets."""
+        self._connection = KeptConnection(connect)
+        self._prices = prices
+        self._voider = SpanVoider(basis)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Compare traces periodically until `stop`."""
+        try:
+            while not stop.is_set():
+                try:
+                    await self.run_once()
+                except RETRYABLE_ERRORS as error:
+                    self._connection.terminate()
+                    _log.warning(
+                        "the comparison of spans failed and is retried: %s",
+                        str(error) or type(error).__name__,
+                        extra={"action": "span_voids_retry"},
+                    )
+                await wait_until_set(stop, INTERVAL_SECONDS)
+        finally:
+            self._connection.terminate()
+
+    async def run_once(self) -> int:
+        """Void the costs that are due; returns their number."""
+        connection = await self._connection.open()
+        await self._prices.refresh(connection)
+        voided = await self._voider.run_once(connection, self._prices.catalogue)
+        if voided:
+            _log.info(
+                "voided %d costs of spans that something else reports",
+                voided,
+                extra={"action": "span_costs_voided", "voided": voided},
+            )
+        return voided
