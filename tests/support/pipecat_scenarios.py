@@ -6,7 +6,7 @@ It prints, for each of them, the call and what the emitter counted, as JSON.
 import asyncio
 import json
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from pipecat.frames.frames import (
@@ -219,18 +219,26 @@ class RealtimeModel(ScriptedOpenAI):
 
 
 async def realtime_model(emitter: Emitter) -> CostObserver:
+    return await _realtime(emitter, has_usage=(True, False))
+
+
+async def silent_realtime_model(emitter: Emitter) -> CostObserver:
+    return await _realtime(emitter, has_usage=(False,))
+
+
+async def _realtime(emitter: Emitter, has_usage: Sequence[bool]) -> CostObserver:
     llm = RealtimeModel("gpt-realtime", [], Recorder())
     bot = Bot(emitter, llm)
 
     async def talk() -> None:
         await bot.worker.flush_pipeline()
-        for has_usage in (True, False):
+        for is_reported in has_usage:
             await llm.push_frame(LLMFullResponseStartFrame())
             await llm.push_frame(LLMTextFrame("Paris, "))
             await bot.worker.queue_frame(InterruptionFrame())
             await bot.worker.flush_pipeline()
             await llm.push_frame(LLMFullResponseEndFrame())
-            if has_usage:
+            if is_reported:
                 await llm.start_llm_usage_metrics(
                     LLMTokenUsage(
                         prompt_tokens=900,
@@ -261,6 +269,7 @@ SCENARIOS: list[Scenario] = [
     failing_observer,
     frame_of_two_pipelines,
     realtime_model,
+    silent_realtime_model,
 ]
 
 

@@ -137,9 +137,9 @@ class PipecatUsage:
             )
 
     def settle(self) -> None:
-        """Report estimates of all requests that are open."""
+        """Report estimates of all requests that are open, at the end of the call."""
         for log in self._open_logs:
-            log.settle()
+            log.close()
 
     def _log_of(self, service: Any) -> RequestLog:
         log = self._logs.get(service)

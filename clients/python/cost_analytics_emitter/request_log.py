@@ -78,12 +78,14 @@ class RequestLog:
     """The requests of one model, of which only the last one matters.
 
     `is_realtime` is for models that hear and speak. Their text says nothing of their audio tokens,
-    and they report the usage of interrupted responses as well, so nothing is estimated.
+    they report interrupted replies as well, and some report between replies. So nothing is
+    estimated, and only a model that reports nothing at all is noted.
     """
 
     reporter: Reporter
     is_realtime: bool = False
     last: Request | None = field(default=None, init=False)
+    has_usage: bool = field(default=False, init=False)
 
     def begin(
         self,
@@ -109,6 +111,7 @@ class RequestLog:
         An estimate that was reported before is voided: the figure is the real one. What a service
         reports when its request is interrupted is what it had seen by then.
         """
+        self.has_usage = True
         request = self.last
         if request is None:
             return False
@@ -125,15 +128,21 @@ class RequestLog:
         With `ended`, only if that is still the last request.
         """
         request = self.last
-        if request is None or (ended is not None and ended is not request):
+        if self.is_realtime or request is None or (ended is not None and ended is not request):
             return
         if request.is_settled or request.usages or not request.is_sent:
             return
         request.is_settled = True
         if request.ending == "failed" and not request.characters_received:
             return  # a vendor bills no request that it refused
-        quantities = {} if self.is_realtime else request.estimate()
+        quantities = request.estimate()
         if quantities:
             request.estimate_id = self.reporter.report_estimate(request, quantities)
         else:
             self.reporter.note_unknown(request)
+
+    def close(self) -> None:
+        """Settle the last request at the end of the call."""
+        self.settle()
+        if self.is_realtime and self.last is not None and not self.has_usage:
+            self.reporter.note_unknown(self.last)

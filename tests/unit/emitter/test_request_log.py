@@ -111,13 +111,26 @@ def test_request_that_was_never_sent_is_nothing() -> None:
     assert events.reported == []
 
 
-@pytest.mark.parametrize("is_realtime", [True, False])
-def test_request_of_unknown_size_is_noted(is_realtime: bool) -> None:
-    received = 6 if is_realtime else 0
-    log, events = begun(sent=0, received=received, is_realtime=is_realtime)
+def test_request_of_unknown_size_is_noted() -> None:
+    log, events = begun(sent=0, received=0)
     ended(log, "interrupted")
     log.settle()
     assert events.reported == ["1: unknown"]
+
+
+@pytest.mark.parametrize(("has_usage", "reported"), [(True, []), (False, ["2: unknown"])])
+def test_realtime_model_is_noted_if_it_reports_nothing_at_all(
+    has_usage: bool, reported: list[str]
+) -> None:
+    log, events = begun(is_realtime=True)
+    ended(log, "interrupted")
+    if has_usage:
+        assert not log.add_usage()
+    log.begin(2, "a-model", is_sent=True)
+    log.settle()
+    assert events.reported == []
+    log.close()
+    assert events.reported == reported
 
 
 def test_tokens_are_a_quarter_of_the_characters_rounded_up() -> None:
