@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from cost_analytics_emitter import Emitter
-from tests.support.pipecat_scenarios import Bot, model, simple
+from tests.support.pipecat_pipelines import Bot, model, simple
 from tests.support.pipecat_vendors import Reply
 
 

@@ -13,7 +13,7 @@ from pipecat.observers.base_observer import FrameProcessed, FramePushed
 from pipecat.processors.frame_processor import FrameDirection
 
 from cost_analytics_emitter import Emitter
-from tests.support.pipecat_scenarios import Bot, model
+from tests.support.pipecat_pipelines import Bot, model
 
 FRAMES = 5_000
 SOUND = b"\0\0" * 320

@@ -11,66 +11,32 @@ from typing import Any
 
 from pipecat.frames.frames import (
     InterruptionFrame,
-    LLMContextFrame,
     LLMFullResponseEndFrame,
     LLMFullResponseStartFrame,
     LLMTextFrame,
     MetricsFrame,
 )
-from pipecat.metrics.metrics import LLMTokenUsage, LLMUsageMetricsData, TTSUsageMetricsData
-from pipecat.pipeline.pipeline import Pipeline
-from pipecat.pipeline.worker import PipelineParams, PipelineWorker, ProcessorUnusablePolicy
-from pipecat.processors.aggregators.llm_context import LLMContext
+from pipecat.metrics.metrics import (
+    LLMTokenUsage,
+    LLMUsageMetricsData,
+    STTUsage,
+    STTUsageMetricsData,
+    TTSUsageMetricsData,
+)
+from pipecat.pipeline.worker import PipelineParams, ProcessorUnusablePolicy
 from pipecat.services.tts_service import TextAggregationMode
 
 from cost_analytics_emitter import Emitter
 from cost_analytics_emitter.pipecat import CostObserver
-from tests.support.pipecat_conversation import openai_usage, run_worker
+from tests.support.pipecat_conversation import openai_usage
+from tests.support.pipecat_pipelines import Bot, model, simple
 from tests.support.pipecat_vendors import Recorder, Reply, ScriptedOpenAI, ScriptedVoice
 
-QUESTION = "What is the capital of France?"
-REPORTING = PipelineParams(enable_usage_metrics=True)
 Scenario = Callable[[Emitter], Awaitable[CostObserver]]
 
 
-class Bot:
-    """A pipeline of some services, observed for one call."""
-
-    def __init__(
-        self,
-        emitter: Emitter,
-        *services: Any,
-        params: PipelineParams = REPORTING,
-        user: str = "alice",
-        **more: Any,
-    ) -> None:
-        self.observer = CostObserver(emitter, user=user, services={"ScriptedVoice": "elevenlabs"})
-        self.services = services
-        self.worker = PipelineWorker(
-            Pipeline([*services]), params=params, observers=[self.observer], **more
-        )
-
-    async def ask(self) -> None:
-        context = LLMContext([{"role": "user", "content": QUESTION}])
-        await self.worker.queue_frame(LLMContextFrame(context))
-
-    async def run(self, talk: Callable[[], Awaitable[None]] | None = None) -> CostObserver:
-        """Run `talk`, or ask once and hang up."""
-        await run_worker(self.worker, talk or self._ask_once)
-        return self.observer
-
-    async def _ask_once(self) -> None:
-        await self.ask()
-        await self.worker.flush_pipeline()
-        await self.worker.stop_when_done()
-
-
-def model(*replies: Reply) -> ScriptedOpenAI:
-    return ScriptedOpenAI("gpt-4-turbo", [*replies], Recorder())
-
-
-def simple(prompt: int = 100) -> Reply:
-    return Reply(["Paris."], openai_usage(prompt, 3))
+async def client_with_another_address(emitter: Emitter) -> CostObserver:
+    return await Bot(emitter, model(simple(), base_url="https://api.groq.com/openai/v1")).run()
 
 
 async def usage_metrics_are_off(emitter: Emitter) -> CostObserver:
@@ -85,7 +51,7 @@ async def two_calls_at_once(emitter: Emitter) -> CostObserver:
     return observers[0]
 
 
-async def _hang_up_during_a_request(emitter: Emitter, reason: str | None) -> CostObserver:
+async def _hang_up(emitter: Emitter, reason: str | None) -> CostObserver:
     reply = Reply(["Well, let me "], hangs=True)
     bot = Bot(emitter, model(reply))
 
@@ -98,11 +64,11 @@ async def _hang_up_during_a_request(emitter: Emitter, reason: str | None) -> Cos
 
 
 async def cancelled_without_a_reason(emitter: Emitter) -> CostObserver:
-    return await _hang_up_during_a_request(emitter, None)
+    return await _hang_up(emitter, None)
 
 
 async def cancelled_for_a_reason(emitter: Emitter) -> CostObserver:
-    return await _hang_up_during_a_request(emitter, "idle timeout")
+    return await _hang_up(emitter, "idle timeout")
 
 
 async def unusable_model(emitter: Emitter) -> CostObserver:
@@ -188,11 +154,12 @@ async def failing_observer(emitter: Emitter) -> CostObserver:
 
 
 async def frame_of_two_pipelines(emitter: Emitter) -> CostObserver:
-    """Two metrics in one frame, which a second pipeline shows to its observer as well."""
+    """Metrics of three services in a frame, which a second pipeline shows to its observer, too."""
     usage = LLMTokenUsage(prompt_tokens=10, completion_tokens=1, total_tokens=11)
     data = [
         LLMUsageMetricsData(processor="GroqLLMService#0", model="llama3.1-8b", value=usage),
         TTSUsageMetricsData(processor="ElevenLabsTTSService#0", model="", value=7),
+        STTUsageMetricsData(processor="GroqSTTService#0", value=STTUsage(audio_seconds=1.5)),
     ]
     frame = MetricsFrame(data=data)
     bots = [Bot(emitter, model()), Bot(emitter, model())]
@@ -256,6 +223,7 @@ async def _realtime(emitter: Emitter, has_usage: Sequence[bool]) -> CostObserver
 
 
 SCENARIOS: list[Scenario] = [
+    client_with_another_address,
     usage_metrics_are_off,
     two_calls_at_once,
     cancelled_without_a_reason,

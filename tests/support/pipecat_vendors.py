@@ -60,8 +60,12 @@ class Recorder:
 class ScriptedOpenAI(OpenAILLMService):
     """OpenAI's service with scripted streams."""
 
-    def __init__(self, model: str, script: list[Reply], recorder: Recorder) -> None:
-        super().__init__(api_key="none", settings=OpenAILLMService.Settings(model=model))
+    def __init__(
+        self, model: str, script: list[Reply], recorder: Recorder, base_url: str | None = None
+    ) -> None:
+        super().__init__(
+            api_key="none", base_url=base_url, settings=OpenAILLMService.Settings(model=model)
+        )
         self.script, self.recorder = script, recorder
 
     async def get_chat_completions(self, context: Any) -> AsyncIterator[ChatCompletionChunk]:

@@ -5,10 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from cost_analytics_emitter.service_names import service_of
+
 _PACKAGES: Final = ("pipecat.services.", "pipecat.classifiers.")
-_CATALOGUE: Final[Mapping[str, str]] = {"grok": "x-ai", "xai": "x-ai"}
-"""Vendors whose name in the catalogue is not that of their folder in Pipecat."""
+_FOLDERS: Final[Mapping[str, str]] = {"grok": "x-ai"}
+"""Folders in Pipecat that have another name than their vendor."""
 _SUFFIXES: Final = ("LLMService", "TTSService", "STTService", "Service")
+
+
+def name_of_host(service: str, host: str | None) -> str:
+    """Return the vendor behind an address, if it is known and the service is OpenAI's client."""
+    if service != "openai" or not host:
+        return service
+    named = service_of(host)
+    return service if named == host else named
 
 
 def service_name(of: type, given: Mapping[str, str]) -> str:
@@ -25,7 +35,7 @@ def service_name(of: type, given: Mapping[str, str]) -> str:
         for package in _PACKAGES:
             folder, _, module = one.__module__.removeprefix(package).partition(".")
             if one.__module__.startswith(package) and module:
-                return _CATALOGUE.get(folder, folder)
+                return _FOLDERS.get(folder) or service_of(folder)
     return name_of_class(of.__name__)
 
 

@@ -18,8 +18,9 @@ from pipecat.services.stt_service import SegmentedSTTService
 from cost_analytics_emitter.call import Call, Fields
 from cost_analytics_emitter.emitter import Emitter
 from cost_analytics_emitter.estimates import count_characters
-from cost_analytics_emitter.pipecat_names import name_of_class, service_name
+from cost_analytics_emitter.pipecat_names import name_of_class, name_of_host, service_name
 from cost_analytics_emitter.request_log import REASONS, Ending, Request, RequestLog
+from cost_analytics_emitter.service_names import stt_operation
 from cost_analytics_emitter.usage_counts import Usages, VendorUsageError
 from cost_analytics_emitter.vendor_usages import pipecat_usages
 
@@ -66,8 +67,9 @@ class PipecatUsage:
                 self._spoken.pop(source, None)
                 self._count_quantity(source, one, event_id, "tts", one.value, "characters")
             elif isinstance(one, STTUsageMetricsData):
-                is_segmented = isinstance(source, SegmentedSTTService)
-                operation = "prerecorded_stt" if is_segmented else "streaming_stt"
+                is_streamed = not isinstance(source, SegmentedSTTService)
+                service = self._service_of(source, one.processor)
+                operation = stt_operation(service, is_streamed=is_streamed)
                 seconds = one.value.audio_seconds
                 self._count_quantity(source, one, event_id, operation, seconds, "seconds")
 
@@ -207,7 +209,9 @@ class PipecatUsage:
     def _service_of(self, source: Any, processor: str) -> str:
         """Return the catalogue's name of a service; another processor may push its frame."""
         if getattr(source, "name", None) == processor:
-            return service_name(type(source), self._services)
+            name = service_name(type(source), self._services)
+            client = getattr(source, "_client", None)
+            return name_of_host(name, getattr(getattr(client, "base_url", None), "host", None))
         return self._services.get(processor.partition("#")[0], name_of_class(processor))
 
 

@@ -63,6 +63,11 @@ def test_pipeline_without_usage_metrics_is_noted(ran: Scenarios) -> None:
     assert ran.events("usage_metrics_are_off", "cost") == []
 
 
+def test_client_with_another_address_is_its_vendor(ran: Scenarios) -> None:
+    [cost] = ran.events("client_with_another_address", "cost")
+    assert cost["data"]["service"] == "groq"
+
+
 def test_calls_of_one_process_are_apart(ran: Scenarios) -> None:
     costs = ran.events("two_calls_at_once", "cost")
     by_user = {cost["data"]["userId"]: units(cost)[0] for cost in costs}
@@ -128,8 +133,11 @@ def test_fault_of_the_observer_does_not_reach_the_pipeline(ran: Scenarios) -> No
 
 def test_frame_of_two_pipelines_counts_once(ran: Scenarios) -> None:
     costs = ran.events("frame_of_two_pipelines", "cost")
-    found = [(cost["id"].rpartition(":")[2], cost["data"]["service"]) for cost in costs]
-    assert found == [("0", "groq"), ("1", "elevenlabs")]
+    found = [
+        (cost["id"].rpartition(":")[2], cost["data"]["service"], cost["data"]["operation"])
+        for cost in costs
+    ]
+    assert found == [("0", "groq", "inference"), ("1", "elevenlabs", "tts"), ("2", "groq", "stt")]
 
 
 def test_realtime_model_counts_what_it_reports_after_an_interruption(ran: Scenarios) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from cost_analytics_emitter.estimates import count_characters, estimate_tokens
-from cost_analytics_emitter.pipecat_names import name_of_class, service_name
+from cost_analytics_emitter.pipecat_names import name_of_class, name_of_host, service_name
 from cost_analytics_emitter.request_log import Ending, Request, RequestLog
 
 
@@ -168,3 +168,19 @@ def test_names_are_those_of_the_catalogue() -> None:
     assert service_name(_Decisions, {}) == "openai"
     assert service_name(BobTTSService, {}) == "bob"
     assert name_of_class("GroqLLMService#3") == "groq"
+
+
+@pytest.mark.parametrize(
+    ("service", "host", "name"),
+    [
+        ("openai", "api.openai.com", "openai"),
+        ("openai", "api.groq.com", "groq"),
+        ("openai", "models.example.com", "openai"),
+        ("openai", None, "openai"),
+        ("cerebras", "api.groq.com", "cerebras"),
+    ],
+)
+def test_client_of_openai_has_the_vendor_of_its_address(
+    service: str, host: str | None, name: str
+) -> None:
+    assert name_of_host(service, host) == name
