@@ -45,14 +45,16 @@ class ReportedCall:
         persona_id: str | None = None,
         direction: str | None = None,
         control_url: str | None = None,
+        vendor_id: str | None = None,
     ) -> list[EventDraft]:
         """Return the start of the call and its vendor; without a user only the vendor.
 
-        Each kind of delivery has its own `part`: their contents differ, and the earliest counts.
+        `vendor_id` is the id by which the vendor controls the call, if it is not its `key`. Each
+        kind of delivery has its own `part`: their contents differ, and the earliest counts.
         """
         vendor = {
             "provider": self.provider,
-            "providerCallId": self.key,
+            "providerCallId": vendor_id or self.key,
             "controlUrl": control_url,
         }
         update = self.draft("call.updated", f"{part}/vendor", at, **vendor)

@@ -62,14 +62,16 @@ class Provider:
     """A vendor whose webhooks are accepted.
 
     `verify` raises SignatureError. `read` is only called with verified deliveries and raises
-    Refused. `user_path` is the default. With `makes_secret`, a secret is made for an endpoint whose
-    administrator gives none. `check_secret` returns the error of a secret, to follow its name.
+    Refused. `user_path` and `call_path` are defaults. With `makes_secret`, a secret is made for an
+    endpoint whose administrator gives none. `check_secret` returns the error of a secret, to follow
+    its name.
     """
 
     name: str
     verify: Callable[[Delivery, WebhookEndpoint], None]
     read: Callable[[Delivery, WebhookEndpoint], Reading]
     user_path: str
+    call_path: str | None = None
     makes_secret: bool
     check_settings: Callable[[Mapping[str, Any]], None] = no_settings
     check_secret: Callable[[str], str | None] = lambda _: None

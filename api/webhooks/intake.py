@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from hashlib import blake2b
 from typing import Final
 
 import msgspec
@@ -20,6 +21,7 @@ HELD_EVENTS_MAX: Final = 100_000
 EVENTS_MAX: Final = 500
 """The events of one delivery."""
 
+_TEXT_MAX: Final = 255
 _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
 
 
@@ -61,7 +63,7 @@ def _event(provider: Provider, draft: EventDraft, now: datetime) -> OutgoingEven
     data = {name: value for name, value in draft.data.items() if value is not None}
     envelope = {
         "specversion": "1.0",
-        "id": draft.id,
+        "id": draft.id if len(draft.id) <= _TEXT_MAX else f"digest/{_digest(draft.id)}",
         "source": draft.source or provider.source,
         "type": draft.type,
         "subject": data.get("callId"),
@@ -74,6 +76,10 @@ def _event(provider: Provider, draft: EventDraft, now: datetime) -> OutgoingEven
         return structured_event(_encode(envelope), now).emitted
     except Refused as refusal:
         raise Refused(refusal.code, f"{draft.type}: {refusal.message}") from None
+
+
+def _digest(text: str) -> str:
+    return blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def have_user(drafts: Sequence[EventDraft]) -> bool:

@@ -28,7 +28,8 @@ def prepare(wanted: WantedWebhookEndpoint) -> tuple[EndpointFields, str | None, 
     if (flaw := identifier_error(wanted.name)) is not None:
         raise InvalidEndpointError(f"`name` {flaw}.")
     user_path = wanted.user_path or provider.user_path
-    for name, path in (("userPath", user_path), ("callPath", wanted.call_path)):
+    call_path = wanted.call_path or provider.call_path
+    for name, path in (("userPath", user_path), ("callPath", call_path)):
         if path is not None and (flaw := path_error(path.removeprefix(QUERY))) is not None:
             raise InvalidEndpointError(f"`{name}` {flaw}.")
     if len(msgspec.json.encode(wanted.settings)) > SETTINGS_BYTES_MAX:
@@ -41,7 +42,7 @@ def prepare(wanted: WantedWebhookEndpoint) -> tuple[EndpointFields, str | None, 
         provider=provider.name,
         name=wanted.name,
         user_path=user_path,
-        call_path=wanted.call_path,
+        call_path=call_path,
         replay_seconds=wanted.replay_window_seconds,
         settings=wanted.settings,
     )

@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from api.webhooks.deepgram import DEEPGRAM
 from api.webhooks.deliveries import Provider
+from api.webhooks.elevenlabs import ELEVENLABS
 from api.webhooks.retell import RETELL
+from api.webhooks.telnyx import TELNYX
+from api.webhooks.twilio import TWILIO
 from api.webhooks.vapi import VAPI
 
-PROVIDERS: Final[Mapping[str, Provider]] = {provider.name: provider for provider in (VAPI, RETELL)}
+_ALL: Final = (VAPI, RETELL, TWILIO, TELNYX, ELEVENLABS, DEEPGRAM)
+PROVIDERS: Final[Mapping[str, Provider]] = {provider.name: provider for provider in _ALL}
 """By the name in the path of their addresses."""

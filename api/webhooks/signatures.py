@@ -22,8 +22,8 @@ CLOCK_SKEW_SECONDS: Final = 60
 def header(delivery: Delivery, name: str) -> str:
     """Return the only value of a header; raises SignatureError."""
     values = delivery.headers.getall(name, [])
-    if len(values) != 1:
-        raise SignatureError(f"The header {name} is missing or repeated.")
+    if len(values) != 1 or not values[0].isascii():
+        raise SignatureError(f"The header {name} is missing, repeated or not ASCII.")
     return values[0].strip()
 
 
@@ -53,7 +53,10 @@ def moment_of(unix_time: str) -> datetime:
         raise SignatureError("The time of the signature is not a Unix time.")
     number = int(unix_time)
     unit = timedelta(milliseconds=1) if number >= _MILLISECONDS_MIN else timedelta(seconds=1)
-    return _EPOCH + number * unit
+    try:
+        return _EPOCH + number * unit
+    except OverflowError:
+        raise SignatureError("The time of the signature is out of range.") from None
 
 
 def require_recent(at: datetime, delivery: Delivery, replay_seconds: int) -> None:

@@ -32,6 +32,7 @@ _NAME: Final = "vapi"
 _DIRECTIONS: Final = {"inboundPhoneCall": "inbound", "outboundPhoneCall": "outbound"}
 _CARRIERS: Final = frozenset({"twilio", "vonage", "telnyx"})
 """Transports that their provider charges: those of web calls cost nothing."""
+_RENAMED: Final = {"11labs": "elevenlabs"}
 _FAILED: Final = ("error", "failed", "pipeline-")
 
 
@@ -198,17 +199,13 @@ def _kind(item: _Cost, call_type: str | None) -> tuple[str, str, str | None]:
         inbound = call_type == "inboundPhoneCall"
         return service, "inbound_call" if inbound else "outbound_call", None
     if item.type == "transcriber":
-        return _vendor(service, {"11labs": "elevenlabs"}), "streaming_stt", model
+        return _RENAMED.get(service, service), "streaming_stt", model
     if item.type == "voice":
-        return _vendor(service, {"11labs": "elevenlabs"}), "tts", model
+        return _RENAMED.get(service, service), "tts", model
     if item.type in {"model", "knowledge-base", "voicemail-detection", "analysis"}:
         operation = "inference" if item.type == "model" else item.analysis_type or item.type
         return service, operation[:60].replace("-", "_"), model
     return service, item.type[:60].replace("-", "_"), model
-
-
-def _vendor(name: str, renamed: dict[str, str]) -> str:
-    return renamed.get(name, name)
 
 
 def _usages(item: _Cost) -> list[dict[str, Any]]:

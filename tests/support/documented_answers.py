@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from functools import cache
 from typing import Any, Final
+from urllib.parse import parse_qsl
 
 from jsonschema import Draft202012Validator
 from referencing import Registry
@@ -18,6 +19,7 @@ from referencing.jsonschema import DRAFT202012
 from api.openapi.__main__ import api_document
 
 JSON: Final = "application/json"
+FORM: Final = "application/x-www-form-urlencoded"
 BEFORE_A_ROUTE: Final = {405, 414, 417}
 """Statuses before a route is found, which no operation documents."""
 _URI: Final = "urn:openapi"
@@ -115,6 +117,8 @@ def _check_accepted_body(
     if not takes or not body or "Content-Encoding" in headers:
         return
     media = headers.get("Content-Type", JSON).partition(";")[0]
-    if "json" not in media:  # traces in protobuf
+    if media == FORM:
+        body = json.dumps(dict(parse_qsl(body.decode(), keep_blank_values=True))).encode()
+    elif "json" not in media:  # traces in protobuf
         return
     assert_fits(body, takes.get(media, takes[JSON])["schema"])
