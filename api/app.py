@@ -40,6 +40,7 @@ from api.routes.held_calls import HeldCallRoutes
 from api.routes.prices import PriceRoutes
 from api.routes.recommendations import RecommendationRoutes
 from api.routes.reconciliation import ReconciliationRoutes
+from api.routes.reservations import ReservationRoutes
 from api.routes.spending import SpendingRoutes
 from api.routes.top_costs import TopCostRoutes
 from api.routes.unsubscribe import UnsubscribeRoutes
@@ -196,9 +197,10 @@ def _decisions(
     options: ApiOptions,
     now: Clock,
 ) -> tuple[Route, ...]:
-    """Return the routes of authorizations, alerts, anomalies, forecasts and recommendations."""
+    """Return the routes of decisions about calls, alerts, anomalies, forecasts and advice."""
     return (
         *AuthorizationRoutes(budgets, options.limits, now).routes(),
+        *ReservationRoutes(budgets, readers, options.limits, now).routes(),
         *AlertRoutes(budgets, readers, options.limits).routes(),
         *AnomalyRoutes(readers, options.limits).routes(),
         *ForecastRoutes(readers, budgets, now).routes(),

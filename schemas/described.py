@@ -27,6 +27,7 @@ from schemas.exact import Exact
 from schemas.money import Usd
 from schemas.numbers import UNSIGNED, Number
 from schemas.prices import PRICE_USD_MAX
+from schemas.reservations import RESERVED_SECONDS_MAX
 
 MAXIMA: Final[Mapping[str, int]] = {
     "usage": MAX_USAGE,
@@ -43,6 +44,7 @@ MAXIMA: Final[Mapping[str, int]] = {
     "maxCostPerCall_usd": MAX_LIMIT_USD,
     "estimatedCost": MAX_LIMIT_USD,
     "price_usd": PRICE_USD_MAX,
+    "lasts_seconds": RESERVED_SECONDS_MAX,
     "amount_usd": AMOUNT_USD_MAX,
     "markup_percent": MARKUP_PERCENT_MAX,
     "alertThreshold_percent": 100,

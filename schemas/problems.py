@@ -18,6 +18,7 @@ ProblemCode = Literal[
     "forbidden",  # another user's or unknown; the same code on purpose
     "foreign_source",  # an event with a source of another service
     "call_finished",  # the call cannot start: it has ended or was charged
+    "cost_recorded",  # a cost to reserve is recorded already
     "price_conflict",  # the catalogue or the decision about the proposal differs
     "plan_conflict",  # there is another charge plan of the same scope and time
     "not_found",  # no such route, or no such proposal

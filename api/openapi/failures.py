@@ -47,8 +47,8 @@ FAILURES: Final[Mapping[int, FailureStatus]] = {
     408: FailureStatus("RequestTimeout", "The body did not arrive in time.", ("request_timeout",)),
     409: FailureStatus(
         "Conflict",
-        "The call has ended, or another price, plan or decision is in force.",
-        ("call_finished", "price_conflict", "plan_conflict"),
+        "The call has ended, the cost is recorded, or another price, plan or decision is in force.",
+        ("call_finished", "cost_recorded", "price_conflict", "plan_conflict"),
     ),
     413: FailureStatus("PayloadTooLarge", "The body has too many bytes.", ("payload_too_large",)),
     415: FailureStatus(

@@ -23,7 +23,11 @@ from schemas.budgets import MAX_LIMIT_USD, Authorization, AuthorizationRequest
 from schemas.money import Usd, nano_from_usd
 from schemas.sentences import dollars
 
-_NAMES: Final = {"daily": "daily budget", "monthly": "monthly budget", "call": "limit per call"}
+BUDGET_NAMES: Final = {
+    "daily": "daily budget",
+    "monthly": "monthly budget",
+    "call": "limit per call",
+}
 
 
 class AuthorizationRoutes:
@@ -90,4 +94,4 @@ def _reason(start_decision: CallStartDecision) -> str:
     denied_by, remaining = start_decision.decision
     if denied_by is None:
         return "The call may start."
-    return f"Not enough left of the {_NAMES[denied_by]}: {dollars(remaining or 0)}."
+    return f"Not enough left of the {BUDGET_NAMES[denied_by]}: {dollars(remaining or 0)}."

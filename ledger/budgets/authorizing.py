@@ -59,7 +59,7 @@ async def authorize(
     async with budgets.lock(viewer, user_id) as (connection, limits):
         holds = Holds(connection, viewer)
         call = await holds.call_state(call_id)
-        if call is not None and call.is_finished:
+        if call is not None and (call.has_ended or call.is_charged):
             allowed = AuthorizationDecision(None, None)
             return CallStartDecision(allowed, limits, 0, None, finished=True)
         cost = await _expected_cost(holds, request, now)
@@ -73,7 +73,7 @@ async def authorize(
             estimate = expected_charge_nano(spend.plans, basis, now, default_nano)
         so_far = call.cost_nano if call is not None and by_cost else 0
         left_to_spend = max(0, estimate - so_far)
-        held = await holds.sum_of_others(call_id, now, by_cost=by_cost)
+        held = (await holds.committed(call_id, now, by_cost=by_cost)).others_nano
         spend_of = {"daily": spend.day_nano, "monthly": spend.month_nano}
         usages = [LimitUsage(limit, spend_of[limit.type], held) for limit in limits.periodic()]
         decision = decide_authorization(usages, limits.of_calls(), left_to_spend, cost)

@@ -127,17 +127,44 @@ SELECT alert_id, user_id FROM budget_alerts
 DELETE FROM alert_reads
  WHERE alert_id = :alert_id::uuid AND user_id = :user_id AND (user_id = :viewer_id OR :reads_all)
 
--- name: held
--- The holds of :user_id at :now, without that of :call_id; if :by_cost, without the cost of the
--- calls so far, which is spent already. Nano-dollars.
-SELECT coalesce(sum(greatest(0, h.spend_nano - so_far.nano)), 0)
-  FROM budget_holds AS h
- CROSS JOIN LATERAL (
-       SELECT coalesce(sum(cost.value::numeric), 0) AS nano
-         FROM calls AS c, jsonb_each(c.costs::jsonb) AS day, jsonb_each_text(day.value) AS cost
-        WHERE :by_cost AND c.call_id = h.call_id AND c.user_id = h.user_id) AS so_far
- WHERE h.user_id = :user_id AND (h.user_id = :viewer_id OR :reads_all) AND h.expires_at > :now
-   AND h.call_id <> :call_id
+-- name: committed
+-- What calls of :user_id may still spend at :now, in nano-dollars: of calls other than :call_id the sum of
+-- `others_nano`; of :call_id its hold, and its reservations for other costs than :identities. A reservation
+-- draws on its call's hold, and has ended if its cost is counted or its call has ended. If :by_cost, a hold
+-- excludes the cost of the call so far, which is spent already; else reservations are part of the hold.
+-- `counted` are those of :identities that are counted already.
+WITH held AS (
+    SELECT h.call_id, greatest(0, h.spend_nano - so_far.nano) AS nano
+      FROM budget_holds AS h
+     CROSS JOIN LATERAL (
+           SELECT coalesce(sum(cost.value::numeric), 0) AS nano
+             FROM calls AS c, jsonb_each(c.costs::jsonb) AS day, jsonb_each_text(day.value) AS cost
+            WHERE :by_cost AND c.call_id = h.call_id AND c.user_id = h.user_id) AS so_far
+     WHERE h.user_id = :user_id AND (h.user_id = :viewer_id OR :reads_all) AND h.expires_at > :now
+), open_reservations AS MATERIALIZED (
+    SELECT r.*
+      FROM cost_reservations AS r
+      LEFT JOIN calls AS c ON c.call_id = r.call_id AND c.user_id = r.user_id
+     WHERE r.user_id = :user_id AND (r.user_id = :viewer_id OR :reads_all) AND r.expires_at > :now
+       AND coalesce(c.status, 'active') = 'active'
+), counted AS MATERIALIZED (
+    SELECT counted_costs_among(ARRAY(SELECT identity FROM open_reservations) || :identities::uuid[]) AS identity
+), reserved AS (
+    SELECT call_id, sum(amount_nano) AS nano
+      FROM open_reservations
+     WHERE identity NOT IN (SELECT identity FROM counted)
+       AND NOT (call_id = :call_id AND identity = ANY (:identities::uuid[]))
+     GROUP BY call_id
+), of_calls AS (
+    SELECT call_id, coalesce(h.nano, 0) AS held, coalesce(r.nano, 0) AS reserved
+      FROM held AS h FULL JOIN reserved AS r USING (call_id)
+)
+SELECT coalesce(sum(CASE WHEN :by_cost THEN greatest(held, reserved) ELSE held END)
+                FILTER (WHERE call_id <> :call_id), 0) AS others_nano,
+       coalesce(sum(held) FILTER (WHERE call_id = :call_id), 0) AS held_nano,
+       coalesce(sum(reserved) FILTER (WHERE call_id = :call_id), 0) AS reserved_nano,
+       ARRAY(SELECT identity::text FROM counted WHERE identity = ANY (:identities::uuid[])) AS counted
+  FROM of_calls
 
 -- name: hold
 -- Holds :spend_nano nano-dollars for :call_id of :user_id until :until; replaces an earlier hold.
@@ -145,6 +172,36 @@ INSERT INTO budget_holds AS h (user_id, call_id, spend_nano, expires_at)
 SELECT :user_id, :call_id, :spend_nano, :until WHERE :user_id = :viewer_id OR :reads_all
     ON CONFLICT (user_id, call_id) DO UPDATE
    SET spend_nano = excluded.spend_nano, expires_at = excluded.expires_at, held_at = now()
+
+-- name: raise_hold
+-- Holds at least :spend_nano nano-dollars for :call_id of :user_id at least until :until.
+INSERT INTO budget_holds AS h (user_id, call_id, spend_nano, expires_at)
+SELECT :user_id, :call_id, :spend_nano, :until WHERE :user_id = :viewer_id OR :reads_all
+    ON CONFLICT (user_id, call_id) DO UPDATE
+   SET spend_nano = greatest(h.spend_nano, excluded.spend_nano),
+       expires_at = greatest(h.expires_at, excluded.expires_at)
+
+-- name: reserve
+-- Reserves :amounts nano-dollars, each above 0, for the costs :identities of :call_id of :user_id until
+-- :until; replaces earlier reservations for them. Deletes those of the costs :cancelled, and those of
+-- the user that expired before :now, whose costs are counted or whose calls have ended.
+WITH ended AS (
+    DELETE FROM cost_reservations AS r
+     WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all)
+       AND NOT (call_id = :call_id AND identity = ANY (:identities::uuid[]))
+       AND (expires_at <= :now
+            OR (call_id = :call_id AND identity = ANY (:cancelled::uuid[]))
+            OR identity IN (SELECT counted_costs_among(ARRAY(
+                   SELECT identity FROM cost_reservations WHERE user_id = :user_id)))
+            OR EXISTS (SELECT FROM calls AS c
+                        WHERE c.call_id = r.call_id AND c.user_id = :user_id AND c.status <> 'active'))
+)
+INSERT INTO cost_reservations AS r (user_id, call_id, identity, amount_nano, expires_at)
+SELECT :user_id, :call_id, cost.identity, cost.amount_nano, :until
+  FROM unnest(:identities::uuid[], :amounts::bigint[]) AS cost (identity, amount_nano)
+ WHERE :user_id = :viewer_id OR :reads_all
+    ON CONFLICT (user_id, call_id, identity) DO UPDATE
+   SET amount_nano = excluded.amount_nano, expires_at = excluded.expires_at, reserved_at = now()
 
 -- name: drop_hold
 -- Removes the hold of :call_id of :user_id.
@@ -157,8 +214,8 @@ DELETE FROM budget_holds WHERE user_id = :user_id AND (user_id = :viewer_id OR :
 AND expires_at <= :now
 
 -- name: call_state
--- The status of :call_id of :user_id, whether it was charged, its persona, tags and cost so far.
-SELECT status, charge_count > 0 AS charged, persona_id, tags::text AS tags,
+-- The status of :call_id of :user_id, when it began, whether it was charged, its persona, tags and cost so far.
+SELECT status, first_at, charge_count > 0 AS charged, persona_id, tags::text AS tags,
        (SELECT coalesce(sum(cost.value::numeric), 0)
           FROM jsonb_each(costs::jsonb) AS day, jsonb_each_text(day.value) AS cost) AS cost_nano
   FROM calls

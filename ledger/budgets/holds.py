@@ -1,8 +1,8 @@
-"""Stores holds: the expected spend of calls that were allowed to start."""
+"""Stores holds, the expected spend of allowed calls, and reservations of further costs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Final, NamedTuple
 
@@ -17,10 +17,24 @@ _SQL: Final = statements("budgets/budgets")
 class CallState(NamedTuple):
     """The state of a call to authorize; `cost_nano` is its cost so far."""
 
-    is_finished: bool
+    has_ended: bool
+    is_charged: bool
+    first_at: datetime | None
     cost_nano: int
     persona_id: str | None
     tags: Mapping[str, str]
+
+
+class Committed(NamedTuple):
+    """What a user's calls may still spend, in nano-dollars: a call's own and that of all others.
+
+    `counted` are the identities of excluded costs that are counted already.
+    """
+
+    others_nano: int
+    held_nano: int
+    reserved_nano: int
+    counted: Sequence[str]
 
 
 class PastCalls(NamedTuple):
@@ -45,24 +59,46 @@ class Holds:
         row = await self._connection.fetchrow(*self._bind("call_state", call_id=call_id))
         if row is None:
             return None
-        is_finished = row["status"] != "active" or row["charged"]
         tags = read_tags(row["tags"]) or {}
-        return CallState(is_finished, int(row["cost_nano"]), row["persona_id"], tags)
+        state = (row["status"] != "active", row["charged"], row["first_at"])
+        return CallState(*state, int(row["cost_nano"]), row["persona_id"], tags)
 
     async def past_calls(self, since_day: date) -> PastCalls:
         """Return the sums of the calls since a day."""
         [row] = await self._connection.fetch(*self._bind("past_calls", since_day=since_day))
         return PastCalls(int(row["cost_nano"]), row["duration_ms"])
 
-    async def sum_of_others(self, call_id: str, now: datetime, *, by_cost: bool) -> int:
-        """Return the sum of the holds of other calls, in nano-dollars."""
-        held = self._bind("held", now=now, call_id=call_id, by_cost=by_cost)
-        return int(await self._connection.fetchval(*held))
+    async def committed(
+        self, call_id: str, now: datetime, *, by_cost: bool, without: Sequence[str] = ()
+    ) -> Committed:
+        """Return what a call and all others may still spend, except the costs `without`."""
+        values = {"now": now, "call_id": call_id, "by_cost": by_cost, "identities": without}
+        [row] = await self._connection.fetch(*self._bind("committed", **values))
+        counted = [identity.replace("-", "") for identity in row["counted"]]
+        others, held, reserved = map(int, row[:3])
+        return Committed(others, held, reserved, counted)
 
     async def hold(self, call_id: str, spend_nano: int, until: datetime) -> None:
         """Hold the expected spend of a call; replaces an earlier hold."""
         values = {"call_id": call_id, "spend_nano": spend_nano, "until": until}
         await self._connection.execute(*self._bind("hold", **values))
+
+    async def raise_hold(self, call_id: str, spend_nano: int, until: datetime) -> None:
+        """Hold at least the expected spend of a call."""
+        values = {"call_id": call_id, "spend_nano": spend_nano, "until": until}
+        await self._connection.execute(*self._bind("raise_hold", **values))
+
+    async def reserve(
+        self, call_id: str, amounts: Mapping[str, int], until: datetime, now: datetime
+    ) -> None:
+        """Reserve amounts, in nano-dollars, for costs by identity; replaces earlier ones.
+
+        An amount of 0 ends a reservation. Deletes the user's reservations that have ended.
+        """
+        kept = {identity: nano for identity, nano in amounts.items() if nano}
+        values = {"identities": list(kept), "amounts": list(kept.values()), "until": until}
+        values |= {"cancelled": [key for key in amounts if key not in kept], "now": now}
+        await self._connection.execute(*self._bind("reserve", call_id=call_id, **values))
 
     async def drop(self, call_id: str) -> None:
         """Delete the hold of a call."""

@@ -37,6 +37,7 @@ SELECT * FROM (VALUES
     ('payment_processors',     'SI',   'S',    'SI',   'S',    'S',    '-'),
     ('user_budget_settings',   'SIU',  '-',    'SIU',  'SIU',  'S',    '-'),
     ('budget_holds',           'SD',   '-',    'SD',   'SIUD', 'S',    '-'),
+    ('cost_reservations',      '-',    '-',    'S',    'SIUD', '-',    '-'),
     ('budget_alerts',          'SID',  'S',    'SI',   'SI',   'S',    '-'),
     ('alert_reads',            '-',    '-',    '-',    'SID',  'S',    '-'),
     ('call_cutoffs',           'SID',  '-',    'SI',   'SI',   '-',    '-'),

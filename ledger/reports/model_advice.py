@@ -44,7 +44,7 @@ def cheaper_models(
     """Compare each model with the others in the catalogue for the same operation."""
     for lines in _by_model(usages):
         current = sum(line.cost_nano for line in lines)
-        others = _alternatives(lines, catalogue, now, retirements)
+        others = alternatives(lines, catalogue, now, retirements)
         cheaper = [other for other in others if other.saving_nano > 0]
         if cheaper:
             yield _other_model(lines, current, cheaper)
@@ -59,7 +59,7 @@ def retirement_warnings(
         retirement = _retirement(lines[0], retirements)
         if retirement is None or not _is_outdated(retirement, now):
             continue
-        others = _alternatives(lines, catalogue, now, retirements)
+        others = alternatives(lines, catalogue, now, retirements)
         warnings.append(
             RetirementWarning(
                 _warning(lines[0].model, retirement, others, now),
@@ -100,7 +100,7 @@ def _is_outdated(retirement: Retirement | None, now: datetime) -> bool:
     return retirement.is_deprecated or (day is not None and day <= (now + RETIRES_SOON).date())
 
 
-def _alternatives(
+def alternatives(
     lines: Sequence[UsageSum], catalogue: Catalogue, now: datetime, retirements: Retirements
 ) -> list[Alternative]:
     """Return the other models that can be priced and are not outdated, the cheapest first."""

@@ -29,8 +29,9 @@ READY_SECONDS = 60
 class Product:
     """`cost-analytics worker` and `cost-analytics api` on a pipeline; logs are in `directory`."""
 
-    def __init__(self, pipeline: Pipeline, directory: Path) -> None:
+    def __init__(self, pipeline: Pipeline, directory: Path, **settings: str) -> None:
         self.pipeline = pipeline
+        self.settings = settings
         self.directory = directory
         self.port = choose_port()
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -52,6 +53,7 @@ class Product:
             "JWT_SECRET": SECRET,
             "API_PORT": str(self.port),
             "WEBHOOK_ALLOW_PRIVATE": "true",
+            **self.settings,
         }
         with (self.directory / f"{name}.log").open("ab") as log:
             self._processes[name] = subprocess.Popen(

@@ -1,0 +1,117 @@
+"""Reserves the upper bounds of costs that a call is about to cause: the use case.
+
+The user's settings are locked meanwhile, as in `ledger.budgets.authorizing`. A batch that counts a
+cost locks them too, so a cost is at each time either reserved or spent, never both or neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import NamedTuple
+
+from ledger.budgets.budgets import Budgets, PeriodSpend
+from ledger.budgets.holds import CallState, Committed, Holds
+from ledger.budgets.limits import Limits
+from ledger.budgets.reservation import LimitUse, ReservationDecision, decide_reservation
+from ledger.calls.charging import ChargeBasis, expected_charge_nano
+from ledger.charge_plans.plans import CallKind
+from ledger.postgres.viewers import Viewer
+
+
+class ReservationRequest(NamedTuple):
+    """The upper bounds of costs by the identity of their events, in nano-dollars.
+
+    They replace earlier bounds of the same costs; a bound of 0 ends a reservation.
+    """
+
+    call_id: str
+    amounts: Mapping[str, int]
+    lasts: timedelta
+
+
+class ReservationResult(NamedTuple):
+    """A decision. Nothing was decided if the call `has_ended` or costs are `counted` already."""
+
+    decision: ReservationDecision
+    until: datetime | None
+    has_ended: bool = False
+    counted: Sequence[str] = ()
+
+
+_UNDECIDED = ReservationDecision(None, None, False)
+
+
+async def reserve(
+    budgets: Budgets, user_id: str, request: ReservationRequest, now: datetime
+) -> ReservationResult:
+    """Decide whether a user's call may cause costs, and reserve them if so.
+
+    A refusal changes no earlier reservation. Raises StoreUnavailableError.
+    """
+    viewer, call_id = Viewer(user_id), request.call_id
+    by_cost = budgets.basis == "cost"
+    async with budgets.lock(viewer, user_id) as (connection, limits):
+        holds = Holds(connection, viewer)
+        call = await holds.call_state(call_id)
+        if call is not None and call.has_ended:
+            return ReservationResult(_UNDECIDED, None, has_ended=True)
+        identities = list(request.amounts)
+        committed = await holds.committed(call_id, now, by_cost=by_cost, without=identities)
+        if committed.counted:
+            return ReservationResult(_UNDECIDED, None, counted=committed.counted)
+        spend = await budgets.read_spend(connection, viewer, limits, now)
+        decider = _Decider(budgets, limits, spend, call, committed)
+        decision, charge_nano = decider.decide(request, now)
+        if decision.refused_by is not None:
+            return ReservationResult(decision, None)
+        until = now + request.lasts
+        await holds.reserve(call_id, request.amounts, until, now)
+        if charge_nano:
+            await holds.raise_hold(call_id, charge_nano, until)
+        return ReservationResult(decision, until)
+
+
+class _Decider(NamedTuple):
+    """What a reservation is decided from."""
+
+    budgets: Budgets
+    limits: Limits
+    spend: PeriodSpend
+    call: CallState | None
+    committed: Committed
+
+    def decide(self, request: ReservationRequest, now: datetime) -> tuple[ReservationDecision, int]:
+        """Return the decision, and the expected charge of the call if budgets follow charges."""
+        by_cost = self.budgets.basis == "cost"
+        committed = self.committed
+        so_far = self.call.cost_nano if self.call is not None else 0
+        reserved = committed.reserved_nano
+        reserved_after = reserved + sum(request.amounts.values())
+        charge = 0 if by_cost else self._charge_nano(so_far + reserved_after, now)
+        # A reservation within the call's hold needs nothing more.
+        before = max(committed.held_nano, reserved) if by_cost else committed.held_nano
+        after = reserved_after if by_cost else charge
+        spend_of = {"daily": self.spend.day_nano, "monthly": self.spend.month_nano}
+        uses = []
+        for limit in self.limits.periodic():
+            used = spend_of[limit.type] + committed.others_nano
+            uses.append(LimitUse(limit, used + before, used + after))
+        of_call = (so_far + reserved, so_far + reserved_after)
+        uses += [LimitUse(limit, *of_call) for limit in self.limits.of_calls()]
+        default = Decimal(self.budgets.default_threshold_percent)
+        return decide_reservation(uses, self.limits.warning(default)), charge
+
+    def _charge_nano(self, cost_nano: int, now: datetime) -> int:
+        """Return what the call is expected to be charged at such a cost; 0 if it is charged."""
+        call, spend = self.call, self.spend
+        if call is None:
+            kind, duration_ms = CallKind(self.limits.user_id, None, {}), 0
+        elif call.is_charged:
+            return 0
+        else:
+            kind = CallKind(self.limits.user_id, call.persona_id, call.tags)
+            duration_ms = max(0, (now - (call.first_at or now)) // timedelta(milliseconds=1))
+        basis = ChargeBasis(kind, duration_ms, cost_nano)
+        return expected_charge_nano(spend.plans, basis, now, spend.default_charge_nano)
