@@ -6,6 +6,7 @@ after each event, and its successor goes on from there: an event that is reporte
 
 import json
 import os
+import ssl
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from typing import Any
 from cost_analytics_emitter import CallReference, Emitter, openai_chat_usages
 from cost_analytics_emitter.call import EventQueue
 from cost_analytics_emitter.events import make_event
+from cost_analytics_emitter.reservations import Reserver
 from tests.support.events import Plain
 
 EVENTS_PER_CALL = 8
@@ -59,6 +61,7 @@ class Recorder:
 
     def __init__(self) -> None:
         self.events: list[Plain] = []
+        self.reserver = Reserver(None, None, ssl.create_default_context())
 
     def emit(
         self,

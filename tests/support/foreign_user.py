@@ -19,6 +19,8 @@ _ROWS = (
        VALUES ($1, $2, $2, $2)""",
     """INSERT INTO budget_holds (user_id, call_id, spend_nano, expires_at)
        VALUES ($1, 'call-of-victor', $2, now() + interval '1 hour')""",
+    """INSERT INTO cost_reservations (user_id, call_id, identity, amount_nano, expires_at)
+       VALUES ($1, 'call-of-victor', gen_random_uuid(), $2, now() + interval '1 hour')""",
     """INSERT INTO notice_channels (user_id, type, address)
        SELECT $1, 'email', 'marker@victor.example' WHERE $2::bigint > 0""",
 )

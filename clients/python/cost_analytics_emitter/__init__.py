@@ -7,6 +7,7 @@ raises into it.
 from cost_analytics_emitter.call import Call, CallReference
 from cost_analytics_emitter.counters import Counters
 from cost_analytics_emitter.emitter import Emitter
+from cost_analytics_emitter.reservations import Reservation
 from cost_analytics_emitter.spool import SpoolInUseError
 from cost_analytics_emitter.usage_counts import Usages, VendorUsageError
 from cost_analytics_emitter.vendor_usages import (
@@ -29,6 +30,7 @@ __all__ = [
     "CallReference",
     "Counters",
     "Emitter",
+    "Reservation",
     "SpoolInUseError",
     "Usages",
     "VendorUsageError",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from time import monotonic
 from types import TracebackType
 from typing import Any, Literal, Protocol, TypeAlias
 
-from cost_analytics_emitter.events import Number
+from cost_analytics_emitter.events import Number, new_id
+from cost_analytics_emitter.reservations import Reservation, Reserver, planned_cost
 from cost_analytics_emitter.usage_counts import Usages
 
 Status: TypeAlias = Literal["completed", "failed", "terminated"]
@@ -21,6 +23,7 @@ class EventQueue(Protocol):
     """Queues events; never blocks and never raises. `source` is the source of its events."""
 
     source: str
+    reserver: Reserver
 
     def emit(
         self,
@@ -118,6 +121,35 @@ class CallReference:
             }
 
         return self._queue.emit("cost.recorded", make_data, event_id=event_id, at=at)
+
+    async def reserve(
+        self,
+        amount: Number | None = None,
+        *,
+        service: str | None = None,
+        operation: str | None = None,
+        model: str | None = None,
+        quantities: Mapping[str, Number] | None = None,
+        lasts_seconds: int = 120,
+        timeout_seconds: float = 1,
+        if_unavailable: bool = True,
+    ) -> Reservation:
+        """Ask whether the call may cause a cost of at most `amount`, and reserve it if so.
+
+        In place of `amount`, the highest `quantities` of a request by unit are priced for a
+        `service`, `operation` and `model`. Report the cost with the answer's `event_id`. Without a
+        decision within `timeout_seconds` the answer is `if_unavailable`. Never raises.
+        """
+        event_id = new_id()
+        planned = {"service": service, "operation": operation, "model": model}
+        try:
+            cost = planned_cost(event_id, self._queue.source, amount, planned, quantities)
+            body = {"userId": self.user, "costs": [cost], "lasts_seconds": lasts_seconds}
+            return await asyncio.to_thread(
+                self._queue.reserver.reserve, self.call_id, body, timeout_seconds, if_unavailable
+            )
+        except (ValueError, RuntimeError) as error:
+            return Reservation(if_unavailable, event_id, str(error), is_decided=False)
 
     def void(
         self,

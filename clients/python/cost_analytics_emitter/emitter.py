@@ -8,7 +8,6 @@ import logging
 import os
 import ssl
 import threading
-import weakref
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -19,9 +18,11 @@ from typing import Any, Final, NamedTuple
 from cost_analytics_emitter.call import Call, CallReference, Direction, Fields, Tags
 from cost_analytics_emitter.counters import Counters, Tally
 from cost_analytics_emitter.events import Event, Number, make_event, new_id
+from cost_analytics_emitter.forks import restart_in_children
 from cost_analytics_emitter.http_transport import HttpTransport
 from cost_analytics_emitter.kafka_transport import TOPIC, KafkaTransport
 from cost_analytics_emitter.outbox import MemoryOutbox, Outbox
+from cost_analytics_emitter.reservations import Reserver
 from cost_analytics_emitter.sender import Sender
 from cost_analytics_emitter.spool import SpoolOutbox
 from cost_analytics_emitter.tokens import default_source, token_function
@@ -100,11 +101,12 @@ class Emitter:
             raise ValueError("give `url` and `token`, or `kafka`, and not both")
         self._starting = threading.RLock()
         self.source = source or default_source(token)
+        self.reserver = Reserver(url, None if token is None else token_function(token), context)
         self._make_transport = make_transport
         self._memory_bytes_max, self._spool_bytes_max = memory_bytes_max, spool_bytes_max
         self._linger_seconds, self._close_seconds = linger_seconds, close_seconds
         self._parts = self._start(None if spool is None else Path(spool))
-        _emitters.add(self)
+        restart_in_children(self)
         atexit.register(self.close)
 
     def call(
@@ -191,6 +193,7 @@ class Emitter:
         What is left stays in the spool for the next process. Without a spool it is dropped.
         """
         atexit.unregister(self.close)
+        self.reserver.close()
         with self._starting:
             if self._is_closed or self._parts is None:
                 self._is_closed = True
@@ -241,6 +244,7 @@ class Emitter:
                 "the spool belongs to the parent process: make the emitter after the fork",
                 extra={"action": "spool_not_inherited"},
             )
+        self.reserver.close()
         self._starting = threading.RLock()
         self._parts = None
 
@@ -286,15 +290,3 @@ class Emitter:
 
 def _forget(_event: Event, _reason: str) -> None:
     """Keep nothing of a refused event: it was logged."""
-
-
-_emitters: Final[weakref.WeakSet[Emitter]] = weakref.WeakSet()
-
-
-def _restart_all() -> None:
-    for emitter in list(_emitters):
-        emitter.restart_after_fork()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_restart_all)

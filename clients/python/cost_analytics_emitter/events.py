@@ -46,7 +46,7 @@ def _exact(value: object) -> str:
     raise TypeError(f"{value!r} cannot be sent as JSON")
 
 
-_encode: Final = json.JSONEncoder(
+exact_json: Final = json.JSONEncoder(
     ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_exact
 ).encode
 
@@ -77,7 +77,7 @@ def make_event(
         "datacontenttype": "application/json",
         "data": {name: value for name, value in data.items() if value is not None},
     }
-    body = _encode(event).encode()
+    body = exact_json(event).encode()
     if len(body) > EVENT_BYTES_MAX:
         raise ValueError(f"the event has {len(body)} bytes; at most {EVENT_BYTES_MAX} are allowed")
     return Event(event_id, data.get("userId") or call_id, body)

@@ -32,7 +32,7 @@ TODAY, DAY = NOW.date(), timedelta(days=1)
 ALICE, BOB, ROOT = Viewer("alice"), Viewer("bob"), Viewer("root", reads_all=True)
 TABLES = (
     "calls", "call_cost_events", "user_days", "user_day_costs", "user_budget_settings", "user_spend",
-    "budget_holds", "budget_alerts", "alert_reads", "call_cutoffs", "cost_anomalies", "anomaly_dismissals",
+    "budget_holds", "cost_reservations", "budget_alerts", "alert_reads", "call_cutoffs", "cost_anomalies", "anomaly_dismissals",
     "unpriced_events",
 )  # fmt: skip
 
@@ -47,6 +47,8 @@ OF_USER = (
        SELECT alert_id, user_id FROM budget_alerts WHERE user_id = $1""",
     """INSERT INTO call_cutoffs (call_id, limit_version, command_id, user_id, requested_at)
        VALUES ('call-of-' || $1, 1, gen_random_uuid(), $1, now())""",
+    """INSERT INTO cost_reservations (user_id, call_id, identity, amount_nano, expires_at)
+       VALUES ($1, 'call-of-' || $1, gen_random_uuid(), 5, '2025-11-19 13:00Z')""",
     "INSERT INTO notice_channels (user_id, type, address) VALUES ($1, 'email', $1 || '@example.org')",
     """INSERT INTO cost_anomalies (anomaly_id, user_id, kind, subject, part, day, observed_nano,
                                    detected_at, data)
