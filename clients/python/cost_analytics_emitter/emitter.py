@@ -77,8 +77,7 @@ class Emitter:
 
         `url` is the address of the API, and `token` a token of a service, or a function that
         returns the current one. `kafka` takes their place: the brokers' addresses, or a
-        configuration of librdkafka. `source` names this service; with an event's id it is the
-        event's identity. By default it is `/emitter/` and the subject of the token.
+        configuration of librdkafka. `source` names this service, by default by the token's subject.
 
         `spool` is a directory that this process owns: events in it survive the end of the process.
         An event waits up to `linger_seconds` for others. A request takes up to `timeout_seconds`,
@@ -101,7 +100,7 @@ class Emitter:
             raise ValueError("give `url` and `token`, or `kafka`, and not both")
         self._starting = threading.RLock()
         self.source = source or default_source(token)
-        self.reserver = Reserver(url, None if token is None else token_function(token), context)
+        self.reserver = Reserver(url, token, context)
         self._make_transport = make_transport
         self._memory_bytes_max, self._spool_bytes_max = memory_bytes_max, spool_bytes_max
         self._linger_seconds, self._close_seconds = linger_seconds, close_seconds

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from cost_analytics_emitter.api_connection import ApiConnection, json_object
 from cost_analytics_emitter.events import exact_json
+from cost_analytics_emitter.tokens import token_function
 
 _IDLE_MAX: Final = 4
 
@@ -40,10 +41,11 @@ class Reserver:
     """Sends requests for reservations, from any thread."""
 
     def __init__(
-        self, url: str | None, token: Callable[[], str] | None, context: ssl.SSLContext
+        self, url: str | None, token: str | Callable[[], str] | None, context: ssl.SSLContext
     ) -> None:
         """Without `url` and `token` nothing is decided."""
-        self._url, self._token, self._context = url, token, context
+        self._url, self._context = url, context
+        self._token = None if token is None else token_function(token)
         self._idle: list[tuple[float, ApiConnection]] = []
         self._lock = threading.Lock()
 

@@ -53,6 +53,7 @@ from schemas.prices import (
 )
 from schemas.problems import ProblemCode
 from schemas.reconciliation import BillsBody, ReconciledDay, ReconciliationBody
+from schemas.reservations import CheaperModel, Reservation, ReservedCost
 from tests.support.api import authenticator
 from tests.support.house import ROOT
 
@@ -61,13 +62,15 @@ ANSWERS = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", TEXT,
 BODIES = [response["data"] for response in ANSWERS if response["success"]]
 
 SHAPES = (
-    CallCost, Spending, CallPage, EventPage, Budget, AnomalyList, Forecast, Recommendations, Authorization, Accepted,
+    CallCost, Spending, CallPage, EventPage, Budget, AnomalyList, Forecast, Recommendations, Authorization, Reservation, Accepted,
     Analytics, TopCosts, UserList, ReconciliationBody, RecentCosts, PriceList, PriceEntered, PriceEntered, PriceProposal,
     ModelAliasEntered, ModelAliasList, RerateReport,
     ChargePlanEntered, ChargePlanList,
 )  # fmt: skip
 PARTS: dict[tuple[type[msgspec.Struct], str], type[msgspec.Struct]] = {
     (Spending, "period"): Period,
+    (Reservation, "costs"): ReservedCost,
+    (Reservation, "cheaper"): CheaperModel,
     (Spending, "topPersonas"): PersonaCost,
     (TopCosts, "period"): Period,
     (TopCosts, "entries"): TopEntry,
