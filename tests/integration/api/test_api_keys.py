@@ -29,7 +29,11 @@ KEYS = "/api/admin/keys"
 ROOT = token("root", role="admin")
 ALL = build_app(ReaderPool(cast(Pool, None)), authenticator())[ROUTES]
 GUARDED = [route for route in ALL if route.access not in {Access.ANYONE, Access.SIGNED}]
-RESERVING = {"/api/costs/user/{userId}/authorize", "/api/costs/call/{callId}/provider"}
+RESERVING = {
+    "/api/costs/user/{userId}/authorize",
+    "/api/costs/call/{callId}/reserve",
+    "/api/costs/call/{callId}/provider",
+}
 
 
 @pytest.fixture

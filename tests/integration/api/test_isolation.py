@@ -35,8 +35,6 @@ TABLES = (
     "budget_holds", "cost_reservations", "budget_alerts", "alert_reads", "call_cutoffs", "cost_anomalies", "anomaly_dismissals",
     "unpriced_events",
 )  # fmt: skip
-
-
 OF_USER = (
     """INSERT INTO budget_holds (user_id, call_id, spend_nano, expires_at)
        VALUES ($1, 'call-of-' || $1, 5, '2025-11-19 13:00Z')""",
@@ -47,8 +45,7 @@ OF_USER = (
        SELECT alert_id, user_id FROM budget_alerts WHERE user_id = $1""",
     """INSERT INTO call_cutoffs (call_id, limit_version, command_id, user_id, requested_at)
        VALUES ('call-of-' || $1, 1, gen_random_uuid(), $1, now())""",
-    """INSERT INTO cost_reservations (user_id, call_id, identity, amount_nano, expires_at)
-       VALUES ($1, 'call-of-' || $1, gen_random_uuid(), 5, '2025-11-19 13:00Z')""",
+    "INSERT INTO cost_reservations SELECT $1, 'call-of-' || $1, gen_random_uuid(), 5, now(), now()",
     "INSERT INTO notice_channels (user_id, type, address) VALUES ($1, 'email', $1 || '@example.org')",
     """INSERT INTO cost_anomalies (anomaly_id, user_id, kind, subject, part, day, observed_nano,
                                    detected_at, data)
@@ -116,7 +113,7 @@ async def test_row_policies_hide_other_users_from_unfiltered_queries(
     assert await seen(None) == []
 
 
-UNREADABLE = {(RIGHTS["reports"], "call_cutoffs")}
+UNREADABLE = {(RIGHTS["reports"], name) for name in ("call_cutoffs", "cost_reservations")}
 """Tables that one of the two roles never reads."""
 
 REPORTS, BUDGETS = statements("reports/costs"), statements("budgets/budgets")
@@ -164,7 +161,8 @@ async def test_queries_hide_other_users_without_row_policies(
             assert {bool(row[name]) for name in OF_STANDING} == {seen}
         for name in OF_BUDGETS:
             assert bool(await superuser.fetch(*bound(BUDGETS, name, viewer))) is seen
-        assert (await superuser.fetchval(*bound(BUDGETS, "held", viewer, call_id="")) > 0) is seen
+        committed = bound(BUDGETS, "committed", viewer, call_id="", identities=[], by_cost=True)
+        assert (await superuser.fetchval(*committed) > 0) is seen
         assert bool(await superuser.fetch(*bound(ANOMALIES, "of_user", viewer, **ANY_DAY))) is seen
         of_everyone = bound(ANOMALIES, "of_everyone", viewer, user_id=None, **ANY_DAY)
         assert len(await superuser.fetch(*of_everyone)) == (2 if viewer.reads_all else 1)
