@@ -543,6 +543,11 @@ export interface components {
             /** @default null */
             timesource?: string | null;
         };
+        CheaperModel: {
+            id: string;
+            model: string;
+            amount: Decimal;
+        };
         CostBreakdown: {
             api: Decimal;
             infrastructure: Decimal;
@@ -721,7 +726,7 @@ export interface components {
             success: false;
             error: string;
             /** @enum {unknown} */
-            code: "bad_request" | "call_finished" | "expectation_failed" | "forbidden" | "foreign_source" | "internal_error" | "invalid_body" | "invalid_event" | "invalid_json" | "invalid_parameter" | "method_not_allowed" | "not_found" | "not_ready" | "payload_too_large" | "plan_conflict" | "price_conflict" | "rate_limited" | "request_timeout" | "too_large" | "too_old" | "unauthorized" | "unavailable" | "unsupported_media_type" | "upgrade_required" | "uri_too_long";
+            code: "bad_request" | "call_finished" | "cost_recorded" | "expectation_failed" | "forbidden" | "foreign_source" | "internal_error" | "invalid_body" | "invalid_event" | "invalid_json" | "invalid_parameter" | "method_not_allowed" | "not_found" | "not_ready" | "payload_too_large" | "plan_conflict" | "price_conflict" | "rate_limited" | "request_timeout" | "too_large" | "too_old" | "unauthorized" | "unavailable" | "unsupported_media_type" | "upgrade_required" | "uri_too_long";
         };
         Finalize: {
             /** @default null */
@@ -1112,6 +1117,16 @@ export interface components {
             calls: Decimal;
             totalCost: Decimal;
         };
+        PlannedCost: {
+            source: string;
+            id: string;
+            amount?: number | string;
+            service?: string;
+            operation?: string;
+            model?: string;
+            usages?: components["schemas"]["Usage"][];
+            priceContext?: components["schemas"]["PriceContext"];
+        };
         PreviousSpending: {
             /** Format: date-time */
             start: string;
@@ -1455,6 +1470,32 @@ export interface components {
             refunded: Decimal;
             marginPercentBefore: string;
             marginPercentAfter: string;
+        };
+        Reservation: {
+            granted: boolean;
+            callId: string;
+            userId: string;
+            budget: ("call" | "daily" | "monthly") | null;
+            reason: string;
+            remaining: Decimal | null;
+            costs: components["schemas"]["ReservedCost"][];
+            reservedUntil: string | null;
+            cheaper: components["schemas"]["CheaperModel"] | null;
+        };
+        ReservationRequest: {
+            userId: string;
+            costs: components["schemas"]["PlannedCost"][];
+            lasts_seconds?: number | string;
+        };
+        ReservationSuccess: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["Reservation"];
+        };
+        ReservedCost: {
+            source: string;
+            id: string;
+            amount: Decimal;
         };
         Resource: {
             /** @default null */
@@ -1845,6 +1886,7 @@ export type ChargePlanItem = components['schemas']['ChargePlanItem'];
 export type ChargePlanList = components['schemas']['ChargePlanList'];
 export type ChargePlanListSuccess = components['schemas']['ChargePlanListSuccess'];
 export type Charged = components['schemas']['Charged'];
+export type CheaperModel = components['schemas']['CheaperModel'];
 export type CostBreakdown = components['schemas']['CostBreakdown'];
 export type CostLine = components['schemas']['CostLine'];
 export type CostRecorded = components['schemas']['CostRecorded'];
@@ -1911,6 +1953,7 @@ export type NewWebhookEndpoint = components['schemas']['NewWebhookEndpoint'];
 export type NewWebhookEndpointSuccess = components['schemas']['NewWebhookEndpointSuccess'];
 export type Period = components['schemas']['Period'];
 export type PersonaCost = components['schemas']['PersonaCost'];
+export type PlannedCost = components['schemas']['PlannedCost'];
 export type PreviousSpending = components['schemas']['PreviousSpending'];
 export type PriceConditions = components['schemas']['PriceConditions'];
 export type PriceContext = components['schemas']['PriceContext'];
@@ -1945,6 +1988,10 @@ export type RerateReport = components['schemas']['RerateReport'];
 export type RerateReportSuccess = components['schemas']['RerateReportSuccess'];
 export type RerateSum = components['schemas']['RerateSum'];
 export type RerateUser = components['schemas']['RerateUser'];
+export type Reservation = components['schemas']['Reservation'];
+export type ReservationRequest = components['schemas']['ReservationRequest'];
+export type ReservationSuccess = components['schemas']['ReservationSuccess'];
+export type ReservedCost = components['schemas']['ReservedCost'];
 export type Resource = components['schemas']['Resource'];
 export type ResourceSpans = components['schemas']['ResourceSpans'];
 export type RetirementBody = components['schemas']['RetirementBody'];
