@@ -31,7 +31,7 @@ from cost_analytics_emitter.livekit_metrics import (
     read_metrics,
 )
 from cost_analytics_emitter.livekit_nodes import NodeRequest, component_of, current_request
-from cost_analytics_emitter.livekit_sessions import SESSIONS, Follower
+from cost_analytics_emitter.livekit_sessions import SESSIONS, Follower, guarded
 from cost_analytics_emitter.usage_counts import Usages
 
 _LATE_SECONDS: Final = 5
@@ -46,6 +46,10 @@ def _note_error(event: Any) -> None:
     request = current_request()
     if request is not None and not getattr(event, "recoverable", True):
         request.error = getattr(event, "error", None) or request.error
+
+
+_note_error_safely: Final = guarded(_note_error)
+"""One handler for all sessions, so a component has it once."""
 
 
 def _nothing() -> None:
@@ -87,7 +91,8 @@ class Attachment(Follower):
         self._work: deque[Callable[[], None]] = deque()
         self._recent: deque[Any] = deque(maxlen=_RECENT_METRICS)
         SESSIONS.add(session, self)
-        for name, handler in self._handlers().items():
+        self._handlers = {name: guarded(handler) for name, handler in self._methods().items()}
+        for name, handler in self._handlers.items():
             session.on(name, handler)
         self._watch_all()
 
@@ -127,11 +132,11 @@ class Attachment(Follower):
         for component, handler in self._components.values():
             component.off("metrics_collected", handler)
         self._components.clear()
-        for name, handler in self._handlers().items():
+        for name, handler in self._handlers.items():
             self._session.off(name, handler)
         SESSIONS.remove(self._session, self)
 
-    def _handlers(self) -> Mapping[str, Callable[[Any], None]]:
+    def _methods(self) -> Mapping[str, Callable[[Any], None]]:
         return {
             "agent_state_changed": self._on_progress,
             "conversation_item_added": self._on_progress,
@@ -175,9 +180,9 @@ class Attachment(Follower):
 
     def _watch(self, component: Any) -> None:
         if not self.watches(component) and callable(getattr(component, "on", None)):
-            handler = partial(self._receive, component)
+            handler = guarded(partial(self._receive, component))
             component.on("metrics_collected", handler)
-            component.on("error", _note_error)
+            component.on("error", _note_error_safely)
             self._components[id(component)] = component, handler
 
     def _receive(self, component: Any, metrics: Any) -> None:

@@ -23,8 +23,9 @@ from cost_analytics_emitter.events import new_id
 FindUser: TypeAlias = Callable[[Any], str | None]
 """Returns the user of a participant (`rtc.RemoteParticipant`), None if it is not known yet."""
 
-_CLOSE_SECONDS: Final = 10
-_FLUSH_SECONDS: Final = 5
+_CLOSE_SECONDS: Final = 6
+_FLUSH_SECONDS: Final = 3
+"""LiveKit kills a job that takes 10 seconds to shut down."""
 _STATUSES: Final[Mapping[str, Status]] = {"error": "failed", "job_shutdown": "terminated"}
 
 _log: Final = logging.getLogger("cost_analytics_emitter")
@@ -180,8 +181,9 @@ class SessionCall:
     async def _shut_down(self) -> None:
         """Report the end of a job whose session was not closed, and send everything."""
         try:
+            _ = self._session.current_agent
             await asyncio.wait_for(self._closed.wait(), _CLOSE_SECONDS)
-        except (TimeoutError, asyncio.TimeoutError):
+        except (RuntimeError, TimeoutError, asyncio.TimeoutError):  # not started, or not closed
             self.finish("terminated")
         await asyncio.to_thread(self._emitter.flush, _FLUSH_SECONDS)
 

@@ -6,6 +6,8 @@ A component that sessions share reports the metrics of all of them to each of th
 from __future__ import annotations
 
 import logging
+import threading
+from collections.abc import Callable
 from typing import Any, Final, Literal, Protocol
 from weakref import WeakValueDictionary
 
@@ -36,32 +38,51 @@ class Follower(Protocol):
         """Return whether metrics of a component are received."""
 
 
+def guarded(handler: Callable[[Any], None]) -> Callable[[Any], None]:
+    """Return a handler of LiveKit's events that never raises."""
+
+    def handle(event: Any) -> None:
+        try:
+            handler(event)
+        except Exception:  # the session goes on without its costs
+            _log.exception("an event is not followed", extra={"action": "event_not_followed"})
+
+    return handle
+
+
 class SessionRegistry:
-    """Followers by session and by speech. All are used in the event loop's thread."""
+    """Followers by session and by speech.
+
+    Each is used in the thread of its event loop; LiveKit can run jobs in threads.
+    """
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._followers: dict[Any, Follower] = {}
         self._speeches: WeakValueDictionary[str, Follower] = WeakValueDictionary()
         self._follows_nodes = False
 
     def add(self, session: Any, follower: Follower) -> None:
         """Add a follower; the first one of the process begins to follow the agents' nodes."""
-        self._followers[session] = follower
-        if not self._follows_nodes:
+        with self._lock:
+            self._followers[session] = follower
+            if self._follows_nodes:
+                return
             self._follows_nodes = True
-            try:
-                follow_nodes(self)
-            except AttributeError:  # an unknown version: metrics alone tell less
-                _log.warning(
-                    "this version of livekit-agents has no default nodes: interrupted requests and "
-                    "shared components are known from metrics only",
-                    extra={"action": "nodes_not_followed"},
-                )
+        try:
+            follow_nodes(self)
+        except AttributeError:  # an unknown version: metrics alone tell less
+            _log.warning(
+                "this version of livekit-agents has no default nodes: interrupted requests and "
+                "shared components are known from metrics only",
+                extra={"action": "nodes_not_followed"},
+            )
 
     def remove(self, session: Any, follower: Follower) -> None:
         """Remove a follower, unless another one has taken its place."""
-        if self._followers.get(session) is follower:
-            del self._followers[session]
+        with self._lock:
+            if self._followers.get(session) is follower:
+                del self._followers[session]
 
     def of_session(self, session: Any) -> Follower | None:
         """Return the follower of a session."""
@@ -98,11 +119,15 @@ class SessionRegistry:
 
     def sharing(self, component: Any) -> list[Follower]:
         """Return the followers that receive a component's metrics, in the order of attachment."""
-        return [one for one in self._followers.values() if one.watches(component)]
+        return [one for one in self._all() if one.watches(component)]
 
     def others(self, follower: Follower) -> list[Follower]:
         """Return the other followers."""
-        return [one for one in self._followers.values() if one is not follower]
+        return [one for one in self._all() if one is not follower]
+
+    def _all(self) -> list[Follower]:
+        with self._lock:
+            return [*self._followers.values()]
 
 
 SESSIONS: Final = SessionRegistry()
