@@ -17,7 +17,7 @@ from tests.support.expected import expect
 from tests.support.integrations import run_with_frameworks
 from tests.support.prices import DEFAULTS, SamplePrice
 from tests.support.product_processes import Product
-from tests.support.recording import assert_verified, codes
+from tests.support.recording import assert_verified, codes, until
 from tests.support.repricing import add
 from tests.support.streaming import Pipeline
 from tests.support.totals import read_totals
@@ -90,49 +90,96 @@ async def events_of(product: Product, call_id: str) -> list[dict[str, Any]]:
     return events
 
 
-async def test_ledger_has_exactly_what_the_services_reported(
-    pipeline: Pipeline, tmp_path: Path
-) -> None:
+async def hold_conversation(
+    pipeline: Pipeline, directory: Path, *options: str
+) -> tuple[dict[str, Any], list[dict[str, Any]], dict[str, Any]]:
+    """Return what the bot printed, the events of its call in the ledger, and the call."""
     await enter_prices(pipeline)
-    product = Product(pipeline, tmp_path)
+    product = Product(pipeline, directory)
     try:
         product.start("worker")
         product.start("api")
         await product.until_ready()
         token = product.token("voice-bot", "service")
         bot = await run_with_frameworks(
-            CONVERSATION, product.url, token, LATE_SECONDS, cwd=tmp_path
+            CONVERSATION, product.url, token, LATE_SECONDS, *options, cwd=directory
         )
         assert (bot["flushed"], bot["refused"], bot["dropped"]) == (True, {}, {})
-        await pipeline.until_counted(bot["sent"])
+
+        async def is_settled() -> bool:
+            """Whether all is counted, and nothing that spans report a second time."""
+            await pipeline.until_more_than(bot["sent"] - 1)
+            return not any(map(is_of_span, await kept_costs(product, bot["call"])))
+
+        await until(is_settled)
         events = await events_of(product, bot["call"])
         call = await product.ask("GET", f"/api/costs/call/{bot['call']}", None, "alice")
     finally:
         product.close()
+    await assert_verified(pipeline.database_url)
+    return bot, events, call
+
+
+def is_of_span(event: dict[str, Any]) -> bool:
+    return str(event["source"]).startswith("/v1/traces")
+
+
+async def kept_costs(product: Product, call_id: str) -> list[dict[str, Any]]:
+    events = await events_of(product, call_id)
+    return [one for one in events if one["type"] == "cost.recorded" and not one["voided"]]
+
+
+def difference_of(costs: list[dict[str, Any]], bot: dict[str, Any]) -> tuple[int, int]:
+    """Return the number of usages reported, and of those that the ledger has not or has too much."""
+    exact = Counter(units_in_ledger(cost) for cost in costs if ":request:" not in cost["id"])
+    reported = Counter(map(units_of, bot["reported"]))
+    return reported.total(), (exact - reported).total() + (reported - exact).total()
+
+
+async def test_ledger_has_exactly_what_the_services_reported(
+    pipeline: Pipeline, tmp_path: Path
+) -> None:
+    bot, events, call = await hold_conversation(pipeline, tmp_path)
     costs = [event for event in events if event["type"] == "cost.recorded"]
     kept = [cost for cost in costs if not cost["voided"]]
-    exact = Counter(units_in_ledger(cost) for cost in kept if ":request:" not in cost["id"])
-    reported = Counter(map(units_of, bot["reported"]))
-    difference = (exact - reported).total() + (reported - exact).total()
+    estimates = [cost for cost in kept if ":request:" in cost["id"]]
+    usages, difference = difference_of(kept, bot)
     requests = sum(one["service"] in {"openai", "anthropic"} for one in bot["reported"])
     parts.figures.append(
-        f"Pipecat, {pipeline.broker}: {requests + 2} requests to models, "
-        f"{reported.total()} usages reported, {exact.total()} counted, difference {difference}; "
-        f"{len(kept) - exact.total()} estimates, {len(costs) - len(kept)} replaced"
+        f"Pipecat, {pipeline.broker}: {requests + len(estimates)} requests to models, "
+        f"{usages} usages reported, {len(kept) - len(estimates)} counted, difference {difference}; "
+        f"{len(estimates)} estimates, {len(costs) - len(kept)} replaced"
     )
-    assert exact == reported
+    assert difference == 0
     assert {units_in_ledger(cost) for cost in kept if cost["estimated"]} == {
         INTERRUPTED_CLAUDE,
         # From the text of the context, and of what was received of the reply.
-        *(units_in_ledger(cost) for cost in kept if ":request:" in cost["id"]),
+        *map(units_in_ledger, estimates),
     }
     assert bot["unreported"] == {"requests without usage": 3}
-    assert len(kept) - exact.total() == 2
+    assert len(estimates) == 2
     assert [cost["estimated"] for cost in costs if cost["voided"]] == [True]
     assert (call["status"], call["personaId"], call["estimated"]) == ("completed", "brad_001", True)
     assert call["tags"] == {"team": "sales"}
     assert call["unpricedEvents"] == 0
-    await assert_verified(pipeline.database_url)
+
+
+async def test_spans_of_the_same_pipeline_count_nothing_more(
+    pipeline: Pipeline, tmp_path: Path
+) -> None:
+    """Pipecat's own spans of the conversation are sent to the product as well."""
+    bot, events, call = await hold_conversation(pipeline, tmp_path, "traced")
+    costs = [event for event in events if event["type"] == "cost.recorded"]
+    kept = [cost for cost in costs if not cost["voided"]]
+    usages, difference = difference_of(kept, bot)
+    spans = sum(map(is_of_span, costs))
+    parts.figures.append(
+        f"Pipecat and its spans, {pipeline.broker}: {usages} usages reported, difference "
+        f"{difference}; {spans} costs of spans were counted first, and voided"
+    )
+    assert difference == 0
+    assert call["tags"]["trace_id"] == bot["call"]
+    assert (call["status"], call["personaId"]) == ("completed", "brad_001")
 
 
 def as_sent(events: list[dict[str, Any]]) -> list[Plain]:

@@ -1,7 +1,8 @@
 """A scripted conversation of ten turns in a real Pipecat pipeline, as a process of its own.
 
-Interruptions, cached tokens, a tool call, two models, usage that comes late. It prints what the
-services reported, and what the emitter counted, as JSON.
+Interruptions, cached tokens, a tool call, two models, usage that comes late. With `traced`, the
+pipeline's spans are sent as well. It prints what the services reported, and what the emitter
+counted, as JSON.
 """
 
 import asyncio
@@ -10,6 +11,11 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from opentelemetry import trace
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from pipecat.frames.frames import (
     InputAudioRawFrame,
     InterruptionFrame,
@@ -85,7 +91,9 @@ def turns() -> list[tuple[str, list[Reply]]]:
 class Bot:
     """A pipeline of an ear, two models and a voice, observed for one call."""
 
-    def __init__(self, emitter: Emitter, recorder: Recorder, late_seconds: float) -> None:
+    def __init__(
+        self, emitter: Emitter, recorder: Recorder, late_seconds: float, *, is_traced: bool
+    ) -> None:
         script = turns()
         self.turns, self.late_seconds = script, late_seconds
         replies = {
@@ -120,6 +128,7 @@ class Bot:
             ),
             params=PipelineParams(enable_usage_metrics=True),
             observers=[self.observer],
+            enable_tracing=is_traced,
         )
 
     async def talk(self) -> None:
@@ -175,11 +184,25 @@ async def run_worker(worker: Any, talk: Callable[[], Awaitable[None]]) -> None:
     await asyncio.gather(runner.run(), talk())
 
 
-async def converse(url: str, token: str, late_seconds: float) -> dict[str, Any]:
+def send_spans(url: str, token: str) -> TracerProvider:
+    """Send the spans of this process, of one user."""
+    provider = TracerProvider(resource=Resource.create({"user.id": "alice"}))
+    exporter = OTLPSpanExporter(
+        endpoint=f"{url}/v1/traces", headers={"Authorization": f"Bearer {token}"}
+    )
+    provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=200))
+    trace.set_tracer_provider(provider)
+    return provider
+
+
+async def converse(url: str, token: str, late_seconds: float, *more: str) -> dict[str, Any]:
     recorder = Recorder()
+    provider = send_spans(url, token) if "traced" in more else None
     with Emitter(url, token, source="/pipecat-bot") as emitter:
-        bot = Bot(emitter, recorder, late_seconds)
+        bot = Bot(emitter, recorder, late_seconds, is_traced=provider is not None)
         await run_worker(bot.worker, bot.talk)
+        if provider is not None:
+            await asyncio.to_thread(provider.force_flush)
         is_flushed = await asyncio.to_thread(emitter.flush, 20)
         counters = emitter.counters()
     return {
@@ -194,6 +217,6 @@ async def converse(url: str, token: str, late_seconds: float) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    url, token, late_seconds = sys.argv[1:]
-    result = asyncio.run(converse(url, token, float(late_seconds)))
+    url, token, late_seconds, *more = sys.argv[1:]
+    result = asyncio.run(converse(url, token, float(late_seconds), *more))
     sys.stdout.write("\n" + json.dumps(result) + "\n")

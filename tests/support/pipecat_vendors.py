@@ -23,6 +23,7 @@ from pipecat.services.openai.llm import OpenAILLMService
 from pipecat.services.settings import STTSettings, TTSSettings
 from pipecat.services.stt_service import STTService
 from pipecat.services.tts_service import TTSService
+from pipecat.utils.tracing.service_decorators import traced_tts
 from pydantic import BaseModel
 
 
@@ -167,6 +168,7 @@ class ScriptedVoice(TTSService):
     def can_generate_metrics(self) -> bool:
         return True
 
+    @traced_tts
     async def run_tts(self, text: str, context_id: str) -> AsyncGenerator[Any, None]:
         await self.start_tts_usage_metrics(text)
         await asyncio.sleep(self.seconds)

@@ -245,13 +245,13 @@ class Call(CallReference):
         self._started = monotonic()
         self._is_finished = False
 
-    def start(self, *, tags: Tags | None = None) -> None:
+    def start(self, *, tags: Tags | None = None, at: datetime | None = None) -> None:
         """Report the start now, with more tags; `with` does it for you."""
         self._started = monotonic()
         fields = {**self._start_fields}
         if tags:
             fields["tags"] = {**(fields["tags"] or {}), **tags}
-        self._queue.emit("call.started", lambda: {**self._subject(), **fields})
+        self._queue.emit("call.started", lambda: {**self._subject(), **fields}, at=at)
 
     def finish(self, status: Status = "completed") -> None:
         """Report the end now, with the time since the start; later ends are not reported."""

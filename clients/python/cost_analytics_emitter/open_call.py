@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 from collections.abc import Callable
+from datetime import datetime
 
 from cost_analytics_emitter.call import Call, Status, Tags
 
@@ -23,13 +24,13 @@ class OpenCall:
     def is_started(self) -> bool:
         return self._is_started
 
-    def start(self, tags: Tags | None = None) -> None:
+    def start(self, tags: Tags | None = None, at: datetime | None = None) -> None:
         """Report the start; later starts are not reported."""
         if not self._is_started:
             self._is_started = True
             # Registered after the emitter's own function, so it runs before that.
             atexit.register(self.finish, "failed")
-            self._call.start(tags=tags)
+            self._call.start(tags=tags, at=at)
 
     def finish(self, status: Status) -> None:
         """Report the end of a started call; later ends are not reported."""

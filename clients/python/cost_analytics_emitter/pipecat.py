@@ -13,6 +13,7 @@ import asyncio
 import logging
 import weakref
 from collections.abc import Callable, Mapping
+from datetime import datetime, timezone
 from typing import Any, Final, TypeAlias
 
 from cost_analytics_emitter.call import Call, Direction, Status, Tags
@@ -94,6 +95,7 @@ class CostObserver(BaseObserver):
         self._has_own_id = call_id is None
         self._status: Status = "failed"
         self._is_set_up = False
+        self._began_at: datetime | None = None
         self._pushed: Mapping[type, _Handler] = {
             frames.StartFrame: self._begin,
             frames.MetricsFrame: self._count,
@@ -160,7 +162,8 @@ class CostObserver(BaseObserver):
             )
 
     def _begin(self, data: FramePushed) -> None:
-        """Note whether the pipeline reports usage at all."""
+        """Note when the call began, and whether the pipeline reports usage at all."""
+        self._began_at = datetime.now(timezone.utc)
         self._usage.tracing_context = data.source.processor_setup.tracing_context
         if not data.source.usage_metrics_enabled:
             self._emitter.note_unreported(
@@ -177,7 +180,8 @@ class CostObserver(BaseObserver):
         if self._has_own_id and trace is not None:
             # The spans of services name their call by this id.
             self.call.call_id = trace["trace_id"]
-        self._open_call.start(trace)
+        # Before the spans of the pipeline begin: of several starts, the first one counts.
+        self._open_call.start(trace, self._began_at)
 
     def _count(self, data: FramePushed) -> None:
         frame = data.frame
