@@ -4,6 +4,7 @@ import asyncio
 import json
 import random
 from collections import Counter
+from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -18,9 +19,9 @@ from tests.support.expected import expect
 from tests.support.fault_table import FaultRecorder, difference_nano
 from tests.support.integrations import run_with_frameworks
 from tests.support.product_processes import Product
-from tests.support.recording import assert_verified, codes
+from tests.support.recording import assert_verified, codes, until
 from tests.support.streaming import Pipeline
-from tests.support.totals import read_totals
+from tests.support.totals import Totals, read_totals
 
 CONVERSATION = "tests.support.livekit_conversation"
 SECONDS_MAX = 240
@@ -166,3 +167,50 @@ async def test_repeated_events_in_any_order_have_the_same_totals(
     assert totals == expected.totals
     assert await codes(pipeline.database_url) == []
     await asyncio.wait_for(assert_verified(pipeline.database_url), SECONDS_MAX)
+
+
+def api_costs(totals: Totals) -> dict[str, int]:
+    """Return the nano-dollars of the call by service, without infrastructure."""
+    found: dict[str, int] = {}
+    for (_, service), amount in totals.calls["livekit-call"].costs.items():
+        if service in SERVICES.values():
+            found[service] = found.get(service, 0) + amount
+    return found
+
+
+@pytest.mark.timeout(SECONDS_MAX)
+@pytest.mark.parametrize("first", ["events", "spans"])
+async def test_requests_that_spans_report_too_count_once(
+    pipeline: Pipeline, tmp_path: Path, first: str
+) -> None:
+    """The session is attached, and its spans are sent by OpenTelemetry's own exporter."""
+    product = Product(pipeline, tmp_path)
+    try:
+        product.start("worker")
+        product.start("api")
+        await product.until_ready()
+        token = product.token("bot", "service")
+        result = await run_with_frameworks(CONVERSATION, product.url, token, first, cwd=tmp_path)
+
+        async def is_settled() -> bool:
+            return api_costs(await read_totals(pipeline.database_url)) == expected
+
+        records = [plain(one.value) for one in await pipeline.read_all("cost.call-events.v1")]
+        attached = [event for event in records if event["source"] == "/livekit"]
+        expected = api_costs(expect(attached).totals)
+        with suppress(TimeoutError):  # the difference is in the figures
+            await until(is_settled, 30)
+    finally:
+        product.close()
+    spans = sum(event["type"] == "cost.recorded" for event in records) - len(
+        [event for event in attached if event["type"] == "cost.recorded"]
+    )
+    found = api_costs(await read_totals(pipeline.database_url))
+    parts.figures.append(
+        f"LiveKit attached and traced, {first} first: {len(attached)} events, {spans} costs of "
+        f"spans, difference {sum(found.values()) - sum(expected.values())} nano-dollars"
+    )
+    assert result["refused"] == {}
+    assert found == expected
+    assert spans or first == "events"
+    assert await codes(pipeline.database_url) == []

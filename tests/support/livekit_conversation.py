@@ -11,7 +11,10 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from livekit.agents import Agent, AgentSession, RunContext, function_tool, llm
+from livekit.agents import Agent, AgentSession, RunContext, function_tool, llm, telemetry
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from cost_analytics_emitter import Emitter
 from cost_analytics_emitter.livekit import Attachment, attach
@@ -153,18 +156,37 @@ def result(attachment: Attachment, session: Any, emitter: Emitter, **more: Any) 
     }
 
 
-async def main(url: str, token: str) -> dict[str, Any]:
-    emitter = Emitter(url, token, source="/livekit", linger_seconds=0.02)
-    first, second, model, own_model = models()
+def trace_to(url: str, token: str) -> Any:
+    """Send the session's spans, too, as costs of the same call; return the provider."""
+    exporter = OTLPSpanExporter(f"{url}/v1/traces", headers={"Authorization": f"Bearer {token}"})
+    provider = TracerProvider()
+    provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=600_000))
+    call = {"cost_analytics.call.id": "livekit-call", "user.id": "alice"}
+    telemetry.set_tracer_provider(provider, metadata=call)
+    return provider
+
+
+async def main(url: str, token: str, first: str = "") -> dict[str, Any]:
+    """Have the conversation; `first` says what is sent first, the `spans` or the `events`."""
+    linger_seconds = 0.02 if first != "spans" else 3600
+    emitter = Emitter(url, token, source="/livekit", linger_seconds=linger_seconds)
+    traces: Any = trace_to(url, token) if first else None
+    first_script, second_script, model, own_model = models()
     session, microphone = new_session(model)
     attachment = attach(session, emitter, user="alice", call_id="livekit-call", persona="brad_001")
     assert attachment is not None
     await session.start(Reception(Billing(own_model)))
     await hold(session, microphone, iter([*FIRST, *SECOND]))
     await session.aclose()
+    if first == "spans":
+        assert await asyncio.to_thread(traces.force_flush)
+        await asyncio.sleep(2)
     assert await asyncio.to_thread(emitter.flush, 60)
+    if first == "events":
+        await asyncio.sleep(2)
+        assert await asyncio.to_thread(traces.force_flush)
     attachment.detach()
-    requests = first.requests + second.requests
+    requests = first_script.requests + second_script.requests
     return result(attachment, session, emitter, requests=requests, turns=len(FIRST) + len(SECOND))
 
 
