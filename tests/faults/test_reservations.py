@@ -7,7 +7,7 @@ import asyncio
 import random
 import statistics
 import time
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,6 +38,8 @@ KILL_SECONDS = 3
 KILLS_MIN, KILLS_MAX = 3, 8
 THINK_SECONDS = 8
 """How long a call waits between two turns, on average."""
+CONNECTIONS = 16
+"""Requests at the same time: more would only wait in the API."""
 SOURCE = "/voice-bot"
 SERVICE: Role = "service"
 
@@ -55,6 +57,7 @@ class Load:
     turns: int = 0
     refused: int = 0
     seconds: list[float] = field(default_factory=list)
+    slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CONNECTIONS))
     costs: list[dict[str, Any]] = field(default_factory=list)
 
     async def run_call(self, number: int) -> None:
@@ -86,17 +89,26 @@ class Load:
             "lasts_seconds": 600,
         }
         while True:
-            replica = self.rng.choice(self.replicas)
-            url = f"{replica.url}/api/costs/call/{call}/reserve"
-            headers = {"Authorization": f"Bearer {replica.token('voice-bot', SERVICE)}"}
-            began = time.monotonic()
-            with suppress(ClientError, TimeoutError):
-                async with self.session.post(url, json=body, headers=headers) as response:
-                    if response.status == 200:
-                        self.seconds.append(time.monotonic() - began)
-                        return bool((await response.json())["data"]["granted"])
-                    assert response.status in {429, 503}, await response.text()
-            await asyncio.sleep(0.2)
+            async with self.slots:
+                status, answer = await self._ask(call, body)
+            if status == 200:
+                return bool(answer["data"]["granted"])
+            assert status in {0, 429, 503}, answer
+            await asyncio.sleep(self.rng.uniform(0.5, 1.5))
+
+    async def _ask(self, call: str, body: dict[str, Any]) -> tuple[int, Any]:
+        """Return the status and the answer of a replica; 0 without an answer."""
+        replica = self.rng.choice(self.replicas)
+        url = f"{replica.url}/api/costs/call/{call}/reserve"
+        headers = {"Authorization": f"Bearer {replica.token('voice-bot', SERVICE)}"}
+        began = time.monotonic()
+        try:
+            async with self.session.post(url, json=body, headers=headers) as response:
+                answer = await response.json()
+        except (ClientError, TimeoutError):
+            return 0, None
+        self.seconds.append(time.monotonic() - began)
+        return response.status, answer
 
     async def send_costs(self) -> None:
         """Send the costs of granted turns until cancelled, a second of them at a time."""
