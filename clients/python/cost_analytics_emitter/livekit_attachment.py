@@ -214,16 +214,16 @@ class Attachment(Follower):
                 _log.debug("a metric is not reported", exc_info=True)
 
     def _report(self, emission: Emission) -> None:
-        component, metrics, request, _ = emission
+        component, metrics, node, _ = emission
         self._costs.counts["metrics"] += 1
-        owner = SESSIONS.owner(self, self._session, component, metrics, request)
+        owner = SESSIONS.owner(self, self._session, component, metrics, node)
         self._sums.add(metrics, is_own=owner == "mine")
         reading = read_metrics(metrics, self._services)
         if owner == "other":
             self._costs.counts["elsewhere"] += 1
         elif reading is not None and reading.usages:
-            if request is not None:
-                request.note_report(metrics)
+            if emission.request is not None:
+                emission.request.note_report(metrics)
             is_assigned = owner == "mine" or self._has_one_user(component)
             self._costs.record(reading, emission, is_assigned=is_assigned)
         elif reading is not None:

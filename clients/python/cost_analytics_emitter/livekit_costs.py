@@ -20,12 +20,18 @@ _REPORTER: Final = "livekit-session"
 
 
 class Emission(NamedTuple):
-    """A metric as a component emitted it: in which request, and a tag of its trace."""
+    """A metric as a component emitted it: in which run of a node, and a tag of its trace."""
 
     component: Any
     metrics: Any
-    request: NodeRequest | None
+    node: NodeRequest | None
     tags: Mapping[str, str] | None
+
+    @property
+    def request(self) -> NodeRequest | None:
+        """The request that the metric is of; a turn that recognition ends runs in its node, too."""
+        is_of_node = self.node is not None and self.metrics.type == f"{self.node.kind}_metrics"
+        return self.node if is_of_node else None
 
 
 class SessionCosts:

@@ -59,8 +59,6 @@ class NodeRequest:
 
     def note_report(self, metrics: Any) -> None:
         """Note a metric with usage that the request emitted."""
-        if metrics.type != f"{self.kind}_metrics":
-            return
         self.reports += 1
         self.last_metrics = metrics
         self.characters_reported += getattr(metrics, "characters_count", 0)
