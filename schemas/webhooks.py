@@ -91,11 +91,12 @@ class WantedWebhookSecret(Struct, kw_only=True, rename=wire_name, forbid_unknown
 class AcceptedWebhook(Struct, kw_only=True, rename=wire_name):
     """The answer to a delivery: the number of events that the stream has durably.
 
-    `ignored` says why a valid delivery has no events.
+    `ignored` says why a valid delivery has no events, `refused` which parts of it do not count.
     """
 
     events: int
     ignored: str | None = None
+    refused: str | None = None
 
 
 class HeldCall(Struct, kw_only=True, rename=wire_name):

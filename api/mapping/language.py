@@ -62,12 +62,17 @@ class DocumentMapping:
 
 def mapping_from_text(text: str) -> DocumentMapping:
     """Return the mapping of a JSON or TOML text; raises MappingError."""
+    return read_mapping(parse_text(text))
+
+
+def parse_text(text: str) -> Any:
+    """Return a JSON or TOML text, decoded and not yet checked; raises MappingError."""
     if len(text.encode()) > MAPPING_BYTES_MAX:
         raise MappingError(f"The mapping has more than {MAPPING_BYTES_MAX} bytes.")
     try:
         if text.lstrip().startswith("{"):
-            return read_mapping(_json.decode(text))
-        return read_mapping(tomllib.loads(text, parse_float=Decimal))
+            return _json.decode(text)
+        return tomllib.loads(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
         raise MappingError(f"The mapping is not TOML: {error}.") from None
     except (msgspec.DecodeError, RecursionError) as error:

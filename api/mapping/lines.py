@@ -34,9 +34,12 @@ def documents_of_line(mapping: DocumentMapping, line: bytes) -> list[Any]:
         _, found, content = content.partition(mapping.after.encode())
         if not found:
             return []
-    if not content:
-        return []
-    document = document_of(content)
+    return documents_of_body(content) if content else []
+
+
+def documents_of_body(body: bytes) -> list[Any]:
+    """Return the documents of a webhook's body: one, or those of a list; raises InputError."""
+    document = document_of(body)
     return document if isinstance(document, list) else [document]
 
 

@@ -107,11 +107,12 @@ def read_value(raw: object, kind: Kind, where: str, *, has_elements: bool) -> Va
     if ("at" in raw) == ("join" in raw):
         raise MappingError(f"{where} needs `at`, a pointer, or is a constant.")
     places = read_places(raw.get("at", raw.get("join")), where, has_elements=has_elements)
+    parts = _parts(raw, where, has_elements=has_elements)
     return Value(
-        origin=" or ".join(place.pointer for place in places),
+        origin=" minus ".join(_names(alternatives) for alternatives in (places, *parts)),
         convert=_conversion(raw, kind, where),
         places=places,
-        minus=_parts(raw, where, has_elements=has_elements),
+        minus=parts,
         decimals=_decimals(raw, where),
         translations=_translations(raw, kind, where),
         default=_default(raw, kind, where),
@@ -148,6 +149,10 @@ def _conversion(raw: dict[str, Any], kind: Kind, where: str) -> Callable[[Any, s
     if offset is not None and (zone := read_offset(str(offset))) is None:
         raise MappingError(f"{where}.offset must be Z or like +02:00, not {offset!r}.")
     return time_reader(form, zone)
+
+
+def _names(alternatives: tuple[Place, ...]) -> str:
+    return " or ".join(place.pointer for place in alternatives)
 
 
 def _parts(raw: dict[str, Any], where: str, *, has_elements: bool) -> tuple[tuple[Place, ...], ...]:

@@ -43,7 +43,7 @@ _RECEIVE: Final = Operation(
     tag=Tag.REPORTING,
     summary="Receive a vendor's webhook",
     response=AcceptedWebhook,
-    body={JSON: dict[str, Any], FORM: dict[str, str]},
+    body={JSON: (dict[str, Any], list[dict[str, Any]]), FORM: dict[str, str]},
     example={"message": {"type": "end-of-call-report", "call": {"id": "7a4e2c1f"}}},
     query=_PARAMETERS,
     error_statuses=(404,),
@@ -87,16 +87,21 @@ class WebhookRoutes:
             await self._verify(request, provider, endpoint, delivery)
             answer = await self._accept(provider, endpoint, delivery)
         except Problem as problem:
-            await self._endpoints.note(endpoint.endpoint_id, problem.message)
-            _log.warning(
-                "a webhook of %s is refused: %s",
-                provider.name,
-                problem.message,
-                extra={"action": "webhook_refused", "provider": provider.name},
-            )
+            await self._note_refusal(endpoint, problem.message)
             raise
         await self._endpoints.note(endpoint.endpoint_id, None)
+        if answer.refused is not None:
+            await self._note_refusal(endpoint, answer.refused)
         return reply(answer)
+
+    async def _note_refusal(self, endpoint: WebhookEndpoint, message: str) -> None:
+        await self._endpoints.note(endpoint.endpoint_id, message)
+        _log.warning(
+            "a webhook of %s is refused: %s",
+            endpoint.provider,
+            message,
+            extra={"action": "webhook_refused", "provider": endpoint.provider},
+        )
 
     async def _find(self, request: web.Request, provider: Provider) -> WebhookEndpoint:
         """Return the endpoint of the path; raises the 401 Problem, and 429 after many of them."""
@@ -138,7 +143,7 @@ class WebhookRoutes:
             raise unavailable("The event stream") from None
         except NoRoomError:
             raise unavailable("Room for events without a user") from None
-        return AcceptedWebhook(events=len(events), ignored=reading.ignored)
+        return AcceptedWebhook(events=len(events), ignored=reading.ignored, refused=reading.refused)
 
     def _urls(self, request: web.Request) -> tuple[str, ...]:
         """Return the addresses to which the vendor may have sent the request."""

@@ -45,10 +45,14 @@ class EventDraft(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """The events of a delivery; `ignored` says why there are none."""
+    """The events of a delivery; `ignored` says why there are none.
+
+    `refused` says which parts could not be read, if the others count all the same.
+    """
 
     drafts: list[EventDraft]
     ignored: str | None = None
+    refused: str | None = None
 
 
 def no_settings(settings: Mapping[str, Any]) -> None:

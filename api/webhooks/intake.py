@@ -18,8 +18,8 @@ from schemas.refusals import Refused
 
 HELD_EVENTS_MAX: Final = 100_000
 """The held events from which on deliveries without a user are refused, so that vendors retry."""
-EVENTS_MAX: Final = 500
-"""The events of one delivery."""
+EVENTS_MAX: Final = 1_000
+"""The events of one delivery. LiteLLM sends up to 512 payloads at once."""
 
 _TEXT_MAX: Final = 255
 _encode: Final = msgspec.json.Encoder(decimal_format="number").encode

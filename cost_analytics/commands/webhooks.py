@@ -38,6 +38,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     creating.add_argument("--call-path", metavar="PATH", help="where it names our call")
     creating.add_argument("--replay-seconds", type=int, metavar="N", help="30 to 86400 (300)")
     creating.add_argument("--settings", metavar="JSON", help="settings of the provider")
+    creating.add_argument("--map", metavar="MAP", help="of `mapped`: the mapping of its bodies")
     rotating = actions.add_parser("rotate", help="add a secret")
     deleting = actions.add_parser("delete", help="delete an endpoint with its secrets")
     dropping = actions.add_parser("delete-secret", help="delete a secret")
@@ -85,10 +86,12 @@ def _create(arguments: argparse.Namespace) -> int:
         "userPath": arguments.user_path,
         "callPath": arguments.call_path,
         "replayWindow_seconds": arguments.replay_seconds,
-        "settings": _settings(arguments.settings),
+        "settings": _settings(arguments),
         "secret": _secret(arguments),
     }
-    body = json.dumps({name: value for name, value in given.items() if value is not None})
+    body = json.dumps(
+        {name: value for name, value in given.items() if value is not None}, default=str
+    )
     try:
         fields, secret, made = prepare(decode(WantedWebhookEndpoint, body.encode()))
         added = _run(lambda db: add_endpoint(db, fields, secret, created_by=_OPERATOR))
@@ -153,11 +156,16 @@ def _run(work: Any) -> Any:
     return run_connected(settings.load("database").database_url, _NAME, work)
 
 
-def _settings(text: str | None) -> Any:
+def _settings(arguments: argparse.Namespace) -> Any:
     try:
-        return None if text is None else json.loads(text)
+        given = None if arguments.settings is None else json.loads(arguments.settings)
     except ValueError:
         raise CommandError("--settings is not JSON.") from None
+    if arguments.map is None:
+        return given
+    from cost_analytics.map_files import read_raw_map
+
+    return {**(given if isinstance(given, dict) else {}), "map": read_raw_map(arguments.map)}
 
 
 def _secret(arguments: argparse.Namespace) -> str | None:

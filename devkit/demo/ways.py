@@ -47,6 +47,9 @@ WAYS: Final = (
     Way("pipecat", "pipecat_bot.py", "a Pipecat bot, with one line", needs_integrations=True),
     Way("livekit", "livekit_agent.py", "an agent of LiveKit Agents", needs_integrations=True),
     Way("opentelemetry", "opentelemetry_bot.py", "OpenTelemetry traces", needs_integrations=True),
+    Way("logs", "follow_logs.py", "the log of a bot that sends nothing itself"),
+    Way("litellm", "litellm_callback.py", "a LiteLLM proxy with its callback", needs_admin=True),
+    Way("any-service", "any_service.py", "any webhook, read by a mapping", needs_admin=True),
 )  # fmt: skip
 
 EMITTER_PATH: Final = _ROOT / "clients" / "python"

@@ -111,6 +111,11 @@ def deepgram_headers(secret: str, body: bytes, at: float, url: str) -> dict[str,
     return {"Authorization": f"Basic {credentials}"}
 
 
+def bearer_headers(secret: str, body: bytes, at: float, url: str) -> dict[str, str]:
+    """Return the header of a service that sends the secret itself."""
+    return {"Authorization": f"Bearer {secret}"}
+
+
 SIGN: Mapping[str, Callable[[str, bytes, float, str], dict[str, str]]] = {
     "vapi": vapi_headers,
     "retell": retell_headers,
@@ -118,6 +123,8 @@ SIGN: Mapping[str, Callable[[str, bytes, float, str], dict[str, str]]] = {
     "telnyx": telnyx_headers,
     "elevenlabs": elevenlabs_headers,
     "deepgram": deepgram_headers,
+    "litellm": bearer_headers,
+    "mapped": bearer_headers,
 }
 
 
@@ -144,7 +151,7 @@ async def deliver(
     path = f"{endpoint['path']}{query}"
     url = f"http://127.0.0.1:{api.port}{path}"
     headers = SIGN[endpoint["provider"]](secret, body, time.time() if at is None else at, url)
-    kind = "application/json" if body[:1] == b"{" else "application/x-www-form-urlencoded"
+    kind = "application/json" if body[:1] in {b"{", b"["} else "application/x-www-form-urlencoded"
     return await api.ask("POST", path, headers={"Content-Type": kind, **headers}, body=body)
 
 

@@ -17,6 +17,7 @@ export interface components {
         AcceptedWebhook: {
             events: Decimal;
             ignored: string | null;
+            refused: string | null;
         };
         AcceptedWebhookSuccess: {
             /** @constant */
