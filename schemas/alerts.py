@@ -86,19 +86,24 @@ class PublishedAlert(BudgetAlert, kw_only=True, rename=_alert_name):
 
 
 class CutoffRequest(Struct, kw_only=True, rename=wire_name):
-    """Asks the voice pipeline to end a call whose cost reached its limit. Money is US dollars."""
+    """Asks the voice pipeline to end a call whose cost reached its limit. Money is US dollars.
+
+    A stuck call is ended without a limit: then `anomaly_id` is set, `limit_usd` and `alert_id` are
+    null, and `limit_version` is 0.
+    """
 
     command_id: str
     call_id: str
     user_id: str
     reason: str
-    limit_usd: Usd
+    limit_usd: Usd | None
     current_cost: Usd
     limit_version: int
-    alert_id: str
+    alert_id: str | None
     requested_at: datetime
     crossed_by: Crossing | None
     event_time: datetime | None
+    anomaly_id: str | None = None
 
 
 class PublishedCutoff(CutoffRequest, kw_only=True, rename=wire_name):

@@ -14,7 +14,7 @@ from schemas.money import Usd
 ANOMALY_TYPE: Final = "cost.anomaly.detected"
 ANOMALY_SOURCE: Final = "/cost-analytics/anomalies"
 
-AnomalyKind = Literal["call_spike", "day_spike", "missing_leg"]
+AnomalyKind = Literal["call_spike", "day_spike", "missing_leg", "silent_call", "abandoned_call"]
 ANOMALY_KINDS: Final[tuple[AnomalyKind, ...]] = get_args(AnomalyKind)
 
 Leg = Literal["telephony", "speech_recognition", "inference", "speech_synthesis"]
@@ -31,7 +31,8 @@ class Anomaly(Struct, kw_only=True, rename=wire_name):
     `call_id` is null for a day. `observed_usd` is the recorded cost. `expected_usd` is the
     baseline, null if there is none. `score` is the distance from the baseline in units of its
     spread, null for a missing leg. `compared_with` and `compared_count` describe the sample behind
-    the baseline.
+    the baseline. A silent call has the cost since its last turn, and in `savings_usd` what ending
+    it then saves until its lifetime; an abandoned call has its whole cost. They have no baseline.
     """
 
     anomaly_id: str
@@ -49,6 +50,7 @@ class Anomaly(Struct, kw_only=True, rename=wire_name):
     message: str
     occurred_at: datetime
     detected_at: datetime
+    savings_usd: Usd | None = None
 
 
 class PublishedAnomaly(Anomaly, kw_only=True, rename=wire_name):

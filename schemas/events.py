@@ -50,7 +50,8 @@ Tags = Annotated[
 
 Direction = Literal["outbound", "inbound"]
 EndStatus = Literal["completed", "failed", "terminated"]
-CallStatus = Literal["active", "completed", "failed", "terminated"]
+CallStatus = Literal["active", "completed", "failed", "terminated", "abandoned"]
+"""`abandoned` is a call that the ledger closed, because no event of it arrived for too long."""
 
 
 DESTINATION_DIGITS_MAX: Final = 7

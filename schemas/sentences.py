@@ -7,7 +7,7 @@ Exact figures stay in the fields beside a sentence. The dashboard formats its ow
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Final
 
@@ -68,6 +68,15 @@ def times(part: int, whole: int) -> str:
     tenths = half_even(10 * part, whole)
     factor = Decimal(tenths).scaleb(-1) if tenths < 100 else Decimal(half_even(tenths, 10))
     return f"{exact_text(factor)}\N{MULTIPLICATION SIGN}"
+
+
+def duration(time: timedelta) -> str:
+    """Return a duration as `2 minutes 5 seconds`, from an hour on as `4 hours 1 minute`."""
+    seconds = time // timedelta(seconds=1)
+    parts = (("hour", seconds // 3600), ("minute", seconds // 60 % 60), ("second", seconds % 60))
+    shown = [(name, count) for name, count in (parts if seconds < 3600 else parts[:2]) if count]
+    texts = [f"{count} {name}" if count == 1 else f"{count} {name}s" for name, count in shown]
+    return " ".join(texts) or "0 seconds"
 
 
 def service_name(service: str) -> str:

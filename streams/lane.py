@@ -77,6 +77,13 @@ class Lane:
         self.next_offsets: dict[int, int] = {}
         self.read_offsets: dict[int, int] = {}
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether the lane waits for records and has counted all that it has read."""
+        if self._poll is None or self._poll.done() or not self._idle.is_set():
+            return False
+        return all(self.next_offsets.get(p, 0) >= end for p, end in self.read_offsets.items())
+
     def assign(
         self, partitions: Iterable[TopicPartition], positions: Mapping[int, StoredPosition]
     ) -> None:

@@ -12,7 +12,7 @@ import logging
 import os
 import socket
 import uuid
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
@@ -33,15 +33,18 @@ from schemas.alerts import SpendBasis
 from schemas.topics import CALL_EVENTS
 from streams.assignment import Assignment
 from streams.dead_letters import DeadLetterTopic, RefusalLimit
+from streams.deadlines import run_with_deadline
 from streams.lane import Lane
 from streams.log_watch import LogWatch
 from streams.offsets import KafkaOffsets
 from streams.positions import ClusterReplacedError, Positions
+from streams.progress import StreamProgress
 from streams.publishing.publisher import TotalsPublisher
 from streams.publishing.relay import OutboxRelay
 from streams.publishing.republishing import EpochFollower
 from streams.retention import Retention, RetentionOptions
 from streams.span_voids import PeriodicSpanVoids
+from streams.stuck_calls import StuckCallOptions, StuckCallWatch
 from streams.unpriced import PeriodicPricing
 from streams.watchdog import Watchdog
 
@@ -50,7 +53,6 @@ FINISH_SECONDS: Final = 10
 LEAVE_SECONDS: Final = 5
 PUBLISH_SECONDS: Final = 6
 """A little more than publishers need for their last messages; a server may never answer."""
-CANCEL_SECONDS: Final = 3
 
 _log = logging.getLogger(__name__)
 
@@ -66,6 +68,7 @@ class WorkerOptions:
     budget_basis: SpendBasis
     refusal_limit: RefusalLimit
     retention: RetentionOptions
+    stuck_calls: StuckCallOptions
     stall_seconds: int = 120
     worker_id: str = field(
         default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
@@ -108,6 +111,7 @@ class Worker:
             epoch,
             clock.now,
         )
+        progress = StreamProgress(self._consumer, self._lanes, stream, clock.now)
         self._assignment = Assignment(
             self._consumer,
             self._lanes,
@@ -115,12 +119,13 @@ class Worker:
             self._connect,
             options.worker_id,
             clock,
-            [FrozenSessionWatch().check],
+            [FrozenSessionWatch().check, progress.store],
         )
         self._log_watch = LogWatch(self._consumer, self._lanes, self._positions)
         self._retention = Retention(
             options.retention, self._connect, self._totals_producing, epoch, clock.now
         )
+        self._stuck_calls = self._make_stuck_calls(stream, epoch, prices)
         self._watchdog = Watchdog(self._consumer, self._lanes, options.stall_seconds)
 
     def _make_lanes(self, stream: Stream, epoch: int, prices: PriceBook) -> list[Lane]:
@@ -143,6 +148,11 @@ class Worker:
             )
             for _ in range(self._options.lanes)
         ]
+
+    def _make_stuck_calls(self, stream: Stream, epoch: int, prices: PriceBook) -> StuckCallWatch:
+        now, wake = self._clock.now, self._relay.wake
+        options = self._options.stuck_calls
+        return StuckCallWatch(options, self._connect, prices, stream, epoch, now, wake)
 
     async def _connect(self) -> Connection:
         connection = await connect(self._options.database_url, name="cost-analytics worker")
@@ -173,14 +183,14 @@ class Worker:
         self._consumer.subscribe([CALL_EVENTS.name], listener=self._assignment)
         publishing = asyncio.gather(
             *(
-                _run_with_deadline(PUBLISH_SECONDS, publishing_ends, part.run(publishing_ends))
+                run_with_deadline(PUBLISH_SECONDS, publishing_ends, part.run(publishing_ends))
                 for part in (self._publisher, self._relay)
             )
         )
         try:
             async with asyncio.TaskGroup() as parts:
                 for lane in self._lanes:
-                    parts.create_task(_run_with_deadline(FINISH_SECONDS, stop, lane.run(stop)))
+                    parts.create_task(run_with_deadline(FINISH_SECONDS, stop, lane.run(stop)))
                 for part in (
                     self._offsets,
                     self._assignment,
@@ -190,9 +200,10 @@ class Worker:
                     self._retention,
                     self._unpriced,
                     self._span_voids,
+                    self._stuck_calls,
                 ):
-                    parts.create_task(_run_with_deadline(0, stop, part.run(stop)))
-                parts.create_task(_run_with_deadline(0, stop, asyncio.shield(publishing)))
+                    parts.create_task(run_with_deadline(0, stop, part.run(stop)))
+                parts.create_task(run_with_deadline(0, stop, asyncio.shield(publishing)))
         finally:
             publishing_ends.set()
             await asyncio.gather(publishing, self._leave_group(), return_exceptions=True)
@@ -212,24 +223,6 @@ class Worker:
                 await self._consumer.stop()
         except TimeoutError:
             _log.warning("could not leave the group in time", extra={"action": "leave_timeout"})
-
-
-async def _run_with_deadline(seconds: int, stop: asyncio.Event, work: Awaitable[object]) -> None:
-    """Run `work`, and cancel it so many seconds after `stop`; raises its errors.
-
-    Cancelled work is repeated by the next reader, so a stop need not wait.
-    """
-    task = asyncio.ensure_future(work)
-    stopping = asyncio.create_task(stop.wait())
-    try:
-        await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        await asyncio.wait({task}, timeout=seconds)
-        if task.done():
-            task.result()
-    finally:
-        stopping.cancel()
-        task.cancel()
-        await asyncio.wait({task}, timeout=CANCEL_SECONDS)
 
 
 async def run_worker(options: WorkerOptions, stop: asyncio.Event) -> None:

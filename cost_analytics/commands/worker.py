@@ -21,7 +21,9 @@ configure: Final = no_arguments
 def run(arguments: argparse.Namespace) -> int:
     """Work until stopped."""
     del arguments
-    loaded = settings.load("kafka", "database", "worker", "retention", "budget", login="worker")
+    loaded = settings.load(
+        "kafka", "database", "worker", "stuck_calls", "retention", "budget", login="worker"
+    )
     from cost_analytics.roots.worker import serve
 
     return serve(loaded)

@@ -21,6 +21,7 @@ from cost_analytics.configuration.worker_sections import (
     BudgetSection,
     PriceSection,
     RetentionSection,
+    StuckCallSection,
     WorkerSection,
 )
 
@@ -40,6 +41,7 @@ class Settings:
     prices: PriceSection = field(default_factory=PriceSection)
     worker: WorkerSection = field(default_factory=WorkerSection)
     retention: RetentionSection = field(default_factory=RetentionSection)
+    stuck_calls: StuckCallSection = field(default_factory=StuckCallSection)
     delivery: DeliverySection = field(default_factory=DeliverySection)
     anomalies: AnomalySection = field(default_factory=AnomalySection)
     intake: IntakeSection = field(default_factory=IntakeSection)

@@ -24,6 +24,7 @@ Need = Literal[
     "budget",
     "prices",
     "worker",
+    "stuck_calls",
     "retention",
     "delivery",
     "anomalies",

@@ -21,6 +21,7 @@ _TITLES: Final[dict[SectionName, str]] = {
     "budget": "Budgets",
     "prices": "Prices",
     "worker": "The worker",
+    "stuck_calls": "Stuck calls",
     "retention": "Retention",
     "delivery": "Delivery of alerts to people",
     "anomalies": "Anomalies",

@@ -1,14 +1,15 @@
-"""Settings of the worker: batches, budgets, prices and retention."""
+"""Settings of the worker: batches, budgets, prices, stuck calls and retention."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Final, get_args
 
-from cost_analytics.configuration.variable import Section, choice, file, integer
+from cost_analytics.configuration.variable import Section, choice, file, flag, integer
 from schemas.alerts import SpendBasis
 
 _DAYS_MAX: Final = 36_500
+_SECONDS_MAX: Final = 30 * 86_400
 _DAYS: Final = (1, _DAYS_MAX)
 _IDENTITY_DAYS_MIN: Final = 430
 """The maximum age of an event, 400 days, and a month for events that wait in Kafka."""
@@ -62,6 +63,31 @@ class WorkerSection(Section):
         "A batch with 1000 refusals or more is not recorded but retried if this percentage of it "
         "is refused, because the fault is more likely ours. Events without a price count as "
         "refused. 0 turns this off.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class StuckCallSection(Section):
+    """When a call is stuck, and what is done about it."""
+
+    silent_seconds: int = integer(
+        "SILENT_CALL_SECONDS",
+        120,
+        (0, _SECONDS_MAX),
+        "A call that keeps costing for so long without a cost of inference is an anomaly "
+        "([anomalies](anomalies.md#stuck-calls)). 0 turns this off.",
+    )
+    lifetime_seconds: int = integer(
+        "CALL_LIFETIME_MAX_SECONDS",
+        14_400,
+        (0, _SECONDS_MAX),
+        "A call without an end, and without any event for so long, is closed as `abandoned`. A "
+        "later event reopens it. 0 turns this off.",
+    )
+    ends_calls: bool = flag(
+        "STUCK_CALL_CUTOFF",
+        False,
+        "Whether `call.cutoff.requested` is published for a stuck call, once a call.",
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from datetime import timedelta
 from typing import Final
 
 from cost_analytics import logs
@@ -13,9 +14,11 @@ from cost_analytics.failures import FAILED, using_database, using_kafka
 from cost_analytics.running import serve_until_stopped
 from ledger.operations.retention import RetentionDays
 from ledger.postgres.session import warn_of_privileged_login
+from ledger.stuck_calls.rules import CallLimits
 from messaging.kafka import ensure_topics
 from streams.dead_letters import RefusalLimit
 from streams.retention import RetentionOptions
+from streams.stuck_calls import StuckCallOptions
 from streams.watchdog import StalledError
 from streams.worker import WorkerOptions, run_worker
 
@@ -62,7 +65,18 @@ def worker_options(settings: Settings) -> WorkerOptions:
         budget_basis=settings.budget.basis,
         refusal_limit=RefusalLimit(percent=settings.worker.refusal_stop_percent),
         retention=retention_options(settings.retention),
+        stuck_calls=stuck_call_options(settings),
     )
+
+
+def stuck_call_options(settings: Settings) -> StuckCallOptions:
+    """Return when a call is stuck, and whether its end is requested."""
+    section = settings.stuck_calls
+    limits = CallLimits(
+        silent=timedelta(seconds=section.silent_seconds),
+        lifetime=timedelta(seconds=section.lifetime_seconds),
+    )
+    return StuckCallOptions(limits, section.ends_calls, settings.budget.basis)
 
 
 def retention_options(section: RetentionSection) -> RetentionOptions:

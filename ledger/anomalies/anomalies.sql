@@ -24,7 +24,7 @@ SELECT requested.number, c.user_id, c.persona_id, c.duration_ms, c.costs
        LATERAL (SELECT user_id, persona_id, duration_ms, costs
                   FROM calls
                  WHERE user_id = requested.user_id AND first_at < requested.first_at
-                   AND call_id <> requested.call_id AND status <> 'active'
+                   AND call_id <> requested.call_id AND status <> 'active' AND status <> 'abandoned'
                  ORDER BY first_at DESC, call_id
                  LIMIT :limit) AS c
 
@@ -56,10 +56,11 @@ SELECT DISTINCT e.call_id, e.service, e.operation
  WHERE NOT EXISTS (SELECT FROM known_voids AS v WHERE v.call_id = e.call_id AND v.voids = e.identity)
 
 -- name: open_of_calls
--- The open anomalies of :call_ids.
+-- The open anomalies of :call_ids that the detector finds; it does not find stuck calls.
 SELECT anomaly_id::text, subject, kind, part
   FROM cost_anomalies
  WHERE subject = ANY (:call_ids::text[]) AND resolved_at IS NULL AND kind <> 'day_spike'
+   AND kind IN ('call_spike', 'missing_leg')
 
 -- name: raise
 -- Inserts anomalies, and the messages (:payloads) of new ones into the outbox, as :event_type of
@@ -157,6 +158,6 @@ SELECT c.call_id
 -- :limit.
 SELECT DISTINCT a.subject
   FROM cost_anomalies AS a JOIN calls AS c ON c.call_id = a.subject
- WHERE a.resolved_at IS NULL AND a.kind <> 'day_spike' AND a.detected_at >= :found_since
+ WHERE a.resolved_at IS NULL AND a.kind IN ('call_spike', 'missing_leg') AND a.detected_at >= :found_since
    AND c.updated_at > :after
  LIMIT :limit

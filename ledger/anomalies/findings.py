@@ -147,8 +147,9 @@ def leg_finding(
     """Return the anomaly of a leg without a cost, with its usual cost if that is known."""
     minutes = minutes_of(call.duration_ms)
     compared_with, rates = _usual_leg(leg, legs, history)
-    expected = median(rates) * minutes if rates and call.status != "active" else None
-    call_name = f"{call.status} {minutes}-minute" if call.status != "active" else "charged"
+    has_end = call.status not in ("active", "abandoned")
+    expected = median(rates) * minutes if rates and has_end else None
+    call_name = f"{call.status} {minutes}-minute" if has_end else "charged"
     message = f"No {_LEG_NAMES[leg]} cost was recorded for this {call_name} call"
     message += f"; usually it costs {dollars(expected)}." if expected else "."
     cause = Cause(call.user_id, "missing_leg", call.call_id, leg)

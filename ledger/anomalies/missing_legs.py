@@ -26,6 +26,11 @@ ServiceLegs = Mapping[str, frozenset[Leg]]
 """The legs that each service may cover."""
 
 
+def leg_of(operation: str) -> Leg | None:
+    """Return the leg of an operation, None if it is unknown."""
+    return _LEG_OF_OPERATION.get(operation)
+
+
 def service_legs(operations: Iterable[tuple[str, str]]) -> ServiceLegs:
     """Return the legs of services, from pairs of a service and an operation."""
     legs: dict[str, set[Leg]] = {}
@@ -41,7 +46,7 @@ def is_finished(call: EndedCall) -> bool:
     It ended after a conversation without failing, or it has no end but was charged. Failed calls
     and very short ones may have cost nothing.
     """
-    if call.status == "active":
+    if call.status in ("active", "abandoned"):
         return call.charged
     return call.status != "failed" and call.duration_ms >= CONVERSATION_MS_MIN
 

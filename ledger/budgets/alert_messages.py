@@ -48,9 +48,9 @@ def alert_id(position: BudgetPosition, percent: Decimal) -> UUID:
     )
 
 
-def command_id(position: BudgetPosition) -> UUID:
-    """Return the id of the request to end a call."""
-    return _id("cutoff", position.period, position.limit.version)
+def cutoff_id(call_id: str, limit_version: int) -> UUID:
+    """Return the id of the request to end a call at a version of its limit."""
+    return _id("cutoff", call_id, limit_version)
 
 
 def _id(*parts: object) -> UUID:
@@ -99,7 +99,7 @@ def alert(
 def cutoff(position: BudgetPosition, full: BudgetAlert) -> CutoffRequest:
     """Return the request to end a call, from its alert at 100 %."""
     return CutoffRequest(
-        command_id=str(command_id(position)),
+        command_id=str(cutoff_id(position.period, position.limit.version)),
         call_id=position.period,
         user_id=position.user_id,
         reason=full.message,

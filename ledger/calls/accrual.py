@@ -7,7 +7,6 @@ on the set of its events; a property test shuffles and splits them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from itertools import chain
 
 from ledger.calls.basis import charge_basis_nano
@@ -30,6 +29,7 @@ from ledger.calls.rating import Incoming, RatedCost, original_event, rate, selec
 from ledger.calls.settlement import charge_fee_nano, settle
 from ledger.prices.catalogue import Catalogue
 from schemas.events import (
+    RESERVED_SOURCES,
     CallCharged,
     CallEnded,
     CallRefunded,
@@ -151,6 +151,11 @@ class _Fold:
         try:
             if owner is not None and user_id is not None and owner != user_id:
                 raise Refused("owner_mismatch", f"Call {call_id} belongs to another user.")
+            if (
+                opened.call.status == "abandoned"
+                and original_event(event).source not in RESERVED_SOURCES
+            ):
+                opened.call.reopen()
             entry = self._count(event, opened, owner or user_id or "")
         except Refused as refusal:
             (self._changes.refused if new else self._changes.unreleased).append((event, refusal))
@@ -195,7 +200,7 @@ class _Fold:
         call = opened.call
         self._legs.check_cost(cost, call)
         opened.grows = False
-        _update_owner_and_start(call, owner, cost.time)
+        call.count(owner, cost.time)
         if cost.persona_id is not None:
             call.name_persona(cost.persona_id, cost.time, cost.identity)
         if cost.tags is not None:
@@ -287,14 +292,7 @@ class _Fold:
 
 def _count_event(call: Call, owner: str, event: Event) -> None:
     """Count an event that is not a recorded cost, and take its tags."""
-    _update_owner_and_start(call, owner, event.time)
+    call.count(owner, event.time)
     call.event_count += 1
     if event.data.tags is not None:
         call.set_tags(event.data.tags, event.time, event.identity)
-
-
-def _update_owner_and_start(call: Call, owner: str, time: datetime) -> None:
-    """Update the owner of a call and the time of its first event."""
-    call.user_id = owner
-    if call.first_at is None or time < call.first_at:
-        call.first_at = time

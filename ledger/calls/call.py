@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from copy import copy
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Final
 
 import msgspec
 
@@ -22,6 +23,7 @@ from schemas.events import CallEnded, CallStarted, CallStatus, Direction
 from schemas.money import half_even
 
 CHARGED, REFUNDED = 0, 1
+_MILLISECOND: Final = timedelta(milliseconds=1)
 
 
 class Call(msgspec.Struct, kw_only=True):
@@ -123,6 +125,23 @@ class Call(msgspec.Struct, kw_only=True):
     def known_tags(self) -> CallTags:
         """The tags so far."""
         return CallTags(self.tags or {}, self.tagged_by or {})
+
+    def count(self, owner: str, time: datetime) -> None:
+        """Take the owner of the call and the time of its first event from an event."""
+        self.user_id = owner
+        if self.first_at is None or time < self.first_at:
+            self.first_at = time
+
+    def abandon(self, last_at: datetime) -> None:
+        """Close a call without an end, as of its last event."""
+        begun_at = self.started_at or self.first_at or last_at
+        self.status, self.ended_at = "abandoned", last_at
+        self.duration_ms = max(0, (last_at - begun_at) // _MILLISECOND)
+
+    def reopen(self) -> None:
+        """Undo `abandon`: another event has arrived."""
+        if self.status == "abandoned":
+            self.status, self.ended_at, self.duration_ms = "active", None, 0
 
     def end(self, data: CallEnded, time: datetime, identity: str) -> None:
         """Take the facts of the latest `call.ended`."""

@@ -197,6 +197,12 @@ def settled_entry(call: Call, first_at: datetime) -> Entry:
         decided["chargePlan"] = call.charge_plan
     if call.roundings is not None:
         decided["roundings"] = call.roundings
+    if call.status == "abandoned":
+        decided["abandoned"] = {
+            "at": call.ended_at,
+            "durationMs": call.duration_ms,
+            "events": call.event_count,
+        }
     return Entry(
         blake2b(f"{LEDGER_SOURCE}\0{event_id}".encode(), digest_size=16).hexdigest(),
         LEDGER_SOURCE,

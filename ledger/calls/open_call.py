@@ -75,5 +75,6 @@ def _may_grow(call: Call) -> bool:
         and not call.held_count
         and not call.pending_voids
         and not charge_follows_cost(call)
+        and call.status != "abandoned"
         and (call.roundings is None or call.ended_at is None)
     )

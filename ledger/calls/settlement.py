@@ -28,13 +28,18 @@ def settle(
 
     `roundings` are those of its legs if it has ended, None without legs.
 
-    Returns whether anything changed. A newer price changes nothing while the facts are the same.
+    Returns whether anything changed, which is so if the call is or was abandoned. A newer price
+    changes nothing while the facts are the same.
     Raises OutdatedPlansError if the catalogue lacks plans that the call was charged by.
     """
     moved_first = _settle_infrastructure(before, call, catalogue)
     moved_roundings = _settle_roundings(before, call, roundings)
     charged = settle_charge(before, call, catalogue)
-    return moved_first or moved_roundings or charged
+    return moved_first or moved_roundings or charged or _is_abandoned(before) or _is_abandoned(call)
+
+
+def _is_abandoned(call: Call | None) -> bool:
+    return call is not None and call.status == "abandoned"
 
 
 def _settle_infrastructure(before: Call | None, call: Call, catalogue: Catalogue) -> bool:

@@ -52,7 +52,7 @@ SELECT requested.persona_id, sums.users, sums.user_id, sums.calls, sums.duration
                SELECT call_id, user_id, duration_ms, nullif(expected_duration_ms, 0) AS expected_ms, costs
                  FROM calls
                 WHERE persona_id = requested.persona_id COLLATE "C"
-                  AND status <> 'active'
+                  AND status <> 'active' AND status <> 'abandoned'
                   AND user_id IS NOT NULL
                 ORDER BY ended_at DESC
                 LIMIT :calls_max),

@@ -11,17 +11,17 @@ cached version is the newest. If it is not, this batch and the next ones lock th
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from itertools import islice
 from typing import Final, NamedTuple
 
 from ledger.budgets.alerting import Alerting
+from ledger.calls.abandonment import abandon_calls
 from ledger.calls.accrual import fold
 from ledger.calls.batch_changes import BatchChanges, KnownState
 from ledger.calls.call import Call
-from ledger.calls.periods import day_of
 from ledger.calls.rating import Incoming, select_others, select_voids
 from ledger.postgres.database import CheckViolation, Connection, Deadlock
 from ledger.postgres.partitions import Month, lacks_partition, month_of
@@ -36,11 +36,11 @@ from ledger.recording.batch_rows import (
     read_held,
     write,
 )
-from ledger.recording.late_changes import is_late_change
+from ledger.recording.late_changes import late_checks
 from ledger.recording.moving import MoveResult, move
 from ledger.recording.new_events import NewEvents
 from ledger.recording.offsets import NO_POSITION, StreamPosition
-from ledger.recording.pending_checks import CheckKey, add_checks
+from ledger.recording.pending_checks import add_checks
 from ledger.recording.span_costs import store_spans
 from ledger.recording.stored_legs import read_legs, settling_calls
 from ledger.recording.unpriced_events import store_unpriced
@@ -61,6 +61,13 @@ class MissingPartitionError(Exception):
     def __init__(self, months: set[Month]) -> None:
         super().__init__(f"partitions are missing, of {sorted(months)} at most")
         self.months = months
+
+
+class Closing(NamedTuple):
+    """The version of a call that is to be closed, and the time of its last event."""
+
+    version: int
+    last_at: datetime
 
 
 class ApplyResult(NamedTuple):
@@ -139,11 +146,50 @@ class Ledger:
         await self._drop_recorded(connection, new)
         changes = await self._fold(connection, new, catalogue)
         new.refuse(changes.refused)
+        return await self._store(connection, changes, new, now, position, is_large=is_large)
+
+    async def abandon(
+        self,
+        connection: Connection,
+        closings: Mapping[str, Closing],
+        now: datetime,
+        catalogue: Catalogue,
+    ) -> ApplyResult:
+        """Close active calls without an end, except those that changed after they were read.
+
+        Their number must be that of a small batch. Raises what `apply` raises.
+        """
+        calls = await lock_calls(connection, list(closings))
+        due = {
+            name: closings[name].last_at
+            for name, call in calls.items()
+            if (call.status, call.version) == ("active", closings[name].version)
+        }
+        known = KnownState(calls)
+        with_legs = [name for name in due if calls[name].roundings is not None]
+        if with_legs:
+            await read_legs(connection, with_legs, known)
+        changes = abandon_calls(due, known, catalogue)
+        return await self._store(
+            connection, changes, NewEvents(()), now, NO_POSITION, is_large=False
+        )
+
+    async def _store(
+        self,
+        connection: Connection,
+        changes: BatchChanges,
+        new: NewEvents,
+        now: datetime,
+        position: StreamPosition,
+        *,
+        is_large: bool,
+    ) -> ApplyResult:
+        """Write changes, and raise the alerts that they cause."""
         try:
             await write(connection, changes, now, is_large=is_large)
             await store_unpriced(connection, changes)
             await store_spans(connection, changes)
-            await add_checks(connection, _late_checks(changes, now), now)
+            await add_checks(connection, late_checks(changes, now), now)
             moved, alerts = await self._move(connection, changes, now, position, is_large=is_large)
         except CheckViolation as error:
             if not lacks_partition(error):
@@ -245,14 +291,3 @@ class Ledger:
             self._calls[call_id] = call
         for call_id in tuple(islice(self._calls, max(0, len(self._calls) - CACHED_CALLS_MAX))):
             del self._calls[call_id]
-
-
-def _late_checks(changes: BatchChanges, now: datetime) -> set[CheckKey]:
-    """Return the calls and days to check for anomalies after a late change."""
-    checks = {
-        CheckKey(call.user_id or "", "call", call.call_id)
-        for call in changes.owned
-        if is_late_change(call, now)
-    }
-    days = changes.movements.cost_days_before(day_of(now))
-    return checks | {CheckKey(user_id, "day", day) for user_id, day in days}

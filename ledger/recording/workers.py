@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Final
 
 from ledger.postgres.database import Connection
 from ledger.postgres.statements import statements
+from ledger.recording.offsets import Stream
 
 _SQL: Final = statements("recording/workers")
 
@@ -35,3 +36,26 @@ async def leave(connection: Connection, worker_id: str) -> None:
 async def stream_is_read(connection: Connection) -> bool:
     """Return whether a worker with partitions sent a heartbeat in the last 15 seconds."""
     return bool(await connection.fetchval(_SQL["reading"]))
+
+
+async def store_progress(
+    connection: Connection, stream: Stream, counted_until: Mapping[int, datetime]
+) -> None:
+    """Store until when partitions are counted, by partition; a time never goes back."""
+    partitions = sorted(counted_until)
+    await connection.execute(
+        *_SQL.bind(
+            "store_progress",
+            **stream._asdict(),
+            partitions=partitions,
+            moments=[counted_until[partition] for partition in partitions],
+        )
+    )
+
+
+async def read_counted_until(connection: Connection, stream: Stream) -> datetime | None:
+    """Return until when all partitions of a stream are counted; None if that is unknown of one."""
+    until: datetime | None = await connection.fetchval(
+        *_SQL.bind("counted_until", **stream._asdict())
+    )
+    return until

@@ -15,3 +15,19 @@ SELECT EXISTS (
     SELECT FROM stream_workers
     WHERE cardinality(partitions) > 0 AND heartbeat_at > now() - interval '15 seconds'
 )
+
+-- name: store_progress
+-- Stores that :partitions are counted until :moments.
+INSERT INTO stream_progress AS p (cluster, topic, "partition", counted_until)
+SELECT :cluster, :topic, t."partition", t.counted_until
+FROM unnest(:partitions::integer[], :moments::timestamptz[]) AS t ("partition", counted_until)
+ORDER BY t."partition"
+ON CONFLICT (cluster, topic, "partition")
+DO UPDATE SET counted_until = greatest(p.counted_until, excluded.counted_until)
+
+-- name: counted_until
+-- Until when all partitions of :topic on :cluster are counted, of which each has a position; null if it is unknown of
+-- one of them, or if there is none.
+SELECT CASE WHEN count(*) = count(p.counted_until) THEN min(p.counted_until) END
+FROM stream_offsets AS o LEFT JOIN stream_progress AS p USING (cluster, topic, "partition")
+WHERE o.cluster = :cluster AND o.topic = :topic

@@ -6,8 +6,8 @@ time is reused.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -39,8 +39,12 @@ def expect(
     events: Iterable[Plain],
     prices: Sequence[SamplePrice] = DEFAULTS,
     plans: Sequence[SamplePlan] = (),
+    closed: Mapping[str, int] | None = None,
 ) -> Expectation:
-    """Return the totals of a set of well-formed events, which may contain repeats."""
+    """Return the totals of a set of well-formed events, which may contain repeats.
+
+    `closed` is the number of events that each call had when it was last closed as abandoned.
+    """
     unique: dict[tuple[str, str], Plain] = {}
     for event in events:
         unique.setdefault((event["source"], event["id"]), event)
@@ -52,7 +56,8 @@ def expect(
     totals = Totals()
     for call_id, happened in calls.items():
         if any("userId" in event["data"] for event in happened):
-            totals.calls[call_id] = _call(happened, prices, plans)
+            is_closed = (closed or {}).get(call_id) == len(happened)
+            totals.calls[call_id] = _call(happened, prices, plans, is_closed=is_closed)
             unpriced += _unpriced(happened, prices)
         else:
             held += happened
@@ -84,7 +89,11 @@ def _milliseconds(seconds: object) -> int:
 
 
 def _call(
-    events: list[Plain], prices: Sequence[SamplePrice], plans: Sequence[SamplePlan]
+    events: list[Plain],
+    prices: Sequence[SamplePrice],
+    plans: Sequence[SamplePlan],
+    *,
+    is_closed: bool = False,
 ) -> CallFigures:
     of: dict[str, list[Plain]] = defaultdict(list)
     for event in sorted(events, key=_moment):
@@ -97,9 +106,10 @@ def _call(
     first_at = min(map(time_of, events))
     user_id = next(e["data"]["userId"] for e in events if "userId" in e["data"])
     persona_id = result.get("personaId") or _named_persona(of["cost.recorded"])
+    state = _state(end, start, events, is_closed=is_closed)
     default = None
     if end is not None and by_default:
-        cost = sum(_costs(counted, [], None, end, first_at, prices).values())
+        cost = sum(_costs(counted, [], None, state.ended_at, first_at, prices).values())
         duration_ms = _milliseconds(end["data"]["duration_seconds"])
         facts = ChargedCall(user_id, persona_id, tags_of(events), time_of(end), duration_ms, cost)
         planned = planned_charge(plans, facts)
@@ -109,14 +119,14 @@ def _call(
     return CallFigures(
         user_id=user_id,
         persona_id=persona_id,
-        status=end["data"]["status"] if end else "active",
+        status=state.status,
         direction=result.get("direction"),
         expected_duration_ms=None if expected_seconds is None else _milliseconds(expected_seconds),
-        duration_ms=_milliseconds(end["data"]["duration_seconds"]) if end else 0,
+        duration_ms=state.duration_ms,
         first_at=first_at,
         started_at=time_of(start) if start else None,
-        ended_at=time_of(end) if end else None,
-        costs=_costs(counted, of["call.charged"], default, end, first_at, prices),
+        ended_at=state.ended_at,
+        costs=_costs(counted, of["call.charged"], default, state.ended_at, first_at, prices),
         charges=_charges(of["call.charged"], of["call.refunded"], default),
         charge_count=len(of["call.charged"]),
         default_charge_nano=nano(default[1]) if default else 0,
@@ -125,6 +135,27 @@ def _call(
         event_count=len(events),
         tags=tags_of(events),
     )
+
+
+class _State(NamedTuple):
+    """How a call ended, if it did."""
+
+    status: str
+    duration_ms: int
+    ended_at: datetime | None
+
+
+def _state(
+    end: Plain | None, start: Plain | None, events: list[Plain], *, is_closed: bool
+) -> _State:
+    if end is not None:
+        data = end["data"]
+        return _State(data["status"], _milliseconds(data["duration_seconds"]), time_of(end))
+    if not is_closed:
+        return _State("active", 0, None)
+    last_at = max(map(time_of, events))
+    lasted = last_at - (time_of(start) if start else min(map(time_of, events)))
+    return _State("abandoned", int(Fraction(lasted // timedelta(microseconds=1), 1000)), last_at)
 
 
 def tags_of(events: Iterable[Plain]) -> dict[str, str]:
@@ -140,7 +171,7 @@ def _costs(
     recorded: list[Plain],
     charges: list[Plain],
     default: tuple[Plain, Fraction] | None,
-    end: Plain | None,
+    ended_at: datetime | None,
     first_at: datetime,
     prices: Sequence[SamplePrice],
 ) -> dict[tuple[str, str], int]:
@@ -148,9 +179,9 @@ def _costs(
     sums = _Sums()
     for event in recorded:
         sums.add((_day(time_of(event)), event["data"]["service"]), cost_nano(event, prices) or 0)
-    if end is not None:
+    if ended_at is not None:
         for service, rounding in roundings(recorded, prices):
-            sums.add((_day(time_of(end)), service), rounding)
+            sums.add((_day(ended_at), service), rounding)
     for service, monthly in _MONTHLY_SHARES.items():
         sums.add((_day(first_at), service), nano(monthly / _CALLS_A_MONTH))
     for event in charges:

@@ -1,8 +1,10 @@
 """A ledger without a database: applies the result of the fold as the store would."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 
+from ledger.calls.abandonment import abandon_calls
 from ledger.calls.accrual import fold
 from ledger.calls.batch_changes import BatchChanges, CountedCost, KnownState
 from ledger.calls.call import Call
@@ -54,6 +56,14 @@ class MemoryLedger:
             folded = fold(events, known, self._prices)
         self._write(folded)
         return folded
+
+    def abandon(self, last_events: Mapping[str, datetime]) -> BatchChanges:
+        """Close active calls as of the times of their last events."""
+        known = KnownState({name: self.calls[name] for name in last_events})
+        known.legs = {name: self._pieces(name) for name in last_events}
+        changes = abandon_calls(last_events, known, self._prices)
+        self._write(changes)
+        return changes
 
     def totals(self) -> Totals:
         """Return everything that must not depend on the order of events."""

@@ -76,6 +76,7 @@ async def test_anomaly_has_all_fields(api: ApiClient) -> None:
         "occurredAt": "2026-03-15T11:59:00Z",
         "detectedAt": "2026-03-15T13:00:00Z",
         "resolvedAt": None,
+        "savings_usd": None,
         "dismissal": None,
     }
     lost = body["anomalies"][0]

@@ -15,6 +15,8 @@ export const KINDS: { value: Anomaly["kind"] | ""; label: string }[] = [
   { value: "call_spike", label: "Expensive calls" },
   { value: "day_spike", label: "Expensive days" },
   { value: "missing_leg", label: "Missing costs" },
+  { value: "silent_call", label: "Silent calls" },
+  { value: "abandoned_call", label: "Abandoned calls" },
 ];
 export const DISMISSED: { value: "no" | "yes" | "any"; label: string }[] = [
   { value: "no", label: "Not dismissed" },

@@ -78,7 +78,7 @@ export interface components {
             anomalyId: string;
             userId: string;
             /** @enum {unknown} */
-            kind: "call_spike" | "day_spike" | "missing_leg";
+            kind: "abandoned_call" | "call_spike" | "day_spike" | "missing_leg" | "silent_call";
             service: string | null;
             leg: ("inference" | "speech_recognition" | "speech_synthesis" | "telephony") | null;
             callId: string | null;
@@ -94,6 +94,7 @@ export interface components {
             occurredAt: string;
             /** Format: date-time */
             detectedAt: string;
+            savings_usd: Decimal | null;
             resolvedAt: string | null;
             dismissal: components["schemas"]["AnomalyDismissal"] | null;
             costByService: {
@@ -289,7 +290,7 @@ export interface components {
                 [key: string]: string;
             };
             /** @enum {unknown} */
-            status: "active" | "completed" | "failed" | "terminated";
+            status: "abandoned" | "active" | "completed" | "failed" | "terminated";
             duration_seconds: Decimal;
             apiCosts: {
                 [key: string]: components["schemas"]["CostLine"][];
@@ -401,7 +402,7 @@ export interface components {
                 [key: string]: string;
             };
             /** @enum {unknown} */
-            status: "active" | "completed" | "failed" | "terminated";
+            status: "abandoned" | "active" | "completed" | "failed" | "terminated";
             duration_seconds: Decimal;
             totalCost: Decimal;
             costByService: {
@@ -889,7 +890,7 @@ export interface components {
             anomalyId: string;
             userId: string;
             /** @enum {unknown} */
-            kind: "call_spike" | "day_spike" | "missing_leg";
+            kind: "abandoned_call" | "call_spike" | "day_spike" | "missing_leg" | "silent_call";
             service: string | null;
             leg: ("inference" | "speech_recognition" | "speech_synthesis" | "telephony") | null;
             callId: string | null;
@@ -905,6 +906,7 @@ export interface components {
             occurredAt: string;
             /** Format: date-time */
             detectedAt: string;
+            savings_usd: Decimal | null;
             resolvedAt: string | null;
             dismissal: components["schemas"]["AnomalyDismissal"] | null;
         };
@@ -968,7 +970,7 @@ export interface components {
                 [key: string]: string;
             };
             /** @enum {unknown} */
-            status: "active" | "completed" | "failed" | "terminated";
+            status: "abandoned" | "active" | "completed" | "failed" | "terminated";
             startedAt: string | null;
             elapsed_seconds: Decimal;
             totalCost: Decimal;

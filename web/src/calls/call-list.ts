@@ -11,7 +11,7 @@ import {
 } from "../app/address-state";
 import type { Span } from "../app/period";
 
-export const STATUSES: CallStatus[] = ["active", "completed", "failed", "terminated"];
+export const STATUSES: CallStatus[] = ["active", "completed", "failed", "terminated", "abandoned"];
 export const SORT_FIELDS = [
   "createdAt",
   "duration_seconds",

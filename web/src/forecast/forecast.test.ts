@@ -91,5 +91,7 @@ describe("words", () => {
     expect(of({ kind: "missing_leg", leg: "speech_synthesis" })).toBe(
       "Missing speech synthesis cost",
     );
+    expect(of({ kind: "silent_call" })).toBe("Silent call that keeps costing");
+    expect(of({ kind: "abandoned_call" })).toBe("Call without an end");
   });
 });

@@ -47,6 +47,8 @@ export const legName = (leg: NonNullable<Anomaly["leg"]>): string => capitalize(
 /** The title of an anomaly. */
 export function anomalyTitle({ kind, service, leg }: Anomaly): string {
   if (kind === "missing_leg") return leg ? `Missing ${LEGS[leg]} cost` : "Missing cost";
+  if (kind === "silent_call") return "Silent call that keeps costing";
+  if (kind === "abandoned_call") return "Call without an end";
   const what = kind === "call_spike" ? "call" : "day";
   return `Unusually expensive ${service === null ? "" : `${serviceName(service)} `}${what}`;
 }

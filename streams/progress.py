@@ -1,0 +1,100 @@
+"""Follows until when partitions are counted: all records that were readable then are committed.
+
+At each heartbeat the end of each partition, as the last fetch reported it, becomes a target. Once
+the lane has counted up to a target, the partition is counted until the heartbeat before the last
+one that saw an older fetch: the fetch that reported the end was sent after it, even if answers
+wait in a socket. Only PostgreSQL's clock is used.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from ledger.postgres.clock import Clock
+from ledger.postgres.database import Connection
+from ledger.recording.offsets import Stream
+from ledger.recording.workers import store_progress
+from messaging.kafka import AIOKafkaConsumer, KafkaError, TopicPartition
+from streams.lane import Lane
+
+_POSITION_SECONDS: Final = 1
+
+
+class _Seen(NamedTuple):
+    """What a heartbeat saw: its time, the assignment, and when the last fetch was answered."""
+
+    at: datetime
+    assignment: int
+    fetched_ms: int | None
+
+
+class _Target(NamedTuple):
+    """An end of a partition that includes all records readable at a time."""
+
+    end: int
+    at: datetime
+
+
+class StreamProgress:
+    """Stores the progress of a worker's partitions with its heartbeats."""
+
+    def __init__(
+        self, consumer: AIOKafkaConsumer, lanes: Sequence[Lane], stream: Stream, now: Clock
+    ) -> None:
+        self._consumer = consumer
+        self._lanes = lanes
+        self._stream = stream
+        self._now = now
+        self._seen: dict[TopicPartition, list[_Seen]] = {}
+        self._targets: dict[TopicPartition, _Target] = {}
+
+    async def store(self, connection: Connection) -> None:
+        """Store until when each partition is counted, if that has become known."""
+        now = self._now()
+        reached: dict[int, datetime] = {}
+        partitions = [(lane, partition) for lane in self._lanes for partition in lane.partitions]
+        for lane, partition in partitions:
+            target = self._targets.get(partition)
+            self._note(lane, partition, now)
+            if target is not None and await self._counted(lane, partition) >= target.end:
+                reached[partition.partition] = target.at
+        self._forget_others({partition for _, partition in partitions})
+        if reached:
+            await store_progress(connection, self._stream, reached)
+
+    def _note(self, lane: Lane, partition: TopicPartition, now: datetime) -> None:
+        """Note what this heartbeat sees, and set the next target."""
+        if not self._consumer.assignment() & {partition}:
+            return
+        seen = _Seen(now, lane.assignment, self._consumer.last_poll_timestamp(partition))
+        before = self._seen.get(partition, [])
+        if before and before[-1].assignment != seen.assignment:
+            before = []
+            self._targets.pop(partition, None)
+        self._seen[partition] = [*before[-2:], seen]
+        end = self._consumer.last_stable_offset(partition)
+        moments = [one.fetched_ms for one in self._seen[partition]]
+        if len(moments) == 3 and len(set(moments)) == 3 and None not in moments and end is not None:
+            self._targets[partition] = _Target(end, self._seen[partition][0].at)
+
+    async def _counted(self, lane: Lane, partition: TopicPartition) -> int:
+        """Return the offset up to which a lane has counted.
+
+        Records can end before the log does, at markers of transactions: then the position does not.
+        """
+        counted = lane.next_offsets.get(partition.partition, 0)
+        try:
+            async with asyncio.timeout(_POSITION_SECONDS):
+                position: int = await self._consumer.position(partition)
+        except (KafkaError, TimeoutError):
+            return counted
+        return max(counted, position) if lane.is_waiting else counted
+
+    def _forget_others(self, assigned: set[TopicPartition]) -> None:
+        """Forget partitions that belong to other workers now."""
+        for known in (self._seen, self._targets):
+            for partition in known.keys() - assigned:
+                del known[partition]
