@@ -96,25 +96,7 @@ class CostObserver(BaseObserver):
         self._status: Status = "failed"
         self._is_set_up = False
         self._began_at: datetime | None = None
-        self._pushed: Mapping[type, _Handler] = {
-            frames.StartFrame: self._begin,
-            frames.MetricsFrame: self._count,
-            frames.LLMFullResponseStartFrame: self._begin_reply,
-            frames.LLMTextFrame: self._receive,
-            frames.LLMThoughtTextFrame: self._receive,
-            frames.LLMFullResponseEndFrame: self._end_reply,
-            frames.ErrorFrame: self._fail,
-            frames.EndFrame: self._end,
-            frames.StopFrame: self._end,
-            frames.CancelFrame: self._cancel,
-        }
-        self._processed: Mapping[type, _Handler] = {
-            frames.LLMContextFrame: self._send,
-            frames.InterruptionFrame: self._interrupt,
-            frames.CancelFrame: self._interrupt,
-            frames.EagerEndOfTurnCancelFrame: self._interrupt,
-            frames.LLMTextFrame: self._speak,
-        }
+        self._pushed, self._processed = self._of_pushed(), self._of_processed()
 
     async def setup(self, task_manager: Any) -> None:
         await super().setup(task_manager)
@@ -145,6 +127,31 @@ class CostObserver(BaseObserver):
         self._try(self._start)
         self._try(self._open_call.finish, self._status)
         await super().cleanup()
+
+    def _of_pushed(self) -> Mapping[type, _Handler]:
+        """Return what happens when a frame is first pushed, by kind."""
+        return {
+            frames.StartFrame: self._begin,
+            frames.MetricsFrame: self._count,
+            frames.LLMFullResponseStartFrame: self._begin_reply,
+            frames.LLMTextFrame: self._receive,
+            frames.LLMThoughtTextFrame: self._receive,
+            frames.LLMFullResponseEndFrame: self._end_reply,
+            frames.ErrorFrame: self._fail,
+            frames.EndFrame: self._end,
+            frames.StopFrame: self._end,
+            frames.CancelFrame: self._cancel,
+        }
+
+    def _of_processed(self) -> Mapping[type, _Handler]:
+        """Return what happens when a processor takes a frame, by kind."""
+        return {
+            frames.LLMContextFrame: self._send,
+            frames.InterruptionFrame: self._interrupt,
+            frames.CancelFrame: self._interrupt,
+            frames.EagerEndOfTurnCancelFrame: self._interrupt,
+            frames.LLMTextFrame: self._speak,
+        }
 
     def _try(self, handle: Callable[..., object], *arguments: object) -> None:
         try:
