@@ -136,7 +136,8 @@ class TraceRoutes:
             return set()
         try:
             return await self._declarations.attached(wanted)
-        except StoreUnavailableError:
+        except StoreUnavailableError as error:
+            _log.warning("no database: %s", error, extra={"action": "traces_without_database"})
             return set()
 
     async def _publish(self, report: SpanReport) -> None:

@@ -26,9 +26,8 @@ class AttachedTraces:
         found = {trace_id for trace_id in trace_ids if trace_id in self._known}
         unknown = trace_ids - found
         if unknown:
-            rows = await self._readers.read(
-                _NO_VIEWER, *_SQL.bind("among", trace_ids=sorted(unknown))
-            )
+            async with self._readers.reading(_NO_VIEWER) as connection:
+                rows = await connection.fetch(*_SQL.bind("among", trace_ids=sorted(unknown)))
             for row in rows:
                 self._known[row["trace_id"]] = None
                 found.add(row["trace_id"])

@@ -92,7 +92,16 @@ class Bot:
     """A pipeline of an ear, two models and a voice, observed for one call."""
 
     def __init__(
-        self, emitter: Emitter, recorder: Recorder, late_seconds: float, *, is_traced: bool
+        self,
+        emitter: Emitter,
+        recorder: Recorder,
+        late_seconds: float,
+        *,
+        is_traced: bool = False,
+        is_observed: bool = True,
+        ear: type[ScriptedEar] = ScriptedEar,
+        voice: type[ScriptedVoice] = ScriptedVoice,
+        **worker_options: Any,
     ) -> None:
         script = turns()
         self.turns, self.late_seconds = script, late_seconds
@@ -118,17 +127,18 @@ class Bot:
         self.worker = PipelineWorker(
             Pipeline(
                 [
-                    ScriptedEar(EAR, recorder),
+                    ear(EAR, recorder),
                     aggregators.user(),
                     LLMSwitcher([*self.models.values()]),
                     self.ends,
-                    ScriptedVoice(VOICE, recorder),
+                    voice(VOICE, recorder),
                     aggregators.assistant(),
                 ]
             ),
             params=PipelineParams(enable_usage_metrics=True),
-            observers=[self.observer],
+            observers=[self.observer] if is_observed else [],
             enable_tracing=is_traced,
+            **worker_options,
         )
 
     async def talk(self) -> None:

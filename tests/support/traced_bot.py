@@ -21,7 +21,13 @@ MODEL = "gpt-4-turbo"
 
 
 def provider_of(
-    url: str, token: str, session: LossySession, batch: int, **resource: str
+    url: str,
+    token: str,
+    session: LossySession,
+    batch: int,
+    *,
+    delay_seconds: float = 0.1,
+    **resource: str,
 ) -> TracerProvider:
     """Return a provider that exports small batches, so that parents and children are apart."""
     named = {name.replace("_", "."): value for name, value in resource.items()}
@@ -33,7 +39,10 @@ def provider_of(
         compression=Compression.Gzip if batch % 2 else Compression.NoCompression,
     )
     processor = BatchSpanProcessor(
-        exporter, schedule_delay_millis=100, max_export_batch_size=batch, max_queue_size=50_000
+        exporter,
+        schedule_delay_millis=delay_seconds * 1_000,
+        max_export_batch_size=batch,
+        max_queue_size=50_000,
     )
     provider.add_span_processor(processor)
     return provider
