@@ -64,7 +64,11 @@ class Follower:
         stop: asyncio.Event,
     ) -> None:
         self._options, self._reader, self._client, self._stop = options, reader, client, stop
-        self._tracker = Tracker(options.patterns, state_file.load(options.state))
+        self._tracker = Tracker(
+            options.patterns,
+            state_file.load(options.state),
+            from_start=options.from_start or options.once,
+        )
         self._saved_at = self._reported_at = time.monotonic()
         self._reported_lines = 0
         self.counts = FollowCounts()
@@ -92,9 +96,8 @@ class Follower:
             self._tracker.close()
 
     def _scan(self) -> None:
-        options = self._options
-        self._tracker.scan(from_start=options.from_start or options.once)
-        for lost in self._tracker.take_lost(at_once=options.once):
+        self._tracker.scan()
+        for lost in self._tracker.take_lost(at_once=self._options.once):
             self.counts.lost_files += 1
             _log.warning(
                 "the content of %s is gone after line %d (byte %d), and no copy has the rest: "
@@ -144,7 +147,7 @@ class Follower:
             self._save()
 
     def _save(self) -> None:
-        state_file.save(self._options.state, self._tracker.positions())
+        state_file.save(self._options.state, self._tracker.since, self._tracker.positions())
         self._saved_at = time.monotonic()
 
     async def _wait(self) -> None:

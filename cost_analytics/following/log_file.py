@@ -27,7 +27,7 @@ class LogFile:
     def __init__(self, path: Path) -> None:
         """Raises OSError."""
         self.path = path
-        self.is_compressed = path.suffix == _GZIP
+        self.is_compressed = is_compressed(path)
         """Whether nothing is appended any more."""
         file: BinaryIO = path.open("rb")
         status = os.fstat(file.fileno())
@@ -52,6 +52,11 @@ class LogFile:
 
     def close(self) -> None:
         self._content.close()
+
+
+def is_compressed(path: Path) -> bool:
+    """Return whether a file is compressed by gzip, by its name."""
+    return path.suffix == _GZIP
 
 
 def _unpacked(file: BinaryIO) -> BinaryIO:

@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +16,17 @@ from cost_analytics.following.positions import Position
 
 _VERSION: Final = 1
 _MODE: Final = 0o600
+
+
+@dataclass(slots=True)
+class Checkpoint:
+    """The positions of files, and since when they are followed, in Unix seconds.
+
+    What compressed files have from before is history, which is not read. 0: it is read, too.
+    """
+
+    since: int
+    positions: list[Position] = field(default_factory=list)
 
 
 @contextmanager
@@ -37,13 +48,14 @@ def locked(path: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def load(path: Path) -> list[Position] | None:
-    """Return the stored positions, None if there is no checkpoint; raises CommandError."""
+def load(path: Path) -> Checkpoint | None:
+    """Return the stored checkpoint, None if there is none; raises CommandError."""
     try:
         stored = json.loads(path.read_bytes())
         if stored["version"] != _VERSION:
             raise ValueError("it is of another release")
-        return [Position(**row) for row in stored["files"]]
+        positions = [Position(**row) for row in stored["files"]]
+        return Checkpoint(int(stored["since"]), positions)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -55,9 +67,10 @@ def load(path: Path) -> list[Position] | None:
         ) from None
 
 
-def save(path: Path, positions: Iterable[Position]) -> None:
+def save(path: Path, since: int, positions: Iterable[Position]) -> None:
     """Replace the checkpoint; returns once it is on the disk. Raises CommandError."""
-    content = json.dumps({"version": _VERSION, "files": [asdict(one) for one in positions]})
+    files = [asdict(one) for one in positions]
+    content = json.dumps({"version": _VERSION, "since": since, "files": files})
     written = path.with_name(f"{path.name}.new")
     try:
         descriptor = os.open(written, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _MODE)

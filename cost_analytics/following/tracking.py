@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from cost_analytics.following.discovery import FoundFile, find_files
-from cost_analytics.following.log_file import FileId, LogFile
+from cost_analytics.following.log_file import FileId, LogFile, is_compressed
 from cost_analytics.following.positions import Position, fingerprint_of, proof_of
+from cost_analytics.following.state_file import Checkpoint
 
 QUIET_SECONDS: Final = 10
 """How long a rotated file must be unchanged to be complete, and a copy is waited for."""
@@ -50,11 +53,19 @@ class TrackedFile:
 class Tracker:
     """The followed files. `scan` finds what a rotation changed."""
 
-    def __init__(self, patterns: Sequence[str], positions: Sequence[Position] | None) -> None:
-        """`positions` are those of the checkpoint, None for a first start."""
+    def __init__(
+        self, patterns: Sequence[str], checkpoint: Checkpoint | None, *, from_start: bool
+    ) -> None:
+        """Without a checkpoint it is a first start.
+
+        It skips what the files have already, unless it is `from_start`.
+        """
         self._patterns = patterns
-        self._is_first_start = positions is None
-        self._positions = list(positions or ())
+        self._skips_present = checkpoint is None and not from_start
+        self._positions = [] if checkpoint is None else checkpoint.positions
+        self.since = int(time.time()) if self._skips_present else 0
+        if checkpoint is not None:
+            self.since = checkpoint.since
         self._open: dict[FileId, TrackedFile] = {}
         self._detached_at: dict[int, float] = {}
         self._copies: dict[FileId, tuple[int, int]] = {}
@@ -70,11 +81,8 @@ class Tracker:
         attached = [tracked.position for tracked in self._open.values()]
         return self._unattached()[-POSITIONS_MAX:] + attached
 
-    def scan(self, *, from_start: bool, now: float | None = None) -> None:
-        """Find new, renamed, copied and truncated files.
-
-        At a first start without `from_start`, what is there already is skipped.
-        """
+    def scan(self, now: float | None = None) -> None:
+        """Find new, renamed, copied and truncated files."""
         now = time.monotonic() if now is None else now
         for tracked in list(self._open.values()):
             if not tracked.position.is_in(tracked.file):
@@ -82,9 +90,9 @@ class Tracker:
         unknown = self._update_names(find_files(self._patterns), now)
         known_ids = {(one.device, one.inode) for one in self._unattached()}
         for found in sorted(unknown, key=lambda one: _id_of(one) not in known_ids):
-            self._open_file(found, now, at_end=self._is_first_start and not from_start)
-        self._is_first_start = False
-        self._close_removed(now)
+            self._open_file(found, now)
+        self._skips_present = False
+        self._complete_files(now)
 
     def detach(self, tracked: TrackedFile, now: float | None = None) -> None:
         """Stop reading a file whose content was replaced; a copy may have the rest."""
@@ -123,11 +131,12 @@ class Tracker:
             tracked.note_size(now)
         return list(by_id.values())[::-1]
 
-    def _open_file(self, found: FoundFile, now: float, *, at_end: bool) -> None:
+    def _open_file(self, found: FoundFile, now: float) -> None:
         try:
             status = found.path.stat()
             state = (status.st_size, status.st_mtime_ns)
-            if self._copies.get(FileId(status.st_dev, status.st_ino)) == state:
+            file_id = FileId(status.st_dev, status.st_ino)
+            if self._copies.get(file_id) == state or self._is_old(found.path, file_id, status):
                 return
             file = LogFile(found.path)
             size = file.size()
@@ -142,7 +151,7 @@ class Tracker:
         if position is None:
             position = Position(str(found.path), *file.id)
             self._positions.append(position)
-            if at_end:
+            if self._skips_present:
                 end = _end_of_lines(file, size)
                 position.advance(end, file.count_lines(end), proof_of(file, end) or "")
         position.path, position.is_lost = str(found.path), False
@@ -162,12 +171,22 @@ class Tracker:
             one.size >= size and proof_of(one.file, size) == proof for one in self._open.values()
         )
 
-    def _close_removed(self, now: float) -> None:
-        """Mark rotated files as complete once all was read; close those that were removed."""
+    def _is_old(self, path: Path, file_id: FileId, status: os.stat_result) -> bool:
+        """Return whether a compressed file needs no unpacking: all was read, or it is history.
+
+        gzip keeps the time of the last line.
+        """
+        if not is_compressed(path):
+            return False
+        known = (one for one in self._positions if (one.device, one.inode) == file_id)
+        return status.st_mtime < self.since or any(one.is_complete for one in known)
+
+    def _complete_files(self, now: float) -> None:
+        """Mark rotated files as complete once all was read; close those that cannot change."""
         for tracked in list(self._open.values()):
             if tracked.position.offset >= tracked.size and tracked.is_final(now):
                 tracked.position.is_complete = True
-                if not tracked.file.path.exists():
+                if tracked.file.is_compressed or not tracked.file.path.exists():
                     self.detach(tracked, now)
             elif tracked.position.offset < tracked.size:
                 tracked.position.is_complete = False

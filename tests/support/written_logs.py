@@ -163,7 +163,8 @@ def is_read(state: Path, log: Path) -> bool:
     file = LogFile(log)
     try:
         size = file.size()
-        positions = load(state) or []
+        found = load(state)
+        positions = [] if found is None else found.positions
         return size == 0 or any(one.offset == size and one.is_in(file) for one in positions)
     finally:
         file.close()

@@ -1,29 +1,17 @@
 """LiteLLM's callback: each request counts once, in whatever batches and order it is delivered."""
 
-from collections.abc import AsyncIterator
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from schemas.events import CostRecorded
-from tests.support.api import ApiClient, served_from
+from tests.support.api import ApiClient
 from tests.support.fault_table import FaultRecorder
 from tests.support.intake import MemoryEventStream
 from tests.support.litellm_payloads import deliveries, payload, payloads
 from tests.support.recording import BatchWriter, TopicLog, assert_verified, fetch
 from tests.support.webhooks import ROOT, WEBHOOKS, deliver, make_endpoint, packed
-
-
-@pytest.fixture
-def stream() -> MemoryEventStream:
-    return MemoryEventStream()
-
-
-@pytest.fixture
-async def api(database_url: str, stream: MemoryEventStream) -> AsyncIterator[ApiClient]:
-    async with served_from(database_url, events=stream) as api:
-        yield api
 
 
 def costs(stream: MemoryEventStream) -> list[CostRecorded]:

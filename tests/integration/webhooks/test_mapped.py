@@ -1,14 +1,17 @@
 """Webhooks of any service: read by the mapping of their endpoint, each event once."""
 
+import asyncio
 import hashlib
 import hmac
-from collections.abc import AsyncIterator
+import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.api import ApiClient, served_from
+from tests.support.api import ApiClient
+from tests.support.command import run_command
 from tests.support.intake import MemoryEventStream
 from tests.support.webhooks import ROOT, SECRET, WEBHOOKS, deliver, make_endpoint, packed
 
@@ -31,17 +34,6 @@ def payment(number: int, **changes: Any) -> dict[str, Any]:
     at = datetime.now(UTC).replace(microsecond=0).isoformat()
     paid = {"id": f"p{number}", "cents": 499}
     return {"kind": "payment", "at": at, "call": f"c{number}", "payment": paid, **changes}
-
-
-@pytest.fixture
-def stream() -> MemoryEventStream:
-    return MemoryEventStream()
-
-
-@pytest.fixture
-async def api(database_url: str, stream: MemoryEventStream) -> AsyncIterator[ApiClient]:
-    async with served_from(database_url, events=stream) as api:
-        yield api
 
 
 async def test_body_becomes_events_with_ids_of_its_own(
@@ -124,3 +116,21 @@ async def test_wrong_settings_are_refused(
     answer = await api.ask("POST", WEBHOOKS, bearer=ROOT, body=body)
     assert answer.status == 400
     assert message in answer.body.decode()
+
+
+async def test_endpoint_is_made_with_the_file_of_a_mapping(
+    api: ApiClient, stream: MemoryEventStream, database_url: str, tmp_path: Path
+) -> None:
+    (tmp_path / "shop.json").write_text(json.dumps(MAP))
+    (tmp_path / "wrong.json").write_text(json.dumps({**MAP, "source": None}))
+    values = {"DATABASE_URL": database_url}
+    words = ("webhooks", "create", "mapped", "--name", "shop", "--map")
+    wrong = await asyncio.to_thread(run_command, *words, "wrong.json", values=values, cwd=tmp_path)
+    assert (wrong.returncode, "needs `source`" in wrong.stderr) == (1, True)
+    made = await asyncio.to_thread(run_command, *words, "shop.json", values=values, cwd=tmp_path)
+    assert made.returncode == 0, made.stderr
+    (item,) = (await api.ask("GET", WEBHOOKS, bearer=ROOT)).data["endpoints"]
+    assert item["settings"]["map"] == MAP
+    secret = made.stdout.split()[-1]
+    answer = await deliver(api, item, packed(payment(1)), secret=secret)
+    assert (answer.status, len(stream.events)) == (200, 1), made.stdout

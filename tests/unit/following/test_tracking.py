@@ -3,6 +3,7 @@
 import gzip
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from cost_analytics.following.positions import Position, proof_of
+from cost_analytics.following.state_file import Checkpoint
 from cost_analytics.following.tracking import QUIET_SECONDS, Tracker
 
 LINES = [f'{{"n": {number}, "pad": "{"x" * 40}"}}' for number in range(100)]
@@ -19,24 +21,24 @@ HEADER = "the bot has started\n"
 class Reader:
     """Reads lines through a tracker and remembers its positions as a checkpoint does."""
 
-    def __init__(self, directory: Path, *patterns: str) -> None:
+    def __init__(self, directory: Path, *patterns: str, from_start: bool = True) -> None:
         self._patterns = [str(directory / pattern) for pattern in patterns or ("bot.log",)]
-        self._stored: list[Position] | None = None
+        self._stored: list[Position] = []
         self.now = 0.0
         self.lines: list[str] = []
         self.lost: list[int] = []
-        self.tracker = Tracker(self._patterns, None)
+        self.tracker = Tracker(self._patterns, None, from_start=from_start)
 
     def restart(self) -> None:
         """Go on from the checkpoint, as after `kill -9`."""
         self.tracker.close()
-        stored = None if self._stored is None else [replace(one) for one in self._stored]
-        self.tracker = Tracker(self._patterns, stored)
+        checkpoint = Checkpoint(self.tracker.since, [replace(one) for one in self._stored])
+        self.tracker = Tracker(self._patterns, checkpoint, from_start=True)
 
-    def read(self, *, seconds: float = 0, from_start: bool = True) -> list[str]:
+    def read(self, *, seconds: float = 0) -> list[str]:
         """Read what is new in all files, and return it."""
         self.now += seconds
-        self.tracker.scan(from_start=from_start, now=self.now)
+        self.tracker.scan(self.now)
         self.lost += [one.offset for one in self.tracker.take_lost(at_once=False, now=self.now)]
         before = len(self.lines)
         for tracked in self.tracker.files:
@@ -195,19 +197,50 @@ def test_rotated_log_that_was_read_may_be_removed(log: Path, reader: Reader) -> 
     assert reader.lost == []
 
 
-def test_first_start_begins_at_the_end(log: Path, reader: Reader) -> None:
+def test_first_start_begins_at_the_end(log: Path, tmp_path: Path) -> None:
+    reader = Reader(tmp_path, from_start=False)
     append(log.with_name("bot.log.1"), *LINES[:5])
     append(log, *LINES[5:10])
     with log.open("a") as file:
         file.write(LINES[10][:20])
-    assert reader.read(from_start=False) == []
+    assert reader.read() == []
     with log.open("a") as file:
         file.write(f"{LINES[10][20:]}\n")
-    assert reader.read(from_start=False) == [LINES[10]]
+    assert reader.read() == [LINES[10]]
     assert [tracked.position.line for tracked in reader.tracker.files] == [5, 6]
     log.rename(f"{log}.2")
     append(log, *LINES[11:20])
-    assert reader.read(from_start=False) == LINES[11:20]
+    assert reader.read() == LINES[11:20]
+    reader.tracker.close()
+
+
+def pack(path: Path, lines: list[str], *, last_line_at: int) -> None:
+    """Write a compressed log with the time of its last line, as gzip does."""
+    path.write_bytes(gzip.compress("".join(f"{line}\n" for line in lines).encode()))
+    os.utime(path, (last_line_at, last_line_at))
+
+
+def test_compressed_history_is_only_read_from_the_start(log: Path, tmp_path: Path) -> None:
+    now = int(time.time())
+    history, missed = log.with_name("bot.log.2.gz"), log.with_name("bot.log.1.gz")
+    pack(history, LINES[:5], last_line_at=now - 3_600)
+    append(log, *LINES[5:10])
+    reader = Reader(tmp_path, from_start=False)
+    assert reader.read() == []
+    append(log, *LINES[10:20])
+    assert reader.read() == LINES[10:20]
+    # Two rotations while nobody follows: the older log is known, the newer one is not.
+    log.rename(f"{log}.3")
+    pack(missed, LINES[20:30], last_line_at=now + 60)
+    append(log, *LINES[30:40])
+    reader.restart()
+    assert sorted(reader.read()) == sorted(LINES[20:40])
+    reader.restart()
+    assert reader.read(seconds=60) == []
+    reader.tracker.close()
+    whole = Reader(tmp_path)
+    assert sorted(whole.read()) == sorted(LINES[:40])
+    whole.tracker.close()
 
 
 def test_pattern_finds_new_logs(tmp_path: Path) -> None:

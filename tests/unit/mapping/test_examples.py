@@ -1,12 +1,14 @@
 """The worked examples of mappings make the events that their lines report."""
 
+import re
+import textwrap
 from datetime import UTC, datetime
 
 import msgspec
 import pytest
 
 from api.mapping.assembly import checked_event
-from api.mapping.language import mapping_from_text
+from api.mapping.language import mapping_from_text, parse_text, read_mapping
 from api.mapping.lines import events_of_line
 from tests.support.house import ROOT
 
@@ -17,6 +19,20 @@ EVENTS = {
     "cost_tracker": ["cost.recorded", "cost.recorded"],
     "batch_job": ["cost.recorded", "cost.recorded"],
 }
+
+
+PAGES = ["logs.md", "any-http-service.md"]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_mapping_of_a_page_is_valid(page: str) -> None:
+    text = (ROOT / "docs" / "integrations" / page).read_text()
+    found = re.findall(r"```toml\n(.*?)```", textwrap.dedent(text), re.DOTALL)
+    assert found
+    for mapping in found:
+        needs_ids = page == "any-http-service.md"
+        raw = parse_text(textwrap.dedent(mapping))
+        assert read_mapping(raw, needs_ids=needs_ids).source is not None
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in MAPS.glob("*.toml")))
