@@ -96,7 +96,8 @@ class ListedEvent(Body):
     A request with several quantities has them in `usages`, and null in `usage` and `unit`.
     `tags` are those that the event sets, whether they count or not. `data` is the metadata of a
     cost, or the `data` of any other type. `unpriced` events have no price yet and
-    count at a cost of 0, or at an estimate.
+    count at a cost of 0, or at an estimate. `list_cost` is what a cost with the vendor's own price
+    would be at the catalogue's prices of its time.
     """
 
     source: str
@@ -121,6 +122,7 @@ class ListedEvent(Body):
     usages: list[ListedQuantity]
     unpriced: bool = False
     leg_id: str | None = None
+    list_cost: Usd | None = None
 
 
 class EventPage(Body):

@@ -76,6 +76,22 @@ class BillsBody(Body):
     days: list[BilledDay]
 
 
+class ListedService(Body):
+    """The costs of a service that the vendor priced, against the catalogue's prices.
+
+    `reported` is the vendor's price, which counts, `listed` ours. `variance` is reported minus
+    listed; `variance_percent` is relative to listed. Only costs that have both are compared.
+    """
+
+    service: str
+    days: int
+    costs: int
+    reported: Usd
+    listed: Usd
+    variance: Usd
+    variance_percent: str = field(name="variancePercent")
+
+
 class GapBody(Body):
     """A range of records that Kafka lost before they were counted.
 
@@ -100,8 +116,9 @@ class ReconciliationBody(Body):
     """`differences` must be 0: then all places agree on every day.
 
     `archived_events` counts the events of the period's months that are in the archive; their days
-    are compared with the seals of the months. `gaps` are the open gaps of all periods: their events
-    are missing in every place.
+    are compared with the seals of the months. `list_prices` compares costs that vendors priced with
+    the catalogue, without archived ones. `gaps` are the open gaps of all periods: their events are
+    missing in every place.
     """
 
     period: Period
@@ -109,4 +126,5 @@ class ReconciliationBody(Body):
     archived_events: int
     days: list[ReconciledDay]
     bills: BillsBody
+    list_prices: list[ListedService]
     gaps: list[GapBody]

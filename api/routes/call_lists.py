@@ -235,6 +235,7 @@ def listed_event(event: EventRow) -> ListedEvent:
         data=msgspec.Raw((data_of(event) or "{}").encode()),
         usages=listed_quantities(event),
         leg_id=event.leg_id,
+        list_cost=None if event.list_cost_nano is None else Usd(event.list_cost_nano),
         unpriced=bool(event.unpriced),
     )
 

@@ -18,6 +18,7 @@ from ledger.operations.gaps import StreamGap
 from ledger.operations.reconciliation import (
     BilledServiceDay,
     DayCount,
+    ListedServiceDay,
     Place,
     Reconciliation,
     reconcile,
@@ -33,6 +34,7 @@ from schemas.reconciliation import (
     CountedCalls,
     CountedMoney,
     GapBody,
+    ListedService,
     ReconciledDay,
     ReconciliationBody,
 )
@@ -80,6 +82,7 @@ def reconciliation(days: DayRange, report: Reconciliation) -> ReconciliationBody
         bills=BillsBody(
             services=_services(report.billed), days=[_billed(day) for day in report.billed]
         ),
+        list_prices=_list_prices(report.listed),
         gaps=[_gap(gap) for gap in report.gaps],
     )
 
@@ -146,4 +149,24 @@ def _service(service: str, days: list[BilledServiceDay]) -> BilledService:
         recorded=Usd(recorded),
         variance=Usd(billed - recorded),
         variance_percent=percent_text(billed - recorded, recorded),
+    )
+
+
+def _list_prices(listed: Iterable[ListedServiceDay]) -> list[ListedService]:
+    of_service: dict[str, list[ListedServiceDay]] = {}
+    for service_day in listed:
+        of_service.setdefault(service_day.service, []).append(service_day)
+    return [_list_price(service, of_service[service]) for service in sorted(of_service)]
+
+
+def _list_price(service: str, days: list[ListedServiceDay]) -> ListedService:
+    reported, at_list = sum(d.reported_nano for d in days), sum(d.listed_nano for d in days)
+    return ListedService(
+        service=service,
+        days=len(days),
+        costs=sum(d.costs for d in days),
+        reported=Usd(reported),
+        listed=Usd(at_list),
+        variance=Usd(reported - at_list),
+        variance_percent=percent_text(reported - at_list, at_list),
     )

@@ -54,7 +54,7 @@ async def demonstrate(way: Way, settings: Settings) -> None:
     base = f"http://127.0.0.1:{port}"
     token = mint(settings.tokens, DEMO_USER, ttl_seconds=_TOKEN_SECONDS)
     key = await _new_key(settings, f"demo-{way.name}")
-    words = ["--url", base, "--token", key]
+    words = [*way.arguments, "--url", base, "--token", key]
     if way.needs_admin:
         admin = mint(settings.tokens, _OPERATOR, role="admin", ttl_seconds=_TOKEN_SECONDS)
         words += ["--admin-token", admin]

@@ -29,6 +29,8 @@ class Way:
     """Runs in `.local/integrations`, where the voice frameworks are installed."""
     needs_admin: bool = False
     """Gets a token of an administrator, too: `--admin-token TOKEN`."""
+    arguments: tuple[str, ...] = ()
+    """Further arguments of the program."""
 
     @property
     def path(self) -> Path:
@@ -50,6 +52,14 @@ WAYS: Final = (
     Way("logs", "follow_logs.py", "the log of a bot that sends nothing itself"),
     Way("litellm", "litellm_callback.py", "a LiteLLM proxy with its callback", needs_admin=True),
     Way("any-service", "any_service.py", "any webhook, read by a mapping", needs_admin=True),
+    *(
+        Way(vendor, "vendor_webhooks.py", f"webhooks of {title}", needs_admin=True,
+            arguments=("--vendor", vendor))
+        for vendor, title in (
+            ("vapi", "Vapi"), ("retell", "Retell"), ("twilio", "Twilio"), ("telnyx", "Telnyx"),
+            ("elevenlabs", "ElevenLabs"), ("deepgram", "Deepgram"),
+        )
+    ),
 )  # fmt: skip
 
 EMITTER_PATH: Final = _ROOT / "clients" / "python"

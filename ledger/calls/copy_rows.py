@@ -32,6 +32,7 @@ ENTRY_COLUMNS: Final = (
     "estimated",
     "usage",
     "unit_cost",
+    "list_cost_nano",
     "event_id",
     "data",
     "call_id",
@@ -73,6 +74,7 @@ _LENGTHS: Final = [_length(length) for length in range(4 * 255 + 1)]
 _identity_row: Final = struct.Struct("!hi16siq").pack
 _fixed_cells: Final = struct.Struct("!hi16siqiqiqi?").pack
 _integer_cell: Final = struct.Struct("!ii").pack
+_bigint_cell: Final = struct.Struct("!iq").pack
 
 EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 """The origin of PostgreSQL's timestamps, which are in microseconds."""
@@ -165,6 +167,7 @@ def cost_row(
     estimated: bool,
     usage: int | Decimal,
     unit_cost: int | Decimal | None,
+    list_cost_nano: int | None,
     event_id: str,
     metadata: bytes,
     call_id: str,
@@ -181,6 +184,7 @@ def cost_row(
             _fixed_cells(_COLUMNS, 16, key, 8, moment, 8, cost_nano, 8, 0, 1, estimated),
             _numeric_cell(usage),
             _NULL if unit_cost is None else _numeric_cell(unit_cost),
+            _NULL if list_cost_nano is None else _bigint_cell(8, list_cost_nano),
             _LENGTHS[len(event)],
             event,
             _length(len(metadata) or -1),
@@ -212,6 +216,7 @@ def row_cells(entry: Entry) -> bytes:
             ),
             _NULL if entry.usage is None else _numeric_cell(entry.usage),
             _NULL if entry.unit_cost is None else _numeric_cell(entry.unit_cost),
+            _NULL if entry.list_cost_nano is None else _bigint_cell(8, entry.list_cost_nano),
             _text_cell(entry.event_id),
             _NULL if entry.data is None else _text_cell(entry.data),
             _text_cell(entry.call_id),

@@ -65,6 +65,7 @@ class Entry(NamedTuple):
     price_context: str | None = None
     usages: msgspec.Raw | None = None
     leg_id: str | None = None
+    list_cost_nano: int | None = None
 
     @property
     def owner(self) -> str:
@@ -103,10 +104,11 @@ def cost_entry(
     cost_nano: int,
     price_id: int | None,
     usages: msgspec.Raw | None = None,
+    list_cost: int | None = None,
 ) -> Entry:
     """Return the row of a recorded cost without its owner, who is known by the call.
 
-    `usages` are the quantities of a request as stored.
+    `usages` are the quantities of a request as stored, `list_cost` is in nano-dollars.
     """
     columns = (
         event.identity,
@@ -134,6 +136,7 @@ def cost_entry(
         data.price_context and stored_context(data.price_context),
         usages,
         data.leg_id,
+        list_cost,
     )
     return _entry(columns)
 

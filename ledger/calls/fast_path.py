@@ -21,6 +21,7 @@ from ledger.calls.entries import Entry
 from ledger.calls.periods import Day, day_of
 from ledger.calls.rating import FastPathCost
 from ledger.prices.catalogue import Catalogue
+from ledger.prices.list_costs import LIST_COST_NANO_MAX
 from ledger.prices.tariff import Rate
 from schemas.bounds import are_bounded
 from schemas.cloudevents import MAX_EVENT_BYTES, Recorded, Window, content_of, is_text, parse
@@ -41,8 +42,9 @@ _KindKey = tuple[str, str, str, str | None, str, str | None, bool]
 class _CostKind(NamedTuple):
     """What the costs of one source, persona and usage share, from the time `since` on.
 
-    `rate` is None if each cost has its own price, or if no price is known. `nano` is the price of
-    a unit in nano-dollars, None if it is a fraction. `cells` are those of `kind_cells`.
+    `rate` is None if no price is known; of costs with their own price it is the list price. `nano`
+    is the price of a unit in nano-dollars, None if it is a fraction. `cells` are those of
+    `kind_cells`.
     """
 
     since: datetime
@@ -66,9 +68,9 @@ class _CostKinds(dict[_KindKey, _CostKind]):
         since, rate = _EARLIEST, None
         if source in RESERVED_SOURCES or not is_unit(unit):
             since = _LATEST  # so that the general path refuses it
-        elif (tariff.conditional or tariff.has_increments) and not has_own_price:
+        elif tariff.conditional or (tariff.has_increments and not has_own_price):
             since = _LATEST  # the price may depend on more than the kind, or apply to a leg
-        elif tariff.rates and not has_own_price:
+        elif tariff.rates:
             since, rate = tariff.rates[0]
         shared_fields = Entry(
             identity="",
@@ -84,7 +86,7 @@ class _CostKinds(dict[_KindKey, _CostKind]):
             operation_sent=tariff.operation_sent,
             model=tariff.model,
             unit=unit,
-            price_id=rate and rate.price_id,
+            price_id=None if rate is None or has_own_price else rate.price_id,
         )
         nano = rate.numerator if rate and rate.denominator == 1 else None
         if len(self) >= _KINDS_MAX:
@@ -141,23 +143,25 @@ class FastPathRater:
         time = envelope.time
         if time < since:
             return None
+        list_cost_nano = None
         if total_cost is not None:
             cost_nano = nano_from_usd(total_cost)
+            list_cost_nano = rate and rate.cost_nano(usage)
         elif nano and type(usage) is int:
             cost_nano = usage * nano
         elif rate is not None:
             cost_nano = rate.cost_nano(usage)
         else:
             return None
-        if cost_nano > MAX_EVENT_NANO:
+        if cost_nano > MAX_EVENT_NANO or (list_cost_nano or 0) > LIST_COST_NANO_MAX:
             return None
         if not self._midnight <= time < self._next_midnight:
             self._begin_day(time)
         passed = time - self._midnight
         moment = self._midnight_us + passed.seconds * 1_000_000 + passed.microseconds
         row = cost_row(
-            key, moment, cost_nano, estimated, usage, unit_cost, envelope.id, metadata, call_id,
-            cells,
+            key, moment, cost_nano, estimated, usage, unit_cost, list_cost_nano, envelope.id,
+            metadata, call_id, cells,
         )  # fmt: skip
         return FastPathCost(
             key.hex(), fingerprint_of(content_of(envelope)), call_id, user_id, persona_id, service,

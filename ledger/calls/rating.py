@@ -15,6 +15,7 @@ import msgspec
 from ledger.calls.entries import Entry, cost_entry
 from ledger.calls.periods import Day, day_of
 from ledger.prices.catalogue import Catalogue
+from ledger.prices.list_costs import list_cost_nano
 from ledger.prices.pricing import price, tariff_of
 from ledger.prices.usages import pack_usages, price_request
 from schemas.cloudevents import Window, decode
@@ -142,14 +143,16 @@ def _priced_entry(event: Event, data: CostRecorded, catalogue: Catalogue) -> tup
     if data.usages is not None:
         request = price_request(data, data.usages, catalogue, event.time)
         usages = pack_usages(request.usages)
-        entry = cost_entry(event, data, request.tariff, *request[:2], usages)
+        listed = list_cost_nano(data, catalogue, event.time)
+        entry = cost_entry(event, data, request.tariff, *request[:2], usages, listed)
         return entry, request.in_leg
     if data.usage is None or data.unit is None:
         raise TypeError("a decoded cost always has a usage and a unit")
     tariff = tariff_of(catalogue, data, data.unit)
     cost_nano, price_id = price(data, data.usage, tariff, event.time)
     in_leg = tariff.has_increments and price_id is not None
-    return cost_entry(event, data, tariff, cost_nano, price_id), in_leg
+    listed = list_cost_nano(data, catalogue, event.time)
+    return cost_entry(event, data, tariff, cost_nano, price_id, list_cost=listed), in_leg
 
 
 def rate_if_priced(event: Event, catalogue: Catalogue, original: bytes | None = None) -> Incoming:

@@ -32,7 +32,7 @@ COLUMNS: Final = (
     "identity", "source", "event_id", "type", "time", "recorded_at", "user_id", "call_id",
     "persona_id", "service", "operation", "operation_sent", "model", "usage", "unit", "unit_cost",
     "cost_nano", "amount_nano", "price_id", "estimated", "voids", "data", "tags",
-    "price_context", "usages", "leg_id",
+    "price_context", "usages", "leg_id", "list_cost_nano",
 )  # fmt: skip
 """All columns of `call_cost_events`."""
 _IDENTITIES: Final = frozenset({"identity", "voids"})
@@ -196,7 +196,7 @@ def _schema(scale: int) -> Any:
     types: Mapping[str, Any] = {
         "identity": pa.binary(16), "voids": pa.binary(16), "time": moment, "recorded_at": moment,
         "usage": number, "unit_cost": number, "cost_nano": pa.int64(), "amount_nano": pa.int64(),
-        "price_id": pa.int32(), "estimated": pa.bool_(),
+        "list_cost_nano": pa.int64(), "price_id": pa.int32(), "estimated": pa.bool_(),
     }  # fmt: skip
     return pa.schema([pa.field(name, types.get(name, pa.string())) for name in COLUMNS])
 

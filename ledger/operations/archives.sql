@@ -48,7 +48,7 @@ FROM month_events GROUP BY type ORDER BY type
 -- The rows of the month in the order of the file.
 SELECT identity, source, event_id, type, time, recorded_at, user_id, call_id, persona_id, service,
        operation, operation_sent, model, usage, unit, unit_cost, cost_nano, amount_nano, price_id,
-       estimated, voids, data, tags, price_context, usages, leg_id
+       estimated, voids, data, tags, price_context, usages, leg_id, list_cost_nano
 FROM month_events
 ORDER BY call_id, time, identity
 

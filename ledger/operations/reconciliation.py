@@ -43,15 +43,27 @@ class BilledServiceDay(NamedTuple):
     recorded_nano: int
 
 
+class ListedServiceDay(NamedTuple):
+    """Costs of a service at the vendor's price and at ours, on a UTC day; in nano-dollars."""
+
+    day: date
+    service: str
+    costs: int
+    reported_nano: int
+    listed_nano: int
+
+
 class Reconciliation(NamedTuple):
     """The totals of each place by day, bills, and open gaps; days without any total are left out.
 
-    `archived_events` is the number of archived events in the span's months.
+    `archived_events` is the number of archived events in the span's months. `listed` leaves
+    archived costs out.
     """
 
     days: Mapping[date, Mapping[Place, DayCount]]
     archived_events: int
     billed: list[BilledServiceDay]
+    listed: list[ListedServiceDay]
     gaps: list[StreamGap]
 
 
@@ -72,11 +84,18 @@ async def reconcile(
                     found.setdefault(row["day"], {})[place] = _count(row)
         archived = await connection.fetchval(*_SQL.bind("archived", **of_span))
         billed = await connection.fetch(*_SQL.bind("billed", **of_span))
+        listed = [
+            ListedServiceDay(row[0], row[1], *map(int, row[2:]))
+            for since, until in _parts(span)
+            for row in await connection.fetch(
+                *_SQL.bind("listed", **(of_span | {"since": since, "until": until}))
+            )
+        ]
         gaps = await list_gaps(connection) if viewer.reads_all else []
     days = {
         day: {place: found[day].get(place, DayCount()) for place in PLACES} for day in sorted(found)
     }
-    return Reconciliation(days, int(archived or 0), [_billed(row) for row in billed], gaps)
+    return Reconciliation(days, int(archived or 0), [_billed(row) for row in billed], listed, gaps)
 
 
 def _parts(span: tuple[datetime, datetime]) -> Iterator[tuple[datetime, datetime]]:

@@ -167,3 +167,15 @@ SELECT b.day, b.service, b.quantity, b.billed_nano, b.bills, coalesce(r.recorded
               WHERE :reads_all AND day >= utc_day(:since) AND day < utc_day(:until)
               GROUP BY day, service) AS r USING (day, service)
  ORDER BY b.day, b.service
+
+-- name: listed
+-- Costs with the vendor's own price in the span, by UTC day and service: their sum, and the sum of the same
+-- quantities at our prices. Only costs that have both, and that no event voids.
+SELECT utc_day(e.time) AS day, e.service, count(*)::bigint AS costs, sum(e.cost_nano) AS reported_nano,
+       sum(e.list_cost_nano) AS listed_nano
+  FROM call_cost_events AS e
+ WHERE :reads_all AND e.time >= :since AND e.time < :until AND e.list_cost_nano IS NOT NULL
+   AND NOT EXISTS (SELECT FROM call_cost_events AS v
+                    WHERE v.call_id = e.call_id AND v.type = 'cost.voided' AND v.voids = e.identity)
+ GROUP BY utc_day(e.time), e.service
+ ORDER BY utc_day(e.time), e.service

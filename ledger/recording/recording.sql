@@ -214,11 +214,11 @@ WITH identities AS (
     INSERT INTO call_cost_events (
         identity, source, event_id, type, time, user_id, call_id, persona_id, service, operation,
         operation_sent, model, usage, unit, unit_cost, cost_nano, amount_nano, price_id, estimated,
-        voids, data, tags, price_context, usages, leg_id
+        voids, data, tags, price_context, usages, leg_id, list_cost_nano
     )
     SELECT identity, source, event_id, type, time, user_id, call_id, persona_id, service, operation,
            operation_sent, model, usage, unit, unit_cost, cost_nano, amount_nano, price_id, estimated,
-           voids, data, tags, price_context, usages, leg_id
+           voids, data, tags, price_context, usages, leg_id, list_cost_nano
     FROM json_populate_recordset(NULL::call_cost_events, :entries::text::json)
 ), moved_costs AS (
     INSERT INTO user_day_costs AS d (user_id, day, persona_id, service, cost_nano)

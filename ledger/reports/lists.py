@@ -134,6 +134,7 @@ class EventRow(NamedTuple):
     tags: str | None = None
     unpriced: bool | None = None
     leg_id: str | None = None
+    list_cost_nano: int | None = None
 
     @property
     def position(self) -> PagePosition:

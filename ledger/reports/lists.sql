@@ -81,7 +81,7 @@ SELECT (SELECT (SELECT coalesce(sum(event_count), 0)::bigint
 
 SELECT e.identity::text AS identity, e.source, e.event_id, e.type, e.time, e.recorded_at, e.service,
        e.operation, e.model, e.usage, e.unit, e.unit_cost, e.cost_nano, e.amount_nano, e.estimated OR coalesce(e.price_id < 0, false) AS estimated,
-       e.data, e.usages, e.tags, e.leg_id,
+       e.data, e.usages, e.tags, e.leg_id, e.list_cost_nano,
        e.type = 'cost.recorded' AND (
            EXISTS (SELECT FROM call_cost_events AS v
                     WHERE v.call_id = :call_id

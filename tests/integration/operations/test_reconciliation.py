@@ -152,7 +152,8 @@ async def test_difference_of_user_days_is_shown_separately(
 
 
 async def test_only_admins_see_the_reconciliation(database_url: str, api: ApiClient) -> None:
-    await record(database_url, over_midnight())
+    by_vendor = cost("two", "bob", time=MIDNIGHT, totalCost="0.5")
+    await record(database_url, [*over_midnight(), by_vendor])
     for role in ("user", "service"):
         assert (await api.ask("GET", PATH, bearer=token("alice", role=role))).code == "forbidden"
     span = {"since": MIDNIGHT - timedelta(days=7), "until": MIDNIGHT + timedelta(days=1)}

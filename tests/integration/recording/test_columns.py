@@ -137,6 +137,7 @@ entries = st.builds(
     tags=st.none() | words,
     price_context=st.none() | words,
     leg_id=st.none() | words,
+    list_cost_nano=st.none() | bigints,
     usages=st.none() | st.lists(st.builds(PricedUsage, words, numbers)).map(pack_usages),
 )
 

@@ -35,7 +35,7 @@ TRIPS = {
     f"{ADMIN}/prices": 6,
     f"{USER}/forecast?period=weekly": 6,
     f"{USER}/recommendations": 10,
-    f"{ADMIN}/reconciliation?period=7d": 10,
+    f"{ADMIN}/reconciliation?period=7d": 11,
 }
 """Round trips of each read. Reads of several statements are transactions: BEGIN, viewer, COMMIT."""
 

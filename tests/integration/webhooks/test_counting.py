@@ -73,6 +73,22 @@ async def test_vapi_counts_its_costs_and_prices_own_keys(
         ("vapi", "vapi"): Decimal("0.0698"),
     }
     call = recorded("vapi-end-of-call-report")["message"]["call"]
+    events = (await api.get(f"/api/costs/call/{call['id']}/events?limit=50", "alice")).data[
+        "events"
+    ]
+    listed = {e["service"]: e["listCost"] for e in events if e["type"] == "cost.recorded"}
+    assert listed == {
+        "twilio": Decimal("0.049"),  # 3.5 minutes
+        "deepgram": Decimal("0.02055147"),  # 3.4833 minutes
+        "openai": None,  # the catalogue has no price for cached tokens
+        "elevenlabs": None,  # on own keys: the catalogue's price counts
+        "vapi": None,
+    }
+    report = (await api.ask("GET", "/api/admin/reconciliation", bearer=ROOT)).data
+    assert [(row["service"], row["costs"], row["variance"]) for row in report["listPrices"]] == [
+        ("deepgram", 1, Decimal("0.00024853")),
+        ("twilio", 1, 0),
+    ]
     path = f"/api/costs/call/{call['id']}"
     body = (await api.get(path, "alice")).data
     assert (body["status"], body["userId"]) == ("completed", "alice")

@@ -945,12 +945,22 @@ export interface components {
             usages: components["schemas"]["ListedQuantity"][];
             unpriced: boolean;
             legId: string | null;
+            listCost: Decimal | null;
         };
         ListedQuantity: {
             unit: string;
             quantity: Decimal;
             totalCost: Decimal | null;
             priceId: Decimal | null;
+        };
+        ListedService: {
+            service: string;
+            days: Decimal;
+            costs: Decimal;
+            reported: Decimal;
+            listed: Decimal;
+            variance: Decimal;
+            variancePercent: string;
         };
         LiveAlert: {
             /** @enum {unknown} */
@@ -1353,6 +1363,7 @@ export interface components {
             archivedEvents: Decimal;
             days: components["schemas"]["ReconciledDay"][];
             bills: components["schemas"]["BillsBody"];
+            listPrices: components["schemas"]["ListedService"][];
             gaps: components["schemas"]["GapBody"][];
         };
         ReconciliationBodySuccess: {
@@ -1930,6 +1941,7 @@ export type ListedAnomaly = components['schemas']['ListedAnomaly'];
 export type ListedAnomalySuccess = components['schemas']['ListedAnomalySuccess'];
 export type ListedEvent = components['schemas']['ListedEvent'];
 export type ListedQuantity = components['schemas']['ListedQuantity'];
+export type ListedService = components['schemas']['ListedService'];
 export type LiveAlert = components['schemas']['LiveAlert'];
 export type LiveBudget = components['schemas']['LiveBudget'];
 export type LiveCall = components['schemas']['LiveCall'];
