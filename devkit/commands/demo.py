@@ -35,8 +35,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run until stopped, or until the example has ended; fails if a figure differs."""
-    from devkit.demo.ways import way_named
+    from devkit.demo.ways import list_of_ways, way_named
 
+    if not arguments.way:
+        print(list_of_ways())
+        return 0
     way = way_named(arguments.way)
     options = replace(settings.load("dev").dev, simulate=0)
     if arguments.port:

@@ -71,7 +71,11 @@ def way_named(name: str) -> Way:
     for way in WAYS:
         if way.name == name:
             return way
+    raise CommandError(f"There is no way {name!r}. {list_of_ways()}", MISUSED)
+
+
+def list_of_ways() -> str:
+    """Return all ways, one a line."""
     width = max(len(way.name) for way in WAYS)
-    rows = "\n".join(f"  make demo WAY={way.name:{width}}   {way.summary}" for way in WAYS)
-    reason = f"There is no way {name!r}. " if name else ""
-    raise CommandError(f"{reason}These ways have a demonstration:\n{rows}", MISUSED)
+    rows = [f"  make demo WAY={way.name:{width}}   {way.summary}" for way in WAYS]
+    return "\n".join(["These ways have a demonstration:", *rows])

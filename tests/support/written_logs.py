@@ -150,7 +150,7 @@ class LogWriter:
         rotated.unlink()
 
     def _truncate(self) -> None:
-        """Without a copy: what nobody has read would be lost."""
+        """Without a copy: unread lines would be lost."""
         deadline = time.monotonic() + 60
         while not self._is_read():
             assert time.monotonic() < deadline, "the follower did not read the log"

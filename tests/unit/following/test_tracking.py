@@ -174,7 +174,7 @@ def test_truncated_log_without_a_copy_is_reported_once(log: Path, reader: Reader
     assert reader.lost == [size]
 
 
-def test_log_that_was_removed_while_nobody_followed_is_reported(log: Path, reader: Reader) -> None:
+def test_log_that_was_removed_without_a_follower_is_reported(log: Path, reader: Reader) -> None:
     append(log, *LINES[:10])
     reader.read()
     size = log.stat().st_size
@@ -229,7 +229,7 @@ def test_compressed_history_is_only_read_from_the_start(log: Path, tmp_path: Pat
     assert reader.read() == []
     append(log, *LINES[10:20])
     assert reader.read() == LINES[10:20]
-    # Two rotations while nobody follows: the older log is known, the newer one is not.
+    # Two rotations without a follower: the older log is known, the newer one is not.
     log.rename(f"{log}.3")
     pack(missed, LINES[20:30], last_line_at=now + 60)
     append(log, *LINES[30:40])
