@@ -121,7 +121,7 @@ async def add_endpoint(
     connection: Connection, fields: EndpointFields, secret: str | None, *, created_by: str
 ) -> ListedEndpoint:
     """Store a new endpoint with its first secret, if any; raises TooManyEndpointsError."""
-    endpoint_id = token_urlsafe(ENDPOINT_ID_BYTES)
+    endpoint_id = _new_id()
     values = fields._asdict() | {"settings": _encode(fields.settings).decode()}
     added = _SQL.bind(
         "add", endpoint_id=endpoint_id, created_by=created_by, limit=ENDPOINTS_MAX, **values
@@ -166,6 +166,13 @@ async def delete_endpoint(connection: Connection, endpoint_id: str) -> bool:
     """Delete an endpoint with its secrets; returns whether there was one."""
     bound = _SQL.bind("delete", endpoint_id=endpoint_id)
     return affected(await connection.execute(*bound)) == 1
+
+
+def _new_id() -> str:
+    """Return a random id that no command takes for an option."""
+    while (endpoint_id := token_urlsafe(ENDPOINT_ID_BYTES)).startswith("-"):
+        pass
+    return endpoint_id
 
 
 async def _read(connection: Connection, endpoint_id: str) -> ListedEndpoint:
