@@ -13,6 +13,7 @@ import argparse
 import asyncio
 import logging
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -272,15 +273,14 @@ class Speaker(io.AudioOutput):
     """A loudspeaker that plays at once."""
 
     def __init__(self) -> None:
-        super().__init__(
-            label="speaker",
-            capabilities=io.AudioOutputCapabilities(pause=False),
-            sample_rate=SAMPLE_RATE,
-        )
+        can = io.AudioOutputCapabilities(pause=False)
+        super().__init__(label="speaker", capabilities=can, sample_rate=SAMPLE_RATE)
         self._seconds = 0.0
 
     async def capture_frame(self, frame: rtc.AudioFrame) -> None:
         await super().capture_frame(frame)
+        if not self._seconds:
+            self.on_playback_started(created_at=time.time())
         self._seconds += frame.duration
 
     def flush(self) -> None:

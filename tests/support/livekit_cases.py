@@ -16,7 +16,7 @@ from opentelemetry.sdk.trace import TracerProvider
 
 from cost_analytics_emitter.livekit import attach
 from examples.livekit_agent import Reply, ScriptedLLM, ScriptedSTT, ScriptedTTS
-from tests.support.livekit_conversation import hold, new_session, run, usage
+from tests.support.livekit_conversation import hold, interrupt, new_session, run, usage
 from tests.support.livekit_parts import (
     MODEL,
     RecordingEmitter,
@@ -112,22 +112,22 @@ async def late() -> dict[str, Any]:
 
     def chat(**arguments: Any) -> Any:
         async def report() -> None:
-            await asyncio.sleep(0.6)
+            await asyncio.wait_for(interrupted.wait(), 30)
+            await asyncio.sleep(0.05)
             model.emit("metrics_collected", metrics_of_model(prompt=90, completion=7))
 
         tasks.append(asyncio.create_task(report()))
         return original(**arguments)
 
     tasks: list[asyncio.Task[None]] = []
+    interrupted = asyncio.Event()
     model.chat = chat
     emitter = RecordingEmitter()
     session, _ = new_session(model)
     attachment = attach(session, emitter, user="alice")
     await session.start(Agent(instructions="Be brief."))
-    speech = session.generate_reply(user_input="long")
-    await asyncio.sleep(0.2)
-    await session.interrupt()
-    await speech
+    await interrupt(session, "long")
+    interrupted.set()
     await asyncio.gather(*tasks)
     await session.aclose()
     return outcome(emitter, attachment)
@@ -140,10 +140,7 @@ async def replaced() -> dict[str, Any]:
     attachment = attach(session, emitter, user="alice")
     assert attachment is not None
     await session.start(Agent(instructions="Be brief."))
-    speech = session.generate_reply(user_input="long")
-    await asyncio.sleep(0.2)
-    await session.interrupt()
-    await speech
+    await interrupt(session, "long")
     await asyncio.sleep(0.05)
     for estimate_id, reading in attachment.estimates().items():
         if reading.operation == "inference":
@@ -248,10 +245,7 @@ async def own_node() -> dict[str, Any]:
     for session in (first, second):
         await session.start(OwnNode(instructions="Be brief."))
     await asyncio.gather(say(first, "a"), say(second, "b", "c"))
-    speech = first.generate_reply(user_input="long")
-    await asyncio.sleep(0.3)
-    await first.interrupt()
-    await speech
+    await interrupt(first, "long")
     await asyncio.gather(first.aclose(), second.aclose())
     return outcome(emitter, *attachments)
 
@@ -275,7 +269,7 @@ async def changed() -> dict[str, Any]:
         )
     )
     await asyncio.sleep(0.1)
-    await hold(session, microphone, iter(["b", "c"]))
+    await hold(session, microphone, ["b", "c"])
     await session.aclose()
     return outcome(emitter, attachment)
 

@@ -8,7 +8,7 @@ and one hands over to an agent with a model of its own.
 import asyncio
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from livekit.agents import Agent, AgentSession, RunContext, function_tool, llm, telemetry
@@ -29,6 +29,7 @@ from examples.livekit_agent import (
 
 SECONDS_OF_A_TURN = 3
 LAST_SECONDS = 2
+SECONDS_MAX = 30
 
 
 def usage(prompt: int, completion: int, **details: int) -> llm.CompletionUsage:
@@ -40,13 +41,14 @@ def usage(prompt: int, completion: int, **details: int) -> llm.CompletionUsage:
     )
 
 
-LONG = "This answer is much longer than anybody wants to hear on the telephone today. " * 4
+LONG = "This answer is much longer than anybody wants to hear on the telephone today. " * 12
+SILENT = "Wait."
 FIRST = {
     "Hello.": Reply("Hello, how can I help?", usage=usage(120, 9)),
     "What is the weather?": Reply(tool="weather", usage=usage(180, 14)),
     "Tell me everything.": Reply(LONG, usage=usage(260, 80)),
     "Shorter, please.": Reply("It is sunny.", usage=usage(300, 6, prompt_cached_tokens=128)),
-    "Wait.": Reply("Of course.", usage=usage(320, 4), wait=30),
+    SILENT: Reply("Of course.", usage=usage(320, 4), wait=30),
     "The billing department, please.": Reply(tool="billing", usage=usage(350, 15)),
 }
 SECOND = {
@@ -59,7 +61,7 @@ SECOND = {
     ),
     "Thank you, goodbye.": Reply("Goodbye.", usage=usage(830, 4, prompt_cached_tokens=768)),
 }
-INTERRUPTED = {"Tell me everything.", "Wait.", "Explain my bill."}
+INTERRUPTED = {"Tell me everything.", "Explain my bill."}
 
 
 class Script:
@@ -129,15 +131,33 @@ def new_session(model: Any, make: Any = AgentSession, **options: Any) -> tuple[A
     return session, microphone
 
 
-async def hold(session: Any, microphone: Microphone, turns: Iterator[str]) -> None:
+async def until(is_done: Callable[[], bool]) -> None:
+    async with asyncio.timeout(SECONDS_MAX):
+        while not is_done():
+            await asyncio.sleep(0.01)
+
+
+async def interrupt(session: Any, text: str, is_due: Callable[[], bool] | None = None) -> None:
+    """Ask for a reply and interrupt it once it is due: by default while the agent speaks."""
+    speech = session.generate_reply(user_input=text)
+    await until(is_due or (lambda: session.agent_state == "speaking"))
+    await session.interrupt()
+    await speech
+
+
+async def hold(
+    session: Any, microphone: Microphone, turns: Iterable[str], *scripts: "Script"
+) -> None:
     """Have a turn with each text; interrupt those that the script says."""
     for text in turns:
         microphone.hear(SECONDS_OF_A_TURN)
-        speech = session.generate_reply(user_input=text)
-        if text in INTERRUPTED:
-            await asyncio.sleep(0.3)
-            await session.interrupt()
-        await speech
+        asked = sum(script.requests for script in scripts)
+        if text == SILENT:
+            await interrupt(session, text, lambda: sum(one.requests for one in scripts) > asked)
+        elif text in INTERRUPTED:
+            await interrupt(session, text)
+        else:
+            await session.generate_reply(user_input=text)
         await asyncio.sleep(0.05)
     microphone.hear(LAST_SECONDS)
     await asyncio.sleep(0.1)
@@ -176,7 +196,7 @@ async def main(url: str, token: str, first: str = "") -> dict[str, Any]:
     attachment = attach(session, emitter, user="alice", call_id="livekit-call", persona="brad_001")
     assert attachment is not None
     await session.start(Reception(Billing(own_model)))
-    await hold(session, microphone, iter([*FIRST, *SECOND]))
+    await hold(session, microphone, [*FIRST, *SECOND], first_script, second_script)
     await session.aclose()
     if first == "spans":
         assert await asyncio.to_thread(traces.force_flush)
