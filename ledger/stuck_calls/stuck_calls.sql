@@ -48,7 +48,7 @@ WITH requested AS MATERIALIZED (
     ) AS a
 )
 SELECT a.call_id, a.user_id, a.version, a.begun_at, a.updated_at,
-       coalesce(a.last_at, (SELECT max(o.time) FROM archived_costs AS o WHERE o.call_id = a.call_id), a.first_at) AS last_at,
+       greatest(a.last_at, (SELECT max(o.time) FROM archived_costs AS o WHERE o.call_id = a.call_id), a.first_at) AS last_at,
        a.turn_at, greatest(a.turn_at, a.turn_recorded_at) AS turn_seen_at, a.cost_at,
        coalesce((SELECT sum(e.cost_nano) FROM event AS e
                  WHERE e.call_id = a.call_id AND e.counts AND e.time > a.turn_at), 0)::bigint AS turn_nano,

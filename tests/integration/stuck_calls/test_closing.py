@@ -1,11 +1,14 @@
 """Abandoned calls in the database: closed, reopened, verified and rebuilt."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from ledger.operations.verification import rebuild, verify
 from ledger.stuck_calls.detection import StuckCalls
+from tests.support.archives import archive, month_start
+from tests.support.databases import DatabaseCloner
 from tests.support.events import cost, ended, started, voided
 from tests.support.recording import BatchWriter, TopicLog, assert_verified, fetch
 from tests.support.stuck_calls import call_row, check_calls
@@ -78,3 +81,49 @@ async def test_a_void_reopens_an_abandoned_call(database_url: str) -> None:
         await writer.record(log.batch([voided(first, time=BEGUN)]))
     assert (await call_row(database_url))["status"] == "active"
     await assert_verified(database_url)
+
+
+async def test_an_archived_call_stays_abandoned_until_a_late_event(
+    database_url: str, tmp_path: Path
+) -> None:
+    log, begun = TopicLog(), month_start(3) + timedelta(days=5)
+    late = cost(time=begun + timedelta(seconds=30))
+    async with BatchWriter(database_url) as writer:
+        events = [started(time=begun), cost(time=begun + timedelta(seconds=90))]
+        await writer.record(log.batch(events))
+        assert (await check_calls(database_url, NOW + LATER)).closed == 1
+        assert await archive(database_url, tmp_path)
+        await assert_verified(database_url)
+        await rebuild(database_url)
+        await assert_verified(database_url)
+        assert (await call_row(database_url))["status"] == "abandoned"
+    async with BatchWriter(database_url) as writer:
+        await writer.record(log.batch([late]))
+        assert (await call_row(database_url))["status"] == "active"
+        await assert_verified(database_url)
+        assert (await check_calls(database_url, NOW + LATER)).closed == 1
+        assert (await call_row(database_url))["duration_ms"] == 90_000
+        await assert_verified(database_url)
+        await writer.record(log.batch([voided(late, time=begun)]))
+    await archive(database_url, tmp_path)
+    await assert_verified(database_url)
+    await rebuild(database_url)
+    await assert_verified(database_url)
+    assert (await call_row(database_url))["status"] == "active"
+
+
+async def test_a_closing_that_a_restore_lost_is_made_again(
+    database_url: str, databases: DatabaseCloner
+) -> None:
+    """The restored ledger has the call still active; its anomaly has the same id."""
+    log, events = TopicLog(), [started(time=BEGUN), cost(time=BEGUN + timedelta(seconds=9))]
+    ids = []
+    with databases.clone() as restored:
+        for url in (database_url, restored):
+            async with BatchWriter(url) as writer:
+                await writer.record(log.batch(events))
+            assert (await check_calls(url, NOW + LATER)).closed == 1
+            await assert_verified(url)
+            ids += await fetch(url, "SELECT anomaly_id FROM cost_anomalies")
+    assert len(ids) == 2
+    assert ids[0] == ids[1]
