@@ -48,7 +48,7 @@ def anomaly(page: Page, title: str) -> Locator:
 
 async def _counted(product: Product, events: int) -> bool:
     query = "SELECT coalesce(sum(event_count), 0) FROM calls WHERE user_id = 'stan'"
-    return (await fetch(product.pipeline.database_url, query))[0][0] == events
+    return bool((await fetch(product.pipeline.database_url, query))[0][0] == events)
 
 
 async def test_stuck_calls_are_shown_and_a_late_event_reopens_one(
