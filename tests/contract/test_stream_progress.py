@@ -93,3 +93,5 @@ async def test_markers_of_transactions_do_not_stop_the_progress(pipeline: Pipeli
     async with pipeline.worker() as worker:
         await pipeline.until_counted(1, worker)
         await until(lambda: is_after(pipeline, sent), 60)
+    rows = await fetch(pipeline.database_url, "SELECT sum(next_offset) FROM stream_offsets")
+    assert rows[0][0] == 1, "the marker is no record that was counted"
