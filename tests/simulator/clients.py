@@ -44,6 +44,9 @@ class SimulatedConsumer(GroupMember):
         self._positions: dict[TopicPartition, int] = {}
         self.process.on_kill(self._expire)
 
+    def last_poll_timestamp(self, partition: TopicPartition) -> None:
+        """Return no time: progress of workers is not simulated."""
+
     def _expire(self) -> None:
         """Let the group detect a killed member."""
         self._broker.loop.call_later(SESSION_SECONDS, self._group.leave, self)
