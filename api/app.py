@@ -113,6 +113,7 @@ def build_app(
     app[METRICS_APP] = _application(metrics.routes(), gate, options)
     health.attach(app)
     live.attach(app)
+    app.on_cleanup.append(lambda _: gate.close())
     app.on_cleanup.append(lambda _: authenticator.close())
     return app
 

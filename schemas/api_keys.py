@@ -7,7 +7,9 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
 
+from schemas.events import CallStatus
 from schemas.jsonio import wire_name
+from schemas.money import Usd
 
 Scope = Literal["ingest", "reserve", "read"]
 """What a key permits: to send events, to authorize calls, to read the costs of all users."""
@@ -21,7 +23,9 @@ KEY_FORM: Final = rf"{KEY_PREFIX}[A-Za-z0-9_-]{{43}}"
 class ApiKeyItem(Struct, kw_only=True, rename=wire_name):
     """A key without its secret: `hint` are its first characters.
 
-    The service owns the sources of its events. `revokedAt` is null for an active key.
+    The service owns the sources of its events. `revokedAt` is null for an active key. `acceptedAt`
+    and `refusedAt` are its last reports of events, to about a second; `refusal` says why the last
+    refused one was refused.
     """
 
     id: int
@@ -32,6 +36,45 @@ class ApiKeyItem(Struct, kw_only=True, rename=wire_name):
     created_at: datetime
     revoked_by: str | None
     revoked_at: datetime | None
+    accepted_at: datetime | None = None
+    refused_at: datetime | None = None
+    refusal: str | None = None
+
+
+class ReportedCall(Struct, kw_only=True, rename=wire_name):
+    """The call of a key's last accepted report.
+
+    `events` are counted, `heldEvents` wait until an event of the call names its user.
+    """
+
+    call_id: str
+    user_id: str | None
+    status: CallStatus
+    events: int
+    held_events: int
+    total_cost: Usd
+
+
+class RefusedEvent(Struct, kw_only=True, rename=wire_name):
+    """An event that was accepted, and refused when it was to be counted."""
+
+    code: str
+    message: str
+    refused_at: datetime
+
+
+class ApiKeyReport(Struct, kw_only=True, rename=wire_name):
+    """What became of a key's last report.
+
+    `callId` is the call of the last accepted report, of several calls the first; `call` is null
+    until an event of it is counted or held. `refusedEvent` is the newest refused event of that
+    call.
+    """
+
+    item: ApiKeyItem
+    call_id: str | None
+    call: ReportedCall | None
+    refused_event: RefusedEvent | None
 
 
 class ApiKeyList(Struct, kw_only=True, rename=wire_name):

@@ -21,13 +21,14 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class Caller:
     """The user and role of a verified token; `expires_at` in seconds since 1970.
 
-    `scopes` restrict the caller of a key of a service; None for a token.
+    `scopes` restrict the caller of a key of a service, `key_id`; both are None for a token.
     """
 
     user_id: str
     role: Role
     expires_at: int
     scopes: frozenset[Scope] | None = None
+    key_id: int | None = None
 
     @property
     def viewer(self) -> Viewer:
@@ -120,3 +121,6 @@ CALLER: Final = web.RequestKey("caller", Caller)
 
 ADDRESS: Final = web.RequestKey("address", str)
 """Key of the client address that limits use for a request."""
+
+REPORTED_CALL: Final = web.RequestKey("reported_call", str)
+"""Key of the call of the first event that a request reports, once its events are valid."""

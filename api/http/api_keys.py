@@ -29,14 +29,21 @@ class Keys(Protocol):
     """The store of keys."""
 
     async def find(self, digest: bytes) -> KeyHolder | None:
-        """Return the holder of an active key; raises StoreUnavailableError."""
+        """Return the holder of a key, also of a revoked one; raises StoreUnavailableError."""
 
 
 class KeyVerifier:
     """Turns keys into callers."""
 
-    def __init__(self, keys: Keys, clock_ns: Callable[[], int] = time.monotonic_ns) -> None:
+    def __init__(
+        self,
+        keys: Keys,
+        clock_ns: Callable[[], int] = time.monotonic_ns,
+        on_revoked: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        """`on_revoked` gets the id of a revoked key when it is looked up."""
         self._keys = keys
+        self._on_revoked = on_revoked
         self._clock_ns = clock_ns
         self._known: OrderedDict[bytes, tuple[Caller, int]] = OrderedDict()
 
@@ -61,10 +68,12 @@ class KeyVerifier:
             if (known := self._recall(digest, KEPT_SECONDS)) is not None:
                 return known
             raise
-        if holder is None:
+        if holder is None or holder.is_revoked:
             self._known.pop(digest, None)
+            if holder is not None:
+                self._on_revoked(holder.key_id)
             raise unauthorized("The key is unknown or revoked.")
-        caller = Caller(holder.service, "service", _NEVER, holder.scopes)
+        caller = Caller(holder.service, "service", _NEVER, holder.scopes, holder.key_id)
         self._known[digest] = (caller, now_ns)
         self._known.move_to_end(digest)
         if len(self._known) > KEYS_REMEMBERED_MAX:

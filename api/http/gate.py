@@ -17,13 +17,14 @@ from aiohttp.typedefs import Handler as NextHandler
 from aiohttp.typedefs import Middleware
 
 from api.http.access import ADDRESS, CALLER, ROUTE, Access, Caller, Handler, Route
-from api.http.api_keys import Keys, KeyVerifier
+from api.http.api_keys import KeyVerifier
 from api.http.auth import Authenticator, bearer_token
 from api.http.client_address import ClientAddresses
 from api.http.common_headers import SECURITY_HEADERS, SERVER_HEADER
 from api.http.concurrency import ConcurrencyLimit
 from api.http.connections import GuardedConnection
 from api.http.cors import Cors
+from api.http.key_reports import KeyReports
 from api.http.limits import RateLimiter, check_head
 from api.http.options import ApiOptions
 from api.http.parameters import check_path, check_query
@@ -40,6 +41,7 @@ from api.http.problems import (
 from api.http.verification import verification_budget
 from api.metrics.refusals import RefusalMeter
 from api.metrics.requests import RequestMeter
+from ledger.operations.api_keys import KeyStore
 from ledger.postgres.viewers import ShareUsedUpError, StoreUnavailableError
 from schemas.api_keys import KEY_PREFIX
 
@@ -55,11 +57,12 @@ class RequestGate:
     Its `meter` counts responses, its `refusals` count requests refused by limits.
     """
 
-    def __init__(self, authenticator: Authenticator, keys: Keys, options: ApiOptions) -> None:
+    def __init__(self, authenticator: Authenticator, keys: KeyStore, options: ApiOptions) -> None:
         self.meter = RequestMeter()
         self.refusals = RefusalMeter()
         self._authenticator = authenticator
-        self._keys = KeyVerifier(keys)
+        self._reports = KeyReports(keys)
+        self._keys = KeyVerifier(keys, on_revoked=self._reports.note_revoked)
         self._limits = limits = options.limits
         self._cors = Cors(options.cors_origins)
         self._addresses = ClientAddresses(limits.trusted_proxies)
@@ -87,15 +90,17 @@ class RequestGate:
             request[ROUTE] = route
             address = request[ADDRESS] = self._addresses.of(request)
             if route.credential_sources is not None:  # sockets stay open and have their own limits
-                await self._admit(request, route)
+                self._admit(request, route, await self._identify(request, route))
                 return await handler(request)
             with self._by_address.taken(address):
                 if route.access is Access.SIGNED:
                     check_path(request)
                     return await handler(request)
-                caller = await self._admit(request, route)
-                with self._by_user.taken(caller.user_id):
-                    return await handler(request)
+                caller = await self._identify(request, route)
+                with self._reports.noting(request, route, caller):
+                    self._admit(request, route, caller)
+                    with self._by_user.taken(caller.user_id):
+                        return await handler(request)
 
         return guarded
 
@@ -117,18 +122,17 @@ class RequestGate:
 
         return handle
 
-    async def _admit(self, request: web.Request, route: Route) -> Caller:
-        """Store and return the caller; raises the Problem 400, 401, 403 or 429."""
-        caller = await self._identify(request, route)
+    def _admit(self, request: web.Request, route: Route, caller: Caller) -> None:
+        """Store the caller with the request; raises the Problem 400, 403 or 429."""
         if wait_seconds := self._rate.take(caller.user_id):
             raise rate_limited(wait_seconds, "requests_per_user")
         check_path(request)
         if not route.permits(caller, request.match_info.get("userId")):
             raise forbidden()
         request[CALLER] = caller
-        return caller
 
     async def _identify(self, request: web.Request, route: Route) -> Caller:
+        """Return the caller; raises the Problem 401 or 403."""
         authorization = None
         if route.credential_sources is not None:
             if not self._cors.may_open(request):
@@ -174,6 +178,10 @@ class RequestGate:
             error_id = uuid4().hex
             _log.exception("error id %s", error_id, extra={"action": "request_failed"})
             return internal_error(error_id).response()
+
+    async def close(self) -> None:
+        """Wait for the work that goes on in the background."""
+        await self._reports.close()
 
     async def finish(self, request: web.Request, response: web.StreamResponse) -> None:
         """Add the common headers before a response's head is sent, and count the response."""

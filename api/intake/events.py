@@ -54,10 +54,11 @@ class EventSender(NamedTuple):
 
 
 class CheckedEvent(NamedTuple):
-    """A valid event, ready to publish, and its identity."""
+    """A valid event, ready to publish, its identity and its call."""
 
     emitted: OutgoingEvent
     reference: EventReference
+    call_id: str
 
 
 def cost_event(body: bytes, sender: EventSender) -> CheckedEvent:
@@ -139,7 +140,8 @@ def structured_event(value: bytes, now: datetime) -> CheckedEvent:
     _refuse_empty(value)
     event = decode(value, (), Window.around(now))
     key = event.data.user_id or event.data.call_id
-    return CheckedEvent(OutgoingEvent(key.encode(), value), EventReference(event.source, event.id))
+    reference = EventReference(event.source, event.id)
+    return CheckedEvent(OutgoingEvent(key.encode(), value), reference, event.data.call_id)
 
 
 def binary_event(attributes: dict[str, str], body: bytes, now: datetime) -> CheckedEvent:

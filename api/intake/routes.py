@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
-from api.http.access import CALLER, Access, Caller, Route
+from api.http.access import CALLER, REPORTED_CALL, Access, Route
 from api.http.limits import read_body
 from api.http.options import RequestLimits
 from api.http.problems import invalid_parameter, refused, unavailable
@@ -131,13 +131,13 @@ class IntakeRoutes:
         """Accept one cost."""
         sender = self._sender(request)
         body = await read_body(request, self._limits)
-        return await self._accept(lambda: [cost_event(body, sender)])
+        return await self._accept(request, lambda: [cost_event(body, sender)])
 
     async def finalize(self, request: web.Request) -> web.Response:
         """Accept the end of a call, and the charge of its user."""
         sender, call_id = self._sender(request), request.match_info["callId"]
         body = await read_body(request, self._limits)
-        return await self._accept(lambda: end_events(call_id, body, sender))
+        return await self._accept(request, lambda: end_events(call_id, body, sender))
 
     async def events(self, request: web.Request) -> web.Response:
         """Accept a CloudEvent or a batch of them, in any of the three content modes of HTTP.
@@ -145,7 +145,9 @@ class IntakeRoutes:
         A source belongs to the service that used it first; other services get a 403.
         """
         body = await read_body(request, self._limits, self._limits.batch_bytes)
-        return await self._accept(lambda: self._cloudevents(request, body), request[CALLER])
+        return await self._accept(
+            request, lambda: self._cloudevents(request, body), names_sources=True
+        )
 
     def _cloudevents(self, request: web.Request, body: bytes) -> list[CheckedEvent]:
         now, content_type = self._now(), request.content_type
@@ -159,11 +161,15 @@ class IntakeRoutes:
         return [structured_event(body, now)]
 
     async def _accept(
-        self, checked: Callable[[], Sequence[CheckedEvent]], named_by: Caller | None = None
+        self,
+        request: web.Request,
+        checked: Callable[[], Sequence[CheckedEvent]],
+        *,
+        names_sources: bool = False,
     ) -> web.Response:
         """Answer 202 once the stream has every event; raises the Problem 400, 403 or 503.
 
-        `named_by` is the caller if the caller chose the sources.
+        `names_sources` says whether the caller chose the sources.
         """
         if self._stream is None:
             raise unavailable("The event stream")
@@ -171,8 +177,10 @@ class IntakeRoutes:
             events = checked()
         except Refused as refusal:
             raise refused(refusal) from None
-        if named_by is not None:
-            await self._sources.check(named_by, [event.reference.source for event in events])
+        request[REPORTED_CALL] = events[0].call_id
+        if names_sources:
+            sources = [event.reference.source for event in events]
+            await self._sources.check(request[CALLER], sources)
         try:
             await self._stream.put([event.emitted for event in events])
         except StreamUnavailableError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, cast
 
 from aiohttp import web
 
@@ -19,10 +19,22 @@ from ledger.operations.api_keys import (
     TooManyKeysError,
     add_key,
     list_keys,
+    read_report,
     revoke_key,
 )
+from ledger.operations.api_keys import ReportedCall as StoredCall
 from ledger.postgres.viewers import ReaderPool
-from schemas.api_keys import ApiKeyItem, ApiKeyList, NewApiKey, WantedApiKey
+from schemas.api_keys import (
+    ApiKeyItem,
+    ApiKeyList,
+    ApiKeyReport,
+    NewApiKey,
+    RefusedEvent,
+    ReportedCall,
+    WantedApiKey,
+)
+from schemas.events import CallStatus
+from schemas.money import Usd
 
 _PATH: Final = "/api/admin/keys"
 _ID_DIGITS_MAX: Final = 9
@@ -32,6 +44,13 @@ _LIST: Final = Operation(
     summary="List the keys of services",
     response=ApiKeyList,
     has_etag=True,
+)
+_REPORT: Final = Operation(
+    name="getApiKeyReport",
+    tag=Tag.KEYS,
+    summary="Get what became of a key's last report of events",
+    response=ApiKeyReport,
+    error_statuses=(404,),
 )
 _CREATE: Final = Operation(
     name="createApiKey",
@@ -61,6 +80,7 @@ class ApiKeyRoutes:
         return (
             Route("GET", _PATH, Access.ADMIN, self.list, _LIST),
             Route("POST", _PATH, Access.ADMIN, self.create, _CREATE),
+            Route("GET", f"{_PATH}/{{keyId}}", Access.ADMIN, self.report, _REPORT),
             Route("DELETE", f"{_PATH}/{{keyId}}", Access.ADMIN, self.revoke, _REVOKE),
         )
 
@@ -87,6 +107,23 @@ class ApiKeyRoutes:
             ) from None
         return reply(NewApiKey(key=key, item=item(made)))
 
+    async def report(self, request: web.Request) -> web.Response:
+        """Return a key with its last report: counted, held, refused, or on its way."""
+        key_id = _key_id(request)
+        async with self._readers.reading(request[CALLER].viewer) as connection:
+            found = await read_report(connection, key_id)
+        if found is None:
+            raise not_found(f"There is no key {key_id}.")
+        call, event = found.call, found.refused
+        return reply(
+            ApiKeyReport(
+                item=item(found.key),
+                call_id=found.key.accepted_call_id,
+                call=None if call is None else _call(call),
+                refused_event=None if event is None else RefusedEvent(**event._asdict()),
+            )
+        )
+
     async def revoke(self, request: web.Request) -> web.Response:
         """Revoke a key; it is refused within a second."""
         caller, key_id = request[CALLER], _key_id(request)
@@ -108,6 +145,20 @@ def item(key: ApiKey) -> ApiKeyItem:
         created_at=key.created_at,
         revoked_by=key.revoked_by,
         revoked_at=key.revoked_at,
+        accepted_at=key.accepted_at,
+        refused_at=key.refused_at,
+        refusal=key.refusal,
+    )
+
+
+def _call(call: StoredCall) -> ReportedCall:
+    return ReportedCall(
+        call_id=call.call_id,
+        user_id=call.user_id,
+        status=cast(CallStatus, call.status),
+        events=call.event_count,
+        held_events=call.held_count,
+        total_cost=Usd(call.cost_nano),
     )
 
 

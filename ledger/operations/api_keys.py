@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from secrets import token_urlsafe
 from typing import Final, NamedTuple
@@ -19,6 +19,8 @@ _NO_VIEWER: Final = Viewer("")
 ACTIVE_KEYS_MAX: Final = 20
 """The maximum of active keys of a service."""
 LISTED_MAX: Final = 1_000
+REFUSED_WITHIN: Final = timedelta(minutes=1)
+"""How long before the last noted report a refused event may belong to it."""
 _SECRET_BYTES: Final = 32
 _HINT_CHARACTERS: Final = len(KEY_PREFIX) + 4
 
@@ -38,29 +40,66 @@ class ApiKey(NamedTuple):
     created_at: datetime
     revoked_by: str | None
     revoked_at: datetime | None
+    accepted_at: datetime | None
+    accepted_call_id: str | None
+    refused_at: datetime | None
+    refusal: str | None
+
+
+class ReportedCall(NamedTuple):
+    """The call of a report: without a user, its events are held."""
+
+    call_id: str
+    user_id: str | None
+    status: str
+    event_count: int
+    held_count: int
+    cost_nano: int
+
+
+class RefusedEvent(NamedTuple):
+    """An event that was accepted, and refused when it was to be counted."""
+
+    code: str
+    message: str
+    refused_at: datetime
+
+
+class KeyReport(NamedTuple):
+    """A key, the call of its last accepted report, and a refused event of that call."""
+
+    key: ApiKey
+    call: ReportedCall | None = None
+    refused: RefusedEvent | None = None
 
 
 class KeyHolder(NamedTuple):
-    """What an active key permits, and to which service."""
+    """What a key permits, and to which service; a revoked one permits nothing any more."""
 
     key_id: int
     service: str
     scopes: frozenset[Scope]
+    is_revoked: bool = False
 
 
 class KeyStore:
-    """Finds active keys. Raises StoreUnavailableError."""
+    """Finds keys, and notes their reports. Raises StoreUnavailableError."""
 
     def __init__(self, readers: ReaderPool) -> None:
         self._readers = readers
 
     async def find(self, digest: bytes) -> KeyHolder | None:
-        """Return the holder of a key, None if it is unknown or revoked."""
+        """Return the holder of a key, also of a revoked one; None if it is unknown."""
         rows = await self._readers.read(_NO_VIEWER, *_SQL.bind("find", digest=digest))
         if not rows:
             return None
-        key_id, service, scopes = rows[0]
-        return KeyHolder(key_id, service, frozenset(scopes))
+        key_id, service, scopes, is_revoked = rows[0]
+        return KeyHolder(key_id, service, frozenset(scopes), is_revoked)
+
+    async def note(self, key_id: int, call_id: str | None, refusal: str | None) -> None:
+        """Store that a key reported events of a call, or why its report was refused."""
+        note = _SQL.bind("note", key_id=key_id, call_id=call_id, refusal=refusal)
+        await self._readers.read(_NO_VIEWER, *note)
 
 
 def digest_of(key: str) -> bytes:
@@ -99,3 +138,22 @@ async def revoke_key(connection: Connection, key_id: int, *, revoked_by: str) ->
     await connection.execute(*_SQL.bind("revoke", key_id=key_id, revoked_by=revoked_by))
     row = await connection.fetchrow(*_SQL.bind("key", key_id=key_id))
     return None if row is None else ApiKey(*row)
+
+
+async def read_report(connection: Connection, key_id: int) -> KeyReport | None:
+    """Return what became of the last report of a key; None for an unknown key."""
+    row = await connection.fetchrow(*_SQL.bind("key", key_id=key_id))
+    if row is None:
+        return None
+    key = ApiKey(*row)
+    if key.accepted_at is None or key.accepted_call_id is None:
+        return KeyReport(key)
+    call = await connection.fetchrow(*_SQL.bind("reported_call", call_id=key.accepted_call_id))
+    since = key.accepted_at - REFUSED_WITHIN
+    event = _SQL.bind("refused_event", call_id=key.accepted_call_id, since=since)
+    refused = await connection.fetchrow(*event)
+    return KeyReport(
+        key,
+        None if call is None else ReportedCall(*call),
+        None if refused is None else RefusedEvent(*refused),
+    )

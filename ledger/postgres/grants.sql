@@ -103,7 +103,8 @@ SELECT * FROM (VALUES
 -- vendors' webhooks.
 SELECT * FROM (VALUES
     ('service_prices', 'api', 'UPDATE', 'verified_at, retires_on, is_deprecated, source, source_url, source_date'),
-    ('api_keys', 'api', 'SELECT', 'key_id, hint, service, scopes, created_by, created_at, revoked_by, revoked_at'),
+    ('api_keys', 'api', 'SELECT',
+     'key_id, hint, service, scopes, created_by, created_at, revoked_by, revoked_at, accepted_at, accepted_call_id, refused_at, refusal'),
     ('api_keys', 'api', 'INSERT', 'digest, hint, service, scopes, created_by'),
     ('api_keys', 'api', 'UPDATE', 'revoked_by, revoked_at'),
     ('webhook_endpoints', 'api', 'UPDATE', 'name'),

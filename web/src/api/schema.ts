@@ -143,6 +143,9 @@ export interface components {
             createdAt: string;
             revokedBy: string | null;
             revokedAt: string | null;
+            acceptedAt: string | null;
+            refusedAt: string | null;
+            refusal: string | null;
         };
         ApiKeyItemSuccess: {
             /** @constant */
@@ -156,6 +159,17 @@ export interface components {
             /** @constant */
             success: true;
             data: components["schemas"]["ApiKeyList"];
+        };
+        ApiKeyReport: {
+            item: components["schemas"]["ApiKeyItem"];
+            callId: string | null;
+            call: components["schemas"]["ReportedCall"] | null;
+            refusedEvent: components["schemas"]["RefusedEvent"] | null;
+        };
+        ApiKeyReportSuccess: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["ApiKeyReport"];
         };
         Assignment: {
             userId: string;
@@ -1401,6 +1415,21 @@ export interface components {
             /** @default null */
             timesource?: string | null;
         };
+        RefusedEvent: {
+            code: string;
+            message: string;
+            /** Format: date-time */
+            refusedAt: string;
+        };
+        ReportedCall: {
+            callId: string;
+            userId: string | null;
+            /** @enum {unknown} */
+            status: "active" | "completed" | "failed" | "terminated";
+            events: Decimal;
+            heldEvents: Decimal;
+            totalCost: Decimal;
+        };
         Requested: {
             deliveryId: string;
         };
@@ -1865,6 +1894,8 @@ export type ApiKeyItem = components['schemas']['ApiKeyItem'];
 export type ApiKeyItemSuccess = components['schemas']['ApiKeyItemSuccess'];
 export type ApiKeyList = components['schemas']['ApiKeyList'];
 export type ApiKeyListSuccess = components['schemas']['ApiKeyListSuccess'];
+export type ApiKeyReport = components['schemas']['ApiKeyReport'];
+export type ApiKeyReportSuccess = components['schemas']['ApiKeyReportSuccess'];
 export type Assignment = components['schemas']['Assignment'];
 export type Attempt = components['schemas']['Attempt'];
 export type Authorization = components['schemas']['Authorization'];
@@ -1993,6 +2024,8 @@ export type ReconciliationBody = components['schemas']['ReconciliationBody'];
 export type ReconciliationBodySuccess = components['schemas']['ReconciliationBodySuccess'];
 export type Recorded = components['schemas']['Recorded'];
 export type Refunded = components['schemas']['Refunded'];
+export type RefusedEvent = components['schemas']['RefusedEvent'];
+export type ReportedCall = components['schemas']['ReportedCall'];
 export type Requested = components['schemas']['Requested'];
 export type RequestedSuccess = components['schemas']['RequestedSuccess'];
 export type RerateAlert = components['schemas']['RerateAlert'];
