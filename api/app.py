@@ -114,7 +114,6 @@ def build_app(
     health.attach(app)
     live.attach(app)
     app.on_cleanup.append(lambda _: gate.close())
-    app.on_cleanup.append(lambda _: authenticator.close())
     return app
 
 

@@ -24,6 +24,7 @@ PAGES: Final = (
     "/budget",
     "/everyone",
     "/prices",
+    "/connect",
     "/docs",
 )
 """The paths that the page handles itself, so that each can be reloaded and shared."""

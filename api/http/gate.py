@@ -180,7 +180,8 @@ class RequestGate:
             return internal_error(error_id).response()
 
     async def close(self) -> None:
-        """Wait for the work that goes on in the background."""
+        """Close the authenticator, and wait for the notes that are written."""
+        await self._authenticator.close()
         await self._reports.close()
 
     async def finish(self, request: web.Request, response: web.StreamResponse) -> None:

@@ -8,6 +8,7 @@ import type {
   AlertPage,
   Analytics,
   ApiKeyItem,
+  ApiKeyReport,
   Anomaly,
   AnomalyDetail,
   AnomalyPage,
@@ -25,10 +26,12 @@ import type {
   EventPage,
   Forecast,
   ForecastPeriod,
+  HeldCallPage,
   ListedAlert,
   NewApiKey,
   NewChannel,
   NewChargePlan,
+  NewWebhookEndpoint,
   ModelAliasList,
   PriceList,
   Proof,
@@ -41,6 +44,8 @@ import type {
   UserList,
   WantedApiKey,
   WantedChannel,
+  WantedWebhookEndpoint,
+  WebhookEndpointItem,
 } from "./bodies";
 
 export type ExportType = "daily" | "calls" | "events";
@@ -48,6 +53,7 @@ export type ExportType = "daily" | "calls" | "events";
 const EVENTS_A_PAGE = 100;
 const EVENT_PAGES_MAX = 20;
 const ALERTS_A_PAGE = 8;
+const HELD_CALLS_SHOWN = 20;
 const RERATE_SECONDS_MAX = 120;
 
 const userPath = (user: string): string => `/api/costs/user/${encodeURIComponent(user)}`;
@@ -273,6 +279,28 @@ export const loadApiKeys = async (signal: AbortSignal): Promise<ApiKeyItem[]> =>
 
 export const createApiKey = (wanted: WantedApiKey): Promise<NewApiKey> =>
   request("/api/admin/keys", { method: "POST", body: wanted });
+
+/** What became of the last report of a key. */
+export const loadApiKeyReport = (id: string, signal: AbortSignal): Promise<ApiKeyReport> =>
+  request(`/api/admin/keys/${encodeURIComponent(id)}`, { signal });
+
+export const loadWebhookEndpoints = async (signal: AbortSignal): Promise<WebhookEndpointItem[]> =>
+  (await request<{ endpoints: WebhookEndpointItem[] }>("/api/admin/webhooks", { signal }))
+    .endpoints;
+
+export const createWebhookEndpoint = (
+  wanted: Partial<WantedWebhookEndpoint>,
+): Promise<NewWebhookEndpoint> => request("/api/admin/webhooks", { method: "POST", body: wanted });
+
+/** The first calls whose events wait for a user. */
+export const loadHeldCalls = (signal: AbortSignal): Promise<HeldCallPage> =>
+  request(`/api/admin/held-calls?limit=${String(HELD_CALLS_SHOWN)}`, { signal });
+
+export const assignHeldCall = (callId: string, userId: string): Promise<unknown> =>
+  request(`/api/admin/held-calls/${encodeURIComponent(callId)}/assign`, {
+    method: "POST",
+    body: { userId },
+  });
 
 export const revokeApiKey = (id: string): Promise<ApiKeyItem> =>
   request(`/api/admin/keys/${encodeURIComponent(id)}`, { method: "DELETE" });

@@ -39,6 +39,6 @@ describe("keyboard shortcuts", () => {
   it("open administrators' pages for administrators only", () => {
     expect(pressed(false, ["g"], ["p"])).toEqual([]);
     expect(pressed(true, ["g"], ["p"])).toEqual(["/prices"]);
-    expect(shortcuts(true).length - shortcuts(false).length).toBe(2);
+    expect(shortcuts(true).length - shortcuts(false).length).toBe(3);
   });
 });

@@ -13,6 +13,7 @@ export const PAGES: Record<string, { path: string; title: string; forAdmins?: tr
   b: { path: "/budget", title: "Budget" },
   a: { path: "/everyone", title: "All users", forAdmins: true },
   p: { path: "/prices", title: "Prices", forAdmins: true },
+  c: { path: "/connect", title: "Connect", forAdmins: true },
   d: { path: "/docs", title: "API" },
 };
 const SEQUENCE_MS = 1_500;

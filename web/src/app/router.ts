@@ -66,6 +66,12 @@ export function makeRouter(): Router {
         meta: { title: "Prices" },
       },
       {
+        path: "/connect",
+        name: "connect",
+        component: () => import("../connect/ConnectPage.vue"),
+        meta: { title: "Connect" },
+      },
+      {
         path: "/docs",
         name: "docs",
         component: () => import("../api-docs/ApiDocsPage.vue"),

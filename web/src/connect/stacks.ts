@@ -1,0 +1,228 @@
+// The voice stacks that the page Connect knows: what to copy for each of them.
+import { shellQuoted } from "../format/shell";
+
+/** What a stack needs: a key of a service, the address of an endpoint, or access to Kafka. */
+export type Needs = "key" | "endpoint" | "kafka";
+
+export interface Stack {
+  value: string;
+  label: string;
+  needs: Needs;
+  /** What to copy; `key` is a placeholder until a key is made. */
+  snippet?: (origin: string, key: string) => string;
+  /** What to do with it, in order. */
+  steps: readonly string[];
+  /** The page of the documentation, in the folder of the project. */
+  doc: string;
+  /** For endpoints: the vendor's name in the API, and a query that the address gets. */
+  provider?: string;
+  query?: string;
+  /** Where the vendor shows the secret that it signs with; without it, a secret is made. */
+  secret?: string;
+}
+
+const command = (...lines: string[]): string => lines.join(" \\\n  ");
+
+const COST = JSON.stringify({
+  callId: "my-first-call",
+  userId: "alice",
+  service: "twilio",
+  operation: "voice_call",
+  usageAmount: 1,
+  usageUnit: "minutes",
+});
+
+export const STACKS: readonly Stack[] = [
+  {
+    value: "python",
+    label: "Python",
+    needs: "key",
+    doc: "docs/integrations/python.md",
+    steps: [
+      "Install it from a clone of Cost Analytics: pip install ./clients/python",
+      "Add to your bot:",
+    ],
+    snippet: (origin, key) => `from cost_analytics_emitter import Emitter
+
+emitter = Emitter("${origin}", "${key}", source="/voice-bot")
+
+async with emitter.call(user="alice") as call:
+    call.usage("deepgram", "streaming_stt", 4.2, "seconds", model="nova-2")
+    call.usage("twilio", "outbound_call", 63, "seconds")`,
+  },
+  {
+    value: "pipecat",
+    label: "Pipecat",
+    needs: "key",
+    doc: "docs/integrations/pipecat.md",
+    steps: [
+      "Install it from a clone of Cost Analytics: pip install './clients/python[pipecat]'",
+      "Add the observer to your pipeline:",
+    ],
+    snippet: (origin, key) => `from cost_analytics_emitter import Emitter
+from cost_analytics_emitter.pipecat import CostObserver
+
+emitter = Emitter("${origin}", "${key}", source="/voice-bot")
+
+worker = PipelineWorker(
+    pipeline,
+    params=PipelineParams(enable_usage_metrics=True),
+    observers=[CostObserver(emitter, user="alice")],
+)`,
+  },
+  {
+    value: "livekit",
+    label: "LiveKit",
+    needs: "key",
+    doc: "docs/integrations/livekit.md",
+    steps: [
+      "Install it from a clone of Cost Analytics: pip install './clients/python[livekit]'",
+      "Attach it to your session:",
+    ],
+    snippet: (origin, key) => `from cost_analytics_emitter import Emitter
+from cost_analytics_emitter.livekit import attach
+
+emitter = Emitter("${origin}", "${key}", source="/voice-bot")
+
+attach(session, emitter)  # before session.start(…)`,
+  },
+  {
+    value: "opentelemetry",
+    label: "OpenTelemetry",
+    needs: "key",
+    doc: "docs/integrations/opentelemetry.md",
+    steps: ["Set these variables for a bot that exports traces over OTLP/HTTP:"],
+    snippet: (origin, key) => `export OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=${origin}/v1/traces
+export OTEL_EXPORTER_OTLP_HEADERS="Authorization=Bearer%20${key}"
+export OTEL_RESOURCE_ATTRIBUTES="user.id=alice"`,
+  },
+  {
+    value: "vapi",
+    label: "Vapi",
+    needs: "endpoint",
+    provider: "vapi",
+    doc: "docs/integrations/webhooks.md#vapi",
+    steps: [
+      "Enter the address as the server URL of the assistant, the phone number or the organization.",
+      "Choose the server messages end-of-call-report and status-update.",
+      "Enter the secret as a custom credential of type HMAC.",
+      "Set metadata.userId when you create a call.",
+    ],
+  },
+  {
+    value: "retell",
+    label: "Retell",
+    needs: "endpoint",
+    provider: "retell",
+    secret: "Retell's API key with the webhook badge",
+    doc: "docs/integrations/webhooks.md#retell",
+    steps: [
+      "Enter the address as the webhook of the agent or the account.",
+      "Choose call_started, call_ended and call_analyzed.",
+      "Set metadata.userId when you create a call.",
+    ],
+  },
+  {
+    value: "twilio",
+    label: "Twilio",
+    needs: "endpoint",
+    provider: "twilio",
+    query: "userId=alice",
+    secret: "Twilio's auth token",
+    doc: "docs/integrations/webhooks.md#twilio",
+    steps: [
+      "Enter the address as the StatusCallback of each call, with the id of its user.",
+      "Set PUBLIC_URL of Cost Analytics to the address that Twilio calls.",
+    ],
+  },
+  {
+    value: "telnyx",
+    label: "Telnyx",
+    needs: "endpoint",
+    provider: "telnyx",
+    secret: "The public key of your Telnyx account",
+    doc: "docs/integrations/webhooks.md#telnyx",
+    steps: [
+      "Enter the address as the webhook of the Call Control application.",
+      'Set client_state to the base64 of {"userId": "alice"} when you dial or answer.',
+    ],
+  },
+  {
+    value: "elevenlabs",
+    label: "ElevenLabs",
+    needs: "endpoint",
+    provider: "elevenlabs",
+    secret: "The secret that ElevenLabs shows when you make the webhook",
+    doc: "docs/integrations/webhooks.md#elevenlabs",
+    steps: [
+      "Enter the address as the post-call webhook of the workspace.",
+      "Set the dynamic variable userId of each conversation.",
+    ],
+  },
+  {
+    value: "deepgram",
+    label: "Deepgram",
+    needs: "endpoint",
+    provider: "deepgram",
+    query: "userId=alice",
+    doc: "docs/integrations/webhooks.md#deepgram",
+    steps: [
+      "Send the address as the callback of each request, with the secret as its password: https://costs:SECRET@…",
+    ],
+  },
+  {
+    value: "litellm",
+    label: "LiteLLM",
+    needs: "endpoint",
+    provider: "litellm",
+    doc: "docs/integrations/litellm.md",
+    steps: [
+      "Add generic_api to the callbacks of the proxy.",
+      "Set GENERIC_LOGGER_ENDPOINT to the address, and GENERIC_LOGGER_HEADERS to Authorization=Bearer SECRET.",
+      "Send the id of the user with each request, as user.",
+    ],
+  },
+  {
+    value: "logs",
+    label: "Log files",
+    needs: "key",
+    doc: "docs/integrations/logs.md",
+    steps: ["Write a mapping for the lines of your log, and try it:", "Then follow the file:"],
+    snippet: (origin, key) => `cost-analytics map try bot.toml /var/log/bot.log
+
+export INTAKE_URL=${origin} INTAKE_TOKEN=${key}
+cost-analytics follow /var/log/bot.log --map bot.toml`,
+  },
+  {
+    value: "http",
+    label: "HTTP",
+    needs: "key",
+    doc: "docs/events.md",
+    steps: ["Report each cost:"],
+    snippet: (origin, key) =>
+      command(
+        `curl ${origin}/api/costs/track`,
+        `-H "Authorization: Bearer ${key}" -H "Content-Type: application/json"`,
+        `-d ${shellQuoted(COST)}`,
+      ),
+  },
+  {
+    value: "kafka",
+    label: "Kafka",
+    needs: "kafka",
+    doc: "docs/events.md",
+    steps: [
+      "Install it from a clone of Cost Analytics: pip install './clients/python[kafka]'",
+      "Add to your bot. It needs the right to write to the topic cost.call-events.v1:",
+    ],
+    snippet: () => `from cost_analytics_emitter import Emitter
+
+emitter = Emitter(kafka="broker-1:9092", source="/voice-bot")
+
+async with emitter.call(user="alice") as call:
+    call.usage("twilio", "outbound_call", 63, "seconds")`,
+  },
+];
+
+export const stackNamed = (value: string): Stack =>
+  STACKS.find((stack) => stack.value === value) ?? (STACKS[0] as Stack);
