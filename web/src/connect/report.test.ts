@@ -9,7 +9,7 @@ const LATER = "2026-11-30T08:00:01Z";
 const reportOf = (item: object, more: object = {}): ApiKeyReport =>
   ({
     item: { acceptedAt: null, refusedAt: null, refusal: null, ...item },
-    callId: null,
+    callId: "call" in more ? "c-1" : null,
     call: null,
     refusedEvent: null,
     ...more,
@@ -30,6 +30,7 @@ describe("outcome of a key's last report", () => {
     ["bad", "Refused", reportOf({ refusedAt: FIRST, refusal: "`usage` is negative." })],
     ["warn", "Accepted", reportOf({ acceptedAt: LATER, refusedAt: FIRST }, { callId: "c-1" })],
     ["bad", "Refused", reportOf({ acceptedAt: FIRST, refusedAt: LATER, refusal: "No." }, { call })],
+    ["warn", "Accepted", reportOf({ acceptedAt: FIRST })],
     [
       "warn",
       "No user",

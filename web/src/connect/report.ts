@@ -42,11 +42,18 @@ export function keyOutcome({ item, callId, call, refusedEvent }: ApiKeyReport): 
       text: "Nothing was sent with this key yet. A mistyped key is refused with 401 and can't be shown here.",
       at: null,
     };
+  if (callId === null)
+    return {
+      tone: "warn",
+      title: "Accepted",
+      text: "A request arrived, but it had no cost of a call yet.",
+      at,
+    };
   if (refusedEvent)
     return {
       tone: "bad",
       title: "Not counted",
-      text: `An event of call ${callId ?? ""} was refused: ${plain(refusedEvent.message)}`,
+      text: `An event of call ${callId} was refused: ${plain(refusedEvent.message)}`,
       at: refusedEvent.refusedAt,
     };
   if (call === null)

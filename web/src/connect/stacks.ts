@@ -17,6 +17,8 @@ export interface Stack {
   /** For endpoints: the vendor's name in the API, and a query that the address gets. */
   provider?: string;
   query?: string;
+  /** For endpoints: what to copy beside the address; both are placeholders until they are made. */
+  config?: (address: string, secret: string) => string;
   /** Where the vendor shows the secret that it signs with; without it, a secret is made. */
   secret?: string;
 }
@@ -177,10 +179,19 @@ export OTEL_RESOURCE_ATTRIBUTES="user.id=alice"`,
     provider: "litellm",
     doc: "docs/integrations/litellm.md",
     steps: [
-      "Add generic_api to the callbacks of the proxy.",
-      "Set GENERIC_LOGGER_ENDPOINT to the address, and GENERIC_LOGGER_HEADERS to Authorization=Bearer SECRET.",
-      "Send the id of the user with each request, as user.",
+      "Add this to the proxy's config.yaml:",
+      'Give each request its call and its user: metadata {"call_id": …, "user_id": …}.',
     ],
+    config: (address, secret) => `litellm_settings:
+  success_callback: ["cost_analytics"]
+  turn_off_message_logging: true
+
+callback_settings:
+  cost_analytics:
+    callback_type: generic_api
+    endpoint: ${address}
+    headers: {Authorization: "Bearer ${secret}"}
+    max_retries: 8`,
   },
   {
     value: "logs",
