@@ -1425,7 +1425,7 @@ export interface components {
             callId: string;
             userId: string | null;
             /** @enum {unknown} */
-            status: "active" | "completed" | "failed" | "terminated";
+            status: "abandoned" | "active" | "completed" | "failed" | "terminated";
             events: Decimal;
             heldEvents: Decimal;
             totalCost: Decimal;
