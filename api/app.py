@@ -183,7 +183,7 @@ def _costs(readers: ReaderPool, now: Clock) -> tuple[Route, ...]:
 def _all_users(readers: ReaderPool, slow_readers: ReaderPool, now: Clock) -> tuple[Route, ...]:
     """Return the routes about all users: totals, rankings, search, reconciliation."""
     return (
-        *AllUsersRoutes(readers, now).routes(),
+        *AllUsersRoutes(readers, slow_readers, now).routes(),
         *TopCostRoutes(slow_readers, now).routes(),
         *UserRoutes(readers).routes(),
         *ReconciliationRoutes(slow_readers, now).routes(),

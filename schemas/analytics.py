@@ -8,7 +8,7 @@ from typing import Literal
 from msgspec import field
 
 from schemas.bodies import Body
-from schemas.costs import DayCost, Period
+from schemas.costs import CostGroups, DayCost, Period
 from schemas.exact import Exact
 from schemas.money import Usd
 
@@ -29,8 +29,11 @@ class InsightsBody(Body):
     recommendations: list[str]
 
 
-class Analytics(Body):
+class Analytics(Body, omit_defaults=True):
     """Totals of all users.
+
+    Filters do not apply to the numbers of users. Profit and margin are null if a filter narrows
+    costs to some services or models. `groups` are there with `groupBy`.
 
     `total_users` counts users with a call by the end of the period, `new_users` those whose first
     call is in it. `total_revenue` is the sum of charges, `total_profit` is `total_revenue` minus
@@ -49,13 +52,14 @@ class Analytics(Body):
     total_revenue: Usd
     total_refunded: Usd
     total_cost: Usd
-    total_profit: Usd
-    profit_margin_percent: str = field(name="profitMarginPercent")
+    total_profit: Usd | None
+    profit_margin_percent: str | None = field(name="profitMarginPercent")
     cost_breakdown: CostBreakdown
     cost_by_service: dict[str, Usd]
     insights: InsightsBody
     daily: list[DayCost]
     unpriced_events: int
+    groups: CostGroups | None = None
 
 
 class TopEntry(Body):

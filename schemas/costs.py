@@ -147,18 +147,23 @@ class PersonaCost(Body):
     total_cost: Usd
 
 
-class DayCost(Body):
-    """One UTC day of a period; `cost_by_service` contains the services with a cost on that day."""
+class DayCost(Body, kw_only=True, omit_defaults=True):
+    """One UTC day of a period; `cost_by_service` contains the services with a cost on that day.
+
+    `gross_profit` is null if a filter narrows costs to some services or models. `cost_by_group`
+    is there with `groupBy`, and has the listed groups.
+    """
 
     date: date
     calls: int
     total_cost: Usd
     charged_to_user: Usd
-    gross_profit: Usd
+    gross_profit: Usd | None
     cost_by_service: dict[str, Usd]
+    cost_by_group: dict[str, Usd] | None = None
 
 
-class SpendingDay(DayCost):
+class SpendingDay(DayCost, kw_only=True, omit_defaults=True):
     """One UTC day of a user's spending; `costByPersona` has the `topPersonas` only."""
 
     cost_by_persona: dict[str, Usd]
@@ -177,9 +182,54 @@ class PreviousSpending(Body):
     average_margin_percent: str = field(name="averageMarginPercent")
 
 
+class GroupSums(Body):
+    """The sums of a group. `cost_percent` is its share of the cost of all groups.
+
+    Groups by service or model have costs only, because a charge belongs to a call: their other
+    fields are null. Profit and margin are also null if a filter narrows costs to some services or
+    models.
+    """
+
+    total_cost: Usd
+    cost_percent: str = field(name="costPercent")
+    total_calls: int | None
+    total_duration_seconds: Exact | None
+    total_charged: Usd | None
+    total_refunded: Usd | None
+    total_gross_profit: Usd | None
+    average_margin_percent: str | None = field(name="averageMarginPercent")
+
+
+class CostGroup(GroupSums):
+    """The calls with one value of a tag or one persona, or the costs of a service or model."""
+
+    value: str
+
+
+class OtherGroups(GroupSums):
+    """The sums of `number` groups that are not listed."""
+
+    number: int
+
+
+class CostGroups(Body):
+    """The groups of a report; together with `others` and `without` they are its totals.
+
+    `by` is `persona`, `service`, `model` or `tag:` and a key. `groups` has those with the highest
+    costs. `without` are the calls without the tag or a persona, or the costs without a model.
+    """
+
+    by: str
+    groups: list[CostGroup]
+    others: OtherGroups
+    without: GroupSums
+
+
 class Spending(Body, omit_defaults=True):
     """Cost and revenue of a user's calls in a period, in total and by day.
 
+    Profit, margin and net revenue are null if a filter narrows costs to some services or models,
+    because charges belong to whole calls. `groups` are there with `groupBy`.
     `previous` is there with `compare=true`. `unpriced_events` of the period are counted at a cost
     of 0, or at an estimate, until they have a price.
     """
@@ -196,11 +246,12 @@ class Spending(Body, omit_defaults=True):
     average_cost_per_call: Usd
     total_charged: Usd
     total_refunded: Usd
-    total_net_revenue: Usd
-    total_gross_profit: Usd
-    average_margin_percent: str = field(name="averageMarginPercent")
+    total_net_revenue: Usd | None
+    total_gross_profit: Usd | None
+    average_margin_percent: str | None = field(name="averageMarginPercent")
     cost_by_service: dict[str, Usd]
     top_personas: list[PersonaCost]
     daily: list[SpendingDay]
     unpriced_events: int
     previous: PreviousSpending | None = None
+    groups: CostGroups | None = None

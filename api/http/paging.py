@@ -53,7 +53,7 @@ def limit_of(request: web.Request, limit: Parameter = LIMIT) -> int:
     if text is None:
         return int(limit.default)
     if not (text.isascii() and text.isdecimal() and len(text) <= 9 and 1 <= int(text) <= maximum):
-        raise invalid_parameter("limit", f"must be a whole number from 1 to {maximum}")
+        raise invalid_parameter(limit.name, f"must be a whole number from 1 to {maximum}")
     return int(text)
 
 

@@ -27,6 +27,8 @@ MOMENT: Final[dict[str, Any]] = {
     "examples": ["2025-11-19", "2025-11-19T12:00:00Z"],
 }
 """JSON Schema of a date or an ISO time."""
+REPEATS_MAX: Final = 20
+"""The values of a repeated parameter."""
 _UNKNOWN_CHARACTERS_MAX: Final = 60
 _DATE: Final = "a date, or an ISO time whose UTC day counts"
 
@@ -46,6 +48,12 @@ def choice(
     """Declare an enum parameter."""
     schema = {"type": "string", "enum": [*choices]}
     return Parameter(name, description, schema | ({"default": default} if default else {}))
+
+
+def repeated(name: str, description: str, items: dict[str, Any]) -> Parameter:
+    """Declare a parameter that may be given several times."""
+    schema = {"type": "array", "items": items, "maxItems": REPEATS_MAX}
+    return Parameter(name, f"{description} May be repeated.", schema)
 
 
 def check_path(request: web.Request) -> None:
@@ -106,6 +114,18 @@ def one_of(request: web.Request, parameter: Parameter) -> str | None:
     if len(values) > 1:
         raise invalid_parameter(parameter.name, "may be given only once")
     return values[0] if values else None
+
+
+def all_of(request: web.Request, parameter: Parameter) -> tuple[str, ...]:
+    """Return the different values of a `repeated` parameter; raises the 400 Problem.
+
+    Raises LookupError like `one_of`.
+    """
+    _check_declared(request, parameter)
+    values = tuple(dict.fromkeys(request.query.getall(parameter.name, [])))
+    if len(values) > REPEATS_MAX:
+        raise invalid_parameter(parameter.name, f"may be given at most {REPEATS_MAX} times")
+    return values
 
 
 def is_given(request: web.Request, parameter: Parameter) -> bool:

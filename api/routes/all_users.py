@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 from aiohttp import web
@@ -10,12 +11,18 @@ from api.http.access import CALLER, Access, Route
 from api.http.replies import tagged_reply
 from api.openapi.operations import Operation, Tag
 from api.routes.breakdown import by_service, day_cost, fill_days
+from api.routes.filters import COST_FILTERS, GROUPING, cost_filter_of, grouping_of
+from api.routes.groups import groups_body
 from api.routes.spending import SPAN, DayRange, days_of
 from ledger.postgres.clock import Clock
 from ledger.postgres.viewers import ReaderPool
 from ledger.reports.all_users import AllUsersReport, all_users_report
-from ledger.reports.insights import insights
+from ledger.reports.filters import NO_FILTER, CostFilter
+from ledger.reports.grouping import GroupedReport, grouped_report
+from ledger.reports.insights import PeriodSums, insights
+from ledger.reports.profit import Profit
 from schemas.analytics import Analytics, CostBreakdown, InsightsBody
+from schemas.costs import CostGroups
 from schemas.exact import Exact
 from schemas.money import Usd, half_even, ratio_decimal
 
@@ -25,8 +32,10 @@ _AVERAGE_PLACES: Final = 2
 class AllUsersRoutes:
     """The route of analytics over all users."""
 
-    def __init__(self, readers: ReaderPool, now: Clock) -> None:
+    def __init__(self, readers: ReaderPool, slow_readers: ReaderPool, now: Clock) -> None:
+        """`slow_readers` read the calls of all users, which may take longer than a request may."""
         self._readers = readers
+        self._slow_readers = slow_readers
         self._now = now
 
     def routes(self) -> tuple[Route, ...]:
@@ -36,23 +45,51 @@ class AllUsersRoutes:
             summary="Get the cost and revenue of all users",
             response=Analytics,
             has_etag=True,
-            query=SPAN,
+            query=(*SPAN, *COST_FILTERS, *GROUPING),
         )
         path = "/api/admin/costs/analytics"
         return (Route("GET", path, Access.ADMIN, self.analytics, operation),)
 
     async def analytics(self, request: web.Request) -> web.Response:
-        """Return the analytics of the requested period."""
+        """Return the analytics of the requested period, as filtered and grouped."""
         days = days_of(request, self._now().date())
-        span = (days.first, days.last)
-        report = await all_users_report(self._readers, request[CALLER].viewer, span)
-        return tagged_reply(request, analytics(days, report))
+        span, viewer = (days.first, days.last), request[CALLER].viewer
+        filters, grouping = cost_filter_of(request), grouping_of(request)
+        if not grouping and filters == NO_FILTER:
+            report = await all_users_report(self._readers, viewer, span)
+            return tagged_reply(request, analytics(days, report))
+        grouped = await grouped_report(self._slow_readers, viewer, None, span, filters, grouping)
+        groups = groups_body(grouping, grouped.groups, filters)
+        body = analytics(days, all_users_of(grouped), filters, groups)
+        return tagged_reply(request, body)
 
 
-def analytics(days: DayRange, report: AllUsersReport) -> Analytics:
+def all_users_of(grouped: GroupedReport) -> AllUsersReport:
+    """Return filtered spending of all users as their report, without an earlier period."""
+    spending = grouped.spending
+    sums = {service: cost.cost_nano for service, cost in spending.costs.items()}
+    return AllUsersReport(
+        users=grouped.users,
+        now=PeriodSums(spending.calls, sums, spending.profit),
+        before=PeriodSums(0, {}, Profit(0, 0, 0, 0)),
+        duration_ms=spending.duration_ms,
+        costs=spending.costs,
+        daily=spending.daily,
+        unpriced_events=spending.unpriced_events,
+    )
+
+
+def analytics(
+    days: DayRange,
+    report: AllUsersReport,
+    filters: CostFilter = NO_FILTER,
+    groups: CostGroups | None = None,
+) -> Analytics:
     """Return the response body."""
     users, costs, profit, calls = report.users, report.costs, report.now.profit, report.now.calls
     found_insights = insights(report.now, report.before, (days.last - days.first).days + 1)
+    is_partial = filters.narrows_costs
+    day = partial(day_cost, filters=filters, is_grouped=groups is not None)
     return Analytics(
         period=days.period(),
         total_users=users.total,
@@ -67,8 +104,8 @@ def analytics(days: DayRange, report: AllUsersReport) -> Analytics:
         total_revenue=Usd(profit.charged_nano),
         total_refunded=Usd(profit.refunded_nano),
         total_cost=Usd(profit.cost_nano),
-        total_profit=Usd(profit.gross_nano),
-        profit_margin_percent=profit.margin_percent,
+        total_profit=None if is_partial else Usd(profit.gross_nano),
+        profit_margin_percent=None if is_partial else profit.margin_percent,
         cost_breakdown=CostBreakdown(
             api=Usd(costs.total_nano("api")),
             infrastructure=Usd(costs.total_nano("infrastructure")),
@@ -78,8 +115,9 @@ def analytics(days: DayRange, report: AllUsersReport) -> Analytics:
         insights=InsightsBody(
             largest_cost_component=found_insights.largest,
             largest_cost_component_percent=found_insights.largest_percent,
-            recommendations=found_insights.recommendations,
+            recommendations=[] if is_partial else found_insights.recommendations,
         ),
-        daily=fill_days(days.first, days.last, report.daily, day_cost),
+        daily=fill_days(days.first, days.last, report.daily, day),
         unpriced_events=report.unpriced_events,
+        groups=groups,
     )

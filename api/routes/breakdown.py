@@ -11,6 +11,7 @@ import msgspec
 
 from ledger.calls.roundings import Rounding
 from ledger.reports.costs import CostClass, DaySum, QuantityLine, ServiceCosts, UsageLine
+from ledger.reports.filters import NO_FILTER, CostFilter
 from schemas.costs import (
     API_SERVICES,
     USUAL_SERVICES,
@@ -60,25 +61,29 @@ def fill_days(
     return [body(by_day.get(day) or DaySum(day)) for day in days]
 
 
-def day_cost(day: DaySum) -> DayCost:
+def day_cost(day: DaySum, filters: CostFilter = NO_FILTER, *, is_grouped: bool = False) -> DayCost:
     """Return a day of all users."""
-    return DayCost(**_day_fields(day))
+    return DayCost(**_day_fields(day, filters, is_grouped))
 
 
-def spending_day(day: DaySum) -> SpendingDay:
+def spending_day(
+    day: DaySum, filters: CostFilter = NO_FILTER, *, is_grouped: bool = False
+) -> SpendingDay:
     """Return a day of one user."""
-    return SpendingDay(**_day_fields(day), cost_by_persona=nonzero_costs(day.by_persona))
+    fields = _day_fields(day, filters, is_grouped)
+    return SpendingDay(**fields, cost_by_persona=nonzero_costs(day.by_persona))
 
 
-def _day_fields(day: DaySum) -> dict[str, Any]:
+def _day_fields(day: DaySum, filters: CostFilter, is_grouped: bool) -> dict[str, Any]:
     profit = day.profit
     return {
         "date": day.day,
         "calls": day.calls,
         "total_cost": Usd(profit.cost_nano),
         "charged_to_user": Usd(day.charged_nano),
-        "gross_profit": Usd(profit.gross_nano),
+        "gross_profit": None if filters.narrows_costs else Usd(profit.gross_nano),
         "cost_by_service": nonzero_costs(day.costs),
+        "cost_by_group": nonzero_costs(day.by_group) if is_grouped else None,
     }
 
 

@@ -24,13 +24,11 @@ from api.http.parameters import (
     FIRST_DAY,
     LAST_DAY,
     NAME,
-    SERVICE,
     choice,
     choice_of,
     day_or_none,
     end_of,
     one_of,
-    service_of,
     start_of,
 )
 from api.http.problems import forbidden, invalid_parameter
@@ -38,6 +36,7 @@ from api.http.replies import tagged_reply
 from api.openapi.operations import Operation, Parameter, Tag
 from api.routes.breakdown import nonzero_costs, rounding_costs, with_standard_services
 from api.routes.charged_calls import charge_plan_body
+from api.routes.filters import CALL_FILTERS, cost_filter_of
 from ledger.calls.tags import read_tags
 from ledger.postgres.viewers import ReaderPool
 from ledger.prices.catalogue import DEFAULT_PROCESSOR
@@ -61,15 +60,11 @@ from schemas.call_lists import (
     ListedType,
     Settled,
 )
-from schemas.costs import UNKNOWN_PERSONA
 from schemas.events import CallStatus, CostVoided, EventReference
 from schemas.exact import Exact
 from schemas.jsonio import decode, encode
 from schemas.money import Usd
 
-PERSONA: Final = Parameter(
-    "personaId", f"Filters by persona; `{UNKNOWN_PERSONA}` for calls without one.", NAME
-)
 STATUS: Final = choice("status", "Filters by status.", CALL_STATUSES)
 ID_PART: Final = Parameter("q", "Filters by a part of the call's id, in any case.", NAME)
 _NEWEST: Final = "-createdAt"
@@ -87,7 +82,7 @@ _LIST_CALLS: Final = Operation(
     summary="List a user's calls",
     response=CallPage,
     has_etag=True,
-    query=(LIMIT, CURSOR, FIRST_DAY, LAST_DAY, PERSONA, STATUS, SERVICE, ID_PART, SORT),
+    query=(LIMIT, CURSOR, FIRST_DAY, LAST_DAY, *CALL_FILTERS, STATUS, ID_PART, SORT),
 )
 _EVENTS: Final = Operation(
     name="listCallEvents",
@@ -157,14 +152,13 @@ def filter_of(request: web.Request) -> CallFilter:
     return CallFilter(
         start_of(first) if first else None,
         end_of(last) if last else None,
-        _name_of(request, PERSONA),
         choice_of(request, STATUS),
-        _name_of(request, ID_PART),
-        service_of(request),
+        name_of(request, ID_PART),
+        cost_filter_of(request, CALL_FILTERS),
     )
 
 
-def _name_of(request: web.Request, parameter: Parameter) -> str | None:
+def name_of(request: web.Request, parameter: Parameter) -> str | None:
     """Return an id or a part of one; raises the 400 Problem."""
     name = one_of(request, parameter)
     if name is not None and (flaw := identifier_error(name)) is not None:

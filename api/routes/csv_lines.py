@@ -20,7 +20,8 @@ from api.routes.call_lists import data_of, listed_quantities
 from ledger.charge_plans.descriptions import describe_decision
 from ledger.prices.catalogue import DEFAULT_PROCESSOR
 from ledger.reports.exports import Exported, ExportedDay, ExportedEvent, ExportKind
-from ledger.reports.lists import ListedCall
+from ledger.reports.filters import NO_FILTER, CostFilter
+from ledger.reports.lists import EventRow, ListedCall
 from schemas.costs import USUAL_SERVICES
 from schemas.exact import exact_text
 from schemas.jsonio import encode
@@ -54,9 +55,9 @@ def header(kind: ExportKind) -> bytes:
     return _write_lines([COLUMNS[kind]])
 
 
-def lines(rows: Iterable[Exported]) -> bytes:
-    """Return rows as CSV lines."""
-    return _write_lines(line for row in rows for line in _cells(row))
+def lines(rows: Iterable[Exported], filters: CostFilter = NO_FILTER) -> bytes:
+    """Return rows as CSV lines; of events those with a cost that the filter matches."""
+    return _write_lines(line for row in rows for line in _cells(row, filters))
 
 
 def _write_lines(cells: Iterable[Iterable[str]]) -> bytes:
@@ -70,49 +71,61 @@ def text_cell(text: str | None) -> str:
     return _GUARDED_PIECE.sub(r"\1'", text) if text else ""
 
 
-def _cells(row: Exported) -> Iterator[tuple[str, ...]]:
+def _cells(row: Exported, filters: CostFilter) -> Iterator[tuple[str, ...]]:
     if isinstance(row, ExportedEvent):
-        yield from _event(row)
+        for part in _parts(row):
+            if not filters.narrows_costs:
+                yield _line(part)
+            elif part.event.service and filters.matches_cost(part.event.service, part.event.model):
+                yield _line(part._replace(event=part.event._replace(amount_nano=0)))
     else:
         yield _call(row) if isinstance(row, ListedCall) else _day(row)
 
 
-def _event(row: ExportedEvent) -> Iterator[tuple[str, ...]]:
-    """Yield a line for each service that an event costs something, so that column sums are right.
+def _parts(row: ExportedEvent) -> Iterator[ExportedEvent]:
+    """Yield a row for each service that an event costs something, so that column sums are right.
 
-    The user's charge is on the last line.
+    The user's charge is on the last one.
     """
+
+    def part(
+        event: EventRow, service: str | None, cost_nano: int, amount_nano: int
+    ) -> ExportedEvent:
+        return row._replace(
+            event=event._replace(service=service, cost_nano=cost_nano, amount_nano=amount_nano)
+        )
+
     event = row.event
     settlement = event.settlement()
     if settlement is None:
-        yield _line(row, event.service, event.cost_nano, event.amount_nano)
+        yield row
         return
     shares = {service: nano for service, nano in settlement.infrastructure.items() if nano}
     last, amount_nano = settlement.default_fee, settlement.default_charge
     last += shares.pop(DEFAULT_PROCESSOR, 0)
     roundings = [rounding for rounding in settlement.roundings if rounding.nano]
     for service, nano in shares.items():
-        yield _line(row, service, nano, 0)
+        yield part(event, service, nano, 0)
     for rounding in roundings:
         leg = event._replace(
             operation=rounding.operation, model=rounding.model, leg_id=rounding.leg_id
         )
-        yield _line(row._replace(event=leg), rounding.service, rounding.nano, 0)
+        yield part(leg, rounding.service, rounding.nano, 0)
     if last or amount_nano or not (shares or roundings):
-        yield _line(row, DEFAULT_PROCESSOR if last or amount_nano else None, last, amount_nano)
+        processor = DEFAULT_PROCESSOR if last or amount_nano else None
+        yield part(event, processor, last, amount_nano)
 
 
-def _line(
-    row: ExportedEvent, service: str | None, cost_nano: int, amount_nano: int
-) -> tuple[str, ...]:
+def _line(row: ExportedEvent) -> tuple[str, ...]:
     event = row.event
+    cost_nano, amount_nano = event.cost_nano, event.amount_nano
     return (
         _moment(event.time),
         _moment(event.recorded_at),
         text_cell(row.call_id),
         text_cell(row.persona_id),
         event.type,
-        text_cell(service),
+        text_cell(event.service),
         text_cell(event.operation),
         text_cell(row.operation_sent),
         text_cell(event.model),
@@ -162,7 +175,7 @@ def _day(row: ExportedDay) -> tuple[str, ...]:
         usd_text(row.profit.cost_nano),
         usd_text(row.profit.charged_nano),
         usd_text(row.profit.refunded_nano),
-        usd_text(row.profit.gross_nano),
+        "" if row.is_partial else usd_text(row.profit.gross_nano),
         *_by_service(row.costs),
     )
 

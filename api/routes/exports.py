@@ -13,16 +13,19 @@ from aiohttp import hdrs, web
 
 from api.http.access import ADDRESS, CALLER, Access, Route
 from api.http.options import RequestLimits
-from api.http.parameters import end_of, is_given, one_of, start_of
+from api.http.parameters import choice_of, end_of, is_given, one_of, start_of
 from api.http.problems import LimitName, invalid_parameter
 from api.http.slots import SlotPool
 from api.http.streamed_body import ClientGoneError, ClientTooSlowError, StreamedBody
 from api.openapi.operations import CSV, FileBody, Operation, Parameter, Tag
+from api.routes.call_lists import ID_PART, STATUS, name_of
 from api.routes.csv_lines import header, lines
+from api.routes.filters import EXPORT_FILTERS, cost_filter_of
 from api.routes.spending import END_DATE, PERIOD, SPAN, START_DATE, DayRange, custom_days, days_of
 from ledger.postgres.clock import Clock
 from ledger.postgres.viewers import ReaderPool, StoreUnavailableError, Viewer
 from ledger.reports.exports import ExportKind, exporting
+from ledger.reports.lists import CallFilter
 
 _KINDS: Final[tuple[ExportKind, ...]] = get_args(ExportKind)
 TYPE: Final = Parameter(
@@ -66,7 +69,7 @@ class ExportRoutes:
                 "speed is disconnected.",
                 CSV,
             ),
-            query=(TYPE, *SPAN),
+            query=(TYPE, *SPAN, *EXPORT_FILTERS, STATUS, ID_PART),
         )
         path = "/api/costs/user/{userId}/export.csv"
         return (Route("GET", path, Access.SELF, self.export, operation),)
@@ -75,6 +78,7 @@ class ExportRoutes:
         """Return the file; for a HEAD request only its headers."""
         user_id, caller = request.match_info["userId"], request[CALLER]
         kind, days = kind_of(request), export_days(request, self._now().date())
+        wanted = filter_of(request, kind, days)
         file = StreamedBody(
             request,
             headers_of(kind, user_id, days),
@@ -86,7 +90,7 @@ class ExportRoutes:
         with self._slots.taken(caller.user_id, request[ADDRESS]):
             try:
                 async with asyncio.timeout(self._limits.export_seconds):
-                    await self._send(file, caller.viewer, user_id, kind, days)
+                    await self._send(file, caller.viewer, user_id, kind, wanted)
                     return await file.end()
             except (ClientGoneError, StoreUnavailableError, TimeoutError) as error:
                 if isinstance(error, ClientTooSlowError):
@@ -100,13 +104,17 @@ class ExportRoutes:
                 raise
 
     async def _send(
-        self, file: StreamedBody, viewer: Viewer, user_id: str, kind: ExportKind, days: DayRange
+        self,
+        file: StreamedBody,
+        viewer: Viewer,
+        user_id: str,
+        kind: ExportKind,
+        wanted: CallFilter,
     ) -> None:
-        span = (start_of(days.first), end_of(days.last))
-        async with exporting(self._readers, viewer, user_id, kind, span) as rows:
+        async with exporting(self._readers, viewer, user_id, kind, wanted) as rows:
             head = header(kind)
             async for chunk in rows:
-                await file.send(head + lines(chunk))
+                await file.send(head + lines(chunk, wanted.having))
                 head = b""
             await file.send(head)
 
@@ -117,6 +125,20 @@ def kind_of(request: web.Request) -> ExportKind:
     if kind not in _KINDS:
         raise invalid_parameter(TYPE.name, f"must be one of {', '.join(_KINDS)}")
     return kind
+
+
+def filter_of(request: web.Request, kind: ExportKind, days: DayRange) -> CallFilter:
+    """Return the requested filter of the days; raises the 400 Problem."""
+    for parameter in (STATUS, ID_PART):
+        if kind == "daily" and is_given(request, parameter):
+            raise invalid_parameter(parameter.name, "applies to events and calls, not to days")
+    return CallFilter(
+        start_of(days.first),
+        end_of(days.last),
+        choice_of(request, STATUS),
+        name_of(request, ID_PART),
+        cost_filter_of(request, EXPORT_FILTERS),
+    )
 
 
 def export_days(request: web.Request, today: date) -> DayRange:

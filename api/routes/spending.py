@@ -15,11 +15,15 @@ from api.http.problems import invalid_parameter
 from api.http.replies import cached_version, scope_of, tagged_reply, versioned_reply
 from api.openapi.operations import Operation, Parameter, Tag
 from api.routes.breakdown import by_service, fill_days, spending_day
+from api.routes.filters import COST_FILTERS, GROUPING, cost_filter_of, grouping_of
+from api.routes.groups import groups_body
 from ledger.postgres.clock import Clock
 from ledger.postgres.viewers import ReaderPool
 from ledger.reports.comparison import PreviousTotals, previous_totals
 from ledger.reports.costs import SpendingReport, spending_report
-from schemas.costs import Period, PersonaCost, PreviousSpending, Spending
+from ledger.reports.filters import NO_FILTER, CostFilter
+from ledger.reports.grouping import grouped_report
+from schemas.costs import CostGroups, Period, PersonaCost, PreviousSpending, Spending
 from schemas.exact import Exact
 from schemas.money import Usd, half_even
 
@@ -88,16 +92,29 @@ class SpendingRoutes:
             summary="Get a user's spending",
             response=Spending,
             has_etag=True,
-            query=(*SPAN, COMPARE),
+            query=(*SPAN, COMPARE, *COST_FILTERS, *GROUPING),
         )
         path = "/api/costs/user/{userId}/spending"
         return (Route("GET", path, Access.SELF, self.spending, operation),)
 
     async def spending(self, request: web.Request) -> web.Response:
-        """Return the user's spending in the requested period."""
+        """Return the user's spending in the requested period, as filtered and grouped."""
         user_id, viewer, now = request.match_info["userId"], request[CALLER].viewer, self._now()
         days = days_of(request, now.date())
         is_compared, span = flag_of(request, COMPARE), (days.first, days.last)
+        filters, grouping = cost_filter_of(request), grouping_of(request)
+        if is_compared and filters != NO_FILTER:
+            raise invalid_parameter(COMPARE.name, "cannot be combined with a filter")
+        if grouping or filters != NO_FILTER:
+            report, groups, _ = await grouped_report(
+                self._readers, viewer, user_id, span, filters, grouping
+            )
+            body = spending(user_id, days, report, filters, groups_body(grouping, groups, filters))
+            if is_compared:
+                body.previous = previous_body(
+                    await previous_totals(self._readers, viewer, user_id, span, now)
+                )
+            return tagged_reply(request, body)
         scope = scope_of(request, user_id, *days)
         cached = "" if is_compared else cached_version(request, scope)
         versioned = await spending_report(self._readers, viewer, user_id, span, cached)
@@ -134,9 +151,17 @@ def custom_days(request: web.Request) -> DayRange:
     return DayRange(first, last, f"{first} to {last}")
 
 
-def spending(user_id: str, days: DayRange, report: SpendingReport) -> Spending:
+def spending(
+    user_id: str,
+    days: DayRange,
+    report: SpendingReport,
+    filters: CostFilter = NO_FILTER,
+    groups: CostGroups | None = None,
+) -> Spending:
     """Return the response body."""
     costs, profit, calls = report.costs, report.profit, report.calls
+    is_partial = filters.narrows_costs
+    day = partial(spending_day, filters=filters, is_grouped=groups is not None)
     return Spending(
         user_id=user_id,
         period=days.period(),
@@ -150,9 +175,9 @@ def spending(user_id: str, days: DayRange, report: SpendingReport) -> Spending:
         average_cost_per_call=Usd(_average(profit.cost_nano, calls)),
         total_charged=Usd(profit.charged_nano),
         total_refunded=Usd(profit.refunded_nano),
-        total_net_revenue=Usd(profit.net_revenue_nano),
-        total_gross_profit=Usd(profit.gross_nano),
-        average_margin_percent=profit.margin_percent,
+        total_net_revenue=None if is_partial else Usd(profit.net_revenue_nano),
+        total_gross_profit=None if is_partial else Usd(profit.gross_nano),
+        average_margin_percent=None if is_partial else profit.margin_percent,
         cost_by_service=by_service(costs),
         top_personas=[
             PersonaCost(
@@ -162,8 +187,9 @@ def spending(user_id: str, days: DayRange, report: SpendingReport) -> Spending:
             )
             for persona in report.personas
         ],
-        daily=fill_days(days.first, days.last, report.daily, spending_day),
+        daily=fill_days(days.first, days.last, report.daily, day),
         unpriced_events=report.unpriced_events,
+        groups=groups,
     )
 
 

@@ -16,13 +16,7 @@ from ledger.reports.insights import PeriodSums
 _READS: Final = reads("reports/all_users")
 
 
-class AllUsersDay(DaySum, rename="camel"):
-    """The totals of all users for a UTC day."""
-
-    duration_ms: int = 0
-
-
-_days: Final = msgspec.json.Decoder(list[AllUsersDay])
+_days: Final = msgspec.json.Decoder(list[DaySum])
 
 
 class UserCounts(NamedTuple):
@@ -41,7 +35,7 @@ class AllUsersReport(NamedTuple):
     before: PeriodSums
     duration_ms: int
     costs: ServiceCosts
-    daily: list[AllUsersDay]
+    daily: list[DaySum]
     unpriced_events: int = 0
 
 
@@ -86,7 +80,7 @@ def _days_before(first: date, count: int) -> tuple[date, date]:
     return first - timedelta(days=room), first - timedelta(days=1)
 
 
-def _sums(days: list[AllUsersDay], classes: str | None) -> PeriodSums:
+def _sums(days: list[DaySum], classes: str | None) -> PeriodSums:
     by_service = sum_by_service(day.costs for day in days)
     charged, refunded = sum(d.charged_nano for d in days), sum(d.refunded_nano for d in days)
     profit = profit_of(charged, refunded, add_classes(by_service, classes))

@@ -121,14 +121,19 @@ class PersonaSum(msgspec.Struct, gc=False, rename="camel"):
 
 
 class DaySum(msgspec.Struct, gc=False, rename="camel"):
-    """The costs and charges of a UTC day, in nano-dollars; `by_persona` of the top personas."""
+    """The costs and charges of a UTC day, in nano-dollars.
+
+    `by_persona` has the top personas, `by_group` the listed groups.
+    """
 
     day: date
     calls: int = 0
+    duration_ms: int = 0
     charged_nano: int = 0
     refunded_nano: int = 0
     costs: dict[str, int] = {}
     by_persona: dict[str, int] = {}
+    by_group: dict[str, int] = {}
 
     @property
     def profit(self) -> Profit:

@@ -7,20 +7,24 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import date, datetime
-from typing import Final, Literal, NamedTuple, TypeAlias
+from datetime import date, timedelta
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
 from ledger.postgres.database import Record
 from ledger.postgres.statements import statements
 from ledger.postgres.viewers import ReaderPool, Viewer
-from ledger.reports.lists import EventRow, ListedCall, listed_call
+from ledger.reports.filters import NO_FILTER
+from ledger.reports.grouping import grouped_report
+from ledger.reports.lists import CallFilter, EventRow, ListedCall, listed_call
 from ledger.reports.profit import Profit
+from schemas.costs import UNKNOWN_PERSONA
 
 _SQL: Final = statements("reports/exports")
 
 ROWS_AT_ONCE: Final = 500
+_MOMENT: Final = timedelta(microseconds=1)
 
 ExportKind = Literal["events", "calls", "daily"]
 
@@ -37,13 +41,17 @@ class ExportedEvent(NamedTuple):
 
 
 class ExportedDay(NamedTuple):
-    """The totals of a UTC day; `costs` are nano-dollars by service."""
+    """The totals of a UTC day; `costs` are nano-dollars by service.
+
+    With `is_partial` they are narrowed to some services or models, so that profit has no meaning.
+    """
 
     day: date
     calls: int
     duration_ms: int
     costs: dict[str, int]
     profit: Profit
+    is_partial: bool = False
 
 
 Exported: TypeAlias = ExportedEvent | ListedCall | ExportedDay
@@ -55,16 +63,23 @@ async def exporting(
     viewer: Viewer,
     user_id: str,
     kind: ExportKind,
-    span: tuple[datetime, datetime],
+    wanted: CallFilter,
 ) -> AsyncIterator[AsyncIterator[list[Exported]]]:
     """Provide the rows of an export in lists of up to ROWS_AT_ONCE, for the duration of the block.
 
-    `span` is from its first time to before its second. Raises StoreUnavailableError, also for
-    network errors raised in the block.
+    `wanted` has its first time and the time that it ends before. Raises StoreUnavailableError, also
+    for network errors raised in the block.
     """
+    if kind == "daily" and wanted.having != NO_FILTER:
+        filtered = await _filtered_days(readers, viewer, user_id, wanted)
+
+        async def days() -> AsyncIterator[list[Exported]]:
+            yield filtered
+
+        yield days()
+        return
     async with readers.reading(viewer) as connection:
-        since, until = span
-        statement = _SQL.bind(kind, user_id=user_id, **viewer.parameters, since=since, until=until)
+        statement = _SQL.bind(kind, **_parameters(kind, viewer, user_id, wanted))
         cursor = await connection.cursor(*statement)
         exported = _EXPORTED_OF[kind]
 
@@ -73,6 +88,31 @@ async def exporting(
                 yield [exported(row) for row in chunk]
 
         yield rows()
+
+
+def _parameters(
+    kind: ExportKind, viewer: Viewer, user_id: str, wanted: CallFilter
+) -> dict[str, Any]:
+    given = wanted.parameters | {"user_id": user_id, **viewer.parameters}
+    given |= {"since": given.pop("earliest"), "until": given.pop("before")}
+    given["unnamed_persona"] = UNKNOWN_PERSONA
+    return {name: given[name] for name in _SQL.statement(kind).parameters}
+
+
+async def _filtered_days(
+    readers: ReaderPool, viewer: Viewer, user_id: str, wanted: CallFilter
+) -> list[Exported]:
+    """Return the days of filtered costs, of which there are few."""
+    if wanted.earliest is None or wanted.before is None:
+        raise ValueError("an export needs its first and its last day")
+    days = (wanted.earliest.date(), (wanted.before - _MOMENT).date())
+    report = await grouped_report(readers, viewer, user_id, days, wanted.having, None)
+    return [
+        ExportedDay(
+            day.day, day.calls, day.duration_ms, day.costs, day.profit, wanted.having.narrows_costs
+        )
+        for day in report.spending.daily
+    ]
 
 
 def _event(row: Record) -> Exported:

@@ -7,6 +7,8 @@
 -- within a call. The archived events of a call are one line per day and service, so that column sums
 -- still equal the totals. Walks the index of calls and looks up the events of each, with the voided ones
 -- and the last settlement.
+-- :status, :id_part, :personas and :tags select calls as in lists; null is any. With :services or :models
+-- only costs of these are returned, and settlements, which contain costs of several services.
 SELECT e.time, e.recorded_at, e.call_id, e.persona_id, e.type, e.service, e.operation,
        e.operation_sent, e.model, e.usage, e.unit, e.unit_cost, e.cost_nano, e.amount_nano,
        e.estimated,
@@ -19,6 +21,13 @@ SELECT e.time, e.recorded_at, e.call_id, e.persona_id, e.type, e.service, e.oper
          WHERE user_id = :user_id
            AND (user_id = :viewer_id OR :reads_all)
            AND first_at < :until
+           AND (:status::text IS NULL OR status = :status)
+           AND (:id_part::text IS NULL OR strpos(lower(call_id), lower(:id_part::text COLLATE "C")) > 0)
+           AND (:personas::text[] IS NULL
+                OR coalesce(persona_id, :unnamed_persona) = ANY (:personas::text[]))
+           AND (:tags::text IS NULL OR NOT EXISTS (
+                   SELECT FROM jsonb_each(:tags::text::jsonb) AS wanted (key, permitted)
+                    WHERE NOT wanted.permitted ? coalesce(calls.tags ->> wanted.key, '')))
          ORDER BY first_at DESC, call_id) AS c
  CROSS JOIN LATERAL (
        SELECT coalesce(array_agg(voids) FILTER (WHERE type = 'cost.voided'), '{}') AS voided,
@@ -41,6 +50,9 @@ SELECT e.time, e.recorded_at, e.call_id, e.persona_id, e.type, e.service, e.oper
           AND time >= :since
           AND time < :until
           AND (type <> 'call.settled' OR (data::jsonb ->> 'version')::bigint = of_call.decision)
+          AND (:services::text[] IS NULL OR service = ANY (:services::text[]) OR type = 'call.settled')
+          AND (:models::text[] IS NULL OR type = 'call.settled'
+               OR service IS NOT NULL AND coalesce(model, '') = ANY (:models::text[]))
         UNION ALL
        SELECT a.time, a.sealed_at, a.call_id, NULL, a.type, a.service, NULL, NULL, NULL,
               NULL, NULL, NULL, a.cost_nano, a.amount_nano, false, a.identity, a.source, a.event_id, a.data,
@@ -51,10 +63,13 @@ SELECT e.time, e.recorded_at, e.call_id, e.persona_id, e.type, e.service, e.oper
           AND a.time >= :since
           AND a.time < :until
           AND (a.version IS NULL OR a.version = of_call.decision)
+          AND (:services::text[] IS NULL OR a.service = ANY (:services::text[]) OR a.type = 'call.settled')
+          AND (:models::text[] IS NULL OR a.type = 'call.settled'
+               OR a.service IS NOT NULL AND '' = ANY (:models::text[]))
         ORDER BY time, identity, type, service) AS e
 
 -- name: calls
--- The calls of :user_id with a first event from :since to before :until, newest first.
+-- The calls of :user_id with a first event from :since to before :until, newest first, filtered as in lists.
 SELECT call_id, user_id, persona_id, status, duration_ms, costs, charges,
        tags::text AS tags, charge_plan::text AS charge_plan, estimated_count > 0 AS estimated, first_at, started_at, ended_at, updated_at
   FROM calls
@@ -62,6 +77,29 @@ SELECT call_id, user_id, persona_id, status, duration_ms, costs, charges,
    AND (user_id = :viewer_id OR :reads_all)
    AND first_at >= :since
    AND first_at < :until
+   AND (:personas::text[] IS NULL
+        OR coalesce(persona_id, :unnamed_persona) = ANY (:personas::text[]))
+   AND (:tags::text IS NULL OR NOT EXISTS (
+           SELECT FROM jsonb_each(:tags::text::jsonb) AS wanted (key, permitted)
+            WHERE NOT wanted.permitted ? coalesce(tags ->> wanted.key, '')))
+   AND (:status::text IS NULL OR status = :status)
+   AND (:id_part::text IS NULL OR strpos(lower(call_id), lower(:id_part::text COLLATE "C")) > 0)
+   AND (:services::text[] IS NULL OR EXISTS (
+           SELECT FROM jsonb_each(costs::jsonb) AS day, unnest(:services::text[]) AS wanted
+            WHERE (day.value ->> wanted)::numeric <> 0))
+   AND (:models::text[] IS NULL OR EXISTS (
+           SELECT FROM call_cost_events AS e
+            WHERE e.call_id = calls.call_id
+              AND (e.user_id = :viewer_id OR :reads_all)
+              AND e.time >= calls.first_at
+              AND e.type = 'cost.recorded'
+              AND coalesce(e.model, '') = ANY (:models::text[])
+              AND NOT EXISTS (SELECT FROM call_cost_events AS v
+                               WHERE v.call_id = calls.call_id
+                                 AND (v.user_id = :viewer_id OR :reads_all)
+                                 AND v.time >= calls.first_at
+                                 AND v.type = 'cost.voided'
+                                 AND v.voids = e.identity)))
  ORDER BY first_at DESC, call_id
 
 -- name: daily

@@ -19,6 +19,7 @@ from ledger.charge_plans.terms import ChargeDecision, read_decision
 from ledger.postgres.database import Record
 from ledger.postgres.functions import reads
 from ledger.postgres.viewers import ReaderPool, Viewer
+from ledger.reports.filters import NO_FILTER, CostFilter
 from ledger.reports.profit import Profit
 from schemas.costs import UNKNOWN_PERSONA
 from schemas.numbers import read_number
@@ -46,15 +47,21 @@ class RankPosition(NamedTuple):
 class CallFilter(NamedTuple):
     """A filter of calls: first events from `earliest` to before `before`; None for any.
 
-    `id_part` is a part of the id in any case, `service` one that cost something.
+    `id_part` is a part of the id in any case. `having` selects calls with such a cost.
     """
 
     earliest: datetime | None = None
     before: datetime | None = None
-    persona_id: str | None = None
     status: str | None = None
     id_part: str | None = None
-    service: str | None = None
+    having: CostFilter = NO_FILTER
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The parameters of statements; null matches everything."""
+        fields = self._asdict()
+        having: CostFilter = fields.pop("having")
+        return fields | having.parameters
 
 
 class CallOrder(NamedTuple):
@@ -163,7 +170,7 @@ async def list_calls(
         "calls",
         user_id=user_id,
         **viewer.parameters,
-        **filters._asdict(),
+        **filters.parameters,
         **_after(after),
         unnamed_persona=UNKNOWN_PERSONA,
         limit=limit,
@@ -192,7 +199,7 @@ async def rank_calls(
         "ranked_calls",
         user_id=user_id,
         **viewer.parameters,
-        **wanted._asdict(),
+        **wanted.parameters,
         field=order.field,
         descending=order.is_descending,
         after_rank=rank,

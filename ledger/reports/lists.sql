@@ -2,10 +2,12 @@
 -- hide other users' rows in addition.
 
 -- name: calls
--- Up to :limit calls of :user_id, newest first, with a first event from :earliest to before :before, a
--- :persona_id and a :status (null for any), and after the call :after_key of :after_time. Calls without
--- a persona count as :unnamed_persona. Calls without :id_part in their id or without a cost of :service are
--- left out, unless these are null. The times limit the index scan; the rest is a filter.
+-- Up to :limit calls of :user_id, newest first, with a first event from :earliest to before :before, one
+-- of the :personas and a :status, and after the call :after_key of :after_time; null is any. Calls without
+-- a persona count as :unnamed_persona. :tags is a JSON object of keys and their permitted values; an empty
+-- value is a call without the tag. Calls without :id_part in their id, without a cost of one of the
+-- :services or a recorded cost of one of the :models are left out, unless these are null. The times limit
+-- the index scan; the rest is a filter.
 SELECT call_id, user_id, persona_id, status, duration_ms, costs, charges,
        tags::text AS tags, charge_plan::text AS charge_plan, estimated_count > 0 AS estimated, first_at, started_at, ended_at, updated_at,
        (SELECT count(*) FROM unpriced_events AS u
@@ -17,11 +19,29 @@ SELECT call_id, user_id, persona_id, status, duration_ms, costs, charges,
    AND first_at < coalesce(:before::timestamptz, 'infinity')
    AND first_at <= coalesce(:after_time::timestamptz, 'infinity')
    AND (:after_time::timestamptz IS NULL OR first_at < :after_time OR call_id > :after_key)
-   AND (:persona_id::text IS NULL OR coalesce(persona_id, :unnamed_persona) = :persona_id)
+   AND (:personas::text[] IS NULL
+        OR coalesce(persona_id, :unnamed_persona) = ANY (:personas::text[]))
+   AND (:tags::text IS NULL OR NOT EXISTS (
+           SELECT FROM jsonb_each(:tags::text::jsonb) AS wanted (key, permitted)
+            WHERE NOT wanted.permitted ? coalesce(tags ->> wanted.key, '')))
    AND (:status::text IS NULL OR status = :status)
    AND (:id_part::text IS NULL OR strpos(lower(call_id), lower(:id_part::text COLLATE "C")) > 0)
-   AND (:service::text IS NULL OR EXISTS (
-           SELECT FROM jsonb_each(costs::jsonb) AS day WHERE (day.value ->> :service::text)::numeric <> 0))
+   AND (:services::text[] IS NULL OR EXISTS (
+           SELECT FROM jsonb_each(costs::jsonb) AS day, unnest(:services::text[]) AS wanted
+            WHERE (day.value ->> wanted)::numeric <> 0))
+   AND (:models::text[] IS NULL OR EXISTS (
+           SELECT FROM call_cost_events AS e
+            WHERE e.call_id = calls.call_id
+              AND (e.user_id = :viewer_id OR :reads_all)
+              AND e.time >= calls.first_at
+              AND e.type = 'cost.recorded'
+              AND coalesce(e.model, '') = ANY (:models::text[])
+              AND NOT EXISTS (SELECT FROM call_cost_events AS v
+                               WHERE v.call_id = calls.call_id
+                                 AND (v.user_id = :viewer_id OR :reads_all)
+                                 AND v.time >= calls.first_at
+                                 AND v.type = 'cost.voided'
+                                 AND v.voids = e.identity)))
  ORDER BY first_at DESC, call_id
  LIMIT :limit
 
@@ -48,11 +68,29 @@ WITH ranked AS (
        AND (user_id = :viewer_id OR :reads_all)
        AND first_at >= coalesce(:earliest::timestamptz, '-infinity')
        AND first_at < coalesce(:before::timestamptz, 'infinity')
-       AND (:persona_id::text IS NULL OR coalesce(persona_id, :unnamed_persona) = :persona_id)
+       AND (:personas::text[] IS NULL
+            OR coalesce(persona_id, :unnamed_persona) = ANY (:personas::text[]))
+       AND (:tags::text IS NULL OR NOT EXISTS (
+               SELECT FROM jsonb_each(:tags::text::jsonb) AS wanted (key, permitted)
+                WHERE NOT wanted.permitted ? coalesce(tags ->> wanted.key, '')))
        AND (:status::text IS NULL OR status = :status)
        AND (:id_part::text IS NULL OR strpos(lower(call_id), lower(:id_part::text COLLATE "C")) > 0)
-       AND (:service::text IS NULL OR EXISTS (
-               SELECT FROM jsonb_each(costs::jsonb) AS day WHERE (day.value ->> :service::text)::numeric <> 0))
+       AND (:services::text[] IS NULL OR EXISTS (
+               SELECT FROM jsonb_each(costs::jsonb) AS day, unnest(:services::text[]) AS wanted
+                WHERE (day.value ->> wanted)::numeric <> 0))
+       AND (:models::text[] IS NULL OR EXISTS (
+               SELECT FROM call_cost_events AS e
+                WHERE e.call_id = c.call_id
+                  AND (e.user_id = :viewer_id OR :reads_all)
+                  AND e.time >= c.first_at
+                  AND e.type = 'cost.recorded'
+                  AND coalesce(e.model, '') = ANY (:models::text[])
+                  AND NOT EXISTS (SELECT FROM call_cost_events AS v
+                                   WHERE v.call_id = c.call_id
+                                     AND (v.user_id = :viewer_id OR :reads_all)
+                                     AND v.time >= c.first_at
+                                     AND v.type = 'cost.voided'
+                                     AND v.voids = e.identity)))
 )
 SELECT call_id, user_id, persona_id, status, duration_ms, costs, charges,
        tags::text AS tags, charge_plan::text AS charge_plan, estimated_count > 0 AS estimated, first_at, started_at, ended_at, updated_at,

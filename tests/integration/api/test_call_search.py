@@ -196,10 +196,12 @@ async def test_ranking_hides_other_users_without_row_policies(ledger: LedgerRowW
         (
             "earliest",
             "before",
-            "persona_id",
+            "personas",
+            "services",
+            "models",
+            "tags",
             "status",
             "id_part",
-            "service",
             "after_rank",
             "after_key",
         )

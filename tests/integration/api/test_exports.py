@@ -171,6 +171,8 @@ async def test_row_policies_apply_to_exports(database_url: str, ledger: LedgerRo
             ("root", True, 1),
         ):
             viewer = {"viewer_id": viewer_id, "reads_all": reads_all}
-            statement = exports.bind(kind, user_id="bob", **viewer, **span)
+            parameters = exports.statement(kind).parameters
+            given = {"user_id": "bob", "unnamed_persona": "unknown", **viewer, **span}
+            statement = exports.bind(kind, **{name: given.get(name) for name in parameters})
             assert len(await connection.fetch(*statement)) == seen
     await connection.close()

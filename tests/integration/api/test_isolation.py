@@ -119,7 +119,7 @@ UNREADABLE = {(RIGHTS["reports"], name) for name in ("call_cutoffs", "cost_reser
 REPORTS, BUDGETS = statements("reports/costs"), statements("budgets/budgets")
 LISTS, ANOMALIES = statements("reports/lists"), statements("anomalies/lists")
 LAST = (date(2025, 11, 1), date(2025, 11, 30))
-ANY = ("earliest", "before", "type", "is_read", "persona_id", "status", "after_time", "after_key", "kind", "service", "id_part", "after_seq", "is_dismissed")  # fmt: skip
+ANY = ("earliest", "before", "type", "is_read", "personas", "services", "models", "tags", "status", "after_time", "after_key", "kind", "service", "id_part", "after_seq", "is_dismissed")  # fmt: skip
 VALUES: dict[str, Any] = {
     "user_id": "alice", "call_id": "call-of-alice", "first_day": LAST[0], "last_day": LAST[1],
     "day_start": NOW, "day_end": NOW + DAY, "month_start": NOW, "month_end": NOW + DAY,

@@ -38,6 +38,8 @@ OWN = [
             "spending?period=7d",
             f"spending?{CUSTOM}",
             f"spending?{CUSTOM}&compare=true",
+            f"spending?{CUSTOM}&groupBy=tag:campaign&tag=key1:",
+            f"spending?{CUSTOM}&groupBy=model&service=twilio",
             "budget",
         )
     ),
@@ -48,7 +50,7 @@ extras = st.lists(st.tuples(st.integers(0, 24), st.sampled_from(EXTRA)), min_siz
 
 
 def is_versioned(path: str) -> bool:
-    return not path.endswith(("compare=true", "budget"))
+    return not path.endswith(("compare=true", "budget")) and "groupBy" not in path
 
 
 @dataclass

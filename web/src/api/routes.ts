@@ -1,6 +1,7 @@
 // The API requests of the pages.
 import { lastDays, type Span } from "../app/period";
 import type { CallQuery } from "../calls/call-list";
+import type { FilterQuery, GroupBy } from "../spending/cost-filters";
 import { request, download } from "./client";
 import type {
   Recommendations,
@@ -21,6 +22,7 @@ import type {
   Channels,
   ChargePlanEntered,
   ChargePlanList,
+  CostGroups,
   Deliveries,
   Delivery,
   EventPage,
@@ -61,28 +63,70 @@ const userPath = (user: string): string => `/api/costs/user/${encodeURIComponent
 const daysQuery = ({ start, end }: Span): string => `startDate=${start}&endDate=${end}`;
 const spanQuery = (span: Span): string => `period=custom&${daysQuery(span)}`;
 
-/** A user's spending; if `compare` is set, with the totals of the period before. */
+/** Further parameters, each with a leading `&`. */
+const moreQuery = (parameters: FilterQuery): string =>
+  parameters.length ? `&${new URLSearchParams(parameters).toString()}` : "";
+
+/** A user's spending, as filtered, or with the totals of the period before. */
 export const loadSpending = (
   user: string,
   span: Span,
   signal: AbortSignal,
-  compare = false,
-): Promise<Spending> =>
-  request(`${userPath(user)}/spending?${spanQuery(span)}${compare ? "&compare=true" : ""}`, {
-    signal,
-  });
+  filters: FilterQuery | "compare" = [],
+): Promise<Spending> => {
+  const more = moreQuery(filters === "compare" ? [["compare", "true"]] : filters);
+  return request(`${userPath(user)}/spending?${spanQuery(span)}${more}`, { signal });
+};
+
+/** The groups of a user's costs or, for null, of all users'. */
+export async function loadGroups(
+  user: string | null,
+  span: Span,
+  filters: FilterQuery,
+  groupBy: GroupBy,
+  signal: AbortSignal,
+): Promise<CostGroups | null> {
+  const path = user === null ? "/api/admin/costs/analytics" : `${userPath(user)}/spending`;
+  const query = `${spanQuery(span)}${moreQuery([["groupBy", groupBy], ...filters])}`;
+  return (await request<Spending | Analytics>(`${path}?${query}`, { signal })).groups ?? null;
+}
+
+/** The keys of the tags of a user's latest calls in a period, in order. */
+export async function loadTagKeys(
+  user: string,
+  span: Span,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const path = `${userPath(user)}/calls?limit=100&${daysQuery(span)}`;
+  const { calls } = await request<CallPage>(path, { signal });
+  return [...new Set(calls.flatMap(({ tags }) => Object.keys(tags)))].sort();
+}
 
 /** A page of a user's calls, filtered and sorted. */
 export function loadCalls(
   user: string,
-  { span, sort, ...filters }: CallQuery,
+  { span, sort, ...wanted }: CallQuery,
   limit: number,
   cursor: string | null,
   signal: AbortSignal,
 ): Promise<CallPage> {
-  const given = Object.entries({ ...filters, cursor: cursor ?? "" }).filter(([, text]) => text);
-  const query = new URLSearchParams([["limit", String(limit)], ["sort", sort], ...given]);
+  const page: FilterQuery = [
+    ["limit", String(limit)],
+    ["sort", sort],
+    ...callFilters(wanted),
+    ...(cursor === null ? [] : [["cursor", cursor] as [string, string]]),
+  ];
+  const query = new URLSearchParams(page);
   return request(`${userPath(user)}/calls?${daysQuery(span)}&${query.toString()}`, { signal });
+}
+
+/** The filters of a list of calls. */
+function callFilters({ q, status, filters }: Omit<CallQuery, "span" | "sort">): FilterQuery {
+  const own: FilterQuery = [
+    ["q", q],
+    ["status", status],
+  ];
+  return [...own.filter(([, text]) => text), ...filters];
 }
 
 /** Whether the user has had a call, of any time. */
@@ -91,8 +135,16 @@ export async function hasCalls(user: string, signal: AbortSignal): Promise<boole
   return page.calls.length > 0;
 }
 
-export const exportCsv = (user: string, type: ExportType, span: Span): Promise<Blob> =>
-  download(`${userPath(user)}/export.csv?type=${type}&${daysQuery(span)}`);
+/** A file with what the filters select; days have no status and no id. */
+export const exportCsv = (
+  user: string,
+  type: ExportType,
+  { span, ...wanted }: CallQuery,
+): Promise<Blob> => {
+  const filters = type === "daily" ? wanted.filters : callFilters(wanted);
+  const query = `type=${type}&${daysQuery(span)}${moreQuery(filters)}`;
+  return download(`${userPath(user)}/export.csv?${query}`);
+};
 
 export const loadBudget = (user: string, signal: AbortSignal): Promise<Budget> =>
   request(`${userPath(user)}/budget`, { signal });
@@ -155,8 +207,12 @@ export async function loadCallEvents(callId: string, signal: AbortSignal): Promi
   return { events, hasMore: true };
 }
 
-export const loadAnalytics = (span: Span, signal: AbortSignal): Promise<Analytics> =>
-  request(`/api/admin/costs/analytics?${spanQuery(span)}`, { signal });
+export const loadAnalytics = (
+  span: Span,
+  filters: FilterQuery,
+  signal: AbortSignal,
+): Promise<Analytics> =>
+  request(`/api/admin/costs/analytics?${spanQuery(span)}${moreQuery(filters)}`, { signal });
 
 /** The costs of the last ten minutes, of a user or, for null, of all users. */
 export const loadRecentCosts = (user: string | null, signal: AbortSignal): Promise<RecentCosts> =>

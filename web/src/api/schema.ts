@@ -54,8 +54,8 @@ export interface components {
             totalRevenue: Decimal;
             totalRefunded: Decimal;
             totalCost: Decimal;
-            totalProfit: Decimal;
-            profitMarginPercent: string;
+            totalProfit: Decimal | null;
+            profitMarginPercent: string | null;
             costBreakdown: components["schemas"]["CostBreakdown"];
             costByService: {
                 [key: string]: Decimal;
@@ -63,6 +63,8 @@ export interface components {
             insights: components["schemas"]["InsightsBody"];
             daily: components["schemas"]["DayCost"][];
             unpricedEvents: Decimal;
+            /** @default null */
+            groups?: components["schemas"]["CostGroups"] | null;
         };
         AnalyticsSuccess: {
             /** @constant */
@@ -569,6 +571,23 @@ export interface components {
             infrastructure: Decimal;
             transaction: Decimal;
         };
+        CostGroup: {
+            totalCost: Decimal;
+            costPercent: string;
+            totalCalls: Decimal | null;
+            totalDuration_seconds: Decimal | null;
+            totalCharged: Decimal | null;
+            totalRefunded: Decimal | null;
+            totalGrossProfit: Decimal | null;
+            averageMarginPercent: string | null;
+            value: string;
+        };
+        CostGroups: {
+            by: string;
+            groups: components["schemas"]["CostGroup"][];
+            others: components["schemas"]["OtherGroups"];
+            without: components["schemas"]["GroupSums"];
+        };
         CostLine: {
             service: string;
             operation: string;
@@ -657,10 +676,14 @@ export interface components {
             calls: Decimal;
             totalCost: Decimal;
             chargedToUser: Decimal;
-            grossProfit: Decimal;
+            grossProfit: Decimal | null;
             costByService: {
                 [key: string]: Decimal;
             };
+            /** @default null */
+            costByGroup?: {
+                [key: string]: Decimal;
+            } | null;
         };
         Deliveries: {
             deliveries: components["schemas"]["Delivery"][];
@@ -815,6 +838,16 @@ export interface components {
             reason: "log_truncated" | "records_removed" | "topic_recreated";
             /** Format: date-time */
             noticedAt: string;
+        };
+        GroupSums: {
+            totalCost: Decimal;
+            costPercent: string;
+            totalCalls: Decimal | null;
+            totalDuration_seconds: Decimal | null;
+            totalCharged: Decimal | null;
+            totalRefunded: Decimal | null;
+            totalGrossProfit: Decimal | null;
+            averageMarginPercent: string | null;
         };
         HeldCall: {
             callId: string;
@@ -1131,6 +1164,17 @@ export interface components {
             /** @constant */
             success: true;
             data: components["schemas"]["NewWebhookEndpoint"];
+        };
+        OtherGroups: {
+            totalCost: Decimal;
+            costPercent: string;
+            totalCalls: Decimal | null;
+            totalDuration_seconds: Decimal | null;
+            totalCharged: Decimal | null;
+            totalRefunded: Decimal | null;
+            totalGrossProfit: Decimal | null;
+            averageMarginPercent: string | null;
+            number: Decimal;
         };
         Period: {
             /** Format: date-time */
@@ -1589,9 +1633,9 @@ export interface components {
             averageCostPerCall: Decimal;
             totalCharged: Decimal;
             totalRefunded: Decimal;
-            totalNetRevenue: Decimal;
-            totalGrossProfit: Decimal;
-            averageMarginPercent: string;
+            totalNetRevenue: Decimal | null;
+            totalGrossProfit: Decimal | null;
+            averageMarginPercent: string | null;
             costByService: {
                 [key: string]: Decimal;
             };
@@ -1600,6 +1644,8 @@ export interface components {
             unpricedEvents: Decimal;
             /** @default null */
             previous?: components["schemas"]["PreviousSpending"] | null;
+            /** @default null */
+            groups?: components["schemas"]["CostGroups"] | null;
         };
         SpendingDay: {
             /** Format: date */
@@ -1607,10 +1653,14 @@ export interface components {
             calls: Decimal;
             totalCost: Decimal;
             chargedToUser: Decimal;
-            grossProfit: Decimal;
+            grossProfit: Decimal | null;
             costByService: {
                 [key: string]: Decimal;
             };
+            /** @default null */
+            costByGroup?: {
+                [key: string]: Decimal;
+            } | null;
             costByPersona: {
                 [key: string]: Decimal;
             };
@@ -1933,6 +1983,8 @@ export type ChargePlanListSuccess = components['schemas']['ChargePlanListSuccess
 export type Charged = components['schemas']['Charged'];
 export type CheaperModel = components['schemas']['CheaperModel'];
 export type CostBreakdown = components['schemas']['CostBreakdown'];
+export type CostGroup = components['schemas']['CostGroup'];
+export type CostGroups = components['schemas']['CostGroups'];
 export type CostLine = components['schemas']['CostLine'];
 export type CostRecorded = components['schemas']['CostRecorded'];
 export type CostVoided = components['schemas']['CostVoided'];
@@ -1956,6 +2008,7 @@ export type Finalize = components['schemas']['Finalize'];
 export type Forecast = components['schemas']['Forecast'];
 export type ForecastSuccess = components['schemas']['ForecastSuccess'];
 export type GapBody = components['schemas']['GapBody'];
+export type GroupSums = components['schemas']['GroupSums'];
 export type HeldCall = components['schemas']['HeldCall'];
 export type HeldCallPage = components['schemas']['HeldCallPage'];
 export type HeldCallPageSuccess = components['schemas']['HeldCallPageSuccess'];
@@ -1997,6 +2050,7 @@ export type NewChannel = components['schemas']['NewChannel'];
 export type NewChannelSuccess = components['schemas']['NewChannelSuccess'];
 export type NewWebhookEndpoint = components['schemas']['NewWebhookEndpoint'];
 export type NewWebhookEndpointSuccess = components['schemas']['NewWebhookEndpointSuccess'];
+export type OtherGroups = components['schemas']['OtherGroups'];
 export type Period = components['schemas']['Period'];
 export type PersonaCost = components['schemas']['PersonaCost'];
 export type PlannedCost = components['schemas']['PlannedCost'];

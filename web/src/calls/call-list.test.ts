@@ -24,8 +24,10 @@ describe("a list of calls", () => {
       span: { start: "2026-11-02", end: "2026-11-02" },
       q: "7f",
       status: "failed",
-      personaId: "brad_001",
-      service: "stripe",
+      filters: [
+        ["personaId", "brad_001"],
+        ["service", "stripe"],
+      ],
       sort: "totalCost",
     });
     expect(list.isFiltered.value).toBe(true);
@@ -33,7 +35,7 @@ describe("a list of calls", () => {
 
   it("ignores invalid filters, and a day outside of the period", async () => {
     const { list } = await at("/spending?status=nonsense&sort=colour&day=2026-10-31&size=7");
-    const none = { q: "", status: "", personaId: "", service: "" };
+    const none = { q: "", status: "", filters: [] };
     expect(list.query.value).toEqual({ span: SPAN, sort: "-createdAt", ...none });
     expect(list.size.value).toBe("25");
   });

@@ -10,6 +10,7 @@ import {
   wholeNumber,
 } from "../app/address-state";
 import type { Span } from "../app/period";
+import { useCostFilters, type FilterQuery } from "../spending/cost-filters";
 
 export const STATUSES: CallStatus[] = ["active", "completed", "failed", "terminated", "abandoned"];
 export const SORT_FIELDS = [
@@ -33,8 +34,8 @@ export interface CallQuery {
   span: Span;
   q: string;
   status: string;
-  personaId: string;
-  service: string;
+  /** By persona, service, model and tag. */
+  filters: FilterQuery;
   sort: CallSort;
 }
 
@@ -43,6 +44,8 @@ export interface CallList {
   status: WritableComputedRef<string>;
   personaId: WritableComputedRef<string>;
   service: WritableComputedRef<string>;
+  model: WritableComputedRef<string>;
+  tags: WritableComputedRef<string[]>;
   /** A day of the period, such as 2026-11-19. */
   day: WritableComputedRef<string>;
   sort: WritableComputedRef<CallSort>;
@@ -57,14 +60,14 @@ export interface CallList {
 export function useCallList(span: () => Span): CallList {
   const shown = useAddressState("shown", wholeNumber(1, SHOWN_MAX), 1, "replace");
   const q = resettingShown(useAddressState("q", anyText, "", "replace"), shown);
-  const [status, personaId, service, chosenDay] = (
-    ["status", "personaId", "service", "day"] as const
-  ).map((name) => resettingShown(useAddressState(name, anyText, ""), shown)) as [
-    WritableComputedRef<string>,
-    WritableComputedRef<string>,
-    WritableComputedRef<string>,
-    WritableComputedRef<string>,
-  ];
+  const [status, chosenDay] = (["status", "day"] as const).map((name) =>
+    resettingShown(useAddressState(name, anyText, ""), shown),
+  ) as [WritableComputedRef<string>, WritableComputedRef<string>];
+  const costs = useCostFilters();
+  const personaId = resettingShown(costs.personaId, shown);
+  const service = resettingShown(costs.service, shown);
+  const model = resettingShown(costs.model, shown);
+  const tags = resettingShown(costs.tags, shown);
   const sortState = useAddressState<CallSort>("sort", choiceOf(SORTS), "-createdAt");
   const sort = resettingShown(sortState, shown);
   const size = useAddressState("size", choiceOf(PAGE_SIZES), "25", "replace");
@@ -76,13 +79,12 @@ export function useCallList(span: () => Span): CallList {
     },
     set: (value) => (chosenDay.value = value),
   });
-  const filters = [q, status, personaId, service, day];
+  const texts = [q, status, personaId, service, model, day];
   const query = computed(() => ({
     span: day.value ? { start: day.value, end: day.value } : span(),
     q: q.value,
     status: STATUSES.some((name) => name === status.value) ? status.value : "",
-    personaId: personaId.value,
-    service: service.value,
+    filters: costs.query.value,
     sort: sort.value,
   }));
   return {
@@ -90,13 +92,20 @@ export function useCallList(span: () => Span): CallList {
     status,
     personaId,
     service,
+    model,
+    tags,
     day,
     sort,
     size,
     shown,
     query,
-    isFiltered: computed(() => filters.some((filter) => filter.value !== "")),
-    clear: () => filters.forEach((filter) => (filter.value = "")),
+    isFiltered: computed(
+      () => texts.some((filter) => filter.value !== "") || tags.value.length > 0,
+    ),
+    clear: () => {
+      texts.forEach((filter) => (filter.value = ""));
+      tags.value = [];
+    },
   };
 }
 
