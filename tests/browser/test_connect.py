@@ -159,7 +159,7 @@ async def test_address_of_a_vendor_is_made_and_its_refusals_are_shown(
         await expect(outcome).to_contain_text("Waiting for the first webhook")
         assert (await page.request.post(address, data={"message": {}})).status == 401
         await expect(outcome).to_contain_text("Refused", timeout=ARRIVES_MS)
-        await expect(outcome).to_contain_text("signature")
+        await expect(outcome).to_contain_text("The header authorization is missing")
         await looks_right(page, tmp_path, "connect-vapi")
         await page.get_by_role("button", name="Hide").click()
         await expect(page.get_by_text("Its secret was shown once.")).to_be_focused()

@@ -39,11 +39,12 @@ PAGES = [
     "budget",
     "everyone",
     "prices",
+    "connect",
     "docs",
     "not-found",
 ]
 """In this order: the first pictures need a browser that is not signed in."""
-FOR_ADMINS = {"everyone", "prices"}
+FOR_ADMINS = {"everyone", "prices", "connect"}
 LONG = {"spending", "outlook", "call", "prices", "docs"}
 """The pictures of these pages show the part that is visible without scrolling."""
 CUT_TABLES = """[...document.querySelectorAll("table")]
@@ -81,6 +82,8 @@ async def open_and_wait(page: Page, name: str) -> None:
         await expect(page.get_by_role("region", name="Prices", exact=True)).to_be_visible()
         await page.get_by_role("button", name="Preview").click()
         await expect(page.get_by_role("region", name="Changes by service")).to_be_visible()
+    elif name == "connect":
+        await expect(page.get_by_role("button", name="Create key")).to_be_visible()
     elif name == "docs":
         await page.get_by_text("Get a user's spending").click()
         await expect(page.get_by_role("region", name="Shell command")).to_be_visible()
