@@ -12,6 +12,7 @@ from tests.support.api import ApiClient, served_from, token
 from tests.support.events import Plain, cost
 from tests.support.intake import EVENTS, MemoryEventStream
 from tests.support.live import ago
+from tests.support.otlp import CHAT, export, send_json, span
 from tests.support.recording import BatchWriter, TopicLog, fetch
 
 KEYS = "/api/admin/keys"
@@ -149,6 +150,18 @@ async def test_notes_are_bounded_in_time_and_number(api: ApiClient, database_url
     [row] = await fetch(database_url, "SELECT count(accepted_at), count(refused_at) FROM api_keys")
     assert tuple(row) == (1, 0)
     assert datetime.fromisoformat(noted_at).tzinfo is not None
+
+
+async def test_traces_are_noted_with_their_call_or_why_no_span_counts(api: ApiClient) -> None:
+    made = await make(api, "ingest")
+    wrong = {**CHAT, "gen_ai.usage.input_tokens": -1}
+    answer = await send_json(api, export(span(1, wrong)), made["key"])
+    assert answer.json["partialSuccess"]["rejectedSpans"] == "1"
+    item = (await noted(api, made, "refusedAt"))["item"]
+    assert item["refusal"] == answer.json["partialSuccess"]["errorMessage"]
+    assert item["acceptedAt"] is None
+    assert (await send_json(api, export(span(2)), made["key"])).status == 200
+    assert (await noted(api, made, "acceptedAt"))["callId"] == "call-1"
 
 
 async def test_only_administrators_see_reports(api: ApiClient) -> None:
