@@ -45,7 +45,7 @@ async def send(api: ApiClient, endpoint: Any, **options: Any) -> Any:
     return await deliver(api, endpoint, body, query="?userId=alice", **options)
 
 
-@pytest.mark.parametrize("provider", SIGN)
+@pytest.mark.parametrize("provider", BODIES)
 async def test_only_recent_deliveries_with_a_valid_signature_are_accepted(
     api: ApiClient, stream: MemoryEventStream, provider: str, record_attack: AttackRecorder
 ) -> None:
