@@ -45,12 +45,12 @@ async def converse(url: str, token: str, order: str) -> dict[str, Any]:
     set_tracer_provider(provider, metadata={"user.id": "alice", "session.id": CALL_ID})
     linger = LONG_SECONDS if order == "spans_first" else 0.02
     emitter = Emitter(url, token, source="/livekit-traced", linger_seconds=linger)
-    _, _, model, own_model = models()
+    first, second, model, own_model = models()
     session, microphone = new_session(model)
     if order != "spans_only":
         attach(session, emitter, user="alice", call_id=CALL_ID, persona="brad_001")
     await session.start(Reception(Billing(own_model)))
-    await hold(session, microphone, iter([*FIRST, *SECOND]))
+    await hold(session, microphone, [*FIRST, *SECOND], first, second)
     await session.aclose()
     reporters = [emitter.flush, lambda seconds: provider.force_flush(seconds * 1_000)]
     for flush in reporters if is_late else reversed(reporters):
