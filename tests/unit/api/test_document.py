@@ -27,8 +27,12 @@ from schemas.call_lists import CallPage, CallSummary, EventPage, ListedEvent
 from schemas.charge_plans import ChargePlanEntered, ChargePlanItem, ChargePlanList
 from schemas.costs import (
     CallCost,
+    CostGroup,
+    CostGroups,
     CostLine,
     DayCost,
+    GroupSums,
+    OtherGroups,
     Period,
     PersonaCost,
     PreviousSpending,
@@ -58,7 +62,9 @@ from tests.support.api import authenticator
 from tests.support.house import ROOT
 
 TEXT = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
-ANSWERS = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", TEXT, re.DOTALL)]
+BLOCKS = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", TEXT, re.DOTALL)]
+ANSWERS = [block for block in BLOCKS if "success" in block]
+[GROUPS] = [block for block in BLOCKS if "success" not in block]
 BODIES = [response["data"] for response in ANSWERS if response["success"]]
 
 SHAPES = (
@@ -96,8 +102,20 @@ PARTS: dict[tuple[type[msgspec.Struct], str], type[msgspec.Struct]] = {
 }
 
 
+ON_REQUEST = {"groups", "costByGroup"}
+"""Fields that only a request with `groupBy` gets."""
+
+
 def names(of: type[msgspec.Struct]) -> list[str]:
-    return [field.encode_name for field in msgspec.structs.fields(of)]
+    found = [field.encode_name for field in msgspec.structs.fields(of)]
+    return [name for name in found if name not in ON_REQUEST or of is CostGroups]
+
+
+def test_documented_groups_have_the_sent_fields() -> None:
+    assert list(GROUPS) == names(CostGroups)
+    assert set(GROUPS["groups"][0]) == set(names(CostGroup))
+    assert set(GROUPS["others"]) == set(names(OtherGroups))
+    assert set(GROUPS["without"]) == set(names(GroupSums))
 
 
 def test_every_route_has_a_heading() -> None:
