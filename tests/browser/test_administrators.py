@@ -197,6 +197,20 @@ async def test_spend_of_all_users_today_is_on_live(
         await expect(page.locator(".tile", has_text="Today")).not_to_contain_text("all users")
 
 
+async def test_costs_of_vendors_are_compared_with_list_prices(
+    open_page: Open, product_with_users: Product
+) -> None:
+    reported = cost("of-dee", "dee", usage=10, unit="minutes", totalCost="0.15", **now())
+    await product_with_users.send(started("of-dee", "dee", **now()), reported)
+    async with open_page("/everyone", "boss", role="admin") as page:
+        table = page.get_by_role("region", name="List prices")
+        await expect(table.get_by_role("row", name="Twilio")).to_contain_text("%", timeout=SOON_MS)
+        await page.goto("/calls/of-dee")
+        events = page.get_by_role("region", name="Events of this call")
+        await expect(events).to_contain_text("$0.15", timeout=SOON_MS)
+        await expect(events).to_contain_text("list price $0.14")
+
+
 async def all_cost(product: Product) -> Decimal:
     path = "/api/admin/costs/top?by=day&period=7d"
     cost_usd: Decimal = (await product.ask("GET", path, None, "boss", "admin"))["totalCost"]
