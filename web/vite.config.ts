@@ -8,6 +8,9 @@ const API = "http://127.0.0.1:8080";
 // Used by the pages Forecast and All users, not by Live.
 const ANOMALIES = /\/src\/anomalies\//;
 
+// Used by the pages Spending and All users.
+const FILTERS = /\/src\/spending\/(FilterBar|GroupsCard)/;
+
 // uPlot and the components that use it: pages without a chart do not load them.
 const CHARTS = /uplot|\/(ChartFrame|StackedChart|DailyCostChart|plot)\./;
 
@@ -32,11 +35,12 @@ export default defineConfig({
             { name: "charts", test: CHARTS },
             {
               name: "shared",
-              test: (id: string) => !CHARTS.test(id) && !ANOMALIES.test(id),
+              test: (id: string) => ![CHARTS, ANOMALIES, FILTERS].some((group) => group.test(id)),
               minShareCount: 2,
               priority: 1,
             },
             { name: "anomalies", test: ANOMALIES, minShareCount: 2 },
+            { name: "filters", test: FILTERS, minShareCount: 2 },
           ],
         },
       },

@@ -79,7 +79,7 @@ async def exporting(
         yield days()
         return
     async with readers.reading(viewer) as connection:
-        statement = _SQL.bind(kind, **_parameters(kind, viewer, user_id, wanted))
+        statement = _SQL.bind(kind, **export_parameters(kind, viewer, user_id, wanted))
         cursor = await connection.cursor(*statement)
         exported = _EXPORTED_OF[kind]
 
@@ -90,9 +90,10 @@ async def exporting(
         yield rows()
 
 
-def _parameters(
+def export_parameters(
     kind: ExportKind, viewer: Viewer, user_id: str, wanted: CallFilter
 ) -> dict[str, Any]:
+    """Return the parameters of the statement of an export."""
     given = wanted.parameters | {"user_id": user_id, **viewer.parameters}
     given |= {"since": given.pop("earliest"), "until": given.pop("before")}
     given["unnamed_persona"] = UNKNOWN_PERSONA

@@ -81,7 +81,7 @@ async def test_another_user_in_the_address_shows_nothing_to_a_user(open_page: Op
         page.on("request", lambda request: requested.append(request.url))
         await page.reload()
         await heading(page, "Spending")
-        await expect(page.get_by_text("No costs in this period")).to_be_visible()
+        await expect(page.get_by_text("No costs in this period", exact=True)).to_be_visible()
         assert any("/user/mallory/" in url for url in requested)
         assert not any("/user/ali/" in url for url in requested)
 

@@ -156,7 +156,7 @@ async def test_depth_and_position_are_kept_by_back_and_reload(open_page: Open) -
             await page.get_by_role("button", name="Show more calls").click()
             await expect(body_rows(page)).to_have_count(shown)
         await expect(page.get_by_text("75 of 10,000 calls")).to_be_visible()
-        link = body_rows(page).nth(60).get_by_role("link")
+        link = body_rows(page).nth(60).get_by_role("link").first
         await link.scroll_into_view_if_needed()
         before = await page.evaluate("scrollY")
         text = await link.inner_text()

@@ -120,8 +120,10 @@ async def test_call_appears_grows_and_ends(open_page: Open, product: Product) ->
             ["1,000 input tokens $0.006", "20 output tokens $0.00024"]
         )
         await expect(events.filter(has_text="team sales")).to_have_count(1)
-        labels = page.get_by_title(re.compile("^(agent_version|campaign|region|team): "))
-        await expect(labels).to_have_count(4 + 4)  # of the call, and of its start
+        labels = "(agent_version|campaign|region|team): "
+        links = page.get_by_title(re.compile(f"^Filter by {labels}"))
+        await expect(links).to_have_count(4)  # of the call
+        await expect(page.get_by_title(re.compile(f"^{labels}"))).to_have_count(4)  # of its start
         await page.goto("/spending")
         listed = page.get_by_role("region", name="Calls in this period")
         await expect(listed).to_contain_text("region <b>eu</b>")
@@ -188,7 +190,7 @@ async def test_exports_are_downloaded(open_page: Open, product: Product, tmp_pat
 
 async def test_period_can_be_chosen(open_page: Open, product: Product) -> None:
     async with open_page("/spending", "fay") as page:
-        await expect(page.get_by_text("No costs in this period")).to_be_visible()
+        await expect(page.get_by_text("No costs in this period", exact=True)).to_be_visible()
         today = datetime.now(UTC).date()
         for name, days in (("Today", 1), ("7 days", 7), ("90 days", 90)):
             span = f"startDate={today - timedelta(days=days - 1)}&endDate={today}"

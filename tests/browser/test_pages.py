@@ -72,7 +72,7 @@ async def open_and_wait(page: Page, name: str) -> None:
     elif name == "call":
         await page.goto("/spending")
         table = page.get_by_role("region", name="Calls in this period")
-        await table.get_by_role("row", name="$4.99").first.get_by_role("link").click()
+        await table.get_by_role("row", name="$4.99").first.get_by_role("link").first.click()
         await expect(page.get_by_role("img", name="Cost of the call")).to_be_visible()
     elif name == "outlook":
         await expect(page.get_by_role("img", name="Running total of cost")).to_be_visible()

@@ -84,10 +84,10 @@ async def test_page_refreshes_itself_and_says_when_it_cannot(
 ) -> None:
     async with open_page("/spending", "iris") as page:
         head = page.locator(".page-head")
-        await expect(page.get_by_text("No costs in this period")).to_be_visible()
+        await expect(page.get_by_text("No costs in this period", exact=True)).to_be_visible()
         await page.route("**/spending?*", lambda route: route.abort())
         await expect(head).to_contain_text("Couldn't refresh; updated", timeout=REFRESHED_MS)
-        await expect(page.get_by_text("No costs in this period")).to_be_visible()
+        await expect(page.get_by_text("No costs in this period", exact=True)).to_be_visible()
         await product.send(cost("of-iris", "iris", totalCost="3", **now()))
         await page.unroute("**/spending?*")
         await expect(page.locator(".tile").first).to_contain_text("$3.0", timeout=REFRESHED_MS)

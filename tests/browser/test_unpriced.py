@@ -60,7 +60,7 @@ async def test_unpriced_events_are_shown_until_they_have_a_price(
         await expect(row).to_contain_text("No price")
         await check(page, "spending")
         await page.set_viewport_size(DESKTOP)  # type: ignore[arg-type]
-        await row.get_by_role("link").click()
+        await row.get_by_role("link").first.click()
         await expect(page.get_by_role("img", name="Cost of the call")).to_be_visible()
         await expect(note).to_contain_text("2 events have no price yet")
         events = page.get_by_role("region", name="Events of this call")

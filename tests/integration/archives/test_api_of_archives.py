@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from ledger.postgres.statements import statements
+from ledger.postgres.viewers import Viewer
+from ledger.reports.exports import export_parameters
+from ledger.reports.lists import CallFilter
 from tests.integration.archives.test_archiving import OLD, calls, record
 from tests.support.api import ApiClient, served_from, token
 from tests.support.archives import NOW, archive, month_start
@@ -93,13 +96,9 @@ async def test_export_marks_archived_lines_of_each_call(database_url: str, tmp_p
            FROM sealed_calls, generate_series(1, 20000) AS n WHERE call_id = 'call-0'""",
     )
     await fetch(database_url, "ANALYZE sealed_calls, calls, call_cost_events")
+    everything = CallFilter(earliest=OLD - timedelta(days=40), before=NOW)
     statement, *arguments = statements("reports/exports").bind(
-        "events",
-        user_id="user-0",
-        viewer_id="user-0",
-        reads_all=False,
-        since=OLD - timedelta(days=40),
-        until=NOW,
+        "events", **export_parameters("events", Viewer("user-0"), "user-0", everything)
     )
     plan = await fetch(database_url, f"EXPLAIN (FORMAT JSON) {statement}", *arguments)
     tables = {"sealed_calls", "archived_costs", "call_cost_events"}

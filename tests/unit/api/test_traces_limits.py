@@ -139,4 +139,5 @@ async def test_mutated_bodies_get_no_server_error() -> None:
                 cut = bytes(mutated[: chance.randint(1, len(mutated))])
                 for sent in (bytes(mutated), cut):
                     statuses.add((await send(api, sent)).status)
-    assert statuses == {200, 400}
+    # A fast machine reaches the limit of requests.
+    assert {200, 400} <= statuses <= {200, 400, 429}

@@ -15,6 +15,10 @@ from tests.support.api import ApiClient, authenticator, served, token
 
 SPENDING = "/api/costs/user/alice/spending"
 CALLS = "/api/costs/user/alice/calls"
+SPENDING_PARAMETERS = (
+    "`period`, `startDate`, `endDate`, `compare`, `personaId`, `tag`, `service`, `model`, "
+    "`groupBy`, `groupLimit`"
+)
 
 
 def describe_types() -> Iterator[Any]:
@@ -52,10 +56,10 @@ async def test_each_route_refuses_an_unknown_parameter(
     [
         ("perid=7d", "`perid` is unknown; the nearest parameter is `period`."),
         ("period=7d&startdate=2025-11-01", "`startdate` is unknown; the nearest parameter is `startDate`."),
-        ("period=7d&days=7", "`days` is unknown; the parameters of this route are `period`, `startDate`, `endDate`, `compare`."),
-        ("=7d", "`` is unknown; the parameters of this route are `period`, `startDate`, `endDate`, `compare`."),
-        ("%FF=1", "`\ufffd` is unknown; the parameters of this route are `period`, `startDate`, `endDate`, `compare`."),
-        ("x" * 1000, f"`{'x' * 60}` is unknown; the parameters of this route are `period`, `startDate`, `endDate`, `compare`."),
+        ("period=7d&days=7", f"`days` is unknown; the parameters of this route are {SPENDING_PARAMETERS}."),
+        ("=7d", f"`` is unknown; the parameters of this route are {SPENDING_PARAMETERS}."),
+        ("%FF=1", f"`\ufffd` is unknown; the parameters of this route are {SPENDING_PARAMETERS}."),
+        ("x" * 1000, f"`{'x' * 60}` is unknown; the parameters of this route are {SPENDING_PARAMETERS}."),
     ],
 )  # fmt: skip
 async def test_nearest_parameter_is_suggested(api: ApiClient, query: str, error: str) -> None:
