@@ -1,9 +1,7 @@
 """A voice agent of LiveKit that reports what its calls cost, beside a running `make run`.
 
-make setup-integrations, then .local/integrations/bin/python examples/livekit_agent.py
---url http://127.0.0.1:8080 --token TOKEN, where TOKEN is a key of
-`cost-analytics keys create --service voice-bot --scope ingest`. It needs no network: the session is
-LiveKit's, and its vendors answer by a script at LiveKit's interfaces. Replace `ScriptedLLM`,
+`make demo WAY=livekit` runs it, with a key of `cost-analytics keys create --scope ingest`. It needs
+no network: the session is LiveKit's, its vendors answer by a script. Replace `ScriptedLLM`,
 `ScriptedSTT` and `ScriptedTTS` by `openai.LLM()`, `deepgram.STT()` and `elevenlabs.TTS()`.
 """
 
