@@ -203,7 +203,7 @@ class _ScriptedSpeech(tts.SynthesizeStream):
 
 
 class ScriptedSTT(stt.STT):
-    """Recognition that reports the seconds of audio, and hears nothing."""
+    """Recognition that reports the seconds of audio, and returns no text."""
 
     def __init__(self, *, model: str, provider: str) -> None:
         super().__init__(capabilities=stt.STTCapabilities(streaming=True, interim_results=False))

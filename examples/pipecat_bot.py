@@ -45,7 +45,7 @@ SERVICES = {"DemoEar": "deepgram", "DemoVoice": "elevenlabs"}
 
 
 class DemoEar(STTService):
-    """Plays a transcription: it hears seconds of audio, and no words."""
+    """Simulated recognition: it reports seconds of audio, and returns no text."""
 
     costs = Decimal()
 

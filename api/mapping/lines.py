@@ -21,7 +21,7 @@ def events_of_line(mapping: DocumentMapping, line: bytes) -> list[MappedEvent]:
     events = [mapping.events(document) for document in documents]
     if len(documents) == 1:
         return events[0]
-    # The documents of a list are told apart by their place.
+    # The place of a document in its list makes its key unique.
     return [
         one._replace(key=f"{number}/{one.key}") for number, of in enumerate(events) for one in of
     ]

@@ -81,10 +81,10 @@ def read(delivery: Delivery, endpoint: WebhookEndpoint) -> Reading:
     body = _decode(delivery.body)
     if body.type != "post_call_transcription":
         return Reading([], f"Webhooks of type {body.type[:50]} have no costs.")
-    told = body.data
-    facts = told.metadata
+    conversation = body.data
+    facts = conversation.metadata
     document = find(read_document(delivery.body), "data")
-    call = reported_call(document, delivery, endpoint, told.conversation_id)
+    call = reported_call(document, delivery, endpoint, conversation.conversation_id)
     started = moment_of_ms(_ms(facts.start_time_unix_secs))
     seconds = facts.call_duration_secs or 0
     ended = moment_of_ms(_ms((facts.start_time_unix_secs or 0) + seconds)) if started else None
@@ -94,11 +94,13 @@ def read(delivery: Delivery, endpoint: WebhookEndpoint) -> Reading:
             *call.started(
                 "start",
                 started,
-                persona_id=told.agent_id,
+                persona_id=conversation.agent_id,
                 direction=direction if direction in {"inbound", "outbound"} else None,
             ),
             *_costs(call, facts, ended, endpoint.settings),
-            call.ended("end", ended, "failed" if told.status == "failed" else "completed", seconds),
+            call.ended(
+                "end", ended, "failed" if conversation.status == "failed" else "completed", seconds
+            ),
         ]
     )
 

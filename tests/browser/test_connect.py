@@ -120,8 +120,8 @@ async def test_event_without_a_user_is_shown_and_assigned(
     async with open_page("/connect?stack=http", "boss", role="admin") as page:
         await expect(page.get_by_role("radio", name="HTTP")).to_be_checked()
         await page.get_by_label("Use", exact=True).select_option("A new key")
-        key = await create_key(page, "nobody")
-        event = cost("connect-held", None, source="/nobody", **now(5))
+        key = await create_key(page, "no-user")
+        event = cost("connect-held", None, source="/no-user", **now(5))
         answer = await page.request.post(
             f"{product.url}/api/costs/events",
             data={**event, "time": event["time"].isoformat()},

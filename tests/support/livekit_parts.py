@@ -80,18 +80,18 @@ def metrics_of_model(*, prompt: int, completion: int, cancelled: bool = False) -
     )
 
 
-def metrics_of_response(request_id: str, *, heard: int, cached: int, spoken: int) -> Any:
+def metrics_of_response(request_id: str, *, received: int, cached: int, spoken: int) -> Any:
     """Return the metrics of a realtime model's response, all of it audio."""
     form = metrics.RealtimeModelMetrics
     details = form.CachedTokenDetails(audio_tokens=cached)
     return form(
         request_id=request_id,
         timestamp=time.time(),
-        input_tokens=heard,
+        input_tokens=received,
         output_tokens=spoken,
-        total_tokens=heard + spoken,
+        total_tokens=received + spoken,
         input_token_details=form.InputTokenDetails(
-            audio_tokens=heard, cached_tokens=cached, cached_tokens_details=details
+            audio_tokens=received, cached_tokens=cached, cached_tokens_details=details
         ),
         output_token_details=form.OutputTokenDetails(audio_tokens=spoken),
         metadata=Metadata(model_name="gpt-realtime", model_provider="api.openai.com"),

@@ -61,7 +61,7 @@ async def job_with_metadata() -> dict[str, Any]:
     return await _in_a_room(dave, user=user_from_metadata("user"), call_id="mine", tags={"a": "b"})
 
 
-async def nobody() -> dict[str, Any]:
+async def job_without_a_user() -> dict[str, Any]:
     """A function that fails, so no user is found."""
     return await _in_a_room(participant("web-1", metadata="not json"), user=user_from_metadata("u"))
 
@@ -81,7 +81,7 @@ async def wrong_use() -> dict[str, Any]:
 
 CASES: dict[str, Case] = {
     case.__name__: case
-    for case in (job_of_a_caller, job_of_a_callee, job_with_metadata, nobody, wrong_use)
+    for case in (job_of_a_caller, job_of_a_callee, job_with_metadata, job_without_a_user, wrong_use)
 }  # fmt: skip
 
 

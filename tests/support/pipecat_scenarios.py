@@ -177,7 +177,7 @@ async def frame_of_two_pipelines(emitter: Emitter) -> CostObserver:
 
 
 class RealtimeModel(ScriptedOpenAI):
-    """A model that hears and speaks: it answers on its own, and reports after an interruption."""
+    """A speech-to-speech model: it answers on its own, and reports after an interruption."""
 
     def service_metadata_frame(self) -> Any:
         frame = super().service_metadata_frame()

@@ -35,14 +35,14 @@ from cost_analytics_emitter.livekit_sessions import SESSIONS, Follower, guarded
 from cost_analytics_emitter.usage_counts import Usages
 
 _LATE_SECONDS: Final = 5
-"""How long after its end a session's components are listened to."""
+"""How long metrics are still counted after the end of a session."""
 _RECENT_METRICS: Final = 64
 
 _log: Final = logging.getLogger("cost_analytics_emitter")
 
 
 def _note_error(event: Any) -> None:
-    """Note that the request of the running task has failed; its agent may be told otherwise."""
+    """Note the error of the running task's request: the agent may receive another one."""
     request = current_request()
     if request is not None and not getattr(event, "recoverable", True):
         request.error = getattr(event, "error", None) or request.error

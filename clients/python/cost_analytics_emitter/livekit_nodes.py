@@ -36,7 +36,7 @@ class NodeRequest:
         self.tier: str | None = None
         self.is_open = self.is_interrupted = True
         self.error: BaseException | None = None
-        # Set by whoever reports the request.
+        # Set by the attachment that reports the request.
         self.reports = 0
         self.characters_reported = 0
         self.seconds_reported = 0.0
@@ -70,7 +70,7 @@ class NodeRequest:
 
 
 class Listener(Protocol):
-    """Who is told about requests; never raises."""
+    """Handles the begin and the end of requests; never raises."""
 
     def begin(self, request: NodeRequest) -> None:
         """A request is about to be made."""

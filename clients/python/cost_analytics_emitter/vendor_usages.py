@@ -236,14 +236,14 @@ def livekit_stt_usages(reported: Reported) -> Usages:
     `input_tokens` contain audio tokens. Streams do not report how many; then all of them are audio.
     """
     usage = decode_usage(reported)
-    heard, written = count_of(usage, "input_tokens"), count_of(usage, "output_tokens")
-    if not heard and not written:
+    input_count, output_count = count_of(usage, "input_tokens"), count_of(usage, "output_tokens")
+    if not input_count and not output_count:
         return quantities(seconds=seconds_of(usage, "audio_duration"))
-    audio = count_of(usage, "input_audio_tokens") or heard
+    audio = count_of(usage, "input_audio_tokens") or input_count
     return quantities(
-        input_tokens=remainder("input_tokens", heard, audio),
+        input_tokens=remainder("input_tokens", input_count, audio),
         input_audio_tokens=audio,
-        output_tokens=written,
+        output_tokens=output_count,
     )
 
 

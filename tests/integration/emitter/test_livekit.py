@@ -50,7 +50,7 @@ async def test_sessions_that_share_components_count_their_own_requests(tmp_path:
         user: quantities(costs(result, callId=f"call-{user}", userId=user))
         for user in ("alice", "bob")
     }
-    # LiveKit adds two seconds of silence at the end of a session, so that the last words are heard.
+    # LiveKit adds two seconds of silence at the end of a session, so that the last words are recognized.
     expected = {
         "alice": {"input_tokens": 300, "output_tokens": 6, "characters": 15, "seconds": 8},
         "bob": {"input_tokens": 500, "output_tokens": 10, "characters": 25, "seconds": 11},
@@ -188,8 +188,8 @@ async def test_metadata_names_the_user(tmp_path: Path) -> None:
     assert "direction" not in start
 
 
-async def test_call_without_a_user_is_said(tmp_path: Path) -> None:
-    result = await run_case("nobody", tmp_path, "livekit_rooms")
+async def test_call_without_a_user_is_reported(tmp_path: Path) -> None:
+    result = await run_case("job_without_a_user", tmp_path, "livekit_rooms")
     assert types(result) == {"cost.recorded": 2, "call.ended": 1}
     assert result["unreported"] == {"user not found": 1}
 

@@ -78,11 +78,16 @@ async def test_a_turn_resolves_a_silence_and_another_silence_opens_it(database_u
 
 async def test_calls_without_a_conversation_are_not_silent(database_url: str) -> None:
     speech = {"service": "elevenlabs", "operation": "tts", "usage": 9, "unit": "characters"}
-    heard = {"service": "deepgram", "operation": "transcription", "usage": 9, "unit": "seconds"}
+    transcribed = {
+        "service": "deepgram",
+        "operation": "transcription",
+        "usage": 9,
+        "unit": "seconds",
+    }
     await record(
         database_url,
         *(minute(-600 + 60 * number, "plain") for number in range(10)),
-        *(minute(-600 + 60 * number, "heard", **heard) for number in range(10)),
+        *(minute(-600 + 60 * number, "transcribed", **transcribed) for number in range(10)),
         *(minute(-600 + 60 * number, "spoken") for number in range(10)),
         minute(-595, "spoken", **speech),
     )
