@@ -10,10 +10,9 @@ from typing import Final
 from ledger.postgres.database import Connection
 from ledger.prices.price_book import PriceBook
 from ledger.repricing.span_voids import SpanVoider
-from messaging.retries import wait_until_set
 from schemas.alerts import SpendBasis
 from streams.kept_connection import KeptConnection
-from streams.retries import RETRYABLE_ERRORS
+from streams.periodic import RetryLog, run_periodically
 
 INTERVAL_SECONDS: Final = 2
 
@@ -36,20 +35,8 @@ class PeriodicSpanVoids:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Compare traces periodically until `stop`."""
-        try:
-            while not stop.is_set():
-                try:
-                    await self.run_once()
-                except RETRYABLE_ERRORS as error:
-                    self._connection.terminate()
-                    _log.warning(
-                        "the comparison of spans failed and is retried: %s",
-                        str(error) or type(error).__name__,
-                        extra={"action": "span_voids_retry"},
-                    )
-                await wait_until_set(stop, INTERVAL_SECONDS)
-        finally:
-            self._connection.terminate()
+        retry = RetryLog("the comparison of spans failed and is retried", "span_voids_retry")
+        await run_periodically(self.run_once, self._connection, stop, INTERVAL_SECONDS, retry)
 
     async def run_once(self) -> int:
         """Void the costs that are due; returns their number."""

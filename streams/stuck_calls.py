@@ -18,9 +18,9 @@ from ledger.recording.workers import read_counted_until
 from ledger.stuck_calls.detection import StuckCallDetector, StuckCalls
 from ledger.stuck_calls.rows import lock_detection
 from ledger.stuck_calls.rules import CallLimits
-from messaging.retries import wait_until_set
 from schemas.alerts import SpendBasis
 from streams.kept_connection import KeptConnection
+from streams.periodic import RetryLog, run_periodically
 from streams.retries import RETRYABLE_ERRORS
 
 INTERVAL_SECONDS: Final = 10
@@ -64,20 +64,10 @@ class StuckCallWatch:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Find stuck calls periodically until `stop`."""
-        try:
-            while not stop.is_set():
-                try:
-                    await self.run_once()
-                except (OutdatedPlansError, *CONFLICTS, *RETRYABLE_ERRORS) as error:
-                    self._connection.terminate()
-                    _log.warning(
-                        "stuck calls are not found yet, trying again: %s",
-                        str(error) or type(error).__name__,
-                        extra={"action": "stuck_calls_retry"},
-                    )
-                await wait_until_set(stop, self._options.interval_seconds)
-        finally:
-            self._connection.terminate()
+        retry = RetryLog("stuck calls are not found yet, trying again", "stuck_calls_retry")
+        errors = (OutdatedPlansError, *CONFLICTS, *RETRYABLE_ERRORS)
+        seconds = self._options.interval_seconds
+        await run_periodically(self.run_once, self._connection, stop, seconds, retry, errors)
 
     async def run_once(self) -> StuckCalls:
         """Find stuck calls, unless another worker does or the stream's progress is unknown."""

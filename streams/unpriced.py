@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final
 
 from ledger.postgres.database import Connection
 from ledger.prices.price_book import PriceBook
 from ledger.repricing.unpriced_pricer import PricedEvents, UnpricedPricer
-from messaging.retries import wait_until_set
 from schemas.alerts import SpendBasis
 from streams.kept_connection import KeptConnection
-from streams.retries import RETRYABLE_ERRORS
+from streams.periodic import RetryLog, run_periodically
 
 INTERVAL_SECONDS: Final = 5
 
@@ -36,20 +36,9 @@ class PeriodicPricing:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Price events periodically until `stop`."""
-        try:
-            while not stop.is_set():
-                try:
-                    await self.run_once(stop)
-                except RETRYABLE_ERRORS as error:
-                    self._connection.terminate()
-                    _log.warning(
-                        "pricing of unpriced events failed and is retried: %s",
-                        str(error) or type(error).__name__,
-                        extra={"action": "pricing_retry"},
-                    )
-                await wait_until_set(stop, INTERVAL_SECONDS)
-        finally:
-            self._connection.terminate()
+        retry = RetryLog("pricing of unpriced events failed and is retried", "pricing_retry")
+        run_once = partial(self.run_once, stop)
+        await run_periodically(run_once, self._connection, stop, INTERVAL_SECONDS, retry)
 
     async def run_once(self, stop: asyncio.Event) -> PricedEvents:
         """Price the unpriced events that have a price now."""

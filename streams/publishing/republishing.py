@@ -31,12 +31,11 @@ from ledger.recording.epochs import (
 from ledger.recording.offsets import Stream, read_offsets
 from messaging.kafka import KafkaSettings
 from messaging.producer import OutgoingRecord, RecoveringProducer
-from messaging.retries import wait_until_set
 from messaging.topic_snapshot import end_offsets, newest_values
 from schemas.topics import CALL_TOTALS
 from streams.kept_connection import KeptConnection
+from streams.periodic import RetryLog, run_periodically
 from streams.publishing.publisher import TotalsPublisher, totals_of
-from streams.retries import RETRYABLE_ERRORS
 
 POLL_SECONDS: Final = 2
 STALLED_SECONDS: Final = 60
@@ -84,16 +83,8 @@ class EpochFollower:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Follow until `stop`; raises EpochChangedError if the epoch has changed."""
-        try:
-            while not stop.is_set():
-                try:
-                    await self._check()
-                except RETRYABLE_ERRORS as error:
-                    _log.warning("the epoch is unknown: %s", error, extra={"action": "epoch_retry"})
-                    self._connection.terminate()
-                await wait_until_set(stop, POLL_SECONDS)
-        finally:
-            self._connection.terminate()
+        retry = RetryLog("the epoch is unknown", "epoch_retry")
+        await run_periodically(self._check, self._connection, stop, POLL_SECONDS, retry)
 
     async def _check(self) -> None:
         connection = await self._connection.open()
