@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Any, Final, Protocol, TextIO, cast
+from typing import Final, Protocol, TextIO, cast
 
 from cost_analytics.failures import (
     FAILED,
@@ -23,6 +23,7 @@ from cost_analytics.failures import (
     CommandError,
     OutputClosedError,
 )
+from cost_analytics.parsing import CommandParser
 from cost_analytics.settings import SettingsError
 
 COMMANDS: Final = {
@@ -88,7 +89,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
-    parser = _Parser(
+    parser = CommandParser(
         prog="cost-analytics",
         description="Exact, live cost analytics for phone calls.",
         epilog=_CLOSING,
@@ -102,13 +103,6 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
             subparser.description = module.DESCRIPTION
             module.configure(subparser)
     return parser
-
-
-class _Parser(argparse.ArgumentParser):
-    """A parser that keeps line breaks in descriptions, also in those of its subcommands."""
-
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, **settings)
 
 
 class Command(Protocol):

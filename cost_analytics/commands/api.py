@@ -7,6 +7,7 @@ from typing import Final
 
 from cost_analytics import settings
 from cost_analytics.commands.options import no_arguments
+from cost_analytics.configuration.processes import API
 
 DESCRIPTION: Final = """\
 Serves the REST API and the live feed on API_HOST:API_PORT. Start as many replicas as the load
@@ -20,9 +21,7 @@ configure: Final = no_arguments
 def run(arguments: argparse.Namespace) -> int:
     """Serve until stopped."""
     del arguments
-    loaded = settings.load(
-        "kafka", "database", "tokens", "api", "limits", "budget", "delivery", login="api"
-    )
+    loaded = settings.load(*API.needs, login=API.login)
     from cost_analytics.roots.api import serve
 
     return serve(loaded)

@@ -7,6 +7,7 @@ from typing import Final
 
 from cost_analytics import settings
 from cost_analytics.commands.options import no_arguments
+from cost_analytics.configuration.processes import NOTICES
 
 DESCRIPTION: Final = """\
 Delivers budget alerts by email (SMTP_URL), by SMS (SMS_URL) and by signed webhooks. The topic
@@ -23,9 +24,7 @@ configure: Final = no_arguments
 def run(arguments: argparse.Namespace) -> int:
     """Deliver until stopped."""
     del arguments
-    loaded = settings.load(
-        "kafka", "database", "delivery", "prices", "anomalies", login="notifications"
-    )
+    loaded = settings.load(*NOTICES.needs, login=NOTICES.login)
     from cost_analytics.roots.notices import serve
 
     return serve(loaded)

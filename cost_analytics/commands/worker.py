@@ -7,6 +7,7 @@ from typing import Final
 
 from cost_analytics import settings
 from cost_analytics.commands.options import no_arguments
+from cost_analytics.configuration.processes import WORKER
 
 DESCRIPTION: Final = """\
 Reads cost.call-events.v1 and records each batch of events and the new totals in one transaction.
@@ -21,9 +22,7 @@ configure: Final = no_arguments
 def run(arguments: argparse.Namespace) -> int:
     """Work until stopped."""
     del arguments
-    loaded = settings.load(
-        "kafka", "database", "worker", "stuck_calls", "retention", "budget", login="worker"
-    )
+    loaded = settings.load(*WORKER.needs, login=WORKER.login)
     from cost_analytics.roots.worker import serve
 
     return serve(loaded)

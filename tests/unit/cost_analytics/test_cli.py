@@ -34,6 +34,27 @@ def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(name in text for name in COMMANDS)
 
 
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["dq"], "COMMAND: there is no 'dq'; did you mean dlq?"),
+        (["dlq", "lst"], "there is no 'lst'; did you mean list?"),
+        (["dlq", "list", "--lmit", "3"], "there is no option --lmit; did you mean --limit?"),
+        (["dlq", "list", "--lmit=3"], "there is no option --lmit=3; did you mean --limit?"),
+        (["token", "--user", "a", "--role", "admn"], "there is no 'admn'; did you mean admin?"),
+        (["token", "--user", "a", "--role", "king"], "there is no 'king' (choose from "),
+        (["dlq", "list", "--xyz"], "there is no option --xyz\n"),
+    ],
+)
+def test_an_error_names_the_nearest_word(
+    words: list[str], hint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 2
+    assert hint in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_each_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
