@@ -39,6 +39,7 @@ COMMANDS: Final = {
     "follow": "send the events of log files over HTTP, as their lines are written",
     "map": "try a mapping: show what would be sent of each line of a file",
     "simulate": "send realistic calls to Kafka, or write them to a file",
+    "doctor": "check the settings, connections, clocks and topics, and say what to do",
     "verify": "recompute every total from the recorded events and count the differences",
     "rebuild": "rewrite every total from the recorded events",
     "archive": "move old months of events to Parquet files; totals stay exact",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,6 +37,8 @@ _SET_BY_DEV: Final = (
     | {name for name, variable in VARIABLES.items() if variable.section in {"database", "kafka"}}
 )
 
+_SIMILARITY_MIN: Final = 0.88
+
 
 class SettingsError(Exception):
     """Invalid settings; `errors` has a sentence for each."""
@@ -50,11 +53,14 @@ def load(*needs: Need, login: Login = "operator", dev_file: Path = DEV_FILE) -> 
 
     Raises SettingsError with all errors.
     """
+    return settings_from(merge(os.environ, _read(dev_file)), *needs, login=login)
+
+
+def _read(dev_file: Path) -> Mapping[str, str]:
     try:
-        dev_values = read_dev_file(dev_file)
+        return read_dev_file(dev_file)
     except (OSError, UnicodeDecodeError):
         raise SettingsError([f"{dev_file} exists but cannot be read."]) from None
-    return settings_from(merge(os.environ, dev_values), *needs, login=login)
 
 
 def settings_from(values: Mapping[str, str], *needs: Need, login: Login = "operator") -> Settings:
@@ -93,6 +99,20 @@ def merge(environment: Mapping[str, str], dev_values: Mapping[str, str]) -> dict
     if _JWT_KEYS & given.keys():
         dropped.update(_JWT_KEYS)
     return {name: dev_values[name] for name in dev_values if name not in dropped} | given
+
+
+def misspelt() -> dict[str, str]:
+    """Return variables of our environment that are almost named like a setting, with its name."""
+    unknown = sorted(name for name in os.environ.keys() - VARIABLES.keys() if name.isupper())
+    nearest = {
+        name: get_close_matches(name, VARIABLES, n=1, cutoff=_SIMILARITY_MIN) for name in unknown
+    }
+    return {name: setting for name, settings in nearest.items() for setting in settings}
+
+
+def taken_from(dev_file: Path = DEV_FILE) -> int:
+    """Return how many settings `load` takes from a file; raises SettingsError as it does."""
+    return len(merge(os.environ, _read(dev_file)).keys() - os.environ.keys())
 
 
 def ignored_by_dev() -> list[str]:

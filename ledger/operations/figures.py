@@ -6,14 +6,16 @@ a call or money, and none takes longer to read the more there is to count.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-from ledger.postgres.database import Record
+from ledger.postgres.database import Connection, Record
 from ledger.postgres.functions import reads
+from ledger.postgres.statements import statements
 from ledger.postgres.viewers import ReaderPool, Viewer
 
 _READS: Final = reads("operations/figures")
+_SQL: Final = statements("operations/figures")
 
 COUNTED_MAX: Final = 10_000
 """Backlogs are counted up to this number; larger ones are equally alarming."""
@@ -87,7 +89,28 @@ async def read_product_status(readers: ReaderPool) -> ProductStatus:
     positions = await readers.read(_EVERYBODY, *_READS.bind("positions", limit=POSITIONS_MAX))
     refusals = await readers.read(_EVERYBODY, _READS["refusals"])
     retention = await readers.read(_EVERYBODY, _READS["retention"])
-    figures = ProductFigures(
+    figures = _figures(row, positions, refusals, retention)
+    return ProductStatus(version, schema_is_current=True, figures=figures)
+
+
+async def read_figures(connection: Connection) -> ProductFigures:
+    """Read the product's figures as an operator, whose login may read the tables."""
+    [row] = await connection.fetch(*_SQL.bind("figures", limit=COUNTED_MAX))
+    return _figures(
+        row,
+        await connection.fetch(*_SQL.bind("positions", limit=POSITIONS_MAX)),
+        await connection.fetch(_SQL["refusals"]),
+        await connection.fetch(_SQL["retention"]),
+    )
+
+
+def _figures(
+    row: Record,
+    positions: Sequence[Record],
+    refusals: Sequence[Record],
+    retention: Sequence[Record],
+) -> ProductFigures:
+    return ProductFigures(
         workers=row["workers"],
         partitions_held=row["partitions_held"],
         clock_skew_ms=row["clock_skew_ms"],
@@ -104,7 +127,6 @@ async def read_product_status(readers: ReaderPool) -> ProductStatus:
             each["subject"]: RetentionResult(each["removed"], each["seconds"]) for each in retention
         },
     )
-    return ProductStatus(version, schema_is_current=True, figures=figures)
 
 
 def _backlog(row: Record, name: str) -> OutboxBacklog:

@@ -21,6 +21,7 @@ OWNERS = {
     # Fixes of its record parser are beside its owner; raw batches need its protocol.
     "aiokafka": (
         "messaging/broker_log.py",
+        "messaging/cluster.py",
         "messaging/kafka.py",
         "messaging/records.py",
         "messaging/topic_ids.py",

@@ -1,0 +1,1 @@
+"""What `cost-analytics doctor` checks, and what it advises."""

@@ -1,0 +1,127 @@
+"""Runs all checks, each part independent of the failure of another."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from typing import Final
+
+from cost_analytics.configuration.kafka_section import KafkaSection
+from cost_analytics.configuration.tree import Settings
+from cost_analytics.diagnosis import (
+    checked_database,
+    checked_host,
+    checked_kafka,
+    checked_stream,
+)
+from cost_analytics.diagnosis.checked_settings import check_settings
+from cost_analytics.diagnosis.finding import Finding, problem, skipped
+from cost_analytics.failures import CommandError, using_database, using_kafka
+from ledger.operations.dead_letters import RefusedCount, count_by_code
+from ledger.operations.figures import ProductFigures, read_figures
+from ledger.postgres.database import Connection, connected
+from messaging.cluster import ClusterState, describe_cluster, partition_ends
+from schemas.topics import ALL_TOPICS, CALL_EVENTS, DEFAULT_PARTITIONS
+
+_NAME: Final = "cost-analytics doctor"
+_SEES_EVERYTHING: Final = ("operator", "worker")
+"""The processes whose logins may read what the checks of the stream need."""
+
+
+async def examine(commands: Sequence[str]) -> AsyncIterator[Finding]:
+    """Check processes, and everything that they use; without names, all with settings here."""
+    checked = check_settings(commands)
+    for finding in checked.findings:
+        yield finding
+    valid = checked.valid
+    for finding in checked_host.check_host(valid):
+        yield finding
+    async for finding in checked_database.check_logins(valid):
+        yield finding
+    cluster: ClusterState | None = None
+    async for outcome in _check_kafka(valid):
+        if isinstance(outcome, ClusterState):
+            cluster = outcome
+        else:
+            yield outcome
+    async for finding in _check_product(valid, cluster):
+        yield finding
+    async for finding in checked_host.check_servers(valid):
+        yield finding
+
+
+async def _check_kafka(valid: Mapping[str, Settings]) -> AsyncIterator[Finding | ClusterState]:
+    """Yield findings, and the cluster if it answers."""
+    kafka = _kafka(valid)
+    if kafka is None:
+        return
+    try:
+        with using_kafka(kafka):
+            cluster = await describe_cluster(kafka.client(), [topic.name for topic in ALL_TOPICS])
+    except CommandError as error:
+        found, _, remedy = str(error).rstrip(".").partition("; ")
+        yield problem("Kafka", found, remedy)
+        return
+    for finding in checked_kafka.check_cluster(cluster):
+        yield finding
+    yield cluster
+
+
+async def _check_product(
+    valid: Mapping[str, Settings], cluster: ClusterState | None
+) -> AsyncIterator[Finding]:
+    settings = next((valid[name] for name in _SEES_EVERYTHING if name in valid), None)
+    if settings is None:
+        found = "the stream is not checked: only the operator's or a worker's login may read it"
+        yield skipped("stream", found, "set OPERATOR_DATABASE_URL")
+        return
+    try:
+        with using_database(settings.database_url):
+            async with connected(settings.database_url.reveal(), name=_NAME) as connection:
+                async for finding in _product_findings(connection, settings.kafka, cluster):
+                    yield finding
+    except CommandError as error:
+        yield skipped("stream", f"the stream is not checked: {str(error).rstrip('.')}")
+
+
+async def _product_findings(
+    connection: Connection, kafka: KafkaSection, cluster: ClusterState | None
+) -> AsyncIterator[Finding]:
+    async for finding in checked_database.check_server(connection):
+        yield finding
+    schema = await checked_database.check_schema(connection)
+    for finding in schema:
+        yield finding
+    if any(finding.subject == "schema" and finding.state == "problem" for finding in schema):
+        return
+    figures = await read_figures(connection)
+    events = cluster.topics.get(CALL_EVENTS.name) if cluster else None
+    partitions = events.partitions if events else DEFAULT_PARTITIONS
+    for finding in checked_stream.check_workers(figures, partitions):
+        yield finding
+    if cluster and events:
+        async for finding in _check_lag(figures, kafka, cluster.cluster_id, partitions):
+            yield finding
+    for finding in _kept_and_sent(figures, await count_by_code(connection)):
+        yield finding
+
+
+async def _check_lag(
+    figures: ProductFigures, kafka: KafkaSection, cluster_id: str, partitions: int
+) -> AsyncIterator[Finding]:
+    try:
+        with using_kafka(kafka):
+            ends = await partition_ends(kafka.client(), CALL_EVENTS.name, partitions)
+    except CommandError as error:
+        yield problem("Kafka", str(error).rstrip("."), "check the log of the brokers")
+        return
+    for finding in checked_stream.check_lag(figures, cluster_id, ends):
+        yield finding
+
+
+def _kept_and_sent(figures: ProductFigures, refused: Sequence[RefusedCount]) -> Iterator[Finding]:
+    yield from checked_stream.check_events(figures, refused)
+    yield from checked_stream.check_delivery(figures)
+
+
+def _kafka(valid: Mapping[str, Settings]) -> KafkaSection | None:
+    return next((settings.kafka for settings in valid.values()), None)

@@ -1,0 +1,28 @@
+"""The result of a check: what was found, and what to do about it."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Final, Literal, NamedTuple
+
+State = Literal["ok", "skipped", "warning", "problem"]
+
+
+class Finding(NamedTuple):
+    """The result of a check; `remedy` is empty if there is nothing to do."""
+
+    state: State
+    subject: str
+    found: str
+    remedy: str = ""
+
+
+ok: Final = partial(Finding, "ok")
+skipped: Final = partial(Finding, "skipped")
+warning: Final = partial(Finding, "warning")
+problem: Final = partial(Finding, "problem")
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with a noun, in the plural where it needs one: `1 worker`, `2 workers`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
