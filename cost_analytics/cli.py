@@ -72,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         arguments = _parser(words).parse_args(words)
         with redirect_stdout(cast("TextIO", _Output(sys.stdout))):
-            code: int = _module(arguments.command).run(arguments)
+            code: int = command_module(arguments.command).run(arguments)
             sys.stdout.flush()
     except SettingsError as error:
         for message in error.errors:
@@ -100,7 +100,7 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     for name, summary in COMMANDS.items():
         subparser = commands.add_parser(name, help=summary)
         if name == given:
-            module = _module(name)
+            module = command_module(name)
             subparser.description = module.DESCRIPTION
             module.configure(subparser)
     return parser
@@ -118,7 +118,8 @@ class Command(Protocol):
         """Run the command and return its exit code; raises CommandError or SettingsError."""
 
 
-def _module(name: str) -> Command:
+def command_module(name: str) -> Command:
+    """Return the module of a command; raises CommandError without the development tools."""
     if name not in DEVELOPMENT:
         return cast("Command", import_module(f"cost_analytics.commands.{name.replace('-', '_')}"))
     if find_spec("devkit") is None:

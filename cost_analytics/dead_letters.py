@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Final
+from datetime import datetime
+from typing import Final, NamedTuple
 
 from cost_analytics.configuration.tree import Settings
 from cost_analytics.progress import Progress
 from cost_analytics.sending import RecordSender, open_sender
 from ledger.operations.dead_letters import (
+    DeadLetterKey,
     RefusedEvent,
     StoredDeadLetter,
     count_by_code,
@@ -34,21 +36,48 @@ async def show(
     limit: int,
     replayed_too: bool,
     print_line: Callable[[str], None],
+    as_json: Callable[[object], str] | None,
 ) -> None:
-    """Print how many events were refused with each code, and the newest `limit` events."""
-    counts = await count_by_code(connection)
-    if not counts:
-        print_line("No event was refused.")
+    """Print how many events were refused with each code, and the newest `limit` events.
+
+    With `as_json`, print the events only, each as this function returns it.
+    """
+    if as_json is None and not await _show_counts(connection, print_line):
         return
-    for refused in counts:
-        print_line(f"{refused.total:>9,}  {refused.code:<15} {refused.pending:,} not sent again")
     shown = 0
     async for refusal in list_refusals(connection, code=code, replayed_too=replayed_too):
         if shown >= limit:
             break
         shown += 1
-        for line in _description_lines(refusal):
+        for line in [as_json(_readable(refusal))] if as_json else _description_lines(refusal):
             print_line(line)
+
+
+class _ReadableRefusal(NamedTuple):
+    """A refused event whose beginning is text, for JSON."""
+
+    origin: DeadLetterKey
+    code: str
+    message: str
+    size_bytes: int
+    start: str
+    refused_at: datetime
+    replayed_at: datetime | None
+
+
+def _readable(refusal: RefusedEvent) -> _ReadableRefusal:
+    start = refusal.start.decode("utf-8", "replace")
+    return _ReadableRefusal(**{**refusal._asdict(), "start": start})
+
+
+async def _show_counts(connection: Connection, print_line: Callable[[str], None]) -> bool:
+    """Print how many events were refused with each code; returns whether there are any."""
+    counts = await count_by_code(connection)
+    for refused in counts:
+        print_line(f"{refused.total:>9,}  {refused.code:<15} {refused.pending:,} not sent again")
+    if not counts:
+        print_line("No event was refused.")
+    return bool(counts)
 
 
 def _description_lines(refusal: RefusedEvent) -> Sequence[str]:

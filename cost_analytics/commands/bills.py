@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from cost_analytics import settings
+from cost_analytics.commands.listing import add_json, print_rows
 from cost_analytics.commands.options import whole_number
 from cost_analytics.database_work import run_connected
 from cost_analytics.failures import CommandError
 from cost_analytics.files import account, read_text
 
 if TYPE_CHECKING:
-    from ledger.operations.bills import BillImport
+    from ledger.operations.bills import BillImport, ListedBill
 
 DESCRIPTION: Final = """\
 Vendors' bills. GET /api/admin/reconciliation compares them with recorded costs by day and service.
@@ -41,7 +42,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     adding.add_argument(
         "--set-by", metavar="NAME", help="who imports it (default: the account's name)"
     )
-    actions.add_parser("list", help="show the imported bills")
+    add_json(actions.add_parser("list", help="show the imported bills"))
     withdraw = actions.add_parser(
         "withdraw", help="exclude a bill from the comparison; it stays in the list"
     )
@@ -85,22 +86,22 @@ def _report(bill: BillImport) -> str:
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    del arguments
     loaded = settings.load("database")
     from ledger.operations.bills import list_bills
-    from schemas.sentences import exact_dollars
 
     bills = run_connected(loaded.database_url, "bills", list_bills)
-    for bill in bills:
-        state = " (withdrawn)" if bill.withdrawn else ""
-        print(
-            f"{bill.bill_id}  {bill.name}{state}: {bill.lines} lines, {bill.first_day} to "
-            f"{bill.last_day}, {', '.join(bill.services)}, {exact_dollars(bill.amount_nano)}; "
-            f"{bill.imported_at:%Y-%m-%d %H:%M}Z by {bill.imported_by}"
-        )
-    if not bills:
-        print("No bills.")
-    return 0
+    return print_rows(arguments, bills, _line, none="No bills.")
+
+
+def _line(bill: ListedBill) -> str:
+    from schemas.sentences import exact_dollars
+
+    state = " (withdrawn)" if bill.withdrawn else ""
+    return (
+        f"{bill.bill_id}  {bill.name}{state}: {bill.lines} lines, {bill.first_day} to "
+        f"{bill.last_day}, {', '.join(bill.services)}, {exact_dollars(bill.amount_nano)}; "
+        f"{bill.imported_at:%Y-%m-%d %H:%M}Z by {bill.imported_by}"
+    )
 
 
 def _withdraw(arguments: argparse.Namespace) -> int:

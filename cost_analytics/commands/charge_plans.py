@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from cost_analytics import settings
+from cost_analytics.commands.listing import add_json, print_json
 from cost_analytics.database_work import run_connected
 from cost_analytics.failures import FAILED
 from cost_analytics.files import account, read_text
@@ -54,6 +55,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     listing = actions.add_parser("list", help="show charge plans", description=_LIST)
     listing.add_argument("--all", action="store_true", help="also past plans")
     listing.add_argument("--csv", action="store_true", help="write CSV that can be imported")
+    add_json(listing)
     importing = actions.add_parser("import", help="add plans from a file", description=_IMPORT)
     importing.add_argument("file", metavar="FILE", help="CSV, or - for standard input")
     importing.add_argument("--dry-run", action="store_true", help="only show what would be added")
@@ -78,6 +80,8 @@ def _list(arguments: argparse.Namespace) -> int:
 
     plans = run_connected(loaded.database_url, _NAME, read)
     shown = [plan for plan in plans if arguments.all or plan.state != "past"]
+    if arguments.json:
+        return print_json(shown)
     if arguments.csv:
         sys.stdout.write(plans_csv(shown))
     else:

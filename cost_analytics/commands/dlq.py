@@ -7,6 +7,7 @@ from functools import partial
 from typing import Final
 
 from cost_analytics import settings
+from cost_analytics.commands.listing import add_json, as_json
 from cost_analytics.commands.options import whole_number
 from cost_analytics.database_work import run_connected
 from cost_analytics.failures import using_database
@@ -45,6 +46,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="show at most N events (default: 20)",
     )
     listing.add_argument("--all", action="store_true", help="also events that were sent again")
+    add_json(listing)
     replay.add_argument(
         "--limit", type=whole_number(1, 10**9), metavar="N", help="send at most N (default: all)"
     )
@@ -66,6 +68,7 @@ def _list(arguments: argparse.Namespace) -> int:
         limit=arguments.limit,
         replayed_too=arguments.all,
         print_line=print,
+        as_json=as_json if arguments.json else None,
     )
     run_connected(loaded.database_url, "dlq", listing)
     return 0

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import argparse
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from cost_analytics import settings
+from cost_analytics.commands.listing import add_json, print_rows
 from cost_analytics.database_work import run_connected
+
+if TYPE_CHECKING:
+    from ledger.recording.epochs import Epoch
 
 DESCRIPTION: Final = """\
 The ledger's epoch increases when its totals change by other means than counting events. `restore`
@@ -20,7 +24,7 @@ and API replicas connect. An unnecessary increase only publishes every total onc
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the actions."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    actions.add_parser("list", help="show all epochs")
+    add_json(actions.add_parser("list", help="show all epochs"))
     raising = actions.add_parser("raise", help="raise the epoch after a recovery")
     raising.add_argument("--reason", required=True, help="what happened; stored with the epoch")
 
@@ -34,10 +38,12 @@ def run(arguments: argparse.Namespace) -> int:
         epoch = run_connected(url, "epoch", partial(raise_epoch, reason=arguments.reason))
         print(f"The ledger's epoch is {epoch}.")
         return 0
-    for entry in run_connected(url, "epoch", all_epochs):
-        published = f"{entry.published_at:%Y-%m-%d %H:%M:%S}" if entry.published_at else "not yet"
-        print(
-            f"{entry.epoch}  {entry.raised_at:%Y-%m-%d %H:%M:%S}  published {published}  "
-            f"{entry.reason}"
-        )
-    return 0
+    epochs = run_connected(url, "epoch", all_epochs)
+    return print_rows(arguments, epochs, _line, none="No epochs.")
+
+
+def _line(entry: Epoch) -> str:
+    published = f"{entry.published_at:%Y-%m-%d %H:%M:%S}" if entry.published_at else "not yet"
+    return (
+        f"{entry.epoch}  {entry.raised_at:%Y-%m-%d %H:%M:%S}  published {published}  {entry.reason}"
+    )

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Final
 
 from cost_analytics import settings
+from cost_analytics.commands.listing import add_json, print_rows
 from cost_analytics.commands.options import whole_number
 from cost_analytics.database_work import run_connected
 from cost_analytics.failures import CommandError
@@ -32,6 +33,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="list|resend|close", required=True)
     listing = actions.add_parser("list", help="show open gaps")
     listing.add_argument("--all", action="store_true", help="also closed gaps")
+    add_json(listing)
     resend = actions.add_parser(
         "resend", help="send the records of a gap again", description=_RESEND
     )
@@ -59,11 +61,8 @@ def _list(arguments: argparse.Namespace) -> int:
     gaps = run_connected(
         loaded.database_url, _NAME, lambda db: list_gaps(db, closed_too=arguments.all)
     )
-    for gap in gaps:
-        print(describe_gap(gap))
-    if not gaps:
-        print("No gaps." if arguments.all else "No open gaps.")
-    return 0
+    none = "No gaps." if arguments.all else "No open gaps."
+    return print_rows(arguments, gaps, describe_gap, none=none)
 
 
 def _close(arguments: argparse.Namespace) -> int:

@@ -7,12 +7,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from cost_analytics import settings
+from cost_analytics.commands.listing import add_json, print_rows
 from cost_analytics.database_work import run_connected
 from cost_analytics.failures import CommandError
 
 if TYPE_CHECKING:
     from api.intake.events import CheckedEvent
     from cost_analytics.configuration.kafka_section import KafkaSection
+    from ledger.operations.held_calls import HeldCallRow
 
 _NAME: Final = "held"
 LISTED_MAX: Final = 1_000
@@ -27,7 +29,7 @@ ones, are counted for this user, each once.
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the actions."""
     actions = parser.add_subparsers(dest="action", metavar="list|assign", required=True)
-    actions.add_parser("list", help=f"show up to {LISTED_MAX} calls with held events")
+    add_json(actions.add_parser("list", help=f"show up to {LISTED_MAX} calls with held events"))
     assigning = actions.add_parser("assign", help="name the user of a call")
     assigning.add_argument("call", metavar="CALL", help="the id of the call")
     assigning.add_argument("--user", required=True, metavar="USER", help="the user of the call")
@@ -38,19 +40,19 @@ def run(arguments: argparse.Namespace) -> int:
     return {"list": _list, "assign": _assign}[arguments.action](arguments)
 
 
-def _list(_: argparse.Namespace) -> int:
+def _list(arguments: argparse.Namespace) -> int:
     from ledger.operations.held_calls import list_all_held_calls
 
     url = settings.load("database").database_url
     calls = run_connected(url, _NAME, lambda db: list_all_held_calls(db, LISTED_MAX))
-    for call in calls:
-        print(
-            f"{call.call_id}  {call.events} events ({', '.join(call.types)})  "
-            f"of {', '.join(call.sources)}  since {call.held_at:%Y-%m-%d %H:%M}Z"
-        )
-    if not calls:
-        print("No held events.")
-    return 0
+    return print_rows(arguments, calls, _line, none="No held events.")
+
+
+def _line(call: HeldCallRow) -> str:
+    return (
+        f"{call.call_id}  {call.events} events ({', '.join(call.types)})  "
+        f"of {', '.join(call.sources)}  since {call.held_at:%Y-%m-%d %H:%M}Z"
+    )
 
 
 def _assign(arguments: argparse.Namespace) -> int:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from cost_analytics import settings
+from cost_analytics.commands.listing import add_json, print_rows
 from cost_analytics.database_work import run_connected
 from cost_analytics.failures import CommandError
 from schemas.api_keys import SCOPES
+
+if TYPE_CHECKING:
+    from ledger.operations.api_keys import ApiKey
 
 _NAME: Final = "keys"
 _OPERATOR: Final = "operator"
@@ -23,7 +27,7 @@ database has only its digest.
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the actions."""
     actions = parser.add_subparsers(dest="action", metavar="list|create|revoke", required=True)
-    actions.add_parser("list", help="show active and revoked keys")
+    add_json(actions.add_parser("list", help="show active and revoked keys"))
     creating = actions.add_parser("create", help="make a key and print it")
     creating.add_argument("--service", required=True, metavar="NAME", help="who will use it")
     creating.add_argument(
@@ -42,19 +46,19 @@ def run(arguments: argparse.Namespace) -> int:
     return {"list": _list, "create": _create, "revoke": _revoke}[arguments.action](arguments)
 
 
-def _list(_: argparse.Namespace) -> int:
+def _list(arguments: argparse.Namespace) -> int:
     from ledger.operations.api_keys import list_keys
 
     keys = run_connected(settings.load("database").database_url, _NAME, list_keys)
-    for key in keys:
-        print(
-            f"{key.key_id}  {key.hint}…  {key.service}  {', '.join(key.scopes)}  "
-            f"made by {key.created_by} {key.created_at:%Y-%m-%d %H:%M}Z"
-            + (f"  revoked {key.revoked_at:%Y-%m-%d %H:%M}Z" if key.revoked_at else "")
-        )
-    if not keys:
-        print("No keys.")
-    return 0
+    return print_rows(arguments, keys, _line, none="No keys.")
+
+
+def _line(key: ApiKey) -> str:
+    revoked = f"  revoked {key.revoked_at:%Y-%m-%d %H:%M}Z" if key.revoked_at else ""
+    return (
+        f"{key.key_id}  {key.hint}…  {key.service}  {', '.join(key.scopes)}  "
+        f"made by {key.created_by} {key.created_at:%Y-%m-%d %H:%M}Z{revoked}"
+    )
 
 
 def _create(arguments: argparse.Namespace) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from cost_analytics import settings
+from cost_analytics.commands.listing import add_json, print_json
 from cost_analytics.commands.options import add_set_by, moment
 from cost_analytics.database_work import run_connected
 from cost_analytics.failures import FAILED
@@ -32,6 +33,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="alias_action", metavar="list|add|import", required=True)
     listing = actions.add_parser("list", help="show aliases", description="Shows all aliases.")
     listing.add_argument("--service", metavar="S", help="only the aliases of this service")
+    add_json(listing)
     adding = actions.add_parser("add", help="add or end an alias", description=DESCRIPTION)
     adding.add_argument("service", metavar="SERVICE")
     adding.add_argument("alias", metavar="ALIAS", help="the name as it is sent")
@@ -61,6 +63,8 @@ def _list(arguments: argparse.Namespace) -> int:
         return await list_aliases(db, arguments.service)
 
     aliases = run_connected(loaded.database_url, _NAME, read)
+    if arguments.json:
+        return print_json(aliases)
     print(aliases_table(aliases) if aliases else "No aliases.")
     return 0
 

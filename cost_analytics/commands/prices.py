@@ -10,6 +10,7 @@ from typing import Final
 
 from cost_analytics import settings
 from cost_analytics.commands import price_aliases, price_lists
+from cost_analytics.commands.listing import add_json, print_json
 from cost_analytics.commands.options import add_set_by, moment, whole_number
 from cost_analytics.database_work import run_connected, run_with_database
 from cost_analytics.failures import FAILED, MISUSED, CommandError, using_database
@@ -96,6 +97,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     listing.add_argument("--service", metavar="S", help="only the prices of this service")
     listing.add_argument("--all", action="store_true", help="also past prices")
     listing.add_argument("--csv", action="store_true", help="write CSV that can be imported")
+    add_json(listing)
     importing = actions.add_parser("import", help="add prices from a file", description=_IMPORT)
     importing.add_argument("file", metavar="FILE", help="CSV or JSON, or - for standard input")
     importing.add_argument("--approve", action="store_true", help="approve large changes")
@@ -162,6 +164,8 @@ def _list(arguments: argparse.Namespace) -> int:
 
     prices, pending = run_connected(loaded.database_url, _NAME, read)
     shown = [price for price in prices if arguments.all or price.state != "past"]
+    if arguments.json:
+        return print_json([*shown, *pending])
     if arguments.csv:
         sys.stdout.write(as_csv(shown))
         return 0

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from cost_analytics import settings
+from cost_analytics.commands.listing import add_json, print_rows
 from cost_analytics.database_work import run_connected
 from cost_analytics.failures import CommandError
+
+if TYPE_CHECKING:
+    from ledger.operations.sources import OwnedSource
 
 _NAME: Final = "sources"
 
@@ -22,6 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="list|give", required=True)
     listing = actions.add_parser("list", help="show sources and the services that own them")
     listing.add_argument("--subject", metavar="NAME", help="only those of this service")
+    add_json(listing)
     giving = actions.add_parser("give", help="make a service the owner of a source")
     giving.add_argument("source", metavar="SOURCE", help="the `source` of the events")
     giving.add_argument("--subject", required=True, metavar="NAME", help="the user of its token")
@@ -37,11 +42,11 @@ def _list(arguments: argparse.Namespace) -> int:
 
     url = settings.load("database").database_url
     sources = run_connected(url, _NAME, lambda db: list_sources(db, arguments.subject))
-    for owned in sources:
-        print(f"{owned.source}  {owned.subject}  since {owned.owned_since:%Y-%m-%d %H:%M}Z")
-    if not sources:
-        print("No sources.")
-    return 0
+    return print_rows(arguments, sources, _line, none="No sources.")
+
+
+def _line(owned: OwnedSource) -> str:
+    return f"{owned.source}  {owned.subject}  since {owned.owned_since:%Y-%m-%d %H:%M}Z"
 
 
 def _give(arguments: argparse.Namespace) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from cost_analytics import settings
+from cost_analytics.commands.listing import add_json, print_rows
 from cost_analytics.database_work import run_connected
 from cost_analytics.failures import CommandError
 
@@ -30,7 +31,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(
         dest="action", metavar="list|create|rotate|delete|delete-secret", required=True
     )
-    actions.add_parser("list", help="show endpoints, without their secrets")
+    add_json(actions.add_parser("list", help="show endpoints, without their secrets"))
     creating = actions.add_parser("create", help="make an endpoint")
     creating.add_argument("provider", metavar="PROVIDER", help="the vendor, such as vapi")
     creating.add_argument("--name", required=True, help="any name")
@@ -63,15 +64,10 @@ def run(arguments: argparse.Namespace) -> int:
     return actions[arguments.action](arguments)
 
 
-def _list(_: argparse.Namespace) -> int:
+def _list(arguments: argparse.Namespace) -> int:
     from ledger.operations.webhooks import list_endpoints
 
-    endpoints = _run(list_endpoints)
-    for endpoint in endpoints:
-        _print(endpoint)
-    if not endpoints:
-        print("No endpoints.")
-    return 0
+    return print_rows(arguments, _run(list_endpoints), _line, none="No endpoints.")
 
 
 def _create(arguments: argparse.Namespace) -> int:
@@ -99,7 +95,7 @@ def _create(arguments: argparse.Namespace) -> int:
         raise CommandError(str(error)) from None
     except TooManyEndpointsError:
         raise CommandError("There is the maximum of endpoints. Delete one first.") from None
-    _print(added)
+    print(_line(added))
     _print_secret(made)
     return 0
 
@@ -178,10 +174,10 @@ def _secret(arguments: argparse.Namespace) -> str | None:
         raise CommandError(f"{arguments.secret_file} cannot be read: {error}.") from None
 
 
-def _print(endpoint: ListedEndpoint) -> None:
+def _line(endpoint: ListedEndpoint) -> str:
     fields = endpoint.fields
     secrets = ", ".join(f"{one.secret_id} ({one.created_at:%Y-%m-%d})" for one in endpoint.secrets)
-    print(
+    return (
         f"/api/webhooks/{fields.provider}/{endpoint.endpoint_id}  {fields.name}  "
         f"user at {fields.user_path}  secrets {secrets or 'none'}  "
         f"made by {endpoint.created_by} {endpoint.created_at:%Y-%m-%d %H:%M}Z"
