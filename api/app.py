@@ -20,7 +20,6 @@ from api.intake.sources import SourceOwners
 from api.live.routes import LiveRoutes, live_routes
 from api.metrics.refusals import REFUSALS
 from api.metrics.routes import MetricsRoutes
-from api.metrics.spans import SpanMeter
 from api.openapi.routes import OpenApiRoutes
 from api.routes.alerts import AlertRoutes
 from api.routes.all_users import AllUsersRoutes
@@ -93,8 +92,8 @@ def build_app(
     budget_routes = BudgetRoutes(budgets, options, now)
     live = live_routes(readers, budget_routes.body, options, kafka)
     health = HealthRoutes(readers, [*checks, *live.checks()])
-    traces = TraceRoutes(events, declared_traces or AttachedTraces(readers), options, now)
-    metrics = _metrics(readers, slow_readers, live, gate, traces.meter, options)
+    reports = _reports(readers, events, declared_traces, options, now)
+    metrics = _metrics(readers, slow_readers, live, gate, reports, options)
     routes = (
         *health.routes(),
         *(() if options.separate_metrics_port else metrics.routes()),
@@ -104,7 +103,7 @@ def build_app(
         *budget_routes.routes(),
         *ExportRoutes(slow_readers or readers, options.limits, now, gate.refusals.count).routes(),
         *_all_users(readers, slow_readers or readers, now),
-        *_intake(readers, events, source_owners, traces, options, now),
+        *_intake(readers, events, source_owners, reports, options, now),
         *live.routes(),
         *_administration(readers, repricer, options, now),
     )
@@ -117,11 +116,26 @@ def build_app(
     return app
 
 
+def _reports(
+    readers: ReaderPool,
+    events: EventStream | None,
+    declared_traces: TraceDeclarations | None,
+    options: ApiOptions,
+    now: Clock,
+) -> tuple[TraceRoutes, WebhookRoutes]:
+    """Return the routes that turn others' reports into events, and count them."""
+    declared = declared_traces or AttachedTraces(readers)
+    return (
+        TraceRoutes(events, declared, options, now),
+        WebhookRoutes(events, WebhookStore(readers), options, now),
+    )
+
+
 def _intake(
     readers: ReaderPool,
     events: EventStream | None,
     source_owners: SourceOwners | None,
-    traces: TraceRoutes,
+    reports: tuple[TraceRoutes, WebhookRoutes],
     options: ApiOptions,
     now: Clock,
 ) -> tuple[Route, ...]:
@@ -129,8 +143,7 @@ def _intake(
     owners = source_owners or SourceStore(readers)
     return (
         *IntakeRoutes(events, owners, options.limits, now).routes(),
-        *traces.routes(),
-        *WebhookRoutes(events, WebhookStore(readers), options, now).routes(),
+        *(route for each in reports for route in each.routes()),
         *HeldCallRoutes(readers, events, options.limits, now).routes(),
     )
 
@@ -140,12 +153,12 @@ def _metrics(
     slow_readers: ReaderPool | None,
     live: LiveRoutes,
     gate: RequestGate,
-    spans: SpanMeter,
+    reports: tuple[TraceRoutes, WebhookRoutes],
     options: ApiOptions,
 ) -> MetricsRoutes:
-    """Return the route of the metrics: answers, open connections, the product's figures."""
+    """Return the route of the metrics: answers, reports, connections, the product's figures."""
+    meters = (gate.meter, gate.refusals, *(each.meter for each in reports))
     pools = {"requests": readers} | ({"patient": slow_readers} if slow_readers else {})
-    meters = (gate.meter, gate.refusals, spans)
     return MetricsRoutes(
         meters, pools, live.open_sockets, options.limits.sockets, options.metrics_cache_seconds
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -72,6 +73,7 @@ class Lane:
         self._idle.set()
         self._poll: asyncio.Task[Any] | None = None
         self.failing = False
+        self.retries = 0
         self.behind = False
         self.batches = 0
         self.next_offsets: dict[int, int] = {}
@@ -198,7 +200,9 @@ class Lane:
 
         Offsets of an earlier assignment would look like records that are never counted.
         """
+        began_ns = time.monotonic_ns()
         batch = await decode_records(polled, self._recorder.catalogue, self._recorder.now())
+        batch.decode_ns = time.monotonic_ns() - began_ns
         if assignment == self.assignment:
             self.read_offsets |= batch.next_offsets
             batch.marks = {p.partition: self._mark(p, records) for p, records in polled.items()}
@@ -252,6 +256,7 @@ class Lane:
                         extra={"action": "batch_retry"},
                     )
                 self.failing = True
+                self.retries += 1
                 await backoff.wait(stop)
                 if stop.is_set():
                     return

@@ -20,22 +20,23 @@ from typing import Final
 from ledger.budgets.alerting import Alerting
 from ledger.operations.frozen_sessions import FrozenSessionWatch, mark_session
 from ledger.postgres.clock import DatabaseClock
-from ledger.postgres.database import TRANSIENT_ERRORS, Connection, connect, connected
+from ledger.postgres.database import Connection, connect, connected
 from ledger.prices.price_book import PriceBook
 from ledger.recording.batch import BatchOutcome
-from ledger.recording.epochs import EpochChangedError, current_epoch
+from ledger.recording.epochs import EpochChangedError
 from ledger.recording.offsets import Stream
 from ledger.recording.recorder import Recorder
 from messaging.kafka import KafkaSettings, cluster_id, make_consumer, make_producer
 from messaging.producer import RecoveringProducer
-from messaging.retries import Backoff
 from schemas.alerts import SpendBasis
 from schemas.topics import CALL_EVENTS
 from streams.assignment import Assignment
 from streams.dead_letters import DeadLetterTopic, RefusalLimit
 from streams.deadlines import run_with_deadline
+from streams.epoch import wait_for_epoch
 from streams.lane import Lane
 from streams.log_watch import LogWatch
+from streams.metrics.worker import WorkerMeter
 from streams.offsets import KafkaOffsets
 from streams.positions import ClusterReplacedError, Positions
 from streams.progress import StreamProgress
@@ -79,21 +80,26 @@ class Worker:
     """Everything that a worker process runs."""
 
     def __init__(
-        self, options: WorkerOptions, stream: Stream, epoch: int, clock: DatabaseClock
+        self,
+        options: WorkerOptions,
+        stream: Stream,
+        epoch: int,
+        clock: DatabaseClock,
+        meter: WorkerMeter | None = None,
     ) -> None:
         """Create the parts for one epoch of the ledger; opens nothing."""
         self._options = options
+        self._meter = meter or WorkerMeter()
         self._clock = clock
         self._consumer = make_consumer(options.kafka, group=GROUP, start="none")
         self._producer = RecoveringProducer(lambda: make_producer(options.kafka))
         self._totals_producing = RecoveringProducer(lambda: make_producer(options.kafka))
-        self._publisher = TotalsPublisher(
-            self._totals_producing, self._connect, self._is_behind, options.worker_id, clock.now
-        )
-        self._relay = OutboxRelay(self._producer, self._connect, clock.now)
+        self._publisher = self._make_publisher()
+        self._relay = OutboxRelay(self._producer, self._connect, clock.now, self._meter.published)
         self._offsets = KafkaOffsets(self._consumer)
         prices = PriceBook()
         self._lanes = self._make_lanes(stream, epoch, prices)
+        self._meter.watch(self._consumer, self._lanes, self._publisher)
         self._unpriced = PeriodicPricing(self._connect, prices, options.budget_basis)
         self._span_voids = PeriodicSpanVoids(self._connect, prices, options.budget_basis)
         self._positions = Positions(
@@ -102,15 +108,7 @@ class Worker:
             stream,
             self._connect,
         )
-        self._follower = EpochFollower(
-            options.kafka,
-            stream,
-            self._connect,
-            self._totals_producing,
-            self._publisher,
-            epoch,
-            clock.now,
-        )
+        self._follower = self._make_follower(stream, epoch)
         progress = StreamProgress(self._consumer, self._lanes, stream, clock.now)
         self._assignment = Assignment(
             self._consumer,
@@ -149,6 +147,27 @@ class Worker:
             for _ in range(self._options.lanes)
         ]
 
+    def _make_publisher(self) -> TotalsPublisher:
+        return TotalsPublisher(
+            self._totals_producing,
+            self._connect,
+            self._is_behind,
+            self._options.worker_id,
+            self._clock.now,
+            self._meter.published,
+        )
+
+    def _make_follower(self, stream: Stream, epoch: int) -> EpochFollower:
+        return EpochFollower(
+            self._options.kafka,
+            stream,
+            self._connect,
+            self._totals_producing,
+            self._publisher,
+            epoch,
+            self._clock.now,
+        )
+
     def _make_stuck_calls(self, stream: Stream, epoch: int, prices: PriceBook) -> StuckCallWatch:
         now, wake = self._clock.now, self._relay.wake
         options = self._options.stuck_calls
@@ -164,6 +183,7 @@ class Worker:
 
     def _on_commit(self, outcome: BatchOutcome, next_offsets: Mapping[int, int]) -> None:
         self._offsets.note(next_offsets)
+        self._meter.committed(outcome)
         if outcome.alerts:
             self._relay.wake()  # first, because alerts are most urgent
         self._publisher.submit(outcome)
@@ -201,6 +221,7 @@ class Worker:
                     self._unpriced,
                     self._span_voids,
                     self._stuck_calls,
+                    self._meter.loop,
                 ):
                     parts.create_task(run_with_deadline(0, stop, part.run(stop)))
                 parts.create_task(run_with_deadline(0, stop, asyncio.shield(publishing)))
@@ -225,8 +246,10 @@ class Worker:
             _log.warning("could not leave the group in time", extra={"action": "leave_timeout"})
 
 
-async def run_worker(options: WorkerOptions, stop: asyncio.Event) -> None:
-    """Run a worker until `stop` is set.
+async def run_worker(
+    options: WorkerOptions, stop: asyncio.Event, meter: WorkerMeter | None = None
+) -> None:
+    """Run a worker until `stop` is set, measured by `meter`.
 
     Raises KafkaError or OSError if the broker is unreachable at the start, a PostgreSQL error if
     the database is, and an ExceptionGroup if a part fails later.
@@ -234,13 +257,13 @@ async def run_worker(options: WorkerOptions, stop: asyncio.Event) -> None:
     async with connected(options.database_url, name="cost-analytics worker"):
         pass  # a wrong URL is reported at the start, not with the first event
     stream = Stream(await cluster_id(options.kafka), CALL_EVENTS.name)
-    clock = DatabaseClock()
+    clock, meter = DatabaseClock(), meter or WorkerMeter()
     _tune_garbage_collection()
     while not stop.is_set():
         # Read before the positions: a restore in between changes the epoch.
-        epoch = await _epoch(options.database_url, clock, stop)
+        epoch = await wait_for_epoch(options.database_url, clock, stop)
         if epoch is not None:
-            worker = Worker(options, stream, epoch, clock)
+            worker = Worker(options, stream, epoch, clock, meter)
             if await _run_one(worker, stop):
                 return
 
@@ -260,25 +283,6 @@ async def _run_one(worker: Worker, stop: asyncio.Event) -> bool:
         )
         return False
     return True
-
-
-async def _epoch(url: str, clock: DatabaseClock, stop: asyncio.Event) -> int | None:
-    """Return the ledger's epoch and set the clock; None after `stop`.
-
-    Waits for the database, and for the end of a restore.
-    """
-    backoff = Backoff()
-    while not stop.is_set():
-        try:
-            async with connected(url, name="cost-analytics worker") as connection:
-                await clock.sample(connection)
-                return (await current_epoch(connection)).epoch
-        except TRANSIENT_ERRORS as error:
-            _log.warning(
-                "the epoch is unknown, retrying: %s", error, extra={"action": "epoch_retry"}
-            )
-            await backoff.wait(stop)
-    return None
 
 
 def _tune_garbage_collection() -> None:

@@ -7,19 +7,12 @@ and codes. They never name a user or a call, and no metric is an amount of money
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import Final
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
-
-class Definition(NamedTuple):
-    """A metric: its name, help text and labels; counters end in `_total`."""
-
-    name: str
-    help: str
-    labels: tuple[str, ...] = ()
-
+from schemas.metrics import Definition
 
 REQUESTS: Final = Definition(
     "cost_analytics_http_requests_total",
@@ -41,6 +34,11 @@ SPANS: Final = Definition(
     "cost_analytics_spans_total",
     "Spans that `/v1/traces` accepted, by outcome; a span that is sent again is counted again.",
     ("outcome",),
+)
+WEBHOOKS: Final = Definition(
+    "cost_analytics_webhook_deliveries_total",
+    "Deliveries of vendors' webhooks by provider and outcome; `incomplete` is accepted in part.",
+    ("provider", "outcome"),
 )
 SOCKETS: Final = Definition(
     "cost_analytics_live_sockets",

@@ -7,6 +7,7 @@ bytes. A success means that the stream has the events; otherwise the vendor shou
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Any, Final
 
 from aiohttp import hdrs, web
@@ -19,6 +20,7 @@ from api.http.problems import Problem, not_found, rate_limited, refused, unautho
 from api.http.replies import reply
 from api.http.verification import verification_budget
 from api.intake.event_stream import EventStream, StreamUnavailableError
+from api.metrics.webhooks import WebhookMeter
 from api.openapi.operations import JSON, Operation, Parameter, Tag
 from api.webhooks.deliveries import Delivery, Provider, SignatureError
 from api.webhooks.endpoints import EndpointDirectory, Endpoints
@@ -62,6 +64,7 @@ class WebhookRoutes:
         self._intake = None if stream is None else WebhookIntake(stream, endpoints)
         self._endpoints = EndpointDirectory(endpoints)
         self._limits = limits
+        self.meter = WebhookMeter()
         self._public_url = options.public_url
         self._now = now
         self._budget = verification_budget(limits)
@@ -78,6 +81,17 @@ class WebhookRoutes:
         provider = PROVIDERS.get(request.match_info["provider"])
         if provider is None:
             raise not_found("There is no such provider of webhooks.")
+        try:
+            answer = await self._receive(request, provider, query)
+        except Problem:
+            self.meter.count(provider.name, "refused")
+            raise
+        self.meter.count(provider.name, "accepted" if answer.refused is None else "incomplete")
+        return reply(answer)
+
+    async def _receive(
+        self, request: web.Request, provider: Provider, query: Mapping[str, str]
+    ) -> AcceptedWebhook:
         endpoint = await self._find(request, provider)
         if wait_seconds := self._rate.take(endpoint.endpoint_id):
             raise rate_limited(wait_seconds, "requests_per_user")
@@ -92,7 +106,7 @@ class WebhookRoutes:
         await self._endpoints.note(endpoint.endpoint_id, None)
         if answer.refused is not None:
             await self._note_refusal(endpoint, answer.refused)
-        return reply(answer)
+        return answer
 
     async def _note_refusal(self, endpoint: WebhookEndpoint, message: str) -> None:
         await self._endpoints.note(endpoint.endpoint_id, message)

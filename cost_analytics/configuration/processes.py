@@ -20,9 +20,11 @@ API: Final = Process(
     "api", "api", ("kafka", "database", "tokens", "api", "limits", "budget", "delivery")
 )
 WORKER: Final = Process(
-    "worker", "worker", ("kafka", "database", "worker", "stuck_calls", "retention", "budget")
+    "worker",
+    "worker",
+    ("kafka", "database", "worker", "stuck_calls", "retention", "budget", "metrics"),
 )
 NOTICES: Final = Process(
-    "notices", "notifications", ("kafka", "database", "delivery", "prices", "anomalies")
+    "notices", "notifications", ("kafka", "database", "delivery", "prices", "anomalies", "metrics")
 )
 SERVICES: Final = (API, WORKER, NOTICES)

@@ -1,11 +1,11 @@
-"""Settings of the development instance and of logs."""
+"""Settings of the development instance, of metrics and of logs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from cost_analytics.configuration.variable import Section, choice, custom, integer
+from cost_analytics.configuration.variable import Section, choice, custom, integer, text
 
 if TYPE_CHECKING:
     from cost_analytics.configuration.reader import Reader
@@ -37,6 +37,31 @@ class DevSection(Section):
         64,
         (1, 4_096),
         "The embedded broker is replaced when its log in memory has grown by this much.",
+    )
+
+
+def _port(reader: Reader, name: str) -> int | None:
+    return reader.integer(name, 1, 65_535) if reader.is_set(name) else None
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsSection(Section):
+    """Where workers and notifications serve their metrics; the API has settings of its own."""
+
+    host: str = text(
+        "METRICS_HOST", "127.0.0.1", "Address of the two ports below; `0.0.0.0` in a container."
+    )
+    worker_port: int | None = custom(
+        "WORKER_METRICS_PORT",
+        None,
+        "The port on which `worker` serves `/metrics`. Unset: it serves none.",
+        _port,
+    )
+    notices_port: int | None = custom(
+        "NOTICES_METRICS_PORT",
+        None,
+        "The port on which `notices` serves `/metrics`. Unset: it serves none.",
+        _port,
     )
 
 

@@ -13,7 +13,7 @@ from cost_analytics.configuration.api_section import ApiSection, LimitSection
 from cost_analytics.configuration.delivery_sections import AnomalySection, DeliverySection
 from cost_analytics.configuration.intake_section import IntakeSection
 from cost_analytics.configuration.kafka_section import KafkaSection
-from cost_analytics.configuration.run_sections import DevSection, LogSection
+from cost_analytics.configuration.run_sections import DevSection, LogSection, MetricsSection
 from cost_analytics.configuration.secret import Secret
 from cost_analytics.configuration.token_section import TokenSection
 from cost_analytics.configuration.variable import Section
@@ -45,6 +45,7 @@ class Settings:
     delivery: DeliverySection = field(default_factory=DeliverySection)
     anomalies: AnomalySection = field(default_factory=AnomalySection)
     intake: IntakeSection = field(default_factory=IntakeSection)
+    metrics: MetricsSection = field(default_factory=MetricsSection)
     dev: DevSection = field(default_factory=DevSection)
     logs: LogSection = field(default_factory=LogSection)
 

@@ -29,6 +29,7 @@ Need = Literal[
     "delivery",
     "anomalies",
     "intake",
+    "metrics",
     "dev",
 ]
 """A section that a command needs; the settings of logs are always read."""

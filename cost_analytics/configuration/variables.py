@@ -26,6 +26,7 @@ _TITLES: Final[dict[SectionName, str]] = {
     "delivery": "Delivery of alerts to people",
     "anomalies": "Anomalies",
     "intake": "Sending events (`follow`)",
+    "metrics": "Metrics of workers and notifications",
     "dev": "The development instance",
     "logs": "Logs",
 }

@@ -12,10 +12,12 @@ from cost_analytics import logs
 from cost_analytics.configuration.delivery_sections import DeliverySection
 from cost_analytics.configuration.tree import Settings
 from cost_analytics.failures import FAILED, MISUSED, CommandError, using_database
+from cost_analytics.metrics import metrics_of
 from cost_analytics.running import serve_until_stopped
 from ledger.postgres.session import warn_of_privileged_login
 from schemas.notices import ChannelType
 from streams.anomalies.watcher import AnomalyWatcherOptions
+from streams.metrics.deliveries import DeliveryMeter
 from streams.notifications.email import EmailSender, SmtpServer
 from streams.notifications.sender import ChannelSender
 from streams.notifications.service import NotificationOptions, run_notifications
@@ -57,8 +59,10 @@ async def _deliver(settings: Settings, stop: asyncio.Event) -> int:
         daily=_daily_prices(settings),
         watch=_watcher_options(settings),
     )
+    meter = DeliveryMeter()
     try:
-        await run_notifications(options, stop)
+        with metrics_of(meter, settings.metrics, settings.metrics.notices_port):
+            await run_notifications(options, stop, meter)
     except ExceptionGroup as group:
         error = _first(group)
         if hasattr(error, "sqlstate"):  # PostgreSQL's, which the command puts into a sentence

@@ -11,12 +11,14 @@ from cost_analytics import logs
 from cost_analytics.configuration.tree import Settings
 from cost_analytics.configuration.worker_sections import RetentionSection
 from cost_analytics.failures import FAILED, using_database, using_kafka
+from cost_analytics.metrics import metrics_of
 from cost_analytics.running import serve_until_stopped
 from ledger.operations.retention import RetentionDays
 from ledger.postgres.session import warn_of_privileged_login
 from ledger.stuck_calls.rules import CallLimits
 from messaging.kafka import ensure_topics
 from streams.dead_letters import RefusalLimit
+from streams.metrics.worker import WorkerMeter
 from streams.retention import RetentionOptions
 from streams.stuck_calls import StuckCallOptions
 from streams.watchdog import StalledError
@@ -40,14 +42,15 @@ async def _work(settings: Settings, stop: asyncio.Event) -> int:
             replication=settings.kafka.topic_replication,
         )
     await warn_of_privileged_login(settings.database_url.reveal(), "worker")
-    options = worker_options(settings)
+    options, meter = worker_options(settings), WorkerMeter()
     _log.info(
         "worker %s starts",
         options.worker_id,
         extra={"action": "worker_started", "topics_created": created},
     )
     try:
-        await run_worker(options, stop)
+        with metrics_of(meter, settings.metrics, settings.metrics.worker_port):
+            await run_worker(options, stop, meter)
     except ExceptionGroup as group:
         _log_failures(group)
         return FAILED

@@ -6,6 +6,7 @@ recorded again.
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
@@ -129,6 +130,7 @@ class Recorder:
         connection = await self._open()
         await self._prices.refresh(connection)
         await self._ensure_months(connection, batch.events)
+        began_ns = time.monotonic_ns()
         async with self._ledger.transaction(connection):
             result = await self._ledger.apply(
                 connection,
@@ -143,7 +145,12 @@ class Recorder:
             if batch.resent:
                 await count_resent(connection, batch.resent)
             letters = await self._refuse(connection, batch, result)
-        return _outcome(result, letters, self.now())
+            written_ns = time.monotonic_ns()
+        outcome = _outcome(result, letters, self.now())
+        outcome.decode_ns = batch.decode_ns
+        outcome.record_ns = written_ns - began_ns
+        outcome.commit_ns = time.monotonic_ns() - written_ns
+        return outcome
 
     async def _ensure_months(self, connection: Connection, events: Sequence[Incoming]) -> None:
         """Create the partitions of late events, before the transaction of the batch."""

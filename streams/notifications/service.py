@@ -11,6 +11,7 @@ from ledger.notifications.deliveries import delivery_store
 from messaging.kafka import KafkaSettings
 from schemas.notices import ChannelType
 from streams.anomalies.watcher import AnomalyWatcher, AnomalyWatcherOptions
+from streams.metrics.deliveries import DeliveryMeter
 from streams.notifications.delivery_worker import DeliveryOptions, DeliveryWorker, close_all
 from streams.notifications.faust_agents import run_agents
 from streams.notifications.journal import delivery_journal
@@ -33,21 +34,25 @@ class NotificationOptions:
     watch: AnomalyWatcherOptions | None = None
 
 
-async def run_notifications(options: NotificationOptions, stop: asyncio.Event) -> None:
-    """Run until `stop` is set, then close the senders.
+async def run_notifications(
+    options: NotificationOptions, stop: asyncio.Event, meter: DeliveryMeter | None = None
+) -> None:
+    """Run until `stop` is set, measured by `meter`, then close the senders.
 
     Raises OSError or a PostgreSQL error if the database is unavailable at the start.
     """
+    meter = meter or DeliveryMeter()
     try:
         async with (
             delivery_store(options.database_url) as store,
             anomaly_store(options.database_url) as anomalies,
             delivery_journal(options.kafka, store) as journal,
         ):
-            deliveries = DeliveryWorker(store, options.senders, options.deliveries, journal)
+            deliveries = DeliveryWorker(store, options.senders, options.deliveries, journal, meter)
             watcher = AnomalyWatcher(anomalies, options.watch)
             async with asyncio.TaskGroup() as parts:
                 parts.create_task(deliveries.run(stop))
+                parts.create_task(meter.loop.run(stop))
                 if options.watch is not None:
                     parts.create_task(watcher.run(stop))
                 if options.daily is not None:

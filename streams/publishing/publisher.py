@@ -37,6 +37,7 @@ from messaging.producer import RecoveringProducer
 from messaging.retries import Backoff, wait_until_set
 from schemas.topics import CALL_TOTALS
 from streams.kept_connection import KeptConnection
+from streams.publishing.delays import OnPublished, ignore_delay, oldest_delay_ms
 from streams.publishing.pending_totals import PendingTotals
 from streams.retries import RETRYABLE_ERRORS
 
@@ -80,11 +81,13 @@ class TotalsPublisher:
         is_behind: Callable[[], bool],
         worker_id: str = "",
         now: Clock = system_time,
+        on_published: OnPublished = ignore_delay,
     ) -> None:
         """`is_behind` returns whether the worker has a backlog.
 
         `worker_id` is the name of this worker's rows in the outbox.
         """
+        self._on_published = on_published
         self._worker_id = worker_id
         self._now = now
         self._is_behind = is_behind
@@ -96,6 +99,11 @@ class TotalsPublisher:
         self._backoff = Backoff()
         self._deleted_at = 0
         self._bytes_max = MAX_RECORD_BYTES
+
+    @property
+    def pending(self) -> int:
+        """The number of calls whose newest total is not published yet."""
+        return len(self._pending)
 
     def submit(self, outcome: BatchOutcome) -> None:
         """Add the calls of a committed batch."""
@@ -140,6 +148,9 @@ class TotalsPublisher:
             await self.publish(
                 [VersionedCall(entry.call, entry.version, entry.at) for entry in entries]
             )
+            if entries:
+                delay_ms = oldest_delay_ms((entry.at for entry in entries), self._now())
+                self._on_published("totals", delay_ms)
             await self._delete_rows()
         except RETRYABLE_ERRORS as error:
             self._pending.put_back(entries)

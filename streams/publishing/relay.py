@@ -33,6 +33,7 @@ from messaging.producer import OutgoingRecord, RecoveringProducer
 from messaging.retries import Backoff, wait_until_set
 from schemas.topics import ANOMALIES, BUDGET_ALERTS, CALL_COMMANDS
 from streams.kept_connection import KeptConnection
+from streams.publishing.delays import OnPublished, ignore_delay, oldest_delay_ms
 from streams.retries import RETRYABLE_ERRORS
 
 MESSAGES_MAX: Final = 500
@@ -60,8 +61,10 @@ class OutboxRelay:
         producer: RecoveringProducer,
         connect: Callable[[], Awaitable[Connection]],
         now: Clock = system_time,
+        on_published: OnPublished = ignore_delay,
     ) -> None:
         """`now` is the clock that stamps messages."""
+        self._on_published = on_published
         self._now = now
         self._producer = producer
         self._connection = KeptConnection(connect)
@@ -113,6 +116,9 @@ class OutboxRelay:
                 )
                 await wait_in_transaction(connection, sending)
                 await drop_messages(connection, messages)
+        if messages:
+            created = (message.created_at for message in messages)
+            self._on_published("messages", oldest_delay_ms(created, self._now()))
         return len(messages)
 
 

@@ -8,6 +8,7 @@ from typing import Any, Final, cast
 import yaml
 
 from cost_analytics.configuration.database_section import Login
+from cost_analytics.configuration.processes import SERVICES as PROCESSES
 from cost_analytics.configuration.variable import Need
 
 ROOT: Final = Path(__file__).parents[2]
@@ -40,12 +41,16 @@ def texts(values: Mapping[str, Any]) -> dict[str, str]:
 
 
 def sections_of(command: str) -> tuple[Need, ...]:
-    """Return the sections of the settings that a command reads, from its source."""
+    """Return the sections of the settings that a command reads: of a process, or in its source."""
+    if command in _PROCESSES:
+        return _PROCESSES[command].needs
     source = ROOT / "cost_analytics" / "commands" / f"{command}.py"
     [arguments] = re.findall(r"settings\.load\(([^)]*)\)", source.read_text(encoding="utf-8"))
     arguments, _, _ = arguments.partition("login=")
     return cast("tuple[Need, ...]", tuple(re.findall(r'"(\w+)"', arguments)))
 
+
+_PROCESSES: Final = {process.command: process for process in PROCESSES}
 
 LOGINS: Final[dict[str, Login]] = {
     "roles": "admin",

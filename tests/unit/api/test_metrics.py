@@ -13,8 +13,7 @@ from aiohttp import web
 from prometheus_client import REGISTRY
 
 from api.http.options import ApiOptions
-from api.metrics import definitions
-from api.metrics.definitions import DURATION, Definition
+from api.metrics.definitions import DURATION
 from api.metrics.requests import RequestMeter
 from api.metrics.routes import MetricsRoutes
 from ledger.postgres.database import Connection
@@ -23,8 +22,8 @@ from ledger.postgres.viewers import ReaderPool
 from tests.support.api import ApiClient, served, token
 from tests.support.house import ROOT
 from tests.support.metrics import scrape
+from tests.support.observability import DEFINITIONS
 
-DEFINITIONS = [each for each in vars(definitions).values() if isinstance(each, Definition)]
 DATABASE = {"cost_analytics_schema_version", "cost_analytics_workers", "cost_analytics_held_events",
             "cost_analytics_dead_letters_total", "cost_analytics_stream_records_total"}  # fmt: skip
 

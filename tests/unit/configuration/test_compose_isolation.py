@@ -98,7 +98,10 @@ def test_networks_isolate_data_from_the_edge() -> None:
         network: {name for name, service in SERVICES.items() if network in service["networks"]}
         for network in FILE["networks"]
     }
-    assert members["edge"] == members["metrics"] == {"api"}
+    published = {"prometheus", "grafana", "jaeger"}
+    assert members["edge"] == {"api"}
+    assert members["monitoring"] == published
+    assert members["metrics"] == {"api", "worker", "notices", "collector", *published}
     assert members["out"] == {"notices"}
     assert members["data"] == {
         "postgres",
@@ -122,6 +125,8 @@ def test_networks_isolate_data_from_the_edge() -> None:
             assert reachable, (name, other)
 
 
-def test_only_the_api_is_published_without_its_metrics() -> None:
-    assert [name for name, service in SERVICES.items() if "ports" in service] == ["api"]
+def test_published_ports_are_local_and_exclude_our_metrics() -> None:
+    published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
+    assert published.keys() == {"api", "prometheus", "grafana", "jaeger"}
+    assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
     assert str(SERVICES["api"]["environment"]["METRICS_PORT"]) not in str(SERVICES["api"]["ports"])

