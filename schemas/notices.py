@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final, Literal
+from typing import Annotated, Final, Literal, get_args
 
-from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from schemas.jsonio import wire_name
 
 ChannelType = Literal["email", "sms", "webhook"]
 ChannelState = Literal["unverified", "verified", "disabled"]
-NoticeKind = Literal["alert", "verification", "test"]
+ChannelKind = Literal["alert", "anomaly", "low_balance"]
+"""What a channel can get: `alert` are alerts of budgets."""
+CHANNEL_KINDS: Final[tuple[ChannelKind, ...]] = get_args(ChannelKind)
+DEFAULT_KINDS: Final[tuple[ChannelKind, ...]] = ("alert",)
+"""What a channel gets if its owner did not choose: what channels got before there were kinds."""
+NoticeKind = Literal[ChannelKind, "verification", "test"]
 DeliveryState = Literal["pending", "delivering", "delivered", "failed", "skipped"]
 AttemptOutcome = Literal["under way", "delivered", "temporary", "permanent", "gone", "interrupted"]
+
+ChosenKinds = Annotated[list[ChannelKind], Meta(max_length=len(CHANNEL_KINDS))]
 
 CHANNELS_MAX: Final = 10
 """The maximum number of channels of a user."""
@@ -29,9 +36,10 @@ def _milliseconds_name(name: str) -> str:
 
 
 class Channel(Struct, kw_only=True, rename=wire_name):
-    """An address that receives a user's alerts. Times are UTC.
+    """An address that receives a user's notifications. Times are UTC.
 
-    `reason` is why it is disabled. `failures` counts the attempts since the last success.
+    `reason` is why it is disabled. `failures` counts the attempts since the last success. `kinds`
+    are the notifications that it gets, in alphabetical order.
     """
 
     channel_id: str
@@ -43,6 +51,7 @@ class Channel(Struct, kw_only=True, rename=wire_name):
     verified_at: datetime | None
     delivered_at: datetime | None
     failures: int
+    kinds: list[ChannelKind]
 
 
 class NewChannel(Channel, kw_only=True, rename=wire_name):
@@ -58,10 +67,17 @@ class Channels(Struct, kw_only=True, rename=wire_name):
 
 
 class WantedChannel(Struct, kw_only=True, rename=wire_name, forbid_unknown_fields=True):
-    """A channel to create."""
+    """A channel to create; without `kinds` it gets the alerts of budgets."""
 
     type: ChannelType
     address: str
+    kinds: ChosenKinds | UnsetType = UNSET
+
+
+class ChannelChange(Struct, kw_only=True, rename=wire_name, forbid_unknown_fields=True):
+    """What to change of a channel; what is left out stays as it is."""
+
+    kinds: ChosenKinds | UnsetType = UNSET
 
 
 class Proof(Struct, kw_only=True, rename=wire_name, forbid_unknown_fields=True):
@@ -117,7 +133,10 @@ class ChannelMessage(Struct, kw_only=True, rename=wire_name):
 
 
 class WebhookEvent(Struct, kw_only=True):
-    """The body of a webhook: `data` is a BudgetAlert, or a ChannelMessage about the channel."""
+    """The body of a webhook: `type` decides what `data` is.
+
+    A BudgetAlert, an Anomaly, or a ChannelMessage about the channel itself.
+    """
 
     type: str
     timestamp: datetime

@@ -22,7 +22,7 @@ from ledger.budgets.changing import ChannelsRefusedError, change_budget
 from ledger.budgets.limits import FULL, LimitChange
 from ledger.budgets.thresholds import is_reached
 from ledger.calls.periods import time_zones
-from ledger.notifications.channels import ChannelRequest
+from ledger.notifications.channel_requests import ChannelRequest
 from ledger.postgres.clock import Clock
 from ledger.postgres.viewers import Viewer
 from schemas.alerts import ListedAlert, SpendBasis

@@ -19,16 +19,12 @@ from api.http.problems import Problem, forbidden, invalid_body, rate_limited
 from api.http.replies import reply, tagged_reply
 from api.openapi.operations import Operation, Tag
 from ledger.notifications.addresses import AddressError, canonical_address
-from ledger.notifications.channels import (
-    NEWEST,
-    ChannelRefusal,
-    ChannelRequest,
-    UserChannels,
-    read_channels,
-)
+from ledger.notifications.channel_requests import ChannelRefusal, ChannelRequest
+from ledger.notifications.channels import NEWEST, UserChannels, read_channels
 from ledger.postgres.viewers import ReaderPool
 from schemas.notices import (
     Channel,
+    ChannelChange,
     Channels,
     Deliveries,
     NewChannel,
@@ -54,6 +50,11 @@ _CREATE: Final = replace(
     _operation("createChannel", "Create a notification channel", NewChannel),
     body=WantedChannel,
     example={"type": "webhook", "address": "https://example.com/alerts"},
+)
+_CHANGE: Final = replace(
+    _operation("changeChannel", "Change what a notification channel gets", Channel),
+    body=ChannelChange,
+    example={"kinds": ["alert", "anomaly"]},
 )
 _REMOVE: Final = _operation("removeChannel", "Delete a notification channel", Channels)
 _VERIFY: Final = replace(
@@ -84,6 +85,7 @@ class ChannelRoutes:
         return (
             Route("GET", _LIST_PATH, Access.SELF, self.list, _LIST),
             Route("POST", _LIST_PATH, Access.SELF, self.create, _CREATE),
+            Route("PUT", _CHANNEL_PATH, Access.SELF, self.change, _CHANGE),
             Route("DELETE", _CHANNEL_PATH, Access.SELF, self.remove, _REMOVE),
             Route("POST", _CHANNEL_PATH + "/verify", Access.SELF, self.verify, _VERIFY),
             Route("POST", _CHANNEL_PATH + "/test", Access.SELF, self.test, _TEST),
@@ -102,6 +104,13 @@ class ChannelRoutes:
         async with self._changing(request) as channels:
             created = await channels.create(requested)
         return reply(require_granted(created))
+
+    async def change(self, request: web.Request) -> web.Response:
+        """Change the fields in the body, and return the channel."""
+        change = await self._body(request, ChannelChange)
+        async with self._changing(request) as channels:
+            changed = await channels.change(_channel(request), change)
+        return reply(require_granted(changed))
 
     async def remove(self, request: web.Request) -> web.Response:
         """Delete a notification channel; returns the remaining ones."""
@@ -159,7 +168,8 @@ def parse_channel(body: WantedChannel, options: ApiOptions) -> ChannelRequest:
         )
     except AddressError as error:
         raise invalid_body(str(error)) from None
-    return ChannelRequest(body.type, address)
+    kinds = None if body.kinds is UNSET else tuple(body.kinds)
+    return ChannelRequest(body.type, address, kinds)
 
 
 def _channel(request: web.Request) -> str:

@@ -37,11 +37,20 @@ def _smtp_from(reader: Reader, name: str) -> str | None:
 
 def _public_url(reader: Reader, name: str) -> str | None:
     """Return our address for links, without a slash at its end."""
+    return _link_base(reader, name, "its links carry secret tokens")
+
+
+def _dashboard_url(reader: Reader, name: str) -> str | None:
+    """Return the dashboard's address, without a slash at its end."""
+    return _link_base(reader, name, "users sign in there")
+
+
+def _link_base(reader: Reader, name: str, why_encrypted: str) -> str | None:
     parts = reader.url(name, _WEB_SCHEMES)
     if parts is None:
         return None
     if parts.scheme == "http" and not is_local(parts.hostname or ""):
-        reader.add_error(name, "must be https: its links carry secret tokens.")
+        reader.add_error(name, f"must be https: {why_encrypted}.")
     if parts.query or parts.fragment or parts.username is not None or not parts.geturl().isascii():
         reader.add_error(name, "must be an ASCII address without user, query and fragment.")
     return parts.geturl().rstrip("/")
@@ -80,6 +89,13 @@ class DeliverySection(Section):
         "it, mails have an unsubscribe link (`List-Unsubscribe`). Unset: they have none. Webhooks "
         "of Twilio are signed for this address; unset: for the `Host` of the request.",
         _public_url,
+    )
+    dashboard_url: str | None = custom(
+        "DASHBOARD_URL",
+        None,
+        "The address of the dashboard, for links in notifications. Unset: `PUBLIC_URL`; without "
+        "both, notifications have no links.",
+        _dashboard_url,
     )
     sms_url: str | None = optional(
         "SMS_URL",

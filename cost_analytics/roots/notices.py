@@ -18,6 +18,7 @@ from ledger.postgres.session import warn_of_privileged_login
 from schemas.notices import ChannelType
 from streams.anomalies.watcher import AnomalyWatcherOptions
 from streams.metrics.deliveries import DeliveryMeter
+from streams.notifications.delivery_worker import DeliveryOptions
 from streams.notifications.email import EmailSender, SmtpServer
 from streams.notifications.sender import ChannelSender
 from streams.notifications.service import NotificationOptions, run_notifications
@@ -56,6 +57,7 @@ async def _deliver(settings: Settings, stop: asyncio.Event) -> int:
         database_url=settings.database_url.reveal(),
         senders=senders_of(delivery),
         kafka=settings.kafka.client(),
+        deliveries=DeliveryOptions(dashboard_url=delivery.dashboard_url or delivery.public_url),
         daily=_daily_prices(settings),
         watch=_watcher_options(settings),
     )

@@ -9,7 +9,8 @@ from ledger.budgets.alert_rows import read_epoch
 from ledger.budgets.alerting import Alerting
 from ledger.budgets.budgets import Budgets, BudgetStatus
 from ledger.budgets.limits import LimitChange, apply_change
-from ledger.notifications.channels import ChannelRefusal, ChannelRequest, UserChannels
+from ledger.notifications.channel_requests import ChannelRefusal, ChannelRequest
+from ledger.notifications.channels import UserChannels
 from ledger.postgres.viewers import Viewer
 from schemas.notices import Channel
 

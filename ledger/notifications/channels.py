@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
+from msgspec import UNSET
 
+from ledger.notifications.channel_requests import ABSENT, ChannelRefusal, ChannelRequest
 from ledger.notifications.signatures import secret_text
 from ledger.notifications.verification_codes import (
     CODE_SECONDS,
@@ -28,8 +30,11 @@ from ledger.postgres.statements import statements
 from ledger.postgres.viewers import ReaderPool, Viewer
 from schemas.notices import (
     CHANNELS_MAX,
+    DEFAULT_KINDS,
     Attempt,
     Channel,
+    ChannelChange,
+    ChannelKind,
     ChannelType,
     Deliveries,
     Delivery,
@@ -48,24 +53,6 @@ MESSAGE_SECONDS: Final = 60
 
 _HOUR_SECONDS: Final = 3_600
 _attempts: Final = msgspec.json.Decoder(list[Attempt])
-
-
-class ChannelRequest(NamedTuple):
-    """A channel to create; the address is in canonical form."""
-
-    type: ChannelType
-    address: str
-
-
-class ChannelRefusal(NamedTuple):
-    """Why a request is refused, and when to retry; `absent`: the viewer has no such channel."""
-
-    message: str = ""
-    after_seconds: int | None = None
-    absent: bool = False
-
-
-ABSENT: Final = ChannelRefusal(absent=True)
 
 
 async def read_channels(readers: ReaderPool, viewer: Viewer, user_id: str) -> list[Channel]:
@@ -90,7 +77,7 @@ class UserChannels:
         """Create a channel, and send a verification message."""
         await self._lock()
         stored = await self.read()
-        if requested in {(channel.type, channel.address) for channel in stored}:
+        if requested.target in map(_target, stored):
             return ChannelRefusal(
                 "You already have this channel. Request a new code, or remove it first to get a "
                 "new secret."
@@ -102,27 +89,38 @@ class UserChannels:
         return await self._create(requested)
 
     async def replace(self, requested: Sequence[ChannelRequest]) -> list[Channel] | ChannelRefusal:
-        """Replace the channels; existing ones stay unchanged.
+        """Replace the channels; existing ones stay, with the requested kinds if there are any.
 
         Returns all channels, new ones as NewChannel. If it is refused, the caller must roll back
         its transaction.
         """
-        if len(set(requested)) > CHANNELS_MAX:
+        wanted = {request.target: request for request in reversed(requested)}
+        if len(wanted) > CHANNELS_MAX:
             return ChannelRefusal(f"`channels` can have at most {CHANNELS_MAX} channels.")
         await self._lock()
         stored = await self.read()
-        remaining = [channel for channel in stored if (channel.type, channel.address) in requested]
+        remaining: list[Channel] = []
         for channel in stored:
-            if channel not in remaining:
+            request = wanted.pop(_target(channel), None)
+            if request is None:
                 await self._remove(channel.channel_id)
-        created: list[Channel] = []
-        for channel_request in dict.fromkeys(requested):
-            if channel_request not in {(channel.type, channel.address) for channel in remaining}:
-                new = await self._create(channel_request)
-                if isinstance(new, ChannelRefusal):
-                    return new
-                created.append(new)
-        return remaining + created
+            else:
+                remaining.append(await self._with_kinds(channel, request.kinds))
+        for request in reversed(wanted.values()):
+            new = await self._create(request)
+            if isinstance(new, ChannelRefusal):
+                return new
+            remaining.append(new)
+        return remaining
+
+    async def change(self, channel_id: str, change: ChannelChange) -> Channel | ChannelRefusal:
+        """Change a channel, and return it; what is new begins now."""
+        await self._lock()
+        channel = await self._find(channel_id)
+        if channel is None:
+            return ABSENT
+        kinds = None if change.kinds is UNSET else tuple(change.kinds)
+        return await self._with_kinds(channel, kinds)
 
     async def remove(self, channel_id: str) -> list[Channel] | ChannelRefusal:
         """Remove a channel, and return the remaining ones."""
@@ -211,12 +209,20 @@ class UserChannels:
         row = await self._run("one", channel_id) if _is_id(channel_id) else None
         return Channel(**dict(row)) if row else None
 
+    async def _with_kinds(self, channel: Channel, kinds: tuple[ChannelKind, ...] | None) -> Channel:
+        """Return the channel after setting its kinds, if any are given."""
+        if kinds is None:
+            return channel
+        row = await self._run("change_kinds", channel.channel_id, kinds=kinds)
+        return channel if row is None else Channel(**dict(row))
+
     async def _create(self, requested: ChannelRequest) -> NewChannel | ChannelRefusal:
         refusal = await self._refuse_too_many("verification", None)
         if refusal is not None:
             return refusal
         secret = secret_text(new_secret()) if requested.type == "webhook" else None
-        values = self._of_user | requested._asdict() | {"secret": secret}
+        kinds = DEFAULT_KINDS if requested.kinds is None else requested.kinds
+        values = self._of_user | requested._asdict() | {"secret": secret, "kinds": kinds}
         row = await self._connection.fetchrow(*_SQL.bind("create", **values))
         if row is None:
             return ABSENT
@@ -252,6 +258,10 @@ class UserChannels:
         if ago_seconds is not None and ago_seconds < MESSAGE_SECONDS:
             return ChannelRefusal("A message was just requested.", MESSAGE_SECONDS - ago_seconds)
         return None
+
+
+def _target(channel: Channel) -> tuple[ChannelType, str]:
+    return channel.type, channel.address
 
 
 def _delivery(row: Record) -> Delivery:

@@ -8,22 +8,32 @@ SELECT pg_advisory_xact_lock(7201904, hashtext(:user_id))
 
 -- name: list
 -- The channels of :user_id, oldest first.
-SELECT channel_id::text, type, address, state, reason, created_at, verified_at, delivered_at, failures
+SELECT channel_id::text, type, address, state, reason, created_at, verified_at, delivered_at, failures,
+       kinds_of(kinds) AS kinds
 FROM notice_channels
 WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all)
 ORDER BY created_at, channel_id
 
 -- name: one
 -- The channel :channel_id of :user_id.
-SELECT channel_id::text, type, address, state, reason, created_at, verified_at, delivered_at, failures
+SELECT channel_id::text, type, address, state, reason, created_at, verified_at, delivered_at, failures,
+       kinds_of(kinds) AS kinds
 FROM notice_channels
 WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all) AND channel_id = :channel_id::text::uuid
 
 -- name: create
--- Inserts a channel of :user_id with :type and :address, and for webhooks a :secret.
-INSERT INTO notice_channels (user_id, type, address, secret)
-SELECT :user_id, :type, :address, :secret WHERE :user_id = :viewer_id OR :reads_all
-RETURNING channel_id::text, type, address, state, reason, created_at, verified_at, delivered_at, failures
+-- Inserts a channel of :user_id with :type and :address that gets :kinds, and for webhooks a :secret.
+INSERT INTO notice_channels (user_id, type, address, secret, kinds)
+SELECT :user_id, :type, :address, :secret, kinds_from_now(:kinds::text[], '{}') WHERE :user_id = :viewer_id OR :reads_all
+RETURNING channel_id::text, type, address, state, reason, created_at, verified_at, delivered_at, failures,
+          kinds_of(kinds) AS kinds
+
+-- name: change_kinds
+-- Sets the kinds of :channel_id of :user_id to :kinds; new ones begin now.
+UPDATE notice_channels SET kinds = kinds_from_now(:kinds::text[], kinds)
+WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all) AND channel_id = :channel_id::text::uuid
+RETURNING channel_id::text, type, address, state, reason, created_at, verified_at, delivered_at, failures,
+          kinds_of(kinds) AS kinds
 
 -- name: remove
 -- Removes :channel_id of :user_id with its code; its deliveries are kept.
@@ -61,7 +71,8 @@ WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all) AND channel_id
 UPDATE notice_channels
 SET state = 'verified', reason = NULL, verified_at = now(), failures = 0, paused_until = NULL
 WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all) AND channel_id = :channel_id::text::uuid
-RETURNING channel_id::text, type, address, state, reason, created_at, verified_at, delivered_at, failures
+RETURNING channel_id::text, type, address, state, reason, created_at, verified_at, delivered_at, failures,
+          kinds_of(kinds) AS kinds
 
 -- name: resume
 -- Ends a pause of :channel_id of :user_id, because its owner requested a message.

@@ -25,8 +25,9 @@ STATEMENT_TIMEOUT_MS: Final = 30_000
 ACQUIRE_TIMEOUT_SECONDS: Final = 10
 SWEEP_SECONDS_BACK: Final = 3 * 86_400
 SWEEP_MAX: Final = 10_000
+NOTICES_AT_ONCE: Final = 1_000
 OLD_SECONDS: Final = 86_400
-"""An alert that could not be sent for so long is skipped."""
+"""A message that could not be sent for so long is skipped."""
 ORDER_SECONDS: Final = 900
 """An alert waiting for its next attempt holds back later alerts of its channel for so long."""
 CLAIMS_MAX: Final = 30
@@ -36,7 +37,9 @@ PRUNE_MAX: Final = 10_000
 
 
 class ClaimedDelivery(NamedTuple):
-    """A delivery claimed by this process. `alert` is JSON; `code` is that of a verification.
+    """A delivery claimed by this process. `code` is that of a verification.
+
+    `content` is JSON: an alert, an anomaly or a NoticeContent.
 
     `number` is the current attempt; `failures` counts the channel's consecutive failures.
     """
@@ -53,7 +56,7 @@ class ClaimedDelivery(NamedTuple):
     secret: str | None
     unsubscribe_token: str
     failures: int
-    alert: str | None
+    content: str | None
     subject_id: str
 
 
@@ -77,9 +80,15 @@ class DeliveryStore:
         """Create deliveries of these and earlier alerts of their users; returns their number."""
         return await self._execute("queue", alert_ids=alert_ids, seconds_back=SWEEP_SECONDS_BACK)
 
+    async def queue_notices(self) -> int:
+        """Create the deliveries of new messages; returns their number."""
+        return await self._execute("queue_notices", limit=NOTICES_AT_ONCE)
+
     async def sweep(self) -> int:
-        """Create missing deliveries of recent alerts; returns their number."""
-        return await self._execute("sweep", seconds_back=SWEEP_SECONDS_BACK, limit=SWEEP_MAX)
+        """Create missing deliveries of recent alerts and anomalies; returns their number."""
+        recent = {"seconds_back": SWEEP_SECONDS_BACK, "limit": SWEEP_MAX}
+        alerts = await self._execute("sweep", **recent)
+        return alerts + await self._execute("sweep_anomalies", **recent)
 
     async def claim(
         self, limit: int, failing_max: int, lease_seconds: int
@@ -171,7 +180,8 @@ class DeliveryStore:
             return disabled is not None
 
     async def prune(self) -> int:
-        """Delete deliveries that ended long ago; returns their number."""
+        """Delete old messages, and deliveries that ended long ago; returns those' number."""
+        await self._execute("prune_notices", days=KEPT_DAYS, limit=PRUNE_MAX)
         return await self._execute("prune", days=KEPT_DAYS, limit=PRUNE_MAX)
 
     async def backlog(self) -> DeliveryBacklog:

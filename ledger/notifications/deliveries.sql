@@ -13,6 +13,7 @@ JOIN notice_channels AS c ON c.user_id = a.user_id
 WHERE (a.alert_id = ANY (:alert_ids::uuid[])
        OR a.triggered_at > now() - make_interval(secs => :seconds_back))
   AND NOT a.late AND c.state = 'verified' AND c.verified_at <= a.triggered_at
+  AND (c.kinds ->> 'alert')::timestamptz <= a.triggered_at
   AND NOT EXISTS (SELECT FROM notice_deliveries AS d
                   WHERE d.channel_id = c.channel_id AND d.kind = 'alert' AND d.subject_id = a.alert_id)
 ORDER BY a.seq
@@ -25,14 +26,46 @@ SELECT c.channel_id, c.user_id, 'alert', a.alert_id
 FROM budget_alerts AS a JOIN notice_channels AS c USING (user_id)
 WHERE NOT a.late AND a.triggered_at > now() - make_interval(secs => :seconds_back)
   AND c.state = 'verified' AND c.verified_at <= a.triggered_at
+  AND (c.kinds ->> 'alert')::timestamptz <= a.triggered_at
   AND NOT EXISTS (SELECT FROM notice_deliveries AS d
                   WHERE d.channel_id = c.channel_id AND d.kind = 'alert' AND d.subject_id = a.alert_id)
 ORDER BY a.seq LIMIT :limit
 ON CONFLICT (channel_id, kind, subject_id) DO NOTHING
 
+-- name: sweep_anomalies
+-- Inserts the deliveries of up to :limit open anomalies of the last :seconds_back seconds without them:
+-- to each verified channel of the user that got anomalies when they were detected.
+INSERT INTO notice_deliveries (channel_id, user_id, kind, subject_id)
+SELECT c.channel_id, c.user_id, 'anomaly', a.anomaly_id
+FROM cost_anomalies AS a JOIN notice_channels AS c USING (user_id)
+WHERE a.resolved_at IS NULL AND a.detected_at > now() - make_interval(secs => :seconds_back)
+  AND c.state = 'verified' AND c.verified_at <= a.detected_at
+  AND (c.kinds ->> 'anomaly')::timestamptz <= a.detected_at
+  AND NOT EXISTS (SELECT FROM notice_deliveries AS d
+                  WHERE d.channel_id = c.channel_id AND d.kind = 'anomaly' AND d.subject_id = a.anomaly_id)
+ORDER BY a.seq LIMIT :limit
+ON CONFLICT (channel_id, kind, subject_id) DO NOTHING
+
+-- name: queue_notices
+-- Takes up to :limit messages without deliveries, and inserts them: to each verified channel of the
+-- user that got their kind when they were written.
+WITH taken AS (
+    SELECT notice_id FROM notices WHERE queued_at IS NULL ORDER BY seq LIMIT :limit FOR UPDATE SKIP LOCKED
+), queued AS (
+    UPDATE notices AS n SET queued_at = now() FROM taken WHERE n.notice_id = taken.notice_id
+    RETURNING n.*
+)
+INSERT INTO notice_deliveries (channel_id, user_id, kind, subject_id)
+SELECT c.channel_id, c.user_id, n.kind, n.notice_id
+FROM queued AS n JOIN notice_channels AS c USING (user_id)
+WHERE c.state = 'verified' AND c.verified_at <= n.created_at AND (c.kinds ->> n.kind)::timestamptz <= n.created_at
+ORDER BY n.seq
+ON CONFLICT (channel_id, kind, subject_id) DO NOTHING
+
 -- name: lock_claims
--- Serializes claims, so that each one sees those before it.
-SELECT pg_advisory_xact_lock(7201905)
+-- Serializes claims, so that each one sees those before it; the setting says that this release knows all
+-- kinds.
+SELECT pg_advisory_xact_lock(7201905), set_config('cost_analytics.claims', 'kinds', true)
 
 -- name: release
 -- Releases deliveries whose claim has expired, and closes their attempt. After :claims_max attempts
@@ -52,22 +85,27 @@ FROM dead WHERE a.delivery_id = dead.delivery_id AND a.number = dead.attempts AN
 
 -- name: skip
 -- Skips deliveries that must not be sent any more: to channels that are removed, unverified or
--- disabled; codes and tests older than :code_seconds seconds; alerts older than :old_seconds seconds
--- before their first attempt.
+-- disabled, or no longer get this kind; codes and tests older than :code_seconds seconds; messages
+-- raised more than :old_seconds seconds before their first attempt.
 WITH due AS (
     SELECT d.delivery_id,
            CASE WHEN c.channel_id IS NULL THEN 'The channel was removed.'
                 WHEN d.kind <> 'verification' AND c.state = 'disabled' THEN 'The channel is disabled.'
                 WHEN d.kind <> 'verification' AND c.state <> 'verified' THEN 'The channel is not verified.'
-                WHEN d.kind <> 'alert'
+                WHEN d.kind IN ('verification', 'test')
                 AND d.created_at < now() - make_interval(secs => :code_seconds) THEN 'It could not be sent in time.'
-                WHEN d.kind = 'alert' AND d.attempts = 0
-                AND a.triggered_at < now() - make_interval(secs => :old_seconds)
-                THEN 'The alert was too old when it could be sent.'
+                WHEN d.kind NOT IN ('verification', 'test') AND NOT c.kinds ? d.kind
+                THEN 'The channel no longer gets this kind.'
+                WHEN d.attempts = 0
+                AND coalesce(a.triggered_at, y.detected_at, n.created_at) < now() - make_interval(secs => :old_seconds)
+                THEN 'The ' || CASE WHEN d.kind = 'alert' THEN 'alert' ELSE 'message' END || ' was too old when it could be sent.'
+                WHEN d.attempts = 0 AND y.resolved_at IS NOT NULL THEN 'The anomaly was resolved.'
            END AS reason
     FROM notice_deliveries AS d
     LEFT JOIN notice_channels AS c USING (channel_id)
     LEFT JOIN budget_alerts AS a ON d.kind = 'alert' AND a.alert_id = d.subject_id
+    LEFT JOIN cost_anomalies AS y ON d.kind = 'anomaly' AND y.anomaly_id = d.subject_id
+    LEFT JOIN notices AS n ON n.kind = d.kind AND n.notice_id = d.subject_id
     WHERE d.state = 'pending' AND d.next_attempt_at <= now()
 )
 UPDATE notice_deliveries AS d
@@ -79,7 +117,7 @@ WHERE d.delivery_id = due.delivery_id AND d.state = 'pending' AND due.reason IS 
 -- Claims due deliveries for :lease_seconds seconds and stores the start of an attempt: one per channel,
 -- up to :limit in total and up to :failing_max to channels that failed last time. The alerts of a
 -- channel are sent in order: one waiting for its next attempt holds back later ones until it is
--- :order_seconds seconds old. Codes and tests do not wait for alerts. Nothing is claimed before a
+-- :order_seconds seconds old. Codes and tests are sent first, other messages after alerts. Nothing is claimed before a
 -- restored ledger has read the delivery journal.
 WITH free AS (
     SELECT DISTINCT ON (d.channel_id) d.delivery_id, d.next_attempt_at, c.failures > 0 AS failing
@@ -94,7 +132,7 @@ WITH free AS (
           SELECT FROM notice_deliveries AS b
           WHERE b.channel_id = d.channel_id AND b.kind = 'alert' AND b.state = 'pending'
             AND b.seq < d.seq AND b.created_at > now() - make_interval(secs => :order_seconds)))
-    ORDER BY d.channel_id, d.kind = 'alert', d.seq
+    ORDER BY d.channel_id, d.kind NOT IN ('verification', 'test'), d.kind <> 'alert', d.seq
 ), ranked AS (
     SELECT delivery_id, next_attempt_at, failing,
            row_number() OVER (PARTITION BY failing ORDER BY next_attempt_at, delivery_id) AS rank
@@ -114,10 +152,13 @@ WITH free AS (
     SELECT delivery_id, attempts, user_id, clock_timestamp() FROM taken
 )
 SELECT t.delivery_id::text, t.attempts AS number, t.channel_id::text, t.user_id, t.kind, t.code, t.created_at,
-       c.type, c.address, c.secret, c.unsubscribe_token::text, c.failures, a.data AS alert, t.subject_id::text
+       c.type, c.address, c.secret, c.unsubscribe_token::text, c.failures,
+       coalesce(a.data, y.data, n.content) AS content, t.subject_id::text
 FROM taken AS t
 JOIN notice_channels AS c USING (channel_id)
 LEFT JOIN budget_alerts AS a ON t.kind = 'alert' AND a.alert_id = t.subject_id
+LEFT JOIN cost_anomalies AS y ON t.kind = 'anomaly' AND y.anomaly_id = t.subject_id
+LEFT JOIN notices AS n ON n.kind = t.kind AND n.notice_id = t.subject_id
 
 -- name: delivered
 -- Stores the success of :delivery_id in attempt :number, which took :duration_ms ms, to :channel_id,
@@ -183,6 +224,12 @@ DELETE FROM notice_deliveries WHERE delivery_id IN (
     SELECT delivery_id FROM notice_deliveries
     WHERE created_at < now() - make_interval(days => :days) AND state IN ('delivered', 'failed', 'skipped')
     ORDER BY created_at LIMIT :limit
+)
+
+-- name: prune_notices
+-- Deletes up to :limit messages written more than :days days ago.
+DELETE FROM notices WHERE seq IN (
+    SELECT seq FROM notices WHERE created_at < now() - make_interval(days => :days) ORDER BY created_at LIMIT :limit
 )
 
 -- name: backlog

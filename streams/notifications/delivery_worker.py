@@ -49,7 +49,8 @@ class DeliveryOptions:
     """How many attempts run concurrently, and how often due deliveries are claimed.
 
     `failing_max` of the `concurrent_max` attempts at a time may go to channels that failed last
-    time, so that dead receivers leave room for others. A claim lasts `lease_seconds`.
+    time, so that dead receivers leave room for others. A claim lasts `lease_seconds`. Links begin
+    with `dashboard_url`.
     """
 
     concurrent_max: int = 40
@@ -58,6 +59,7 @@ class DeliveryOptions:
     poll_ms: int = 1_000
     sweep_ms: int = 10_000
     schedules: Mapping[ChannelType, RetrySchedule] = field(default_factory=lambda: SCHEDULES)
+    dashboard_url: str | None = None
 
 
 class DeliveryWorker:
@@ -123,6 +125,7 @@ class DeliveryWorker:
             await self._store.queue(alert_ids)
             for alert_id in alert_ids:
                 self._pending.pop(alert_id, None)
+        await self._store.queue_notices()
         await self._sweep()
         free = self._options.concurrent_max - len(self._running)
         if free <= 0:
@@ -214,7 +217,7 @@ class DeliveryWorker:
             return DeliveryResult("temporary", error=f"{claim.type} is not configured.")
         try:
             async with asyncio.timeout(ATTEMPT_MS / 1000 + 1):
-                return await sender.send(notification_of(claim))
+                return await sender.send(notification_of(claim, self._options.dashboard_url))
         except TemplateError as error:
             return DeliveryResult("permanent", error=storable_error(str(error)))
         except TimeoutError:
@@ -282,7 +285,8 @@ def _disable(claim: ClaimedDelivery, result: DeliveryResult, step: NextAttempt) 
         return result.error
     # Temporary failures of email and SMS come from our own provider, not from the address.
     is_receivers_fault = claim.type == "webhook" and result.verdict == "temporary"
-    return _DISABLED if is_receivers_fault and claim.kind == "alert" else None
+    is_about_costs = claim.kind not in ("verification", "test")
+    return _DISABLED if is_receivers_fault and is_about_costs else None
 
 
 async def close_all(senders: Mapping[ChannelType, ChannelSender]) -> None:

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from decimal import Decimal
 from html import escape
-from typing import Final
+from typing import Final, NamedTuple
+from urllib.parse import quote
 
 import msgspec
 
 from ledger.notifications.deliveries import ClaimedDelivery
+from ledger.notifications.notices import NoticeContent
 from ledger.notifications.retry_policy import one_line
 from schemas.alerts import ALERT_TYPE, SpendBasis
-from schemas.jsonio import encode
+from schemas.anomalies import ANOMALY_TYPE, AnomalyKind
+from schemas.jsonio import encode, wire_name
 from schemas.money import nano_from_usd
 from schemas.notices import TEST_TYPE, VERIFICATION_TYPE, ChannelMessage, WebhookEvent
 from schemas.sentences import dollars, percentage, service_name
 from streams.notifications.sender import Notification
 
 PRODUCT: Final = "Cost Analytics"
+BUDGET_PAGE: Final = "/budget"
+ANOMALIES_PAGE: Final = "/outlook"
 
 _FULL_PERCENT: Final = 100
 
@@ -41,39 +46,99 @@ class _Alert(msgspec.Struct):
     call_id: str | None = msgspec.field(name="callId", default=None)
 
 
-_decoder: Final = msgspec.json.Decoder(_Alert)
+class _Anomaly(msgspec.Struct, rename=wire_name):
+    """The fields of an anomaly that appear in a message to a person."""
+
+    anomaly_id: str
+    kind: AnomalyKind
+    message: str
+    call_id: str | None = None
+
+
+_decode_alert: Final = msgspec.json.Decoder(_Alert).decode
+_decode_anomaly: Final = msgspec.json.Decoder(_Anomaly).decode
+_decode_notice: Final = msgspec.json.Decoder(NoticeContent).decode
+
+_ANOMALY_TITLES: Final[dict[AnomalyKind, str]] = {
+    "call_spike": "Unusually expensive call",
+    "day_spike": "Unusually high costs",
+    "missing_leg": "A call lacks a cost",
+    "silent_call": "A call keeps costing without a turn",
+    "abandoned_call": "A call never ended",
+}
 
 
 class TemplateError(Exception):
     """A delivery lacks what its message needs."""
 
 
-def notification_of(claim: ClaimedDelivery) -> Notification:
-    """Return the message of a delivery; raises TemplateError."""
+class _Message(NamedTuple):
+    """A message: a title and sentences for people, an event for programs.
+
+    `page` is the path of the dashboard's page about it.
+    """
+
+    title: str
+    lines: list[str]
+    event: WebhookEvent
+    page: str
+
+
+def notification_of(claim: ClaimedDelivery, dashboard_url: str | None = None) -> Notification:
+    """Return the message of a delivery; raises TemplateError.
+
+    It has a link if the dashboard's address is known, without a slash at its end.
+    """
+    try:
+        message = _message_of(claim)
+    except msgspec.DecodeError as error:
+        raise TemplateError(f"the {claim.kind} cannot be read: {error}") from None
+    return _notification(claim, message, dashboard_url)
+
+
+def _message_of(claim: ClaimedDelivery) -> _Message:
     if claim.kind == "alert":
         return _alert(claim)
+    if claim.kind == "anomaly":
+        return _anomaly(claim)
     if claim.kind == "test":
-        sentence = f"This is a test. You'll get alerts from {PRODUCT} here."
+        sentence = f"This is a test. You'll get notifications from {PRODUCT} here."
         return _channel_message(claim, "Test message", sentence, TEST_TYPE)
-    return _verification(claim)
+    if claim.kind == "verification":
+        return _verification(claim)
+    return _notice(claim)
 
 
-def _alert(claim: ClaimedDelivery) -> Notification:
-    try:
-        alert = _decoder.decode(claim.alert or "")
-    except msgspec.DecodeError as error:
-        raise TemplateError(f"the alert cannot be read: {error}") from None
+def _anomaly(claim: ClaimedDelivery) -> _Message:
+    anomaly = _decode_anomaly(claim.content or "")
+    title = _ANOMALY_TITLES[anomaly.kind]
+    lines = [anomaly.message]
+    if anomaly.call_id is not None:
+        lines.append(f"Call: {anomaly.call_id}")
+    page = f"{ANOMALIES_PAGE}?anomaly={quote(anomaly.anomaly_id, safe='')}"
+    return _Message(title, lines, _event(claim, ANOMALY_TYPE, claim.content or ""), page)
+
+
+def _notice(claim: ClaimedDelivery) -> _Message:
+    content = _decode_notice(claim.content or "")
+    event = WebhookEvent(type=content.event_type, timestamp=claim.created_at, data=content.data)
+    return _Message(content.title, content.sentences, event, content.page)
+
+
+def _event(claim: ClaimedDelivery, kind: str, data: str) -> WebhookEvent:
+    return WebhookEvent(type=kind, timestamp=claim.created_at, data=msgspec.Raw(data.encode()))
+
+
+def _alert(claim: ClaimedDelivery) -> _Message:
+    alert = _decode_alert(claim.content or "")
     lines = [alert.message, _position(alert)]
     if alert.drivers:
         lines.append(_largest_costs(alert))
     if alert.type == "call" and alert.call_id is not None:
         lines.append(f"Call: {alert.call_id}")
-    event = WebhookEvent(
-        type=ALERT_TYPE,
-        timestamp=claim.created_at,
-        data=msgspec.Raw((claim.alert or "").encode()),
-    )
-    return _notification(claim, _subject(alert), lines, event)
+    is_call = alert.type == "call" and alert.call_id is not None
+    page = f"/calls/{quote(alert.call_id or '', safe='')}" if is_call else BUDGET_PAGE
+    return _Message(_subject(alert), lines, _event(claim, ALERT_TYPE, claim.content or ""), page)
 
 
 def _subject(alert: _Alert) -> str:
@@ -105,7 +170,7 @@ def _dollars(amount: Decimal) -> str:
     return dollars(nano_from_usd(amount))
 
 
-def _verification(claim: ClaimedDelivery) -> Notification:
+def _verification(claim: ClaimedDelivery) -> _Message:
     if claim.code is None:
         raise TemplateError("the code is no longer stored")
     if claim.type == "webhook":
@@ -118,28 +183,32 @@ def _verification(claim: ClaimedDelivery) -> Notification:
     return _channel_message(claim, f"Your code is {claim.code}", sentence, VERIFICATION_TYPE)
 
 
-def _channel_message(
-    claim: ClaimedDelivery, subject: str, sentence: str, kind: str
-) -> Notification:
+def _channel_message(claim: ClaimedDelivery, title: str, sentence: str, kind: str) -> _Message:
     data = ChannelMessage(channel_id=claim.channel_id, message=sentence, challenge=claim.code)
     event = WebhookEvent(type=kind, timestamp=claim.created_at, data=msgspec.Raw(encode(data)))
-    return _notification(claim, subject, [sentence], event)
+    return _Message(title, [sentence], event, BUDGET_PAGE)
 
 
 def _notification(
-    claim: ClaimedDelivery, subject: str, lines: list[str], event: WebhookEvent
+    claim: ClaimedDelivery, message: _Message, dashboard_url: str | None
 ) -> Notification:
     # They contain ids and names from emitters, which must not add lines.
-    lines = [one_line(line) for line in lines]
+    lines = [one_line(line) for line in message.lines]
+    link = None if dashboard_url is None else f"{dashboard_url}{message.page}"
     paragraphs = "".join(f"<p>{escape(line)}</p>\n" for line in lines)
+    if link is not None:
+        paragraphs += f'<p><a href="{escape(link)}">Open in {PRODUCT}</a></p>\n'
     return Notification(
         message_id=claim.delivery_id,
         address=claim.address,
         secret=claim.secret,
         unsubscribe_token=claim.unsubscribe_token,
         created_at=claim.created_at,
-        subject=f"{PRODUCT}: {subject}",
-        text="\n\n".join(lines) + "\n",
+        subject=f"{PRODUCT}: {one_line(message.title)}",
+        text="\n\n".join(lines if link is None else [*lines, link]) + "\n",
         html=f'<!doctype html>\n<html lang="en">\n<body>\n{paragraphs}</body>\n</html>\n',
-        body=encode(event),
+        body=encode(message.event),
+        title=one_line(message.title),
+        lines=tuple(lines),
+        link=link,
     )

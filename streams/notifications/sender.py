@@ -14,8 +14,9 @@ ATTEMPT_MS: Final = 15_000
 class Notification(NamedTuple):
     """A message to one address. `message_id` is the same in all attempts.
 
-    `text` and `html` are for people, `body` is JSON for programs, signed with `secret`.
-    `unsubscribe_token` identifies the channel in unsubscribe links.
+    `text` and `html` are for people, `body` is JSON for programs, signed with `secret`. `title`,
+    `lines` and `link` are the parts of the text, for channels with their own format; `link` opens
+    the dashboard's page about it. `unsubscribe_token` identifies the channel in unsubscribe links.
     """
 
     message_id: str
@@ -27,6 +28,9 @@ class Notification(NamedTuple):
     text: str
     html: str
     body: bytes
+    title: str
+    lines: tuple[str, ...]
+    link: str | None
 
 
 class ChannelSender(Protocol):

@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from tests.support.receivers import receiver
 from tests.support.streaming import Pipeline
 
 START_SECONDS = 60
-SLEEPY = {"poll_ms": 600_000, "sweep_ms": 600_000}
+SLEEPY = replace(OPTIONS, poll_ms=600_000, sweep_ms=600_000)
 """No sweep and no look: deliveries start only by announced alerts."""
 
 
@@ -71,7 +72,7 @@ async def test_published_alert_reaches_its_webhook(pipeline: Pipeline) -> None:
         url,
         {"webhook": WebhookSender(allow_private=True)},
         pipeline.kafka,
-        type(OPTIONS)(schedules=OPTIONS.schedules, **SLEEPY),
+        SLEEPY,
     )
     async with receiver() as endpoint:
         await write_channel(url, endpoint.url)

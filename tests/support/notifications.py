@@ -1,7 +1,8 @@
 """Alerts, channels and delivery workers for tests, with retries after milliseconds."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,14 +12,18 @@ from uuid import uuid4
 
 import asyncpg
 
+from ledger.anomalies.findings import Cause, Finding
+from ledger.anomalies.rows import anomaly_store, write_findings
 from ledger.notifications.deliveries import delivery_store
+from ledger.notifications.notices import Notice, add_notices
 from ledger.notifications.retry_policy import RetrySchedule
 from ledger.notifications.signatures import secret_text
 from schemas.alerts import BudgetAlert, Driver
+from schemas.anomalies import Anomaly
 from schemas.exact import Exact
 from schemas.jsonio import encode
 from schemas.money import Usd
-from schemas.notices import ChannelType
+from schemas.notices import DEFAULT_KINDS, ChannelKind, ChannelType
 from streams.notifications.delivery_worker import DeliveryOptions, DeliveryWorker, close_all
 from streams.notifications.journal import DeliveryJournal
 from streams.notifications.sender import ChannelSender, Notification
@@ -41,7 +46,7 @@ def notice(address: str, **changes: Any) -> Notification:
     """Return a notification for a sender."""
     created = Notification(
         ID, address, SECRET, TOKEN, datetime.now(UTC), "A subject", "Some text, é\n", "<p>Some text</p>",
-        b'{"type":"channel.test"}',
+        b'{"type":"channel.test"}', "A subject", ("Some text, é",), None,
     )  # fmt: skip
     return created._replace(**changes)
 
@@ -111,20 +116,62 @@ async def write_channel(
     user_id: str = "alice",
     kind: ChannelType = "webhook",
     state: str = "verified",
+    kinds: Sequence[ChannelKind] = DEFAULT_KINDS,
 ) -> str:
-    """Write a channel that was verified six days ago; returns its id."""
+    """Write a channel that was verified six days ago and got its kinds ever since.
+
+    Returns its id.
+    """
     [row] = await fetch(
         url,
-        """INSERT INTO notice_channels (user_id, type, address, secret, state, verified_at)
-           VALUES ($1, $2, $3, $4, $5, $6) RETURNING channel_id::text""",
+        """INSERT INTO notice_channels (user_id, type, address, secret, state, verified_at, kinds)
+           VALUES ($1, $2, $3, $4, $5, $6, $7::text::jsonb) RETURNING channel_id::text""",
         user_id,
         kind,
         address,
         SECRET if kind == "webhook" else None,
         state,
         datetime.now(UTC) - timedelta(days=6) if state != "unverified" else None,
+        json.dumps(dict.fromkeys(kinds, "-infinity")),
     )
     return str(row[0])
+
+
+async def write_anomaly(url: str, user_id: str = "alice", **changes: Any) -> str:
+    """Write an anomaly as its transaction does; returns its id."""
+    call = changes.pop("call_id", "call-1")
+    cause = Cause(user_id, "call_spike", call, "elevenlabs")
+    anomaly = Anomaly(
+        anomaly_id=str(cause.anomaly_id),
+        user_id=user_id,
+        kind="call_spike",
+        service="elevenlabs",
+        leg=None,
+        call_id=call,
+        day=datetime.now(UTC).date(),
+        observed_usd=Usd(9 * 10**9),
+        expected_usd=Usd(10**9),
+        score=None,
+        compared_with=None,
+        compared_count=0,
+        message="ElevenLabs cost $9.00 per minute in this call.",
+        occurred_at=datetime.now(UTC),
+        detected_at=datetime.now(UTC),
+    )
+    for name, value in changes.items():
+        setattr(anomaly, name, value)
+    async with anomaly_store(url) as store, store.transaction() as connection:
+        await write_findings(connection, [Finding(cause, anomaly)])
+    return anomaly.anomaly_id
+
+
+async def write_notice(url: str, *notices: Notice) -> None:
+    """Write messages as the transaction does that decides them."""
+    connection = await asyncpg.connect(url)
+    try:
+        await add_notices(connection, notices)
+    finally:
+        await connection.close()
 
 
 @asynccontextmanager

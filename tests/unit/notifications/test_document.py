@@ -16,6 +16,7 @@ from ledger.notifications.verification_codes import GUESSES_MAX
 from schemas import generate
 from schemas.jsonio import encode
 from schemas.notices import (
+    CHANNEL_KINDS,
     CHANNELS_MAX,
     AttemptOutcome,
     ChannelMessage,
@@ -51,6 +52,7 @@ def test_request_bodies_are_described() -> None:
     assert_valid("Proof", {})
     for name, wrong in (
         ("WantedChannel", {"type": "fax", "address": "+1"}),
+        ("WantedChannel", {"type": "sms", "address": "+14155550123", "kinds": ["news"]}),
         ("Proof", {"code": 1}),
     ):
         with pytest.raises(ValidationError):
@@ -90,6 +92,11 @@ def _words(delay_ms: int) -> str:
     if seconds < 60:
         return f"{seconds} s"
     return f"{seconds // 60} min" if seconds < 3_600 else f"{seconds // 3_600} h"
+
+
+def test_every_kind_is_documented() -> None:
+    for kind in CHANNEL_KINDS:
+        assert f"| `{kind}` | " in TEXT
 
 
 def test_every_state_and_outcome_is_documented() -> None:

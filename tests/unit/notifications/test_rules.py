@@ -123,7 +123,7 @@ def test_receiver_verifies_signatures_and_refuses_forgeries() -> None:
 def test_alert_notification_has_text_and_json() -> None:
     raised = alert(threshold_percent=Exact(Decimal("87.5")), type="monthly")
     data = encode(raised).decode()
-    sent = notification_of(claim("alert", "webhook", alert=data))
+    sent = notification_of(claim("alert", "webhook", content=data))
     assert sent.subject == "Cost Analytics: You've used 87.5% of your monthly budget"
     assert sent.text == (
         f"{raised.message}\n\n"
@@ -133,12 +133,12 @@ def test_alert_notification_has_text_and_json() -> None:
     body = json.loads(sent.body)
     assert body["type"] == "budget.threshold.reached"
     assert body["data"] == json.loads(data)
-    assert notification_of(claim("alert", "webhook", alert=data)) == sent
+    assert notification_of(claim("alert", "webhook", content=data)) == sent
 
 
 def test_alert_by_cost_mentions_no_charge() -> None:
     raised = alert(basis="cost")
-    sent = notification_of(claim("alert", "email", alert=encode(raised).decode()))
+    sent = notification_of(claim("alert", "email", content=encode(raised).decode()))
     assert sent.text == (
         f"{raised.message}\n\nCost: $8.50 of $10.00, $1.50 left.\n\nLargest costs: Twilio $5.00.\n"
     )
@@ -157,14 +157,14 @@ def test_subject_names_the_limit_and_how_much_is_used(
     kind: AlertType, percent: int, subject: str
 ) -> None:
     raised = alert(type=kind, threshold_percent=Exact(Decimal(percent)), call_id="call-7")
-    sent = notification_of(claim("alert", "email", alert=encode(raised).decode()))
+    sent = notification_of(claim("alert", "email", content=encode(raised).decode()))
     assert sent.subject == f"Cost Analytics: {subject}"
     assert ("Call: call-7" in sent.text) == (kind == "call")
 
 
 def test_html_is_escaped() -> None:
     raised = alert(message="<script>alert(1)</script> & co")
-    sent = notification_of(claim("alert", "email", alert=encode(raised).decode()))
+    sent = notification_of(claim("alert", "email", content=encode(raised).decode()))
     assert "<script>" not in sent.html
     assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; co" in sent.html
 
@@ -176,7 +176,7 @@ def test_ids_cannot_add_lines_to_a_notification() -> None:
         message=f"Call {name} cost $3.00.",
         drivers=[Driver(service=name, cost=Usd(1), share_percent=Exact(Decimal(100)))],
     )
-    sent = notification_of(claim("alert", "sms", alert=encode(raised).decode()))
+    sent = notification_of(claim("alert", "sms", content=encode(raised).decode()))
     assert len(sent.text.splitlines()) == 5
     assert sent.text.startswith("Call call-1 Your account is closed. [31m cost $3.00.\n\n")
     assert all(line.isprintable() for line in (*sent.text.splitlines(), *sent.html.splitlines()))
@@ -201,7 +201,7 @@ def test_channel_message_of_a_webhook_has_its_fields() -> None:
 
 @pytest.mark.parametrize(
     "broken",
-    [claim("alert", "email", alert="{}"), claim("alert", "email"), claim("verification", "sms")],
+    [claim("alert", "email", content="{}"), claim("alert", "email"), claim("verification", "sms")],
 )
 def test_delivery_without_content_is_refused(broken: ClaimedDelivery) -> None:
     with pytest.raises(TemplateError):

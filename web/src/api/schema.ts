@@ -466,6 +466,10 @@ export interface components {
             verifiedAt: string | null;
             deliveredAt: string | null;
             failures: Decimal;
+            kinds: ("alert" | "anomaly" | "low_balance")[];
+        };
+        ChannelChange: {
+            kinds?: ("alert" | "anomaly" | "low_balance")[];
         };
         ChannelSuccess: {
             /** @constant */
@@ -697,7 +701,7 @@ export interface components {
         Delivery: {
             deliveryId: string;
             /** @enum {unknown} */
-            kind: "alert" | "test" | "verification";
+            kind: "alert" | "anomaly" | "low_balance" | "test" | "verification";
             alertId: string | null;
             /** @enum {unknown} */
             state: "delivered" | "delivering" | "failed" | "pending" | "skipped";
@@ -1149,6 +1153,7 @@ export interface components {
             verifiedAt: string | null;
             deliveredAt: string | null;
             failures: Decimal;
+            kinds: ("alert" | "anomaly" | "low_balance")[];
             secret: string | null;
         };
         NewChannelSuccess: {
@@ -1861,6 +1866,7 @@ export interface components {
             /** @enum {unknown} */
             type: "email" | "sms" | "webhook";
             address: string;
+            kinds?: ("alert" | "anomaly" | "low_balance")[];
         };
         WantedWebhookEndpoint: {
             provider: string;
@@ -1971,6 +1977,7 @@ export type CallStarted = components['schemas']['CallStarted'];
 export type CallSummary = components['schemas']['CallSummary'];
 export type CallUpdated = components['schemas']['CallUpdated'];
 export type Channel = components['schemas']['Channel'];
+export type ChannelChange = components['schemas']['ChannelChange'];
 export type ChannelSuccess = components['schemas']['ChannelSuccess'];
 export type Channels = components['schemas']['Channels'];
 export type ChannelsSuccess = components['schemas']['ChannelsSuccess'];

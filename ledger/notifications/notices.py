@@ -1,0 +1,89 @@
+"""Messages for channels other than budget alerts and anomalies: each cause exists once.
+
+The transaction that decides a message writes it here; the processes that deliver notifications
+create its deliveries. The id is a digest of the cause, so a restored ledger that decides the same
+message again is recognized by the delivery journal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import blake2b
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from msgspec import Raw, Struct
+
+from ledger.postgres.database import Connection, affected
+from ledger.postgres.statements import statements
+from schemas.jsonio import encode, wire_name
+from schemas.notices import NoticeKind
+
+_SQL: Final = statements("notifications/notices")
+
+ADMINISTRATORS: Final = ""
+"""The user of messages about all users, and of the channels that get them."""
+
+
+class NoticeContent(Struct, frozen=True, rename=wire_name):
+    """What a message says: for people title and sentences, for webhooks type and data.
+
+    `page` is the path of the dashboard's page that shows it.
+    """
+
+    title: str
+    sentences: list[str]
+    page: str
+    event_type: str
+    data: Raw
+
+
+class Notice(NamedTuple):
+    """A message to decide once per kind, user and `cause`.
+
+    `data` is the webhook's data, `page` a path of the dashboard such as `/budget`. An urgent
+    message ignores quiet hours.
+    """
+
+    kind: NoticeKind
+    user_id: str
+    cause: tuple[str, ...]
+    title: str
+    sentences: Sequence[str]
+    page: str
+    event_type: str
+    data: Any
+    is_urgent: bool = False
+
+    @property
+    def notice_id(self) -> UUID:
+        """The id derived from kind, user and cause."""
+        key = "\0".join(("notice", self.kind, self.user_id, *self.cause))
+        return UUID(bytes=blake2b(key.encode(), digest_size=16).digest())
+
+
+async def add_notices(connection: Connection, notices: Sequence[Notice]) -> int:
+    """Insert messages in the caller's transaction; returns how many did not exist yet."""
+    if not notices:
+        return 0
+    ordered = sorted(notices, key=lambda notice: notice.notice_id)
+    statement = _SQL.bind(
+        "add",
+        notice_ids=[notice.notice_id for notice in ordered],
+        user_ids=[notice.user_id for notice in ordered],
+        kinds=[notice.kind for notice in ordered],
+        is_urgent=[notice.is_urgent for notice in ordered],
+        contents=[_content(notice) for notice in ordered],
+    )
+    return affected(await connection.execute(*statement))
+
+
+def _content(notice: Notice) -> str:
+    content = NoticeContent(
+        title=notice.title,
+        sentences=list(notice.sentences),
+        page=notice.page,
+        event_type=notice.event_type,
+        data=Raw(encode(notice.data)),
+    )
+    return encode(content).decode()
