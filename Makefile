@@ -45,6 +45,7 @@ check: setup-all ## formatter, linter, strict types, import contracts, house rul
 	$(BIN)/lint-imports
 	tools/web types --check
 	tools/web run check
+	tools/web client check
 	$(BIN)/python -m pytest --quiet tests/unit/house/test_house.py tests/unit/house/test_tests.py
 
 bench: setup-all ## the benchmark: rates, ratios and latencies as a table
@@ -78,7 +79,7 @@ lock: ## pin all requirements again, with hashes
 	@rm -rf .local/lock
 
 clean: ## remove everything that `make` made, the data of `make run` too
-	rm -rf .venv .local api/static web/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	rm -rf .venv .local api/static web/node_modules clients/typescript/dist clients/typescript/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
 
 setup-run setup-all setup-forecast setup-integrations setup-peers:

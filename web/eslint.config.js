@@ -4,7 +4,6 @@ import vue from "eslint-plugin-vue";
 import { defineConfigWithVueTs, vueTsConfigs } from "@vue/eslint-config-typescript";
 
 export default defineConfigWithVueTs(
-  { ignores: ["src/api/schema.ts"] },
   vue.configs["flat/recommended"],
   vueTsConfigs.recommendedTypeChecked,
   prettier,

@@ -14,8 +14,12 @@ const FILTERS = /\/src\/spending\/(FilterBar|GroupsCard)/;
 // uPlot and the components that use it: pages without a chart do not load them.
 const CHARTS = /uplot|\/(ChartFrame|StackedChart|DailyCostChart|plot)\./;
 
+// The published client, from its source.
+const CLIENT = new URL("../clients/typescript/src/index.ts", import.meta.url).pathname;
+
 export default defineConfig({
   plugins: [vue()],
+  resolve: { alias: { "cost-analytics-client": CLIENT } },
   define: {
     __VUE_OPTIONS_API__: "false",
     __VUE_PROD_DEVTOOLS__: "false",

@@ -1,6 +1,6 @@
 // What the charts of anomalies draw.
 import type { AnomalyDetail, CostByService } from "../api/bodies";
-import type { Decimal } from "../api/json";
+import type { Decimal } from "cost-analytics-client";
 import { nano, sum } from "../format/decimal";
 import { serviceName } from "../format/names";
 import { serviceColour } from "../format/services";

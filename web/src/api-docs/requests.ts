@@ -1,5 +1,5 @@
 // Builds a request from the filled-in form, and the equivalent curl command.
-import { parse, stringify } from "lossless-json";
+import { indentExact } from "cost-analytics-client";
 import { shellQuoted } from "../format/shell";
 import type { Operation } from "./openapi";
 
@@ -59,7 +59,7 @@ export function formatBody(body: string, type: string): string {
   let text = body;
   if (type.startsWith("application/json")) {
     try {
-      text = stringify(parse(body), null, 2) ?? body;
+      text = indentExact(body);
     } catch {
       text = body;
     }

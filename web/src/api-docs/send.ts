@@ -1,5 +1,5 @@
 // Sends a request of the API reference and returns the raw response.
-import { ApiError } from "../api/client";
+import { ApiError } from "cost-analytics-client";
 import { session } from "../app/session";
 
 const TIMEOUT_SECONDS = 15;

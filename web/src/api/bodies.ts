@@ -4,12 +4,12 @@ import type {
   CallSummary,
   Delivery,
   Forecast,
-  ListedAlert,
   PriceItem,
   WantedChannel,
-} from "./schema";
+} from "cost-analytics-client";
 
 export type {
+  Alert,
   Analytics,
   ApiKeyItem,
   ApiKeyReport,
@@ -67,10 +67,8 @@ export type {
   UserList,
   WantedApiKey,
   WantedChannel,
-} from "./schema";
+} from "cost-analytics-client";
 
-/** An alert as the live feed sends it. */
-export type Alert = Omit<ListedAlert, "readAt">;
 export type CallStatus = CallSummary["status"];
 export type ChannelType = WantedChannel["type"];
 export type CostByService = CallCost["costByService"];

@@ -1,8 +1,9 @@
 // The API requests of the pages.
+import * as costs from "cost-analytics-client";
 import { lastDays, type Span } from "../app/period";
 import type { CallQuery } from "../calls/call-list";
 import type { FilterQuery, GroupBy } from "../spending/cost-filters";
-import { request, download } from "./client";
+import { api } from "./client";
 import type {
   Recommendations,
   Alert,
@@ -19,11 +20,9 @@ import type {
   CallEvent,
   CallPage,
   Channel,
-  Channels,
   ChargePlanEntered,
   ChargePlanList,
   CostGroups,
-  Deliveries,
   Delivery,
   EventPage,
   Forecast,
@@ -39,7 +38,6 @@ import type {
   Proof,
   RecentCosts,
   Reconciliation,
-  Requested,
   RerateReport,
   Spending,
   TopCosts,
@@ -58,14 +56,17 @@ const ALERTS_A_PAGE = 8;
 const HELD_CALLS_SHOWN = 20;
 const RERATE_SECONDS_MAX = 120;
 
-const userPath = (user: string): string => `/api/costs/user/${encodeURIComponent(user)}`;
+const daysOf = ({ start, end }: Span) => ({ startDate: start, endDate: end });
+const spanOf = (span: Span) => ({ period: "custom" as const, ...daysOf(span) });
 
-const daysQuery = ({ start, end }: Span): string => `startDate=${start}&endDate=${end}`;
-const spanQuery = (span: Span): string => `period=custom&${daysQuery(span)}`;
+type Filters = Partial<Record<FilterQuery[number][0], string[]>>;
 
-/** Further parameters, each with a leading `&`. */
-const moreQuery = (parameters: FilterQuery): string =>
-  parameters.length ? `&${new URLSearchParams(parameters).toString()}` : "";
+/** The filters as parameters. */
+function filtersOf(query: FilterQuery): Filters {
+  const filters: Filters = {};
+  for (const [name, value] of query) (filters[name] ??= []).push(value);
+  return filters;
+}
 
 /** A user's spending, as filtered, or with the totals of the period before. */
 export const loadSpending = (
@@ -74,8 +75,8 @@ export const loadSpending = (
   signal: AbortSignal,
   filters: FilterQuery | "compare" = [],
 ): Promise<Spending> => {
-  const more = moreQuery(filters === "compare" ? [["compare", "true"]] : filters);
-  return request(`${userPath(user)}/spending?${spanQuery(span)}${more}`, { signal });
+  const more = filters === "compare" ? { compare: true } : filtersOf(filters);
+  return costs.getSpending(api, { userId: user, ...spanOf(span), ...more }, { signal });
 };
 
 /** The groups of a user's costs or, for null, of all users'. */
@@ -86,9 +87,12 @@ export async function loadGroups(
   groupBy: GroupBy,
   signal: AbortSignal,
 ): Promise<CostGroups | null> {
-  const path = user === null ? "/api/admin/costs/analytics" : `${userPath(user)}/spending`;
-  const query = `${spanQuery(span)}${moreQuery([["groupBy", groupBy], ...filters])}`;
-  return (await request<Spending | Analytics>(`${path}?${query}`, { signal })).groups ?? null;
+  const input = { ...spanOf(span), ...filtersOf(filters), groupBy };
+  const { groups } =
+    user === null
+      ? await costs.getAnalytics(api, input, { signal })
+      : await costs.getSpending(api, { userId: user, ...input }, { signal });
+  return groups ?? null;
 }
 
 /** The keys of the tags of a user's latest calls in a period, in order. */
@@ -97,8 +101,8 @@ export async function loadTagKeys(
   span: Span,
   signal: AbortSignal,
 ): Promise<string[]> {
-  const path = `${userPath(user)}/calls?limit=100&${daysQuery(span)}`;
-  const { calls } = await request<CallPage>(path, { signal });
+  const input = { userId: user, limit: 100, ...daysOf(span) };
+  const { calls } = await costs.listCalls(api, input, { signal });
   return [...new Set(calls.flatMap(({ tags }) => Object.keys(tags)))].sort();
 }
 
@@ -110,72 +114,60 @@ export function loadCalls(
   cursor: string | null,
   signal: AbortSignal,
 ): Promise<CallPage> {
-  const page: FilterQuery = [
-    ["limit", String(limit)],
-    ["sort", sort],
-    ...callFilters(wanted),
-    ...(cursor === null ? [] : [["cursor", cursor] as [string, string]]),
-  ];
-  const query = new URLSearchParams(page);
-  return request(`${userPath(user)}/calls?${daysQuery(span)}&${query.toString()}`, { signal });
+  const input = { userId: user, ...daysOf(span), ...callFilters(wanted), limit, sort, cursor };
+  return costs.listCalls(api, input, { signal });
 }
 
 /** The filters of a list of calls. */
-function callFilters({ q, status, filters }: Omit<CallQuery, "span" | "sort">): FilterQuery {
-  const own: FilterQuery = [
-    ["q", q],
-    ["status", status],
-  ];
-  return [...own.filter(([, text]) => text), ...filters];
-}
+const callFilters = ({ q, status, filters }: Omit<CallQuery, "span" | "sort">) => ({
+  q: q || null,
+  status: status || null,
+  ...filtersOf(filters),
+});
 
 /** Whether the user has had a call, of any time. */
 export async function hasCalls(user: string, signal: AbortSignal): Promise<boolean> {
-  const page = await request<CallPage>(`${userPath(user)}/calls?limit=1`, { signal });
+  const page = await costs.listCalls(api, { userId: user, limit: 1 }, { signal });
   return page.calls.length > 0;
 }
 
 /** A file with what the filters select; days have no status and no id. */
-export const exportCsv = (
+export async function exportCsv(
   user: string,
   type: ExportType,
   { span, ...wanted }: CallQuery,
-): Promise<Blob> => {
-  const filters = type === "daily" ? wanted.filters : callFilters(wanted);
-  const query = `type=${type}&${daysQuery(span)}${moreQuery(filters)}`;
-  return download(`${userPath(user)}/export.csv?${query}`);
-};
+): Promise<Blob> {
+  const filters = type === "daily" ? filtersOf(wanted.filters) : callFilters(wanted);
+  const file = await costs.exportCosts(api, { userId: user, type, ...daysOf(span), ...filters });
+  return file.blob();
+}
 
-export const loadBudget = (user: string, signal: AbortSignal): Promise<Budget> =>
-  request(`${userPath(user)}/budget`, { signal });
+export const loadBudget = (user: string, signal?: AbortSignal): Promise<Budget> =>
+  costs.getBudget(api, { userId: user }, signal && { signal });
 
 export const changeBudget = (user: string, change: BudgetChange): Promise<Budget> =>
-  request(`${userPath(user)}/budget`, { method: "PUT", body: change });
-
-const channelPath = (user: string, channelId: string): string =>
-  `${userPath(user)}/channels/${encodeURIComponent(channelId)}`;
+  costs.changeBudget(api, { userId: user, body: change });
 
 export const loadChannels = async (user: string, signal: AbortSignal): Promise<Channel[]> =>
-  (await request<Channels>(`${userPath(user)}/channels`, { signal })).channels;
+  (await costs.listChannels(api, { userId: user }, { signal })).channels;
 
 export const addChannel = (user: string, channel: WantedChannel): Promise<NewChannel> =>
-  request(`${userPath(user)}/channels`, { method: "POST", body: channel });
+  costs.createChannel(api, { userId: user, body: channel });
 
 /** Removes a channel; returns the remaining ones. */
 export const removeChannel = async (user: string, channelId: string): Promise<Channel[]> =>
-  (await request<Channels>(channelPath(user, channelId), { method: "DELETE" })).channels;
+  (await costs.removeChannel(api, { userId: user, channelId })).channels;
 
 /** Verifies a channel by its code; without a code, requests a new one. */
 export const verifyChannel = (
   user: string,
   channelId: string,
   proof: Proof = {},
-): Promise<Channel> =>
-  request(`${channelPath(user, channelId)}/verify`, { method: "POST", body: proof });
+): Promise<Channel> => costs.verifyChannel(api, { userId: user, channelId, body: proof });
 
 /** Sends a test message; returns the id of its delivery. */
 export const testChannel = async (user: string, channelId: string): Promise<string> =>
-  (await request<Requested>(`${channelPath(user, channelId)}/test`, { method: "POST" })).deliveryId;
+  (await costs.testChannel(api, { userId: user, channelId })).deliveryId;
 
 /** A channel's latest deliveries, newest first. */
 export const loadDeliveries = async (
@@ -183,10 +175,10 @@ export const loadDeliveries = async (
   channelId: string,
   signal: AbortSignal,
 ): Promise<Delivery[]> =>
-  (await request<Deliveries>(`${channelPath(user, channelId)}/deliveries`, { signal })).deliveries;
+  (await costs.listDeliveries(api, { userId: user, channelId }, { signal })).deliveries;
 
 export const loadCall = (callId: string, signal: AbortSignal): Promise<CallCost> =>
-  request(`/api/costs/call/${encodeURIComponent(callId)}`, { signal });
+  costs.getCallCost(api, { callId }, { signal });
 
 /** A call's events, oldest first, up to a limit; `hasMore` beyond it. */
 export interface LoadedEvents {
@@ -196,13 +188,13 @@ export interface LoadedEvents {
 
 export async function loadCallEvents(callId: string, signal: AbortSignal): Promise<LoadedEvents> {
   const events: CallEvent[] = [];
-  let after = "";
+  let cursor: string | null = null;
   for (let page = 0; page < EVENT_PAGES_MAX; page += 1) {
-    const path = `/api/costs/call/${encodeURIComponent(callId)}/events?limit=${EVENTS_A_PAGE}${after}`;
-    const loaded = await request<EventPage>(path, { signal });
+    const input = { callId, limit: EVENTS_A_PAGE, cursor };
+    const loaded: EventPage = await costs.listCallEvents(api, input, { signal });
     events.push(...loaded.events);
-    if (loaded.nextCursor === null) return { events, hasMore: false };
-    after = `&cursor=${encodeURIComponent(loaded.nextCursor)}`;
+    cursor = loaded.nextCursor;
+    if (cursor === null) return { events, hasMore: false };
   }
   return { events, hasMore: true };
 }
@@ -212,11 +204,13 @@ export const loadAnalytics = (
   filters: FilterQuery,
   signal: AbortSignal,
 ): Promise<Analytics> =>
-  request(`/api/admin/costs/analytics?${spanQuery(span)}${moreQuery(filters)}`, { signal });
+  costs.getAnalytics(api, { ...spanOf(span), ...filtersOf(filters) }, { signal });
 
 /** The costs of the last ten minutes, of a user or, for null, of all users. */
 export const loadRecentCosts = (user: string | null, signal: AbortSignal): Promise<RecentCosts> =>
-  request(user === null ? "/api/admin/costs/recent" : `${userPath(user)}/recent`, { signal });
+  user === null
+    ? costs.getAllRecentCosts(api, {}, { signal })
+    : costs.getRecentCosts(api, { userId: user }, { signal });
 
 /** A ranking of users, personas, services or days. */
 export interface Ranking {
@@ -226,27 +220,28 @@ export interface Ranking {
   limit: number;
 }
 
-export function loadTopCosts(span: Span, ranking: Ranking, signal: AbortSignal): Promise<TopCosts> {
-  const { by, sort, order, limit } = ranking;
-  const query = `by=${by}&sort=${sort}&order=${order}&limit=${limit}`;
-  return request(`/api/admin/costs/top?${query}&${spanQuery(span)}`, { signal });
-}
+export const loadTopCosts = (
+  span: Span,
+  { by, sort, order, limit }: Ranking,
+  signal: AbortSignal,
+): Promise<TopCosts> =>
+  costs.getTopCosts(api, { by, sort, order, limit, ...spanOf(span) }, { signal });
 
 /** The users whose id contains `part`; the equal id comes first. */
 export const findUsers = (part: string, limit: number, signal: AbortSignal): Promise<UserList> =>
-  request(`/api/admin/users?q=${encodeURIComponent(part)}&limit=${limit}`, { signal });
+  costs.findUsers(api, { q: part, limit }, { signal });
 
 export const loadReconciliation = (signal: AbortSignal): Promise<Reconciliation> =>
-  request(`/api/admin/reconciliation?${spanQuery(lastDays(7))}`, { signal });
+  costs.reconcile(api, spanOf(lastDays(7)), { signal });
 
 export const loadForecast = (
   user: string,
   period: ForecastPeriod,
   signal: AbortSignal,
-): Promise<Forecast> => request(`${userPath(user)}/forecast?period=${period}`, { signal });
+): Promise<Forecast> => costs.getForecast(api, { userId: user, period }, { signal });
 
 export const loadRecommendations = (user: string, signal: AbortSignal): Promise<Recommendations> =>
-  request(`${userPath(user)}/recommendations`, { signal });
+  costs.getRecommendations(api, { userId: user }, { signal });
 
 export interface AnomalyChoice {
   /** Empty for all kinds. */
@@ -263,28 +258,24 @@ export function loadAnomalies(
   cursor: string | null,
   signal: AbortSignal,
 ): Promise<AnomalyPage> {
-  const path = user === null ? "/api/admin/costs/anomalies" : `${userPath(user)}/anomalies`;
-  const query = new URLSearchParams({ limit: String(limit), dismissed });
-  if (kind) query.set("kind", kind);
-  if (cursor !== null) query.set("cursor", cursor);
-  return request(`${path}?${query.toString()}`, { signal });
+  const input = { limit, dismissed, kind: kind || null, cursor };
+  return user === null
+    ? costs.listAllAnomalies(api, input, { signal })
+    : costs.listAnomalies(api, { userId: user, ...input }, { signal });
 }
-
-const anomalyPath = (user: string, anomalyId: string): string =>
-  `${userPath(user)}/anomalies/${encodeURIComponent(anomalyId)}`;
 
 /** An anomaly with the costs that its chart shows. */
 export const loadAnomaly = (
   user: string,
   anomalyId: string,
   signal: AbortSignal,
-): Promise<AnomalyDetail> => request(anomalyPath(user, anomalyId), { signal });
+): Promise<AnomalyDetail> => costs.getAnomaly(api, { userId: user, anomalyId }, { signal });
 
 export const dismissAnomaly = (user: string, anomalyId: string, reason: string): Promise<Anomaly> =>
-  request(`${anomalyPath(user, anomalyId)}/dismissal`, { method: "PUT", body: { reason } });
+  costs.dismissAnomaly(api, { userId: user, anomalyId, body: { reason } });
 
 export const undoDismissal = (user: string, anomalyId: string): Promise<Anomaly> =>
-  request(`${anomalyPath(user, anomalyId)}/dismissal`, { method: "DELETE" });
+  costs.undoAnomalyDismissal(api, { userId: user, anomalyId });
 
 export interface AlertChoice {
   /** Null for alerts of all limits. */
@@ -293,73 +284,63 @@ export interface AlertChoice {
 }
 
 /** A user's alerts, latest first. */
-export function loadAlerts(
+export const loadAlerts = (
   user: string,
   { type, unreadOnly }: AlertChoice,
   cursor: string | null,
   signal: AbortSignal,
-): Promise<AlertPage> {
-  const query = new URLSearchParams({ limit: String(ALERTS_A_PAGE) });
-  if (type) query.set("type", type);
-  if (unreadOnly) query.set("read", "false");
-  if (cursor !== null) query.set("cursor", cursor);
-  return request(`${userPath(user)}/alerts?${query.toString()}`, { signal });
-}
+): Promise<AlertPage> => {
+  const read = unreadOnly ? ("false" as const) : null;
+  const input = { userId: user, limit: ALERTS_A_PAGE, type, read, cursor };
+  return costs.listAlerts(api, input, { signal });
+};
 
 export const markAlert = (user: string, alertId: string, read: boolean): Promise<ListedAlert> =>
-  request(`${userPath(user)}/alerts/${encodeURIComponent(alertId)}/read`, {
-    method: "PUT",
-    body: { read },
-  });
+  costs.markAlert(api, { userId: user, alertId, body: { read } });
 
 /** The price catalogue; with `past`, replaced prices too. */
 export const loadPrices = (past: boolean, signal: AbortSignal): Promise<PriceList> =>
-  request(`/api/admin/prices${past ? "?all=true" : ""}`, { signal });
+  costs.listPrices(api, { all: past }, { signal });
 
 /** All aliases of models. */
 export const loadAliases = (signal: AbortSignal): Promise<ModelAliasList> =>
-  request("/api/admin/prices/aliases", { signal });
+  costs.listModelAliases(api, {}, { signal });
 
 /** The charge plans; with `past`, replaced ones, too. */
 export const loadChargePlans = (past: boolean, signal: AbortSignal): Promise<ChargePlanList> =>
-  request(`/api/admin/charge-plans${past ? "?all=true" : ""}`, { signal });
+  costs.listChargePlans(api, { all: past }, { signal });
 
 export const enterChargePlan = (body: NewChargePlan): Promise<ChargePlanEntered> =>
-  request("/api/admin/charge-plans", { method: "POST", body });
+  costs.enterChargePlan(api, { body });
 
 export const decidePrice = (id: string, decision: "approve" | "reject"): Promise<unknown> =>
-  request(`/api/admin/prices/${encodeURIComponent(id)}/${decision}`, { method: "POST" });
+  (decision === "approve" ? costs.approvePrice : costs.rejectPrice)(api, { proposalId: id });
 
 export const loadApiKeys = async (signal: AbortSignal): Promise<ApiKeyItem[]> =>
-  (await request<{ keys: ApiKeyItem[] }>("/api/admin/keys", { signal })).keys;
+  (await costs.listApiKeys(api, {}, { signal })).keys;
 
 export const createApiKey = (wanted: WantedApiKey): Promise<NewApiKey> =>
-  request("/api/admin/keys", { method: "POST", body: wanted });
+  costs.createApiKey(api, { body: wanted });
 
 /** What became of the last report of a key. */
 export const loadApiKeyReport = (id: string, signal: AbortSignal): Promise<ApiKeyReport> =>
-  request(`/api/admin/keys/${encodeURIComponent(id)}`, { signal });
+  costs.getApiKeyReport(api, { keyId: id }, { signal });
 
 export const loadWebhookEndpoints = async (signal: AbortSignal): Promise<WebhookEndpointItem[]> =>
-  (await request<{ endpoints: WebhookEndpointItem[] }>("/api/admin/webhooks", { signal }))
-    .endpoints;
+  (await costs.listWebhookEndpoints(api, {}, { signal })).endpoints;
 
-export const createWebhookEndpoint = (
-  wanted: Partial<WantedWebhookEndpoint>,
-): Promise<NewWebhookEndpoint> => request("/api/admin/webhooks", { method: "POST", body: wanted });
+export const createWebhookEndpoint = (body: WantedWebhookEndpoint): Promise<NewWebhookEndpoint> =>
+  costs.createWebhookEndpoint(api, { body });
 
 /** The first calls whose events wait for a user. */
 export const loadHeldCalls = (signal: AbortSignal): Promise<HeldCallPage> =>
-  request(`/api/admin/held-calls?limit=${String(HELD_CALLS_SHOWN)}`, { signal });
+  costs.listHeldCalls(api, { limit: HELD_CALLS_SHOWN }, { signal });
 
 export const assignHeldCall = (callId: string, userId: string): Promise<unknown> =>
-  request(`/api/admin/held-calls/${encodeURIComponent(callId)}/assign`, {
-    method: "POST",
-    body: { userId },
-  });
+  costs.assignHeldCall(api, { callId, body: { userId } });
 
 export const revokeApiKey = (id: string): Promise<ApiKeyItem> =>
-  request(`/api/admin/keys/${encodeURIComponent(id)}`, { method: "DELETE" });
+  costs.revokeApiKey(api, { keyId: id });
 
 /** Which recorded costs to reprice; without `to`, all until now. */
 export interface RerateSpan {
@@ -369,10 +350,10 @@ export interface RerateSpan {
 }
 
 /** Previews or applies backdated prices. */
-export function rerate(span: RerateSpan, dryRun: boolean): Promise<RerateReport> {
-  const query = new URLSearchParams({ from: span.from, dryRun: String(dryRun) });
-  if (span.to) query.set("to", span.to);
-  if (span.service) query.set("service", span.service);
-  const path = `/api/admin/prices/rerate?${query.toString()}`;
-  return request(path, { method: "POST", seconds: RERATE_SECONDS_MAX });
-}
+export const rerate = (
+  { from, to, service }: RerateSpan,
+  dryRun: boolean,
+): Promise<RerateReport> => {
+  const input = { from, to: to || null, service: service || null, dryRun };
+  return costs.reratePrices(api, input, { timeoutSeconds: RERATE_SECONDS_MAX });
+};

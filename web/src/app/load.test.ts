@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { effectScope, nextTick, ref } from "vue";
-import { ApiError } from "../api/client";
+import { ApiError } from "cost-analytics-client";
 import { useLoaded, usePaged, type Loaded } from "./load";
 
 /** A request that the test completes, or that fails with the browser's own error when aborted. */

@@ -7,7 +7,7 @@ import {
   type ComputedRef,
   type ShallowRef,
 } from "vue";
-import { ApiError } from "../api/client";
+import { ApiError } from "cost-analytics-client";
 
 export interface Loaded<T> {
   data: ShallowRef<T | null>;

@@ -1,6 +1,6 @@
 // The words for what a budget counts. Cost is what vendors take, charged is what the user pays.
 import type { Budget } from "../api/bodies";
-import type { Decimal } from "../api/json";
+import type { Decimal } from "cost-analytics-client";
 import { formatDuration } from "../format/dates";
 
 type Basis = Budget["budgetBasis"];

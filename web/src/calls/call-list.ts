@@ -33,7 +33,7 @@ const SORTS = SORT_FIELDS.flatMap((field): CallSort[] => [field, `-${field}`]);
 export interface CallQuery {
   span: Span;
   q: string;
-  status: string;
+  status: CallStatus | "";
   /** By persona, service, model and tag. */
   filters: FilterQuery;
   sort: CallSort;
@@ -83,7 +83,7 @@ export function useCallList(span: () => Span): CallList {
   const query = computed(() => ({
     span: day.value ? { start: day.value, end: day.value } : span(),
     q: q.value,
-    status: STATUSES.some((name) => name === status.value) ? status.value : "",
+    status: STATUSES.find((name) => name === status.value) ?? ("" as const),
     filters: costs.query.value,
     sort: sort.value,
   }));

@@ -1,5 +1,5 @@
 // Texts of the roundings of a call's legs.
-import type { CallCost } from "../api/schema";
+import type { CallCost } from "cost-analytics-client";
 import { formatMoneyExact } from "../format/money";
 import { withSpaces } from "../format/names";
 import { formatNumber } from "../format/numbers";

@@ -1,5 +1,5 @@
 // Stacks amounts, for instance by service, for a chart.
-import type { Decimal } from "../api/json";
+import type { Decimal } from "cost-analytics-client";
 import { nano, sum } from "../format/decimal";
 import { serviceName } from "../format/names";
 import { serviceColour } from "../format/services";

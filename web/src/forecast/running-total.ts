@@ -1,7 +1,7 @@
 // Running total of past and forecast cost: whole days so far, then the forecasts for the next
 // 1, 7 and 30 days with their intervals. Computed in nano-dollars.
 import type { DayCost, Forecast } from "../api/bodies";
-import type { Decimal } from "../api/json";
+import type { Decimal } from "cost-analytics-client";
 import { decimal, nano } from "../format/decimal";
 
 const DAY_SECONDS = 86_400;

@@ -1,5 +1,5 @@
 // Formats the difference between a figure and that of an earlier period.
-import type { Decimal } from "../api/json";
+import type { Decimal } from "cost-analytics-client";
 import { decimal, nano, percentOf } from "./decimal";
 import { formatCount } from "./numbers";
 

@@ -1,7 +1,7 @@
+import { parseExact } from "cost-analytics-client";
 import { describe, expect, it } from "vitest";
 import { decimal, nano, percentOf, sum } from "./decimal";
 import { formatMoneyBrief, formatMoneyExact } from "./money";
-import { parseExact } from "../api/json";
 
 // Separators and signs depend on the machine's locale.
 const digits = (shown: string): string => shown.replace(/\D/g, "");

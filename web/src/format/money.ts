@@ -1,6 +1,6 @@
 // Formats amounts of money. Intl takes decimal digits as text, so an amount is rounded only to the
 // requested number of decimals.
-import type { Decimal } from "../api/json";
+import type { Decimal } from "cost-analytics-client";
 
 function formatter(least: number, most: number): Intl.NumberFormat {
   return new Intl.NumberFormat(undefined, {

@@ -1,6 +1,6 @@
-// Messages of the live socket. An invalid message is dropped as a whole.
-import type { Alert, Budget, LiveCall as WireCall } from "../api/bodies";
-import { parseExact } from "../api/json";
+// Messages of the live feed as the pages use them.
+import type { Alert, Budget, LiveMessage as WireMessage } from "cost-analytics-client";
+import type { LiveCall as WireCall } from "../api/bodies";
 
 /** A call with its numbers converted and the time of its message. */
 export interface LiveCall extends Omit<WireCall, "elapsed_seconds" | "version"> {
@@ -16,32 +16,15 @@ export type LiveMessage =
   | { type: "alert"; alert: Alert }
   | { type: "budget"; budget: Budget };
 
-interface WireMessage {
-  type?: string;
-  calls?: WireCall[];
-  call?: WireCall;
-  alert?: Alert;
-  budget?: Budget | null;
+/** Returns a message with its calls converted. */
+export function convertMessage(wire: WireMessage, nowMs: number): LiveMessage {
+  const convert = (call: WireCall): LiveCall => convertCall(call, nowMs);
+  if (wire.type === "snapshot") return { ...wire, calls: wire.calls.map(convert) };
+  if (wire.type === "call") return { ...wire, call: convert(wire.call) };
+  return wire;
 }
 
-/** Returns the message, or null for one that is not used, such as a pong. */
-export function readMessage(text: string, nowMs: number): LiveMessage | null {
-  let wire: WireMessage;
-  try {
-    wire = parseExact<WireMessage>(text);
-  } catch {
-    return null;
-  }
-  const read = (call: WireCall): LiveCall => readCall(call, nowMs);
-  if (wire.type === "snapshot" && Array.isArray(wire.calls))
-    return { type: "snapshot", calls: wire.calls.map(read), budget: wire.budget ?? null };
-  if (wire.type === "call" && wire.call) return { type: "call", call: read(wire.call) };
-  if (wire.type === "alert" && wire.alert) return { type: "alert", alert: wire.alert };
-  if (wire.type === "budget" && wire.budget) return { type: "budget", budget: wire.budget };
-  return null;
-}
-
-function readCall(wire: WireCall, nowMs: number): LiveCall {
+function convertCall(wire: WireCall, nowMs: number): LiveCall {
   const { elapsed_seconds, version, ...call } = wire;
   return {
     ...call,

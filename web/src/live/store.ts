@@ -1,13 +1,14 @@
 // The live state for all pages, from one socket; pages update at most ten times a second, and at most
 // once a second while many calls change.
 import { computed, reactive, shallowRef, triggerRef } from "vue";
-import type { Alert, Budget, LiveTicket } from "../api/bodies";
-import { request } from "../api/client";
+import { LiveFeed, type LinkState, type LiveMessage } from "cost-analytics-client";
+import type { Alert, Budget } from "../api/bodies";
+import { api } from "../api/client";
+import { loadBudget } from "../api/routes";
 import { announce, toast } from "../app/notices";
 import { capitalize, personaName } from "../format/names";
 import { session, signOut } from "../app/session";
-import { readMessage } from "./messages";
-import { LiveSocket, type LinkState } from "./socket";
+import { convertMessage } from "./messages";
 import { LiveState, type Changes } from "./state";
 
 const SHOW_EVERY_MS = 100;
@@ -25,17 +26,13 @@ const nowMs = shallowRef(performance.now());
 let showing: ReturnType<typeof setTimeout> | undefined;
 let clock: ReturnType<typeof setInterval> | undefined;
 
-const socket = new LiveSocket({
-  ticket: async () =>
-    (await request<LiveTicket>("/api/costs/live/ticket", { method: "POST" })).ticket,
-  open: (path) => new WebSocket(new URL(path, location.href.replace(/^http/, "ws"))),
+const feed = new LiveFeed(api, {
   onMessage: receive,
   onState: (next) => {
     link.state = next;
     if (next.is === "live") link.everLive = true;
   },
   onExpired: () => signOut("Your token has expired. Sign in with a new one."),
-  random: Math.random,
 });
 
 export const live = {
@@ -55,7 +52,7 @@ export const live = {
 export function startLive(): void {
   state.value = new LiveState();
   link.everLive = false;
-  socket.start();
+  feed.start();
   clock = setInterval(tick, SECOND_MS);
   window.addEventListener("online", reconnectIfVisible);
   document.addEventListener("visibilitychange", reconnectIfVisible);
@@ -63,7 +60,7 @@ export function startLive(): void {
 }
 
 export function stopLive(): void {
-  socket.stop();
+  feed.stop();
   clearInterval(clock);
   clearTimeout(showing);
   showing = undefined;
@@ -83,16 +80,14 @@ async function loadBefore(): Promise<void> {
   const user = session.claims?.user;
   if (!user) return;
   try {
-    setBudget(await request<Budget>(`/api/costs/user/${encodeURIComponent(user)}/budget`));
+    setBudget(await loadBudget(user));
   } catch {
     // The socket sends it too; pages show a placeholder until then.
   }
 }
 
-function receive(text: string): void {
-  const message = readMessage(text, performance.now());
-  if (!message) return;
-  tell(state.value.apply(message));
+function receive(message: LiveMessage): void {
+  tell(state.value.apply(convertMessage(message, performance.now())));
   show();
 }
 
@@ -129,5 +124,5 @@ function tick(): void {
 }
 
 function reconnectIfVisible(): void {
-  if (document.visibilityState === "visible") socket.reconnectNow();
+  if (document.visibilityState === "visible") feed.reconnectNow();
 }

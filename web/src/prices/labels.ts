@@ -1,6 +1,6 @@
 // Texts for prices, price changes and repricing.
 import type { Price, Priced, RerateReport } from "../api/bodies";
-import type { Decimal } from "../api/json";
+import type { Decimal } from "cost-analytics-client";
 import { formatDay } from "../format/dates";
 import { formatMoney, formatMoneyBrief } from "../format/money";
 import { withSpaces } from "../format/names";

@@ -3,8 +3,8 @@ import { computed, type ComputedRef, type WritableComputedRef } from "vue";
 import { useRoute, type RouteLocationRaw } from "vue-router";
 import { anyText, useAddressState, type AddressFormat } from "../app/address-state";
 
-/** Query parameters of the API, in order. */
-export type FilterQuery = [name: string, value: string][];
+/** Filters as the API names them, in order. */
+export type FilterQuery = [name: "personaId" | "service" | "model" | "tag", value: string][];
 
 /** What costs are grouped by; `tag:` is followed by the key. */
 export type GroupBy = "persona" | "service" | "model" | `tag:${string}`;
@@ -90,7 +90,7 @@ export function filterQuery(filters: {
   ];
   return [
     ...single.filter(([, value]) => value),
-    ...tags.map((tag): [string, string] => ["tag", tag]),
+    ...tags.map((tag): FilterQuery[number] => ["tag", tag]),
   ];
 }
 

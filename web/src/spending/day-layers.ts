@@ -1,6 +1,6 @@
 // The layers of the day chart: by service, or by persona.
 import type { CostByService, DayCost } from "../api/bodies";
-import type { Decimal } from "../api/json";
+import type { Decimal } from "cost-analytics-client";
 import { largestFirst, serviceLayer, type Layer } from "../charts/stack";
 import { decimal, nano, sum } from "../format/decimal";
 import { personaName } from "../format/names";

@@ -1,5 +1,5 @@
+import { CostClient, LiveFeed, type LinkState, type LiveMessage } from "cost-analytics-client";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { LiveSocket, type Link, type LinkState } from "./socket";
 
 class FakeSocket {
   readyState = 1;
@@ -16,24 +16,25 @@ class FakeSocket {
   }
 }
 
-class FakeLink implements Link {
+class FakeServer {
   tickets = 0;
   broken = false;
   sockets: FakeSocket[] = [];
   states: LinkState[] = [];
-  messages: string[] = [];
+  messages: LiveMessage[] = [];
   expired = 0;
-  ticket(): Promise<string> {
+  answer = (): Promise<Response> => {
     this.tickets += 1;
-    if (this.broken) return Promise.reject(new Error("no answer"));
-    return Promise.resolve(`t/${this.tickets}`);
-  }
-  open(url: string): WebSocket {
+    if (this.broken) return Promise.reject(new TypeError("fetch failed"));
+    const data = { ticket: `t/${this.tickets}`, expiresIn_seconds: 30 };
+    return Promise.resolve(new Response(JSON.stringify({ success: true, data })));
+  };
+  open = (url: string): FakeSocket => {
     const socket = new FakeSocket(url);
     this.sockets.push(socket);
-    return socket as unknown as WebSocket;
-  }
-  onMessage = (text: string): void => void this.messages.push(text);
+    return socket;
+  };
+  onMessage = (message: LiveMessage): void => void this.messages.push(message);
   onState = (state: LinkState): void => void this.states.push(state);
   onExpired = (): void => void (this.expired += 1);
   random = (): number => 1;
@@ -45,16 +46,17 @@ class FakeLink implements Link {
   }
 }
 
-let link: FakeLink;
-let socket: LiveSocket;
+const CLIENT = new CostClient({ url: "https://costs.test", token: "t" });
+let link: FakeServer;
+let socket: LiveFeed;
 
 beforeEach(async () => {
   vi.useFakeTimers({
     toFake: ["setTimeout", "clearTimeout", "setInterval", "clearInterval", "performance"],
   });
-  vi.stubGlobal("WebSocket", { OPEN: 1 });
-  link = new FakeLink();
-  socket = new LiveSocket(link);
+  link = new FakeServer();
+  vi.stubGlobal("fetch", link.answer);
+  socket = new LiveFeed(CLIENT, link);
   socket.start();
   await vi.advanceTimersByTimeAsync(0);
 });
@@ -67,12 +69,12 @@ afterEach(() => {
 
 function greet(): void {
   link.last.onopen?.();
-  link.last.onmessage?.({ data: '{"type":"snapshot"}' });
+  link.last.onmessage?.({ data: '{"type":"snapshot","calls":[],"budget":null}' });
 }
 
-describe("live socket", () => {
+describe("live feed", () => {
   it("opens with a ticket and is live after the first message", () => {
-    expect(link.last.url).toBe("/api/costs/live?ticket=t%2F1");
+    expect(link.last.url).toBe("wss://costs.test/api/costs/live?ticket=t%2F1");
     expect(link.is).toBe("connecting");
     greet();
     expect(link.is).toBe("live");
@@ -145,9 +147,9 @@ describe("live socket", () => {
     const first = link.last;
     first.onclose?.({ code: 1006 });
     await vi.advanceTimersByTimeAsync(500);
-    first.onmessage?.({ data: "late" });
+    first.onmessage?.({ data: '{"type":"call","call":{"callId":"late"}}' });
     first.onclose?.({ code: 1006 });
-    expect(link.messages).not.toContain("late");
+    expect(link.messages.map(({ type }) => type)).toEqual(["snapshot"]);
     expect(link.sockets).toHaveLength(2);
   });
 
@@ -159,5 +161,36 @@ describe("live socket", () => {
     socket.reconnectNow();
     await vi.advanceTimersByTimeAsync(0);
     expect(link.sockets).toHaveLength(2);
+  });
+
+  it("says why it has no ticket, and asks again", async () => {
+    link.broken = true;
+    link.last.onclose?.({ code: 1006 });
+    await vi.advanceTimersByTimeAsync(500);
+    expect(link.states.at(-1)).toMatchObject({ is: "waiting", error: { code: "unreachable" } });
+    link.broken = false;
+    await vi.advanceTimersByTimeAsync(5_000);
+    greet();
+    expect(link.is).toBe("live");
+  });
+
+  it("subscribes to calls, again after a reconnect", async () => {
+    greet();
+    socket.subscribe(["a"]);
+    const wanted = '{"type":"subscribe","calls":["a"]}';
+    expect(link.last.sent).toEqual([wanted]);
+    link.last.onclose?.({ code: 1006 });
+    await vi.advanceTimersByTimeAsync(500);
+    greet();
+    expect(link.last.sent).toEqual([wanted]);
+    socket.subscribe(null);
+    expect(link.last.sent.at(-1)).toBe('{"type":"subscribe","calls":null}');
+  });
+
+  it("drops messages that it does not know", () => {
+    greet();
+    for (const data of ["{", '{"type":"pong"}', '{"type":"call"}', '{"type":"call","call":5}', "7"])
+      link.last.onmessage?.({ data });
+    expect(link.messages.map(({ type }) => type)).toEqual(["snapshot"]);
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { ApiError } from "./client";
+import { ApiError } from "cost-analytics-client";
 
 const fieldOf = (message: string) => new ApiError(400, "invalid_body", message).field;
 

@@ -1,6 +1,6 @@
 // Generated from the OpenAPI document by `tools/web types`. Do not edit.
 // Every number that the API sends is a `Decimal`: the client keeps its digits as text.
-import type { Decimal } from "./json";
+import type { Decimal } from "./json.js";
 
 export type paths = Record<string, never>;
 export type webhooks = Record<string, never>;

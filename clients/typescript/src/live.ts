@@ -1,0 +1,177 @@
+// Keeps one live socket open; reconnects with backoff.
+//
+// Browsers cannot send headers with a WebSocket, and a token must not appear in an address, so each
+// connection starts with a single-use ticket.
+import type { CostClient } from "./client.js";
+import { readMessage, type LiveMessage } from "./messages.js";
+import { getTicket } from "./operations.js";
+
+export type LinkState =
+  | { is: "connecting" }
+  | { is: "live" }
+  /** `error` is the reason if there was no ticket, such as an ApiError. */
+  | { is: "waiting"; attempt: number; error?: unknown }
+  | { is: "stopped" };
+
+/** The parts of a WebSocket that the feed uses; that of a browser, of Node and of `ws` have them. */
+export interface FeedSocket {
+  readonly readyState: number;
+  send(text: string): void;
+  close(): void;
+  onopen: ((event: never) => void) | null;
+  onmessage: ((event: never) => void) | null;
+  onclose: ((event: never) => void) | null;
+}
+
+export interface FeedOptions {
+  /** Receives each message: first a snapshot, which replaces all before, also after a reconnect. */
+  onMessage(message: LiveMessage): void;
+  onState?(state: LinkState): void;
+  /** The token has expired, and the feed has stopped; without it, it asks for another ticket. */
+  onExpired?(): void;
+  /** Only these calls. */
+  calls?: string[];
+  /** Opens a socket where there is no global `WebSocket`, as in Node before 22. */
+  open?(url: string): FeedSocket;
+  random?(): number;
+}
+
+const EXPIRED = 4401;
+const OPEN = 1;
+const FIRST_PAUSE_MS = 500;
+const LONGEST_PAUSE_MS = 5_000;
+// A frozen server is noticed within ten seconds: a silent connection is pinged once, then closed, and
+// so is a connection that does not open in time.
+const CHECK_EVERY_MS = 1_000;
+const PING_AFTER_MS = 4_000;
+const SILENCE_MAX_MS = 8_000;
+const CONNECT_MAX_MS = 8_000;
+
+export class LiveFeed {
+  #socket: FeedSocket | null = null;
+  #attempt = 0;
+  #generation = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #pinger: ReturnType<typeof setInterval> | undefined;
+  #limit: ReturnType<typeof setTimeout> | undefined;
+  #heardMs = 0;
+  #pinged = false;
+  #calls: string[] | undefined;
+  readonly #client: CostClient;
+  readonly #options: FeedOptions;
+
+  constructor(client: CostClient, options: FeedOptions) {
+    this.#client = client;
+    this.#options = options;
+    this.#calls = options.calls;
+  }
+
+  start(): void {
+    this.#attempt = 0;
+    void this.#connect();
+  }
+
+  stop(): void {
+    this.#drop();
+    this.#options.onState?.({ is: "stopped" });
+  }
+
+  /** Restricts the feed to these calls, or to none with null; a snapshot of them follows. */
+  subscribe(calls: string[] | null): void {
+    this.#calls = calls ?? undefined;
+    if (this.#socket?.readyState === OPEN) this.#sendSubscription(this.#socket);
+  }
+
+  /** Reconnects at once, for example when the network is back; no-op while connected. */
+  reconnectNow(): void {
+    if (this.#timer !== undefined) void this.#connect();
+  }
+
+  async #connect(): Promise<void> {
+    this.#drop();
+    const mine = this.#generation;
+    this.#options.onState?.(
+      this.#attempt ? { is: "waiting", attempt: this.#attempt } : { is: "connecting" },
+    );
+    this.#limit = setTimeout(() => this.#retry(), CONNECT_MAX_MS);
+    try {
+      const { ticket } = await getTicket(this.#client);
+      if (mine !== this.#generation) return;
+      const path = `/api/costs/live?ticket=${encodeURIComponent(ticket)}`;
+      const url = this.#client.address(path, "ws");
+      this.#listen(this.#options.open?.(url) ?? new WebSocket(url), mine);
+    } catch (error) {
+      if (mine === this.#generation) this.#retry(error);
+    }
+  }
+
+  #listen(socket: FeedSocket, mine: number): void {
+    this.#socket = socket;
+    const current = (): boolean => mine === this.#generation;
+    let greeted = false;
+    socket.onopen = () => {
+      if (!current()) return;
+      this.#heardMs = performance.now();
+      this.#pinger = setInterval(() => this.#checkSilence(), CHECK_EVERY_MS);
+      if (this.#calls) this.#sendSubscription(socket);
+    };
+    socket.onmessage = (event: { data: unknown }) => {
+      if (!current()) return;
+      this.#heardMs = performance.now();
+      this.#pinged = false;
+      // The backoff resets only after the first message.
+      if (!greeted) {
+        greeted = true;
+        clearTimeout(this.#limit);
+        this.#attempt = 0;
+        this.#options.onState?.({ is: "live" });
+      }
+      const message = readMessage(event.data as string);
+      if (message) this.#options.onMessage(message);
+    };
+    socket.onclose = (event: { code: number }) => {
+      if (!current()) return;
+      if (event.code === EXPIRED && this.#options.onExpired) {
+        this.#drop();
+        this.#options.onExpired();
+      } else this.#retry();
+    };
+  }
+
+  #sendSubscription(socket: FeedSocket): void {
+    socket.send(JSON.stringify({ type: "subscribe", calls: this.#calls ?? null }));
+  }
+
+  #checkSilence(): void {
+    const silentMs = performance.now() - this.#heardMs;
+    if (silentMs > SILENCE_MAX_MS) this.#retry();
+    else if (silentMs >= PING_AFTER_MS && !this.#pinged) {
+      this.#pinged = true;
+      if (this.#socket?.readyState === OPEN) this.#socket.send('{"type":"ping"}');
+    }
+  }
+
+  #retry(error?: unknown): void {
+    this.#drop();
+    this.#attempt += 1;
+    const failed = error === undefined ? {} : { error };
+    this.#options.onState?.({ is: "waiting", attempt: this.#attempt, ...failed });
+    const longest = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (this.#attempt - 1));
+    // Jitter, so that browsers do not all reconnect at once.
+    const random = this.#options.random?.() ?? Math.random();
+    const pause = longest * (0.5 + random / 2);
+    this.#timer = setTimeout(() => void this.#connect(), pause);
+  }
+
+  #drop(): void {
+    this.#generation += 1;
+    clearTimeout(this.#timer);
+    clearTimeout(this.#limit);
+    this.#timer = undefined;
+    this.#pinged = false;
+    clearInterval(this.#pinger);
+    const socket = this.#socket;
+    this.#socket = null;
+    if (socket && socket.readyState <= OPEN) socket.close();
+  }
+}
