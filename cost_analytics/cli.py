@@ -31,6 +31,7 @@ COMMANDS: Final = {
     "demo": "run the product and one example that reports a call as a voice stack does",
     "worker": "count events from Kafka into exact totals in PostgreSQL",
     "notices": "send alerts by email, SMS and signed webhooks",
+    "commands": "end calls through their vendors: over their limit, stuck, or by hand",
     "api": "serve the REST API and the live feed",
     "roles": "create a PostgreSQL login with its own rights for each process",
     "migrate": "migrate the database to the newest schema",

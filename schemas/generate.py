@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple, get_args
 from schemas.alerts import PublishedAlert, PublishedCutoff
 from schemas.anomalies import PublishedAnomaly
 from schemas.cloudevents import Envelope
+from schemas.commands import ExecutedCommand
 from schemas.deliveries import DeliveryRecord
 from schemas.described import DescribedType, describe_types
 from schemas.live import (
@@ -56,6 +57,9 @@ MESSAGES: Final[Mapping[str, Message]] = {
     ),
     "cost-anomaly": Message("An anomaly, `data` on cost.anomalies.v1", PublishedAnomaly, False),
     "delivery": Message("A delivery, on the topic cost.deliveries.v1", DeliveryRecord, False),
+    "executed-command": Message(
+        "An executed command, on the topic cost.executed-commands.v1", ExecutedCommand, False
+    ),
     "live-snapshot": Message("GET /api/costs/live, the first message", LiveSnapshot, False),
     "live-call": Message("GET /api/costs/live, when a call has changed", LiveChange, False),
     "live-budget": Message("GET /api/costs/live, when the budget has changed", LiveBudget, False),

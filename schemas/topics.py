@@ -19,6 +19,7 @@ BUDGET_ALERTS: Final = Topic("cost.budget-alerts.v1")
 CALL_COMMANDS: Final = Topic("cost.call-commands.v1")
 ANOMALIES: Final = Topic("cost.anomalies.v1")
 DELIVERIES: Final = Topic("cost.deliveries.v1")
+EXECUTED_COMMANDS: Final = Topic("cost.executed-commands.v1")
 
 ALL_TOPICS: Final = (
     CALL_EVENTS,
@@ -28,6 +29,7 @@ ALL_TOPICS: Final = (
     CALL_COMMANDS,
     ANOMALIES,
     DELIVERIES,
+    EXECUTED_COMMANDS,
 )
 GAP_ID: Final = "gap.id"
 GAP_OFFSET: Final = "gap.offset"

@@ -22,7 +22,7 @@ _SSL_MODES: Final = ("disable", "allow", "prefer", "require", "verify-ca", "veri
 _USERS: Final[dict[Login, str]] = {
     "api": "`api`",
     "worker": "`worker`",
-    "notifications": "`notices`",
+    "notifications": "`notices` and `commands`",
     "migrate": "`migrate`",
     "operator": "all other commands",
     "admin": "`roles create`, `backup` and `restore`: an administrator of the server",

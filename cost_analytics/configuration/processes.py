@@ -27,4 +27,7 @@ WORKER: Final = Process(
 NOTICES: Final = Process(
     "notices", "notifications", ("kafka", "database", "delivery", "prices", "anomalies", "metrics")
 )
-SERVICES: Final = (API, WORKER, NOTICES)
+COMMANDS: Final = Process(
+    "commands", "notifications", ("kafka", "database", "delivery", "commands")
+)
+SERVICES: Final = (API, WORKER, NOTICES, COMMANDS)

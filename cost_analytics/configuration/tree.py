@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final, get_type_hints
 
 from cost_analytics.configuration.api_section import ApiSection, LimitSection
+from cost_analytics.configuration.command_section import CommandSection
 from cost_analytics.configuration.delivery_sections import AnomalySection, DeliverySection
 from cost_analytics.configuration.intake_section import IntakeSection
 from cost_analytics.configuration.kafka_section import KafkaSection
@@ -43,6 +44,7 @@ class Settings:
     retention: RetentionSection = field(default_factory=RetentionSection)
     stuck_calls: StuckCallSection = field(default_factory=StuckCallSection)
     delivery: DeliverySection = field(default_factory=DeliverySection)
+    commands: CommandSection = field(default_factory=CommandSection)
     anomalies: AnomalySection = field(default_factory=AnomalySection)
     intake: IntakeSection = field(default_factory=IntakeSection)
     metrics: MetricsSection = field(default_factory=MetricsSection)

@@ -27,6 +27,7 @@ Need = Literal[
     "stuck_calls",
     "retention",
     "delivery",
+    "commands",
     "anomalies",
     "intake",
     "metrics",

@@ -24,6 +24,7 @@ _TITLES: Final[dict[SectionName, str]] = {
     "stuck_calls": "Stuck calls",
     "retention": "Retention",
     "delivery": "Delivery of alerts to people",
+    "commands": "Commands to vendors of calls",
     "anomalies": "Anomalies",
     "intake": "Sending events (`follow`)",
     "metrics": "Metrics of workers and notifications",

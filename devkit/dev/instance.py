@@ -1,9 +1,9 @@
 """Runs the whole product on this machine.
 
-The order: database and broker, schema and topics, `.local/dev.env`, worker, notifications and API,
-simulated calls and, at the first start, a history of calls. Then it watches the processes until it
-is stopped or one of them ends. No process is left behind: an orderly end stops them, and if this
-process is killed, the kernel ends its children.
+The order: database and broker, schema and topics, `.local/dev.env`, worker, notifications, commands
+and API, simulated calls and, at the first start, a history of calls. Then it watches the processes
+until it is stopped or one of them ends. No process is left behind: an orderly end stops them, and
+if this process is killed, the kernel ends its children.
 """
 
 from __future__ import annotations
@@ -141,9 +141,10 @@ class Instance:
             await upkeep.run_once()
 
     async def _serve(self, parts: RunningParts, settings: Settings, is_first: bool) -> None:
-        print_line("Starting the worker, the notification process and the API…")
+        print_line("Starting the worker, notifications, commands and the API…")
         await parts.start("worker", "worker")
         await parts.start("notices", "notices")
+        await parts.start("commands", "commands")
         await parts.start("api", "api")
         if self._options.simulate:
             past = f" and a history of {_PAST_DAYS} days" if is_first else ""

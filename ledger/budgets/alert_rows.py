@@ -154,6 +154,8 @@ async def request_cutoff(connection: Connection, request: CutoffRequest) -> bool
             requested_at=request.requested_at,
             aggregate_type=CALL_COMMAND,
             event_type=CUTOFF_TYPE,
+            cause="limit" if request.anomaly_id is None else "stuck",
+            reason=request.reason,
             payload=encode(cutoff_event(request)).decode(),
         ),
     )

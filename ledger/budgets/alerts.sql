@@ -78,13 +78,17 @@ SELECT alert_id, :aggregate_type, user_id, :event_type, payload
 FROM requested JOIN raised USING (alert_id) WHERE payload IS NOT NULL ORDER BY ordinality
 
 -- name: request_cutoff
--- Inserts the request to end :call_id at :limit_version, and its message into the outbox; does
--- nothing if the request exists.
+-- Inserts the request to end :call_id at :limit_version, its message into the outbox, and the command to
+-- execute; does nothing if the request exists. After a restore the command may be known as executed.
 WITH requested AS (
     INSERT INTO call_cutoffs (call_id, limit_version, command_id, user_id, requested_at)
     VALUES (:call_id, :limit_version, :command_id::text::uuid, :user_id, :requested_at)
     ON CONFLICT (call_id, limit_version) DO NOTHING
-    RETURNING command_id, call_id
+    RETURNING command_id, call_id, user_id, requested_at
+), command AS (
+    INSERT INTO call_commands (command_id, call_id, user_id, kind, cause, reason, payload, requested_at)
+    SELECT command_id, call_id, user_id, 'cutoff', :cause, :reason, :payload, requested_at FROM requested
+    ON CONFLICT (command_id) DO NOTHING
 )
 INSERT INTO outbox (id, aggregatetype, aggregateid, type, payload)
 SELECT command_id, :aggregate_type, call_id, :event_type, :payload FROM requested

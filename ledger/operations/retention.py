@@ -36,6 +36,7 @@ Subject = Literal[
     "price_refreshes",
     "alerts",
     "cutoffs",
+    "commands",
     "anomalies",
     "notifications",
     "span_costs",
@@ -67,6 +68,7 @@ class RetentionDays:
         yield "price_refreshes", self.price_refreshes
         yield "alerts", self.alerts
         yield "cutoffs", self.alerts
+        yield "commands", self.alerts
         yield "anomalies", self.anomalies
         yield "notifications", self.notifications
         yield "span_costs", SPAN_DAYS

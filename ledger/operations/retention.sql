@@ -40,6 +40,12 @@ DELETE FROM budget_alerts WHERE ctid = ANY (ARRAY(
 DELETE FROM call_cutoffs WHERE ctid = ANY (ARRAY(
     SELECT ctid FROM call_cutoffs WHERE requested_at < :before LIMIT :limit))
 
+-- name: commands
+-- Checks the first :limit commands only, which are the oldest, and removes them with their attempts.
+DELETE FROM call_commands WHERE command_id = ANY (ARRAY(
+    SELECT command_id FROM (SELECT command_id, created_at FROM call_commands ORDER BY seq LIMIT :limit) AS oldest
+    WHERE created_at < :before))
+
 -- name: anomalies
 -- Checks the first :limit anomalies only, which are the oldest.
 DELETE FROM cost_anomalies WHERE ctid = ANY (ARRAY(

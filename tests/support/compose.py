@@ -58,6 +58,7 @@ LOGINS: Final[dict[str, Login]] = {
     "backup": "admin",
     "worker": "worker",
     "notices": "notifications",
+    "commands": "notifications",
     "api": "api",
 }
 """The database login of each service."""

@@ -14,6 +14,16 @@ NANO = 7_654_321_987
 MARKERS = (b"marker", b"7.654321987", b"7654321987", CHANNEL.encode())
 """No request of a test contains any of these."""
 
+COMMAND_TABLES = ("call_cutoffs", "call_commands", "call_command_attempts")
+COMMANDS_OF_USER = (
+    """INSERT INTO call_cutoffs (call_id, limit_version, command_id, user_id, requested_at)
+       VALUES ('call-of-' || $1, 1, gen_random_uuid(), $1, now())""",
+    """INSERT INTO call_commands (command_id, call_id, user_id, kind, cause, reason, payload, requested_at)
+       VALUES (gen_random_uuid(), 'call-of-' || $1, $1, 'cutoff', 'limit', 'marker', '{"marker":1}', now())""",
+    """INSERT INTO call_command_attempts (command_id, number, user_id, at, error)
+       SELECT command_id, 1, user_id, now(), 'marker' FROM call_commands WHERE user_id = $1""",
+)
+"""A request, its command and an attempt, of the user $1."""
 _ROWS = (
     """INSERT INTO user_budget_settings (user_id, daily_limit_nano, monthly_limit_nano, call_limit_nano)
        VALUES ($1, $2, $2, $2)""",
@@ -66,6 +76,8 @@ async def write_foreign_user(database_url: str) -> None:
                 data='{"marker": 1}',
                 tags='{"campaign":"marker-tag"}',
             )
+        for statement in COMMANDS_OF_USER:
+            await ledger.connection.execute(statement, USER)
         for statement in _ROWS:
             await ledger.connection.execute(statement, USER, NANO)
         alert = encode(an_alert(USER)).decode().replace("call-1", "marker")

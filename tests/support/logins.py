@@ -22,7 +22,12 @@ def as_login(url: str, process: Process) -> str:
     return login_url(url, process, PASSWORDS[process])
 
 
-_LOGINS: dict[str, Process] = {"worker": "worker", "api": "api", "notices": "notifications"}
+_LOGINS: dict[str, Process] = {
+    "worker": "worker",
+    "api": "api",
+    "notices": "notifications",
+    "commands": "notifications",
+}
 
 
 def as_process(command: str, values: Mapping[str, str]) -> dict[str, str]:

@@ -24,6 +24,7 @@ from ledger.reports.costs import call_report, spending_report
 from schemas.jsonio import encode
 from tests.support.alerting import an_alert
 from tests.support.api import ApiClient, served_from, token
+from tests.support.foreign_user import COMMAND_TABLES, COMMANDS_OF_USER
 from tests.support.ledger_rows import LiveCallRow, rows
 from tests.support.logins import SIGNER, as_login
 
@@ -32,8 +33,8 @@ TODAY, DAY = NOW.date(), timedelta(days=1)
 ALICE, BOB, ROOT = Viewer("alice"), Viewer("bob"), Viewer("root", reads_all=True)
 TABLES = (
     "calls", "call_cost_events", "user_days", "user_day_costs", "user_budget_settings", "user_spend",
-    "budget_holds", "cost_reservations", "budget_alerts", "alert_reads", "call_cutoffs", "cost_anomalies", "anomaly_dismissals",
-    "unpriced_events",
+    "budget_holds", "cost_reservations", "budget_alerts", "alert_reads", "cost_anomalies", "anomaly_dismissals",
+    "unpriced_events", *COMMAND_TABLES,
 )  # fmt: skip
 OF_USER = (
     """INSERT INTO budget_holds (user_id, call_id, spend_nano, expires_at)
@@ -43,8 +44,7 @@ OF_USER = (
        VALUES (gen_random_uuid(), $1, 'daily', '2025-11-19', 80, 1, false, now(), $2)""",
     """INSERT INTO alert_reads (alert_id, user_id)
        SELECT alert_id, user_id FROM budget_alerts WHERE user_id = $1""",
-    """INSERT INTO call_cutoffs (call_id, limit_version, command_id, user_id, requested_at)
-       VALUES ('call-of-' || $1, 1, gen_random_uuid(), $1, now())""",
+    *COMMANDS_OF_USER,
     "INSERT INTO cost_reservations SELECT $1, 'call-of-' || $1, gen_random_uuid(), 5, now(), now()",
     "INSERT INTO notice_channels (user_id, type, address) VALUES ($1, 'email', $1 || '@example.org')",
     """INSERT INTO cost_anomalies (anomaly_id, user_id, kind, subject, part, day, observed_nano,
@@ -113,7 +113,7 @@ async def test_row_policies_hide_other_users_from_unfiltered_queries(
     assert await seen(None) == []
 
 
-UNREADABLE = {(RIGHTS["reports"], name) for name in ("call_cutoffs", "cost_reservations")}
+UNREADABLE = {(RIGHTS["reports"], name) for name in ("cost_reservations", *COMMAND_TABLES)}
 """Tables that one of the two roles never reads."""
 
 REPORTS, BUDGETS = statements("reports/costs"), statements("budgets/budgets")

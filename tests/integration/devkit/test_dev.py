@@ -143,7 +143,7 @@ def test_old_details_are_dropped_and_their_totals_stay(tmp_path: Path, port: str
         assert again.end(signal.SIGTERM) == 0
 
 
-@pytest.mark.parametrize("part", ["worker", "notices", "api", "tansu", "postgres"])
+@pytest.mark.parametrize("part", ["worker", "notices", "commands", "api", "tansu", "postgres"])
 def test_dead_part_stops_the_others(tmp_path: Path, port: str, part: str) -> None:
     with dev(tmp_path, PORT=port, SIMULATE="0") as running:
         running.curl()

@@ -47,6 +47,9 @@ OLD_ROWS = {
         FROM generate_series(1, 15) AS n""",
     "cutoffs": """INSERT INTO call_cutoffs (call_id, limit_version, command_id, user_id, requested_at)
         SELECT n::text, 1, gen_random_uuid(), 'u', now() - make_interval(days => CASE WHEN n <= 12 THEN 801 ELSE 799 END) FROM generate_series(1, 15) AS n""",
+    "commands": """INSERT INTO call_commands (command_id, call_id, user_id, kind, cause, reason, payload, requested_at, created_at)
+        SELECT gen_random_uuid(), n::text, 'u', 'cutoff', 'limit', 'r', '{}', now(), now() - make_interval(days => CASE WHEN n <= 12 THEN 801 ELSE 799 END)
+        FROM generate_series(1, 15) AS n""",
     "anomalies": """INSERT INTO cost_anomalies (anomaly_id, user_id, kind, subject, part, day, observed_nano, detected_at, data)
         SELECT gen_random_uuid(), 'u', 'call_spike', n::text, '', current_date, 1, now() - make_interval(days => CASE WHEN n <= 12 THEN 801 ELSE 799 END), '{}'
         FROM generate_series(1, 15) AS n""",
@@ -58,6 +61,7 @@ OLD_ROWS = {
 TABLES = {
     "alerts": "budget_alerts",
     "cutoffs": "call_cutoffs",
+    "commands": "call_commands",
     "anomalies": "cost_anomalies",
     "notifications": "notice_deliveries",
 }

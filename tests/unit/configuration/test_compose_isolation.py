@@ -16,6 +16,11 @@ from tests.support.compose import FILE, LOGINS, OURS, ROOT, SERVICES, TEXT, sect
 from tests.support.parts import skip_without
 
 MOUNT: Final = "/run/secrets/"
+UNSET: Final = {
+    *("smtp_url", "sms_password", "commands_webhook_secret", "twilio_auth_token"),
+    *("telnyx_api_key", "retell_api_key", "livekit_api_secret"),
+}
+"""The secrets of services that an operator may leave unused."""
 
 LOGIN_ADDRESSES: Final = frozenset({"DATABASE_URL", "ADMIN_DATABASE_URL", "RERATE_DATABASE_URL"})
 """URLs that are given by value; their passwords are in files."""
@@ -42,7 +47,7 @@ def test_secret_files_are_private(secret_files: Path) -> None:
     assert declared == {name: f"./secrets/{name}" for name in declared}
     files = {path.name: path.read_text() for path in (secret_files / "secrets").iterdir()}
     assert files.keys() == declared.keys()
-    assert {name for name, text in files.items() if not text} == {"smtp_url", "sms_password"}
+    assert {name for name, text in files.items() if not text} == UNSET
     assert (secret_files / "secrets").stat().st_mode & 0o777 == 0o700
     assert "/secrets/" in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
     used = {name for service in SERVICES.values() for name in service.get("secrets", ())}
@@ -102,7 +107,7 @@ def test_networks_isolate_data_from_the_edge() -> None:
     assert members["edge"] == {"api"}
     assert members["monitoring"] == published
     assert members["metrics"] == {"api", "worker", "notices", "collector", *published}
-    assert members["out"] == {"notices"}
+    assert members["out"] == {"notices", "commands"}
     assert members["data"] == {
         "postgres",
         "roles",
@@ -110,9 +115,12 @@ def test_networks_isolate_data_from_the_edge() -> None:
         "backup",
         "worker",
         "notices",
+        "commands",
         "api",
     }
-    assert members["stream"] == {"kafka", "topics", "operator", "worker", "notices", "api"}
+    assert members["stream"] == {
+        *("kafka", "topics", "operator", "worker", "notices", "commands", "api")
+    }
     internal = {name for name, what in FILE["networks"].items() if what and what.get("internal")}
     assert internal == {"metrics", "data", "stream"}
     # A service shares a network with its dependencies and with the hosts in its settings.

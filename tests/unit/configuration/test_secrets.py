@@ -48,6 +48,11 @@ def test_secret_settings_are_known() -> None:
         "KAFKA_SASL_PASSWORD",
         "SMTP_URL",
         "SMS_PASSWORD",
+        "COMMANDS_WEBHOOK_SECRET",
+        "TWILIO_AUTH_TOKEN",
+        "TELNYX_API_KEY",
+        "RETELL_API_KEY",
+        "LIVEKIT_API_SECRET",
     }
 
 

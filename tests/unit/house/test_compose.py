@@ -35,7 +35,7 @@ def topics_created() -> dict[str, list[str]]:
 
 def test_services_are_the_expected_ones() -> None:
     assert set(SERVICES) == {"kafka", "topics", "postgres", *OURS, *MONITORING}
-    assert set(OURS) == {"roles", "operator", "backup", "worker", "notices", "api"}
+    assert set(OURS) == {"roles", "operator", "backup", "worker", "notices", "commands", "api"}
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -117,7 +117,7 @@ def test_services_wait_for_their_dependencies() -> None:
     assert _conditions("roles") == _conditions("backup") == {"postgres": HEALTHY}
     assert _conditions("worker") == {"kafka": HEALTHY, "topics": DONE, "roles": DONE}
     assert _conditions("api") == {"topics": DONE, "roles": DONE}
-    assert _conditions("notices") == _conditions("worker")
+    assert _conditions("notices") == _conditions("commands") == _conditions("worker")
 
 
 def _conditions(name: str) -> dict[str, str]:
@@ -129,7 +129,7 @@ def test_dependencies_have_health_checks() -> None:
         assert SERVICES[name]["healthcheck"]["test"][0] == "CMD"
     for name in MONITORING:
         assert SERVICES[name]["healthcheck"].keys() & {"test", "disable"}
-    for name in ("topics", "roles", "operator", "backup", "worker", "notices"):
+    for name in ("topics", "roles", "operator", "backup", "worker", "notices", "commands"):
         assert SERVICES[name]["healthcheck"] == {"disable": True}
 
 

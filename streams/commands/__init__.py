@@ -1,0 +1,1 @@
+"""Executes commands: ends calls through their vendors, or through a signed webhook."""

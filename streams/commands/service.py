@@ -1,0 +1,42 @@
+"""One process that executes commands."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from ledger.commands.execution import command_store
+from messaging.kafka import KafkaSettings
+from streams.commands.journal import command_journal
+from streams.commands.routing import CommandRouter
+from streams.commands.wakening import wake_on_commands
+from streams.commands.worker import CommandOptions, CommandWorker
+
+
+@dataclass(frozen=True, slots=True)
+class CommandServiceOptions:
+    """Options of the process; without `kafka` the database is only polled."""
+
+    database_url: str
+    router: CommandRouter
+    kafka: KafkaSettings | None = None
+    commands: CommandOptions = field(default_factory=CommandOptions)
+
+
+async def run_commands(options: CommandServiceOptions, stop: asyncio.Event) -> None:
+    """Run until `stop` is set, then close the receivers.
+
+    Raises OSError or a PostgreSQL error if the database is unavailable at the start.
+    """
+    try:
+        async with (
+            command_store(options.database_url) as store,
+            command_journal(options.kafka, store) as journal,
+        ):
+            worker = CommandWorker(store, options.router, options.commands, journal)
+            async with asyncio.TaskGroup() as parts:
+                parts.create_task(worker.run(stop))
+                if options.kafka is not None:
+                    parts.create_task(wake_on_commands(options.kafka, worker.wake, stop))
+    finally:
+        await options.router.close()

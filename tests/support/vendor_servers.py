@@ -1,0 +1,288 @@
+"""Fake Twilio, Telnyx, Vapi, Retell and LiveKit in their documented shapes, and a webhook.
+
+Each checks the authentication and the form of a request, and answers as its vendor does. A script
+makes it fail instead: see `Behaviour`.
+"""
+
+import asyncio
+import base64
+import json
+import re
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+from urllib.parse import parse_qs, unquote
+
+import jwt
+
+from ledger.notifications.signatures import secret_text, signature_headers
+
+ACCOUNT, TOKEN, KEY = "AC" + "0" * 32, "a token of the tests", "a key of the tests"
+LIVEKIT_SECRET = "a secret of LiveKit, which the tests use"
+WEBHOOK_SECRET = secret_text(b"a secret of the tests, 32 bytes.")
+Behaviour = Literal["ok", "429", "500", "401", "400", "hang", "late", "lost", "twice", "ended"]
+"""`late` answers after a while, `twice` writes its answer twice, `lost` ends the call and breaks the
+connection, `ended` finds the call ended."""
+Script = Callable[[str, int], Behaviour]
+"""The behaviour for the n-th request about a call, from 1."""
+LATE_SECONDS = 0.3
+
+
+class Request(NamedTuple):
+    """A request as a vendor reads it."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        assert self.headers["content-type"] == "application/json"
+        return json.loads(self.body)
+
+
+class Reply(NamedTuple):
+    status: int
+    body: Any = None
+    retry_after: int | None = None
+
+
+class Vendor(NamedTuple):
+    """How a vendor reads a request (its call, or None if it is refused) and answers."""
+
+    call_of: Callable[[Request], str | None]
+    done: Reply
+    ended: Reply
+    refused: Reply
+
+
+@dataclass
+class Seen:
+    """A request about a call: when it arrived, and whether its success was written completely."""
+
+    call: str
+    at_ns: int
+    behaviour: Behaviour
+    answered: bool = False
+    request: Request | None = None
+
+
+@dataclass
+class VendorServer:
+    """A vendor's server; `executions` counts how often each call was ended."""
+
+    vendor: Vendor
+    script: Script
+    port: int = 0
+    seen: list[Seen] = field(default_factory=list)
+    refused: list[Request] = field(default_factory=list)
+    ended: set[str] = field(default_factory=set)
+    executions: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            request = await _read(reader)
+            call = self.vendor.call_of(request)
+            if call is None:
+                self.refused.append(request)
+                await _write(writer, self.vendor.refused)
+                return
+            number = 1 + sum(one.call == call for one in self.seen)
+            seen = Seen(call, time.time_ns(), self.script(call, number), request=request)
+            self.seen.append(seen)
+            await self._follow(seen, reader, writer)
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass  # the client has disconnected
+        finally:
+            writer.close()
+
+    async def _follow(
+        self, seen: Seen, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        behaviour = seen.behaviour
+        if behaviour == "hang":
+            await reader.read()
+        elif behaviour == "429":
+            await _write(writer, Reply(429, {"message": "Too many requests"}, 1))
+        elif behaviour in {"500", "401", "400"}:
+            await _write(writer, Reply(int(behaviour), {"message": "A scripted failure"}))
+        elif behaviour == "ended" or seen.call in self.ended:
+            self.ended.add(seen.call)
+            await _write(writer, self.vendor.ended)
+        else:
+            self.ended.add(seen.call)
+            self.executions[seen.call] += 1
+            if behaviour == "lost":
+                return
+            if behaviour == "late":
+                await asyncio.sleep(LATE_SECONDS)
+            await _write(writer, self.vendor.done, times=2 if behaviour == "twice" else 1)
+            seen.answered = True
+
+
+async def _read(reader: asyncio.StreamReader) -> Request:
+    raw = await reader.readuntil(b"\r\n\r\n")
+    head, *lines = raw.decode().strip().split("\r\n")
+    headers = {n.lower(): v.strip() for n, _, v in (line.partition(":") for line in lines)}
+    method, path, _ = head.split(" ")
+    body = await reader.readexactly(int(headers.get("content-length", 0)))
+    return Request(method, path, headers, body)
+
+
+async def _write(writer: asyncio.StreamWriter, reply: Reply, times: int = 1) -> None:
+    body = b"" if reply.body is None else json.dumps(reply.body).encode()
+    connection = "close" if times == 1 else "keep-alive"
+    lines = [f"HTTP/1.1 {reply.status} So", f"Connection: {connection}"]
+    if reply.status != 204:
+        lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
+    if reply.retry_after is not None:
+        lines.append(f"Retry-After: {reply.retry_after}")
+    writer.write(("\r\n".join(lines).encode() + b"\r\n\r\n" + body) * times)
+    await writer.drain()
+
+
+def _matched(request: Request, pattern: str) -> str | None:
+    found = re.fullmatch(pattern, request.path)
+    return unquote(found[1]) if found and request.method == "POST" else None
+
+
+def _bearer(request: Request) -> str:
+    kind, _, token = request.headers.get("authorization", "").partition(" ")
+    return token if kind == "Bearer" else ""
+
+
+def _twilio(request: Request) -> str | None:
+    login = base64.b64encode(f"{ACCOUNT}:{TOKEN}".encode()).decode()
+    if request.headers.get("authorization") != f"Basic {login}":
+        return None
+    if request.headers["content-type"] != "application/x-www-form-urlencoded":
+        return None
+    if parse_qs(request.body.decode()) != {"Status": ["completed"]}:
+        return None
+    return _matched(request, rf"/2010-04-01/Accounts/{ACCOUNT}/Calls/([^/]+)\.json")
+
+
+def _telnyx(request: Request) -> str | None:
+    if _bearer(request) != KEY or not request.json.get("command_id"):
+        return None
+    return _matched(request, r"/v2/calls/([^/]+)/actions/hangup")
+
+
+def _vapi(request: Request) -> str | None:
+    if request.json != {"type": "end-call"} or "authorization" in request.headers:
+        return None
+    return _matched(request, r"/([^/]+)/control")
+
+
+def _retell(request: Request) -> str | None:
+    return _matched(request, r"/v2/stop-call/([^/]+)") if _bearer(request) == KEY else None
+
+
+def _livekit(request: Request) -> str | None:
+    try:
+        claims = jwt.decode(
+            _bearer(request), LIVEKIT_SECRET, ["HS256"], issuer=KEY, options={"require": ["exp"]}
+        )
+    except jwt.PyJWTError:
+        return None
+    body, video = request.json, claims["video"]
+    room = str(body["room"])
+    if request.path == "/twirp/livekit.RoomService/DeleteRoom":
+        return room if video == {"roomCreate": True} and body == {"room": room} else None
+    if request.path == "/twirp/livekit.RoomService/SendData":
+        is_admin = video == {"roomAdmin": True, "room": room}
+        is_complete = bool(base64.b64decode(body["data"])) and body["kind"] == "RELIABLE"
+        return f"{room}/{body['topic']}" if is_admin and is_complete else None
+    return None
+
+
+def _webhook(request: Request) -> str | None:
+    headers = request.headers
+    signed = signature_headers(
+        WEBHOOK_SECRET, headers["webhook-id"], int(headers["webhook-timestamp"]), request.body
+    )
+    is_signed = signed["webhook-signature"] == headers["webhook-signature"]
+    return str(request.json["subject"]) if is_signed and request.path == "/commands" else None
+
+
+VENDORS = {
+    "twilio": Vendor(
+        _twilio,
+        Reply(200, {"sid": "CA", "status": "completed"}),
+        Reply(404, {"code": 20404, "message": "The requested resource was not found"}),
+        Reply(401, {"code": 20003, "message": "Authenticate"}),
+    ),
+    "telnyx": Vendor(
+        _telnyx,
+        Reply(200, {"data": {"result": "ok"}}),
+        Reply(422, {"errors": [{"code": "90018", "title": "Call has already ended"}]}),
+        Reply(401, {"errors": [{"code": "10009", "title": "Authentication failed"}]}),
+    ),
+    "vapi": Vendor(
+        _vapi, Reply(200, {}), Reply(404, {"message": "Not found"}), Reply(400, {"message": "no"})
+    ),
+    "retell": Vendor(
+        _retell,
+        Reply(204),
+        Reply(404, {"status": "error", "message": "Call not found"}),
+        Reply(401, {"status": "error", "message": "Invalid API key"}),
+    ),
+    "livekit": Vendor(
+        _livekit,
+        Reply(200, {}),
+        Reply(404, {"code": "not_found", "msg": "requested room does not exist"}),
+        Reply(401, {"code": "unauthenticated", "msg": "invalid token"}),
+    ),
+    "webhook": Vendor(_webhook, Reply(200), Reply(410), Reply(400)),
+}
+
+
+def succeed(call: str, number: int) -> Behaviour:
+    """Execute every command."""
+    del call, number
+    return "ok"
+
+
+def following(*behaviours: Behaviour) -> Script:
+    """Return a script for the requests about each call, in order; then they succeed."""
+    return lambda _, number: behaviours[number - 1] if number <= len(behaviours) else "ok"
+
+
+@asynccontextmanager
+async def vendor_server(name: str, script: Script = succeed) -> AsyncIterator[VendorServer]:
+    """Serve a vendor for the length of a block."""
+    endpoint = VendorServer(VENDORS[name], script)
+    server = await asyncio.start_server(endpoint.serve, "127.0.0.1", 0)
+    endpoint.port = server.sockets[0].getsockname()[1]
+    try:
+        yield endpoint
+    finally:
+        server.close()
+
+
+def settings_of(servers: dict[str, VendorServer]) -> dict[str, str]:
+    """Return the settings of a process that uses these servers."""
+    values = {
+        "twilio": {"TWILIO_ACCOUNT_SID": ACCOUNT, "TWILIO_AUTH_TOKEN": TOKEN},
+        "telnyx": {"TELNYX_API_KEY": KEY},
+        "retell": {"RETELL_API_KEY": KEY},
+        "vapi": {"VAPI_CONTROL_HOSTS": "127.0.0.1"},
+        "livekit": {"LIVEKIT_API_KEY": KEY, "LIVEKIT_API_SECRET": LIVEKIT_SECRET},
+        "webhook": {"COMMANDS_WEBHOOK_SECRET": WEBHOOK_SECRET},
+    }
+    result = {"WEBHOOK_ALLOW_PRIVATE": "true"}
+    for name, server in servers.items():
+        result |= values[name]
+        if name == "webhook":
+            result["COMMANDS_WEBHOOK_URL"] = f"{server.url}/commands"
+        elif name != "vapi":
+            result[f"{name.upper()}_URL"] = server.url
+    return result
