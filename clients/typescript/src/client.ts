@@ -3,7 +3,7 @@ import { ApiError } from "./errors.js";
 import { parseExact } from "./json.js";
 
 export type Optional<T> = T | null | undefined;
-export type Method = "GET" | "POST" | "PUT" | "DELETE";
+export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
 export interface ClientOptions {
   /** The address of the API, such as `https://costs.example.com`; in a browser the page's own. */

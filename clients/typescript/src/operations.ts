@@ -27,6 +27,7 @@ import type {
   CallStarted,
   CallUpdated,
   Channel,
+  ChannelChange,
   Channels,
   ChargePlanEntered,
   ChargePlanEntry,
@@ -346,6 +347,13 @@ export const createChannel = (
   input: { userId: string; body: WantedChannel; },
   options?: RequestOptions,
 ): Promise<NewChannel> => client.data<NewChannel>("POST", "/api/costs/user/{userId}/channels", input, options);
+
+/** Change what a notification channel gets: `PUT /api/costs/user/{userId}/channels/{channelId}`. */
+export const changeChannel = (
+  client: CostClient,
+  input: { userId: string; channelId: string; body: ChannelChange; },
+  options?: RequestOptions,
+): Promise<Channel> => client.data<Channel>("PUT", "/api/costs/user/{userId}/channels/{channelId}", input, options);
 
 /** Delete a notification channel: `DELETE /api/costs/user/{userId}/channels/{channelId}`. */
 export const removeChannel = (
