@@ -40,6 +40,7 @@ COMMANDS: Final = {
     "follow": "send the events of log files over HTTP, as their lines are written",
     "map": "try a mapping: show what would be sent of each line of a file",
     "simulate": "send realistic calls to Kafka, or write them to a file",
+    "top": "watch active calls, rates, lag and alerts, like htop",
     "doctor": "check the settings, connections, clocks and topics, and say what to do",
     "verify": "recompute every total from the recorded events and count the differences",
     "rebuild": "rewrite every total from the recorded events",
@@ -56,6 +57,7 @@ COMMANDS: Final = {
     "held": "show calls whose events wait for a user, or name the user of one",
     "gaps": "show records that Kafka lost before they were counted, or send them again",
     "dlq": "show the refused events, or send them again",
+    "completion": "print the completion script of a shell",
 }
 DEVELOPMENT: Final = frozenset({"demo", "dev", "simulate"})
 """The commands of `devkit`, which is not part of the production image."""
@@ -90,17 +92,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
-def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
+def _parser(words: Sequence[str]) -> CommandParser:
+    """Return a parser that knows the arguments of the given command only."""
+    given = next((word for word in words if not word.startswith("-")), None)
+    return parser_of(given)
+
+
+def parser_of(*configured: str | None) -> CommandParser:
+    """Return a parser of all commands that knows the arguments of those in `configured`."""
     parser = CommandParser(
         prog="cost-analytics",
         description="Exact, live cost analytics for phone calls.",
         epilog=_CLOSING,
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    given = next((word for word in words if not word.startswith("-")), None)
     for name, summary in COMMANDS.items():
         subparser = commands.add_parser(name, help=summary)
-        if name == given:
+        if name in configured:
             module = command_module(name)
             subparser.description = module.DESCRIPTION
             module.configure(subparser)

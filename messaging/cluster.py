@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any, Final, NamedTuple
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from messaging.kafka import KafkaError, KafkaSettings, TopicPartition, make_consumer
+from messaging.kafka import (
+    AIOKafkaConsumer,
+    KafkaError,
+    KafkaSettings,
+    TopicPartition,
+    make_consumer,
+)
 
 ANSWER_SECONDS: Final = 10
 
@@ -35,6 +41,13 @@ class PartitionEnds(NamedTuple):
     end: int
 
 
+class LogEnds(NamedTuple):
+    """The ends of a topic's partitions by number, in a cluster."""
+
+    cluster_id: str
+    partitions: Mapping[int, PartitionEnds]
+
+
 class ClusterState(NamedTuple):
     """A cluster, and its topics by name; a topic that does not exist is missing."""
 
@@ -57,20 +70,56 @@ async def describe_cluster(settings: KafkaSettings, topics: Sequence[str]) -> Cl
     )
 
 
-async def partition_ends(
-    settings: KafkaSettings, topic: str, partitions: int
-) -> Mapping[int, PartitionEnds]:
-    """Return the ends of each partition; raises KafkaError, OSError or TimeoutError."""
-    places = [TopicPartition(topic, number) for number in range(partitions)]
-    async with asyncio.timeout(ANSWER_SECONDS):
-        consumer = make_consumer(settings, group=None)
-        await consumer.start()
+class TopicEnds:
+    """Reads the ends of a topic's partitions repeatedly, over the same connections."""
+
+    def __init__(self, settings: KafkaSettings, topic: str) -> None:
+        self._settings = settings
+        self._topic = topic
+        self._connections = AsyncExitStack()
+        self._clients: tuple[AIOKafkaAdminClient, AIOKafkaConsumer] | None = None
+
+    async def read(self) -> LogEnds:
+        """Return the ends of all partitions; none if there is no such topic.
+
+        Raises KafkaError, OSError or TimeoutError; the next call connects again.
+        """
         try:
-            firsts = await consumer.beginning_offsets(places)
-            ends = await consumer.end_offsets(places)
-        finally:
-            await consumer.stop()
-    return {place.partition: PartitionEnds(firsts[place], ends[place]) for place in places}
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return await self._read()
+        except (KafkaError, OSError):
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Close the connections."""
+        self._clients = None
+        await self._connections.aclose()
+
+    async def _read(self) -> LogEnds:
+        admin, consumer = self._clients or await self._connect()
+        cluster = await admin.describe_cluster()
+        [topic] = await admin.describe_topics([self._topic])
+        places = [TopicPartition(self._topic, each["partition"]) for each in topic["partitions"]]
+        firsts = await consumer.beginning_offsets(places)
+        ends = await consumer.end_offsets(places)
+        return LogEnds(
+            str(cluster["cluster_id"]),
+            {place.partition: PartitionEnds(firsts[place], ends[place]) for place in places},
+        )
+
+    async def _connect(self) -> tuple[AIOKafkaAdminClient, AIOKafkaConsumer]:
+        admin = await self._connections.enter_async_context(_admin(self._settings))
+        consumer = make_consumer(self._settings, group=None)
+        self._connections.push_async_callback(_stop, consumer)
+        await consumer.start()
+        self._clients = admin, consumer
+        return self._clients
+
+
+async def _stop(consumer: AIOKafkaConsumer) -> None:
+    with suppress(KafkaError, OSError):
+        await consumer.stop()
 
 
 @asynccontextmanager

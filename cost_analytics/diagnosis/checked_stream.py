@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from cost_analytics.diagnosis.checked_database import CLOCK_SECONDS_MAX
 from cost_analytics.diagnosis.finding import Finding, counted, ok, problem, warning
+from cost_analytics.lag import Lag
 from ledger.operations.dead_letters import RefusedCount
 from ledger.operations.figures import COUNTED_MAX, ProductFigures
-from messaging.cluster import PartitionEnds
-from schemas.topics import CALL_EVENTS
 
 _STREAM: Final = "stream"
 _EVENTS: Final = "events"
@@ -41,28 +40,17 @@ def check_workers(figures: ProductFigures, partitions: int) -> Iterator[Finding]
         yield problem("clocks", found, "synchronize it by NTP; `clock_skewed` in the log names it")
 
 
-def check_lag(
-    figures: ProductFigures, cluster_id: str, ends: Mapping[int, PartitionEnds]
-) -> Iterator[Finding]:
-    """Compare the ends of the partitions with the positions up to which records are counted."""
-    positions = {
-        position.partition: position.records
-        for position in figures.positions
-        if (position.cluster, position.topic) == (cluster_id, CALL_EVENTS.name)
-    }
-    removed = sum(max(0, log.first - positions.get(number, 0)) for number, log in ends.items())
-    if removed:
-        found = f"Kafka removed {removed:,} records before they were counted"
-        remedy = "they become a gap; see docs/operations.md, Gaps"
-        yield problem(_STREAM, found, remedy)
-    waiting = sum(
-        max(0, log.end - max(log.first, positions.get(number, 0))) for number, log in ends.items()
-    )
-    if waiting > _LAG_MAX:
+def check_lag(found: Lag) -> Iterator[Finding]:
+    """Check that records are counted soon, and before Kafka removes them."""
+    if found.removed:
+        text = f"Kafka removed {counted(found.removed, 'record')} before they were counted"
+        yield problem(_STREAM, text, "they become a gap; see docs/operations.md, Gaps")
+    text = f"{counted(found.waiting, 'record')} waiting to be counted"
+    if found.waiting > _LAG_MAX:
         remedy = "add workers, or see docs/operations.md, Stopped consumption"
-        yield warning(_STREAM, f"{counted(waiting, 'record')} waiting to be counted", remedy)
+        yield warning(_STREAM, text, remedy)
     else:
-        yield ok(_STREAM, f"{counted(waiting, 'record')} waiting to be counted")
+        yield ok(_STREAM, text)
 
 
 def check_events(figures: ProductFigures, refused: Sequence[RefusedCount]) -> Iterator[Finding]:

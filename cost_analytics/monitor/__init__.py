@@ -1,0 +1,1 @@
+"""What `cost-analytics top` reads, computes and shows."""
