@@ -9,7 +9,9 @@ from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from schemas.jsonio import wire_name
 
-ChannelType = Literal["email", "sms", "webhook"]
+ChatType = Literal["slack", "discord", "teams"]
+ChannelType = Literal["email", "sms", "webhook", ChatType]
+CHAT_TYPES: Final[tuple[ChatType, ...]] = get_args(ChatType)
 ChannelState = Literal["unverified", "verified", "disabled"]
 ChannelKind = Literal["alert", "anomaly", "low_balance"]
 """What a channel can get: `alert` are alerts of budgets."""
@@ -20,7 +22,7 @@ NoticeKind = Literal[ChannelKind, "verification", "test"]
 DeliveryState = Literal["pending", "delivering", "delivered", "failed", "skipped"]
 AttemptOutcome = Literal["under way", "delivered", "temporary", "permanent", "gone", "interrupted"]
 
-ChosenKinds = Annotated[list[ChannelKind], Meta(max_length=len(CHANNEL_KINDS))]
+ChosenKinds = Annotated[list[ChannelKind], Meta(max_length=20)]
 
 CHANNELS_MAX: Final = 10
 """The maximum number of channels of a user."""

@@ -11,6 +11,7 @@ from cost_analytics.configuration.secret import Secret
 from cost_analytics.configuration.token_section import is_local
 from cost_analytics.configuration.variable import Section, custom, flag, integer, optional, secret
 from schemas.anomalies import LEGS, Leg
+from schemas.notices import CHAT_TYPES
 
 if TYPE_CHECKING:
     from cost_analytics.configuration.reader import Reader
@@ -130,7 +131,7 @@ class DeliverySection(Section):
         """Return the channel types that are available."""
         email: tuple[ChannelType, ...] = ("email",) if self.smtp_url else ()
         sms: tuple[ChannelType, ...] = ("sms",) if self.sms_url else ()
-        return (*email, *sms, "webhook")
+        return (*email, *sms, "webhook", *CHAT_TYPES)
 
 
 @dataclass(frozen=True, slots=True)

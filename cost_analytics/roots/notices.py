@@ -15,9 +15,10 @@ from cost_analytics.failures import FAILED, MISUSED, CommandError, using_databas
 from cost_analytics.metrics import metrics_of
 from cost_analytics.running import serve_until_stopped
 from ledger.postgres.session import warn_of_privileged_login
-from schemas.notices import ChannelType
+from schemas.notices import CHAT_TYPES, ChannelType
 from streams.anomalies.watcher import AnomalyWatcherOptions
 from streams.metrics.deliveries import DeliveryMeter
+from streams.notifications.chat import ChatSender
 from streams.notifications.delivery_worker import DeliveryOptions
 from streams.notifications.email import EmailSender, SmtpServer
 from streams.notifications.sender import ChannelSender
@@ -101,6 +102,8 @@ def senders_of(delivery: DeliverySection) -> dict[ChannelType, ChannelSender]:
     senders: dict[ChannelType, ChannelSender] = {
         "webhook": WebhookSender(allow_private=delivery.webhook_allow_private)
     }
+    for kind in CHAT_TYPES:
+        senders[kind] = ChatSender(kind, allow_private=delivery.webhook_allow_private)
     if delivery.smtp_url:
         senders["email"] = EmailSender(smtp_server(delivery), public_url=delivery.public_url)
     if delivery.sms_url:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from schemas.notices import ChannelType
@@ -77,6 +77,8 @@ def canonical_address(kind: ChannelType, address: str, *, allow_private: bool = 
     address = address.strip()
     if kind == "webhook":
         return _webhook(address, allow_private=allow_private)
+    if kind in _CHATS:
+        return _chat(_CHATS[kind], address, allow_private=allow_private)
     return _FORMS[kind](address)
 
 
@@ -119,6 +121,46 @@ def _webhook(address: str, *, allow_private: bool) -> str:
         raise AddressError("`address` must name its host in ASCII, such as example.com.")
     if not allow_private:
         _check_target(parts.scheme, host, port)
+    return address
+
+
+class _ChatAddress(NamedTuple):
+    """The hosts and the path of a service's webhook addresses; a host may begin with a dot."""
+
+    hosts: tuple[str, ...]
+    path: re.Pattern[str]
+    example: str
+
+
+_CHATS: Final[Mapping[str, _ChatAddress]] = {
+    "slack": _ChatAddress(
+        ("hooks.slack.com", "hooks.slack-gov.com"),
+        re.compile(r"/services/[A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)+"),
+        "https://hooks.slack.com/services/T0000/B0000/XXXX",
+    ),
+    "discord": _ChatAddress(
+        ("discord.com", "discordapp.com", "canary.discord.com", "ptb.discord.com"),
+        re.compile(r"/api(?:/v[0-9]+)?/webhooks/[0-9]+/[A-Za-z0-9_-]+"),
+        "https://discord.com/api/webhooks/123/XXXX",
+    ),
+    "teams": _ChatAddress(
+        (".logic.azure.com", ".logic.azure.us", ".api.powerplatform.com", ".api.powerplatform.us"),
+        re.compile(r"/(?:powerautomate/automations/direct/)?workflows/[A-Za-z0-9/_.~-]+"),
+        "https://….logic.azure.com/workflows/…",
+    ),
+}
+
+
+def _chat(service: _ChatAddress, address: str, *, allow_private: bool) -> str:
+    """Return an address of a chat's webhook; `allow_private` allows any host."""
+    address = _webhook(address, allow_private=allow_private)
+    parts = urlsplit(address)
+    host = (parts.hostname or "").rstrip(".")
+    is_known = allow_private or any(
+        host.endswith(known) if known.startswith(".") else host == known for known in service.hosts
+    )
+    if not is_known or not service.path.fullmatch(parts.path):
+        raise AddressError(f"`address` must be a webhook address such as {service.example}.")
     return address
 
 

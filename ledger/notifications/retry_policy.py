@@ -94,9 +94,12 @@ SCHEDULES: Final[Mapping[ChannelType, RetrySchedule]] = {
     "webhook": _WEBHOOK,
     "email": _PROVIDER,
     "sms": _PROVIDER,
+    "slack": _PROVIDER,
+    "discord": _PROVIDER,
+    "teams": _PROVIDER,
 }
-"""Webhooks: as Standard Webhooks recommends, over three days. Email and SMS: within nine hours,
-because it is usually our own provider that fails, and people need less of old news."""
+"""Webhooks: as Standard Webhooks recommends, over three days. All others: within nine hours,
+because it is usually the provider that fails, and people need less of old news."""
 
 
 def storable_error(text: str, *hidden: str | None) -> str:

@@ -14,6 +14,7 @@ import asyncpg
 
 from ledger.anomalies.findings import Cause, Finding
 from ledger.anomalies.rows import anomaly_store, write_findings
+from ledger.notifications import retry_policy as rules
 from ledger.notifications.deliveries import delivery_store
 from ledger.notifications.notices import Notice, add_notices
 from ledger.notifications.retry_policy import RetrySchedule
@@ -32,7 +33,7 @@ from tests.support.recording import fetch
 
 SECRET = secret_text(b"a secret of the tests, 32 bytes.")
 FAST = RetrySchedule((20, 40, 60, 80, 100, 100, 100))
-SCHEDULES: Mapping[ChannelType, RetrySchedule] = {"email": FAST, "sms": FAST, "webhook": FAST}
+SCHEDULES: Mapping[ChannelType, RetrySchedule] = dict.fromkeys(rules.SCHEDULES, FAST)
 OPTIONS = DeliveryOptions(lease_seconds=2, poll_ms=30, sweep_ms=100, schedules=SCHEDULES)
 SHORT_MS = 300
 """The timeout of an attempt in these tests."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes
@@ -58,8 +58,12 @@ class HttpReceiver:
     """An HTTP endpoint on this machine that follows its script, then repeats one action."""
 
     def __init__(
-        self, script: Iterable[Action] = (), then: Action = OK, delay_seconds: float = 0
+        self,
+        script: Iterable[Action] = (),
+        then: Action | Callable[[bytes], ScriptedResponse] = OK,
+        delay_seconds: float = 0,
     ) -> None:
+        """`then` may be a function that answers a body."""
         self.requests: list[ReceivedRequest] = []
         self.connections = 0
         self.port = 0
@@ -75,6 +79,10 @@ class HttpReceiver:
     def accepted(self) -> list[ReceivedRequest]:
         return [request for request in self.requests if request.accepted]
 
+    def follow(self, *script: Action) -> None:
+        """Answer the next requests as the script says."""
+        self._script += script
+
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         try:
@@ -82,7 +90,7 @@ class HttpReceiver:
             head, *lines = raw.decode().strip().split("\r\n")
             headers = {n.lower(): v.strip() for n, _, v in (line.partition(":") for line in lines)}
             body = await reader.readexactly(int(headers.get("content-length", 0)))
-            action = self._script.pop(0) if self._script else self._then
+            action = self._script.pop(0) if self._script else self._answer_to(body)
             self.requests.append(ReceivedRequest(head, headers, body, action))
             if action == "hang":
                 await reader.read()
@@ -94,6 +102,9 @@ class HttpReceiver:
             pass  # the client has disconnected
         finally:
             writer.close()
+
+    def _answer_to(self, body: bytes) -> Action:
+        return self._then(body) if callable(self._then) else self._then
 
 
 def _answer(action: ScriptedResponse) -> bytes:
@@ -107,7 +118,9 @@ def _answer(action: ScriptedResponse) -> bytes:
 
 @asynccontextmanager
 async def receiver(
-    *script: Action, then: Action = OK, delay_seconds: float = 0
+    *script: Action,
+    then: Action | Callable[[bytes], ScriptedResponse] = OK,
+    delay_seconds: float = 0,
 ) -> AsyncIterator[HttpReceiver]:
     """Serve an endpoint for the length of a block."""
     endpoint = HttpReceiver(script, then, delay_seconds)

@@ -456,7 +456,7 @@ export interface components {
         Channel: {
             channelId: string;
             /** @enum {unknown} */
-            type: "email" | "sms" | "webhook";
+            type: "discord" | "email" | "slack" | "sms" | "teams" | "webhook";
             address: string;
             /** @enum {unknown} */
             state: "disabled" | "unverified" | "verified";
@@ -1143,7 +1143,7 @@ export interface components {
         NewChannel: {
             channelId: string;
             /** @enum {unknown} */
-            type: "email" | "sms" | "webhook";
+            type: "discord" | "email" | "slack" | "sms" | "teams" | "webhook";
             address: string;
             /** @enum {unknown} */
             state: "disabled" | "unverified" | "verified";
@@ -1864,7 +1864,7 @@ export interface components {
         };
         WantedChannel: {
             /** @enum {unknown} */
-            type: "email" | "sms" | "webhook";
+            type: "discord" | "email" | "slack" | "sms" | "teams" | "webhook";
             address: string;
             kinds?: ("alert" | "anomaly" | "low_balance")[];
         };

@@ -34,6 +34,27 @@ export const CHANNEL_TYPES: Record<ChannelType, ChannelTypeTexts> = {
     hint: "We'll POST a verification code; paste it below.",
     code: "Find it in data.challenge of the channel.verification event.",
   },
+  slack: {
+    name: "Slack",
+    label: "Slack webhook URL",
+    example: "https://hooks.slack.com/services/…",
+    hint: "From an incoming webhook of a Slack app. We'll post a 6-digit code.",
+    code: "Enter the 6-digit code from the Slack channel.",
+  },
+  discord: {
+    name: "Discord",
+    label: "Discord webhook URL",
+    example: "https://discord.com/api/webhooks/…",
+    hint: "From the channel's settings, Integrations. We'll post a 6-digit code.",
+    code: "Enter the 6-digit code from the Discord channel.",
+  },
+  teams: {
+    name: "Microsoft Teams",
+    label: "Teams workflow URL",
+    example: "https://….logic.azure.com/workflows/…",
+    hint: "From the workflow “Send webhook alerts to a channel”. We'll post a 6-digit code.",
+    code: "Enter the 6-digit code from the Teams channel.",
+  },
 };
 
 export const TYPES = Object.keys(CHANNEL_TYPES) as ChannelType[];
