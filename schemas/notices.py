@@ -37,6 +37,28 @@ def _milliseconds_name(name: str) -> str:
     return name if name.endswith("_ms") else wire_name(name)
 
 
+ClockTime = Annotated[str, Meta(pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$", max_length=5)]
+
+
+class QuietHours(Struct, kw_only=True, rename=wire_name):
+    """From `start` to before `end` what is not urgent waits; they may span midnight.
+
+    `timezone` is an IANA time zone; null for the user's, and UTC for administrators' channels.
+    """
+
+    start: ClockTime
+    end: ClockTime
+    timezone: str | None
+
+
+class WantedQuietHours(Struct, kw_only=True, rename=wire_name, forbid_unknown_fields=True):
+    """Quiet hours to set; without `timezone` they are in the user's time zone."""
+
+    start: ClockTime
+    end: ClockTime
+    timezone: Annotated[str, Meta(max_length=64)] | None = None
+
+
 class Channel(Struct, kw_only=True, rename=wire_name):
     """An address that receives a user's notifications. Times are UTC.
 
@@ -54,6 +76,7 @@ class Channel(Struct, kw_only=True, rename=wire_name):
     delivered_at: datetime | None
     failures: int
     kinds: list[ChannelKind]
+    quiet_hours: QuietHours | None
 
 
 class NewChannel(Channel, kw_only=True, rename=wire_name):
@@ -77,9 +100,10 @@ class WantedChannel(Struct, kw_only=True, rename=wire_name, forbid_unknown_field
 
 
 class ChannelChange(Struct, kw_only=True, rename=wire_name, forbid_unknown_fields=True):
-    """What to change of a channel; what is left out stays as it is."""
+    """What to change of a channel; what is left out stays. No quiet hours: null."""
 
     kinds: ChosenKinds | UnsetType = UNSET
+    quiet_hours: WantedQuietHours | UnsetType | None = UNSET
 
 
 class Proof(Struct, kw_only=True, rename=wire_name, forbid_unknown_fields=True):

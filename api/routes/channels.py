@@ -18,6 +18,7 @@ from api.http.paging import CURSOR, number_of
 from api.http.problems import Problem, forbidden, invalid_body, rate_limited
 from api.http.replies import reply, tagged_reply
 from api.openapi.operations import Operation, Tag
+from ledger.calls.periods import time_zones
 from ledger.notifications.addresses import AddressError, canonical_address
 from ledger.notifications.channel_requests import ChannelRefusal, ChannelRequest
 from ledger.notifications.channels import NEWEST, UserChannels, read_channels
@@ -54,7 +55,10 @@ _CREATE: Final = replace(
 _CHANGE: Final = replace(
     _operation("changeChannel", "Change what a notification channel gets", Channel),
     body=ChannelChange,
-    example={"kinds": ["alert", "anomaly"]},
+    example={
+        "kinds": ["alert", "anomaly"],
+        "quietHours": {"start": "22:00", "end": "07:00", "timezone": None},
+    },
 )
 _REMOVE: Final = _operation("removeChannel", "Delete a notification channel", Channels)
 _VERIFY: Final = replace(
@@ -108,6 +112,7 @@ class ChannelRoutes:
     async def change(self, request: web.Request) -> web.Response:
         """Change the fields in the body, and return the channel."""
         change = await self._body(request, ChannelChange)
+        _check_quiet_hours(change)
         async with self._changing(request) as channels:
             changed = await channels.change(_channel(request), change)
         return reply(require_granted(changed))
@@ -170,6 +175,19 @@ def parse_channel(body: WantedChannel, options: ApiOptions) -> ChannelRequest:
         raise invalid_body(str(error)) from None
     kinds = None if body.kinds is UNSET else tuple(body.kinds)
     return ChannelRequest(body.type, address, kinds)
+
+
+def _check_quiet_hours(change: ChannelChange) -> None:
+    """Raise the 400 Problem for quiet hours that never end, or an unknown time zone."""
+    hours = change.quiet_hours
+    if hours is UNSET or hours is None:
+        return
+    if hours.start == hours.end:
+        raise invalid_body("`quietHours` must end at another time than they start.")
+    if hours.timezone is not None and hours.timezone not in time_zones():
+        raise invalid_body(
+            "`quietHours.timezone` must be an IANA time zone such as Europe/Berlin, or null."
+        )
 
 
 def _channel(request: web.Request) -> str:

@@ -82,7 +82,8 @@ SELECT settings.user_id, daily_limit_nano, monthly_limit_nano, call_limit_nano,
        (SELECT json_agg(json_build_object(
                    'channelId', channel_id, 'type', type, 'address', address, 'state', state,
                    'reason', reason, 'createdAt', created_at, 'verifiedAt', verified_at,
-                   'deliveredAt', delivered_at, 'failures', failures, 'kinds', kinds_of(kinds))
+                   'deliveredAt', delivered_at, 'failures', failures, 'kinds', kinds_of(kinds),
+                   'quietHours', quiet_hours)
                    ORDER BY created_at, channel_id)
           FROM notice_channels
          WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all)) AS channels

@@ -13,6 +13,7 @@ from uuid import UUID
 
 import msgspec
 from msgspec import UNSET
+from msgspec.structs import asdict
 
 from ledger.notifications.channel_requests import ABSENT, ChannelRefusal, ChannelRequest
 from ledger.notifications.signatures import secret_text
@@ -28,6 +29,7 @@ from ledger.postgres.database import Connection, Record
 from ledger.postgres.functions import reads
 from ledger.postgres.statements import statements
 from ledger.postgres.viewers import ReaderPool, Viewer
+from schemas.jsonio import encode
 from schemas.notices import (
     CHANNELS_MAX,
     DEFAULT_KINDS,
@@ -40,6 +42,7 @@ from schemas.notices import (
     Delivery,
     NewChannel,
     NoticeKind,
+    QuietHours,
 )
 
 _SQL: Final = statements("notifications/channels")
@@ -52,13 +55,14 @@ MESSAGE_SECONDS: Final = 60
 """The least time between two messages of one kind to a channel."""
 
 _HOUR_SECONDS: Final = 3_600
+_decode_hours: Final = msgspec.json.Decoder(QuietHours).decode
 _attempts: Final = msgspec.json.Decoder(list[Attempt])
 
 
 async def read_channels(readers: ReaderPool, viewer: Viewer, user_id: str) -> list[Channel]:
     """Return the channels of a user as `UserChannels.read` does; raises StoreUnavailableError."""
     rows = await readers.read(viewer, *_READS.bind("list", user_id=user_id, **viewer.parameters))
-    return [Channel(**dict(row)) for row in rows]
+    return [_channel(row) for row in rows]
 
 
 class UserChannels:
@@ -71,7 +75,7 @@ class UserChannels:
     async def read(self) -> list[Channel]:
         """Return all channels, oldest first; none for a viewer without access."""
         rows = await self._connection.fetch(*_SQL.bind("list", **self._of_user))
-        return [Channel(**dict(row)) for row in rows]
+        return [_channel(row) for row in rows]
 
     async def create(self, requested: ChannelRequest) -> NewChannel | ChannelRefusal:
         """Create a channel, and send a verification message."""
@@ -119,6 +123,11 @@ class UserChannels:
         channel = await self._find(channel_id)
         if channel is None:
             return ABSENT
+        if change.quiet_hours is not UNSET:
+            hours = change.quiet_hours
+            text = None if hours is None else encode(hours).decode()
+            row = await self._run("change_quiet_hours", channel_id, quiet_hours=text)
+            channel = channel if row is None else _channel(row)
         kinds = None if change.kinds is UNSET else tuple(change.kinds)
         return await self._with_kinds(channel, kinds)
 
@@ -151,7 +160,7 @@ class UserChannels:
             return ChannelRefusal(f"Wrong code. {left} of {GUESSES_MAX} attempts left.")
         await self._run("drop_code", channel_id)
         row = await self._run("verify", channel_id)
-        return Channel(**dict(row)) if row else ABSENT
+        return _channel(row) if row else ABSENT
 
     async def request_code(self, channel_id: str) -> Channel | ChannelRefusal:
         """Send a new code to an unverified channel; the previous code becomes invalid."""
@@ -207,14 +216,14 @@ class UserChannels:
 
     async def _find(self, channel_id: str) -> Channel | None:
         row = await self._run("one", channel_id) if _is_id(channel_id) else None
-        return Channel(**dict(row)) if row else None
+        return _channel(row) if row else None
 
     async def _with_kinds(self, channel: Channel, kinds: tuple[ChannelKind, ...] | None) -> Channel:
         """Return the channel after setting its kinds, if any are given."""
         if kinds is None:
             return channel
         row = await self._run("change_kinds", channel.channel_id, kinds=kinds)
-        return channel if row is None else Channel(**dict(row))
+        return channel if row is None else _channel(row)
 
     async def _create(self, requested: ChannelRequest) -> NewChannel | ChannelRefusal:
         refusal = await self._refuse_too_many("verification", None)
@@ -226,7 +235,7 @@ class UserChannels:
         row = await self._connection.fetchrow(*_SQL.bind("create", **values))
         if row is None:
             return ABSENT
-        channel = NewChannel(**dict(row), secret=secret)
+        channel = NewChannel(**asdict(_channel(row)), secret=secret)
         await self._challenge(channel)
         return channel
 
@@ -258,6 +267,12 @@ class UserChannels:
         if ago_seconds is not None and ago_seconds < MESSAGE_SECONDS:
             return ChannelRefusal("A message was just requested.", MESSAGE_SECONDS - ago_seconds)
         return None
+
+
+def _channel(row: Record) -> Channel:
+    fields: dict[str, Any] = dict(row)
+    hours = fields.pop("quiet_hours")
+    return Channel(**fields, quiet_hours=None if hours is None else _decode_hours(hours))
 
 
 def _target(channel: Channel) -> tuple[ChannelType, str]:

@@ -9,7 +9,7 @@ SELECT pg_advisory_xact_lock(7201904, hashtext(:user_id))
 -- name: list
 -- The channels of :user_id, oldest first.
 SELECT channel_id::text, type, address, state, reason, created_at, verified_at, delivered_at, failures,
-       kinds_of(kinds) AS kinds
+       kinds_of(kinds) AS kinds, quiet_hours::text
 FROM notice_channels
 WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all)
 ORDER BY created_at, channel_id
@@ -17,7 +17,7 @@ ORDER BY created_at, channel_id
 -- name: one
 -- The channel :channel_id of :user_id.
 SELECT channel_id::text, type, address, state, reason, created_at, verified_at, delivered_at, failures,
-       kinds_of(kinds) AS kinds
+       kinds_of(kinds) AS kinds, quiet_hours::text
 FROM notice_channels
 WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all) AND channel_id = :channel_id::text::uuid
 
@@ -26,14 +26,27 @@ WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all) AND channel_id
 INSERT INTO notice_channels (user_id, type, address, secret, kinds)
 SELECT :user_id, :type, :address, :secret, kinds_from_now(:kinds::text[], '{}') WHERE :user_id = :viewer_id OR :reads_all
 RETURNING channel_id::text, type, address, state, reason, created_at, verified_at, delivered_at, failures,
-          kinds_of(kinds) AS kinds
+          kinds_of(kinds) AS kinds, quiet_hours::text
 
 -- name: change_kinds
 -- Sets the kinds of :channel_id of :user_id to :kinds; new ones begin now.
 UPDATE notice_channels SET kinds = kinds_from_now(:kinds::text[], kinds)
 WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all) AND channel_id = :channel_id::text::uuid
 RETURNING channel_id::text, type, address, state, reason, created_at, verified_at, delivered_at, failures,
-          kinds_of(kinds) AS kinds
+          kinds_of(kinds) AS kinds, quiet_hours::text
+
+-- name: change_quiet_hours
+-- Sets the :quiet_hours of :channel_id of :user_id, JSON; messages that wait for the end of earlier ones
+-- are checked again.
+WITH released AS (
+    UPDATE notice_deliveries SET next_attempt_at = now()
+    WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all) AND channel_id = :channel_id::text::uuid
+      AND state = 'pending' AND deferred_until > now()
+)
+UPDATE notice_channels SET quiet_hours = :quiet_hours::text::jsonb
+WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all) AND channel_id = :channel_id::text::uuid
+RETURNING channel_id::text, type, address, state, reason, created_at, verified_at, delivered_at, failures,
+          kinds_of(kinds) AS kinds, quiet_hours::text
 
 -- name: remove
 -- Removes :channel_id of :user_id with its code; its deliveries are kept.
@@ -72,7 +85,7 @@ UPDATE notice_channels
 SET state = 'verified', reason = NULL, verified_at = now(), failures = 0, paused_until = NULL
 WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all) AND channel_id = :channel_id::text::uuid
 RETURNING channel_id::text, type, address, state, reason, created_at, verified_at, delivered_at, failures,
-          kinds_of(kinds) AS kinds
+          kinds_of(kinds) AS kinds, quiet_hours::text
 
 -- name: resume
 -- Ends a pause of :channel_id of :user_id, because its owner requested a message.

@@ -11,6 +11,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 from typing import Final, NamedTuple
 
+from ledger.notifications.quiet_hours import QuietTimes, quiet_until
 from ledger.notifications.retry_policy import ERROR_CHARACTERS_MAX, DeliveryResult, NextAttempt
 from ledger.notifications.verification_codes import CODE_SECONDS
 from ledger.postgres.database import Connection, affected
@@ -95,7 +96,8 @@ class DeliveryStore:
     ) -> list[ClaimedDelivery]:
         """Claim up to `limit` due deliveries, at most `failing_max` of them at failing channels.
 
-        Deliveries that must not be sent any more are skipped, and expired claims are released.
+        Deliveries that must not be sent any more are skipped, expired claims are released, and what
+        is not urgent waits for the end of quiet hours.
         """
         async with self.connection() as connection, connection.transaction():
             await connection.execute(_SQL["lock_claims"])
@@ -103,6 +105,7 @@ class DeliveryStore:
             await connection.execute(
                 *_SQL.bind("skip", code_seconds=CODE_SECONDS, old_seconds=OLD_SECONDS)
             )
+            await _defer(connection)
             rows = await connection.fetch(
                 *_SQL.bind(
                     "claim",
@@ -198,6 +201,27 @@ class DeliveryStore:
     def connection(self) -> AbstractAsyncContextManager[Connection]:
         """Return a connection for the duration of a block."""
         return self._pool.borrow(ACQUIRE_TIMEOUT_SECONDS)
+
+
+async def _defer(connection: Connection) -> None:
+    """Keep back what is not urgent until quiet hours end, by PostgreSQL's clock."""
+    rows = await connection.fetch(_SQL["quiet_times"])
+    if not rows:
+        return
+    now: datetime = await connection.fetchval(_SQL["now"])
+    quiet = [
+        (times, until) for row in rows if (until := quiet_until(times := QuietTimes(*row), now))
+    ]
+    if quiet:
+        await connection.execute(
+            *_SQL.bind(
+                "defer",
+                starts=[times.start for times, _ in quiet],
+                ends=[times.end for times, _ in quiet],
+                zones=[times.zone for times, _ in quiet],
+                untils=[until for _, until in quiet],
+            )
+        )
 
 
 @asynccontextmanager

@@ -86,7 +86,7 @@ FROM dead WHERE a.delivery_id = dead.delivery_id AND a.number = dead.attempts AN
 -- name: skip
 -- Skips deliveries that must not be sent any more: to channels that are removed, unverified or
 -- disabled, or no longer get this kind; codes and tests older than :code_seconds seconds; messages
--- raised more than :old_seconds seconds before their first attempt.
+-- raised, or kept back by quiet hours, more than :old_seconds seconds before their first attempt.
 WITH due AS (
     SELECT d.delivery_id,
            CASE WHEN c.channel_id IS NULL THEN 'The channel was removed.'
@@ -97,7 +97,7 @@ WITH due AS (
                 WHEN d.kind NOT IN ('verification', 'test') AND NOT c.kinds ? d.kind
                 THEN 'The channel no longer gets this kind.'
                 WHEN d.attempts = 0
-                AND coalesce(a.triggered_at, y.detected_at, n.created_at) < now() - make_interval(secs => :old_seconds)
+                AND greatest(a.triggered_at, y.detected_at, n.created_at, d.deferred_until) < now() - make_interval(secs => :old_seconds)
                 THEN 'The ' || CASE WHEN d.kind = 'alert' THEN 'alert' ELSE 'message' END || ' was too old when it could be sent.'
                 WHEN d.attempts = 0 AND y.resolved_at IS NOT NULL THEN 'The anomaly was resolved.'
            END AS reason
@@ -112,6 +112,35 @@ UPDATE notice_deliveries AS d
 SET state = 'skipped', reason = due.reason, code = NULL, next_attempt_at = NULL
 FROM due
 WHERE d.delivery_id = due.delivery_id AND d.state = 'pending' AND due.reason IS NOT NULL
+
+-- name: now
+-- The time of the transaction.
+SELECT now()
+
+-- name: quiet_times
+-- The quiet hours and time zones of channels with due messages that may have to wait.
+SELECT DISTINCT c.quiet_hours ->> 'start', c.quiet_hours ->> 'end',
+       coalesce(c.quiet_hours ->> 'timezone', s.timezone, 'UTC')
+FROM notice_deliveries AS d
+JOIN notice_channels AS c USING (channel_id)
+LEFT JOIN user_budget_settings AS s ON s.user_id = c.user_id
+WHERE d.state = 'pending' AND d.next_attempt_at <= now() AND c.quiet_hours IS NOT NULL
+  AND d.kind NOT IN ('verification', 'test')
+
+-- name: defer
+-- Keeps back due messages that are not urgent: with quiet hours from :starts to :ends in :zones, by
+-- index, until :untils. Urgent are alerts of limits that are reached, and messages marked so.
+UPDATE notice_deliveries AS d SET next_attempt_at = q.until, deferred_until = q.until
+FROM unnest(:starts::text[], :ends::text[], :zones::text[], :untils::timestamptz[]) AS q (starts, ends, zone, until),
+     notice_channels AS c
+LEFT JOIN user_budget_settings AS s ON s.user_id = c.user_id
+WHERE d.channel_id = c.channel_id AND d.state = 'pending' AND d.next_attempt_at <= now()
+  AND d.kind NOT IN ('verification', 'test')
+  AND c.quiet_hours ->> 'start' = q.starts AND c.quiet_hours ->> 'end' = q.ends
+  AND coalesce(c.quiet_hours ->> 'timezone', s.timezone, 'UTC') = q.zone
+  AND NOT EXISTS (SELECT FROM budget_alerts AS a
+                  WHERE d.kind = 'alert' AND a.alert_id = d.subject_id AND a.threshold_percent >= 100)
+  AND NOT EXISTS (SELECT FROM notices AS n WHERE n.notice_id = d.subject_id AND n.kind = d.kind AND n.is_urgent)
 
 -- name: claim
 -- Claims due deliveries for :lease_seconds seconds and stores the start of an attempt: one per channel,
@@ -131,7 +160,7 @@ WITH free AS (
       AND (d.kind <> 'alert' OR NOT EXISTS (
           SELECT FROM notice_deliveries AS b
           WHERE b.channel_id = d.channel_id AND b.kind = 'alert' AND b.state = 'pending'
-            AND b.seq < d.seq AND b.created_at > now() - make_interval(secs => :order_seconds)))
+            AND b.seq < d.seq AND coalesce(b.deferred_until, '-infinity') <= now() AND b.created_at > now() - make_interval(secs => :order_seconds)))
     ORDER BY d.channel_id, d.kind NOT IN ('verification', 'test'), d.kind <> 'alert', d.seq
 ), ranked AS (
     SELECT delivery_id, next_attempt_at, failing,

@@ -467,9 +467,11 @@ export interface components {
             deliveredAt: string | null;
             failures: Decimal;
             kinds: ("alert" | "anomaly" | "low_balance")[];
+            quietHours: components["schemas"]["QuietHours"] | null;
         };
         ChannelChange: {
             kinds?: ("alert" | "anomaly" | "low_balance")[];
+            quietHours?: components["schemas"]["WantedQuietHours"] | null;
         };
         ChannelSuccess: {
             /** @constant */
@@ -1154,6 +1156,7 @@ export interface components {
             deliveredAt: string | null;
             failures: Decimal;
             kinds: ("alert" | "anomaly" | "low_balance")[];
+            quietHours: components["schemas"]["QuietHours"] | null;
             secret: string | null;
         };
         NewChannelSuccess: {
@@ -1371,6 +1374,11 @@ export interface components {
             quantity: Decimal;
             unitCost: Decimal | null;
             totalCost: Decimal | null;
+        };
+        QuietHours: {
+            start: string;
+            end: string;
+            timezone: string | null;
         };
         RecentCosts: {
             /** Format: date-time */
@@ -1868,6 +1876,12 @@ export interface components {
             address: string;
             kinds?: ("alert" | "anomaly" | "low_balance")[];
         };
+        WantedQuietHours: {
+            start: string;
+            end: string;
+            /** @default null */
+            timezone?: string | null;
+        };
         WantedWebhookEndpoint: {
             provider: string;
             name: string;
@@ -2075,6 +2089,7 @@ export type PriceProposalSuccess = components['schemas']['PriceProposalSuccess']
 export type PriceSource = components['schemas']['PriceSource'];
 export type Proof = components['schemas']['Proof'];
 export type QuantityCost = components['schemas']['QuantityCost'];
+export type QuietHours = components['schemas']['QuietHours'];
 export type RecentCosts = components['schemas']['RecentCosts'];
 export type RecentCostsSuccess = components['schemas']['RecentCostsSuccess'];
 export type RecommendationBody = components['schemas']['RecommendationBody'];
@@ -2130,6 +2145,7 @@ export type UsualCost = components['schemas']['UsualCost'];
 export type Voided = components['schemas']['Voided'];
 export type WantedApiKey = components['schemas']['WantedApiKey'];
 export type WantedChannel = components['schemas']['WantedChannel'];
+export type WantedQuietHours = components['schemas']['WantedQuietHours'];
 export type WantedWebhookEndpoint = components['schemas']['WantedWebhookEndpoint'];
 export type WantedWebhookSecret = components['schemas']['WantedWebhookSecret'];
 export type WebhookEndpointItem = components['schemas']['WebhookEndpointItem'];

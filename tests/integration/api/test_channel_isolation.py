@@ -127,6 +127,7 @@ async def test_queries_hide_other_users_without_row_policies(written: str) -> No
         "user_id": "alice", **BOB.parameters, "channel_id": channel, "type": "email",
         "address": "a@b.c", "secret": None, "digest": b"x", "seconds": 3600, "kind": "test",
         "code": None, "before": 2**62, "limit": 10, "kinds": ["anomaly"],
+        "quiet_hours": None,
     }  # fmt: skip
     try:
         for name in queries.keys() - {"lock"}:
