@@ -63,7 +63,7 @@ class ApiConnection:
         self, url: str, token: Callable[[], str], timeout_seconds: float, context: ssl.SSLContext
     ) -> None:
         """Raises ValueError for an address that is not http or https."""
-        self._url = _checked(url)
+        self._url = checked_url(url)
         self._root = self._url.path.rstrip("/")
         self._token = token
         self._timeout_seconds = timeout_seconds
@@ -152,7 +152,8 @@ def _left(deadline: float) -> float:
     return left
 
 
-def _checked(url: str) -> SplitResult:
+def checked_url(url: str) -> SplitResult:
+    """Return the parts of an address of the API; raises ValueError."""
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query:
         raise ValueError(f"`url` must be an address such as https://costs.example.com, not {url!r}")

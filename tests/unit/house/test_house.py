@@ -52,9 +52,11 @@ OWNERS = {
     "uvloop": ("cost_analytics/",),
 }
 OPTIONAL_OF_EMITTER = {
+    "feed.py": {"aiohttp"},
     "kafka_transport.py": {"confluent_kafka"},
     "pipecat.py": {"pipecat"},
     "pipecat_usage.py": {"opentelemetry", "pipecat"},
+    "requests.py": {"aiohttp", "yarl"},
 }
 READERS_OF_THE_ENVIRONMENT = (
     "cost_analytics/settings.py",
@@ -64,6 +66,8 @@ READERS_OF_THE_ENVIRONMENT = (
 NEAR_MONEY = ("api/", "ledger/", "schemas/", "streams/")
 MODULE_LINES_MAX = 300
 FUNCTION_LINES_MAX = 50
+# Nobody reads a generated module from beginning to end.
+GENERATED = {"clients/python/cost_analytics_emitter/reading/results.py"}
 
 SQL = re.compile(
     r"^\s*(SELECT|INSERT INTO|UPDATE \w+ SET|DELETE FROM|CREATE TABLE|WITH \w+ AS)\b", re.IGNORECASE
@@ -133,7 +137,7 @@ def test_modules_have_docstrings(module: SourceFile) -> None:
 
 @each(EVERYTHING)
 def test_modules_and_functions_are_short(module: SourceFile) -> None:
-    assert len(module.lines) <= MODULE_LINES_MAX
+    assert len(module.lines) <= MODULE_LINES_MAX or module.path in GENERATED
     long = [(name, size) for _, name, size in module.functions() if size > FUNCTION_LINES_MAX]
     assert not long, f"{module.path}: {long}"
 
