@@ -144,7 +144,7 @@ class CallSummary:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Channel:
     channel_id: str
-    type: Literal["email", "sms", "webhook"]
+    type: Literal["discord", "email", "slack", "sms", "teams", "webhook"]
     address: str
     state: Literal["disabled", "unverified", "verified"]
     reason: str | None
