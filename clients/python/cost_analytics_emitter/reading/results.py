@@ -153,6 +153,7 @@ class Channel:
     delivered_at: datetime | None
     failures: int
     kinds: list[Literal["alert", "anomaly", "low_balance"]]
+    quiet_hours: QuietHours | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -508,6 +509,13 @@ class QuantityCost:
     quantity: Decimal
     unit_cost: Decimal | None
     total_cost: Decimal | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class QuietHours:
+    start: str
+    end: str
+    timezone: str | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
