@@ -14,6 +14,7 @@ from api.http.gate import PageNotFound, RequestGate
 from api.http.limits import reject_expectation
 from api.http.options import ApiOptions
 from api.http.replies import code_digest
+from api.http.tracing import TRACER
 from api.intake.event_stream import EventStream
 from api.intake.routes import IntakeRoutes
 from api.intake.sources import SourceOwners
@@ -238,4 +239,6 @@ def _application(
     app.on_response_prepare.append(gate.finish)
     app[ROUTES] = routes
     app[REFUSALS] = gate.refusals
+    if options.tracer is not None:
+        app[TRACER] = options.tracer
     return app

@@ -8,8 +8,9 @@ from typing import Final
 
 from api.intake.event_stream import OutgoingEvent, StreamUnavailableError
 from messaging.kafka import KafkaError, KafkaSettings, make_producer
-from messaging.producer import RecoveringProducer
+from messaging.producer import OutgoingRecord, RecoveringProducer
 from schemas.topics import CALL_EVENTS
+from schemas.trace_context import CURRENT, HEADER
 
 ACKNOWLEDGED_SECONDS_MAX: Final = 5
 ANSWER_SECONDS_MAX: Final = 8
@@ -34,11 +35,21 @@ class KafkaIntake:
         try:
             # Longer than the acknowledgement timeout, after which a hanging producer is replaced.
             async with asyncio.timeout(ANSWER_SECONDS_MAX):
-                await self._producer.send_all(CALL_EVENTS.name, events)
+                await self._send(events, CURRENT.get())
         except (KafkaError, OSError, TimeoutError) as error:
             raise StreamUnavailableError(str(error) or type(error).__name__) from error
         finally:
             self._waiting -= 1
+
+    async def _send(self, events: Sequence[OutgoingEvent], context: str | None) -> None:
+        """Send events, with the trace context of the request if it is sampled."""
+        if context is None:
+            await self._producer.send_all(CALL_EVENTS.name, events)
+            return
+        headers = [(HEADER, context.encode())]
+        await self._producer.send_records(
+            OutgoingRecord(CALL_EVENTS.name, *event, headers) for event in events
+        )
 
     async def close(self) -> None:
         await self._producer.close()

@@ -200,9 +200,10 @@ class Lane:
 
         Offsets of an earlier assignment would look like records that are never counted.
         """
-        began_ns = time.monotonic_ns()
+        received_ns, began_ns = time.time_ns(), time.monotonic_ns()
         batch = await decode_records(polled, self._recorder.catalogue, self._recorder.now())
         batch.decode_ns = time.monotonic_ns() - began_ns
+        batch.received_ns = received_ns
         if assignment == self.assignment:
             self.read_offsets |= batch.next_offsets
             batch.marks = {p.partition: self._mark(p, records) for p, records in polled.items()}

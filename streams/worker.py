@@ -25,7 +25,6 @@ from ledger.prices.price_book import PriceBook
 from ledger.recording.batch import BatchOutcome
 from ledger.recording.epochs import EpochChangedError
 from ledger.recording.offsets import Stream
-from ledger.recording.recorder import Recorder
 from messaging.kafka import KafkaSettings, cluster_id, make_consumer, make_producer
 from messaging.producer import RecoveringProducer
 from schemas.alerts import SpendBasis
@@ -36,7 +35,6 @@ from streams.deadlines import run_with_deadline
 from streams.epoch import wait_for_epoch
 from streams.lane import Lane
 from streams.log_watch import LogWatch
-from streams.metrics.worker import WorkerMeter
 from streams.offsets import KafkaOffsets
 from streams.positions import ClusterReplacedError, Positions
 from streams.progress import StreamProgress
@@ -46,6 +44,7 @@ from streams.publishing.republishing import EpochFollower
 from streams.retention import Retention, RetentionOptions
 from streams.span_voids import PeriodicSpanVoids
 from streams.stuck_calls import StuckCallOptions, StuckCallWatch
+from streams.telemetry import WorkerTelemetry
 from streams.unpriced import PeriodicPricing
 from streams.watchdog import Watchdog
 
@@ -85,17 +84,20 @@ class Worker:
         stream: Stream,
         epoch: int,
         clock: DatabaseClock,
-        meter: WorkerMeter | None = None,
+        telemetry: WorkerTelemetry | None = None,
     ) -> None:
         """Create the parts for one epoch of the ledger; opens nothing."""
         self._options = options
-        self._meter = meter or WorkerMeter()
+        self._telemetry = telemetry or WorkerTelemetry()
+        self._meter = self._telemetry.meter
         self._clock = clock
         self._consumer = make_consumer(options.kafka, group=GROUP, start="none")
         self._producer = RecoveringProducer(lambda: make_producer(options.kafka))
         self._totals_producing = RecoveringProducer(lambda: make_producer(options.kafka))
         self._publisher = self._make_publisher()
-        self._relay = OutboxRelay(self._producer, self._connect, clock.now, self._meter.published)
+        self._relay = OutboxRelay(
+            self._producer, self._connect, clock.now, *self._telemetry.of_outbox()
+        )
         self._offsets = KafkaOffsets(self._consumer)
         prices = PriceBook()
         self._lanes = self._make_lanes(stream, epoch, prices)
@@ -131,7 +133,7 @@ class Worker:
         return [
             Lane(
                 self._consumer,
-                Recorder(
+                self._telemetry.recorder(
                     self._connect,
                     stream,
                     prices,
@@ -154,7 +156,7 @@ class Worker:
             self._is_behind,
             self._options.worker_id,
             self._clock.now,
-            self._meter.published,
+            *self._telemetry.of_totals(self._totals_producing),
         )
 
     def _make_follower(self, stream: Stream, epoch: int) -> EpochFollower:
@@ -247,9 +249,9 @@ class Worker:
 
 
 async def run_worker(
-    options: WorkerOptions, stop: asyncio.Event, meter: WorkerMeter | None = None
+    options: WorkerOptions, stop: asyncio.Event, telemetry: WorkerTelemetry | None = None
 ) -> None:
-    """Run a worker until `stop` is set, measured by `meter`.
+    """Run a worker until `stop` is set, measured and traced by `telemetry`.
 
     Raises KafkaError or OSError if the broker is unreachable at the start, a PostgreSQL error if
     the database is, and an ExceptionGroup if a part fails later.
@@ -257,13 +259,13 @@ async def run_worker(
     async with connected(options.database_url, name="cost-analytics worker"):
         pass  # a wrong URL is reported at the start, not with the first event
     stream = Stream(await cluster_id(options.kafka), CALL_EVENTS.name)
-    clock, meter = DatabaseClock(), meter or WorkerMeter()
+    clock, telemetry = DatabaseClock(), telemetry or WorkerTelemetry()
     _tune_garbage_collection()
     while not stop.is_set():
         # Read before the positions: a restore in between changes the epoch.
         epoch = await wait_for_epoch(options.database_url, clock, stop)
         if epoch is not None:
-            worker = Worker(options, stream, epoch, clock, meter)
+            worker = Worker(options, stream, epoch, clock, telemetry)
             if await _run_one(worker, stop):
                 return
 

@@ -7,6 +7,7 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Final
 
+from messaging.tracing import Tracer
 from schemas.alerts import SpendBasis
 from schemas.notices import ChannelType
 
@@ -84,7 +85,7 @@ class ApiOptions:
     With `separate_metrics_port` `/metrics` is served on its own port only.
     An answer of `/metrics` is reused for `metrics_cache_seconds`. `trace_names` are the attributes
     by which spans name their call and user. `public_url` is our address for vendors that sign it.
-    `dashboard` is the folder of the built dashboard.
+    `dashboard` is the folder of the built dashboard. Without a `tracer` nothing is traced.
     """
 
     cors_origins: tuple[str, ...] = ()
@@ -97,3 +98,4 @@ class ApiOptions:
     public_url: str | None = None
     trace_names: TraceNames = field(default_factory=TraceNames)
     dashboard: Path = BUILT_DASHBOARD
+    tracer: Tracer | None = None

@@ -14,6 +14,7 @@ from api.http.limits import read_body
 from api.http.options import RequestLimits
 from api.http.problems import invalid_parameter, refused, unavailable
 from api.http.replies import reply
+from api.http.tracing import traced_request
 from api.intake.event_stream import EventStream, StreamUnavailableError
 from api.intake.events import (
     CheckedEvent,
@@ -182,7 +183,8 @@ class IntakeRoutes:
             sources = [event.reference.source for event in events]
             await self._sources.check(request[CALLER], sources)
         try:
-            await self._stream.put([event.emitted for event in events])
+            with traced_request(request):
+                await self._stream.put([event.emitted for event in events])
         except StreamUnavailableError as error:
             _log.warning("no event stream: %s", error, extra={"action": "stream_unavailable"})
             raise unavailable("The event stream") from None

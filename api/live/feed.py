@@ -18,10 +18,12 @@ from api.live.session import SocketSession
 from api.live.sockets import SocketRegistry
 from api.live.state import CallState, CallStateChange, LiveCalls
 from api.live.topic_follower import TopicFollower
+from api.live.tracing import FeedTracing
 from api.live.view import CallViews
 from ledger.live.calls import LiveStore
 from ledger.postgres.viewers import ReaderPool, StoreUnavailableError
 from ledger.recording.epochs import epoch_of
+from messaging.tracing import Tracer
 from schemas.alerts import SpendBasis
 
 _YIELD_EVERY: Final = 200
@@ -43,6 +45,7 @@ class Feed:
         limits: RequestLimits,
         basis: SpendBasis,
         client_options: Mapping[str, Any] | None = None,
+        tracer: Tracer | None = None,
     ) -> None:
         store = LiveStore(readers)
         self._basis = basis
@@ -54,8 +57,9 @@ class Feed:
         self._expectations = UsualCalls(store)
         self.views = CallViews(self._expectations)
         self.budgets = LiveBudgets(read_budget, self.sockets)
+        tracing = FeedTracing(tracer, lambda: self.sockets.offered) if tracer else None
         self._reader = TopicFollower(
-            client_options or {}, self.apply_total, self._alert, self.sockets.flush
+            client_options or {}, self.apply_total, self._alert, self.sockets.flush, tracing
         )
         self._reconciler = StateReconciler(
             store,

@@ -144,5 +144,6 @@ def live_routes(
         options.limits,
         options.budget_basis,
         kafka,
+        options.tracer,
     )
     return LiveRoutes(feed, TicketRegistry(TicketStore(readers)))

@@ -35,6 +35,8 @@ class SocketRegistry:
         self._touched: set[SocketSession] = set()
         self._later: dict[int, set[SocketSession]] = {}
         self._is_waiting = asyncio.Event()
+        self.offered = 0
+        """How many times a call or an alert was offered to a socket."""
 
     def __len__(self) -> int:
         return self._sockets.total()
@@ -85,16 +87,20 @@ class SocketRegistry:
 
     def queue_call(self, state: CallState) -> None:
         """Queue a call for its owner and for administrators."""
-        for session in self._audience(state.user_id):
+        audience = self._audience(state.user_id)
+        for session in audience:
             session.offer(state)
             self._touched.add(session)
+        self.offered += len(audience)
 
     def queue_alert(self, alert: AlertMessage) -> None:
         """Queue an alert for its user and for administrators."""
         frame = text_frame(alert.text)
-        for session in self._audience(alert.user_id):
+        audience = self._audience(alert.user_id)
+        for session in audience:
             session.offer_alert(frame)
             self._touched.add(session)
+        self.offered += len(audience)
 
     def queue_budget(self, user_id: str, budget: bytes) -> None:
         """Queue a user's budget for that user."""

@@ -12,6 +12,7 @@ import msgspec
 
 from api.live.alerts import AlertMessage, AlertReader
 from api.live.reconciler import StateReconciler
+from api.live.tracing import FeedTracing
 from ledger.postgres.viewers import StoreUnavailableError
 from messaging.topic_reader import (
     LOG_ERRORS,
@@ -42,12 +43,14 @@ class TopicFollower:
         on_total: Callable[[bytes], None],
         on_alert: Callable[[AlertMessage], None],
         flush: Callable[[], None],
+        tracing: FeedTracing | None = None,
     ) -> None:
         """`flush` is called after each poll that dispatched records."""
         self._client_options = client_options
         self._on_total = on_total
         self._on_alert = on_alert
         self._flush = flush
+        self._tracing = tracing
         self._alerts = AlertReader()
         self._alert_positions: dict[TopicPartitionKey, int] = {}
         self._records = 0
@@ -105,6 +108,8 @@ class TopicFollower:
 
     def _dispatch(self, records: list[LogRecord]) -> None:
         self._records += len(records)
+        if self._tracing is not None:
+            self._tracing.start()
         for record in records:
             if record.value is None:
                 continue
@@ -122,7 +127,11 @@ class TopicFollower:
                     error,
                     extra={"action": "feed_record_unreadable"},
                 )
+            if self._tracing is not None:
+                self._tracing.dispatched(record)
         self._flush()
+        if self._tracing is not None:
+            self._tracing.flushed()
 
 
 async def _wait_until_current(reconciler: StateReconciler) -> None:

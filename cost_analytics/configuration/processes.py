@@ -17,15 +17,17 @@ class Process(NamedTuple):
 
 
 API: Final = Process(
-    "api", "api", ("kafka", "database", "tokens", "api", "limits", "budget", "delivery")
+    "api", "api", ("kafka", "database", "tokens", "api", "limits", "budget", "delivery", "tracing")
 )
 WORKER: Final = Process(
     "worker",
     "worker",
-    ("kafka", "database", "worker", "stuck_calls", "retention", "budget", "metrics"),
+    ("kafka", "database", "worker", "stuck_calls", "retention", "budget", "metrics", "tracing"),
 )
 NOTICES: Final = Process(
-    "notices", "notifications", ("kafka", "database", "delivery", "prices", "anomalies", "metrics")
+    "notices",
+    "notifications",
+    ("kafka", "database", "delivery", "prices", "anomalies", "metrics", "tracing"),
 )
 COMMANDS: Final = Process(
     "commands", "notifications", ("kafka", "database", "delivery", "commands")

@@ -1,11 +1,19 @@
-"""Settings of the development instance, of metrics and of logs."""
+"""Settings of the development instance, of metrics, traces and logs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from cost_analytics.configuration.variable import Section, choice, custom, integer, text
+from cost_analytics.configuration.variable import (
+    Section,
+    choice,
+    custom,
+    flag,
+    integer,
+    optional,
+    text,
+)
 
 if TYPE_CHECKING:
     from cost_analytics.configuration.reader import Reader
@@ -63,6 +71,29 @@ class MetricsSection(Section):
         "The port on which `notices` serves `/metrics`. Unset: it serves none.",
         _port,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class TracingSection(Section):
+    """Where spans of sampled events are sent; the SDK of OpenTelemetry reads all other `OTEL_…`."""
+
+    endpoint: str | None = optional(
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "The address of a receiver of OTLP over HTTP, such as `http://collector:4318`: turns "
+        "tracing on, which needs the extra `tracing` ([operations](operations.md#tracing)). "
+        "OpenTelemetry's other variables apply too, such as `OTEL_SERVICE_NAME` and "
+        "`OTEL_EXPORTER_OTLP_HEADERS`.",
+    )
+    traces_endpoint: str | None = optional(
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+        "The same, with the whole path: `http://collector:4318/v1/traces`.",
+    )
+    is_disabled: bool = flag("OTEL_SDK_DISABLED", False, "`true` turns tracing off.")
+
+    @property
+    def is_on(self) -> bool:
+        """Whether spans are exported."""
+        return not self.is_disabled and bool(self.endpoint or self.traces_endpoint)
 
 
 @dataclass(frozen=True, slots=True)

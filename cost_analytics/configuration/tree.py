@@ -14,7 +14,12 @@ from cost_analytics.configuration.command_section import CommandSection
 from cost_analytics.configuration.delivery_sections import AnomalySection, DeliverySection
 from cost_analytics.configuration.intake_section import IntakeSection
 from cost_analytics.configuration.kafka_section import KafkaSection
-from cost_analytics.configuration.run_sections import DevSection, LogSection, MetricsSection
+from cost_analytics.configuration.run_sections import (
+    DevSection,
+    LogSection,
+    MetricsSection,
+    TracingSection,
+)
 from cost_analytics.configuration.secret import Secret
 from cost_analytics.configuration.token_section import TokenSection
 from cost_analytics.configuration.variable import Section
@@ -48,6 +53,7 @@ class Settings:
     anomalies: AnomalySection = field(default_factory=AnomalySection)
     intake: IntakeSection = field(default_factory=IntakeSection)
     metrics: MetricsSection = field(default_factory=MetricsSection)
+    tracing: TracingSection = field(default_factory=TracingSection)
     dev: DevSection = field(default_factory=DevSection)
     logs: LogSection = field(default_factory=LogSection)
 

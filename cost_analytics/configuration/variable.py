@@ -31,6 +31,7 @@ Need = Literal[
     "anomalies",
     "intake",
     "metrics",
+    "tracing",
     "dev",
 ]
 """A section that a command needs; the settings of logs are always read."""

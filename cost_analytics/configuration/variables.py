@@ -28,6 +28,7 @@ _TITLES: Final[dict[SectionName, str]] = {
     "anomalies": "Anomalies",
     "intake": "Sending events (`follow`)",
     "metrics": "Metrics of workers and notifications",
+    "tracing": "Tracing",
     "dev": "The development instance",
     "logs": "Logs",
 }

@@ -25,6 +25,7 @@ from cost_analytics.configuration.tree import Settings
 from cost_analytics.failures import MISUSED, CommandError, using_database
 from cost_analytics.intake import KafkaIntake
 from cost_analytics.running import serve_until_stopped
+from cost_analytics.tracing import tracing
 from ledger.postgres.clock import DatabaseClock
 from ledger.postgres.database import connected
 from ledger.postgres.session import check_signature, privileged_login
@@ -32,6 +33,7 @@ from ledger.postgres.viewer import SigningKeyError
 from ledger.postgres.viewers import reader_pool, slow_reader_pool
 from ledger.recording.workers import stream_is_read
 from ledger.repricing.repricer import Repricer
+from messaging.tracing import Tracer
 
 _CACHED_NS: Final = 1_000_000_000
 
@@ -46,6 +48,11 @@ def serve(settings: Settings) -> int:
 
 
 async def _serve(settings: Settings, stop: asyncio.Event) -> int:
+    with tracing(settings.tracing, "api") as tracer:
+        return await _serve_traced(settings, stop, tracer)
+
+
+async def _serve_traced(settings: Settings, stop: asyncio.Event, tracer: Tracer | None) -> int:
     authenticator = Authenticator(_keys(settings.tokens), _rules(settings.tokens))
     options = ApiOptions(
         cors_origins=settings.api.cors_origins,
@@ -58,6 +65,7 @@ async def _serve(settings: Settings, stop: asyncio.Event) -> int:
         trace_names=TraceNames(
             settings.api.otlp_call_attributes, settings.api.otlp_user_attributes
         ),
+        tracer=tracer,
     )
     url = settings.database_url.reveal()
     clock = DatabaseClock()

@@ -14,6 +14,7 @@ from cost_analytics.configuration.tree import Settings
 from cost_analytics.failures import FAILED, MISUSED, CommandError, using_database
 from cost_analytics.metrics import metrics_of
 from cost_analytics.running import serve_until_stopped
+from cost_analytics.tracing import tracing
 from ledger.postgres.session import warn_of_privileged_login
 from schemas.notices import CHAT_TYPES, ChannelType
 from streams.anomalies.watcher import AnomalyWatcherOptions
@@ -64,8 +65,11 @@ async def _deliver(settings: Settings, stop: asyncio.Event) -> int:
     )
     meter = DeliveryMeter()
     try:
-        with metrics_of(meter, settings.metrics, settings.metrics.notices_port):
-            await run_notifications(options, stop, meter)
+        with (
+            metrics_of(meter, settings.metrics, settings.metrics.notices_port),
+            tracing(settings.tracing, "notices") as tracer,
+        ):
+            await run_notifications(options, stop, meter, tracer)
     except ExceptionGroup as group:
         error = _first(group)
         if hasattr(error, "sqlstate"):  # PostgreSQL's, which the command puts into a sentence

@@ -13,6 +13,7 @@ from cost_analytics.configuration.worker_sections import RetentionSection
 from cost_analytics.failures import FAILED, using_database, using_kafka
 from cost_analytics.metrics import metrics_of
 from cost_analytics.running import serve_until_stopped
+from cost_analytics.tracing import tracing
 from ledger.operations.retention import RetentionDays
 from ledger.postgres.session import warn_of_privileged_login
 from ledger.stuck_calls.rules import CallLimits
@@ -21,6 +22,7 @@ from streams.dead_letters import RefusalLimit
 from streams.metrics.worker import WorkerMeter
 from streams.retention import RetentionOptions
 from streams.stuck_calls import StuckCallOptions
+from streams.telemetry import WorkerTelemetry
 from streams.watchdog import StalledError
 from streams.worker import WorkerOptions, run_worker
 
@@ -49,8 +51,11 @@ async def _work(settings: Settings, stop: asyncio.Event) -> int:
         extra={"action": "worker_started", "topics_created": created},
     )
     try:
-        with metrics_of(meter, settings.metrics, settings.metrics.worker_port):
-            await run_worker(options, stop, meter)
+        with (
+            metrics_of(meter, settings.metrics, settings.metrics.worker_port),
+            tracing(settings.tracing, "worker") as tracer,
+        ):
+            await run_worker(options, stop, WorkerTelemetry(meter, tracer))
     except ExceptionGroup as group:
         _log_failures(group)
         return FAILED

@@ -12,6 +12,7 @@ from ledger.budgets.limits import Limits
 from ledger.postgres.database import Connection, Record, affected
 from ledger.postgres.statements import statements
 from ledger.postgres.viewers import StoreUnavailableError
+from ledger.tracing.message_traces import note_traces
 from schemas.alerts import ALERT_TYPE, CUTOFF_TYPE, BudgetAlert, CutoffRequest, SpendBasis
 from schemas.jsonio import encode
 
@@ -139,11 +140,13 @@ async def raise_alerts(connection: Connection, alerts: Sequence[BudgetAlert]) ->
         event_type=ALERT_TYPE,
         aggregate_type=BUDGET_ALERT,
     )
+    await note_traces(connection, ((alert.alert_id, alert.crossed_by) for alert in alerts))
     return affected(await connection.execute(*statement))
 
 
 async def request_cutoff(connection: Connection, request: CutoffRequest) -> bool:
     """Insert a request to end a call; returns whether it is the first at this limit version."""
+    await note_traces(connection, [(request.command_id, request.crossed_by)])
     status = await connection.execute(
         *_SQL.bind(
             "request_cutoff",

@@ -57,6 +57,7 @@ SELECT * FROM (VALUES
     ('live_tickets',           '-',    '-',    '-',    '-',    '-',    '-'),
     ('outbox',                 'SID',  'I',    'SID',  'I',    '-',    '-'),
     ('totals_outbox',          'SIUD', '-',    'SIUD', '-',    '-',    '-'),
+    ('message_traces',         'SID',  'S',    '-',    '-',    '-',    '-'),
     ('stream_offsets',         'SIU',  '-',    'SIU',  '-',    '-',    '-'),
     ('stream_gaps',            'SIU',  '-',    'SIU',  'S',    'S',    'S'),
     ('stream_progress',        'SIU',  '-',    '-',    '-',    '-',    '-'),

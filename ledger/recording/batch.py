@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final, Protocol
 
@@ -38,7 +38,8 @@ class Batch(msgspec.Struct):
     `events` and `records` correspond by index; `next_offsets` and `marks` are by partition.
     `resent` are records that fill a gap. `part_of` is the size of the batch that this one is a part
     of. `size_bytes` counts records with keys and headers. `is_large` decides how rows are encoded
-    and written. `decode_ns` is how long decoding took.
+    and written. `decode_ns` is how long decoding took, `received_ns` when the
+    first records were received, in nanoseconds since 1970.
     """
 
     events: list[Incoming] = []
@@ -51,6 +52,7 @@ class Batch(msgspec.Struct):
     size_bytes: int = 0
     is_large: bool = False
     decode_ns: int = 0
+    received_ns: int = 0
 
     @property
     def size(self) -> int:
@@ -76,7 +78,8 @@ class BatchOutcome(msgspec.Struct):
     `changed` are the changed calls, and `outbox_id` is their row in the totals outbox. `alerts` is
     the number of alerts and commands to publish. `epoch` is that of the ledger. `unpriced` of the
     recorded and held events have no price. Decoding took `decode_ns`, the statements of the
-    transaction `record_ns`, its commit `commit_ns`.
+    transaction `record_ns`, its commit `commit_ns`. `traces` are the trace contexts of
+    calls that sampled events changed.
     """
 
     recorded: int = 0
@@ -92,6 +95,7 @@ class BatchOutcome(msgspec.Struct):
     decode_ns: int = 0
     record_ns: int = 0
     commit_ns: int = 0
+    traces: Mapping[str, str] = {}
 
 
 def dead_letter(record: ReceivedRecord, refusal: Refused) -> DeadLetter:

@@ -28,10 +28,11 @@ from ledger.postgres.database import TRANSIENT_ERRORS
 from messaging.retries import Backoff
 from schemas.deliveries import DeliveryRecord
 from schemas.notices import ChannelType
-from streams.metrics.deliveries import DeliveryMeter, DeliveryOutcome
+from streams.metrics.deliveries import DeliveryOutcome
 from streams.notifications.journal import DeliveryJournal
 from streams.notifications.message_templates import TemplateError, notification_of
 from streams.notifications.sender import ATTEMPT_MS, ChannelSender
+from streams.notifications.telemetry import DeliveryTelemetry
 from streams.retries import RETRYABLE_ERRORS
 
 PENDING_MAX: Final = 1_000
@@ -71,10 +72,10 @@ class DeliveryWorker:
         senders: Mapping[ChannelType, ChannelSender],
         options: DeliveryOptions | None = None,
         journal: DeliveryJournal | None = None,
-        meter: DeliveryMeter | None = None,
+        telemetry: DeliveryTelemetry | None = None,
     ) -> None:
         """Without a `journal` deliveries are not journaled."""
-        self._meter = meter or DeliveryMeter()
+        self._telemetry = telemetry or DeliveryTelemetry()
         self._store = store
         self._journal = journal
         self._senders = senders
@@ -137,7 +138,7 @@ class DeliveryWorker:
             task = asyncio.create_task(self._deliver(claim))
             self._running[task] = claim
             task.add_done_callback(self._on_done)
-        self._meter.running(len(self._running))
+        self._telemetry.meter.running(len(self._running))
 
     async def _sweep(self) -> None:
         now_ns = time.monotonic_ns()
@@ -165,7 +166,7 @@ class DeliveryWorker:
 
     def _on_done(self, task: asyncio.Task[None]) -> None:
         self._running.pop(task, None)
-        self._meter.running(len(self._running))
+        self._telemetry.meter.running(len(self._running))
         self._wake.set()
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.error(
@@ -247,7 +248,7 @@ class DeliveryWorker:
         }
         if result.verdict == "delivered":
             await self._store.store_success(claim, result, duration_ms, is_journaled=is_journaled)
-            self._meter.attempted(claim.type, "delivered", duration_ms)
+            await self._telemetry.attempted(claim, "delivered", duration_ms)
             _log.info("delivered", extra={"action": "notice_delivered", **fields})
             return
         step = self._options.schedules[claim.type].step(claim.number, claim.failures, result)
@@ -255,7 +256,7 @@ class DeliveryWorker:
             claim, result, step, duration_ms, _disable(claim, result, step)
         )
         outcome: DeliveryOutcome = "failed" if step.delay_ms is None else "postponed"
-        self._meter.attempted(claim.type, outcome, duration_ms)
+        await self._telemetry.attempted(claim, outcome, duration_ms)
         action = "notice_postponed" if step.delay_ms is not None else "notice_failed"
         fields |= {"error": result.error, "again_in_ms": step.delay_ms}
         _log.warning("not delivered: %s", result.error, extra={"action": action, **fields})

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from ledger.anomalies.rows import anomaly_store
 from ledger.notifications.deliveries import delivery_store
 from messaging.kafka import KafkaSettings
+from messaging.tracing import Tracer
 from schemas.notices import ChannelType
 from streams.anomalies.watcher import AnomalyWatcher, AnomalyWatcherOptions
 from streams.metrics.deliveries import DeliveryMeter
@@ -16,7 +17,9 @@ from streams.notifications.delivery_worker import DeliveryOptions, DeliveryWorke
 from streams.notifications.faust_agents import run_agents
 from streams.notifications.journal import delivery_journal
 from streams.notifications.sender import ChannelSender
+from streams.notifications.telemetry import DeliveryTelemetry
 from streams.prices.daily import DailyPrices
+from streams.tracing.deliveries import DeliveryTracing
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +38,12 @@ class NotificationOptions:
 
 
 async def run_notifications(
-    options: NotificationOptions, stop: asyncio.Event, meter: DeliveryMeter | None = None
+    options: NotificationOptions,
+    stop: asyncio.Event,
+    meter: DeliveryMeter | None = None,
+    tracer: Tracer | None = None,
 ) -> None:
-    """Run until `stop` is set, measured by `meter`, then close the senders.
+    """Run until `stop` is set, measured by `meter` and traced by `tracer`, then close the senders.
 
     Raises OSError or a PostgreSQL error if the database is unavailable at the start.
     """
@@ -48,7 +54,11 @@ async def run_notifications(
             anomaly_store(options.database_url) as anomalies,
             delivery_journal(options.kafka, store) as journal,
         ):
-            deliveries = DeliveryWorker(store, options.senders, options.deliveries, journal, meter)
+            tracing = None if tracer is None else DeliveryTracing(tracer, store)
+            telemetry = DeliveryTelemetry(meter, tracing)
+            deliveries = DeliveryWorker(
+                store, options.senders, options.deliveries, journal, telemetry
+            )
             watcher = AnomalyWatcher(anomalies, options.watch)
             async with asyncio.TaskGroup() as parts:
                 parts.create_task(deliveries.run(stop))

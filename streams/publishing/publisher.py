@@ -19,18 +19,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
-from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Final
 
-from ledger.calls.call import Call
-from ledger.calls.totals import call_total_json
 from ledger.postgres.clock import Clock, system_time
 from ledger.postgres.database import Connection
 from ledger.postgres.waiting import wait_in_transaction
 from ledger.recording.batch import BatchOutcome
-from ledger.recording.epochs import published_version
 from ledger.recording.outbox import claim_orphans, delete_published
 from messaging.kafka import MAX_RECORD_BYTES, MessageSizeTooLargeError
 from messaging.producer import RecoveringProducer
@@ -39,7 +35,9 @@ from schemas.topics import CALL_TOTALS
 from streams.kept_connection import KeptConnection
 from streams.publishing.delays import OnPublished, ignore_delay, oldest_delay_ms
 from streams.publishing.pending_totals import PendingTotals
+from streams.publishing.versioned_call import VersionedCall, totals_of
 from streams.retries import RETRYABLE_ERRORS
+from streams.tracing.publishing import TotalsTracing
 
 ROUND_CALLS_MAX: Final = 2_000
 PAUSE_SECONDS: Final = 0.02
@@ -60,17 +58,6 @@ FLUSH_SECONDS: Final = 5
 _log = logging.getLogger(__name__)
 
 
-class VersionedCall(NamedTuple):
-    """A call to publish, its published version and the time of its last change."""
-
-    call: Call
-    version: int
-    at: datetime
-
-    def record(self) -> tuple[bytes, bytes]:
-        return self.call.call_id.encode(), call_total_json(self.call, self.at, self.version)
-
-
 class TotalsPublisher:
     """Publishes the totals of calls that lanes have committed."""
 
@@ -82,12 +69,14 @@ class TotalsPublisher:
         worker_id: str = "",
         now: Clock = system_time,
         on_published: OnPublished = ignore_delay,
+        tracing: TotalsTracing | None = None,
     ) -> None:
         """`is_behind` returns whether the worker has a backlog.
 
         `worker_id` is the name of this worker's rows in the outbox.
         """
         self._on_published = on_published
+        self._tracing = tracing
         self._worker_id = worker_id
         self._now = now
         self._is_behind = is_behind
@@ -109,6 +98,8 @@ class TotalsPublisher:
         """Add the calls of a committed batch."""
         if outcome.outbox_id is None:
             return
+        if self._tracing is not None and outcome.traces:
+            self._tracing.note(outcome)
         at = outcome.committed_at or self._now()
         self._pending.add(outcome.outbox_id, outcome.changed, at, outcome.epoch)
         self._wake.set()
@@ -145,9 +136,12 @@ class TotalsPublisher:
         """Publish up to `limit` pending calls; after a failure they stay pending."""
         entries = self._pending.take(limit)
         try:
-            await self.publish(
-                [VersionedCall(entry.call, entry.version, entry.at) for entry in entries]
-            )
+            states: Sequence[VersionedCall] = [
+                VersionedCall(entry.call, entry.version, entry.at) for entry in entries
+            ]
+            if self._tracing is not None:
+                states = await self._tracing.publish(states)
+            await self.publish(states)
             if entries:
                 delay_ms = oldest_delay_ms((entry.at for entry in entries), self._now())
                 self._on_published("totals", delay_ms)
@@ -235,8 +229,3 @@ class TotalsPublisher:
                 extra={"action": "totals_relayed"},
             )
         return bool(orphans.ids)
-
-
-def totals_of(calls: Iterable[Call], epoch: int, at: datetime) -> list[VersionedCall]:
-    """Return the totals of calls read in an epoch."""
-    return [VersionedCall(call, published_version(epoch, call.version), at) for call in calls]

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Final
@@ -31,10 +32,12 @@ from ledger.postgres.database import Connection
 from ledger.postgres.waiting import wait_in_transaction
 from messaging.producer import OutgoingRecord, RecoveringProducer
 from messaging.retries import Backoff, wait_until_set
+from messaging.tracing import Span
 from schemas.topics import ANOMALIES, BUDGET_ALERTS, CALL_COMMANDS
 from streams.kept_connection import KeptConnection
 from streams.publishing.delays import OnPublished, ignore_delay, oldest_delay_ms
 from streams.retries import RETRYABLE_ERRORS
+from streams.tracing.publishing import OutboxTracing
 
 MESSAGES_MAX: Final = 500
 POLL_SECONDS: Final = 1
@@ -62,9 +65,11 @@ class OutboxRelay:
         connect: Callable[[], Awaitable[Connection]],
         now: Clock = system_time,
         on_published: OnPublished = ignore_delay,
+        tracing: OutboxTracing | None = None,
     ) -> None:
         """`now` is the clock that stamps messages."""
         self._on_published = on_published
+        self._tracing = tracing
         self._now = now
         self._producer = producer
         self._connection = KeptConnection(connect)
@@ -111,15 +116,22 @@ class OutboxRelay:
         async with publishing_lock(connection):
             messages = await take_messages(connection, MESSAGES_MAX)
             if messages:
-                sending = self._producer.send_records(
-                    _record(message, self._now()) for message in messages
-                )
-                await wait_in_transaction(connection, sending)
+                await self._send(connection, messages)
                 await drop_messages(connection, messages)
         if messages:
             created = (message.created_at for message in messages)
             self._on_published("messages", oldest_delay_ms(created, self._now()))
         return len(messages)
+
+    async def _send(self, connection: Connection, messages: Sequence[OutboxMessage]) -> None:
+        """Send messages and wait for their acknowledgement."""
+        records = [_record(message, self._now()) for message in messages]
+        spans: list[Span] = []
+        if self._tracing is not None:
+            records, spans = await self._tracing.start(connection, messages, records)
+        await wait_in_transaction(connection, self._producer.send_records(records))
+        for span in spans:
+            span.end(time.time_ns())
 
 
 def _record(message: OutboxMessage, now: datetime) -> OutgoingRecord:

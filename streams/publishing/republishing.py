@@ -35,7 +35,8 @@ from messaging.topic_snapshot import end_offsets, newest_values
 from schemas.topics import CALL_TOTALS
 from streams.kept_connection import KeptConnection
 from streams.periodic import RetryLog, run_periodically
-from streams.publishing.publisher import TotalsPublisher, totals_of
+from streams.publishing.publisher import TotalsPublisher
+from streams.publishing.versioned_call import totals_of
 
 POLL_SECONDS: Final = 2
 STALLED_SECONDS: Final = 60

@@ -1,0 +1,1 @@
+"""Trace contexts of alerts and commands, from their transaction to their delivery."""
