@@ -109,7 +109,10 @@ class HealthRoutes:
         while True:
             results = await asyncio.gather(*map(self._passes, self._checks))
             results_by_check = zip(self._checks, results, strict=True)
-            self._missing = [check.name for check, passes in results_by_check if not passes]
+            missing = [check.name for check, passes in results_by_check if not passes]
+            if missing != self._missing or not self._has_checked.is_set():
+                _log_readiness(missing)
+            self._missing = missing
             self._checked_at_ns = time.monotonic_ns()
             self._has_checked.set()
             await asyncio.sleep(REFRESH_SECONDS_UNREADY if self._missing else REFRESH_SECONDS)
@@ -138,3 +141,12 @@ class HealthRoutes:
             if check.name not in self._missing:
                 _log.exception("check %s", check.name, extra={"action": "check_failed"})
             return False
+
+
+def _log_readiness(missing: Sequence[str]) -> None:
+    """Log that the replica became ready, or what it lacks."""
+    if missing:
+        names = ", ".join(missing)
+        _log.warning("not ready: %s", names, extra={"action": "not_ready", "missing": names})
+    else:
+        _log.info("ready", extra={"action": "ready"})

@@ -36,6 +36,8 @@ from ledger.repricing.repricer import Repricer
 from messaging.tracing import Tracer
 
 _CACHED_NS: Final = 1_000_000_000
+GRACE_SECONDS: Final = 15
+_GRACE_NS: Final = GRACE_SECONDS * 1_000_000_000
 
 _log: Final = logging.getLogger(__name__)
 
@@ -140,7 +142,9 @@ async def _check_login(url: str, clock: DatabaseClock) -> None:
 class StreamCheck:
     """Checks whether a worker reads the stream, and sets the clock, at most once a second.
 
-    It opens a connection of its own: a busy connection pool says nothing about the stream.
+    It opens a connection of its own: a busy connection pool says nothing about the stream. Once it
+    was read, a pause of GRACE_SECONDS passes: while partitions move to other workers nobody holds
+    them, and all replicas would leave the load balancer at once.
     """
 
     def __init__(self, url: Secret, clock: DatabaseClock) -> None:
@@ -149,6 +153,7 @@ class StreamCheck:
         self._lock = asyncio.Lock()
         self._valid_until_ns = 0
         self._result = False
+        self._read_at_ns: int | None = None
 
     async def passes(self) -> bool:
         """Return the result; raises OSError or a PostgreSQL error."""
@@ -157,10 +162,16 @@ class StreamCheck:
                 self._result = False
                 name = "cost-analytics ready"
                 async with connected(self._url.reveal(), name=name) as connection:
-                    self._result = await stream_is_read(connection)
+                    self._result = self._with_grace(await stream_is_read(connection))
                     await self._clock.sample(connection)
                 self._valid_until_ns = time.monotonic_ns() + _CACHED_NS
             return self._result
+
+    def _with_grace(self, is_read: bool) -> bool:
+        now_ns = time.monotonic_ns()
+        if is_read:
+            self._read_at_ns = now_ns
+        return self._read_at_ns is not None and now_ns - self._read_at_ns < _GRACE_NS
 
 
 def _keys(tokens: TokenSection) -> KeySource:
