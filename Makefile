@@ -9,7 +9,7 @@ BIN := .venv/bin
 export PORT SIMULATE BROKER_MEMORY_MB
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test faults security simulator check bench bench-growth bench-peers forecast screenshots pages kafka lock clean setup-run setup-all setup-forecast setup-integrations setup-peers web
+.PHONY: help run demo test faults security simulator check contracts bench bench-growth bench-peers forecast screenshots pages kafka lock clean setup-run setup-all setup-forecast setup-integrations setup-peers web
 
 help: ## say what there is
 	@echo 'make TARGET, where TARGET is one of'
@@ -47,6 +47,9 @@ check: setup-all ## formatter, linter, strict types, import contracts, house rul
 	tools/web run check
 	tools/web client check
 	$(BIN)/python -m pytest --quiet tests/unit/house/test_house.py tests/unit/house/test_tests.py
+
+contracts: setup-all ## compare the API, topics and event schemas with the last release
+	@exec tools/contracts check
 
 bench: setup-all ## the benchmark: rates, ratios and latencies as a table
 	@exec $(BIN)/python -m bench $(ARGS)

@@ -7,6 +7,7 @@ from typing import Any, Final, TypeAlias
 
 from aiohttp import web
 
+from api.asyncapi.routes import AsyncApiRoutes
 from api.dashboard import DashboardRoutes
 from api.http.access import ROUTES, Route
 from api.http.auth import Authenticator
@@ -108,7 +109,7 @@ def build_app(
         *live.routes(),
         *_administration(readers, repricer, options, now),
     )
-    all_routes = (*routes, *OpenApiRoutes(routes).routes())
+    all_routes = _with_documents(routes)
     app = _application(all_routes, gate, options, dashboard.page_not_found)
     app[METRICS_APP] = _application(metrics.routes(), gate, options)
     health.attach(app)
@@ -130,6 +131,12 @@ def _reports(
         TraceRoutes(events, declared, options, now),
         WebhookRoutes(events, WebhookStore(readers), options, now),
     )
+
+
+def _with_documents(routes: Sequence[Route]) -> tuple[Route, ...]:
+    """Return all routes: those that the two documents describe, and the documents'."""
+    described = (*routes, *AsyncApiRoutes(routes).routes())
+    return (*described, *OpenApiRoutes(described).routes())
 
 
 def _intake(

@@ -26,6 +26,7 @@ PAGES: Final = (
     "/prices",
     "/connect",
     "/docs",
+    "/docs/messages",
 )
 """The paths that the page handles itself, so that each can be reloaded and shared."""
 

@@ -103,7 +103,7 @@ class _Ended(_Envelope, tag="call.ended"):
     data: CallEnded
 
 
-class _Attributes(Struct, kw_only=True):
+class EventAttributes(Struct, kw_only=True):
     """The CloudEvents attributes in the headers of a record in binary mode."""
 
     specversion: Literal["1.0"]
@@ -191,7 +191,7 @@ def content_of(envelope: Envelope) -> bytes:
 
 def _binary(value: bytes, attributes: dict[str, str]) -> Envelope:
     """Decode an event in binary mode; raises msgspec errors and `Refused`."""
-    parsed = msgspec.convert(attributes, _Attributes)
+    parsed = msgspec.convert(attributes, EventAttributes)
     kind = _envelopes.get(parsed.type)
     if kind is None:
         raise msgspec.ValidationError(f"Invalid value '{parsed.type}' - at `ce_type`")

@@ -31,6 +31,13 @@ ALL_TOPICS: Final = (
     DELIVERIES,
     EXECUTED_COMMANDS,
 )
+ORIGINAL_TOPIC: Final = "dlq.original.topic"
+ORIGINAL_PARTITION: Final = "dlq.original.partition"
+ORIGINAL_OFFSET: Final = "dlq.original.offset"
+ERROR_CODE: Final = "dlq.error.code"
+ERROR_MESSAGE: Final = "dlq.error.message"
+ORIGINAL_OMITTED: Final = "dlq.original.omitted"
+"""Headers of a dead letter; the last one only if its value was too large."""
 GAP_ID: Final = "gap.id"
 GAP_OFFSET: Final = "gap.offset"
 """Headers of a record that is sent again to fill a gap: the gap's id and the record's offset."""

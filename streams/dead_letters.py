@@ -15,7 +15,15 @@ from typing import Any, Final
 
 from ledger.recording.offsets import DeadLetter, Stream, headers_of
 from messaging.producer import RecoveringProducer, record_size
-from schemas.topics import DEAD_LETTERS
+from schemas.topics import (
+    DEAD_LETTERS,
+    ERROR_CODE,
+    ERROR_MESSAGE,
+    ORIGINAL_OFFSET,
+    ORIGINAL_OMITTED,
+    ORIGINAL_PARTITION,
+    ORIGINAL_TOPIC,
+)
 
 DEAD_LETTER_BYTES_MAX: Final = 900_000
 """Larger records are stored completely in the database only; topics allow a megabyte by default."""
@@ -99,7 +107,7 @@ class DeadLetterTopic:
             [*headers_of(dead_letter.headers), *reason],
         )
         if record_size(key, value, headers) > DEAD_LETTER_BYTES_MAX:
-            value, headers = b"", [*reason, ("dlq.original.omitted", b"too large")]
+            value, headers = b"", [*reason, (ORIGINAL_OMITTED, b"too large")]
         if record_size(key, value, headers) > DEAD_LETTER_BYTES_MAX:
             key = None
         if key is None and value is None:
@@ -108,9 +116,9 @@ class DeadLetterTopic:
 
     def _reason(self, dead_letter: DeadLetter) -> list[tuple[str, bytes | None]]:
         return [
-            ("dlq.original.topic", self._stream.topic.encode()),
-            ("dlq.original.partition", str(dead_letter.partition).encode()),
-            ("dlq.original.offset", str(dead_letter.offset).encode()),
-            ("dlq.error.code", dead_letter.code.encode()),
-            ("dlq.error.message", dead_letter.message.encode()),
+            (ORIGINAL_TOPIC, self._stream.topic.encode()),
+            (ORIGINAL_PARTITION, str(dead_letter.partition).encode()),
+            (ORIGINAL_OFFSET, str(dead_letter.offset).encode()),
+            (ERROR_CODE, dead_letter.code.encode()),
+            (ERROR_MESSAGE, dead_letter.message.encode()),
         ]

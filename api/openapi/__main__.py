@@ -8,7 +8,7 @@ import sys
 from typing import Any, cast
 
 from api.app import build_app
-from api.http.access import ROUTES
+from api.http.access import ROUTES, Route
 from api.http.auth import Authenticator, TokenRules
 from api.http.jwks import key_source
 from api.openapi.document import document
@@ -19,11 +19,15 @@ from ledger.postgres.viewers import ReaderPool
 
 def api_document() -> dict[str, Any]:
     """Return the document that `GET /openapi.json` serves by default."""
-    # The routes are only described, never served, so no database is read.
+    return document(described_routes(), product_version())
+
+
+def described_routes() -> tuple[Route, ...]:
+    """Return the routes of the API. They are only described, never served."""
+    # So no database is read.
     readers = ReaderPool(cast(Pool, None))
     authenticator = Authenticator(key_source(secret=secrets.token_hex()), TokenRules())
-    routes = build_app(readers, authenticator)[ROUTES]
-    return document(routes, product_version())
+    return build_app(readers, authenticator)[ROUTES]
 
 
 if __name__ == "__main__":

@@ -41,12 +41,18 @@ PAGES = [
     "prices",
     "connect",
     "docs",
+    "messages",
     "not-found",
 ]
 """In this order: the first pictures need a browser that is not signed in."""
 FOR_ADMINS = {"everyone", "prices", "connect"}
-LONG = {"spending", "outlook", "call", "prices", "docs"}
+LONG = {"spending", "outlook", "call", "prices", "docs", "messages"}
 """The pictures of these pages show the part that is visible without scrolling."""
+REFERENCES = {
+    "docs": ("Get a user's spending", "Shell command"),
+    "messages": ("cost.recorded, structured mode", "Example"),
+}
+"""The entry to open on each page of the reference, and what it then shows."""
 CUT_TABLES = """[...document.querySelectorAll("table")]
     .filter((table) => table.scrollWidth > table.parentElement.clientWidth + 1)
     .map((table) => table.closest("section")?.innerText.slice(0, 40))"""
@@ -55,7 +61,8 @@ CUT_TABLES = """[...document.querySelectorAll("table")]
 
 def visit_of(name: str) -> tuple[str, str | None, Role]:
     """Return a page's address, and the user and the role that open it."""
-    path = {"sign-in": "/", "now": "/", "call": "/spending"}.get(name, f"/{name}")
+    paths = {"sign-in": "/", "now": "/", "call": "/spending", "messages": "/docs/messages"}
+    path = paths.get(name, f"/{name}")
     if name in FOR_ADMINS:
         return path, "admin", "admin"
     return path, None if name == "sign-in" else DEMO_USER, "user"
@@ -84,9 +91,10 @@ async def open_and_wait(page: Page, name: str) -> None:
         await expect(page.get_by_role("region", name="Changes by service")).to_be_visible()
     elif name == "connect":
         await expect(page.get_by_role("button", name="Create key")).to_be_visible()
-    elif name == "docs":
-        await page.get_by_text("Get a user's spending").click()
-        await expect(page.get_by_role("region", name="Shell command")).to_be_visible()
+    elif name in REFERENCES:
+        entry, region = REFERENCES[name]
+        await page.get_by_text(entry).click()
+        await expect(page.get_by_role("region", name=region)).to_be_visible()
     elif name == "budget":
         await expect(page.get_by_role("meter").first).to_be_visible()
         await expect(page.get_by_text("demo@example.com", exact=True)).to_be_visible()

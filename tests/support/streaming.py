@@ -18,6 +18,7 @@ from cost_analytics.roots.worker import worker_options
 from messaging.kafka import KafkaSettings, ensure_topics
 from schemas.topics import ALL_TOPICS, CALL_EVENTS, CALL_TOTALS, DEAD_LETTERS
 from streams.worker import WorkerOptions, run_worker
+from tests.support.documented_messages import check_record
 from tests.support.events import Plain, structured
 from tests.support.recording import fetch, until
 
@@ -160,6 +161,8 @@ class Pipeline:
                 found += [record for records in some.values() for record in records]
         finally:
             await consumer.stop()
+        for record in found:
+            check_record(topic, record.value)
         return found
 
     async def dead_letters(self, count: int) -> list[Record]:

@@ -509,6 +509,13 @@ export const deleteWebhookSecret = (
   options?: RequestOptions,
 ): Promise<WebhookEndpointItem> => client.data<WebhookEndpointItem>("DELETE", "/api/admin/webhooks/{endpointId}/secrets/{secretId}", input, options);
 
+/** Get the description of the Kafka topics and of the live feed's messages: `GET /asyncapi.json`. */
+export const getAsyncApi = (
+  client: CostClient,
+  input?: Record<string, never>,
+  options?: RequestOptions,
+): Promise<Response> => client.response("GET", "/asyncapi.json", input, options);
+
 /** Get this document: `GET /openapi.json`. */
 export const getOpenApi = (
   client: CostClient,

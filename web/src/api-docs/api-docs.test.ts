@@ -3,6 +3,7 @@ import { limitsOf, shapeOf, typeOf, withoutEnvelope } from "./fields";
 import { topicsOf, type OpenApi, type Operation } from "./openapi";
 import { curlCommand, buildRequest, formatBody } from "./requests";
 import { parseBlocks } from "./markup";
+import { channelsOf, type AsyncApi } from "./asyncapi";
 
 const WHOLE = {
   info: { title: "A", version: "1", description: "" },
@@ -154,5 +155,49 @@ describe("text", () => {
     expect(first!.lines[0]!.map(({ text }) => text)).toEqual(["One ", "a", " line."]);
     expect(first!.lines[0]!.map(({ code }) => code)).toEqual([false, true, false]);
     expect(list).toMatchObject({ isList: true, lines: [[{ text: "two" }], [{}]] });
+  });
+});
+
+describe("messages", () => {
+  const api = {
+    channels: {
+      events: { address: "cost.events.v1", description: "", messages: {} },
+      totals: { address: "cost.totals.v1", description: "", messages: {} },
+    },
+    operations: {
+      receiveEvents: {
+        action: "receive",
+        channel: { $ref: "#/channels/events" },
+        messages: [{ $ref: "#/channels/events/messages/started" }],
+      },
+    },
+    components: {},
+  };
+  const messages = {
+    started: { $ref: "#/components/messages/started" },
+  };
+  const started = {
+    name: "started",
+    title: "call.started",
+    contentType: "application/json",
+    payload: {},
+    examples: [{ headers: { ce_id: "1" }, payload: { a: 1 } }],
+  };
+  const whole = {
+    ...api,
+    channels: { ...api.channels, events: { ...api.channels.events, messages } },
+    components: { messages: { started } },
+  } as unknown as AsyncApi;
+
+  it("are listed by topic, with what the product does", () => {
+    const [events, ...others] = channelsOf(whole);
+    expect(others).toEqual([]);
+    expect(events!.messages).toMatchObject([{ id: "started", action: "receive", headers: null }]);
+    expect(events!.messages[0]!.example).toBe('ce_id: 1\n\n{\n  "a": 1\n}');
+  });
+
+  it("are found by all words of a search", () => {
+    expect(channelsOf(whole, "EVENTS started")).toHaveLength(1);
+    expect(channelsOf(whole, "totals")).toEqual([]);
   });
 });

@@ -1,5 +1,5 @@
 // Flattens a schema into rows: field, type and description.
-import { resolveReference, type OpenApi, type Schema } from "./openapi";
+import { resolveReference, type ApiDocument, type Schema } from "./openapi";
 
 const DEPTH_MAX = 4;
 
@@ -22,14 +22,17 @@ export interface Shape {
 }
 
 /** Returns the `data` of the success envelope, or the schema unchanged. */
-export function withoutEnvelope(schema: Schema, api: OpenApi): { schema: Schema; isData: boolean } {
+export function withoutEnvelope(
+  schema: Schema,
+  api: ApiDocument,
+): { schema: Schema; isData: boolean } {
   const { properties } = resolveReference(schema, api);
   return properties?.["success"] && properties["data"]
     ? { schema: properties["data"], isData: true }
     : { schema, isData: false };
 }
 
-export function shapeOf(schema: Schema, api: OpenApi): Shape {
+export function shapeOf(schema: Schema, api: ApiDocument): Shape {
   const own = resolveReference(schema, api);
   const choices = (own.anyOf ?? []).filter((choice) => !isNull(choice));
   return {
@@ -41,7 +44,7 @@ export function shapeOf(schema: Schema, api: OpenApi): Shape {
   };
 }
 
-function fieldsOf(schema: Schema, api: OpenApi, depth: number): Field[] {
+function fieldsOf(schema: Schema, api: ApiDocument, depth: number): Field[] {
   const object = objectIn(schema, api);
   if (!object?.properties || depth >= DEPTH_MAX) return [];
   return Object.entries(object.properties).flatMap(([name, field]) => [
@@ -57,7 +60,7 @@ function fieldsOf(schema: Schema, api: OpenApi, depth: number): Field[] {
 }
 
 /** Returns the object schema of a value, of its items or of its map values; null if there is none. */
-function objectIn(schema: Schema, api: OpenApi): Schema | null {
+function objectIn(schema: Schema, api: ApiDocument): Schema | null {
   const own = resolveReference(schema, api);
   if (own.properties) return own;
   if (own.items) return objectIn(own.items, api);
@@ -71,7 +74,7 @@ function objectIn(schema: Schema, api: OpenApi): Schema | null {
 const isNull = (schema: Schema): boolean => schema.type === "null";
 
 /** Describes a type: "list of CallSummary", "time or null". */
-export function typeOf(schema: Schema, api: OpenApi): string {
+export function typeOf(schema: Schema, api: ApiDocument): string {
   const own = resolveReference(schema, api);
   if (own.anyOf) return own.anyOf.map((choice) => typeOf(choice, api)).join(" or ");
   if (own.const !== undefined) return JSON.stringify(own.const);

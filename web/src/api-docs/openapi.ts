@@ -77,8 +77,11 @@ export interface Topic {
   operations: Operation[];
 }
 
+/** A document that schemas refer to: OpenAPI or AsyncAPI. */
+export type ApiDocument = object;
+
 /** Returns a part of the document, with a reference resolved. */
-export function resolveReference<T extends { $ref?: string }>(part: T, api: OpenApi): T {
+export function resolveReference<T extends { $ref?: string }>(part: T, api: ApiDocument): T {
   let resolved = part;
   while (resolved.$ref) {
     const names = resolved.$ref.replace("#/", "").split("/");

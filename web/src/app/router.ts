@@ -78,6 +78,12 @@ export function makeRouter(): Router {
         meta: { title: "API", public: true },
       },
       {
+        path: "/docs/messages",
+        name: "messages",
+        component: () => import("../api-docs/MessagesPage.vue"),
+        meta: { title: "Messages", public: true },
+      },
+      {
         path: "/:rest(.*)",
         name: "not-found",
         component: () => import("./NotFoundPage.vue"),

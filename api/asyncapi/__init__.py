@@ -1,0 +1,1 @@
+"""The AsyncAPI document: messages of the Kafka topics and of the WebSocket."""

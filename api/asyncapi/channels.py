@@ -1,0 +1,251 @@
+"""The Kafka topics as channels: who sends, the key of a record and the messages.
+
+The types are those that decode and encode the records. The messages of the WebSocket are declared
+by its route.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal, get_args
+
+from api.asyncapi import examples
+from schemas.alerts import ALERT_TYPE, CUTOFF_TYPE
+from schemas.anomalies import ANOMALY_TYPE
+from schemas.cloudevents import Envelope
+from schemas.commands import ExecutedCommand
+from schemas.deliveries import DeliveryRecord
+from schemas.events import DATA_TYPES
+from schemas.published import BudgetAlertEvent, CallCutoffEvent, CostAnomalyEvent
+from schemas.topics import (
+    ANOMALIES,
+    BUDGET_ALERTS,
+    CALL_COMMANDS,
+    CALL_EVENTS,
+    CALL_TOTALS,
+    DEAD_LETTERS,
+    DELIVERIES,
+    ERROR_CODE,
+    ERROR_MESSAGE,
+    EXECUTED_COMMANDS,
+    ORIGINAL_OFFSET,
+    ORIGINAL_OMITTED,
+    ORIGINAL_PARTITION,
+    ORIGINAL_TOPIC,
+    Topic,
+)
+from schemas.totals import CallTotal
+
+CLOUDEVENT: Final = "application/cloudevents+json"
+JSON: Final = "application/json"
+BYTES: Final = "application/octet-stream"
+_DLQ_HEADERS: Final[Mapping[str, str]] = {
+    ORIGINAL_TOPIC: "The topic of the refused record.",
+    ORIGINAL_PARTITION: "Its partition.",
+    ORIGINAL_OFFSET: "Its offset.",
+    ERROR_CODE: "The code of the refusal.",
+    ERROR_MESSAGE: "The reason, as a sentence.",
+}
+_OPTIONAL_DLQ_HEADERS: Final[Mapping[str, str]] = {
+    ORIGINAL_OMITTED: "Why the value and the original headers are missing.",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """A message: its payload's type, or None for no value; `attributes` are CloudEvents headers.
+
+    `headers` are other headers, by name. `is_raw` is a payload of any bytes.
+    """
+
+    name: str
+    title: str
+    payload: Any = None
+    is_raw: bool = False
+    attributes: str | None = None
+    headers: Mapping[str, str] | None = None
+    optional_headers: Mapping[str, str] | None = None
+    media: str = JSON
+    examples: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channel:
+    """A topic: what the product does with it, and the messages in it."""
+
+    name: str
+    topic: Topic
+    action: Literal["receive", "send"]
+    title: str
+    description: str
+    key: str
+    messages: tuple[Message, ...]
+
+
+def _camel(event_type: str) -> str:
+    head, *rest = event_type.replace("_", ".").split(".")
+    return head + "".join(part.capitalize() for part in rest)
+
+
+def _structured(kind: Any) -> Message:
+    event = kind.kind
+    return Message(
+        name=_camel(event),
+        title=f"{event}, structured mode",
+        payload=kind,
+        media=CLOUDEVENT,
+        examples=(examples.structured(event),),
+    )
+
+
+def _binary(event: str) -> Message:
+    return Message(
+        name=f"{_camel(event)}Binary",
+        title=f"{event}, binary mode",
+        payload=DATA_TYPES[event],
+        attributes=event,
+        examples=(examples.DATA[event],),
+    )
+
+
+CHANNELS: Final = (
+    Channel(
+        name="callEvents",
+        topic=CALL_EVENTS,
+        action="receive",
+        title="Receive events of calls",
+        description="Everything that happens to the cost of a call, as CloudEvents 1.0 in "
+        "structured or binary mode. An event counts once by its `source` and `id`, in any order.",
+        key="The user's id, or the call's id if the emitter does not know the user. Totals do not "
+        "depend on it.",
+        messages=(
+            *(_structured(kind) for kind in get_args(Envelope)),
+            *(_binary(event) for event in DATA_TYPES),
+        ),
+    ),
+    Channel(
+        name="deadLetters",
+        topic=DEAD_LETTERS,
+        action="send",
+        title="Send refused records",
+        description="Each refused record with its original key, value and headers, and with the "
+        "reason in headers.",
+        key="As received.",
+        messages=(
+            Message(
+                name="deadLetter",
+                title="A refused record",
+                is_raw=True,
+                headers=_DLQ_HEADERS,
+                optional_headers=_OPTIONAL_DLQ_HEADERS,
+                media=BYTES,
+            ),
+        ),
+    ),
+    Channel(
+        name="callTotals",
+        topic=CALL_TOTALS,
+        action="send",
+        title="Send totals of calls",
+        description="The newest totals of a call after commits that changed it, at least once. Use "
+        "the state with the highest `version`.",
+        key="The call's id.",
+        messages=(
+            Message(
+                name="callTotal",
+                title="Totals of a call",
+                payload=CallTotal,
+                examples=(examples.CALL_TOTAL,),
+            ),
+            Message(
+                name="callTotalRemoved",
+                title="A tombstone: the call ended long ago and is removed from the topic",
+            ),
+        ),
+    ),
+    Channel(
+        name="budgetAlerts",
+        topic=BUDGET_ALERTS,
+        action="send",
+        title="Send budget alerts",
+        description="Alerts about budgets, at least once each; the `id` never changes.",
+        key="The user's id.",
+        messages=(
+            Message(
+                name=_camel(ALERT_TYPE),
+                title="A budget alert",
+                payload=BudgetAlertEvent,
+                media=CLOUDEVENT,
+                examples=(examples.BUDGET_ALERT,),
+            ),
+        ),
+    ),
+    Channel(
+        name="callCommands",
+        topic=CALL_COMMANDS,
+        action="send",
+        title="Send commands for calls",
+        description="Requests to the voice pipeline, at least once each; the `id` never changes.",
+        key="The call's id.",
+        messages=(
+            Message(
+                name=_camel(CUTOFF_TYPE),
+                title="A request to end a call",
+                payload=CallCutoffEvent,
+                media=CLOUDEVENT,
+                examples=(examples.CALL_CUTOFF,),
+            ),
+        ),
+    ),
+    Channel(
+        name="anomalies",
+        topic=ANOMALIES,
+        action="send",
+        title="Send anomalies",
+        description="Unusual costs, at least once each; the `id` never changes.",
+        key="The user's id.",
+        messages=(
+            Message(
+                name=_camel(ANOMALY_TYPE),
+                title="An anomaly",
+                payload=CostAnomalyEvent,
+                media=CLOUDEVENT,
+                examples=(examples.COST_ANOMALY,),
+            ),
+        ),
+    ),
+    Channel(
+        name="deliveries",
+        topic=DELIVERIES,
+        action="send",
+        title="Send the journal of deliveries",
+        description="Internal: each notification that a receiver accepted. Do not consume it.",
+        key="Channel, kind and subject, separated by slashes.",
+        messages=(
+            Message(
+                name="delivery",
+                title="A delivered notification",
+                payload=DeliveryRecord,
+                examples=(examples.DELIVERY,),
+            ),
+        ),
+    ),
+    Channel(
+        name="executedCommands",
+        topic=EXECUTED_COMMANDS,
+        action="send",
+        title="Send the journal of executed commands",
+        description="Internal: each command that the vendor of a call accepted. Do not consume it.",
+        key="The call's id.",
+        messages=(
+            Message(
+                name="executedCommand",
+                title="An executed command",
+                payload=ExecutedCommand,
+                examples=(examples.EXECUTED_COMMAND,),
+            ),
+        ),
+    ),
+)
+"""All topics."""

@@ -1,0 +1,239 @@
+"""Examples of messages: one call of a user, from its start to the alert that it raised."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+import msgspec
+
+from schemas.alerts import SOURCE, Crossing, Driver, PublishedAlert, PublishedCutoff
+from schemas.anomalies import ANOMALY_SOURCE, PublishedAnomaly
+from schemas.commands import ExecutedCommand
+from schemas.deliveries import DeliveryRecord
+from schemas.exact import Exact
+from schemas.jsonio import encode
+from schemas.money import NANO_PER_USD, Usd
+from schemas.published import BudgetAlertEvent, CallCutoffEvent, CostAnomalyEvent
+from schemas.totals import CallTotal
+
+START: Final = datetime(2026, 11, 19, 14, 0, 2, tzinfo=UTC)
+_DAY: Final = START.replace(hour=0, second=0)
+CALL: Final = "call-7f3a"
+USER: Final = "alice"
+_PERSONA: Final = "persona-sales"
+_ALERT: Final = "0193446a-5d1e-7c3a-9a52-6f0e4b7d1c90"
+_COMMAND: Final = "0193446a-5d1e-7c3a-9a52-6f0e4b7d1c91"
+_ANOMALY: Final = "0193446a-5d1e-7c3a-9a52-6f0e4b7d1c92"
+_CHANNEL: Final = "0193446a-5d1e-7c3a-9a52-6f0e4b7d1c93"
+_DELIVERY: Final = "0193446a-5d1e-7c3a-9a52-6f0e4b7d1c94"
+
+
+def usd(text: str) -> Usd:
+    """Return an amount."""
+    return Usd(int(Decimal(text) * NANO_PER_USD))
+
+
+def after(seconds: int) -> datetime:
+    """Return the time `seconds` after the start of the call."""
+    return START + timedelta(seconds=seconds)
+
+
+def as_json(body: object) -> Any:
+    """Return a message as it appears in JSON; the numbers of the examples have few digits."""
+    return msgspec.json.decode(encode(body))
+
+
+DATA: Final[dict[str, dict[str, Any]]] = {
+    "call.started": {
+        "callId": CALL,
+        "userId": USER,
+        "personaId": _PERSONA,
+        "direction": "outbound",
+        "expectedDuration_seconds": 300,
+        "tags": {"campaign": "autumn"},
+    },
+    "call.updated": {
+        "callId": CALL,
+        "userId": USER,
+        "provider": "vapi",
+        "providerCallId": "f1c2",
+        "controlUrl": "https://example.com/control/f1c2",
+    },
+    "cost.recorded": {
+        "callId": CALL,
+        "service": "openai",
+        "operation": "chat_completion",
+        "model": "gpt-4.1-mini",
+        "usages": [
+            {"unit": "input_tokens", "quantity": 900},
+            {"unit": "cached_input_tokens", "quantity": 1200},
+            {"unit": "output_tokens", "quantity": 140},
+        ],
+    },
+    "cost.voided": {
+        "callId": CALL,
+        "voids": {"source": "/voice-pipeline", "id": "cost-17"},
+        "reason": "The vendor repeated the request.",
+    },
+    "call.charged": {"callId": CALL, "amount": 4.99, "fee": 0.44, "processor": "stripe"},
+    "call.refunded": {"callId": CALL, "amount": 1.5},
+    "call.ended": {"callId": CALL, "status": "completed", "duration_seconds": 312.5},
+}
+"""The `data` of each event type."""
+
+
+def structured(event_type: str) -> dict[str, Any]:
+    """Return an event of a type in structured mode."""
+    return {**attributes(event_type), "data": DATA[event_type]}
+
+
+def attributes(event_type: str) -> dict[str, str]:
+    """Return the CloudEvents attributes of an event."""
+    return {
+        "specversion": "1.0",
+        "id": "0193446a-5d1e-7c3a-9a52-6f0e4b7d1c8f",
+        "source": "/voice-pipeline",
+        "type": event_type,
+        "time": "2026-11-19T14:00:02Z",
+        "subject": CALL,
+    }
+
+
+CALL_TOTAL: Final = as_json(
+    CallTotal(
+        call_id=CALL,
+        user_id=USER,
+        persona_id=_PERSONA,
+        status="completed",
+        direction="outbound",
+        started_at=START,
+        ended_at=after(312),
+        duration_seconds=Decimal("312.5"),
+        expected_duration_seconds=Decimal(300),
+        total_cost=usd("0.673"),
+        cost_by_service={"twilio": usd("0.073"), "openai": usd("0.6")},
+        charged_to_user=usd("4.99"),
+        refunded=usd("0"),
+        estimated=False,
+        version=4194312,
+        updated_at=after(313),
+        tags={"campaign": "autumn"},
+    )
+)
+ALERT: Final = PublishedAlert(
+    alert_id=_ALERT,
+    user_id=USER,
+    type="daily",
+    threshold_percent=Exact(80),
+    limit_usd=usd("60"),
+    current_spend=usd("49.9"),
+    remaining=usd("10.1"),
+    message="80 % of the daily limit of $60.00 is reached.",
+    triggered_at=after(313),
+    period="2026-11-19",
+    period_start=_DAY,
+    period_end=_DAY + timedelta(days=1),
+    call_id=None,
+    crossed_by=Crossing(source="/voice-pipeline", id="end-7f3a", service=None),
+    limit_version=3,
+    basis="charged",
+    late=False,
+    drivers=[Driver(service="openai", cost=usd("0.6"), share_percent=Exact(Decimal("89.15")))],
+    spent_last_hour=usd("4.99"),
+    event_time=after(312),
+    committed_at=after(313),
+    published_at=after(314),
+)
+BUDGET_ALERT: Final = as_json(
+    BudgetAlertEvent(
+        id=_ALERT,
+        source=SOURCE,
+        subject=USER,
+        time=after(313),
+        specversion="1.0",
+        datacontenttype="application/json",
+        data=ALERT,
+    )
+)
+CALL_CUTOFF: Final = as_json(
+    CallCutoffEvent(
+        id=_COMMAND,
+        source=SOURCE,
+        subject=CALL,
+        time=after(200),
+        specversion="1.0",
+        datacontenttype="application/json",
+        data=PublishedCutoff(
+            command_id=_COMMAND,
+            call_id=CALL,
+            user_id=USER,
+            reason="The limit of $2.00 a call is reached.",
+            limit_usd=usd("2"),
+            current_cost=usd("2.004"),
+            limit_version=1,
+            alert_id=_ALERT,
+            requested_at=after(200),
+            crossed_by=Crossing(source="/voice-pipeline", id="cost-18", service="openai"),
+            event_time=after(199),
+            committed_at=after(200),
+            published_at=after(201),
+        ),
+    )
+)
+COST_ANOMALY: Final = as_json(
+    CostAnomalyEvent(
+        id=_ANOMALY,
+        source=ANOMALY_SOURCE,
+        subject=USER,
+        time=after(400),
+        specversion="1.0",
+        datacontenttype="application/json",
+        data=PublishedAnomaly(
+            anomaly_id=_ANOMALY,
+            user_id=USER,
+            kind="call_spike",
+            service="openai",
+            leg=None,
+            call_id=CALL,
+            day=date(2026, 11, 19),
+            observed_usd=usd("6.2"),
+            expected_usd=usd("0.6"),
+            score=Exact(Decimal("11.4")),
+            compared_with="own_persona_calls",
+            compared_count=42,
+            message="openai cost $6.20, 10.3 times the usual $0.60.",
+            occurred_at=after(312),
+            detected_at=after(400),
+            committed_at=after(400),
+            published_at=after(401),
+        ),
+    )
+)
+DELIVERY: Final = as_json(
+    DeliveryRecord(
+        delivery_id=_DELIVERY,
+        channel_id=_CHANNEL,
+        user_id=USER,
+        kind="alert",
+        subject_id=_ALERT,
+        created_at=after(313),
+        delivered_at=after(315),
+    )
+)
+EXECUTED_COMMAND: Final = as_json(
+    ExecutedCommand(
+        command_id=_COMMAND,
+        call_id=CALL,
+        user_id=USER,
+        kind="cutoff",
+        cause="limit",
+        requested_by=None,
+        reason="The limit of $2.00 a call is reached.",
+        payload="{}",
+        target="vapi",
+        requested_at=after(200),
+        executed_at=after(202),
+    )
+)

@@ -1,0 +1,1 @@
+"""Compares the published documents and schemas with those of the last release."""
