@@ -29,11 +29,13 @@ from api.routes.anomalies import AnomalyRoutes
 from api.routes.api_keys import ApiKeyRoutes
 from api.routes.authorizations import AuthorizationRoutes
 from api.routes.budgets import BudgetRoutes
+from api.routes.call_commands import CallCommandRoutes
 from api.routes.call_lists import CallLists
 from api.routes.call_vendors import CallVendorRoutes
 from api.routes.calls import CallRoutes
 from api.routes.channels import ChannelRoutes
 from api.routes.charge_plans import ChargePlanRoutes
+from api.routes.commands import CommandRoutes
 from api.routes.exports import ExportRoutes
 from api.routes.forecasts import ForecastRoutes
 from api.routes.health import HealthRoutes, ReadinessCheck
@@ -100,7 +102,7 @@ def build_app(
         *health.routes(),
         *(() if options.separate_metrics_port else metrics.routes()),
         *dashboard.routes(),
-        *_costs(readers, now),
+        *_costs(readers, options, now),
         *_decisions(readers, slow_readers or readers, budgets, options, now),
         *budget_routes.routes(),
         *ExportRoutes(slow_readers or readers, options.limits, now, gate.refusals.count).routes(),
@@ -188,14 +190,16 @@ def _administration(
         *ChargePlanRoutes(readers, options.limits, now).routes(),
         *ApiKeyRoutes(readers, options.limits).routes(),
         *WebhookEndpointRoutes(readers, options.limits).routes(),
+        *CommandRoutes(readers, options.limits).routes(),
     )
 
 
-def _costs(readers: ReaderPool, now: Clock) -> tuple[Route, ...]:
+def _costs(readers: ReaderPool, options: ApiOptions, now: Clock) -> tuple[Route, ...]:
     """Return the routes of costs: one call, lists of calls, a user's spending."""
     return (
         *CallRoutes(readers).routes(),
         *CallVendorRoutes(readers).routes(),
+        *CallCommandRoutes(readers, options.limits, now).routes(),
         *CallLists(readers).routes(),
         *SpendingRoutes(readers, now).routes(),
     )

@@ -88,8 +88,8 @@ class PublishedAlert(BudgetAlert, kw_only=True, rename=_alert_name):
 class CutoffRequest(Struct, kw_only=True, rename=wire_name):
     """Asks the voice pipeline to end a call whose cost reached its limit. Money is US dollars.
 
-    A stuck call is ended without a limit: then `anomaly_id` is set, `limit_usd` and `alert_id` are
-    null, and `limit_version` is 0.
+    A stuck call, and one that a person ends, has no limit: `limit_usd` and `alert_id` are null, and
+    `limit_version` is 0. Then `anomaly_id` or `requested_by` is set.
     """
 
     command_id: str
@@ -104,6 +104,7 @@ class CutoffRequest(Struct, kw_only=True, rename=wire_name):
     crossed_by: Crossing | None
     event_time: datetime | None
     anomaly_id: str | None = None
+    requested_by: str | None = None
 
 
 class PublishedCutoff(CutoffRequest, kw_only=True, rename=wire_name):

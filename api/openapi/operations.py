@@ -29,6 +29,7 @@ class Tag(Enum):
     PRICES = ("Price catalogue", "For administrators: prices, proposals and late prices.")
     KEYS = ("API keys", "For administrators: keys by which services call the API.")
     WEBHOOKS = ("Webhooks of vendors", "For administrators: vendors that report calls by webhook.")
+    CONTROL = ("Commands", "For administrators: commands that end calls, and their switch.")
     SERVICE = ("Service", "About the service itself; needs no token.")
 
     @property

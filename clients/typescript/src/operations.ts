@@ -19,6 +19,8 @@ import type {
   Budget,
   BudgetChange,
   CallCharged,
+  CallCommand,
+  CallCommands,
   CallCost,
   CallEnded,
   CallPage,
@@ -33,10 +35,13 @@ import type {
   ChargePlanEntry,
   ChargePlanList,
   Charged,
+  CommandModes,
+  CommandPage,
   CostRecorded,
   CostVoided,
   Deliveries,
   DismissalRequest,
+  EndRequest,
   Ended,
   EventPage,
   Finalize,
@@ -76,6 +81,7 @@ import type {
   Voided,
   WantedApiKey,
   WantedChannel,
+  WantedMode,
   WantedWebhookEndpoint,
   WantedWebhookSecret,
   WebhookEndpointItem,
@@ -116,6 +122,20 @@ export const getCallProvider = (
   input: { callId: string; },
   options?: RequestOptions,
 ): Promise<CallProvider> => client.data<CallProvider>("GET", "/api/costs/call/{callId}/provider", input, options);
+
+/** End a call: `POST /api/costs/call/{callId}/end`. */
+export const endCall = (
+  client: CostClient,
+  input: { callId: string; body: EndRequest; },
+  options?: RequestOptions,
+): Promise<CallCommand> => client.data<CallCommand>("POST", "/api/costs/call/{callId}/end", input, options);
+
+/** List the commands about a call: `GET /api/costs/call/{callId}/commands`. */
+export const listCallCommands = (
+  client: CostClient,
+  input: { callId: string; },
+  options?: RequestOptions,
+): Promise<CallCommands> => client.data<CallCommands>("GET", "/api/costs/call/{callId}/commands", input, options);
 
 /** List a user's calls: `GET /api/costs/user/{userId}/calls`. */
 export const listCalls = (
@@ -508,6 +528,27 @@ export const deleteWebhookSecret = (
   input: { endpointId: string; secretId: string; },
   options?: RequestOptions,
 ): Promise<WebhookEndpointItem> => client.data<WebhookEndpointItem>("DELETE", "/api/admin/webhooks/{endpointId}/secrets/{secretId}", input, options);
+
+/** List commands with their attempts, newest first: `GET /api/admin/commands`. */
+export const listCommands = (
+  client: CostClient,
+  input?: { state?: Optional<"pending" | "executing" | "executed" | "dry_run" | "ended" | "unsupported" | "failed" | "expired">; cursor?: Optional<string>; limit?: Optional<number | Decimal>; },
+  options?: RequestOptions,
+): Promise<CommandPage> => client.data<CommandPage>("GET", "/api/admin/commands", input, options);
+
+/** Get the mode of commands, and its changes: `GET /api/admin/commands/mode`. */
+export const getCommandMode = (
+  client: CostClient,
+  input?: Record<string, never>,
+  options?: RequestOptions,
+): Promise<CommandModes> => client.data<CommandModes>("GET", "/api/admin/commands/mode", input, options);
+
+/** Stop or resume all commands, or only record them: `PUT /api/admin/commands/mode`. */
+export const setCommandMode = (
+  client: CostClient,
+  input: { body: WantedMode; },
+  options?: RequestOptions,
+): Promise<CommandModes> => client.data<CommandModes>("PUT", "/api/admin/commands/mode", input, options);
 
 /** Get the description of the Kafka topics and of the live feed's messages: `GET /asyncapi.json`. */
 export const getAsyncApi = (

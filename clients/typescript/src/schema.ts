@@ -298,6 +298,34 @@ export interface components {
                 [key: string]: string;
             } | null;
         };
+        CallCommand: {
+            commandId: string;
+            callId: string;
+            /** @enum {unknown} */
+            kind: "cutoff" | "downgrade" | "warn";
+            /** @enum {unknown} */
+            cause: "hand" | "limit" | "stuck";
+            /** @enum {unknown} */
+            state: "dry_run" | "ended" | "executed" | "executing" | "expired" | "failed" | "pending" | "unsupported";
+            reason: string;
+            requestedBy: string | null;
+            /** Format: date-time */
+            requestedAt: string;
+            endedAt: string | null;
+        };
+        CallCommandSuccess: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["CallCommand"];
+        };
+        CallCommands: {
+            commands: components["schemas"]["CallCommand"][];
+        };
+        CallCommandsSuccess: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["CallCommands"];
+        };
         CallCost: {
             callId: string;
             userId: string;
@@ -572,6 +600,43 @@ export interface components {
             model: string;
             amount: Decimal;
         };
+        CommandAttempt: {
+            number: Decimal;
+            /** Format: date-time */
+            at: string;
+            target: string | null;
+            outcome: ("dry_run" | "ended" | "executed" | "interrupted" | "permanent" | "temporary" | "unsupported") | null;
+            status: string | null;
+            error: string | null;
+            duration_ms: Decimal | null;
+        };
+        CommandModeChange: {
+            /** @enum {unknown} */
+            mode: "dry_run" | "execute" | "stopped";
+            reason: string;
+            changedBy: string;
+            /** Format: date-time */
+            changedAt: string;
+        };
+        CommandModes: {
+            /** @enum {unknown} */
+            mode: "dry_run" | "execute" | "stopped";
+            changes: components["schemas"]["CommandModeChange"][];
+        };
+        CommandModesSuccess: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["CommandModes"];
+        };
+        CommandPage: {
+            commands: components["schemas"]["ListedCommand"][];
+            nextCursor: string | null;
+        };
+        CommandPageSuccess: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["CommandPage"];
+        };
         CostBreakdown: {
             api: Decimal;
             infrastructure: Decimal;
@@ -721,6 +786,10 @@ export interface components {
             service: string;
             cost: Decimal;
             share_percent: Decimal;
+        };
+        EndRequest: {
+            /** @default  */
+            reason?: string;
         };
         Ended: {
             /** @enum {unknown} */
@@ -967,6 +1036,25 @@ export interface components {
             /** @constant */
             success: true;
             data: components["schemas"]["ListedAnomaly"];
+        };
+        ListedCommand: {
+            commandId: string;
+            callId: string;
+            /** @enum {unknown} */
+            kind: "cutoff" | "downgrade" | "warn";
+            /** @enum {unknown} */
+            cause: "hand" | "limit" | "stuck";
+            /** @enum {unknown} */
+            state: "dry_run" | "ended" | "executed" | "executing" | "expired" | "failed" | "pending" | "unsupported";
+            reason: string;
+            requestedBy: string | null;
+            /** Format: date-time */
+            requestedAt: string;
+            endedAt: string | null;
+            userId: string;
+            target: string | null;
+            outcome: string | null;
+            attempts: components["schemas"]["CommandAttempt"][];
         };
         ListedEvent: {
             source: string;
@@ -1876,6 +1964,11 @@ export interface components {
             address: string;
             kinds?: ("alert" | "anomaly" | "low_balance")[];
         };
+        WantedMode: {
+            /** @enum {unknown} */
+            mode: "dry_run" | "execute" | "stopped";
+            reason: string;
+        };
         WantedQuietHours: {
             start: string;
             end: string;
@@ -1979,6 +2072,10 @@ export type BudgetChange = components['schemas']['BudgetChange'];
 export type BudgetSuccess = components['schemas']['BudgetSuccess'];
 export type CallChargePlan = components['schemas']['CallChargePlan'];
 export type CallCharged = components['schemas']['CallCharged'];
+export type CallCommand = components['schemas']['CallCommand'];
+export type CallCommandSuccess = components['schemas']['CallCommandSuccess'];
+export type CallCommands = components['schemas']['CallCommands'];
+export type CallCommandsSuccess = components['schemas']['CallCommandsSuccess'];
 export type CallCost = components['schemas']['CallCost'];
 export type CallCostSuccess = components['schemas']['CallCostSuccess'];
 export type CallEnded = components['schemas']['CallEnded'];
@@ -2003,6 +2100,12 @@ export type ChargePlanList = components['schemas']['ChargePlanList'];
 export type ChargePlanListSuccess = components['schemas']['ChargePlanListSuccess'];
 export type Charged = components['schemas']['Charged'];
 export type CheaperModel = components['schemas']['CheaperModel'];
+export type CommandAttempt = components['schemas']['CommandAttempt'];
+export type CommandModeChange = components['schemas']['CommandModeChange'];
+export type CommandModes = components['schemas']['CommandModes'];
+export type CommandModesSuccess = components['schemas']['CommandModesSuccess'];
+export type CommandPage = components['schemas']['CommandPage'];
+export type CommandPageSuccess = components['schemas']['CommandPageSuccess'];
 export type CostBreakdown = components['schemas']['CostBreakdown'];
 export type CostGroup = components['schemas']['CostGroup'];
 export type CostGroups = components['schemas']['CostGroups'];
@@ -2018,6 +2121,7 @@ export type DeliveriesSuccess = components['schemas']['DeliveriesSuccess'];
 export type Delivery = components['schemas']['Delivery'];
 export type DismissalRequest = components['schemas']['DismissalRequest'];
 export type Driver = components['schemas']['Driver'];
+export type EndRequest = components['schemas']['EndRequest'];
 export type Ended = components['schemas']['Ended'];
 export type EventId = components['schemas']['EventId'];
 export type EventPage = components['schemas']['EventPage'];
@@ -2044,6 +2148,7 @@ export type ListedAlert = components['schemas']['ListedAlert'];
 export type ListedAlertSuccess = components['schemas']['ListedAlertSuccess'];
 export type ListedAnomaly = components['schemas']['ListedAnomaly'];
 export type ListedAnomalySuccess = components['schemas']['ListedAnomalySuccess'];
+export type ListedCommand = components['schemas']['ListedCommand'];
 export type ListedEvent = components['schemas']['ListedEvent'];
 export type ListedQuantity = components['schemas']['ListedQuantity'];
 export type ListedService = components['schemas']['ListedService'];
@@ -2145,6 +2250,7 @@ export type UsualCost = components['schemas']['UsualCost'];
 export type Voided = components['schemas']['Voided'];
 export type WantedApiKey = components['schemas']['WantedApiKey'];
 export type WantedChannel = components['schemas']['WantedChannel'];
+export type WantedMode = components['schemas']['WantedMode'];
 export type WantedQuietHours = components['schemas']['WantedQuietHours'];
 export type WantedWebhookEndpoint = components['schemas']['WantedWebhookEndpoint'];
 export type WantedWebhookSecret = components['schemas']['WantedWebhookSecret'];
