@@ -25,6 +25,7 @@ PAGES: Final = (
     "/everyone",
     "/prices",
     "/connect",
+    "/control",
     "/docs",
     "/docs/messages",
 )

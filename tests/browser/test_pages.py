@@ -40,12 +40,13 @@ PAGES = [
     "everyone",
     "prices",
     "connect",
+    "control",
     "docs",
     "messages",
     "not-found",
 ]
 """In this order: the first pictures need a browser that is not signed in."""
-FOR_ADMINS = {"everyone", "prices", "connect"}
+FOR_ADMINS = {"everyone", "prices", "connect", "control"}
 LONG = {"spending", "outlook", "call", "prices", "docs", "messages"}
 """The pictures of these pages show the part that is visible without scrolling."""
 REFERENCES = {
@@ -89,8 +90,9 @@ async def open_and_wait(page: Page, name: str) -> None:
         await expect(page.get_by_role("region", name="Prices", exact=True)).to_be_visible()
         await page.get_by_role("button", name="Preview").click()
         await expect(page.get_by_role("region", name="Changes by service")).to_be_visible()
-    elif name == "connect":
-        await expect(page.get_by_role("button", name="Create key")).to_be_visible()
+    elif name in {"connect", "control"}:
+        part = {"connect": "Key", "control": "Commands"}[name]
+        await expect(page.get_by_role("region", name=part, exact=True)).to_be_visible()
     elif name in REFERENCES:
         entry, region = REFERENCES[name]
         await page.get_by_text(entry).click()

@@ -2,6 +2,7 @@
 import type {
   CallCost,
   CallSummary,
+  CommandModes,
   Delivery,
   Forecast,
   PriceItem,
@@ -18,11 +19,15 @@ export type {
   AnomalyList as AnomalyPage,
   Budget,
   BudgetChange,
+  CallCommand,
   CallCost,
   CallPage,
   CallSummary,
   Channel,
   Channels,
+  CommandAttempt,
+  CommandModes,
+  CommandPage,
   CostGroups,
   DayCost,
   Deliveries,
@@ -33,6 +38,7 @@ export type {
   Interval,
   LimitForecast,
   ListedAlert,
+  ListedCommand,
   ListedAnomaly as Anomaly,
   ListedEvent as CallEvent,
   LiveCall,
@@ -69,6 +75,7 @@ export type {
   WantedChannel,
 } from "cost-analytics-client";
 
+export type CommandMode = CommandModes["mode"];
 export type CallStatus = CallSummary["status"];
 export type ChannelType = WantedChannel["type"];
 export type CostByService = CallCost["costByService"];

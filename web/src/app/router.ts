@@ -72,6 +72,12 @@ export function makeRouter(): Router {
         meta: { title: "Connect" },
       },
       {
+        path: "/control",
+        name: "control",
+        component: () => import("../control/ControlPage.vue"),
+        meta: { title: "Control" },
+      },
+      {
         path: "/docs",
         name: "docs",
         component: () => import("../api-docs/ApiDocsPage.vue"),

@@ -1,0 +1,62 @@
+// The words for commands, their causes and their states.
+import type { CallCommand, CommandAttempt, CommandMode, ListedCommand } from "../api/bodies";
+import { pluralize } from "../format/numbers";
+
+type State = CallCommand["state"];
+
+export const STATES: Record<State, string> = {
+  pending: "Waiting",
+  executing: "In progress",
+  executed: "Executed",
+  dry_run: "Dry run",
+  ended: "Call had ended",
+  unsupported: "Unsupported",
+  failed: "Failed",
+  expired: "Expired",
+};
+
+export const CAUSES: Record<CallCommand["cause"], string> = {
+  limit: "Call limit reached",
+  stuck: "Stuck call",
+  hand: "Ended by hand",
+};
+
+export const KINDS: Record<CallCommand["kind"], string> = {
+  cutoff: "End call",
+  warn: "Warn",
+  downgrade: "Cheaper model",
+};
+
+export const MODES: Record<CommandMode, { label: string; effect: string }> = {
+  execute: { label: "Execute", effect: "Commands are executed." },
+  dry_run: { label: "Dry run", effect: "Commands are recorded, and nothing is sent." },
+  stopped: { label: "Stopped", effect: "Commands wait, and expire after their deadline." },
+};
+
+const ATTEMPTS: Record<NonNullable<CommandAttempt["outcome"]>, string> = {
+  executed: "Accepted",
+  dry_run: "Not sent",
+  ended: "Call had ended",
+  unsupported: "No receiver",
+  temporary: "Failed, tries again",
+  permanent: "Refused",
+  interrupted: "Interrupted",
+};
+
+export const isUnderWay = ({ state }: CallCommand): boolean =>
+  state === "pending" || state === "executing";
+
+/** What is said about the newest cutoff of a call: who ends it, or that it couldn't be ended. */
+export function endingText(command: CallCommand): string {
+  const by = { limit: "its limit", stuck: "the stuck-call rule", hand: "hand" }[command.cause];
+  if (command.state === "executed") return `Ended by ${by}`;
+  if (isUnderWay(command)) return `Being ended by ${by}…`;
+  if (command.state === "dry_run") return `Not ended: dry run (${CAUSES[command.cause]})`;
+  return command.state === "ended" ? "" : `Couldn't be ended by ${by}`;
+}
+
+export const attemptText = ({ outcome, status }: CommandAttempt): string =>
+  `${outcome ? ATTEMPTS[outcome] : "In progress"}${status ? ` (${status})` : ""}`;
+
+export const attemptsText = ({ attempts, target }: ListedCommand): string =>
+  `${pluralize(attempts.length, "attempt", "attempts")}${target ? ` through ${target}` : ""}`;
