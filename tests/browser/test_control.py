@@ -109,7 +109,7 @@ async def _look_at_commands(open_page: Open, product: Product) -> None:
         await command(page, "over-limit").get_by_text("2 attempts through twilio").click()
         await expect(command(page, "over-limit")).to_contain_text("Failed, tries again (500)")
         await expect(command(page, "over-limit")).to_contain_text("Accepted (200)")
-        await page.get_by_text("Stopped", exact=True).click()
+        await page.get_by_role("radio", name="Stopped").check()
         await page.get_by_role("button", name="Change to Stopped").click()
         await expect(page.get_by_text("Enter a reason.")).to_be_visible()
         await page.get_by_label("Reason").fill("Calls end that should not")
