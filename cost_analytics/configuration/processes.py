@@ -30,6 +30,6 @@ NOTICES: Final = Process(
     ("kafka", "database", "delivery", "prices", "anomalies", "metrics", "tracing"),
 )
 COMMANDS: Final = Process(
-    "commands", "notifications", ("kafka", "database", "delivery", "commands")
+    "commands", "notifications", ("kafka", "database", "delivery", "commands", "metrics")
 )
 SERVICES: Final = (API, WORKER, NOTICES, COMMANDS)

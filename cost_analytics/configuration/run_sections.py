@@ -54,10 +54,10 @@ def _port(reader: Reader, name: str) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class MetricsSection(Section):
-    """Where workers and notifications serve their metrics; the API has settings of its own."""
+    """Where all processes but the API serve their metrics; the API has settings of its own."""
 
     host: str = text(
-        "METRICS_HOST", "127.0.0.1", "Address of the two ports below; `0.0.0.0` in a container."
+        "METRICS_HOST", "127.0.0.1", "Address of the ports below; `0.0.0.0` in a container."
     )
     worker_port: int | None = custom(
         "WORKER_METRICS_PORT",
@@ -69,6 +69,12 @@ class MetricsSection(Section):
         "NOTICES_METRICS_PORT",
         None,
         "The port on which `notices` serves `/metrics`. Unset: it serves none.",
+        _port,
+    )
+    commands_port: int | None = custom(
+        "COMMANDS_METRICS_PORT",
+        None,
+        "The port on which `commands` serves `/metrics`. Unset: it serves none.",
         _port,
     )
 

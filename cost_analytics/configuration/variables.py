@@ -27,7 +27,7 @@ _TITLES: Final[dict[SectionName, str]] = {
     "commands": "Commands to vendors of calls",
     "anomalies": "Anomalies",
     "intake": "Sending events (`follow`)",
-    "metrics": "Metrics of workers and notifications",
+    "metrics": "Metrics of workers, notifications and commands",
     "tracing": "Tracing",
     "dev": "The development instance",
     "logs": "Logs",

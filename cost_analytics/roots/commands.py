@@ -10,6 +10,7 @@ from cost_analytics import logs
 from cost_analytics.configuration.command_section import CommandSection
 from cost_analytics.configuration.tree import Settings
 from cost_analytics.failures import FAILED, using_database
+from cost_analytics.metrics import metrics_of
 from cost_analytics.running import serve_until_stopped
 from ledger.postgres.session import warn_of_privileged_login
 from streams.commands.livekit import LiveKitProject, LiveKitReceiver
@@ -22,6 +23,7 @@ from streams.commands.twilio import TwilioAccount, TwilioReceiver
 from streams.commands.vapi import VapiReceiver
 from streams.commands.webhook import WebhookReceiver
 from streams.commands.worker import CommandOptions
+from streams.metrics.commands import CommandMeter
 
 _log: Final = logging.getLogger(__name__)
 
@@ -47,8 +49,10 @@ async def _execute(settings: Settings, stop: asyncio.Event) -> int:
         kafka=settings.kafka.client(),
         commands=CommandOptions(deadline_seconds=settings.commands.deadline_seconds),
     )
+    meter = CommandMeter()
     try:
-        await run_commands(options, stop)
+        with metrics_of(meter, settings.metrics, settings.metrics.commands_port):
+            await run_commands(options, stop, meter)
     except ExceptionGroup as group:
         error = _first(group)
         if hasattr(error, "sqlstate"):  # PostgreSQL's, which the command puts into a sentence

@@ -11,6 +11,7 @@ from streams.commands.journal import command_journal
 from streams.commands.routing import CommandRouter
 from streams.commands.wakening import wake_on_commands
 from streams.commands.worker import CommandOptions, CommandWorker
+from streams.metrics.commands import CommandMeter
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,19 +24,23 @@ class CommandServiceOptions:
     commands: CommandOptions = field(default_factory=CommandOptions)
 
 
-async def run_commands(options: CommandServiceOptions, stop: asyncio.Event) -> None:
-    """Run until `stop` is set, then close the receivers.
+async def run_commands(
+    options: CommandServiceOptions, stop: asyncio.Event, meter: CommandMeter | None = None
+) -> None:
+    """Run until `stop` is set, measured by `meter`, then close the receivers.
 
     Raises OSError or a PostgreSQL error if the database is unavailable at the start.
     """
+    meter = meter or CommandMeter()
     try:
         async with (
             command_store(options.database_url) as store,
             command_journal(options.kafka, store) as journal,
         ):
-            worker = CommandWorker(store, options.router, options.commands, journal)
+            worker = CommandWorker(store, options.router, options.commands, journal, meter)
             async with asyncio.TaskGroup() as parts:
                 parts.create_task(worker.run(stop))
+                parts.create_task(meter.loop.run(stop))
                 if options.kafka is not None:
                     parts.create_task(wake_on_commands(options.kafka, worker.wake, stop))
     finally:

@@ -65,6 +65,15 @@ DELIVERIES_RUNNING: Final = Definition(
     "cost_analytics_deliveries_running",
     "Attempts to deliver a notification that are running.",
 )
+COMMANDS: Final = Definition(
+    "cost_analytics_commands_total",
+    "Attempts to execute a command to the vendor of a call, by outcome; `temporary` is repeated.",
+    ("outcome",),
+)
+COMMAND_SECONDS: Final = Definition(
+    "cost_analytics_command_seconds",
+    "Time of each attempt to execute a command.",
+)
 LOOP_DELAY: Final = Definition(
     "cost_analytics_event_loop_delay_seconds",
     "How late the event loop ran a timer, measured ten times per second; a stall is a long delay.",

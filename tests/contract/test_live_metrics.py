@@ -56,14 +56,17 @@ def committed(prometheus: Prometheus) -> int:
 @pytest.mark.parametrize("bootstrap", ["tansu"], ids=["tansu"], indirect=True)
 async def test_each_query_has_a_value_in_a_live_scrape(pipeline: Pipeline, tmp_path: Path) -> None:
     program("prometheus")
-    ports = {f"cost-analytics-{name}": choose_port() for name in ("api", "worker", "notices")}
-    api_port, worker_port, notices_port = map(str, ports.values())
+    ports = {
+        f"cost-analytics-{name}": choose_port() for name in ("api", "worker", "notices", "commands")
+    }
+    api_port, worker_port, notices_port, commands_port = map(str, ports.values())
     product = Product(
         pipeline,
         tmp_path,
         METRICS_PORT=api_port,
         WORKER_METRICS_PORT=worker_port,
         NOTICES_METRICS_PORT=notices_port,
+        COMMANDS_METRICS_PORT=commands_port,
     )
     panels = dashboard_queries(DASHBOARD.read_text(encoding="utf-8"))
     alerts = rules(RULES.read_text(encoding="utf-8"))
@@ -72,7 +75,7 @@ async def test_each_query_has_a_value_in_a_live_scrape(pipeline: Pipeline, tmp_p
     try:
         async with receiver() as endpoint:
             await write_channel(pipeline.database_url, endpoint.url)
-            for name in ("worker", "notices", "api"):
+            for name in ("worker", "notices", "commands", "api"):
                 product.start(name)
             await product.until_ready()
             with running_prometheus(tmp_path, ports) as prometheus:
@@ -91,6 +94,9 @@ async def test_each_query_has_a_value_in_a_live_scrape(pipeline: Pipeline, tmp_p
                 async with asyncio.timeout(SECONDS_MAX):
                     while not endpoint.accepted:
                         await asyncio.sleep(0.1)
+                for name in ("webhook_deliveries", "deliveries"):
+                    query = f"sum(cost_analytics_{name}_total) == 1"
+                    assert not await asyncio.to_thread(prometheus.without_value, [query], 20)
                 assert committed(prometheus) == sent
     finally:
         product.close()

@@ -106,7 +106,7 @@ def test_networks_isolate_data_from_the_edge() -> None:
     published = {"prometheus", "grafana", "jaeger"}
     assert members["edge"] == {"api"}
     assert members["monitoring"] == published
-    assert members["metrics"] == {"api", "worker", "notices", "collector", *published}
+    assert members["metrics"] == {"api", "worker", "notices", "commands", "collector", *published}
     assert members["out"] == {"notices", "commands"}
     assert members["data"] == {
         "postgres",

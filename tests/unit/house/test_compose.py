@@ -212,6 +212,7 @@ def test_prometheus_scrapes_the_ports_of_the_services() -> None:
         "api": "METRICS_PORT",
         "worker": "WORKER_METRICS_PORT",
         "notices": "NOTICES_METRICS_PORT",
+        "commands": "COMMANDS_METRICS_PORT",
     }
     assert {name: int(port) for name, port in found} == {
         name: SERVICES[name]["environment"][variable] for name, variable in variables.items()
