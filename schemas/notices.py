@@ -13,9 +13,15 @@ ChatType = Literal["slack", "discord", "teams"]
 ChannelType = Literal["email", "sms", "webhook", ChatType]
 CHAT_TYPES: Final[tuple[ChatType, ...]] = get_args(ChatType)
 ChannelState = Literal["unverified", "verified", "disabled"]
-ChannelKind = Literal["alert", "anomaly", "low_balance"]
+ChannelKind = Literal[
+    "alert", "anomaly", "forecast", "low_balance", "unpriced", "daily_digest", "weekly_digest"
+]
 """What a channel can get: `alert` are alerts of budgets."""
 CHANNEL_KINDS: Final[tuple[ChannelKind, ...]] = get_args(ChannelKind)
+ADMINISTRATORS_KINDS: Final = frozenset[ChannelKind]({"alert", "unpriced"})
+"""What channels of administrators can get: messages about all users."""
+USERS_KINDS: Final = frozenset(CHANNEL_KINDS) - {"unpriced"}
+"""What channels of users can get."""
 DEFAULT_KINDS: Final[tuple[ChannelKind, ...]] = ("alert",)
 """What a channel gets if its owner did not choose: what channels got before there were kinds."""
 NoticeKind = Literal[ChannelKind, "verification", "test"]

@@ -87,7 +87,7 @@ class BudgetRoutes:
         """Change the fields in the body, and return the resulting budget."""
         viewer, user_id = request[CALLER].viewer, request.match_info["userId"]
         body = await read_json(request, self._options.limits, BudgetChange)
-        change, channels = change_of(body), self._channels(body)
+        change, channels = change_of(body), self._channels(body, user_id)
         try:
             budget_status = await change_budget(
                 self._budgets, viewer, user_id, change, self._now(), channels
@@ -96,11 +96,11 @@ class BudgetRoutes:
             raise problem_of(error.refusal) from None
         return reply(budget(user_id, budget_status, self._budgets.basis))
 
-    def _channels(self, body: BudgetChange) -> list[ChannelRequest] | None:
+    def _channels(self, body: BudgetChange, user_id: str) -> list[ChannelRequest] | None:
         """Return the channels that replace the present ones; raises a Problem."""
         if body.channels is UNSET:
             return None
-        return [parse_channel(channel, self._options) for channel in body.channels]
+        return [parse_channel(channel, self._options, user_id) for channel in body.channels]
 
 
 def change_of(requested: BudgetChange) -> LimitChange:

@@ -1,8 +1,8 @@
-"""A user's notification channels: `/api/costs/user/{userId}/channels`."""
+"""Notification channels of a user and of administrators."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Final, TypeVar
@@ -22,10 +22,14 @@ from ledger.calls.periods import time_zones
 from ledger.notifications.addresses import AddressError, canonical_address
 from ledger.notifications.channel_requests import ChannelRefusal, ChannelRequest
 from ledger.notifications.channels import NEWEST, UserChannels, read_channels
+from ledger.notifications.notices import ADMINISTRATORS
 from ledger.postgres.viewers import ReaderPool
 from schemas.notices import (
+    ADMINISTRATORS_KINDS,
+    USERS_KINDS,
     Channel,
     ChannelChange,
+    ChannelKind,
     Channels,
     Deliveries,
     NewChannel,
@@ -36,8 +40,8 @@ from schemas.notices import (
 
 T = TypeVar("T")
 
-_LIST_PATH: Final = "/api/costs/user/{userId}/channels"
-_CHANNEL_PATH: Final = _LIST_PATH + "/{channelId}"
+_USERS: Final = "/api/costs/user/{userId}/channels"
+_ADMINISTRATORS: Final = "/api/admin/channels"
 
 
 def _operation(name: str, summary: str, response: type) -> Operation:
@@ -86,25 +90,34 @@ class ChannelRoutes:
         self._options = options
 
     def routes(self) -> tuple[Route, ...]:
+        of_users = self._routes(_USERS, Access.SELF, lambda operation: operation)
+        return of_users + self._routes(_ADMINISTRATORS, Access.ADMIN, _of_administrators)
+
+    def _routes(
+        self, path: str, access: Access, named: Callable[[Operation], Operation]
+    ) -> tuple[Route, ...]:
+        channel = path + "/{channelId}"
         return (
-            Route("GET", _LIST_PATH, Access.SELF, self.list, _LIST),
-            Route("POST", _LIST_PATH, Access.SELF, self.create, _CREATE),
-            Route("PUT", _CHANNEL_PATH, Access.SELF, self.change, _CHANGE),
-            Route("DELETE", _CHANNEL_PATH, Access.SELF, self.remove, _REMOVE),
-            Route("POST", _CHANNEL_PATH + "/verify", Access.SELF, self.verify, _VERIFY),
-            Route("POST", _CHANNEL_PATH + "/test", Access.SELF, self.test, _TEST),
-            Route("GET", _CHANNEL_PATH + "/deliveries", Access.SELF, self.deliveries, _DELIVERIES),
+            Route("GET", path, access, self.list, named(_LIST)),
+            Route("POST", path, access, self.create, named(_CREATE)),
+            Route("PUT", channel, access, self.change, named(_CHANGE)),
+            Route("DELETE", channel, access, self.remove, named(_REMOVE)),
+            Route("POST", channel + "/verify", access, self.verify, named(_VERIFY)),
+            Route("POST", channel + "/test", access, self.test, named(_TEST)),
+            Route("GET", channel + "/deliveries", access, self.deliveries, named(_DELIVERIES)),
         )
 
     async def list(self, request: web.Request) -> web.Response:
         """Return all channels."""
-        viewer, user_id = request[CALLER].viewer, request.match_info["userId"]
+        viewer, user_id = request[CALLER].viewer, _owner(request)
         channels = await read_channels(self._readers, viewer, user_id)
         return tagged_reply(request, Channels(channels=channels))
 
     async def create(self, request: web.Request) -> web.Response:
         """Create a notification channel; returns it with its secret."""
-        requested = parse_channel(await self._body(request, WantedChannel), self._options)
+        requested = parse_channel(
+            await self._body(request, WantedChannel), self._options, _owner(request)
+        )
         async with self._changing(request) as channels:
             created = await channels.create(requested)
         return reply(require_granted(created))
@@ -113,6 +126,8 @@ class ChannelRoutes:
         """Change the fields in the body, and return the channel."""
         change = await self._body(request, ChannelChange)
         _check_quiet_hours(change)
+        if change.kinds is not UNSET:
+            _check_kinds(change.kinds, _owner(request))
         async with self._changing(request) as channels:
             changed = await channels.change(_channel(request), change)
         return reply(require_granted(changed))
@@ -141,7 +156,7 @@ class ChannelRoutes:
 
     async def deliveries(self, request: web.Request) -> web.Response:
         """Return the deliveries of a channel with all attempts, newest first."""
-        viewer, user_id = request[CALLER].viewer, request.match_info["userId"]
+        viewer, user_id = request[CALLER].viewer, _owner(request)
         number = number_of(request)
         before = NEWEST if number is None else number
         async with self._readers.reading(viewer) as connection:
@@ -154,14 +169,39 @@ class ChannelRoutes:
         """Open a transaction that may change the channels of the user in the path."""
         viewer = request[CALLER].viewer
         async with self._readers.writing(viewer) as connection:
-            yield UserChannels(connection, viewer, request.match_info["userId"])
+            yield UserChannels(connection, viewer, _owner(request))
 
     async def _body(self, request: web.Request, kind: type[T]) -> T:
         return parse_json(await read_body(request, self._options.limits) or b"{}", kind)
 
 
-def parse_channel(body: WantedChannel, options: ApiOptions) -> ChannelRequest:
-    """Return the requested channel; raises the 400 Problem."""
+def _of_administrators(operation: Operation) -> Operation:
+    """Return the operation with the name for the channels of administrators."""
+    name = operation.name.replace("Channel", "AdministratorsChannel")
+    return replace(
+        operation,
+        name=name.replace("Deliveries", "AdministratorsDeliveries"),
+        summary=f"{operation.summary}: administrators' channels",
+    )
+
+
+def _owner(request: web.Request) -> str:
+    """Return the user of the path; the owner of administrators' channels if there is none."""
+    return request.match_info.get("userId", ADMINISTRATORS)
+
+
+def _check_kinds(kinds: Sequence[ChannelKind], owner: str) -> None:
+    """Raise the 400 Problem for a kind that the owner's channels do not get."""
+    available = ADMINISTRATORS_KINDS if owner == ADMINISTRATORS else USERS_KINDS
+    for kind in kinds:
+        if kind not in available:
+            whose = "administrators" if owner == ADMINISTRATORS else "users"
+            names = ", ".join(sorted(available))
+            raise invalid_body(f"`kinds` of channels of {whose} can be {names}; not {kind}.")
+
+
+def parse_channel(body: WantedChannel, options: ApiOptions, owner: str) -> ChannelRequest:
+    """Return the requested channel of an owner; raises the 400 Problem."""
     if body.type not in options.channel_types:
         types = ", ".join(options.channel_types)
         raise invalid_body(f"`type` {body.type} is not set up on this server; it supports {types}.")
@@ -174,6 +214,7 @@ def parse_channel(body: WantedChannel, options: ApiOptions) -> ChannelRequest:
     except AddressError as error:
         raise invalid_body(str(error)) from None
     kinds = None if body.kinds is UNSET else tuple(body.kinds)
+    _check_kinds(kinds or (), owner)
     return ChannelRequest(body.type, address, kinds)
 
 

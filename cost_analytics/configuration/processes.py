@@ -27,7 +27,7 @@ WORKER: Final = Process(
 NOTICES: Final = Process(
     "notices",
     "notifications",
-    ("kafka", "database", "delivery", "prices", "anomalies", "metrics", "tracing"),
+    ("kafka", "database", "delivery", "prices", "anomalies", "budget", "metrics", "tracing"),
 )
 COMMANDS: Final = Process(
     "commands", "notifications", ("kafka", "database", "delivery", "commands", "metrics")

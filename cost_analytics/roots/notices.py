@@ -62,6 +62,7 @@ async def _deliver(settings: Settings, stop: asyncio.Event) -> int:
         deliveries=DeliveryOptions(dashboard_url=delivery.dashboard_url or delivery.public_url),
         daily=_daily_prices(settings),
         watch=_watcher_options(settings),
+        basis=settings.budget.basis,
     )
     meter = DeliveryMeter()
     try:

@@ -9,6 +9,7 @@ import msgspec
 
 from ledger.budgets.budgets import Budgets
 from ledger.forecasts.forecast import HISTORY_DAYS_MAX, CurrentSpend, DayTotals
+from ledger.postgres.database import Connection
 from ledger.postgres.statements import statements
 from ledger.postgres.viewers import ReaderPool, Viewer
 
@@ -22,6 +23,23 @@ class DayHistory(NamedTuple):
     first_day: date | None
     days: list[DayTotals]
     spend: CurrentSpend
+
+
+class UserDays(NamedTuple):
+    """A user's days in order, without empty ones, and the first day ever."""
+
+    first_day: date | None
+    days: list[DayTotals]
+
+
+async def read_days(connection: Connection, user_id: str, now: datetime) -> UserDays:
+    """Return the days that a forecast learns from, for a process that reads all users."""
+    since = now.date() - timedelta(days=HISTORY_DAYS_MAX)
+    viewer = Viewer(user_id)
+    [row] = await connection.fetch(
+        *_SQL.bind("days", user_id=user_id, **viewer.parameters, since=since)
+    )
+    return UserDays(row["first_day"], _days.decode(row["days"] or "[]"))
 
 
 async def history(

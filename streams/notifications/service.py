@@ -10,12 +10,14 @@ from ledger.anomalies.rows import anomaly_store
 from ledger.notifications.deliveries import delivery_store
 from messaging.kafka import KafkaSettings
 from messaging.tracing import Tracer
+from schemas.alerts import SpendBasis
 from schemas.notices import ChannelType
 from streams.anomalies.watcher import AnomalyWatcher, AnomalyWatcherOptions
 from streams.metrics.deliveries import DeliveryMeter
 from streams.notifications.delivery_worker import DeliveryOptions, DeliveryWorker, close_all
 from streams.notifications.faust_agents import run_agents
 from streams.notifications.journal import delivery_journal
+from streams.notifications.scheduler import NoticeScheduler
 from streams.notifications.sender import ChannelSender
 from streams.notifications.telemetry import DeliveryTelemetry
 from streams.prices.daily import DailyPrices
@@ -27,6 +29,7 @@ class NotificationOptions:
     """Options of the process; without `kafka` only the periodic sweeps find alerts.
 
     `daily` runs at the start and once a day. Without `watch` anomalies are not detected.
+    `basis` is the spend basis of budgets.
     """
 
     database_url: str
@@ -35,6 +38,7 @@ class NotificationOptions:
     deliveries: DeliveryOptions = field(default_factory=DeliveryOptions)
     daily: DailyPrices | None = None
     watch: AnomalyWatcherOptions | None = None
+    basis: SpendBasis = "charged"
 
 
 async def run_notifications(
@@ -62,6 +66,7 @@ async def run_notifications(
             watcher = AnomalyWatcher(anomalies, options.watch)
             async with asyncio.TaskGroup() as parts:
                 parts.create_task(deliveries.run(stop))
+                parts.create_task(NoticeScheduler(store, options.basis).run(stop))
                 parts.create_task(meter.loop.run(stop))
                 if options.watch is not None:
                     parts.create_task(watcher.run(stop))

@@ -403,6 +403,55 @@ export const listDeliveries = (
   options?: RequestOptions,
 ): Promise<Deliveries> => client.data<Deliveries>("GET", "/api/costs/user/{userId}/channels/{channelId}/deliveries", input, options);
 
+/** List a user's notification channels: administrators' channels: `GET /api/admin/channels`. */
+export const listAdministratorsChannels = (
+  client: CostClient,
+  input?: Record<string, never>,
+  options?: RequestOptions,
+): Promise<Channels> => client.data<Channels>("GET", "/api/admin/channels", input, options);
+
+/** Create a notification channel: administrators' channels: `POST /api/admin/channels`. */
+export const createAdministratorsChannel = (
+  client: CostClient,
+  input: { body: WantedChannel; },
+  options?: RequestOptions,
+): Promise<NewChannel> => client.data<NewChannel>("POST", "/api/admin/channels", input, options);
+
+/** Change what a notification channel gets: administrators' channels: `PUT /api/admin/channels/{channelId}`. */
+export const changeAdministratorsChannel = (
+  client: CostClient,
+  input: { channelId: string; body: ChannelChange; },
+  options?: RequestOptions,
+): Promise<Channel> => client.data<Channel>("PUT", "/api/admin/channels/{channelId}", input, options);
+
+/** Delete a notification channel: administrators' channels: `DELETE /api/admin/channels/{channelId}`. */
+export const removeAdministratorsChannel = (
+  client: CostClient,
+  input: { channelId: string; },
+  options?: RequestOptions,
+): Promise<Channels> => client.data<Channels>("DELETE", "/api/admin/channels/{channelId}", input, options);
+
+/** Verify a notification channel by its code: administrators' channels: `POST /api/admin/channels/{channelId}/verify`. */
+export const verifyAdministratorsChannel = (
+  client: CostClient,
+  input: { channelId: string; body: Proof; },
+  options?: RequestOptions,
+): Promise<Channel> => client.data<Channel>("POST", "/api/admin/channels/{channelId}/verify", input, options);
+
+/** Send a test message to a channel: administrators' channels: `POST /api/admin/channels/{channelId}/test`. */
+export const testAdministratorsChannel = (
+  client: CostClient,
+  input: { channelId: string; },
+  options?: RequestOptions,
+): Promise<Requested> => client.data<Requested>("POST", "/api/admin/channels/{channelId}/test", input, options);
+
+/** List a channel's deliveries, newest first: administrators' channels: `GET /api/admin/channels/{channelId}/deliveries`. */
+export const listAdministratorsDeliveries = (
+  client: CostClient,
+  input: { channelId: string; cursor?: Optional<string>; },
+  options?: RequestOptions,
+): Promise<Deliveries> => client.data<Deliveries>("GET", "/api/admin/channels/{channelId}/deliveries", input, options);
+
 /** List the price catalogue and pending proposals: `GET /api/admin/prices`. */
 export const listPrices = (
   client: CostClient,

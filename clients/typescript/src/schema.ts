@@ -494,11 +494,11 @@ export interface components {
             verifiedAt: string | null;
             deliveredAt: string | null;
             failures: Decimal;
-            kinds: ("alert" | "anomaly" | "low_balance")[];
+            kinds: ("alert" | "anomaly" | "daily_digest" | "forecast" | "low_balance" | "unpriced" | "weekly_digest")[];
             quietHours: components["schemas"]["QuietHours"] | null;
         };
         ChannelChange: {
-            kinds?: ("alert" | "anomaly" | "low_balance")[];
+            kinds?: ("alert" | "anomaly" | "daily_digest" | "forecast" | "low_balance" | "unpriced" | "weekly_digest")[];
             quietHours?: components["schemas"]["WantedQuietHours"] | null;
         };
         ChannelSuccess: {
@@ -768,7 +768,7 @@ export interface components {
         Delivery: {
             deliveryId: string;
             /** @enum {unknown} */
-            kind: "alert" | "anomaly" | "low_balance" | "test" | "verification";
+            kind: "alert" | "anomaly" | "daily_digest" | "forecast" | "low_balance" | "test" | "unpriced" | "verification" | "weekly_digest";
             alertId: string | null;
             /** @enum {unknown} */
             state: "delivered" | "delivering" | "failed" | "pending" | "skipped";
@@ -1243,7 +1243,7 @@ export interface components {
             verifiedAt: string | null;
             deliveredAt: string | null;
             failures: Decimal;
-            kinds: ("alert" | "anomaly" | "low_balance")[];
+            kinds: ("alert" | "anomaly" | "daily_digest" | "forecast" | "low_balance" | "unpriced" | "weekly_digest")[];
             quietHours: components["schemas"]["QuietHours"] | null;
             secret: string | null;
         };
@@ -1962,7 +1962,7 @@ export interface components {
             /** @enum {unknown} */
             type: "discord" | "email" | "slack" | "sms" | "teams" | "webhook";
             address: string;
-            kinds?: ("alert" | "anomaly" | "low_balance")[];
+            kinds?: ("alert" | "anomaly" | "daily_digest" | "forecast" | "low_balance" | "unpriced" | "weekly_digest")[];
         };
         WantedMode: {
             /** @enum {unknown} */

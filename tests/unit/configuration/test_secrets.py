@@ -12,6 +12,7 @@ from cost_analytics.configuration.secret import weakness_of
 from cost_analytics.configuration.variable import Need
 from cost_analytics.configuration.variables import SECRETS, VARIABLES
 from cost_analytics.settings import SettingsError, load, merge, settings_from
+from schemas.notices import CHAT_TYPES
 
 KEY = "a-key-of-more-than-thirty-two-bytes"
 URL = "postgresql://{user}@db/costs"
@@ -69,7 +70,7 @@ def test_every_secret_may_be_in_a_file(name: str, ending: str, tmp_path: Path) -
 @pytest.mark.parametrize("content", ["", "\n", " \n"])
 def test_empty_secret_file_counts_as_unset(content: str, tmp_path: Path) -> None:
     values = {"SMTP_URL_FILE": file_with(tmp_path, content)}
-    assert settings_from(values, "delivery").delivery.channel_types() == ("webhook",)
+    assert settings_from(values, "delivery").delivery.channel_types() == ("webhook", *CHAT_TYPES)
     [error] = errors_of({"JWT_SECRET_FILE": file_with(tmp_path, content)}, "tokens")
     assert "is not set" in error
 

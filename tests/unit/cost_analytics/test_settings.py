@@ -14,6 +14,7 @@ from cost_analytics.configuration.secret import Secret
 from cost_analytics.configuration.variable import Need
 from cost_analytics.configuration.variables import VARIABLES
 from cost_analytics.settings import SettingsError, merge, settings_from
+from schemas.notices import CHAT_TYPES
 
 KEY = "a-key-of-more-than-thirty-two-bytes"
 GOOD = {
@@ -169,11 +170,11 @@ def test_channel_settings_are_checked() -> None:
         "SMTP_URL": "smtp://a@b.c@h",
     }
     loaded = settings_from(local, "delivery")
-    assert loaded.delivery.channel_types() == ("email", "sms", "webhook")
+    assert loaded.delivery.channel_types() == ("email", "sms", "webhook", *CHAT_TYPES)
     assert not loaded.delivery.webhook_allow_private
     assert "hush-hush" in loaded.secrets()
     assert "hush" not in repr(loaded)
-    assert settings_from({}, "delivery").delivery.channel_types() == ("webhook",)
+    assert settings_from({}, "delivery").delivery.channel_types() == ("webhook", *CHAT_TYPES)
 
 
 def test_trusted_proxies_are_networks() -> None:

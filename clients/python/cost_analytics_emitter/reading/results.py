@@ -152,7 +152,17 @@ class Channel:
     verified_at: datetime | None
     delivered_at: datetime | None
     failures: int
-    kinds: list[Literal["alert", "anomaly", "low_balance"]]
+    kinds: list[
+        Literal[
+            "alert",
+            "anomaly",
+            "daily_digest",
+            "forecast",
+            "low_balance",
+            "unpriced",
+            "weekly_digest",
+        ]
+    ]
     quiet_hours: QuietHours | None
 
 
