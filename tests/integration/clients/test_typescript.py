@@ -20,7 +20,7 @@ from tests.support.house import ROOT
 from tests.support.ledger_rows import LiveCallRow, rows
 from tests.support.links import Link, opened_link
 from tests.support.live import LiveSystem, ago, live_system
-from tests.support.typescript_client import node, output_of, running
+from tests.support.typescript_client import compiled_programs, node, output_of, running
 
 CUTS = 5
 CALLS = 4
@@ -60,6 +60,17 @@ def test_rules_of_the_client_hold() -> None:
         timeout=100,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_published_package_is_complete_and_needs_nothing() -> None:
+    package = compiled_programs().parent / "node_modules" / "cost-analytics-client"
+    described = json.loads((package / "package.json").read_text())
+    assert "dependencies" not in described
+    assert (described["type"], described["license"]) == ("module", "Apache-2.0")
+    for target in described["exports"]["."].values():
+        assert (package / target).is_file()
+    names = {path.name for path in package.iterdir()}
+    assert names == {"LICENSE", "README.md", "dist", "package.json"}
 
 
 async def test_axios_service_reads_exact_amounts(written: str) -> None:
@@ -190,6 +201,9 @@ async def test_feed_survives_lost_connections(system: LiveSystem) -> None:
                 body = (await replica.get(f"/api/costs/call/{call}", user)).data
                 wrong = Decimal(follower.calls[call]["totalCost"]) - body["totalCost"]
                 difference += abs(int(wrong * 10**9))
+            process.terminate()
+            async with asyncio.timeout(STEP_SECONDS):
+                assert await process.wait() == 0
     assert follower.fallen == 0
     assert follower.states.count("live") == CUTS + 1
     parts.figures.append(
