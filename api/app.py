@@ -23,6 +23,7 @@ from api.live.routes import LiveRoutes, live_routes
 from api.metrics.refusals import REFUSALS
 from api.metrics.routes import MetricsRoutes
 from api.openapi.routes import OpenApiRoutes
+from api.people import PeopleRights
 from api.routes.alerts import AlertRoutes
 from api.routes.all_users import AllUsersRoutes
 from api.routes.anomalies import AnomalyRoutes
@@ -40,6 +41,7 @@ from api.routes.exports import ExportRoutes
 from api.routes.forecasts import ForecastRoutes
 from api.routes.health import HealthRoutes, ReadinessCheck
 from api.routes.held_calls import HeldCallRoutes
+from api.routes.people import PeopleRoutes
 from api.routes.prices import PriceRoutes
 from api.routes.recommendations import RecommendationRoutes
 from api.routes.reconciliation import ReconciliationRoutes
@@ -78,6 +80,7 @@ def build_app(
     source_owners: SourceOwners | None = None,
     declared_traces: TraceDeclarations | None = None,
     repricer: Repricer | None = None,
+    people: PeopleRights | None = None,
     checks: Sequence[ReadinessCheck] = (),
     now: Clock = system_time,
     kafka: Mapping[str, Any] | None = None,
@@ -86,8 +89,7 @@ def build_app(
 
     `slow_readers` serve long queries; the default is `readers`. `source_owners` and
     `declared_traces` default to the database. `checks` must pass, and the schema must be current,
-    before `/ready` answers 200. The caller closes what it passed. Without `events` the intake,
-    without `kafka` the live feed and without `repricer` repricing answer 503.
+    before `/ready` answers 200. The caller closes what it passed. What lacks its part answers 503.
     """
     code_digest()
     gate = RequestGate(authenticator, KeyStore(readers), options := options or ApiOptions())
@@ -109,7 +111,7 @@ def build_app(
         *_all_users(readers, slow_readers or readers, now),
         *_intake(readers, events, source_owners, reports, options, now),
         *live.routes(),
-        *_administration(readers, repricer, options, now),
+        *_administration(readers, repricer, people, options, now),
     )
     all_routes = _with_documents(routes)
     app = _application(all_routes, gate, options, dashboard.page_not_found)
@@ -181,10 +183,15 @@ def _channels(readers: ReaderPool, options: ApiOptions) -> tuple[Route, ...]:
 
 
 def _administration(
-    readers: ReaderPool, repricer: Repricer | None, options: ApiOptions, now: Clock
+    readers: ReaderPool,
+    repricer: Repricer | None,
+    people: PeopleRights | None,
+    options: ApiOptions,
+    now: Clock,
 ) -> tuple[Route, ...]:
-    """Return the routes of channels, prices, charge plans and keys of services."""
+    """Return the routes of channels, prices, charge plans, keys of services and people's rights."""
     return (
+        *PeopleRoutes(people, options.limits, now).routes(),
         *_channels(readers, options),
         *PriceRoutes(readers, repricer, options.limits, now).routes(),
         *ChargePlanRoutes(readers, options.limits, now).routes(),

@@ -54,6 +54,7 @@ COMMANDS: Final = {
     "sources": "show or change which service may send events of a source over HTTP",
     "keys": "make, show or revoke the keys by which services call the API",
     "webhooks": "make, show or change the endpoints to which vendors send webhooks",
+    "user": "export everything about a user, or erase a user",
     "held": "show calls whose events wait for a user, or name the user of one",
     "gaps": "show records that Kafka lost before they were counted, or send them again",
     "dlq": "show the refused events, or send them again",

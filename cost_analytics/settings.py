@@ -17,6 +17,7 @@ from cost_analytics.configuration.database_section import (
     Login,
     database_url,
     login_passwords,
+    people_url,
     rerate_url,
 )
 from cost_analytics.configuration.dev_file import DEV_FILE, read_dev_file
@@ -75,6 +76,7 @@ def settings_from(values: Mapping[str, str], *needs: Need, login: Login = "opera
         read["database_url"] = database_url(reader, login)
     if login == "api":
         read["rerate_url"] = rerate_url(reader)
+        read["people_url"] = people_url(reader)
     elif login == "admin":
         read["passwords"] = login_passwords(reader)
     if reader.errors:

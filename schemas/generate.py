@@ -30,6 +30,7 @@ from schemas.live import (
     LiveSubscribe,
 )
 from schemas.notices import WebhookEvent
+from schemas.people import ErasedUserRecord, RewrittenFileRecord
 from schemas.totals import CallTotal
 
 FOLDER: Final = Path(__file__).parent / "json"
@@ -59,6 +60,10 @@ MESSAGES: Final[Mapping[str, Message]] = {
     "delivery": Message("A delivery, on the topic cost.deliveries.v1", DeliveryRecord, False),
     "executed-command": Message(
         "An executed command, on the topic cost.executed-commands.v1", ExecutedCommand, False
+    ),
+    "erased-user": Message("An erasure, on the topic cost.erasures.v1", ErasedUserRecord, False),
+    "rewritten-archive": Message(
+        "A rewritten archive file, on the topic cost.erasures.v1", RewrittenFileRecord, False
     ),
     "live-snapshot": Message("GET /api/costs/live, the first message", LiveSnapshot, False),
     "live-call": Message("GET /api/costs/live, when a call has changed", LiveChange, False),

@@ -20,6 +20,7 @@ CALL_COMMANDS: Final = Topic("cost.call-commands.v1")
 ANOMALIES: Final = Topic("cost.anomalies.v1")
 DELIVERIES: Final = Topic("cost.deliveries.v1")
 EXECUTED_COMMANDS: Final = Topic("cost.executed-commands.v1")
+ERASURES: Final = Topic("cost.erasures.v1", compacted=True)
 
 ALL_TOPICS: Final = (
     CALL_EVENTS,
@@ -30,6 +31,7 @@ ALL_TOPICS: Final = (
     ANOMALIES,
     DELIVERIES,
     EXECUTED_COMMANDS,
+    ERASURES,
 )
 ORIGINAL_TOPIC: Final = "dlq.original.topic"
 ORIGINAL_PARTITION: Final = "dlq.original.partition"

@@ -17,6 +17,7 @@ from schemas.cloudevents import Envelope
 from schemas.commands import ExecutedCommand
 from schemas.deliveries import DeliveryRecord
 from schemas.events import DATA_TYPES
+from schemas.people import ErasedUserRecord, RewrittenFileRecord
 from schemas.published import BudgetAlertEvent, CallCutoffEvent, CostAnomalyEvent
 from schemas.topics import (
     ANOMALIES,
@@ -26,6 +27,7 @@ from schemas.topics import (
     CALL_TOTALS,
     DEAD_LETTERS,
     DELIVERIES,
+    ERASURES,
     ERROR_CODE,
     ERROR_MESSAGE,
     EXECUTED_COMMANDS,
@@ -244,6 +246,28 @@ CHANNELS: Final = (
                 title="An executed command",
                 payload=ExecutedCommand,
                 examples=(examples.EXECUTED_COMMAND,),
+            ),
+        ),
+    ),
+    Channel(
+        name="erasures",
+        topic=ERASURES,
+        action="send",
+        title="Send the journal of erasures",
+        description="Internal: each erasure of a user, for use after a restore. Do not consume it.",
+        key="The digest of the user, or the name of the replaced file.",
+        messages=(
+            Message(
+                name="erasedUser",
+                title="An erased user",
+                payload=ErasedUserRecord,
+                examples=(examples.ERASED_USER,),
+            ),
+            Message(
+                name="rewrittenFile",
+                title="A rewritten archive file",
+                payload=RewrittenFileRecord,
+                examples=(examples.REWRITTEN_FILE,),
             ),
         ),
     ),

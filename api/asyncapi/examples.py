@@ -15,6 +15,7 @@ from schemas.deliveries import DeliveryRecord
 from schemas.exact import Exact
 from schemas.jsonio import encode
 from schemas.money import NANO_PER_USD, Usd
+from schemas.people import ErasedUserRecord, RewrittenFileRecord
 from schemas.published import BudgetAlertEvent, CallCutoffEvent, CostAnomalyEvent
 from schemas.totals import CallTotal
 
@@ -235,5 +236,16 @@ EXECUTED_COMMAND: Final = as_json(
         target="vapi",
         requested_at=after(200),
         executed_at=after(202),
+    )
+)
+ERASED_USER: Final = as_json(
+    ErasedUserRecord("00" * 32, "5f" * 32, "erased-3f9a1c52b07de846", after(900))
+)
+REWRITTEN_FILE: Final = as_json(
+    RewrittenFileRecord(
+        "call_cost_events_2026_01.1.0a1b2c3d4e5f.parquet",
+        "call_cost_events_2026_01.1.5f4e3d2c1b0a.parquet",
+        "{}",
+        ["erased-3f9a1c52b07de846"],
     )
 )

@@ -42,6 +42,7 @@ from api.http.verification import verification_budget
 from api.metrics.refusals import RefusalMeter
 from api.metrics.requests import RequestMeter
 from ledger.operations.api_keys import KeyStore
+from ledger.people.erased_users import is_of_erased_user
 from ledger.postgres.viewers import ShareUsedUpError, StoreUnavailableError
 from schemas.api_keys import KEY_PREFIX
 
@@ -173,8 +174,10 @@ class RequestGate:
         except StoreUnavailableError as error:
             _log.warning("no database: %s", error, extra={"action": "store_unavailable"})
             return unavailable("The database").response()
-        except Exception:
+        except Exception as error:
             # The client gets an id only; the log gets the traceback.
+            if is_of_erased_user(error):
+                return forbidden().response()
             error_id = uuid4().hex
             _log.exception("error id %s", error_id, extra={"action": "request_failed"})
             return internal_error(error_id).response()

@@ -110,6 +110,11 @@ def plan_conflict(message: str) -> Problem:
     return Problem(409, "plan_conflict", message)
 
 
+def erasure_refused(message: str) -> Problem:
+    """Return a 409: nothing was erased."""
+    return Problem(409, "erasure_refused", message)
+
+
 def not_found(message: str) -> Problem:
     """Return a 404 for a resource that only administrators may request."""
     return Problem(404, "not_found", message)

@@ -47,8 +47,15 @@ FAILURES: Final[Mapping[int, FailureStatus]] = {
     408: FailureStatus("RequestTimeout", "The body did not arrive in time.", ("request_timeout",)),
     409: FailureStatus(
         "Conflict",
-        "The call has ended, the cost is recorded, or another price, plan or decision is in force.",
-        ("call_finished", "cost_recorded", "price_conflict", "plan_conflict"),
+        "The call has ended, the cost is recorded, the erasure is not confirmed, or another price, "
+        "plan or decision is in force.",
+        (
+            "call_finished",
+            "cost_recorded",
+            "price_conflict",
+            "plan_conflict",
+            "erasure_refused",
+        ),
     ),
     413: FailureStatus("PayloadTooLarge", "The body has too many bytes.", ("payload_too_large",)),
     415: FailureStatus(

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 JSON: Final = "application/json"
 CSV: Final = "text/csv"
+JSON_LINES: Final = "application/x-ndjson"
 
 
 class Tag(Enum):
@@ -30,6 +31,7 @@ class Tag(Enum):
     KEYS = ("API keys", "For administrators: keys by which services call the API.")
     WEBHOOKS = ("Webhooks of vendors", "For administrators: vendors that report calls by webhook.")
     CONTROL = ("Commands", "For administrators: commands that end calls, and their switch.")
+    PEOPLE = ("Rights of people", "For administrators: a user's data as a file, and erasure.")
     SERVICE = ("Service", "About the service itself; needs no token.")
 
     @property

@@ -44,6 +44,13 @@ _RERATE_URL: Final = Variable(
     "API. Without it, that route answers 503; `prices rerate` works in any case.",
     secret=True,
 )
+_PEOPLE_URL: Final = Variable(
+    "PEOPLE_DATABASE_URL",
+    "",
+    "The operator's address, for `api`: with it, administrators can export and erase users through "
+    "the API. Without it, these routes answer 503; `cost-analytics user` works in any case.",
+    secret=True,
+)
 _URLS: Final = {
     login: Variable(f"{login.upper()}_DATABASE_URL", "", f"`DATABASE_URL` of {user}.", secret=True)
     for login, user in _USERS.items()
@@ -61,7 +68,13 @@ _PASSWORDS: Final = {
     )
     for login, user in _USERS.items()
 }
-DATABASE_VARIABLES: Final = (_SHARED_URL, *_URLS.values(), _RERATE_URL, *_PASSWORDS.values())
+DATABASE_VARIABLES: Final = (
+    _SHARED_URL,
+    *_URLS.values(),
+    _RERATE_URL,
+    _PEOPLE_URL,
+    *_PASSWORDS.values(),
+)
 
 
 def database_url(reader: Reader, login: Login) -> Secret:
@@ -77,6 +90,12 @@ def rerate_url(reader: Reader) -> Secret:
     """Return the worker's address, with which the API applies late prices; empty if unset."""
     _check(reader, _RERATE_URL.name)
     return _with_password(reader, _RERATE_URL.name, "worker")
+
+
+def people_url(reader: Reader) -> Secret:
+    """Return the operator's address, with which the API erases users; empty if unset."""
+    _check(reader, _PEOPLE_URL.name)
+    return _with_password(reader, _PEOPLE_URL.name, "operator")
 
 
 def login_passwords(reader: Reader) -> dict[str, Secret]:

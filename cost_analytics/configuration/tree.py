@@ -38,6 +38,7 @@ class Settings:
 
     database_url: Secret = Secret("")
     rerate_url: Secret = Secret("")
+    people_url: Secret = Secret("")
     passwords: Mapping[str, Secret] = field(default_factory=dict)
     kafka: KafkaSection = field(default_factory=KafkaSection)
     tokens: TokenSection = field(default_factory=TokenSection)
@@ -60,7 +61,8 @@ class Settings:
     def secrets(self) -> list[str]:
         """Return the secrets, which must not appear in a log line."""
         sections = (getattr(self, name) for name in SECTIONS)
-        wrapped = [self.database_url, self.rerate_url, *self.passwords.values()]
+        wrapped = [self.database_url, self.rerate_url, self.people_url]
+        wrapped += self.passwords.values()
         wrapped += [secret for section in sections for secret in section.secrets()]
         return [secret.reveal() for secret in wrapped if secret]
 

@@ -22,6 +22,7 @@ from cost_analytics.configuration.api_section import ApiSection
 from cost_analytics.configuration.secret import Secret
 from cost_analytics.configuration.token_section import TokenSection
 from cost_analytics.configuration.tree import Settings
+from cost_analytics.erasing import DatabasePeople
 from cost_analytics.failures import MISUSED, CommandError, using_database
 from cost_analytics.intake import KafkaIntake
 from cost_analytics.running import serve_until_stopped
@@ -86,6 +87,7 @@ async def _serve_traced(settings: Settings, stop: asyncio.Event, tracer: Tracer 
             now=clock.now,
             kafka=settings.kafka.client().client_options(),
             repricer=Repricer(rerate_url, settings.budget.basis) if rerate_url else None,
+            people=_people(settings),
         )
         try:
             async with AsyncExitStack() as stack:
@@ -96,6 +98,12 @@ async def _serve_traced(settings: Settings, stop: asyncio.Event, tracer: Tracer 
             await intake.close()
     _log.info("api stopped", extra={"action": "api_stopped"})
     return 0
+
+
+def _people(settings: Settings) -> DatabasePeople | None:
+    """Return the export and erasure of users, if the API may do that."""
+    url = settings.people_url.reveal()
+    return DatabasePeople(url, settings.kafka.client()) if url else None
 
 
 def _exempt_from_garbage_collection() -> None:

@@ -56,7 +56,12 @@ def database_urls(url: str, passwords: Mapping[Process, str]) -> dict[str, str]:
 
     urls = {name: login_url(url, name, password) for name, password in passwords.items()}
     own = {f"{name.upper()}_DATABASE_URL": address for name, address in urls.items()}
-    return {**own, "DATABASE_URL": urls["operator"], "RERATE_DATABASE_URL": urls["worker"]}
+    return {
+        **own,
+        "DATABASE_URL": urls["operator"],
+        "RERATE_DATABASE_URL": urls["worker"],
+        "PEOPLE_DATABASE_URL": urls["operator"],
+    }
 
 
 def dev_values(

@@ -27,6 +27,7 @@ Deadlock = asyncpg.DeadlockDetectedError
 UnknownAuthorization = asyncpg.InvalidAuthorizationSpecificationError
 LockTimeout = asyncpg.LockNotAvailableError
 CheckViolation = asyncpg.CheckViolationError
+RestrictViolation = asyncpg.RestrictViolationError
 QueryCanceled = asyncpg.QueryCanceledError
 
 TRANSIENT_ERRORS: Final = (

@@ -11,7 +11,7 @@ cached version is the newest. If it is not, this batch and the next ones lock th
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from itertools import islice
@@ -19,10 +19,10 @@ from typing import Final, NamedTuple
 
 from ledger.budgets.alerting import Alerting
 from ledger.calls.abandonment import abandon_calls
-from ledger.calls.accrual import fold
 from ledger.calls.batch_changes import BatchChanges, KnownState
 from ledger.calls.call import Call
-from ledger.calls.rating import Incoming, select_others, select_voids
+from ledger.calls.rating import Incoming
+from ledger.people.erased_users import ErasedUsers, ErasuresChangedError, read_erased_users
 from ledger.postgres.database import CheckViolation, Connection, Deadlock
 from ledger.postgres.partitions import Month, lacks_partition, month_of
 from ledger.prices.catalogue import Catalogue
@@ -33,25 +33,30 @@ from ledger.recording.batch_rows import (
     known_identities,
     lock_calls,
     read_calls,
-    read_held,
     write,
 )
+from ledger.recording.erased_letters import scrub_letters
+from ledger.recording.folding import fold_events, read_known
 from ledger.recording.late_changes import late_checks
 from ledger.recording.moving import MoveResult, move
 from ledger.recording.new_events import NewEvents
-from ledger.recording.offsets import NO_POSITION, StreamPosition
+from ledger.recording.offsets import NO_POSITION, DeadLetter, StreamPosition
 from ledger.recording.pending_checks import add_checks
 from ledger.recording.span_costs import store_spans
-from ledger.recording.stored_legs import read_legs, settling_calls
+from ledger.recording.stored_legs import read_legs
 from ledger.recording.unpriced_events import store_unpriced
-from ledger.recording.void_targets import resolve_voids
 from schemas.refusals import Refused
 
 CACHED_CALLS_MAX: Final = 50_000
 BATCHES_BEFORE_TRUST: Final = 20
 """Batches without a repeat or a concurrent writer before the faster mode is used again."""
 
-RETRYABLE_ERRORS: Final = (RepeatedIdentityError, StaleCallError, Deadlock)
+RETRYABLE_ERRORS: Final = (
+    RepeatedIdentityError,
+    StaleCallError,
+    ErasuresChangedError,
+    Deadlock,
+)
 """The same events can be applied in a new transaction."""
 
 
@@ -100,6 +105,7 @@ class Ledger:
         self._worker_id = worker_id
         self._epoch = epoch
         self._calls: dict[str, Call] = {}
+        self._erased: ErasedUsers | None = None
         self._result: ApplyResult | None = None
         self._batches_without_repeat = 0
         self._batches_without_conflict = BATCHES_BEFORE_TRUST
@@ -117,6 +123,7 @@ class Ledger:
         except BaseException as error:  # after any error, cached calls may be wrong
             self._result = None
             self._calls.clear()
+            self._erased = None
             if isinstance(error, RepeatedIdentityError):
                 self._batches_without_repeat = 0
             if isinstance(error, RETRYABLE_ERRORS):
@@ -214,9 +221,11 @@ class Ledger:
         with_legs: set[str] = set()
         while True:
             events = list(new.by_identity.values())
-            known = await self._known(connection, events, with_legs)
-            seen |= known.calls
-            changes = fold(events, known, catalogue)
+            erased = await self._erased_users(connection)
+            calls = await self._read(connection, {event.call_id for event in events})
+            known = await read_known(connection, calls, events, with_legs)
+            seen |= calls
+            changes = fold_events(new.by_identity, known, catalogue, erased)
             if changes.unread_legs:
                 with_legs |= changes.unread_legs
                 continue
@@ -224,26 +233,11 @@ class Ledger:
                 await drop_unused(connection, seen.values(), changes)
                 return changes
 
-    async def _known(
-        self, connection: Connection, events: Sequence[Incoming], with_legs: Collection[str]
-    ) -> KnownState:
-        """Read the state that the fold depends on, mostly from the cache.
-
-        `with_legs` are calls whose legs an earlier fold of these events needed.
-        """
-        calls = await self._read(connection, {event.call_id for event in events})
-        known = KnownState(calls)
-        holding = [name for name, call in calls.items() if call.held_count]
-        if holding:
-            known.held = await read_held(connection, holding)
-        others = select_others(events)
-        voids = select_voids(others)
-        if voids:
-            await resolve_voids(connection, voids, known)
-        settling = settling_calls(calls, others) | set(with_legs)
-        if settling:
-            await read_legs(connection, settling, known)
-        return known
+    async def _erased_users(self, connection: Connection) -> ErasedUsers:
+        """Return the erased users; `move` checks that there are no newer ones."""
+        if self._erased is None:
+            self._erased = await read_erased_users(connection)
+        return self._erased
 
     async def _read(self, connection: Connection, call_ids: set[str]) -> dict[str, Call]:
         """Return the calls of a batch: from the cache, or locked if there are other writers."""
@@ -278,8 +272,15 @@ class Ledger:
             expected_epoch=self._epoch,
             is_large=is_large,
         )
+        (await self._erased_users(connection)).require(moved.erasures)
         alerts = await alerting.review_batch(connection, changes, review, moved.spent, now)
         return moved, alerts
+
+    async def scrub_letters(
+        self, connection: Connection, letters: Sequence[DeadLetter]
+    ) -> list[DeadLetter]:
+        """Return refused records without the identity of erased users; after `apply`."""
+        return scrub_letters(letters, await self._erased_users(connection))
 
     def _remember(self, result: ApplyResult) -> None:
         """Cache the changed calls as committed; drops the least recently changed ones."""

@@ -30,12 +30,14 @@ class MoveResult(NamedTuple):
     """The result of moving a batch.
 
     `outbox_id` is the row in the totals outbox, None if no call changed. `spent` is the spend in
-    each requested window before the batch. `epoch` is that of the ledger.
+    each requested window before the batch. `epoch` is that of the ledger, `erasures` the newest
+    erasure of a user; no other commits before this transaction ends.
     """
 
     outbox_id: int | None
     spent: Sequence[int]
     epoch: int
+    erasures: int
 
 
 async def move(
@@ -71,11 +73,11 @@ async def move(
         by_cost=basis == "cost",
     )
     row = await connection.fetchrow(*statement)
-    outbox_id, spent, epoch, recorded = row or (None, None, None, None)
+    outbox_id, spent, epoch, recorded, erasures = row or (None, None, None, None, 0)
     epoch = require_epoch(epoch, expected_epoch)
     if not is_large and recorded != len(changes.recorded):
         raise RepeatedIdentityError
-    return MoveResult(outbox_id, [int(nano) for nano in spent or ()], epoch)
+    return MoveResult(outbox_id, [int(nano) for nano in spent or ()], epoch, erasures)
 
 
 def _offset_columns(position: StreamPosition) -> Columns:

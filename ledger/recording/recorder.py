@@ -181,6 +181,7 @@ class Recorder:
             letters += [dead_letter(records[id(event)], why) for event, why in result.refused]
         unpriced = [missing_price(row) for row in result.changes.missing_prices]
         if letters:
+            letters = await self._ledger.scrub_letters(connection, letters)
             await record_dead_letters(connection, self._stream, letters)
         if letters or unpriced:
             await wait_in_transaction(connection, self._acknowledge(letters, batch.size, unpriced))

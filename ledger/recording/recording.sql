@@ -203,7 +203,7 @@ INSERT INTO payment_processors SELECT unnest(:processors::text[]) ON CONFLICT DO
 -- offsets, forwards only and within their generation, so that a worker that lost a partition, or read another
 -- incarnation of the topic, cannot move them. Returns the row of the totals outbox; the spend of each of :span_users
 -- from :span_starts to before :span_ends before this batch, by cost if :by_cost and else by charge; the ledger's epoch,
--- null during a restore; and the number of new identities.
+-- null during a restore; the number of new identities; and the newest erasure of a user.
 WITH identities AS (
     INSERT INTO event_identities (identity, fingerprint)
     SELECT identity, fingerprint
@@ -275,4 +275,4 @@ WITH identities AS (
     ) AS s
 )
 SELECT (SELECT id FROM to_publish), (SELECT array_agg(nano ORDER BY ordinality) FROM spent),
-       (SELECT max(epoch) FROM ledger_epochs), (SELECT count(*) FROM identities)
+       (SELECT max(epoch) FROM ledger_epochs), (SELECT count(*) FROM identities), erasure_generation()

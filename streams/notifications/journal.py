@@ -30,6 +30,7 @@ from messaging.producer import OutgoingRecord, RecoveringProducer
 from messaging.topic_snapshot import read_topic
 from schemas.deliveries import DeliveryRecord
 from schemas.topics import DELIVERIES
+from streams.notifications.erasures import import_erasures
 
 WRITE_SECONDS_MAX: Final = 3
 PAUSE_SECONDS: Final = 30
@@ -91,10 +92,13 @@ class DeliveryJournal:
             return await epoch_to_import(connection)
 
     async def import_deliveries(self, epoch: int, stop: asyncio.Event) -> None:
-        """Mark the journal's deliveries as delivered, up to its end, unless `stop` is set before.
+        """Apply erasures again, then mark the journal's deliveries as delivered, up to its end.
 
+        Ends early if `stop` is set.
         Raises KafkaError, TimeoutError or a database error.
         """
+        async with self._store.connection() as connection:
+            await import_erasures(self._kafka, connection)
         read = imported = 0
         async with aclosing(read_topic(self._kafka, DELIVERIES.name)) as reading:
             async for chunk in reading:

@@ -25,6 +25,7 @@ from api.http.options import ApiOptions
 from api.http.serving import serving
 from api.intake.event_stream import EventStream
 from api.intake.sources import SourceOwners
+from api.people import PeopleRights
 from api.routes.health import ReadinessCheck
 from api.traces.routes import TraceDeclarations
 from ledger.postgres.clock import system_time
@@ -168,6 +169,7 @@ async def served(
     source_owners: SourceOwners | None = None,
     declared_traces: TraceDeclarations | None = None,
     repricer: Repricer | None = None,
+    people: PeopleRights | None = None,
     now: Callable[[], datetime] | None = None,
 ) -> AsyncIterator[ApiClient]:
     """Serve the application; without readers it must not need a database."""
@@ -180,6 +182,7 @@ async def served(
         source_owners=source_owners or (None if readers else MemorySourceOwners()),
         declared_traces=declared_traces or (None if readers else NoDeclarations()),
         repricer=repricer,
+        people=people,
         checks=checks,
         now=now or (lambda: datetime.combine(today, NOON) if today else system_time()),
     )

@@ -40,4 +40,8 @@ def as_process(command: str, values: Mapping[str, str]) -> dict[str, str]:
     if parts.username != "cost_analytics" or not parts.path.startswith("/test_"):
         return dict(values)
     own = {"DATABASE_URL": as_login(url, _LOGINS.get(command, "operator"))}
-    return {**values, **own, "RERATE_DATABASE_URL": as_login(url, "worker")}
+    own |= {
+        "RERATE_DATABASE_URL": as_login(url, "worker"),
+        "PEOPLE_DATABASE_URL": as_login(url, "operator"),
+    }
+    return {**values, **own}

@@ -43,6 +43,8 @@ import type {
   DismissalRequest,
   EndRequest,
   Ended,
+  ErasureReceipt,
+  ErasureRequest,
   EventPage,
   Finalize,
   Forecast,
@@ -353,6 +355,20 @@ export const getAllRecentCosts = (
   input?: Record<string, never>,
   options?: RequestOptions,
 ): Promise<RecentCosts> => client.data<RecentCosts>("GET", "/api/admin/costs/recent", input, options);
+
+/** Export everything about a user: `GET /api/admin/users/{userId}/export`. */
+export const exportUser = (
+  client: CostClient,
+  input: { userId: string; },
+  options?: RequestOptions,
+): Promise<Response> => client.response("GET", "/api/admin/users/{userId}/export", input, options);
+
+/** Show what erasing a user changes; with `dryRun=false`, erase the user: `POST /api/admin/users/{userId}/erasure`. */
+export const eraseUser = (
+  client: CostClient,
+  input: { userId: string; dryRun?: Optional<boolean>; body: ErasureRequest; },
+  options?: RequestOptions,
+): Promise<ErasureReceipt> => client.data<ErasureReceipt>("POST", "/api/admin/users/{userId}/erasure", input, options);
 
 /** List a user's notification channels: `GET /api/costs/user/{userId}/channels`. */
 export const listChannels = (

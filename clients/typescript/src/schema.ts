@@ -806,6 +806,28 @@ export interface components {
             /** @default null */
             timesource?: string | null;
         };
+        ErasureReceipt: {
+            pseudonym: string;
+            /** Format: date-time */
+            erasedAt: string;
+            dryRun: boolean;
+            rows: {
+                [key: string]: Decimal;
+            };
+            identifiers: {
+                [key: string]: Decimal;
+            };
+            pendingArchives: components["schemas"]["PendingArchive"][];
+            topics: components["schemas"]["TopicRetention"][];
+        };
+        ErasureReceiptSuccess: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["ErasureReceipt"];
+        };
+        ErasureRequest: {
+            confirm: string;
+        };
         EventId: {
             source: string;
             id: string;
@@ -840,7 +862,7 @@ export interface components {
             success: false;
             error: string;
             /** @enum {unknown} */
-            code: "bad_request" | "call_finished" | "cost_recorded" | "expectation_failed" | "forbidden" | "foreign_source" | "internal_error" | "invalid_body" | "invalid_event" | "invalid_json" | "invalid_parameter" | "method_not_allowed" | "not_found" | "not_ready" | "payload_too_large" | "plan_conflict" | "price_conflict" | "rate_limited" | "request_timeout" | "too_large" | "too_old" | "unauthorized" | "unavailable" | "unsupported_media_type" | "upgrade_required" | "uri_too_long";
+            code: "bad_request" | "call_finished" | "cost_recorded" | "erasure_refused" | "expectation_failed" | "forbidden" | "foreign_source" | "internal_error" | "invalid_body" | "invalid_event" | "invalid_json" | "invalid_parameter" | "method_not_allowed" | "not_found" | "not_ready" | "payload_too_large" | "plan_conflict" | "price_conflict" | "rate_limited" | "request_timeout" | "too_large" | "too_old" | "unauthorized" | "unavailable" | "unsupported_media_type" | "upgrade_required" | "uri_too_long";
         };
         Finalize: {
             /** @default null */
@@ -1271,6 +1293,11 @@ export interface components {
             totalGrossProfit: Decimal | null;
             averageMarginPercent: string | null;
             number: Decimal;
+        };
+        PendingArchive: {
+            month: string;
+            part: Decimal;
+            file: string;
         };
         Period: {
             /** Format: date-time */
@@ -1829,6 +1856,10 @@ export interface components {
             grossProfit: Decimal | null;
             grossMarginPercent: string | null;
         };
+        TopicRetention: {
+            topic: string;
+            until: string | null;
+        };
         TraceExport: {
             /** @default null */
             resourceSpans?: components["schemas"]["ResourceSpans"][] | null;
@@ -2123,6 +2154,9 @@ export type DismissalRequest = components['schemas']['DismissalRequest'];
 export type Driver = components['schemas']['Driver'];
 export type EndRequest = components['schemas']['EndRequest'];
 export type Ended = components['schemas']['Ended'];
+export type ErasureReceipt = components['schemas']['ErasureReceipt'];
+export type ErasureReceiptSuccess = components['schemas']['ErasureReceiptSuccess'];
+export type ErasureRequest = components['schemas']['ErasureRequest'];
 export type EventId = components['schemas']['EventId'];
 export type EventPage = components['schemas']['EventPage'];
 export type EventPageSuccess = components['schemas']['EventPageSuccess'];
@@ -2177,6 +2211,7 @@ export type NewChannelSuccess = components['schemas']['NewChannelSuccess'];
 export type NewWebhookEndpoint = components['schemas']['NewWebhookEndpoint'];
 export type NewWebhookEndpointSuccess = components['schemas']['NewWebhookEndpointSuccess'];
 export type OtherGroups = components['schemas']['OtherGroups'];
+export type PendingArchive = components['schemas']['PendingArchive'];
 export type Period = components['schemas']['Period'];
 export type PersonaCost = components['schemas']['PersonaCost'];
 export type PlannedCost = components['schemas']['PlannedCost'];
@@ -2237,6 +2272,7 @@ export type TodaySoFar = components['schemas']['TodaySoFar'];
 export type TopCosts = components['schemas']['TopCosts'];
 export type TopCostsSuccess = components['schemas']['TopCostsSuccess'];
 export type TopEntry = components['schemas']['TopEntry'];
+export type TopicRetention = components['schemas']['TopicRetention'];
 export type TraceExport = components['schemas']['TraceExport'];
 export type Track = components['schemas']['Track'];
 export type TransactionCost = components['schemas']['TransactionCost'];

@@ -76,7 +76,11 @@ def test_routes_about_money_need_a_token() -> None:
     }
     assert not [r for r in ALL if r.path.startswith("/api") and r.access is Access.ANYONE]
     others = {r.path for r in ALL if "{userId}" in r.path and r.access is not Access.SELF}
-    assert others == {"/api/costs/user/{userId}/authorize"}
+    assert others == {
+        "/api/costs/user/{userId}/authorize",
+        "/api/admin/users/{userId}/export",
+        "/api/admin/users/{userId}/erasure",
+    }
 
 
 @each([route for route in ALL if route.access is Access.SIGNED])

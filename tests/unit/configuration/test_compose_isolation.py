@@ -22,7 +22,9 @@ UNSET: Final = {
 }
 """The secrets of services that an operator may leave unused."""
 
-LOGIN_ADDRESSES: Final = frozenset({"DATABASE_URL", "ADMIN_DATABASE_URL", "RERATE_DATABASE_URL"})
+LOGIN_ADDRESSES: Final = frozenset(
+    {"DATABASE_URL", "ADMIN_DATABASE_URL", "RERATE_DATABASE_URL", "PEOPLE_DATABASE_URL"}
+)
 """URLs that are given by value; their passwords are in files."""
 
 

@@ -1,0 +1,103 @@
+"""Rewrites archive files that contain erased users, with new manifests, and deletes the old ones.
+
+The rows of a file are loaded, changed by the same functions as the tables, and written to a new
+file. One transaction then makes the seal name it. An interruption leaves files that are ignored or
+deleted by the next run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from ledger.operations.archive_files import (
+    COLUMNS,
+    ROWS_AT_ONCE,
+    ArchiveFileError,
+    ArchiveManifest,
+    MonthFile,
+    checked_manifest,
+    manifest_path,
+    manifest_text,
+    rows_of,
+)
+from ledger.operations.archives import NAME, SECONDS_MAX, SQL, ArchiveRefusedError, read_sums
+from ledger.people.erasure import Journal, relink
+from ledger.postgres.database import Connection, connected
+from ledger.postgres.statements import statements
+from schemas.people import RewrittenFileRecord
+
+_SQL: Final = statements("operations/erased_files")
+
+Report = Callable[[str], None]
+
+
+class PendingFile(NamedTuple):
+    """An archive file, and the pseudonyms of erased users whom it contains."""
+
+    file: str
+    manifest: str
+    month: date
+    part: int
+    pseudonyms: list[str]
+
+
+async def rewrite_files(
+    url: str, directory: Path, journal: Journal, report: Report = lambda _: None
+) -> list[ArchiveManifest]:
+    """Rewrite all files that contain erased users; returns the manifests of the new files.
+
+    Raises ArchiveRefusedError, ArchiveFileError, OSError, the journal's errors or a PostgreSQL
+    error, and ModuleNotFoundError without pyarrow. Files rewritten before stay so.
+    """
+    async with connected(url, name=NAME) as connection:
+        if not await connection.fetchval(SQL["one_at_a_time"]):
+            raise ArchiveRefusedError("Another process is archiving; wait until it has finished.")
+        rewritten = []
+        for row in await connection.fetch(_SQL["pending"]):
+            pending = PendingFile(**dict(row))
+            report(f"rewriting {pending.file}")
+            rewritten.append(await _rewrite(connection, directory, pending, journal))
+        await _delete_replaced(connection, directory)
+        return rewritten
+
+
+async def _rewrite(
+    connection: Connection, directory: Path, pending: PendingFile, journal: Journal
+) -> ArchiveManifest:
+    sealed = checked_manifest(directory, pending.file, pending.manifest)
+    async with connection.transaction():
+        await connection.execute(SQL["no_limits"])
+        await connection.execute(SQL["create_loaded_month"])
+        for rows in rows_of(directory / pending.file):
+            await connection.copy_records_to_table("month_events", columns=COLUMNS, records=rows)
+        await connection.execute(_SQL["erase"], timeout=SECONDS_MAX)
+        sums = await read_sums(connection)
+        if sums is None or sums.types != sealed.types:
+            raise ArchiveFileError(f"{pending.file} has other sums than its manifest")
+        file = MonthFile(directory, pending.month, pending.part, sums)
+        try:
+            cursor = await connection.cursor(SQL["events"], timeout=SECONDS_MAX)
+            while chunk := await cursor.fetch(ROWS_AT_ONCE, timeout=SECONDS_MAX):
+                file.add([tuple(row) for row in chunk])
+            manifest = file.finish()
+        finally:
+            file.discard()
+        record = RewrittenFileRecord(
+            pending.file, manifest.file, manifest_text(manifest), pending.pseudonyms
+        )
+        await connection.execute(*_SQL.bind("replaced", file=pending.file))
+        await relink(connection, record)
+        await journal(record)
+    return manifest
+
+
+async def _delete_replaced(connection: Connection, directory: Path) -> None:
+    """Delete the old files; a file of another directory stays noted."""
+    for row in await connection.fetch(_SQL["replaced_files"]):
+        path = directory / row["file"]
+        path.unlink(missing_ok=True)
+        manifest_path(directory, row["file"]).unlink(missing_ok=True)
+        await connection.execute(*_SQL.bind("deleted", file=row["file"]))

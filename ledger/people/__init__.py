@@ -1,0 +1,1 @@
+"""People's rights: everything about a user as one file, and the erasure of a user."""

@@ -1,0 +1,56 @@
+"""Applies recorded erasures to a ledger that was restored from a backup."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import aclosing
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+
+from ledger.people.erasure import ErasureBusyError, apply_records
+from ledger.postgres.database import Connection
+from messaging.kafka import ConsumerRecord, KafkaSettings, ensure_topics
+from messaging.topic_snapshot import read_topic
+from schemas.people import ErasureRecord
+from schemas.topics import ERASURES
+
+_decoder: Final = msgspec.json.Decoder(ErasureRecord)
+
+_log: Final = logging.getLogger(__name__)
+
+
+async def import_erasures(kafka: KafkaSettings, connection: Connection) -> None:
+    """Erase the users again that the topic says were erased.
+
+    Raises KafkaError, TimeoutError or a database error; then it is repeated.
+    """
+    await ensure_topics(kafka)
+    records: list[tuple[int, ErasureRecord]] = []
+    async with aclosing(read_topic(kafka, ERASURES.name)) as reading:
+        async for chunk in reading:
+            records += [
+                (record.timestamp, one) for record in chunk if (one := _decode(record)) is not None
+            ]
+    records.sort(key=lambda pair: pair[0])  # a file may have been rewritten more than once
+    try:
+        found = await apply_records(connection, [one for _, one in records], datetime.now(UTC))
+    except ErasureBusyError as error:
+        raise TimeoutError(str(error)) from None
+    if records:
+        _log.warning(
+            "%d erased users were erased again, of %d recorded erasures",
+            found,
+            len(records),
+            extra={"action": "erasures_applied", "erased": found, "recorded": len(records)},
+        )
+
+
+def _decode(record: ConsumerRecord) -> ErasureRecord | None:
+    try:
+        decoded: ErasureRecord = _decoder.decode(record.value or b"")
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        _log.error("a record is not an erasure", extra={"action": "erasure_unreadable"})
+        return None
+    return decoded
