@@ -39,7 +39,7 @@ class LiveKitReceiver:
 
     def __init__(self, project: LiveKitProject) -> None:
         self._project = project
-        self._requests = RequestSender(self.name)
+        self._requests = RequestSender(self.name, hidden=(project.api_secret,))
 
     def refusal(self, command: ClaimedCommand) -> str | None:
         return None if command.kind == "cutoff" else "LiveKit is only asked to end calls."
@@ -59,7 +59,7 @@ class LiveKitReceiver:
                 URL(f"{self._project.url}/twirp/livekit.RoomService/{method}", encoded=True),
                 msgspec.json.encode(body),
                 {**JSON_HEADERS, "Authorization": f"Bearer {token}"},
-                (token, self._project.api_secret),
+                (token,),
             )
         )
         if isinstance(answer, CommandResult):

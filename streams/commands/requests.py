@@ -46,12 +46,21 @@ class RequestSender:
     """Sends requests of one receiver, called `name`; each opens a connection of its own."""
 
     def __init__(
-        self, name: str, resolver: AbstractResolver | None = None, timeout_ms: int = ATTEMPT_MS
+        self,
+        name: str,
+        resolver: AbstractResolver | None = None,
+        timeout_ms: int = ATTEMPT_MS,
+        *,
+        hidden: tuple[str, ...] = (),
     ) -> None:
-        """`resolver` decides which addresses may be connected to."""
+        """`resolver` decides which addresses may be connected to.
+
+        `hidden` are secrets that never reach a stored error, whatever a receiver answers.
+        """
         self.name = name
         self._resolver = resolver
         self._timeout_ms = timeout_ms
+        self._hidden = hidden
         self._session: ClientSession | None = None
 
     async def post(self, request: CommandRequest) -> Answer | CommandResult:
@@ -74,7 +83,7 @@ class RequestSender:
         except FAILURES as error:
             if isinstance(error.__cause__, RefusedTargetError):
                 return CommandResult("permanent", self.name, error=str(error.__cause__))
-            failure = failure_of(error, *request.hidden)
+            failure = failure_of(error, *self._hidden, *request.hidden)
             return CommandResult("temporary", self.name, error=failure.error)
 
     def result(self, answer: Answer, *, has_ended: bool) -> CommandResult:
@@ -84,7 +93,7 @@ class RequestSender:
             return CommandResult("executed", self.name, status)
         if has_ended:
             return CommandResult("ended", self.name, status, "The vendor says the call has ended.")
-        said = storable_error(_message(answer.document))
+        said = storable_error(_message(answer.document), *self._hidden)
         error = f"It answered {status}{f': {said}' if said else '.'}"
         if answer.status >= 500 or answer.status in _RETRYABLE_STATUSES:
             wait = answer.retry_after_seconds

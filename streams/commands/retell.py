@@ -30,7 +30,7 @@ class RetellReceiver:
 
     def __init__(self, account: RetellAccount) -> None:
         self._account = account
-        self._requests = RequestSender(self.name)
+        self._requests = RequestSender(self.name, hidden=(account.api_key,))
 
     def refusal(self, command: ClaimedCommand) -> str | None:
         return None if command.kind == "cutoff" else "Retell can only end calls."
@@ -43,7 +43,6 @@ class RetellReceiver:
                 URL(f"{self._account.url}/v2/stop-call/{call}", encoded=True),
                 b"",
                 {"Authorization": f"Bearer {self._account.api_key}"},
-                (self._account.api_key,),
             )
         )
         if isinstance(answer, CommandResult):

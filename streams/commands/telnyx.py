@@ -33,7 +33,7 @@ class TelnyxReceiver:
 
     def __init__(self, account: TelnyxAccount) -> None:
         self._account = account
-        self._requests = RequestSender(self.name)
+        self._requests = RequestSender(self.name, hidden=(account.api_key,))
 
     def refusal(self, command: ClaimedCommand) -> str | None:
         return None if command.kind == "cutoff" else "Telnyx can only end calls."
@@ -46,7 +46,6 @@ class TelnyxReceiver:
                 URL(f"{self._account.url}/v2/calls/{call}/actions/hangup", encoded=True),
                 msgspec.json.encode({"command_id": command.command_id}),
                 {**JSON_HEADERS, "Authorization": f"Bearer {self._account.api_key}"},
-                (self._account.api_key,),
             )
         )
         if isinstance(answer, CommandResult):

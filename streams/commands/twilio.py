@@ -37,7 +37,7 @@ class TwilioReceiver:
 
     def __init__(self, account: TwilioAccount) -> None:
         self._account = account
-        self._requests = RequestSender(self.name)
+        self._requests = RequestSender(self.name, hidden=(account.auth_token,))
 
     def refusal(self, command: ClaimedCommand) -> str | None:
         return None if command.kind == "cutoff" else "Twilio can only end calls."
@@ -53,7 +53,6 @@ class TwilioReceiver:
                 URL(f"{account.url}{path}/{call}.json", encoded=True),
                 _BODY,
                 {**_HEADERS, "Authorization": login},
-                (account.auth_token,),
             )
         )
         if isinstance(answer, CommandResult):

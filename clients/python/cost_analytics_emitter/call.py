@@ -234,6 +234,8 @@ class Call(CallReference):
         direction: Direction | None,
         expected_seconds: Number | None,
         tags: Tags | None,
+        provider: str | None = None,
+        provider_call_id: str | None = None,
     ) -> None:
         super().__init__(queue, call_id, user, persona)
         self._start_fields: Fields = {
@@ -241,6 +243,8 @@ class Call(CallReference):
             "direction": direction,
             "expectedDuration_seconds": expected_seconds,
             "tags": tags,
+            "provider": provider,
+            "providerCallId": provider_call_id,
         }
         self._started = monotonic()
         self._is_finished = False

@@ -117,10 +117,14 @@ class Emitter:
         direction: Direction | None = None,
         expected_seconds: Number | None = None,
         tags: Tags | None = None,
+        provider: str | None = None,
+        provider_call_id: str | None = None,
     ) -> Call:
         """Return a call of this bot, to be used by `with` or `async with`.
 
-        `call_id` is by default a new one, `user` who pays for the call.
+        `call_id` is by default a new one, `user` who pays for the call. `provider` is the vendor
+        that carries the call, such as `twilio`, and `provider_call_id` its id of the call: with
+        them the service can end it.
         """
         return Call(
             self,
@@ -130,6 +134,8 @@ class Emitter:
             direction=direction,
             expected_seconds=expected_seconds,
             tags=tags,
+            provider=provider,
+            provider_call_id=provider_call_id,
         )
 
     def existing_call(

@@ -156,8 +156,15 @@ class SessionCall:
             "personaId": self.reference.persona,
             "direction": direction,
             "tags": {**(self._options.tags or {}), **(self.tags() or {})} or None,
+            **self._vendor(),
         }
         self._emitter.emit("call.started", lambda: data, at=self._began_at)
+
+    def _vendor(self) -> dict[str, str]:
+        """Return the fields by which the service can end the call: the name of its room."""
+        room = getattr(getattr(self._job, "job", None), "room", None)
+        name = getattr(room, "name", None)
+        return {"provider": "livekit", "providerCallId": name} if name else {}
 
     def _participant(self) -> Any:
         """Return the participant that the session talks to, None if there is none yet."""

@@ -45,6 +45,16 @@ async def flush(emitter: Emitter, seconds: float = SECONDS) -> bool:
     return await asyncio.to_thread(emitter.flush, seconds)
 
 
+async def test_start_names_the_vendor_that_carries_the_call() -> None:
+    async with intake() as (stream, url), Emitter(url, SERVICE) as emitter:
+        async with emitter.call(user="alice", provider="twilio", provider_call_id="CA1"):
+            pass
+        assert await flush(emitter)
+    started = stream.decoded()[0].data
+    assert isinstance(started, CallStarted)
+    assert (started.provider, started.provider_call_id) == ("twilio", "CA1")
+
+
 async def test_start_charges_and_end_of_a_call_are_accepted() -> None:
     async with intake() as (stream, url), Emitter(url, SERVICE) as emitter:
         async with emitter.call("c1", user="alice", persona="p", tags={"team": "a"}) as call:

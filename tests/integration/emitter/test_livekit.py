@@ -169,6 +169,7 @@ async def test_caller_of_an_inbound_call_is_the_user(tmp_path: Path) -> None:
     start, *_, end = result["events"]
     assert (start["callId"], start["userId"]) == ("RM_1", "sip_+15550100")
     assert start["direction"] == "inbound"
+    assert (start["provider"], start["providerCallId"]) == ("livekit", "room-of-the-call")
     assert end["status"] == "terminated"
     assert {event["userId"] for event in costs(result)} == {"sip_+15550100"}
 

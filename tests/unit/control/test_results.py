@@ -50,5 +50,11 @@ async def test_other_commands_than_cutoffs_are_unsupported_without_a_webhook() -
     await router.close()
 
 
+def test_answer_that_repeats_a_secret_is_stored_without_it() -> None:
+    answer = Answer(401, {"message": "The key hush-hush is wrong"}, None)
+    result = RequestSender("x", hidden=("hush-hush",)).result(answer, has_ended=False)
+    assert result.error == "It answered 401: The key … is wrong"
+
+
 def test_secrets_are_not_in_representations() -> None:
     assert "hush" not in repr(RetellAccount("https://api.retellai.com", "hush"))
