@@ -72,6 +72,11 @@ def broker_credentials(kafka: KafkaSettings) -> Any:
     return None if context is None else faust.SSLCredentials(context)
 
 
+class _App(faust.App):
+    async def on_first_start(self) -> None:
+        """Make no directories: the app has no tables, and may run where nothing is writable."""
+
+
 def make_app(
     kafka: KafkaSettings,
     on_alert: OnId,
@@ -83,7 +88,7 @@ def make_app(
     `daily` is called once a day, `on_ended` with the id of each ended call.
     """
     servers = kafka.bootstrap_servers.split(",")
-    app: Any = faust.App(
+    app: Any = _App(
         GROUP,
         broker=";".join(f"kafka://{server}" for server in servers),
         broker_credentials=broker_credentials(kafka),

@@ -48,7 +48,12 @@ def event(one: BudgetAlert) -> bytes:
     return encode(alert_event(one))
 
 
-async def test_agent_receives_alerts(pipeline: Pipeline) -> None:
+async def test_agent_receives_alerts(
+    pipeline: Pipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = tmp_path / "working directory"
+    directory.mkdir()
+    monkeypatch.chdir(directory)
     received: list[str] = []
     stop = asyncio.Event()
     listening = asyncio.create_task(run_agents(pipeline.kafka, received.append, stop))
@@ -64,6 +69,7 @@ async def test_agent_receives_alerts(pipeline: Pipeline) -> None:
         stop.set()
         await listening
     assert set(received) == {first.alert_id, second.alert_id}
+    assert not list(directory.iterdir()), "it must run where nothing is writable"
 
 
 async def test_published_alert_reaches_its_webhook(pipeline: Pipeline) -> None:
