@@ -9,7 +9,7 @@ BIN := .venv/bin
 export PORT SIMULATE BROKER_MEMORY_MB
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test faults security simulator check contracts bench bench-growth bench-peers forecast screenshots pages kafka lock clean setup-run setup-all setup-forecast setup-integrations setup-peers web
+.PHONY: help run demo test faults security simulator check contracts bench bench-growth bench-peers forecast screenshots pages kafka lock clean setup-run setup-all setup-forecast setup-integrations setup-peers setup-chart web
 
 help: ## say what there is
 	@echo 'make TARGET, where TARGET is one of'
@@ -24,7 +24,7 @@ demo: setup-run ## the product and one example that reports a call (WAY=python; 
 	@$(if $(WAY),tools/web try)
 	@exec $(BIN)/cost-analytics demo $(WAY) $(if $(DEMO_EXIT),--exit)
 
-test: setup-all setup-integrations ## pass every test this machine can run (ARGS="-k name" for some)
+test: setup-all setup-integrations setup-chart ## pass every test this machine can run (ARGS="-k name" for some)
 	@tools/web try
 	@exec $(BIN)/python -m pytest --numprocesses=2 --dist=worksteal $(ARGS)
 
@@ -87,6 +87,11 @@ clean: ## remove everything that `make` made, the data of `make run` too
 
 setup-run setup-all setup-forecast setup-integrations setup-peers:
 	@tools/setup $(@:setup-%=%)
+
+# Without Go the chart's tests are skipped.
+setup-chart:
+	@tools/setup chart
+	@tools/chart try
 
 web: setup-all
 	@tools/web build
