@@ -76,6 +76,23 @@ async def send_a_test(page: Page, endpoint: HttpReceiver) -> None:
     ]
 
 
+async def change_settings(page: Page) -> None:
+    """Switch kinds and quiet hours, which are kept."""
+    section = card(page)
+    await section.get_by_text("Budget alerts, anomalies, limit forecasts, low balance").click()
+    await section.get_by_label("Daily digest").check()
+    await section.get_by_label("Anomalies").uncheck()
+    await section.get_by_label("Send only reached limits").check()
+    await section.get_by_label("From").fill("21:30")
+    await section.get_by_label("to", exact=True).fill("06:30")
+    assert not await faults(page)
+    await section.get_by_role("button", name="Save").click()
+    await expect(section.get_by_text("Saved.")).to_be_visible()
+    await page.reload()
+    summary = "Budget alerts, daily digest, limit forecasts, low balance · quiet 21:30–06:30"
+    await expect(section.get_by_text(summary)).to_be_visible()
+
+
 async def remove(page: Page, endpoint: HttpReceiver) -> None:
     """Cancel the removal by keyboard, and then remove the channel."""
     section = card(page)
@@ -100,7 +117,7 @@ async def test_a_webhook_is_added_verified_tested_and_removed(
         await add(page, endpoint)
         await verify(page, endpoint)
         await send_a_test(page, endpoint)
-        await page.reload()
+        await change_settings(page)
         await expect(card(page).get_by_text("Verified", exact=True)).to_be_visible()
         await expect(card(page).get_by_label("Signing secret")).to_have_count(0)
         await remove(page, endpoint)

@@ -2,6 +2,7 @@
 import type {
   CallCost,
   CallSummary,
+  Channel,
   CommandModes,
   Delivery,
   Forecast,
@@ -24,6 +25,7 @@ export type {
   CallPage,
   CallSummary,
   Channel,
+  ChannelChange,
   Channels,
   CommandAttempt,
   CommandModes,
@@ -78,6 +80,7 @@ export type {
 export type CommandMode = CommandModes["mode"];
 export type CallStatus = CallSummary["status"];
 export type ChannelType = WantedChannel["type"];
+export type ChannelKind = Channel["kinds"][number];
 export type CostByService = CallCost["costByService"];
 export type DeliveryState = Delivery["state"];
 export type ForecastPeriod = Forecast["period"];

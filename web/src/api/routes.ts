@@ -21,6 +21,7 @@ import type {
   CallEvent,
   CallPage,
   Channel,
+  ChannelChange,
   ChargePlanEntered,
   ChargePlanList,
   CommandMode,
@@ -153,34 +154,63 @@ export const loadBudget = (user: string, signal?: AbortSignal): Promise<Budget> 
 export const changeBudget = (user: string, change: BudgetChange): Promise<Budget> =>
   costs.changeBudget(api, { userId: user, body: change });
 
-export const loadChannels = async (user: string, signal: AbortSignal): Promise<Channel[]> =>
-  (await costs.listChannels(api, { userId: user }, { signal })).channels;
+// Channels of a user; without a user those of administrators.
 
-export const addChannel = (user: string, channel: WantedChannel): Promise<NewChannel> =>
-  costs.createChannel(api, { userId: user, body: channel });
+export const loadChannels = async (user: string | null, signal: AbortSignal): Promise<Channel[]> =>
+  (user === null
+    ? await costs.listAdministratorsChannels(api, {}, { signal })
+    : await costs.listChannels(api, { userId: user }, { signal })
+  ).channels;
+
+export const addChannel = (user: string | null, body: WantedChannel): Promise<NewChannel> =>
+  user === null
+    ? costs.createAdministratorsChannel(api, { body })
+    : costs.createChannel(api, { userId: user, body });
+
+/** Changes what a channel gets, and its quiet hours. */
+export const changeChannel = (
+  user: string | null,
+  channelId: string,
+  body: ChannelChange,
+): Promise<Channel> =>
+  user === null
+    ? costs.changeAdministratorsChannel(api, { channelId, body })
+    : costs.changeChannel(api, { userId: user, channelId, body });
 
 /** Removes a channel; returns the remaining ones. */
-export const removeChannel = async (user: string, channelId: string): Promise<Channel[]> =>
-  (await costs.removeChannel(api, { userId: user, channelId })).channels;
+export const removeChannel = async (user: string | null, channelId: string): Promise<Channel[]> =>
+  (user === null
+    ? await costs.removeAdministratorsChannel(api, { channelId })
+    : await costs.removeChannel(api, { userId: user, channelId })
+  ).channels;
 
 /** Verifies a channel by its code; without a code, requests a new one. */
 export const verifyChannel = (
-  user: string,
+  user: string | null,
   channelId: string,
   proof: Proof = {},
-): Promise<Channel> => costs.verifyChannel(api, { userId: user, channelId, body: proof });
+): Promise<Channel> =>
+  user === null
+    ? costs.verifyAdministratorsChannel(api, { channelId, body: proof })
+    : costs.verifyChannel(api, { userId: user, channelId, body: proof });
 
 /** Sends a test message; returns the id of its delivery. */
-export const testChannel = async (user: string, channelId: string): Promise<string> =>
-  (await costs.testChannel(api, { userId: user, channelId })).deliveryId;
+export const testChannel = async (user: string | null, channelId: string): Promise<string> =>
+  (user === null
+    ? await costs.testAdministratorsChannel(api, { channelId })
+    : await costs.testChannel(api, { userId: user, channelId })
+  ).deliveryId;
 
 /** A channel's latest deliveries, newest first. */
 export const loadDeliveries = async (
-  user: string,
+  user: string | null,
   channelId: string,
   signal: AbortSignal,
 ): Promise<Delivery[]> =>
-  (await costs.listDeliveries(api, { userId: user, channelId }, { signal })).deliveries;
+  (user === null
+    ? await costs.listAdministratorsDeliveries(api, { channelId }, { signal })
+    : await costs.listDeliveries(api, { userId: user, channelId }, { signal })
+  ).deliveries;
 
 export const loadCall = (callId: string, signal: AbortSignal): Promise<CallCost> =>
   costs.getCallCost(api, { callId }, { signal });

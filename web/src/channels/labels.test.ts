@@ -1,5 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { deliveryText, pollDelivery, channelHistory, isOver, channelStatus } from "./labels";
+import {
+  deliveryText,
+  pollDelivery,
+  channelHistory,
+  isOver,
+  channelStatus,
+  settingsText,
+} from "./labels";
 import type { Channel, Delivery, DeliveryState } from "../api/bodies";
 
 const channel = (change: Partial<Channel>): Channel =>
@@ -26,6 +33,16 @@ describe("channels", () => {
     expect(channelHistory(channel({ failures: "1" }))).toMatch(/1 failed attempt since/);
     const some = channelHistory(channel({ deliveredAt: "2026-01-05T12:00:00Z", failures: "12" }));
     expect(some).toMatch(/^Last delivered .*2026.*, 12 failed attempts since\.$/);
+  });
+});
+
+describe("settings of a channel", () => {
+  it("name what it gets and its quiet hours", () => {
+    expect(settingsText({ kinds: [], quietHours: null })).toBe("No notifications");
+    const quietHours = { start: "22:00", end: "07:00", timezone: null };
+    expect(settingsText({ kinds: ["alert", "anomaly"], quietHours })).toBe(
+      "Budget alerts, anomalies · quiet 22:00–07:00",
+    );
   });
 });
 

@@ -1,5 +1,5 @@
 // Texts of notification channels: types, states and deliveries.
-import type { Channel, ChannelType, Delivery } from "../api/bodies";
+import type { Channel, ChannelKind, ChannelType, Delivery } from "../api/bodies";
 import { formatTime, formatDateTime } from "../format/dates";
 
 export interface ChannelTypeTexts {
@@ -58,6 +58,40 @@ export const CHANNEL_TYPES: Record<ChannelType, ChannelTypeTexts> = {
 };
 
 export const TYPES = Object.keys(CHANNEL_TYPES) as ChannelType[];
+
+/** What a channel can get. */
+export const KINDS: Record<ChannelKind, { name: string; hint: string }> = {
+  alert: { name: "Budget alerts", hint: "A budget reaches a threshold" },
+  anomaly: { name: "Anomalies", hint: "Unusual or missing costs" },
+  forecast: { name: "Limit forecasts", hint: "The monthly limit will be reached" },
+  low_balance: { name: "Low balance", hint: "The prepaid balance runs out" },
+  daily_digest: { name: "Daily digest", hint: "Yesterday's calls and costs" },
+  weekly_digest: { name: "Weekly digest", hint: "Last week's calls and costs, on Monday" },
+  unpriced: { name: "Usage without a price", hint: "Costs that count at 0" },
+};
+
+export const USERS_KINDS: readonly ChannelKind[] = [
+  "alert",
+  "anomaly",
+  "forecast",
+  "low_balance",
+  "daily_digest",
+  "weekly_digest",
+];
+export const ADMINISTRATORS_KINDS: readonly ChannelKind[] = ["alert", "unpriced"];
+
+/** The kinds that a channel gets when it is added on the page. */
+export const firstKinds = (user: string | null): ChannelKind[] =>
+  user === null
+    ? [...ADMINISTRATORS_KINDS]
+    : USERS_KINDS.filter((kind) => !kind.endsWith("_digest"));
+
+/** What a channel gets and when it is quiet, such as "Budget alerts, anomalies · quiet 22:00–07:00". */
+export function settingsText({ kinds, quietHours }: Pick<Channel, "kinds" | "quietHours">): string {
+  const names = kinds.map((kind) => KINDS[kind].name.toLowerCase()).join(", ");
+  const gets = names ? names.charAt(0).toUpperCase() + names.slice(1) : "No notifications";
+  return quietHours ? `${gets} · quiet ${quietHours.start}–${quietHours.end}` : gets;
+}
 
 /** A channel's status: label, tone and what to do. */
 export interface ChannelStatus {
