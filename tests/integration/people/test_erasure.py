@@ -1,6 +1,7 @@
 """An erased user is nowhere, no total changes, and later events do not bring the identity back."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -220,3 +221,21 @@ async def test_erasing_while_workers_count_stays_exact(database_url: str, erasur
         f"{erasures} erasures beside 3 writers: {len(events)} events sent, {totals.events} counted, "
         f"difference {totals.events - len(events)}"
     )
+
+
+@pytest.mark.parametrize("count", [20_000])
+async def test_duration_of_an_erasure_is_reported(database_url: str, count: int) -> None:
+    """Recording waits for so long; most of it is the rewriting of events."""
+    await record(database_url, calls_of(IDENTITY, "call", 40), TopicLog())
+    before = await sums(database_url)
+    copy = """INSERT INTO call_cost_events (identity, source, event_id, type, time, user_id, call_id, data)
+              SELECT gen_random_uuid(), 's', 'e' || n, 'cost.recorded', now(), $2, 'call-' || (n % 40), '{"of": 1}'
+              FROM generate_series(1, $1) AS n"""
+    await fetch(database_url, copy, count, IDENTITY)
+    started_ns = time.monotonic_ns()
+    receipt = await erased(database_url)
+    took_ms = (time.monotonic_ns() - started_ns) // 1_000_000
+    parts.figures.append(f"erasure of a user with {count:,} events and 40 calls: {took_ms:,} ms")
+    assert receipt.rows["call_cost_events"] > count
+    after = await sums(database_url)
+    assert [row[1] for row in after] == [row[1] for row in before]
