@@ -10,15 +10,26 @@ from pathlib import Path
 
 import pytest
 
+from ledger.notifications.notices import Notice
+from schemas.notices import ChannelKind
 from tests.support import parts
 from tests.support.fault_table import AlertFigures, FaultRecorder
-from tests.support.notifications import alert, states, write_alerts, write_channel
+from tests.support.notifications import (
+    alert,
+    states,
+    write_alerts,
+    write_anomaly,
+    write_channel,
+    write_notice,
+)
 from tests.support.notifications_process import NoticesProcess
 from tests.support.receivers import HttpReceiver, ScriptedResponse, receiver
 from tests.support.recording import fetch
 
 CHANNELS = 8
-ALERTS = 40
+MESSAGES = 40
+"""Half of them alerts, the others anomalies and forecasts."""
+KINDS: tuple[ChannelKind, ...] = ("alert", "anomaly", "forecast")
 KILLS = 3
 NO_BROKER = "127.0.0.1:1"
 """Without a broker the sweep finds every alert."""
@@ -59,6 +70,19 @@ async def until_delivered(database_url: str, count: int) -> None:
             await expire_claims(database_url)
 
 
+def forecast(month: str) -> Notice:
+    return Notice(
+        "forecast",
+        "alice",
+        (month,),
+        "A title",
+        ["A sentence."],
+        "/outlook",
+        "a.type",
+        {"m": month},
+    )
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 async def test_kills_during_delivery_lose_no_notification(
@@ -68,8 +92,11 @@ async def test_kills_during_delivery_lose_no_notification(
         ScriptedResponse(500), ScriptedResponse(500), delay_seconds=0.02
     ) as endpoint:
         for number in range(CHANNELS):
-            await write_channel(database_url, f"{endpoint.url}/{number}")
-        await write_alerts(database_url, *(alert() for _ in range(ALERTS)))
+            await write_channel(database_url, f"{endpoint.url}/{number}", kinds=KINDS)
+        await write_alerts(database_url, *(alert() for _ in range(MESSAGES // 2)))
+        for number in range(MESSAGES // 4):
+            await write_anomaly(database_url, call_id=f"call-{number}")
+            await write_notice(database_url, forecast(f"2026-{number}"))
         for process in processes:
             process.start()
         for number in range(KILLS):
@@ -77,7 +104,7 @@ async def test_kills_during_delivery_lose_no_notification(
             victim = processes[number % len(processes)]
             victim.kill()
             victim.start()
-        await until_delivered(database_url, CHANNELS * ALERTS)
+        await until_delivered(database_url, CHANNELS * MESSAGES)
         for process in processes:
             await process.stop()
         ids = [request.id for request in endpoint.accepted]
@@ -92,11 +119,11 @@ async def test_kills_during_delivery_lose_no_notification(
     assert duplicates <= interrupted[0][0]
     parts.figures.append(
         f"{KILLS} kills of two processes that deliver notices: sent {len(ids)}, "
-        f"cut off {interrupted[0][0]}, repeated under the same id {duplicates}"
+        f"raised {len(stored)}, missing {len(stored) - len(set(ids))}, cut off {interrupted[0][0]}, repeated under the same id {duplicates}"
     )
     record_fault(
         f"notification processes killed {KILLS} times",
-        sent=CHANNELS * ALERTS,
+        sent=CHANNELS * MESSAGES,
         counted=len(set(ids)),
         alerts=AlertFigures.of((row[0] for row in stored), set(ids)),
     )
