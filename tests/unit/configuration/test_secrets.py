@@ -42,6 +42,7 @@ def test_secret_settings_are_known() -> None:
     assert SECRETS.keys() == {
         "DATABASE_URL",
         "INTAKE_TOKEN",
+        "PEOPLE_DATABASE_URL",
         "RERATE_DATABASE_URL",
         *(f"{login}_DATABASE_URL" for login in logins),
         *(f"{login}_DATABASE_PASSWORD" for login in logins),
@@ -145,12 +146,14 @@ def test_password_may_be_separate_from_its_address(url: str, expected: str, tmp_
 def test_api_reprices_with_the_worker_login() -> None:
     values = {
         "DATABASE_URL": URL.format(user="api:pw"),
+        "PEOPLE_DATABASE_URL": URL.format(user="operator"),
         "RERATE_DATABASE_URL": URL.format(user="worker"),
         "WORKER_DATABASE_PASSWORD": "its-own",
     }
     loaded = settings_from(values, "database", login="api")
     assert loaded.rerate_url.reveal() == URL.format(user="worker:its-own")
     assert URL.format(user="worker:its-own") in loaded.secrets()
+    assert loaded.people_url.reveal() == URL.format(user="operator")
 
 
 def test_secret_files_are_not_mixed_with_the_dev_file() -> None:
