@@ -11,6 +11,12 @@ const ANOMALIES = /\/src\/anomalies\//;
 // Used by the pages Spending and All users.
 const FILTERS = /\/src\/spending\/(FilterBar|GroupsCard)/;
 
+// Used by the pages Budget and All users.
+const CHANNELS = /\/src\/channels\//;
+
+// Used by pages with keys, prices and calls, not by Live.
+const PROMPTS = /\/src\/ui\/(ConfirmPrompt|ShownSecret)/;
+
 // uPlot and the components that use it: pages without a chart do not load them.
 const CHARTS = /uplot|\/(ChartFrame|StackedChart|DailyCostChart|plot)\./;
 
@@ -39,12 +45,15 @@ export default defineConfig({
             { name: "charts", test: CHARTS },
             {
               name: "shared",
-              test: (id: string) => ![CHARTS, ANOMALIES, FILTERS].some((group) => group.test(id)),
+              test: (id: string) =>
+                ![CHARTS, ANOMALIES, FILTERS, PROMPTS, CHANNELS].some((group) => group.test(id)),
               minShareCount: 2,
               priority: 1,
             },
             { name: "anomalies", test: ANOMALIES, minShareCount: 2 },
             { name: "filters", test: FILTERS, minShareCount: 2 },
+            { name: "prompts", test: PROMPTS, minShareCount: 2 },
+            { name: "channels", test: CHANNELS, minShareCount: 2 },
           ],
         },
       },

@@ -85,30 +85,7 @@ async def test_kills_and_failing_vendors_lose_no_cutoff_and_repeat_none_after_a_
     processes: list[CommandsProcess],
     record_fault: FaultRecorder,
 ) -> None:
-    async with AsyncExitStack() as stack:
-        servers = {
-            name: await stack.enter_async_context(vendor_server(name, failing)) for name in VENDORS
-        }
-        values = {
-            "DATABASE_URL": database_url,
-            "KAFKA_BOOTSTRAP_SERVERS": NO_BROKER,
-            **settings_of(servers),
-        }
-        await _request_all(database_url, servers)
-        for name in ("one", "other"):
-            processes.append(CommandsProcess(tmp_path, values, name))
-            processes[-1].start()
-        for number in range(KILLS):
-            await until_more(servers, 15, database_url)
-            victim = processes[number % 2]
-            victim.kill()
-            victim.start()
-        async with asyncio.timeout(150):
-            while await count(database_url, "pending", "executing"):
-                await asyncio.sleep(0.2)
-                await expire_claims(database_url)
-        for process in processes:
-            await process.stop()
+    servers = await _run_and_kill(database_url, tmp_path, processes)
     rows = await command_rows(database_url)
     assert {row["state"] for row in rows} == {"executed"}
     ended = {row["call_id"]: row["ended_at"] for row in rows}
@@ -133,6 +110,37 @@ async def test_kills_and_failing_vendors_lose_no_cutoff_and_repeat_none_after_a_
     )
     assert executed == set(ended)
     assert after_success == []
+
+
+async def _run_and_kill(
+    database_url: str, directory: Path, processes: list[CommandsProcess]
+) -> dict[str, VendorServer]:
+    """Request the ends of all calls, and kill processes until all commands have ended."""
+    async with AsyncExitStack() as stack:
+        servers = {
+            name: await stack.enter_async_context(vendor_server(name, failing)) for name in VENDORS
+        }
+        values = {
+            "DATABASE_URL": database_url,
+            "KAFKA_BOOTSTRAP_SERVERS": NO_BROKER,
+            **settings_of(servers),
+        }
+        await _request_all(database_url, servers)
+        for name in ("one", "other"):
+            processes.append(CommandsProcess(directory, values, name))
+            processes[-1].start()
+        for number in range(KILLS):
+            await until_more(servers, 15, database_url)
+            victim = processes[number % 2]
+            victim.kill()
+            victim.start()
+        async with asyncio.timeout(150):
+            while await count(database_url, "pending", "executing"):
+                await asyncio.sleep(0.2)
+                await expire_claims(database_url)
+        for process in processes:
+            await process.stop()
+    return servers
 
 
 async def _request_all(database_url: str, servers: Mapping[str, VendorServer]) -> None:

@@ -16,7 +16,6 @@ import type {
   AnomalyPage,
   Budget,
   BudgetChange,
-  CallCommand,
   CallCost,
   CallEvent,
   CallPage,
@@ -24,9 +23,6 @@ import type {
   ChannelChange,
   ChargePlanEntered,
   ChargePlanList,
-  CommandMode,
-  CommandModes,
-  CommandPage,
   CostGroups,
   Delivery,
   EventPage,
@@ -34,7 +30,6 @@ import type {
   ForecastPeriod,
   HeldCallPage,
   ListedAlert,
-  ListedCommand,
   NewApiKey,
   NewChannel,
   NewChargePlan,
@@ -392,26 +387,3 @@ export const rerate = (
   const input = { from, to: to || null, service: service || null, dryRun };
   return costs.reratePrices(api, input, { timeoutSeconds: RERATE_SECONDS_MAX });
 };
-
-/** Requests the end of a call; while one is under way, that one is returned. */
-export const endCall = (callId: string): Promise<CallCommand> =>
-  costs.endCall(api, { callId, body: {} });
-
-/** A call's commands, the newest first. */
-export const loadCallCommands = async (
-  callId: string,
-  signal: AbortSignal,
-): Promise<CallCommand[]> => (await costs.listCallCommands(api, { callId }, { signal })).commands;
-
-/** A page of all commands, the newest first. */
-export const loadCommands = (
-  state: ListedCommand["state"] | null,
-  cursor: string | null,
-  signal: AbortSignal,
-): Promise<CommandPage> => costs.listCommands(api, { state, cursor }, { signal });
-
-export const loadCommandModes = (signal: AbortSignal): Promise<CommandModes> =>
-  costs.getCommandMode(api, {}, { signal });
-
-export const setCommandMode = (mode: CommandMode, reason: string): Promise<CommandModes> =>
-  costs.setCommandMode(api, { body: { mode, reason } });

@@ -43,18 +43,6 @@ const ATTEMPTS: Record<NonNullable<CommandAttempt["outcome"]>, string> = {
   interrupted: "Interrupted",
 };
 
-export const isUnderWay = ({ state }: CallCommand): boolean =>
-  state === "pending" || state === "executing";
-
-/** What is said about the newest cutoff of a call: who ends it, or that it couldn't be ended. */
-export function endingText(command: CallCommand): string {
-  const by = { limit: "its limit", stuck: "the stuck-call rule", hand: "hand" }[command.cause];
-  if (command.state === "executed") return `Ended by ${by}`;
-  if (isUnderWay(command)) return `Being ended by ${by}…`;
-  if (command.state === "dry_run") return `Not ended: dry run (${CAUSES[command.cause]})`;
-  return command.state === "ended" ? "" : `Couldn't be ended by ${by}`;
-}
-
 export const attemptText = ({ outcome, status }: CommandAttempt): string =>
   `${outcome ? ATTEMPTS[outcome] : "In progress"}${status ? ` (${status})` : ""}`;
 

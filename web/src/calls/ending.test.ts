@@ -1,0 +1,29 @@
+import { expect, test } from "vitest";
+import type { CallCommand } from "../api/bodies";
+import { endingText, isUnderWay } from "./ending";
+
+const command = (changes: Partial<CallCommand>): CallCommand => ({
+  commandId: "c",
+  callId: "call-1",
+  kind: "cutoff",
+  cause: "limit",
+  state: "executed",
+  reason: "This call cost $1.02, over its $1.00 limit.",
+  requestedBy: null,
+  requestedAt: "2026-11-30T12:00:00Z",
+  endedAt: null,
+  ...changes,
+});
+
+test("a call says by what it was ended", () => {
+  expect(endingText(command({}))).toBe("Ended by its limit");
+  expect(endingText(command({ cause: "stuck" }))).toBe("Ended by the stuck-call rule");
+  expect(endingText(command({ cause: "hand", state: "pending" }))).toBe("Being ended by hand…");
+  expect(endingText(command({ state: "expired" }))).toBe("Couldn't be ended by its limit");
+  expect(endingText(command({ state: "ended" }))).toBe("");
+});
+
+test("only waiting and running commands are under way", () => {
+  expect(isUnderWay(command({ state: "executing" }))).toBe(true);
+  expect(isUnderWay(command({ state: "failed" }))).toBe(false);
+});

@@ -1,0 +1,16 @@
+// What the page of a call says about its end by a command.
+import type { CallCommand } from "../api/bodies";
+
+const ENDED_BY = { limit: "its limit", stuck: "the stuck-call rule", hand: "hand" };
+
+export const isUnderWay = ({ state }: CallCommand): boolean =>
+  state === "pending" || state === "executing";
+
+/** What is said about the newest cutoff of a call: by what it is ended, or that it couldn't be. */
+export function endingText(command: CallCommand): string {
+  const by = ENDED_BY[command.cause];
+  if (command.state === "executed") return `Ended by ${by}`;
+  if (isUnderWay(command)) return `Being ended by ${by}…`;
+  if (command.state === "dry_run") return `Not ended by ${by}: dry run`;
+  return command.state === "ended" ? "" : `Couldn't be ended by ${by}`;
+}
