@@ -9,7 +9,7 @@ BIN := .venv/bin
 export PORT SIMULATE BROKER_MEMORY_MB
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test faults security simulator check contracts bench bench-growth bench-peers forecast screenshots pages kafka lock clean setup-run setup-all setup-forecast setup-integrations setup-peers setup-chart web
+.PHONY: help run demo test faults security simulator check contracts bench bench-growth bench-peers forecast screenshots pages kafka lock release clean setup-run setup-all setup-forecast setup-integrations setup-peers setup-chart web
 
 help: ## say what there is
 	@echo 'make TARGET, where TARGET is one of'
@@ -80,6 +80,10 @@ lock: ## pin all requirements again, with hashes
 	@.local/lock/bin/pip install --quiet --disable-pip-version-check '$(UV)'
 	@tools/lock .local/lock/bin/uv
 	@rm -rf .local/lock
+
+release: setup-all ## build all files of a release into dist/, and test the wheel in an empty environment
+	@rm -rf dist
+	@exec $(BIN)/python -m devkit.release dist
 
 clean: ## remove everything that `make` made, the data of `make run` too
 	rm -rf .venv .local api/static web/node_modules clients/typescript/dist clients/typescript/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
