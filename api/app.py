@@ -46,6 +46,7 @@ from api.routes.prices import PriceRoutes
 from api.routes.recommendations import RecommendationRoutes
 from api.routes.reconciliation import ReconciliationRoutes
 from api.routes.reservations import ReservationRoutes
+from api.routes.scoped_budgets import ScopedBudgetRoutes
 from api.routes.spending import SpendingRoutes
 from api.routes.top_costs import TopCostRoutes
 from api.routes.unsubscribe import UnsubscribeRoutes
@@ -229,10 +230,11 @@ def _decisions(
     options: ApiOptions,
     now: Clock,
 ) -> tuple[Route, ...]:
-    """Return the routes of decisions about calls, alerts, anomalies, forecasts and advice."""
+    """Return the routes of decisions, further budgets, alerts, anomalies, forecasts and advice."""
     return (
         *AuthorizationRoutes(budgets, options.limits, now).routes(),
         *ReservationRoutes(budgets, readers, options.limits, now).routes(),
+        *ScopedBudgetRoutes(budgets, options.limits, now).routes(),
         *AlertRoutes(budgets, readers, options.limits).routes(),
         *AnomalyRoutes(readers, options.limits).routes(),
         *ForecastRoutes(readers, budgets, now).routes(),

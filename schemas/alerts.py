@@ -16,7 +16,8 @@ ALERT_TYPE: Final = "budget.threshold.reached"
 CUTOFF_TYPE: Final = "call.cutoff.requested"
 SOURCE: Final = "/cost-analytics/budgets"
 
-AlertType = Literal["daily", "monthly", "call"]
+AlertType = Literal["daily", "weekly", "monthly", "call"]
+ScopeKind = Literal["user", "persona", "tag", "all", "service"]
 SpendBasis = Literal["charged", "cost"]
 """What counts as a user's spend: charges minus refunds, or the cost of the user's calls."""
 
@@ -42,12 +43,24 @@ class Driver(Struct, kw_only=True, rename=wire_name):
     share_percent: Exact
 
 
+class BudgetScope(Struct, kw_only=True, rename=wire_name):
+    """What a budget applies to: a user, or calls of it with the persona or tag `value`.
+
+    `key` is that of a tag, else null. `all` are all users; a `service` is one of all users.
+    """
+
+    kind: ScopeKind
+    key: str | None
+    value: str | None
+
+
 class BudgetAlert(Struct, kw_only=True, rename=_alert_name):
     """Spend has reached a threshold of a limit. Money is US dollars, times are UTC.
 
     `period` is the day, month or call that the limit applies to. `crossed_by` is null if a change
     of the settings raised the alert. `drivers` are the largest costs of the UTC days in the period.
     `spent_last_hour` is the user's spend since the last quarter-hour mark at least an hour ago.
+    `budget_id` and `scope` are those of a further budget, null for a limit of the user's settings.
     """
 
     alert_id: str
@@ -70,6 +83,8 @@ class BudgetAlert(Struct, kw_only=True, rename=_alert_name):
     drivers: list[Driver]
     spent_last_hour: Usd
     event_time: datetime | None
+    budget_id: str | None = None
+    scope: BudgetScope | None = None
 
 
 class ListedAlert(BudgetAlert, kw_only=True, rename=_alert_name):

@@ -42,6 +42,7 @@ MAXIMA: Final[Mapping[str, int]] = {
     "dailyLimit_usd": MAX_LIMIT_USD,
     "monthlyLimit_usd": MAX_LIMIT_USD,
     "maxCostPerCall_usd": MAX_LIMIT_USD,
+    "limit_usd": MAX_LIMIT_USD,
     "estimatedCost": MAX_LIMIT_USD,
     "price_usd": PRICE_USD_MAX,
     "lasts_seconds": RESERVED_SECONDS_MAX,

@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
 
+from schemas.alerts import AlertType
 from schemas.events import Direction
 from schemas.exact import Exact
 from schemas.jsonio import wire_name
@@ -236,7 +237,7 @@ class RerateAlert(Struct, kw_only=True, rename=wire_name):
     """An alert that the new costs would raise; a late alert is recorded but not sent."""
 
     user_id: str
-    type: Literal["daily", "monthly", "call"]
+    type: AlertType
     period: str
     threshold_percent: Exact
     limit_usd: Usd

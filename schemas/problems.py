@@ -22,6 +22,7 @@ ProblemCode = Literal[
     "price_conflict",  # the catalogue or the decision about the proposal differs
     "plan_conflict",  # there is another charge plan of the same scope and time
     "erasure_refused",  # the erasure was not confirmed, or writers are busy
+    "too_many_budgets",  # the user has as many further budgets as are allowed
     "not_found",  # no such route, or no such proposal
     "method_not_allowed",  # the route exists, see the `Allow` header
     "request_timeout",  # the body did not arrive in time

@@ -47,7 +47,8 @@ FAILURES: Final[Mapping[int, FailureStatus]] = {
     408: FailureStatus("RequestTimeout", "The body did not arrive in time.", ("request_timeout",)),
     409: FailureStatus(
         "Conflict",
-        "The call has ended, the cost is recorded, the erasure is not confirmed, or another price, "
+        "The call has ended, the cost is recorded, there are too many budgets, the erasure is not "
+        "confirmed, or another price, "
         "plan or decision is in force.",
         (
             "call_finished",
@@ -55,6 +56,7 @@ FAILURES: Final[Mapping[int, FailureStatus]] = {
             "price_conflict",
             "plan_conflict",
             "erasure_refused",
+            "too_many_budgets",
         ),
     ),
     413: FailureStatus("PayloadTooLarge", "The body has too many bytes.", ("payload_too_large",)),

@@ -114,7 +114,7 @@ def change_of(requested: BudgetChange) -> LimitChange:
             if requested.alert_threshold_percent is UNSET
             else _percent("alertThreshold_percent", requested.alert_threshold_percent, 100)
         ),
-        thresholds=_thresholds(requested.thresholds),
+        thresholds=thresholds_of(requested.thresholds),
         timezone=_timezone(requested.timezone),
         auto_cutoff=None if requested.auto_cutoff is UNSET else requested.auto_cutoff,
     )
@@ -125,7 +125,12 @@ def _limit(name: str, requested: Number | UnsetType | None) -> tuple[bool, int |
         return False, None
     if requested is None:
         return True, None
-    return True, nano_from_usd(bounded(name, requested, MAX_LIMIT_USD))
+    return True, limit_nano(name, requested)
+
+
+def limit_nano(name: str, requested: Number) -> int:
+    """Return a limit in nano-dollars; raises the 400 Problem, which names the field."""
+    return nano_from_usd(bounded(name, requested, MAX_LIMIT_USD))
 
 
 def _percent(name: str, requested: Number, maximum: int) -> Decimal:
@@ -135,8 +140,11 @@ def _percent(name: str, requested: Number, maximum: int) -> Decimal:
     return percent
 
 
-def _thresholds(requested: Sequence[Number] | UnsetType) -> tuple[Decimal, ...] | None:
-    """Return the additional thresholds, sorted and unique; 100 is implicit and left out."""
+def thresholds_of(requested: Sequence[Number] | UnsetType) -> tuple[Decimal, ...] | None:
+    """Return the additional thresholds, sorted and unique; 100 is implicit and left out.
+
+    Raises the 400 Problem.
+    """
     if requested is UNSET:
         return None
     if len(requested) > MAX_THRESHOLDS:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import date, datetime
 from decimal import Decimal
 from hashlib import blake2b
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 from uuid import UUID
 
 from ledger.budgets.limits import FULL
+from ledger.budgets.scoped import PERSONA, TAG, Scope
 from ledger.budgets.thresholds import BudgetPosition
 from ledger.calls.event_rows import EventRow
 from schemas.alerts import (
@@ -16,10 +17,12 @@ from schemas.alerts import (
     CUTOFF_TYPE,
     SOURCE,
     BudgetAlert,
+    BudgetScope,
     CloudEvent,
     Crossing,
     CutoffRequest,
     Driver,
+    ScopeKind,
     SpendBasis,
 )
 from schemas.exact import Exact, exact_text
@@ -38,6 +41,7 @@ class AlertContext(NamedTuple):
 
 def alert_id(position: BudgetPosition, percent: Decimal) -> UUID:
     """Return the id derived from the alert's key."""
+    budget = position.limit.budget
     return _id(
         "alert",
         position.user_id,
@@ -45,6 +49,7 @@ def alert_id(position: BudgetPosition, percent: Decimal) -> UUID:
         position.period,
         percent,
         position.limit.version,
+        *(() if budget is None else (budget.budget_id,)),
     )
 
 
@@ -93,7 +98,17 @@ def alert(
         drivers=_drivers(context.costs),
         spent_last_hour=Usd(context.last_hour_nano),
         event_time=crossed_by.time if crossed_by else None,
+        budget_id=limit.budget.budget_id if limit.budget else None,
+        scope=scope_body(limit.budget.scope) if limit.budget else None,
     )
+
+
+def scope_body(scope: Scope) -> BudgetScope:
+    """Return a scope as published."""
+    if scope.dimension.startswith(TAG):
+        return BudgetScope(kind="tag", key=scope.dimension.removeprefix(TAG), value=scope.value)
+    kind = cast("ScopeKind", scope.dimension)
+    return BudgetScope(kind=kind, key=None, value=scope.value or None)
 
 
 def cutoff(position: BudgetPosition, full: BudgetAlert) -> CutoffRequest:
@@ -141,14 +156,26 @@ def _message(position: BudgetPosition, percent: Decimal, basis: SpendBasis) -> s
     """Return a sentence for the user; a call's and a period's limit count different money."""
     spend, limit = dollars(position.after_nano), dollars(position.limit.nano)
     share = _share(position, percent)
+    of_scope = _scope_text(position)
     if position.call is not None:
-        return f"This call cost {spend}, {share} its {limit} limit."
+        whose = f"the {limit} limit per call{of_scope}" if of_scope else f"its {limit} limit"
+        return f"This call cost {spend}, {share} {whose}."
     if basis == "charged":
         paid = "You were charged" if position.closed else "You've been charged"
     else:
         paid = "Your calls cost" if position.closed else "Your calls have cost"
     period, kind = _period_text(position), position.limit.type
-    return f"{paid} {spend} {period}, {share} your {limit} {kind} limit."
+    return f"{paid} {spend} {period}, {share} your {limit} {kind} limit{of_scope}."
+
+
+def _scope_text(position: BudgetPosition) -> str:
+    """Return what a budget of a persona or a tag applies to, as the end of a sentence."""
+    budget = position.limit.budget
+    if budget is None or not budget.scope.selects_calls:
+        return ""
+    if budget.scope.dimension == PERSONA:
+        return f" for the persona {budget.value}"
+    return f" for {budget.scope.dimension.removeprefix(TAG)}: {budget.value}"
 
 
 def _share(position: BudgetPosition, percent: Decimal) -> str:
@@ -162,6 +189,11 @@ def _period_text(position: BudgetPosition) -> str:
     if position.limit.type == "daily":
         day = position.period
         return f"on {day_name(date.fromisoformat(day))}" if position.closed else "today"
+    if position.limit.type == "weekly":
+        if not position.closed:
+            return "this week"
+        year, week = position.period.split("-W")
+        return f"in the week of {day_name(date.fromisocalendar(int(year), int(week), 1))}"
     month = date.fromisoformat(f"{position.period}-01")
     return f"in {month_name(month)}" if position.closed else "this month"
 

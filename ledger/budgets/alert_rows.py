@@ -9,6 +9,9 @@ from typing import Final, NamedTuple
 
 from ledger.budgets.alert_messages import AlertContext, alert_event, cutoff_event
 from ledger.budgets.limits import Limits
+from ledger.budgets.scope_rows import read_windows
+from ledger.budgets.scoped import read_budgets
+from ledger.budgets.windows import SpendWindow
 from ledger.postgres.database import Connection, Record, affected
 from ledger.postgres.statements import statements
 from ledger.postgres.viewers import StoreUnavailableError
@@ -21,14 +24,6 @@ _SQL: Final = statements("budgets/alerts")
 BUDGET_ALERT: Final = "budget-alert"
 CALL_COMMAND: Final = "call-command"
 ANOMALY: Final = "cost-anomaly"
-
-
-class SpendWindow(NamedTuple):
-    """A user's time from `start` to before `end`."""
-
-    user_id: str
-    start: datetime
-    end: datetime
 
 
 class OutboxMessage(NamedTuple):
@@ -76,6 +71,7 @@ def limits_of(row: Record) -> Limits:
         extra_thresholds=tuple(row["thresholds"]),
         timezone=row["timezone"],
         auto_cutoff=row["auto_cutoff"],
+        budgets=read_budgets(row["budgets"]),
     )
 
 
@@ -83,13 +79,16 @@ async def read_spend(
     connection: Connection, spans: Sequence[SpendWindow], basis: SpendBasis
 ) -> list[int]:
     """Return the spend of each window, in nano-dollars."""
-    if not spans:
-        return []
-    users, starts, ends = zip(*spans, strict=True)
-    rows = await connection.fetch(
-        *_SQL.bind("spend", user_ids=users, starts=starts, ends=ends, by_cost=basis == "cost")
-    )
-    return [int(row["nano"]) for row in rows]
+    of_users = [span for span in spans if span.scope is None]
+    of_scopes = [span for span in spans if span.scope is not None]
+    found = dict(zip(of_scopes, await read_windows(connection, of_scopes, basis), strict=True))
+    if of_users:
+        users, starts, ends, _ = zip(*of_users, strict=True)
+        rows = await connection.fetch(
+            *_SQL.bind("spend", user_ids=users, starts=starts, ends=ends, by_cost=basis == "cost")
+        )
+        found |= zip(of_users, (int(row["nano"]) for row in rows), strict=True)
+    return [found[span] for span in spans]
 
 
 async def read_alert_contexts(
@@ -130,7 +129,7 @@ async def raise_alerts(connection: Connection, alerts: Sequence[BudgetAlert]) ->
         alert_ids=[alert.alert_id for alert in alerts],
         user_ids=[alert.user_id for alert in alerts],
         types=[alert.type for alert in alerts],
-        periods=[alert.period for alert in alerts],
+        periods=[_stored_period(alert) for alert in alerts],
         thresholds=[alert.threshold_percent.value for alert in alerts],
         limit_versions=[alert.limit_version for alert in alerts],
         late=[alert.late for alert in alerts],
@@ -142,6 +141,11 @@ async def raise_alerts(connection: Connection, alerts: Sequence[BudgetAlert]) ->
     )
     await note_traces(connection, ((alert.alert_id, alert.crossed_by) for alert in alerts))
     return affected(await connection.execute(*statement))
+
+
+def _stored_period(alert: BudgetAlert) -> str:
+    """Return the period in the unique key: that of a further budget begins with its id."""
+    return alert.period if alert.budget_id is None else f"{alert.budget_id} {alert.period}"
 
 
 async def request_cutoff(connection: Connection, request: CutoffRequest) -> bool:

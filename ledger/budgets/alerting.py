@@ -16,7 +16,6 @@ from uuid import UUID
 
 from ledger.budgets.alert_messages import AlertContext, alert, alert_id, cutoff
 from ledger.budgets.alert_rows import (
-    SpendWindow,
     lock_budgets,
     raise_alerts,
     read_alert_contexts,
@@ -24,18 +23,30 @@ from ledger.budgets.alert_rows import (
     request_cutoff,
 )
 from ledger.budgets.crossings import find_crossing
-from ledger.budgets.limits import FULL, Limit, Limits
+from ledger.budgets.limits import FULL, Limits
+from ledger.budgets.positions import (
+    SpendChange,
+    applies,
+    call_positions,
+    is_active_call,
+    is_scoped,
+    position_of,
+    scope_changes,
+    scope_of,
+    user_changes,
+)
+from ledger.budgets.scope_moves import ScopeMoves, find_moves, sum_moves
+from ledger.budgets.scope_rows import move_scopes, read_recorded
 from ledger.budgets.thresholds import (
     BudgetPosition,
     call_position,
-    period_position,
     reached_thresholds,
 )
+from ledger.budgets.windows import SpendWindow
 from ledger.calls.batch_changes import BatchChanges
 from ledger.calls.call import Call
 from ledger.calls.event_rows import EventRow
-from ledger.calls.periods import Period, period_of, quarter_of
-from ledger.calls.spend import SpendKey
+from ledger.calls.periods import period_of, quarter_of
 from ledger.postgres.database import Connection
 from schemas.alerts import SpendBasis
 from schemas.budgets import DEFAULT_ALERT_THRESHOLD_PERCENT
@@ -44,25 +55,19 @@ USERS_CACHED_MAX: Final = 200_000
 ALERTS_CACHED_MAX: Final = 50_000
 
 _HOUR: Final = timedelta(hours=1)
-
-
-class SpendChange(NamedTuple):
-    """The change of a limited period's spend, in nano-dollars."""
-
-    user_id: str
-    limit: Limit
-    period: Period
-    nano: int
-
-    def span(self) -> SpendWindow:
-        return SpendWindow(self.user_id, self.period.start, self.period.end)
+_LATEST: Final = datetime.max.replace(year=9000, tzinfo=UTC)
 
 
 class AlertReview(NamedTuple):
-    """What a batch's alerts are decided from: the users' limits, and the changes of their spend."""
+    """What a batch's alerts are decided from: the users' limits, and the changes of their spend.
+
+    `scopes` are the changes of personas and tags, and `scope_moves` those of their limits.
+    """
 
     budgets: dict[str, Limits]
     moves: list[SpendChange]
+    scopes: ScopeMoves = ScopeMoves({}, {})
+    scope_moves: Sequence[SpendChange] = ()
 
     def spans(self) -> list[SpendWindow]:
         return [move.span() for move in self.moves]
@@ -83,10 +88,13 @@ class Alerting:
         self._raised = _BoundedSet(ALERTS_CACHED_MAX)
         self._uncommitted: tuple[Sequence[str], Sequence[UUID]] = ((), ())
 
-    async def lock(self, connection: Connection, folded: BatchChanges) -> AlertReview:
+    async def lock(
+        self, connection: Connection, folded: BatchChanges, now: datetime, *, is_large: bool
+    ) -> AlertReview:
         """Lock the settings of a batch's users, and return what to review.
 
-        Call it in the batch's transaction, then change the spend, then call `review_batch`.
+        Call it in the batch's transaction, then change the spend, then call `review_batch`. The
+        events of a large batch are inserted already.
         """
         users = sorted(folded.users)
         self._uncommitted = users, ()
@@ -94,7 +102,11 @@ class Alerting:
             return AlertReview({}, [])
         unknown = [user for user in users if user not in self._users]
         budgets = await lock_budgets(connection, users, unknown)
-        return AlertReview(budgets, self._moves(budgets, folded.spend.changed()) if budgets else [])
+        if not budgets:
+            return AlertReview({}, [])
+        moves = user_changes(budgets, folded.spend.changed(), self.basis, now)
+        scopes = await _scope_moves(connection, budgets, folded, is_large=is_large)
+        return AlertReview(budgets, moves, scopes, scope_changes(budgets, scopes, self.basis, now))
 
     async def review_batch(
         self,
@@ -111,10 +123,17 @@ class Alerting:
         if not review.budgets:
             return 0
         positions = [
-            _position_of(move, before + move.nano, now)
+            position_of(move, before + move.nano, now)
             for move, before in zip(review.moves, spent, strict=True)
         ]
-        positions += _call_positions(review.budgets, folded.changed.values(), now)
+        if review.scopes.sums:
+            spans = [move.span() for move in review.scope_moves]
+            of_scopes = await move_scopes(connection, review.scopes, spans, self.basis)
+            positions += [
+                position_of(move, before + move.nano, now, review.scopes)
+                for move, before in zip(review.scope_moves, of_scopes, strict=True)
+            ]
+        positions += call_positions(review.budgets, folded.changed.values(), now)
         return await self._raise(connection, review.budgets, positions, folded.entries, now)
 
     def committed(self) -> None:
@@ -132,31 +151,18 @@ class Alerting:
         """
         moves = [
             SpendChange(limits.user_id, limit, period_of(limit.type, now, limits.timezone), 0)
-            for limit in limits.periodic()
+            for limit in limits.periods_of_user(now) + limits.periods_of_scopes(now)
             if limit.type != "call"
         ]
         spent = await read_spend(connection, [move.span() for move in moves], self.basis)
-        positions = [_position_of(move, nano, now) for move, nano in zip(moves, spent, strict=True)]
+        positions = [position_of(move, nano, now) for move, nano in zip(moves, spent, strict=True)]
         positions += [
-            call_position(limit, call, call, now) for call in calls for limit in limits.of_calls()
+            call_position(limit, call, call, now)
+            for call in calls
+            for limit in limits.all_of_calls(now)
+            if applies(limit, call)
         ]
         return await self._raise(connection, {limits.user_id: limits}, positions, (), now)
-
-    def _moves(
-        self, budgets: Mapping[str, Limits], moved: Mapping[SpendKey, Sequence[int]]
-    ) -> list[SpendChange]:
-        """Return the change of each limited period."""
-        sums: dict[tuple[str, Limit, Period], int] = {}
-        for (user, quarter), (cost, charged, refunded) in moved.items():
-            nano = cost if self.basis == "cost" else charged - refunded
-            limits = budgets.get(user)
-            if limits is None or not nano:
-                continue
-            for limit in limits.periodic():
-                if limit.type != "call":
-                    key = (user, limit, period_of(limit.type, quarter, limits.timezone))
-                    sums[key] = sums.get(key, 0) + nano
-        return [SpendChange(*key, nano) for key, nano in sums.items()]
 
     async def _raise(
         self,
@@ -170,7 +176,8 @@ class Alerting:
             (position, percent)
             for position in positions
             for percent in reached_thresholds(
-                position, budgets[position.user_id].thresholds(self.default_percent)
+                position,
+                budgets[position.user_id].thresholds_of(position.limit, self.default_percent),
             )
             if alert_id(position, percent) not in self._raised
         ]
@@ -193,8 +200,8 @@ class Alerting:
         for (position, percent), raised in zip(due, alerts, strict=True):
             if (
                 percent == FULL
-                and budgets[position.user_id].auto_cutoff
-                and _is_active_call(position)
+                and budgets[position.user_id].ends_calls(position.limit)
+                and is_active_call(position)
             ):
                 messages += await request_cutoff(connection, cutoff(position, raised))
         return messages
@@ -204,40 +211,35 @@ class Alerting:
     ) -> list[AlertContext]:
         """Read the contexts of alerts; alerts are rare, so this may query the database."""
         since = quarter_of(now.astimezone(UTC) - _HOUR)
-        periods = [
-            SpendWindow(position.user_id, position.start, position.end or now)
+        whole = [position for position in positions if not is_scoped(position)]
+        periods = [SpendWindow(p.user_id, p.start, p.end or now) for p in whole]
+        of_whole = iter(await read_alert_contexts(connection, periods, since, self.basis))
+        spans = [
+            SpendWindow(p.user_id, since, _LATEST, scope_of(p)) for p in positions if is_scoped(p)
+        ]
+        of_scopes = iter(await read_spend(connection, spans, self.basis))
+        contexts = [
+            AlertContext({}, next(of_scopes)) if is_scoped(position) else next(of_whole)
             for position in positions
         ]
-        contexts = await read_alert_contexts(connection, periods, since, self.basis)
         return [
-            AlertContext(position.call.costs_by_service(), of_period.last_hour_nano)
-            if position.call
-            else of_period
-            for position, of_period in zip(positions, contexts, strict=True)
+            context._replace(costs=position.call.costs_by_service()) if position.call else context
+            for position, context in zip(positions, contexts, strict=True)
         ]
 
 
-def _position_of(move: SpendChange, after: int, now: datetime) -> BudgetPosition:
-    return period_position(
-        move.user_id, move.limit, move.period, moved_nano=move.nano, after_nano=after, now=now
-    )
-
-
-def _is_active_call(position: BudgetPosition) -> bool:
-    """Return whether the position is that of an active call, which can still be ended."""
-    return position.call is not None and position.call.status == "active" and not position.closed
-
-
-def _call_positions(
-    budgets: Mapping[str, Limits], changed: Iterable[tuple[Call | None, Call]], now: datetime
-) -> list[BudgetPosition]:
-    return [
-        position
-        for before, call in changed
-        if (limits := budgets.get(call.user_id or "")) is not None
-        for limit in limits.of_calls()
-        if (position := call_position(limit, before, call, now)).after_nano != position.before_nano
-    ]
+async def _scope_moves(
+    connection: Connection, budgets: Mapping[str, Limits], folded: BatchChanges, *, is_large: bool
+) -> ScopeMoves:
+    """Return the changes of personas and tags with a budget."""
+    moves = find_moves(budgets, folded)
+    if not moves:
+        return ScopeMoves({}, {})
+    taken = [move.call.call_id for move in moves if move.takes_spend]
+    users = {move.call.user_id or "" for move in moves}
+    since = min(b.counts_from for user in users for b in budgets[user].budgets)
+    recorded = await read_recorded(connection, taken, since)
+    return sum_moves(budgets, moves, folded, recorded, includes_batch=is_large)
 
 
 class _BoundedSet:

@@ -24,9 +24,10 @@ WITH opened AS (
 SELECT (SELECT count(*) FROM opened) + (SELECT count(*) FROM locked) AS locked_count,
        user_id, daily_limit_nano, monthly_limit_nano, call_limit_nano,
        daily_limit_version, monthly_limit_version, call_limit_version,
-       alert_threshold_percent, thresholds, timezone, auto_cutoff
+       alert_threshold_percent, thresholds, timezone, auto_cutoff, budgets::text AS budgets
 FROM (VALUES (true)) AS always (is_limited)
-LEFT JOIN locked ON coalesce(daily_limit_nano, monthly_limit_nano, call_limit_nano) IS NOT NULL
+LEFT JOIN locked
+       ON coalesce(daily_limit_nano, monthly_limit_nano, call_limit_nano) IS NOT NULL OR budgets IS NOT NULL
 
 -- name: spend
 -- The spend of each of :user_ids from :starts to before :ends, by index in :user_ids: by cost if

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 from decimal import Decimal
 from typing import Final, NamedTuple
 
 import msgspec
 
+from ledger.budgets.active_calls import call_of_row, read_active_calls
 from ledger.budgets.alert_rows import limits_of
-from ledger.budgets.burn_rate import ActiveCall, burn_rate, expected_charges
+from ledger.budgets.burn_rate import burn_rate, expected_charges
 from ledger.budgets.limits import Limits
+from ledger.budgets.scoped import raise_ends_at, stored_budgets
 from ledger.budgets.thresholds import CALL_CLOSES_AFTER
 from ledger.calls.call import Call
 from ledger.calls.periods import Period, period_of
@@ -32,10 +34,6 @@ ACTIVE_CALLS_MAX: Final = 1_000
 LATEST_ALERTS_MAX: Final = 10
 ZONES_CACHED_MAX: Final = 10_000
 
-_decode_costs: Final = msgspec.json.Decoder(dict[str, dict[str, int]]).decode
-_decode_calls: Final = msgspec.json.Decoder(
-    list[tuple[datetime, dict[str, dict[str, int]], int | None, str | None, dict[str, str]]]
-).decode
 _decode_channels: Final = msgspec.json.Decoder(list[Channel]).decode
 
 
@@ -140,6 +138,10 @@ class Budgets:
         more = rows[limit - 1]["seq"] if len(rows) > limit else None
         return AlertPage([row["data"] for row in rows[:limit]], more)
 
+    def reading(self, viewer: Viewer) -> AbstractAsyncContextManager[Connection]:
+        """Return a transaction that reads for a viewer."""
+        return self._readers.reading(viewer)
+
     @asynccontextmanager
     async def lock(self, viewer: Viewer, user_id: str) -> AsyncIterator[tuple[Connection, Limits]]:
         """Lock a user's settings for a transaction, against batches and other changes."""
@@ -172,6 +174,18 @@ class Budgets:
             ),
         )
 
+    async def write_budgets(self, connection: Connection, viewer: Viewer, limits: Limits) -> None:
+        """Store a user's further budgets, the settings of whom the caller has locked."""
+        await connection.execute(
+            *_SQL.bind(
+                "change_budgets",
+                user_id=limits.user_id,
+                **viewer.parameters,
+                budgets=stored_budgets(limits.budgets),
+                raise_ends_at=raise_ends_at(limits.budgets),
+            )
+        )
+
     async def read_status_on(
         self, connection: Connection, viewer: Viewer, limits: Limits, now: datetime
     ) -> BudgetStatus:
@@ -193,7 +207,7 @@ class Budgets:
                 limit=ACTIVE_CALLS_MAX,
             )
         )
-        return [_call(row) for row in rows]
+        return [call_of_row(row) for row in rows]
 
     async def limits(self, connection: Connection, viewer: Viewer, user_id: str) -> Limits:
         """Return a user's limits; none for a viewer without access."""
@@ -234,7 +248,7 @@ class Budgets:
     def _status(self, row: Record, limits: Limits, now: datetime) -> BudgetStatus:
         default = Decimal(self.default_threshold_percent)
         day, month = _periods(now, limits.timezone)
-        calls = _decode_calls(row["active_calls"] or "[]")
+        calls = read_active_calls(row["active_calls"])
         return BudgetStatus(
             limits,
             limits.warning(default),
@@ -244,7 +258,7 @@ class Budgets:
             int(row["day_nano"]),
             int(row["month_nano"]),
             burn_rate(
-                map(_active_call, calls),
+                calls,
                 self.basis,
                 expected_charges(
                     limits.user_id,
@@ -265,30 +279,9 @@ class Budgets:
             self._zones.popitem(last=False)
 
 
-def _active_call(
-    row: tuple[datetime, dict[str, dict[str, int]], int | None, str | None, dict[str, str]],
-) -> ActiveCall:
-    first_at, costs, expected_ms, persona_id, tags = row
-    return ActiveCall(first_at, _sum(costs), expected_ms, persona_id, tags)
-
-
-def _call(row: Record) -> Call:
-    return Call(
-        call_id=row["call_id"],
-        user_id=row["user_id"],
-        first_at=row["first_at"],
-        costs=_decode_costs(row["costs"]),
-    )
-
-
 def _limits(user_id: str, row: Record) -> Limits:
     return Limits(user_id=user_id) if row["user_id"] is None else limits_of(row)
 
 
 def _periods(now: datetime, zone: str) -> tuple[Period, Period]:
     return period_of("daily", now, zone), period_of("monthly", now, zone)
-
-
-def _sum(costs: dict[str, dict[str, int]]) -> int:
-    """Return the total of costs by day and service."""
-    return sum(nano for services in costs.values() for nano in services.values())

@@ -5,7 +5,7 @@
 -- The settings of :user_id.
 SELECT user_id, daily_limit_nano, monthly_limit_nano, call_limit_nano,
        daily_limit_version, monthly_limit_version, call_limit_version,
-       alert_threshold_percent, thresholds, timezone, auto_cutoff
+       alert_threshold_percent, thresholds, timezone, auto_cutoff, budgets::text AS budgets
   FROM user_budget_settings
  WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all)
 
@@ -13,7 +13,7 @@ SELECT user_id, daily_limit_nano, monthly_limit_nano, call_limit_nano,
 -- The same, locked against batches of the user's events and other changes.
 SELECT user_id, daily_limit_nano, monthly_limit_nano, call_limit_nano,
        daily_limit_version, monthly_limit_version, call_limit_version,
-       alert_threshold_percent, thresholds, timezone, auto_cutoff
+       alert_threshold_percent, thresholds, timezone, auto_cutoff, budgets::text AS budgets
   FROM user_budget_settings
  WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all)
    FOR NO KEY UPDATE
@@ -35,9 +35,14 @@ UPDATE user_budget_settings
        updated_at = now()
  WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all)
 
+-- name: change_budgets
+-- Replaces the further budgets of :user_id, and when the first raise ends; null for none.
+UPDATE user_budget_settings SET budgets = :budgets::text::jsonb, raise_ends_at = :raise_ends_at, updated_at = now()
+ WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all)
+
 -- name: active_calls
 -- The active calls of :user_id that began after :since, newest first, at most :limit.
-SELECT call_id, user_id, first_at, costs::text AS costs
+SELECT call_id, user_id, first_at, costs::text AS costs, persona_id, tags::text AS tags
   FROM calls
  WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all) AND first_at > :since
    AND status = 'active'
@@ -52,7 +57,7 @@ SELECT call_id, user_id, first_at, costs::text AS costs
 -- plans that may apply to the user. The latest alerts that are not late, at most :alerts_max, and the channels, oldest first.
 SELECT settings.user_id, daily_limit_nano, monthly_limit_nano, call_limit_nano,
        daily_limit_version, monthly_limit_version, call_limit_version,
-       alert_threshold_percent, thresholds, timezone, auto_cutoff,
+       alert_threshold_percent, thresholds, timezone, auto_cutoff, budgets::text AS budgets,
        spend.day_nano, spend.month_nano,
        (SELECT json_agg(json_build_array(first_at, costs::json, expected_duration_ms, persona_id, coalesce(tags, '{}')))
           FROM (SELECT first_at, costs, expected_duration_ms, persona_id, tags

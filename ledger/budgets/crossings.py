@@ -42,6 +42,8 @@ def _rows(
             continue
         if position.call is not None and entry.call_id != position.call.call_id:
             continue
+        if position.call_ids is not None and entry.call_id not in position.call_ids:
+            continue
         if entry.type == SETTLED_TYPE:
             settled.add(entry.call_id)
         elif position.call is not None or _is_within(position, entry):

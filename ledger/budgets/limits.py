@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import datetime
 from decimal import Decimal
 from typing import Final, NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from ledger.budgets.scoped import ScopedBudget
 from schemas.alerts import AlertType
 
 FULL: Final = Decimal(100)
@@ -15,11 +18,15 @@ FULL: Final = Decimal(100)
 
 
 class Limit(NamedTuple):
-    """A limit in nano-dollars; `version` increases with each change."""
+    """A limit in nano-dollars; `version` increases with each change.
+
+    `budget` is the further budget that it belongs to, None for a limit of the settings.
+    """
 
     type: AlertType
     nano: int
     version: int
+    budget: ScopedBudget | None = None
 
 
 class Limits(Struct, frozen=True, kw_only=True):
@@ -40,6 +47,49 @@ class Limits(Struct, frozen=True, kw_only=True):
     extra_thresholds: tuple[Decimal, ...] = ()
     timezone: str = "UTC"
     auto_cutoff: bool = True
+    budgets: tuple[ScopedBudget, ...] = ()
+
+    def scoped(self, now: datetime) -> Iterator[Limit]:
+        """Yield the limits of further budgets at a time."""
+        for budget in self.budgets:
+            nano, version = budget.nano(now), budget.version_at(now)
+            yield Limit(budget.period, nano, version, budget)
+
+    def periods_of_user(self, now: datetime) -> list[Limit]:
+        """Return all limits of calendar periods that apply to the whole user."""
+        further = (limit for limit in self.scoped(now) if limit.type != "call")
+        return self.periodic() + [
+            limit for limit in further if limit.budget and not limit.budget.scope.selects_calls
+        ]
+
+    def periods_of_scopes(self, now: datetime) -> list[Limit]:
+        """Return the limits of calendar periods that apply to a persona or a tag."""
+        further = (limit for limit in self.scoped(now) if limit.type != "call")
+        return [limit for limit in further if limit.budget and limit.budget.scope.selects_calls]
+
+    def all_of_calls(self, now: datetime) -> list[Limit]:
+        """Return all limits of a single call."""
+        return self.of_calls() + [limit for limit in self.scoped(now) if limit.type == "call"]
+
+    def thresholds_of(self, limit: Limit, default: Decimal) -> list[Decimal]:
+        """Return the thresholds of a limit in percent, in order."""
+        if limit.budget is None or limit.budget.thresholds is None:
+            return self.thresholds(default)
+        return sorted({FULL, *limit.budget.thresholds})
+
+    def ends_calls(self, limit: Limit) -> bool:
+        """Return whether the end of a call that reaches a limit is requested."""
+        return self.auto_cutoff if limit.budget is None else limit.budget.auto_cutoff
+
+    @property
+    def latest_version(self) -> int:
+        """The highest version of all limits.
+
+        A further budget takes the next one, and so does the call limit above those: so one version
+        names one limit of a call.
+        """
+        further = (budget.version for budget in self.budgets)
+        return max(self.daily_version, self.monthly_version, self.call_version, *further)
 
     def periodic(self) -> list[Limit]:
         """Return the limits of calendar periods."""
@@ -87,8 +137,9 @@ def apply_change(limits: Limits, change: LimitChange, epoch: int) -> Limits:
     monthly, monthly_version = _change_limit(
         limits.monthly_nano, limits.monthly_version, change.monthly_limit, epoch
     )
+    further = max((budget.version for budget in limits.budgets), default=0)
     call, call_version = _change_limit(
-        limits.call_nano, limits.call_version, change.call_limit, epoch
+        limits.call_nano, limits.call_version, change.call_limit, max(epoch, further + 1)
     )
     warning = change.alert_threshold_percent
     return replace(

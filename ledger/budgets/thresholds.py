@@ -23,7 +23,8 @@ CALL_CLOSES_AFTER: Final = timedelta(days=1)
 class BudgetPosition(NamedTuple):
     """The spend of a limit before and after a change.
 
-    `period` is the label of a day or month, or a call's id; `call` is set for a call's own cost.
+    `period` is the label of a day, week or month, or a call's id; `call` is set for a call's own
+    cost. `call_ids` are the calls of a batch that a persona or a tag contains, None for all.
     """
 
     user_id: str
@@ -35,6 +36,7 @@ class BudgetPosition(NamedTuple):
     after_nano: int
     closed: bool
     call: Call | None = None
+    call_ids: frozenset[str] | None = None
 
 
 def period_position(

@@ -113,7 +113,7 @@ class _Fold:
         """Settle a changed call, and add the changes of its user's days."""
         before, call = opened.before, opened.call
         opened.add_costs()
-        self._changes.spend.add_costs(call.user_id or "", opened.costs)
+        self._changes.spend.add_costs(call, opened.costs)
         if opened.grows:
             if not opened.costs:
                 return
@@ -242,7 +242,7 @@ class _Fold:
         if isinstance(data, CallRefunded):
             amount = nano_from_usd(data.amount)
             call.add_charge(day_of(event.time), REFUNDED, amount)
-            self._changes.spend.refund(owner, event.time, amount)
+            self._changes.spend.refund(call, event.time, amount)
             return refund_entry(event, call, amount)
         if isinstance(data, CostVoided):
             return self._count_void(event, data, call)
@@ -259,8 +259,8 @@ class _Fold:
         call.charge_count += 1
         call.add_charge(day_of(event.time), CHARGED, amount)
         call.add_cost(day_of(event.time), data.processor, fee or 0)
-        self._changes.spend.charge(owner, event.time, amount)
-        self._changes.spend.cost(owner, event.time, fee or 0)
+        self._changes.spend.charge(call, event.time, amount)
+        self._changes.spend.cost(call, event.time, fee or 0)
         if not self._catalogue.knows(data.processor):
             self._changes.processors.add(data.processor)
         return charge_entry(event, data, call, fee)
@@ -284,7 +284,7 @@ class _Fold:
             self._voided.add(target)
             self._changes.voided.append(target)
             call.add_cost(day_of(cost.time), cost.service, -cost.cost_nano)
-            self._changes.spend.cost(call.user_id or "", cost.time, -cost.cost_nano)
+            self._changes.spend.cost(call, cost.time, -cost.cost_nano)
             call.estimated_count -= cost.estimated
             call.rerated_nano -= cost.cost_nano - cost.basis_nano
         return entry

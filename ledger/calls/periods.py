@@ -1,4 +1,4 @@
-"""Calendar periods: the UTC day of a moment, and the days and months of a budget in its own zone.
+"""Calendar periods: the UTC day of a moment, and days, weeks and months in a budget's time zone.
 
 Spend is stored by quarter of an hour. The UTC offset of every time zone in use is a whole number of
 quarters; a test verifies this. So a day in any zone is a sum of quarters, and a user who changes
@@ -15,14 +15,17 @@ from zoneinfo import ZoneInfo, available_timezones
 Day = str
 """A UTC calendar day as `YYYY-MM-DD`."""
 
-PeriodType = Literal["daily", "monthly"]
+PeriodType = Literal["daily", "weekly", "monthly"]
 
 QUARTER_MINUTES: Final = 15
 _SECOND: Final = timedelta(seconds=1)
 
 
 class Period(NamedTuple):
-    """A calendar day (`2026-11-22`) or month (`2026-11`); starts at `start`, ends before `end`."""
+    """A calendar day (`2026-11-22`), week (`2026-W47`) or month (`2026-11`).
+
+    It starts at `start` and ends before `end`; a week starts on Monday.
+    """
 
     type: PeriodType
     label: str
@@ -59,6 +62,10 @@ def period_of(kind: PeriodType, moment: datetime, zone: str) -> Period:
 def _period(kind: PeriodType, day: date, zone: str) -> Period:
     if kind == "daily":
         return Period(kind, day.isoformat(), _midnight(day, zone), _midnight(_next(day), zone))
+    if kind == "weekly":
+        monday = day - timedelta(days=day.weekday())
+        label = f"{monday:%G-W%V}"
+        return Period(kind, label, _midnight(monday, zone), _midnight(_next(monday, 7), zone))
     first = day.replace(day=1)
     following = _next(first.replace(day=28), 4).replace(day=1)
     return Period(kind, f"{first:%Y-%m}", _midnight(first, zone), _midnight(following, zone))

@@ -6,9 +6,9 @@ roundings of legs and the default charge at its end.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from ledger.calls.call import Call
 from ledger.calls.periods import QUARTER_MINUTES, quarter_of
@@ -21,19 +21,40 @@ _QUARTER: Final = timedelta(minutes=QUARTER_MINUTES)
 _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+COST, CHARGED, REFUNDED = 0, 1, 2
+
+
+class SpendPosting(NamedTuple):
+    """What a call adds to its user's spend at a time: COST, CHARGED or REFUNDED nano-dollars.
+
+    `is_settled` distinguishes decisions of the ledger from events.
+    """
+
+    call_id: str
+    at: datetime
+    kind: int
+    nano: int
+    is_settled: bool
+
+
 class SpendChanges:
     """The sum of the changes of one batch: nano-dollars of cost, charges and refunds."""
 
     def __init__(self) -> None:
         self.sums: dict[SpendKey, list[int]] = {}
+        self._costs: dict[str, Sequence[RatedCost]] = {}
+        self._others: list[SpendPosting] = []
         self._quarter = self._until = _LONG_AGO
 
-    def cost(self, user_id: str, at: datetime, nano: int) -> None:
-        """Add `nano`, which may be negative, to the cost of a user's calls."""
-        self._sums(user_id, at)[0] += nano
+    def cost(self, call: Call, at: datetime, nano: int, *, is_settled: bool = False) -> None:
+        """Add `nano`, which may be negative, to the cost of a call."""
+        self._sums(call.user_id or "", at)[COST] += nano
+        self._others.append(SpendPosting(call.call_id, at, COST, nano, is_settled))
 
-    def add_costs(self, user_id: str, costs: Iterable[RatedCost]) -> None:
-        """Add recorded costs to the cost of a user's calls."""
+    def add_costs(self, call: Call, costs: Sequence[RatedCost]) -> None:
+        """Add recorded costs to the cost of a call; once for each call."""
+        user_id = call.user_id or ""
+        self._costs[call.call_id] = costs
         quarter = until = _LONG_AGO
         sums = [0, 0, 0]
         for cost in costs:
@@ -42,11 +63,22 @@ class SpendChanges:
                 quarter, until = self._quarter, self._until
             sums[0] += cost.cost_nano
 
-    def charge(self, user_id: str, at: datetime, nano: int) -> None:
-        self._sums(user_id, at)[1] += nano
+    def charge(self, call: Call, at: datetime, nano: int, *, is_settled: bool = False) -> None:
+        self._sums(call.user_id or "", at)[CHARGED] += nano
+        self._others.append(SpendPosting(call.call_id, at, CHARGED, nano, is_settled))
 
-    def refund(self, user_id: str, at: datetime, nano: int) -> None:
-        self._sums(user_id, at)[2] += nano
+    def refund(self, call: Call, at: datetime, nano: int) -> None:
+        self._sums(call.user_id or "", at)[REFUNDED] += nano
+        self._others.append(SpendPosting(call.call_id, at, REFUNDED, nano, False))
+
+    def postings_of(self, call_ids: Collection[str]) -> Iterator[SpendPosting]:
+        """Yield the changes one by one, of these calls only."""
+        for call_id in call_ids:
+            for cost in self._costs.get(call_id, ()):
+                yield SpendPosting(call_id, cost.time, COST, cost.cost_nano, False)
+        for posting in self._others:
+            if posting.call_id in call_ids:
+                yield posting
 
     def _sums(self, user_id: str, at: datetime) -> list[int]:
         if not self._quarter <= at < self._until:  # most events of a batch share their quarter
@@ -65,16 +97,24 @@ class SpendChanges:
         self._settled(call, 1)
 
     def _settled(self, call: Call, sign: int) -> None:
-        user_id = call.user_id or ""
-        if call.first_at is not None and call.infrastructure:
-            self.cost(user_id, call.first_at, sign * sum(call.infrastructure.values()))
-        if call.ended_at is not None and call.roundings:
-            roundings = sum(rounding.nano for rounding in call.roundings)
-            self.cost(user_id, call.ended_at, sign * roundings)
-        if call.ended_at is not None and call.default_charge_nano:
-            self.charge(user_id, call.ended_at, sign * call.default_charge_nano)
-            self.cost(user_id, call.ended_at, sign * call.default_fee_nano)
+        for posting in settled_postings(call):
+            add = self.cost if posting.kind == COST else self.charge
+            add(call, posting.at, sign * posting.nano, is_settled=True)
 
     def changed(self) -> dict[SpendKey, list[int]]:
         """Return the changes that are not zero."""
         return {key: sums for key, sums in self.sums.items() if any(sums)}
+
+
+def settled_postings(call: Call) -> Iterator[SpendPosting]:
+    """Yield what the ledger decided about a call."""
+    if call.first_at is not None and call.infrastructure:
+        nano = sum(call.infrastructure.values())
+        yield SpendPosting(call.call_id, call.first_at, COST, nano, True)
+    if call.ended_at is not None and call.roundings:
+        nano = sum(rounding.nano for rounding in call.roundings)
+        yield SpendPosting(call.call_id, call.ended_at, COST, nano, True)
+    if call.ended_at is not None and call.default_charge_nano:
+        charge, fee = call.default_charge_nano, call.default_fee_nano
+        yield SpendPosting(call.call_id, call.ended_at, CHARGED, charge, True)
+        yield SpendPosting(call.call_id, call.ended_at, COST, fee, True)

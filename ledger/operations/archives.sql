@@ -105,6 +105,17 @@ WITH facts AS (
         GROUP BY call_id, utc_day(time)
     ) AS days
     GROUP BY call_id
+), spend AS (
+    SELECT call_id, jsonb_object_agg(quarter, jsonb_build_array(cost_nano, charged_nano, refunded_nano)) AS by_quarter
+    FROM (
+        SELECT call_id, to_char(quarter_hour(time) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI"Z"') AS quarter,
+               coalesce(sum(cost_nano) FILTER (WHERE type IN ('cost.recorded', 'call.charged')), 0)::bigint AS cost_nano,
+               coalesce(sum(amount_nano) FILTER (WHERE type = 'call.charged'), 0)::bigint AS charged_nano,
+               coalesce(sum(amount_nano) FILTER (WHERE type = 'call.refunded'), 0)::bigint AS refunded_nano
+        FROM month_events WHERE type IN ('cost.recorded', 'call.charged', 'call.refunded')
+        GROUP BY call_id, quarter_hour(time)
+    ) AS quarters
+    GROUP BY call_id
 ), tags AS (
     SELECT call_id, jsonb_object_agg(key, jsonb_build_array(value, time_us, identity)) AS by_key
     FROM (
@@ -122,7 +133,8 @@ WITH facts AS (
 )
 SELECT call_id, seen.user_id, seen.first_at, seen.event_count, seen.charge_count, seen.estimated_count,
        coalesce(facts_of_call.facts, '[]') AS facts, coalesce(costs.by_day, '{}') AS costs,
-       coalesce(charges.by_day, '{}') AS charges, tags.by_key AS tags, seen.rerated_nano
+       coalesce(charges.by_day, '{}') AS charges, tags.by_key AS tags, seen.rerated_nano,
+       coalesce(spend.by_quarter, '{}') AS spend
 FROM (
     SELECT call_id, min(user_id) AS user_id, min(time) FILTER (WHERE type <> 'call.settled') AS first_at,
            count(*) FILTER (WHERE type <> 'call.settled')::integer AS event_count,
@@ -140,6 +152,7 @@ LEFT JOIN (
 ) AS facts_of_call USING (call_id)
 LEFT JOIN costs USING (call_id)
 LEFT JOIN charges USING (call_id)
+LEFT JOIN spend USING (call_id)
 LEFT JOIN tags USING (call_id)
 
 -- name: sum_spend
@@ -176,8 +189,8 @@ DELETE FROM archived_costs WHERE seal_id = :seal_id
 
 -- name: seal_calls
 -- Stores the sums of calls in the seal :seal_id.
-INSERT INTO sealed_calls (call_id, seal_id, user_id, first_at, event_count, charge_count, estimated_count, facts, costs, charges, tags, rerated_nano)
-SELECT call_id, :seal_id, user_id, first_at, event_count, charge_count, estimated_count, facts, costs, charges, tags, rerated_nano
+INSERT INTO sealed_calls (call_id, seal_id, user_id, first_at, event_count, charge_count, estimated_count, facts, costs, charges, tags, rerated_nano, spend)
+SELECT call_id, :seal_id, user_id, first_at, event_count, charge_count, estimated_count, facts, costs, charges, tags, rerated_nano, spend
 FROM month_calls
 
 -- name: seal_spend
@@ -226,14 +239,15 @@ SELECT seal_id, month, part, file, manifest, costs_expired_at IS NOT NULL AS exp
 FROM month_seals ORDER BY month, part
 
 -- name: call_differences
--- Calls whose content in the seal :seal_id differs from its file.
+-- Calls whose content in the seal :seal_id differs from its file. Seals of earlier releases have no spend of calls.
 SELECT call_id AS row_key, to_jsonb(expected) AS expected, to_jsonb(actual) AS actual
 FROM month_calls AS expected
 FULL JOIN (
-    SELECT call_id, user_id, first_at, event_count, charge_count, estimated_count, facts, costs, charges, tags, rerated_nano
+    SELECT call_id, user_id, first_at, event_count, charge_count, estimated_count, facts, costs, charges, tags, rerated_nano, spend
     FROM sealed_calls WHERE seal_id = :seal_id
 ) AS actual USING (call_id)
-WHERE to_jsonb(expected) IS DISTINCT FROM to_jsonb(actual)
+WHERE to_jsonb(expected) - 'spend' IS DISTINCT FROM to_jsonb(actual) - 'spend'
+   OR actual.spend <> expected.spend
 ORDER BY 1
 
 -- name: spend_differences

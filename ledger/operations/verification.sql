@@ -5,7 +5,7 @@ SET LOCAL statement_timeout = 0
 -- name: stop_writers
 -- Blocks writers while the totals are rebuilt; readers continue. Writers that lock rows before they
 -- write wait here too, which avoids a deadlock.
-LOCK TABLE calls, user_day_costs, user_days, user_spend IN EXCLUSIVE MODE
+LOCK TABLE calls, user_day_costs, user_days, user_spend, scope_spend IN EXCLUSIVE MODE
 
 -- name: keep_partitions
 -- Blocks archiving: the snapshot, which is taken after this, would miss an archived month's partition.
@@ -426,6 +426,28 @@ DELETE FROM user_spend
 INSERT INTO user_spend (user_id, quarter, cost_nano, charged_nano, refunded_nano)
 SELECT user_id, quarter_hour(at), sum(cost_nano), sum(charged_nano), sum(refunded_nano)
 FROM spend_postings GROUP BY user_id, quarter_hour(at)
+
+-- name: scope_spend_differences
+-- Personas and tags with a budget whose quarters of an hour differ from the sum of their calls' events.
+SELECT concat_ws(' ', user_id, dimension, value, quarter) AS row_key, to_jsonb(expected) AS expected, to_jsonb(actual) AS actual
+FROM expected_scope_spend AS expected
+FULL JOIN (
+    SELECT user_id, dimension, value, quarter, sum(cost_nano) AS cost_nano,
+           sum(charged_nano) AS charged_nano, sum(refunded_nano) AS refunded_nano
+    FROM scope_spend GROUP BY user_id, dimension, value, quarter
+) AS actual USING (user_id, dimension, value, quarter)
+WHERE coalesce(expected.cost_nano, 0) <> coalesce(actual.cost_nano, 0)
+   OR coalesce(expected.charged_nano, 0) <> coalesce(actual.charged_nano, 0)
+   OR coalesce(expected.refunded_nano, 0) <> coalesce(actual.refunded_nano, 0)
+ORDER BY 1
+
+-- name: clear_scope_spend
+DELETE FROM scope_spend
+
+-- name: rebuild_scope_spend
+-- Sums the events of calls into the totals of personas and tags with a budget.
+INSERT INTO scope_spend (user_id, dimension, value, quarter, cost_nano, charged_nano, refunded_nano)
+SELECT user_id, dimension, value, quarter, cost_nano, charged_nano, refunded_nano FROM expected_scope_spend
 
 -- name: everyone_day_differences
 -- Days of all users whose calls, durations or charges differ from the sum of users' days.

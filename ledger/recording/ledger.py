@@ -261,7 +261,7 @@ class Ledger:
     ) -> tuple[MoveResult, int]:
         """Move totals and offsets, and raise alerts; returns the number of alerts too."""
         alerting = self._alerting
-        review = await alerting.lock(connection, changes)
+        review = await alerting.lock(connection, changes, now, is_large=is_large)
         moved = await move(
             connection,
             changes,

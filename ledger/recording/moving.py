@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
-from ledger.budgets.alert_rows import SpendWindow
+from ledger.budgets.windows import SpendWindow
 from ledger.calls.batch_changes import BatchChanges
 from ledger.calls.movements import BatchMovements
 from ledger.calls.spend import SpendChanges
@@ -113,7 +113,7 @@ def _done_columns(done: Iterable[tuple[str, str]]) -> Columns:
 
 
 def _span_columns(spans: Sequence[SpendWindow]) -> Columns:
-    return _named(("span_users", "span_starts", "span_ends"), spans)
+    return _named(("span_users", "span_starts", "span_ends"), [span[:3] for span in spans])
 
 
 def _named(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Columns:

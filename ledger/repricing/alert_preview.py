@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Final
 
 from ledger.budgets.alert_messages import alert_id
-from ledger.budgets.alert_rows import SpendWindow, read_spend
+from ledger.budgets.alert_rows import read_spend
 from ledger.budgets.limits import Limit, Limits
 from ledger.budgets.thresholds import (
     BudgetPosition,
@@ -15,6 +15,7 @@ from ledger.budgets.thresholds import (
     period_position,
     reached_thresholds,
 )
+from ledger.budgets.windows import SpendWindow
 from ledger.calls.periods import Day, Period, day_of, period_of, quarter_of
 from ledger.postgres.database import Connection
 from ledger.recording.batch_rows import read_calls
@@ -81,7 +82,7 @@ class AlertPreview:
         capped = [
             call_id
             for user_id, call_id in moved
-            if user_id in limits and limits[user_id].of_calls()
+            if user_id in limits and limits[user_id].all_of_calls(self._now)
         ]
         calls = await read_calls(self._connection, capped) if capped else {}
         due: list[tuple[BudgetPosition, Limits]] = []
@@ -95,7 +96,8 @@ class AlertPreview:
             user_limits = limits[user_id]
             due += [
                 (call_position(limit, before, after, self._now), user_limits)
-                for limit in user_limits.of_calls()
+                for limit in user_limits.all_of_calls(self._now)
+                if limit.budget is None or limit.budget.scope.contains(after)
             ]
         return await self._not_raised_yet(
             [pair for pair in due if pair[0].before_nano != pair[0].after_nano]
@@ -109,7 +111,7 @@ class AlertPreview:
             user_limits = limits.get(user_id)
             if user_limits is None:
                 continue
-            for limit in user_limits.periodic():
+            for limit in user_limits.periods_of_user(self._now):
                 if limit.type != "call":
                     key = (user_id, limit, period_of(limit.type, quarter, user_limits.timezone))
                     sums[key] = sums.get(key, 0) + nano
@@ -145,7 +147,9 @@ class AlertPreview:
         due = {
             alert_id(position, percent): AlertDue(position, percent)
             for position, limits in positions
-            for percent in reached_thresholds(position, limits.thresholds(default))
+            for percent in reached_thresholds(
+                position, limits.thresholds_of(position.limit, default)
+            )
         }
         if not due:
             return []

@@ -25,8 +25,13 @@ COMMANDS_OF_USER = (
 )
 """A request, its command and an attempt, of the user $1."""
 _ROWS = (
-    """INSERT INTO user_budget_settings (user_id, daily_limit_nano, monthly_limit_nano, call_limit_nano)
-       VALUES ($1, $2, $2, $2)""",
+    """INSERT INTO user_budget_settings (user_id, daily_limit_nano, monthly_limit_nano, call_limit_nano, budgets)
+       VALUES ($1, $2, $2, $2, jsonb_build_array(jsonb_build_object(
+           'budgetId', 'marker-budget', 'dimension', 'persona', 'value', 'marker-persona', 'period', 'daily',
+           'limitNano', $2, 'version', 1, 'thresholds', NULL, 'autoCutoff', true, 'raised', NULL,
+           'countsFrom', now(), 'createdAt', now())))""",
+    """INSERT INTO scope_spend (user_id, dimension, value, quarter, cost_nano, charged_nano, refunded_nano)
+       VALUES ($1, 'persona', 'marker-persona', quarter_hour(now()), $2, $2, $2)""",
     """INSERT INTO budget_holds (user_id, call_id, spend_nano, expires_at)
        VALUES ($1, 'call-of-victor', $2, now() + interval '1 hour')""",
     """INSERT INTO cost_reservations (user_id, call_id, identity, amount_nano, expires_at)

@@ -12,6 +12,7 @@ import asyncpg
 
 from ledger.budgets.alerting import Alerting
 from ledger.operations.verification import verify
+from ledger.postgres.clock import Clock, system_time
 from ledger.postgres.database import Connection, connect
 from ledger.prices.price_book import PriceBook
 from ledger.recording.batch import Batch, BatchOutcome, ReceivedRecord, dead_letter
@@ -86,6 +87,7 @@ class BatchWriter:
         *,
         copies: bool | None = None,
         acknowledge: Acknowledge | None = None,
+        now: Clock = system_time,
     ) -> None:
         self.name = f"writer {next(self._numbers)}"
         self.letters: list[DeadLetter] = []
@@ -99,6 +101,7 @@ class BatchWriter:
             prices or PriceBook(),
             acknowledge or self._acknowledge,
             alerting=alerting,
+            now=now,
         )
 
     async def _connect(self) -> Connection:

@@ -72,6 +72,8 @@ import type {
   RerateReport,
   Reservation,
   ReservationRequest,
+  ScopedBudget,
+  ScopedBudgetList,
   Spending,
   Started,
   Status,
@@ -82,6 +84,7 @@ import type {
   UserList,
   Voided,
   WantedApiKey,
+  WantedBudget,
   WantedChannel,
   WantedMode,
   WantedWebhookEndpoint,
@@ -174,10 +177,38 @@ export const reserveCosts = (
   options?: RequestOptions,
 ): Promise<Reservation> => client.data<Reservation>("POST", "/api/costs/call/{callId}/reserve", input, options);
 
+/** List a user's further budgets: `GET /api/costs/user/{userId}/budgets`. */
+export const listBudgets = (
+  client: CostClient,
+  input: { userId: string; },
+  options?: RequestOptions,
+): Promise<ScopedBudgetList> => client.data<ScopedBudgetList>("GET", "/api/costs/user/{userId}/budgets", input, options);
+
+/** Create a budget of a user, a persona or a tag: `POST /api/costs/user/{userId}/budgets`. */
+export const createBudget = (
+  client: CostClient,
+  input: { userId: string; body: WantedBudget; },
+  options?: RequestOptions,
+): Promise<ScopedBudget> => client.data<ScopedBudget>("POST", "/api/costs/user/{userId}/budgets", input, options);
+
+/** Replace the settings of a budget, or raise its limit for a time: `PUT /api/costs/user/{userId}/budgets/{budgetId}`. */
+export const replaceBudget = (
+  client: CostClient,
+  input: { userId: string; budgetId: string; body: WantedBudget; },
+  options?: RequestOptions,
+): Promise<ScopedBudget> => client.data<ScopedBudget>("PUT", "/api/costs/user/{userId}/budgets/{budgetId}", input, options);
+
+/** Delete a budget; its alerts stay: `DELETE /api/costs/user/{userId}/budgets/{budgetId}`. */
+export const deleteBudget = (
+  client: CostClient,
+  input: { userId: string; budgetId: string; },
+  options?: RequestOptions,
+): Promise<ScopedBudgetList> => client.data<ScopedBudgetList>("DELETE", "/api/costs/user/{userId}/budgets/{budgetId}", input, options);
+
 /** List a user's budget alerts, latest first: `GET /api/costs/user/{userId}/alerts`. */
 export const listAlerts = (
   client: CostClient,
-  input: { userId: string; limit?: Optional<number | Decimal>; cursor?: Optional<string>; type?: Optional<"daily" | "monthly" | "call">; read?: Optional<"true" | "false">; },
+  input: { userId: string; limit?: Optional<number | Decimal>; cursor?: Optional<string>; type?: Optional<"daily" | "weekly" | "monthly" | "call">; read?: Optional<"true" | "false">; },
   options?: RequestOptions,
 ): Promise<AlertList> => client.data<AlertList>("GET", "/api/costs/user/{userId}/alerts", input, options);
 

@@ -46,7 +46,7 @@ async def api(database_url: str) -> AsyncIterator[ApiClient]:
 async def ask(api: ApiClient, route: Route, query: str, bearer: str) -> ApiResponse:
     path = route.path.replace("{userId}", USER).replace("{callId}", CALL)
     path = path.replace("{anomalyId}", ANOMALY)
-    for name in ("{channelId}", "{alertId}"):
+    for name in ("{channelId}", "{alertId}", "{budgetId}"):
         path = path.replace(name, "00000000-0000-4000-8000-000000000000")
     body: Any = {} if route.method in {"PUT", "POST"} else None
     return await api.ask(route.method, f"{path}{query}", bearer=bearer, body=body)

@@ -34,7 +34,7 @@ ALICE, BOB, ROOT = Viewer("alice"), Viewer("bob"), Viewer("root", reads_all=True
 TABLES = (
     "calls", "call_cost_events", "user_days", "user_day_costs", "user_budget_settings", "user_spend",
     "budget_holds", "cost_reservations", "budget_alerts", "alert_reads", "cost_anomalies", "anomaly_dismissals",
-    "unpriced_events", *COMMAND_TABLES,
+    "unpriced_events", "scope_spend", *COMMAND_TABLES,
 )  # fmt: skip
 OF_USER = (
     """INSERT INTO budget_holds (user_id, call_id, spend_nano, expires_at)
@@ -49,8 +49,8 @@ OF_USER = (
     "INSERT INTO notice_channels (user_id, type, address) VALUES ($1, 'email', $1 || '@example.org')",
     """INSERT INTO cost_anomalies (anomaly_id, user_id, kind, subject, part, day, observed_nano,
                                    detected_at, data)
-       VALUES (gen_random_uuid(), $1, 'missing_leg', 'call-of-' || $1, 'telephony', '2025-11-19', 0,
-               now(), '{}')""",
+       VALUES (gen_random_uuid(), $1, 'missing_leg', 'call-of-' || $1, 'telephony', '2025-11-19', 0, now(), '{}')""",
+    "INSERT INTO scope_spend VALUES ($1, 'persona', 'sales', '2025-11-19', 0, 1, 1, 0)",
     "INSERT INTO unpriced_events SELECT gen_random_uuid(), $1, 'c', now(), 'cost.recorded', 's', 'o', '', 'u', 0",
     """INSERT INTO anomaly_dismissals SELECT anomaly_id, $1, 'x', $1 FROM cost_anomalies WHERE user_id = $1""",
 )
@@ -113,7 +113,7 @@ async def test_row_policies_hide_other_users_from_unfiltered_queries(
     assert await seen(None) == []
 
 
-UNREADABLE = {(RIGHTS["reports"], name) for name in ("cost_reservations", *COMMAND_TABLES)}
+UNREADABLE = {(RIGHTS["reports"], t) for t in ("cost_reservations", "scope_spend", *COMMAND_TABLES)}
 """Tables that one of the two roles never reads."""
 
 REPORTS, BUDGETS = statements("reports/costs"), statements("budgets/budgets")

@@ -58,6 +58,7 @@ from schemas.prices import (
 from schemas.problems import ProblemCode
 from schemas.reconciliation import BillsBody, ReconciledDay, ReconciliationBody
 from schemas.reservations import CheaperModel, Reservation, ReservedCost
+from schemas.scoped_budgets import ScopedBudget, ScopedBudgetList
 from tests.support.api import authenticator
 from tests.support.house import ROOT
 
@@ -68,7 +69,7 @@ ANSWERS = [block for block in BLOCKS if "success" in block]
 BODIES = [response["data"] for response in ANSWERS if response["success"]]
 
 SHAPES = (
-    CallCost, Spending, CallPage, EventPage, Budget, AnomalyList, Forecast, Recommendations, Authorization, Reservation, Accepted,
+    CallCost, Spending, CallPage, EventPage, Budget, ScopedBudgetList, AnomalyList, Forecast, Recommendations, Authorization, Reservation, Accepted,
     Analytics, TopCosts, UserList, ReconciliationBody, RecentCosts, PriceList, PriceEntered, PriceEntered, PriceProposal,
     ModelAliasEntered, ModelAliasList, RerateReport,
     ChargePlanEntered, ChargePlanList,
@@ -76,6 +77,7 @@ SHAPES = (
 PARTS: dict[tuple[type[msgspec.Struct], str], type[msgspec.Struct]] = {
     (Spending, "period"): Period,
     (Reservation, "costs"): ReservedCost,
+    (ScopedBudgetList, "budgets"): ScopedBudget,
     (Reservation, "cheaper"): CheaperModel,
     (Spending, "topPersonas"): PersonaCost,
     (TopCosts, "period"): Period,

@@ -41,6 +41,7 @@ def path_of(route: Route, user: str = "alice") -> str:
     return (
         path.replace("{channelId}", "some-channel")
         .replace("{alertId}", "some-alert")
+        .replace("{budgetId}", "some-budget")
         .replace("{anomalyId}", "some-anomaly")
         .replace("{proposalId}", "7")
         .replace("{keyId}", "7")

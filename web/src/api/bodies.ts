@@ -21,6 +21,7 @@ export type {
   Budget,
   BudgetChange,
   CallCommand,
+  BudgetScope,
   CallCost,
   CallPage,
   CallSummary,

@@ -39,6 +39,12 @@ export function formatDuration(seconds: number): string {
   return `${Math.round(hours / 24)} days`;
 }
 
+/** An ISO week, "2026-W47", as "Week 47, 2026". */
+export function formatWeek(week: string): string {
+  const [year = "", number = ""] = week.split("-W");
+  return `Week ${Number(number)}, ${year}`;
+}
+
 /** "2026-11" → "November 2026". */
 export function formatMonth(month: string): string {
   const format = new Intl.DateTimeFormat(undefined, {

@@ -9,6 +9,7 @@ import { announce, toast } from "../app/notices";
 import { capitalize, personaName } from "../format/names";
 import { session, signOut } from "../app/session";
 import { convertMessage } from "./messages";
+import { scopeSuffix } from "../budget/scopes";
 import { LiveState, type Changes } from "./state";
 
 const SHOW_EVERY_MS = 100;
@@ -100,8 +101,15 @@ function tell(changes: Changes): void {
   if (ended) announce(`Call with ${personaName(ended.personaId)} ended.`);
 }
 
+const LIMITS = {
+  daily: "daily limit",
+  weekly: "weekly limit",
+  monthly: "monthly limit",
+  call: "call limit",
+} as const;
+
 export function alertTitle(alert: Alert): string {
-  const limit = { daily: "daily limit", monthly: "monthly limit", call: "call limit" }[alert.type];
+  const limit = LIMITS[alert.type] + scopeSuffix(alert.scope);
   const percent = Number(alert.threshold_percent);
   const whose = alert.userId === session.claims?.user ? "" : `${alert.userId}: `;
   return percent === 100

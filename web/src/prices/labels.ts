@@ -74,7 +74,12 @@ export function repricingSummary({ total, users }: RerateReport): string {
 
 /** "80% of the $40.00 daily limit". */
 export function alertSummary(alert: RerateReport["firstAlerts"][number]): string {
-  const limits = { daily: "daily limit", monthly: "monthly limit", call: "per-call limit" };
+  const limits = {
+    daily: "daily limit",
+    weekly: "weekly limit",
+    monthly: "monthly limit",
+    call: "per-call limit",
+  };
   const percent = Number(alert.threshold_percent);
   return `${percent}% of the ${formatMoney(alert.limit_usd)} ${limits[alert.type]}`;
 }

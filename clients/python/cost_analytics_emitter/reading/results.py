@@ -69,6 +69,13 @@ class Budget:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class BudgetScope:
+    kind: Literal["all", "persona", "service", "tag", "user"]
+    key: str | None
+    value: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class CallChargePlan:
     plan_id: int | None
     kind: Literal["cost_plus", "default", "ended", "per_call", "per_minute"]
@@ -321,7 +328,7 @@ class LimitVersions:
 class ListedAlert:
     alert_id: str
     user_id: str
-    type: Literal["call", "daily", "monthly"]
+    type: Literal["call", "daily", "monthly", "weekly"]
     threshold_percent: Decimal
     limit_usd: Decimal
     current_spend: Decimal
@@ -339,6 +346,8 @@ class ListedAlert:
     drivers: list[Driver]
     spent_last_hour: Decimal
     event_time: datetime | None
+    budget_id: str | None
+    scope: BudgetScope | None
     read_at: datetime | None
 
 

@@ -1,0 +1,209 @@
+"""Further budgets of a user: `/api/costs/user/{userId}/budgets`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+from aiohttp import web
+from msgspec import UNSET
+
+from api.http.access import CALLER, Access, Route
+from api.http.bodies import read_json
+from api.http.options import RequestLimits
+from api.http.problems import Problem, forbidden, invalid_body
+from api.http.replies import reply, tagged_reply
+from api.openapi.operations import Operation, Tag
+from api.routes.budgets import limit_nano, thresholds_of
+from ledger.budgets.alert_messages import scope_body
+from ledger.budgets.budgets import Budgets
+from ledger.budgets.scoped import BUDGETS_MAX, PERSONA, TAG, WHOLE_USER, Raise, Scope
+from ledger.budgets.scoped_changes import (
+    ScopedBudgets,
+    ScopedStatus,
+    TooManyBudgetsError,
+    WantedBudget,
+)
+from ledger.postgres.clock import Clock
+from schemas import scoped_budgets as bodies
+from schemas.alerts import AlertType, SpendBasis
+from schemas.events import TAG_KEY
+from schemas.exact import Exact
+from schemas.money import Usd
+
+_LIST_PATH: Final = "/api/costs/user/{userId}/budgets"
+_BUDGET_PATH: Final = f"{_LIST_PATH}/{{budgetId}}"
+_EXAMPLE: Final = {
+    "scope": {"kind": "tag", "key": "customer", "value": "acme"},
+    "period": "week",
+    "limit_usd": 50,
+    "thresholds": [80],
+}
+_LIST: Final = Operation(
+    name="listBudgets",
+    tag=Tag.BUDGETS,
+    summary="List a user's further budgets",
+    response=bodies.ScopedBudgetList,
+    has_etag=True,
+)
+_CREATE: Final = Operation(
+    name="createBudget",
+    tag=Tag.BUDGETS,
+    summary="Create a budget of a user, a persona or a tag",
+    response=bodies.ScopedBudget,
+    body=bodies.WantedBudget,
+    example=_EXAMPLE,
+    error_statuses=(409,),
+)
+_REPLACE: Final = Operation(
+    name="replaceBudget",
+    tag=Tag.BUDGETS,
+    summary="Replace the settings of a budget, or raise its limit for a time",
+    response=bodies.ScopedBudget,
+    body=bodies.WantedBudget,
+    example={**_EXAMPLE, "raise": {"limit_usd": 80, "until": "2026-12-01T00:00:00Z"}},
+)
+_DELETE: Final = Operation(
+    name="deleteBudget",
+    tag=Tag.BUDGETS,
+    summary="Delete a budget; its alerts stay",
+    response=bodies.ScopedBudgetList,
+)
+_TYPES: Final[Mapping[bodies.BudgetPeriod, AlertType]] = {
+    "day": "daily",
+    "week": "weekly",
+    "month": "monthly",
+    "call": "call",
+}
+_PERIODS: Final = {kind: period for period, kind in _TYPES.items()}
+_TAG_KEY: Final = re.compile(TAG_KEY)
+
+
+class ScopedBudgetRoutes:
+    """The routes of further budgets."""
+
+    def __init__(self, budgets: Budgets, limits: RequestLimits, now: Clock) -> None:
+        self._budgets = ScopedBudgets(budgets)
+        self._basis = budgets.basis
+        self._limits = limits
+        self._now = now
+
+    def routes(self) -> tuple[Route, ...]:
+        return (
+            Route("GET", _LIST_PATH, Access.SELF, self.list, _LIST),
+            Route("POST", _LIST_PATH, Access.SELF, self.create, _CREATE),
+            Route("PUT", _BUDGET_PATH, Access.SELF, self.replace, _REPLACE),
+            Route("DELETE", _BUDGET_PATH, Access.SELF, self.delete, _DELETE),
+        )
+
+    async def list(self, request: web.Request) -> web.Response:
+        """Return the user's further budgets."""
+        return tagged_reply(request, await self._list(request))
+
+    async def create(self, request: web.Request) -> web.Response:
+        """Create a budget, and return it."""
+        wanted, now = await self._wanted(request), self._now()
+        viewer, user_id = request[CALLER].viewer, request.match_info["userId"]
+        try:
+            created = await self._budgets.create(viewer, user_id, wanted, now)
+        except TooManyBudgetsError:
+            message = f"A user may have {BUDGETS_MAX} further budgets. Delete one first."
+            raise Problem(409, "too_many_budgets", message) from None
+        return reply(_body(created, now))
+
+    async def replace(self, request: web.Request) -> web.Response:
+        """Replace the settings of a budget, and return it."""
+        wanted, now = await self._wanted(request), self._now()
+        viewer, user_id = request[CALLER].viewer, request.match_info["userId"]
+        budget_id = request.match_info["budgetId"]
+        replaced = await self._budgets.replace(viewer, user_id, budget_id, wanted, now)
+        if replaced is None:
+            raise forbidden()
+        return reply(_body(replaced, now))
+
+    async def delete(self, request: web.Request) -> web.Response:
+        """Delete a budget, and return the remaining ones."""
+        viewer, user_id = request[CALLER].viewer, request.match_info["userId"]
+        budget_id = request.match_info["budgetId"]
+        if not await self._budgets.delete(viewer, user_id, budget_id, self._now()):
+            raise forbidden()
+        return reply(await self._list(request))
+
+    async def _list(self, request: web.Request) -> bodies.ScopedBudgetList:
+        viewer, user_id = request[CALLER].viewer, request.match_info["userId"]
+        now = self._now()
+        return budget_list(await self._budgets.read(viewer, user_id, now), self._basis, now)
+
+    async def _wanted(self, request: web.Request) -> WantedBudget:
+        body = await read_json(request, self._limits, bodies.WantedBudget)
+        return wanted_budget(body, scope_of(body.scope), self._now())
+
+
+def scope_of(wanted: bodies.WantedScope) -> Scope:
+    """Return the scope of a body; raises the 400 Problem, which names the field."""
+    kind, key, value = wanted.kind, wanted.key, wanted.value
+    if (key is not None) != (kind == "tag"):
+        raise invalid_body("`scope.key` is the key of a tag: give it with the kind `tag` only.")
+    if (value is None) != (kind == "user"):
+        raise invalid_body("`scope.value` names the persona or the tag's value.")
+    if key is not None and not _TAG_KEY.fullmatch(key):
+        raise invalid_body(f"`scope.key` must match {TAG_KEY}.")
+    if kind == "tag":
+        return Scope(f"{TAG}{key}", value or "")
+    return Scope(PERSONA if kind == "persona" else WHOLE_USER, value or "")
+
+
+def wanted_budget(body: bodies.WantedBudget, scope: Scope, now: datetime) -> WantedBudget:
+    """Return the requested budget; raises the 400 Problem, which names the field."""
+    nano = limit_nano("limit_usd", body.limit_usd)
+    raised = None
+    if body.raise_ is not UNSET and body.raise_ is not None:
+        raised = _raise(body.raise_, nano, now)
+    thresholds = thresholds_of(body.thresholds)
+    return WantedBudget(scope, _TYPES[body.period], nano, thresholds, body.auto_cutoff, raised)
+
+
+def _raise(wanted: bodies.WantedRaise, limit: int, now: datetime) -> Raise:
+    raised = limit_nano("raise.limit_usd", wanted.limit_usd)
+    if raised <= limit:
+        raise invalid_body("`raise.limit_usd` must be above `limit_usd`.")
+    if wanted.until.tzinfo is None or wanted.until <= now:
+        raise invalid_body("`raise.until` must be a time in the future with its offset.")
+    return Raise(raised, wanted.until.astimezone(UTC))
+
+
+def budget_list(
+    statuses: Sequence[ScopedStatus], basis: SpendBasis, now: datetime
+) -> bodies.ScopedBudgetList:
+    """Return the body of a list of budgets."""
+    budgets = [_body(status, now) for status in statuses]
+    return bodies.ScopedBudgetList(budgets=budgets, budgets_max=BUDGETS_MAX, budget_basis=basis)
+
+
+def _body(status: ScopedStatus, now: datetime) -> bodies.ScopedBudget:
+    budget, period, spend = status.budget, status.period, status.spend_nano
+    current = budget.nano(now)
+    raised = budget.raised if budget.is_raised(now) else None
+    return bodies.ScopedBudget(
+        budget_id=budget.budget_id,
+        scope=scope_body(budget.scope),
+        period=_PERIODS[budget.period],
+        limit_usd=Usd(budget.limit_nano),
+        current_limit_usd=Usd(current),
+        raise_=None if raised is None else _raise_body(raised),
+        thresholds=[Exact(percent) for percent in status.thresholds],
+        auto_cutoff=budget.auto_cutoff,
+        limit_version=budget.version_at(now),
+        period_start=None if period is None else period.start,
+        period_end=None if period is None else period.end,
+        current_spend=None if spend is None else Usd(spend),
+        remaining=None if spend is None else Usd(max(0, current - spend)),
+        counts_from=budget.counts_from,
+        created_at=budget.created_at,
+    )
+
+
+def _raise_body(raised: Raise) -> bodies.BudgetRaise:
+    return bodies.BudgetRaise(limit_usd=Usd(raised.limit_nano), until=raised.until)

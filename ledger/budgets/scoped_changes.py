@@ -1,0 +1,193 @@
+"""Creates, changes and deletes further budgets, and raises the alerts due: the use case."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
+from uuid import uuid4
+
+from msgspec.structs import replace
+
+from ledger.budgets.alert_rows import read_epoch, read_spend
+from ledger.budgets.alerting import Alerting
+from ledger.budgets.budgets import Budgets
+from ledger.budgets.limits import Limits
+from ledger.budgets.positions import SpendChange
+from ledger.budgets.scope_rows import clear_scope, fill_scope
+from ledger.budgets.scoped import (
+    BUDGETS_MAX,
+    Raise,
+    Scope,
+    ScopedBudget,
+    counting_start,
+    kept_scopes,
+    without_ended_raises,
+)
+from ledger.calls.periods import Period, period_of
+from ledger.postgres.database import Connection
+from ledger.postgres.viewers import Viewer
+from schemas.alerts import AlertType
+
+
+class TooManyBudgetsError(Exception):
+    """The user has as many budgets as are allowed."""
+
+
+class WantedBudget(NamedTuple):
+    """The settings of a budget; `thresholds` of None are those of the user."""
+
+    scope: Scope
+    period: AlertType
+    limit_nano: int
+    thresholds: tuple[Decimal, ...] | None
+    auto_cutoff: bool
+    raised: Raise | None
+
+
+class ScopedStatus(NamedTuple):
+    """A budget, its present period and its spend there; neither for a limit per call."""
+
+    budget: ScopedBudget
+    thresholds: list[Decimal]
+    period: Period | None
+    spend_nano: int | None
+
+
+Change = Callable[[Limits, int], tuple[ScopedBudget, ...] | None]
+"""Returns the new budgets of a user, by the limits and the ledger's epoch; None for no change."""
+
+
+class ScopedBudgets:
+    """The further budgets of users, on behalf of viewers."""
+
+    def __init__(self, budgets: Budgets) -> None:
+        self._budgets = budgets
+
+    async def read(self, viewer: Viewer, user_id: str, now: datetime) -> list[ScopedStatus]:
+        """Return a user's budgets with their spend; raises StoreUnavailableError."""
+        async with self._budgets.reading(viewer) as connection:
+            limits = await self._budgets.limits(connection, viewer, user_id)
+            return await self._statuses(connection, limits, now)
+
+    async def create(
+        self, viewer: Viewer, user_id: str, wanted: WantedBudget, now: datetime
+    ) -> ScopedStatus:
+        """Create a budget; raises TooManyBudgetsError and StoreUnavailableError."""
+        budget_id = str(uuid4())
+
+        def add(limits: Limits, epoch: int) -> tuple[ScopedBudget, ...]:
+            if len(limits.budgets) >= BUDGETS_MAX:
+                raise TooManyBudgetsError
+            version = max(limits.latest_version + 1, epoch) + (wanted.raised is not None)
+            start = counting_start(now, limits.timezone)
+            return (*limits.budgets, _budget(budget_id, wanted, version, start, now))
+
+        statuses = await self._change(viewer, user_id, add, now)
+        return next(p for p in statuses if p.budget.budget_id == budget_id)
+
+    async def replace(
+        self, viewer: Viewer, user_id: str, budget_id: str, wanted: WantedBudget, now: datetime
+    ) -> ScopedStatus | None:
+        """Replace the settings of a budget; None if there is no such budget.
+
+        The limit has a new version if the scope, the period, the limit or its raise changed.
+        """
+
+        def change(limits: Limits, epoch: int) -> tuple[ScopedBudget, ...] | None:
+            before = find_budget(limits, budget_id)
+            if before is None:
+                return None
+            start = before.counts_from
+            if wanted.scope != before.scope:
+                start = counting_start(now, limits.timezone)
+            after = _budget(budget_id, wanted, before.version, start, before.created_at)
+            if _limit_of(after) != _limit_of(before):
+                version = max(limits.latest_version + 1, epoch) + (wanted.raised is not None)
+                after = replace(after, version=version)
+            return tuple(after if b.budget_id == budget_id else b for b in limits.budgets)
+
+        statuses = await self._change(viewer, user_id, change, now)
+        return next((p for p in statuses if p.budget.budget_id == budget_id), None)
+
+    async def delete(self, viewer: Viewer, user_id: str, budget_id: str, now: datetime) -> bool:
+        """Delete a budget; returns whether there was one. Its alerts stay."""
+        found = False
+
+        def remove(limits: Limits, _: int) -> tuple[ScopedBudget, ...] | None:
+            nonlocal found
+            found = find_budget(limits, budget_id) is not None
+            rest = tuple(b for b in limits.budgets if b.budget_id != budget_id)
+            return rest if found else None
+
+        await self._change(viewer, user_id, remove, now)
+        return found
+
+    async def _change(
+        self, viewer: Viewer, user_id: str, change: Change, now: datetime
+    ) -> list[ScopedStatus]:
+        """Change a user's budgets, fill the totals of new scopes, and raise the alerts due."""
+        async with self._budgets.lock(viewer, user_id) as (connection, before):
+            changed = change(before, await read_epoch(connection))
+            if changed is None:
+                return await self._statuses(connection, before, now)
+            limits = replace(before, budgets=without_ended_raises(changed, now))
+            old, new = kept_scopes(before.budgets), kept_scopes(limits.budgets)
+            await self._budgets.write_budgets(connection, viewer, limits)
+            for scope in old.keys() - new.keys():
+                await clear_scope(connection, viewer, user_id, scope)
+            for scope, since in new.items():
+                if old.get(scope) != since:
+                    await fill_scope(connection, viewer, user_id, scope, since)
+            calls = await self._budgets.active_calls(connection, viewer, user_id, now)
+            basis, percent = self._budgets.basis, self._budgets.default_threshold_percent
+            await Alerting(basis, percent).review_user(connection, limits, calls, now)
+            return await self._statuses(connection, limits, now)
+
+    async def _statuses(
+        self, connection: Connection, limits: Limits, now: datetime
+    ) -> list[ScopedStatus]:
+        default = Decimal(self._budgets.default_threshold_percent)
+        found: list[ScopedStatus] = []
+        changes: list[SpendChange] = []
+        for limit in limits.scoped(now):
+            if limit.budget is None:
+                continue
+            thresholds = limits.thresholds_of(limit, default)
+            period = None
+            if limit.type != "call":
+                period = period_of(limit.type, now, limits.timezone)
+                changes.append(SpendChange(limits.user_id, limit, period, 0))
+            found.append(ScopedStatus(limit.budget, thresholds, period, None))
+        spans = [change.span() for change in changes]
+        spent = iter(await read_spend(connection, spans, self._budgets.basis))
+        return [p if p.period is None else p._replace(spend_nano=next(spent)) for p in found]
+
+
+def find_budget(limits: Limits, budget_id: str) -> ScopedBudget | None:
+    """Return the budget with an id, if there is one."""
+    return next((b for b in limits.budgets if b.budget_id == budget_id), None)
+
+
+def _budget(
+    budget_id: str, wanted: WantedBudget, version: int, start: datetime, created_at: datetime
+) -> ScopedBudget:
+    return ScopedBudget(
+        budget_id=budget_id,
+        dimension=wanted.scope.dimension,
+        value=wanted.scope.value,
+        period=wanted.period,
+        limit_nano=wanted.limit_nano,
+        version=version,
+        thresholds=wanted.thresholds,
+        auto_cutoff=wanted.auto_cutoff,
+        raised=wanted.raised,
+        counts_from=start,
+        created_at=created_at,
+    )
+
+
+def _limit_of(budget: ScopedBudget) -> tuple[object, ...]:
+    """Return what a version of a limit stands for."""
+    return budget.scope, budget.period, budget.limit_nano, budget.raised

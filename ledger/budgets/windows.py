@@ -1,0 +1,17 @@
+"""A user's time whose spend a budget needs, of the whole user or of one scope."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+
+from ledger.budgets.scoped import Scope
+
+
+class SpendWindow(NamedTuple):
+    """A user's time from `start` to before `end`; `scope` is a persona or a tag, if any."""
+
+    user_id: str
+    start: datetime
+    end: datetime
+    scope: Scope | None = None

@@ -1,0 +1,89 @@
+"""Bodies of further budgets: of a user, a persona or a tag, for a period or a call."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from msgspec import UNSET, Struct, UnsetType, field
+
+from schemas.alerts import BudgetScope, SpendBasis
+from schemas.events import Text
+from schemas.exact import Exact
+from schemas.jsonio import wire_name
+from schemas.money import Usd
+from schemas.numbers import Number
+
+BudgetPeriod = Literal["day", "week", "month", "call"]
+
+
+class BudgetRaise(Struct, kw_only=True, rename=wire_name):
+    """A limit that applies instead until a time."""
+
+    limit_usd: Usd
+    until: datetime
+
+
+class ScopedBudget(Struct, kw_only=True, rename=wire_name):
+    """A limit with its spend in the present period of the user's time zone, in US dollars.
+
+    `limit_usd` is the limit without its `raise`, `current_limit_usd` the one that applies now. A
+    limit per call has neither spend nor a period. `counts_from` is when the totals of a persona or
+    a tag begin. Each `limit_version` can raise its alerts once.
+    """
+
+    budget_id: str
+    scope: BudgetScope
+    period: BudgetPeriod
+    limit_usd: Usd
+    current_limit_usd: Usd
+    raise_: BudgetRaise | None = field(name="raise")
+    thresholds: list[Exact]
+    auto_cutoff: bool
+    limit_version: int
+    period_start: datetime | None
+    period_end: datetime | None
+    current_spend: Usd | None
+    remaining: Usd | None
+    counts_from: datetime
+    created_at: datetime
+
+
+class ScopedBudgetList(Struct, kw_only=True, rename=wire_name):
+    """The further budgets of a user, oldest first, and how many a user may have."""
+
+    budgets: list[ScopedBudget]
+    budgets_max: int
+    budget_basis: SpendBasis
+
+
+class WantedScope(Struct, kw_only=True, frozen=True, rename=wire_name, forbid_unknown_fields=True):
+    """What a budget applies to: the whole user, or calls with the persona or the tag `value`.
+
+    `key` is that of a tag.
+    """
+
+    kind: Literal["user", "persona", "tag"] = "user"
+    key: Text | None = None
+    value: Text | None = None
+
+
+class WantedRaise(Struct, kw_only=True, rename=wire_name, forbid_unknown_fields=True):
+    """A higher limit until a time in the future."""
+
+    limit_usd: Number
+    until: datetime
+
+
+class WantedBudget(Struct, kw_only=True, rename=wire_name, forbid_unknown_fields=True):
+    """The settings of a budget; without `thresholds`, those of the user's settings apply.
+
+    `auto_cutoff` is whether the end of a call that reaches its limit is requested.
+    """
+
+    scope: WantedScope = WantedScope()
+    period: BudgetPeriod
+    limit_usd: Number
+    raise_: WantedRaise | UnsetType | None = field(default=UNSET, name="raise")
+    thresholds: list[Number] | UnsetType = UNSET
+    auto_cutoff: bool = True
