@@ -8,7 +8,7 @@ from typing import Final
 from msgspec import UNSET, Struct, UnsetType
 
 from schemas.alerts import AlertType, ListedAlert, SpendBasis
-from schemas.events import Text
+from schemas.events import Tags, Text
 from schemas.exact import Exact
 from schemas.jsonio import wire_name
 from schemas.money import Usd
@@ -99,17 +99,23 @@ class AlertList(Struct, kw_only=True, rename=wire_name):
 
 
 class AuthorizationRequest(Struct, kw_only=True, rename=wire_name, forbid_unknown_fields=True):
-    """A call that is about to start, with its estimated cost in USD or its expected duration."""
+    """A call that is about to start, with its estimated cost in USD or its expected duration.
+
+    Budgets of a persona or a tag apply if the call has been reported with it, or has it here.
+    """
 
     call_id: Text
     estimated_cost: Number | UnsetType = UNSET
     expected_duration_seconds: Number | UnsetType = UNSET
+    persona_id: Text | UnsetType = UNSET
+    tags: Tags | UnsetType = UNSET
 
 
 class Authorization(Struct, kw_only=True, rename=wire_name):
     """Whether a call may start. Money is US dollars.
 
-    `budget` is the budget that does not allow it, null if the call is allowed. `remaining` is what
+    `budget` is the budget that does not allow it, null if the call is allowed; `budget_id` is its
+    id if it is a further budget. `remaining` is what
     that budget has left; for an allowed call, what the tightest budget had left before it; null
     without limits. `held` is reserved for the call until `held_until`.
     """
@@ -122,3 +128,4 @@ class Authorization(Struct, kw_only=True, rename=wire_name):
     remaining: Usd | None
     held: Usd
     held_until: datetime | None
+    budget_id: str | None

@@ -64,7 +64,8 @@ class CheaperModel(Struct, kw_only=True, rename=wire_name):
 class Reservation(Struct, kw_only=True, rename=wire_name):
     """Whether a call may cause costs. Money is US dollars.
 
-    `budget` is the budget that refuses, null if the costs are granted. `remaining` is what that
+    `budget` is the budget that refuses, null if the costs are granted; `budget_id` is its id if it
+    is a further budget. `remaining` is what that
     budget has left; of granted costs, what the tightest budget has left after them; null without
     limits. The costs are reserved until they are recorded, until `reserved_until`, or until the
     call ends. `cheaper` names a cheaper model if a budget has reached its alert threshold.
@@ -79,3 +80,4 @@ class Reservation(Struct, kw_only=True, rename=wire_name):
     costs: list[ReservedCost]
     reserved_until: datetime | None
     cheaper: CheaperModel | None
+    budget_id: str | None

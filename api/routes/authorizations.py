@@ -17,14 +17,17 @@ from api.openapi.operations import Operation, Tag
 from api.routes.budgets import bounded
 from ledger.budgets.authorizing import CallStartDecision, CallStartRequest, authorize
 from ledger.budgets.budgets import Budgets
+from ledger.budgets.limits import Limit
 from ledger.postgres.clock import Clock
-from schemas.bounds import MAX_DURATION_SECONDS
+from schemas.bounds import MAX_DURATION_SECONDS, checked_tags
 from schemas.budgets import MAX_LIMIT_USD, Authorization, AuthorizationRequest
 from schemas.money import Usd, nano_from_usd
+from schemas.refusals import Refused
 from schemas.sentences import dollars
 
 BUDGET_NAMES: Final = {
     "daily": "daily budget",
+    "weekly": "weekly budget",
     "monthly": "monthly budget",
     "call": "limit per call",
 }
@@ -66,13 +69,23 @@ def request_of(body: AuthorizationRequest) -> CallStartRequest:
     if (flaw := identifier_error(body.call_id)) is not None:
         raise invalid_body(f"`callId` {flaw}.")
     cost, seconds = body.estimated_cost, body.expected_duration_seconds
+    persona_id = None if body.persona_id is UNSET else body.persona_id
+    tags = {} if body.tags is UNSET else tags_of(body.tags)
     if cost is not UNSET and seconds is UNSET:
         nano = nano_from_usd(bounded("estimatedCost", cost, MAX_LIMIT_USD))
-        return CallStartRequest(body.call_id, nano, None)
+        return CallStartRequest(body.call_id, nano, None, persona_id, tags)
     if seconds is not UNSET and cost is UNSET:
         exact = bounded("expectedDuration_seconds", seconds, MAX_DURATION_SECONDS)
-        return CallStartRequest(body.call_id, None, int(exact * 1000))
+        return CallStartRequest(body.call_id, None, int(exact * 1000), persona_id, tags)
     raise invalid_body("Give either `estimatedCost` or `expectedDuration_seconds`.")
+
+
+def tags_of(tags: dict[str, str]) -> dict[str, str]:
+    """Return valid tags; raises the 400 Problem, which names the tag."""
+    try:
+        return checked_tags(tags) or {}
+    except Refused as refusal:
+        raise invalid_body(refusal.message) from None
 
 
 def authorization(user_id: str, call_id: str, start_decision: CallStartDecision) -> Authorization:
@@ -82,11 +95,12 @@ def authorization(user_id: str, call_id: str, start_decision: CallStartDecision)
         allowed=denied_by is None,
         call_id=call_id,
         user_id=user_id,
-        budget=denied_by,
+        budget=None if denied_by is None else denied_by.type,
         reason=_reason(start_decision),
         remaining=None if remaining is None else Usd(remaining),
         held=Usd(start_decision.held_nano),
         held_until=start_decision.held_until,
+        budget_id=denied_by.budget.budget_id if denied_by and denied_by.budget else None,
     )
 
 
@@ -94,4 +108,10 @@ def _reason(start_decision: CallStartDecision) -> str:
     denied_by, remaining = start_decision.decision
     if denied_by is None:
         return "The call may start."
-    return f"Not enough left of the {BUDGET_NAMES[denied_by]}: {dollars(remaining or 0)}."
+    return refusal(denied_by, remaining)
+
+
+def refusal(limit: Limit, remaining: int | None) -> str:
+    """Return a sentence about the limit that refuses."""
+    name = BUDGET_NAMES[limit.type] + (limit.budget.scope_text() if limit.budget else "")
+    return f"Not enough left of the {name}: {dollars(remaining or 0)}."

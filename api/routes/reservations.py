@@ -16,7 +16,7 @@ from api.http.options import RequestLimits
 from api.http.problems import Problem, invalid_body
 from api.http.replies import reply
 from api.openapi.operations import Operation, Tag
-from api.routes.authorizations import BUDGET_NAMES
+from api.routes.authorizations import refusal
 from api.routes.budgets import bounded
 from ledger.budgets.budgets import Budgets
 from ledger.budgets.reserving import ReservationRequest, ReservationResult, reserve
@@ -28,7 +28,6 @@ from schemas.bounds import MAX_AMOUNT_USD
 from schemas.identity import identity_of
 from schemas.money import Usd, nano_from_usd
 from schemas.refusals import Refused
-from schemas.sentences import dollars
 
 _OPERATION: Final = Operation(
     name="reserveCosts",
@@ -183,19 +182,20 @@ def _reservation(
 ) -> bodies.Reservation:
     """Return the response body of a decision."""
     decision = result.decision
+    further = decision.refused_by.budget if decision.refused_by else None
     remaining = decision.remaining_nano
     reason = "The costs are reserved."
     if decision.refused_by is not None:
-        name = BUDGET_NAMES[decision.refused_by]
-        reason = f"Not enough left of the {name}: {dollars(remaining or 0)}."
+        reason = refusal(decision.refused_by, remaining)
     return bodies.Reservation(
         granted=decision.refused_by is None,
         call_id=call_id,
         user_id=user_id,
-        budget=decision.refused_by,
+        budget=None if decision.refused_by is None else decision.refused_by.type,
         reason=reason,
         remaining=None if remaining is None else Usd(remaining),
         costs=[bodies.ReservedCost(source=c.source, id=c.id, amount=Usd(c.nano)) for c in costs],
         reserved_until=result.until,
         cheaper=cheaper,
+        budget_id=further.budget_id if further else None,
     )

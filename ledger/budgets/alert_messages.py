@@ -9,7 +9,7 @@ from typing import Final, NamedTuple, cast
 from uuid import UUID
 
 from ledger.budgets.limits import FULL
-from ledger.budgets.scoped import PERSONA, TAG, Scope
+from ledger.budgets.scoped import TAG, Scope
 from ledger.budgets.thresholds import BudgetPosition
 from ledger.calls.event_rows import EventRow
 from schemas.alerts import (
@@ -156,7 +156,7 @@ def _message(position: BudgetPosition, percent: Decimal, basis: SpendBasis) -> s
     """Return a sentence for the user; a call's and a period's limit count different money."""
     spend, limit = dollars(position.after_nano), dollars(position.limit.nano)
     share = _share(position, percent)
-    of_scope = _scope_text(position)
+    of_scope = position.limit.budget.scope_text() if position.limit.budget else ""
     if position.call is not None:
         whose = f"the {limit} limit per call{of_scope}" if of_scope else f"its {limit} limit"
         return f"This call cost {spend}, {share} {whose}."
@@ -166,16 +166,6 @@ def _message(position: BudgetPosition, percent: Decimal, basis: SpendBasis) -> s
         paid = "Your calls cost" if position.closed else "Your calls have cost"
     period, kind = _period_text(position), position.limit.type
     return f"{paid} {spend} {period}, {share} your {limit} {kind} limit{of_scope}."
-
-
-def _scope_text(position: BudgetPosition) -> str:
-    """Return what a budget of a persona or a tag applies to, as the end of a sentence."""
-    budget = position.limit.budget
-    if budget is None or not budget.scope.selects_calls:
-        return ""
-    if budget.scope.dimension == PERSONA:
-        return f" for the persona {budget.value}"
-    return f" for {budget.scope.dimension.removeprefix(TAG)}: {budget.value}"
 
 
 def _share(position: BudgetPosition, percent: Decimal) -> str:

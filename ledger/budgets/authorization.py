@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from ledger.budgets.limits import Limit
-from schemas.alerts import AlertType
 
 USUAL_COST_NANO_PER_MINUTE: Final = 100_000_000
 """The assumed cost per minute for a user without past calls: ten cents."""
@@ -31,9 +30,9 @@ class LimitUsage(NamedTuple):
 
 
 class AuthorizationDecision(NamedTuple):
-    """Whether a call may start: `denied_by` is the first budget that denies it."""
+    """Whether a call may start: `denied_by` is the first limit that denies it."""
 
-    denied_by: AlertType | None
+    denied_by: Limit | None
     remaining_nano: int | None
 
 
@@ -48,10 +47,10 @@ def decide_authorization(
     remaining = min((usage.remaining_nano for usage in found), default=None)
     for usage in found:
         if spend > usage.limit.nano - usage.spend_nano - usage.held_nano:
-            return AuthorizationDecision(usage.limit.type, usage.remaining_nano)
+            return AuthorizationDecision(usage.limit, usage.remaining_nano)
     for limit in call_limits:
         if cost > limit.nano:
-            return AuthorizationDecision(limit.type, limit.nano)
+            return AuthorizationDecision(limit, limit.nano)
     return AuthorizationDecision(None, remaining)
 
 

@@ -6,7 +6,9 @@ cannot all use the same remainder.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from ledger.budgets.authorization import (
@@ -17,8 +19,9 @@ from ledger.budgets.authorization import (
     hold_until,
 )
 from ledger.budgets.budgets import Budgets
-from ledger.budgets.holds import Holds
+from ledger.budgets.holds import CallState, Holds
 from ledger.budgets.limits import Limits
+from ledger.budgets.scoped_use import limits_of_call, read_scoped_use, selects_calls
 from ledger.calls.charging import ChargeBasis, expected_charge_nano
 from ledger.charge_plans.plans import CallKind
 from ledger.postgres.viewers import Viewer
@@ -27,11 +30,16 @@ _PAST: Final = timedelta(days=30)
 
 
 class CallStartRequest(NamedTuple):
-    """A call to be authorized: its expected cost, or else its expected duration."""
+    """A call to be authorized: its expected cost, or else its expected duration.
+
+    `persona_id` and `tags` are those that it is expected to have.
+    """
 
     call_id: str
     cost_nano: int | None
     duration_ms: int | None
+    persona_id: str | None = None
+    tags: Mapping[str, str] = MappingProxyType({})
 
 
 class CallStartDecision(NamedTuple):
@@ -62,28 +70,46 @@ async def authorize(
         if call is not None and (call.has_ended or call.is_charged):
             allowed = AuthorizationDecision(None, None)
             return CallStartDecision(allowed, limits, 0, None, finished=True)
+        persona_id, tags = _kind_of(request, call)
         cost = await _expected_cost(holds, request, now)
         spend = await budgets.read_spend(connection, viewer, limits, now)
         estimate = cost
         if request.cost_nano is None and not by_cost:
-            persona_id, tags = (call.persona_id, call.tags) if call is not None else (None, {})
             kind = CallKind(user_id, persona_id, tags)
             basis = ChargeBasis(kind, request.duration_ms or 0, cost)
             default_nano = spend.default_charge_nano
             estimate = expected_charge_nano(spend.plans, basis, now, default_nano)
         so_far = call.cost_nano if call is not None and by_cost else 0
         left_to_spend = max(0, estimate - so_far)
-        held = (await holds.committed(call_id, now, by_cost=by_cost)).others_nano
+        committed = await holds.committed(
+            call_id, now, by_cost=by_cost, by_call=selects_calls(limits)
+        )
+        held = committed.others_nano
         spend_of = {"daily": spend.day_nano, "monthly": spend.month_nano}
         usages = [LimitUsage(limit, spend_of[limit.type], held) for limit in limits.periodic()]
-        decision = decide_authorization(usages, limits.of_calls(), left_to_spend, cost)
+        further = limits_of_call(limits, persona_id, tags, now)
+        uses = await read_scoped_use(connection, limits, further, budgets.basis, now)
+        usages += [
+            LimitUsage(use.limit, use.spend_nano, committed.others_in(use.scope)) for use in uses
+        ]
+        of_calls = limits.of_calls() + [limit for limit, _ in further if limit.type == "call"]
+        decision = decide_authorization(usages, of_calls, left_to_spend, cost)
         await holds.drop_expired(now)
         if decision.denied_by is not None:
             await holds.drop(call_id)
             return CallStartDecision(decision, limits, 0, None)
         until = hold_until(now, request.duration_ms)
-        await holds.hold(call_id, estimate, until)
+        await holds.hold(call_id, estimate, until, persona_id, tags)
         return CallStartDecision(decision, limits, left_to_spend, until)
+
+
+def _kind_of(
+    request: CallStartRequest, call: CallState | None
+) -> tuple[str | None, Mapping[str, str]]:
+    """Return the persona and the tags of a call: as reported, else as expected."""
+    if call is None:
+        return request.persona_id, request.tags
+    return call.persona_id or request.persona_id, {**request.tags, **call.tags}
 
 
 async def _expected_cost(holds: Holds, request: CallStartRequest, now: datetime) -> int:

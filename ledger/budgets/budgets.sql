@@ -40,6 +40,17 @@ UPDATE user_budget_settings
 UPDATE user_budget_settings SET budgets = :budgets::text::jsonb, raise_ends_at = :raise_ends_at, updated_at = now()
  WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all)
 
+-- name: lock_ended_raise
+-- Locks the settings of one user with a raise that is over at :now and that no other session has locked.
+SELECT user_id, daily_limit_nano, monthly_limit_nano, call_limit_nano,
+       daily_limit_version, monthly_limit_version, call_limit_version,
+       alert_threshold_percent, thresholds, timezone, auto_cutoff, budgets::text AS budgets
+  FROM user_budget_settings
+ WHERE raise_ends_at <= :now
+ ORDER BY raise_ends_at
+ LIMIT 1
+   FOR NO KEY UPDATE SKIP LOCKED
+
 -- name: active_calls
 -- The active calls of :user_id that began after :since, newest first, at most :limit.
 SELECT call_id, user_id, first_at, costs::text AS costs, persona_id, tags::text AS tags
@@ -138,9 +149,11 @@ DELETE FROM alert_reads
 -- `others_nano`; of :call_id its hold, and its reservations for other costs than :identities. A reservation
 -- draws on its call's hold, and has ended if its cost is counted or its call has ended. If :by_cost, a hold
 -- excludes the cost of the call so far, which is spent already; else reservations are part of the hold.
--- `counted` are those of :identities that are counted already.
+-- `counted` are those of :identities that are counted already. If :by_call, `others` are the other calls one by one,
+-- with their persona and tags, which are those of the hold until an event says them; so are `held_persona` and
+-- `held_tags`.
 WITH held AS (
-    SELECT h.call_id, greatest(0, h.spend_nano - so_far.nano) AS nano
+    SELECT h.call_id, greatest(0, h.spend_nano - so_far.nano) AS nano, h.persona_id, h.tags
       FROM budget_holds AS h
      CROSS JOIN LATERAL (
            SELECT coalesce(sum(cost.value::numeric), 0) AS nano
@@ -162,22 +175,34 @@ WITH held AS (
        AND NOT (call_id = :call_id AND identity = ANY (:identities::uuid[]))
      GROUP BY call_id
 ), of_calls AS (
-    SELECT call_id, coalesce(h.nano, 0) AS held, coalesce(r.nano, 0) AS reserved
+    SELECT call_id, coalesce(h.nano, 0) AS held, coalesce(r.nano, 0) AS reserved, h.persona_id, h.tags
       FROM held AS h FULL JOIN reserved AS r USING (call_id)
 )
 SELECT coalesce(sum(CASE WHEN :by_cost THEN greatest(held, reserved) ELSE held END)
                 FILTER (WHERE call_id <> :call_id), 0) AS others_nano,
        coalesce(sum(held) FILTER (WHERE call_id = :call_id), 0) AS held_nano,
        coalesce(sum(reserved) FILTER (WHERE call_id = :call_id), 0) AS reserved_nano,
-       ARRAY(SELECT identity::text FROM counted WHERE identity = ANY (:identities::uuid[])) AS counted
+       ARRAY(SELECT identity::text FROM counted WHERE identity = ANY (:identities::uuid[])) AS counted,
+       max(persona_id) FILTER (WHERE call_id = :call_id) AS held_persona,
+       max(tags::text) FILTER (WHERE call_id = :call_id) AS held_tags,
+       CASE WHEN :by_call THEN (
+           SELECT json_agg(json_build_array(
+                      CASE WHEN :by_cost THEN greatest(o.held, o.reserved) ELSE o.held END,
+                      coalesce(c.persona_id, o.persona_id),
+                      coalesce(o.tags, '{}') || coalesce(c.tags, '{}')))
+             FROM of_calls AS o LEFT JOIN calls AS c ON c.call_id = o.call_id AND c.user_id = :user_id
+            WHERE o.call_id <> :call_id) END::text AS others
   FROM of_calls
 
 -- name: hold
--- Holds :spend_nano nano-dollars for :call_id of :user_id until :until; replaces an earlier hold.
-INSERT INTO budget_holds AS h (user_id, call_id, spend_nano, expires_at)
-SELECT :user_id, :call_id, :spend_nano, :until WHERE :user_id = :viewer_id OR :reads_all
+-- Holds :spend_nano nano-dollars for :call_id of :user_id until :until; replaces an earlier hold. The persona and the
+-- tags are those that the call is expected to have.
+INSERT INTO budget_holds AS h (user_id, call_id, spend_nano, expires_at, persona_id, tags)
+SELECT :user_id, :call_id, :spend_nano, :until, :persona_id, :tags::text::jsonb
+ WHERE :user_id = :viewer_id OR :reads_all
     ON CONFLICT (user_id, call_id) DO UPDATE
-   SET spend_nano = excluded.spend_nano, expires_at = excluded.expires_at, held_at = now()
+   SET spend_nano = excluded.spend_nano, expires_at = excluded.expires_at, held_at = now(),
+       persona_id = excluded.persona_id, tags = excluded.tags
 
 -- name: raise_hold
 -- Holds at least :spend_nano nano-dollars for :call_id of :user_id at least until :until.

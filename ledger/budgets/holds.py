@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
+import msgspec
+
+from ledger.budgets.scoped import Scope
 from ledger.calls.tags import read_tags
 from ledger.postgres.database import Connection
 from ledger.postgres.statements import statements
 from ledger.postgres.viewers import Viewer
+from schemas.jsonio import encode
 
 _SQL: Final = statements("budgets/budgets")
+_NO_TAGS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class CallState(NamedTuple):
@@ -25,16 +31,37 @@ class CallState(NamedTuple):
     tags: Mapping[str, str]
 
 
+class OtherCall(NamedTuple):
+    """What another call may still spend, in nano-dollars."""
+
+    nano: int
+    persona_id: str | None
+    tags: dict[str, str]
+
+
 class Committed(NamedTuple):
     """What a user's calls may still spend, in nano-dollars: a call's own and that of all others.
 
-    `counted` are the identities of excluded costs that are counted already.
+    `counted` are the identities of excluded costs that are counted already. `persona_id` and `tags`
+    are those that the call was authorized with. `others` are the other calls, if requested.
     """
 
     others_nano: int
     held_nano: int
     reserved_nano: int
     counted: Sequence[str]
+    persona_id: str | None = None
+    tags: Mapping[str, str] = _NO_TAGS
+    others: Sequence[OtherCall] = ()
+
+    def others_in(self, scope: Scope) -> int:
+        """Return what the other calls of a scope may still spend."""
+        if not scope.selects_calls:
+            return self.others_nano
+        return sum(o.nano for o in self.others if scope.matches(o.persona_id, o.tags))
+
+
+_read_others: Final = msgspec.json.Decoder(list[OtherCall]).decode
 
 
 class PastCalls(NamedTuple):
@@ -69,18 +96,44 @@ class Holds:
         return PastCalls(int(row["cost_nano"]), row["duration_ms"])
 
     async def committed(
-        self, call_id: str, now: datetime, *, by_cost: bool, without: Sequence[str] = ()
+        self,
+        call_id: str,
+        now: datetime,
+        *,
+        by_cost: bool,
+        by_call: bool,
+        without: Sequence[str] = (),
     ) -> Committed:
-        """Return what a call and all others may still spend, except the costs `without`."""
-        values = {"now": now, "call_id": call_id, "by_cost": by_cost, "identities": without}
-        [row] = await self._connection.fetch(*self._bind("committed", **values))
-        counted = [identity.replace("-", "") for identity in row["counted"]]
-        others, held, reserved = map(int, row[:3])
-        return Committed(others, held, reserved, counted)
+        """Return what a call and all others may still spend, except the costs `without`.
 
-    async def hold(self, call_id: str, spend_nano: int, until: datetime) -> None:
+        With `by_call`, the other calls are returned one by one, too.
+        """
+        values: dict[str, object] = {"now": now, "call_id": call_id, "by_cost": by_cost}
+        values["by_call"] = by_call
+        values["identities"] = without
+        [row] = await self._connection.fetch(*self._bind("committed", **values))
+        others_nano, held_nano, reserved_nano = map(int, row[:3])
+        return Committed(
+            others_nano,
+            held_nano,
+            reserved_nano,
+            counted=[identity.replace("-", "") for identity in row["counted"]],
+            persona_id=row["held_persona"],
+            tags=read_tags(row["held_tags"]) or {},
+            others=_read_others(row["others"] or "[]"),
+        )
+
+    async def hold(
+        self,
+        call_id: str,
+        spend_nano: int,
+        until: datetime,
+        persona_id: str | None,
+        tags: Mapping[str, str],
+    ) -> None:
         """Hold the expected spend of a call; replaces an earlier hold."""
-        values = {"call_id": call_id, "spend_nano": spend_nano, "until": until}
+        values: dict[str, object] = {"call_id": call_id, "spend_nano": spend_nano, "until": until}
+        values |= {"persona_id": persona_id, "tags": encode(tags).decode() if tags else None}
         await self._connection.execute(*self._bind("hold", **values))
 
     async def raise_hold(self, call_id: str, spend_nano: int, until: datetime) -> None:

@@ -7,7 +7,6 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from ledger.budgets.limits import FULL, Limit
-from schemas.alerts import AlertType
 
 
 class LimitUse(NamedTuple):
@@ -26,7 +25,7 @@ class ReservationDecision(NamedTuple):
     threshold.
     """
 
-    refused_by: AlertType | None
+    refused_by: Limit | None
     remaining_nano: int | None
     is_tight: bool
 
@@ -37,7 +36,7 @@ def decide_reservation(uses: Iterable[LimitUse], warning_percent: Decimal) -> Re
     is_tight = False
     for limit, before_nano, after_nano in uses:
         if after_nano > limit.nano and after_nano > before_nano:
-            return ReservationDecision(limit.type, max(0, limit.nano - before_nano), True)
+            return ReservationDecision(limit, max(0, limit.nano - before_nano), True)
         rests.append(max(0, limit.nano - after_nano))
         is_tight |= after_nano * FULL >= warning_percent * limit.nano
     return ReservationDecision(None, min(rests, default=None), is_tight)

@@ -13,8 +13,14 @@ from typing import NamedTuple
 
 from ledger.budgets.budgets import Budgets, PeriodSpend
 from ledger.budgets.holds import CallState, Committed, Holds
-from ledger.budgets.limits import Limits
+from ledger.budgets.limits import Limit, Limits
 from ledger.budgets.reservation import LimitUse, ReservationDecision, decide_reservation
+from ledger.budgets.scoped_use import (
+    ScopedUse,
+    limits_of_call,
+    read_scoped_use,
+    selects_calls,
+)
 from ledger.calls.charging import ChargeBasis, expected_charge_nano
 from ledger.charge_plans.plans import CallKind
 from ledger.postgres.viewers import Viewer
@@ -58,11 +64,16 @@ async def reserve(
         if call is not None and call.has_ended:
             return ReservationResult(_UNDECIDED, None, has_ended=True)
         identities = list(request.amounts)
-        committed = await holds.committed(call_id, now, by_cost=by_cost, without=identities)
+        committed = await holds.committed(
+            call_id, now, by_cost=by_cost, by_call=selects_calls(limits), without=identities
+        )
         if committed.counted:
             return ReservationResult(_UNDECIDED, None, counted=committed.counted)
         spend = await budgets.read_spend(connection, viewer, limits, now)
-        decider = _Decider(budgets, limits, spend, call, committed)
+        further = limits_of_call(limits, *_kind_of(call, committed), now)
+        uses = await read_scoped_use(connection, limits, further, budgets.basis, now)
+        of_calls = limits.of_calls() + [limit for limit, _ in further if limit.type == "call"]
+        decider = _Decider(budgets, limits, spend, call, committed, uses, of_calls)
         decision, charge_nano = decider.decide(request, now)
         if decision.refused_by is not None:
             return ReservationResult(decision, None)
@@ -73,6 +84,13 @@ async def reserve(
         return ReservationResult(decision, until)
 
 
+def _kind_of(call: CallState | None, committed: Committed) -> tuple[str | None, Mapping[str, str]]:
+    """Return the persona and the tags of a call: as reported, else as authorized."""
+    if call is None:
+        return committed.persona_id, committed.tags
+    return call.persona_id or committed.persona_id, {**committed.tags, **call.tags}
+
+
 class _Decider(NamedTuple):
     """What a reservation is decided from."""
 
@@ -81,6 +99,8 @@ class _Decider(NamedTuple):
     spend: PeriodSpend
     call: CallState | None
     committed: Committed
+    scoped: Sequence[ScopedUse]
+    of_calls: Sequence[Limit]
 
     def decide(self, request: ReservationRequest, now: datetime) -> tuple[ReservationDecision, int]:
         """Return the decision, and the expected charge of the call if budgets follow charges."""
@@ -98,8 +118,11 @@ class _Decider(NamedTuple):
         for limit in self.limits.periodic():
             used = spend_of[limit.type] + committed.others_nano
             uses.append(LimitUse(limit, used + before, used + after))
+        for limit, scope, spend_nano in self.scoped:
+            used = spend_nano + committed.others_in(scope)
+            uses.append(LimitUse(limit, used + before, used + after))
         of_call = (so_far + reserved, so_far + reserved_after)
-        uses += [LimitUse(limit, *of_call) for limit in self.limits.of_calls()]
+        uses += [LimitUse(limit, *of_call) for limit in self.of_calls]
         default = Decimal(self.budgets.default_threshold_percent)
         return decide_reservation(uses, self.limits.warning(default)), charge
 

@@ -77,6 +77,14 @@ class ScopedBudget(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     def scope(self) -> Scope:
         return Scope(self.dimension, self.value)
 
+    def scope_text(self) -> str:
+        """Return the persona or the tag as the end of a sentence, nothing for a whole user."""
+        if self.dimension == PERSONA:
+            return f" for the persona {self.value}"
+        if self.dimension.startswith(TAG):
+            return f" for {self.dimension.removeprefix(TAG)}: {self.value}"
+        return ""
+
     def is_raised(self, now: datetime) -> bool:
         """Return whether a temporary raise applies."""
         return self.raised is not None and now < self.raised.until
