@@ -30,6 +30,7 @@ from messaging.producer import RecoveringProducer
 from schemas.alerts import SpendBasis
 from schemas.topics import CALL_EVENTS
 from streams.assignment import Assignment
+from streams.budget_watch import BudgetWatch
 from streams.dead_letters import DeadLetterTopic, RefusalLimit
 from streams.deadlines import run_with_deadline
 from streams.epoch import wait_for_epoch
@@ -103,6 +104,9 @@ class Worker:
         self._lanes = self._make_lanes(stream, epoch, prices)
         self._meter.watch(self._consumer, self._lanes, self._publisher)
         self._unpriced = PeriodicPricing(self._connect, prices, options.budget_basis)
+        self._budget_watch = BudgetWatch(
+            self._connect, options.budget_basis, clock.now, self._relay.wake
+        )
         self._span_voids = PeriodicSpanVoids(self._connect, prices, options.budget_basis)
         self._positions = Positions(
             self._consumer,
@@ -223,6 +227,7 @@ class Worker:
                     self._unpriced,
                     self._span_voids,
                     self._stuck_calls,
+                    self._budget_watch,
                     self._meter.loop,
                 ):
                     parts.create_task(run_with_deadline(0, stop, part.run(stop)))

@@ -3,9 +3,7 @@
 The events are in all partitions, so that several workers move the same budget at the same time.
 """
 
-import asyncio
 import json
-import random
 from pathlib import Path
 
 import pytest
@@ -13,7 +11,8 @@ import pytest
 from schemas.topics import BUDGET_ALERTS
 from tests.support.fault_load import FaultLoad
 from tests.support.fault_table import FaultRecorder
-from tests.support.recording import fetch, until
+from tests.support.killed_workers import run_and_kill
+from tests.support.recording import fetch
 from tests.support.streaming import Pipeline
 from tests.support.worker_process import WorkerProcess
 
@@ -35,31 +34,11 @@ async def test_each_alert_exists_once_despite_killed_workers(
         WorkerProcess(pipeline, tmp_path / str(number), batch_max=BATCH_MAX)
         for number in range(WORKERS)
     ]
-    kills = await _run_and_kill(load, workers, random.Random(33))
+    kills = await run_and_kill(load, workers, KILL_SECONDS, seed=33)
     await load.assert_all_counted(
         f"{WORKERS} workers killed {kills} times, alerts, {pipeline.broker}", record_fault
     )
     await _check_topic(pipeline)
-
-
-async def _run_and_kill(load: FaultLoad, workers: list[WorkerProcess], rng: random.Random) -> int:
-    """Kill a worker every two seconds until everything is counted; returns the number of kills."""
-    kills = 0
-    try:
-        for worker in workers:
-            worker.directory.mkdir()
-            worker.start()
-        while await load.pipeline.counted() < EVENTS:
-            await asyncio.sleep(KILL_SECONDS)
-            victim = rng.choice(workers)
-            victim.kill()
-            victim.start()
-            kills += 1
-        await until(load.is_done)
-    finally:
-        for worker in workers:
-            worker.abandon()
-    return kills
 
 
 async def _check_topic(pipeline: Pipeline) -> None:

@@ -1,6 +1,7 @@
 """After each commit the alerts and totals of further budgets are those of an independent model."""
 
 import itertools
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -11,8 +12,10 @@ from hypothesis import strategies as st
 
 from ledger.budgets.alerting import Alerting
 from ledger.budgets.budgets import Budgets
-from ledger.budgets.scoped import Scope
+from ledger.budgets.raise_ends import end_raises
+from ledger.budgets.scoped import Raise, Scope
 from ledger.budgets.scoped_changes import ScopedBudgets, WantedBudget
+from ledger.postgres.database import connected
 from ledger.postgres.viewers import ReaderPool, Viewer, reader_pool
 from tests.support.alerting import USD, just_now, raised_alerts
 from tests.support.events import Plain, charged, cost, ended, refunded, started, voided
@@ -36,6 +39,9 @@ changes = st.one_of(
     budgets.map(lambda wanted: ("create", wanted)),
     st.tuples(st.integers(0, 3), budgets).map(lambda wanted: ("replace", wanted)),
     st.integers(0, 3).map(lambda place: ("delete", place)),
+    st.tuples(st.integers(0, 3), st.sampled_from([USD, 5 * USD]), st.integers(1, 4)).map(
+        lambda wanted: ("raise", wanted)
+    ),
     st.sampled_from([1, 3]).map(lambda days: ("pass", days)),
 )
 events = st.tuples(
@@ -69,7 +75,7 @@ async def test_alerts_and_totals_of_scopes_agree_with_an_independent_model(
             now=lambda: model.now,
         ) as writer,
     ):
-        run = _Run(model, readers)
+        run = _Run(model, readers, database_url)
         for step in [*(("create", wanted) for wanted in first), *steps]:
             if isinstance(step, tuple):
                 await run.change(*step)
@@ -85,8 +91,9 @@ async def test_alerts_and_totals_of_scopes_agree_with_an_independent_model(
 class _Run:
     """Makes the changes and events of the model, and the same changes as the API does."""
 
-    def __init__(self, model: ScopeModel, readers: ReaderPool) -> None:
+    def __init__(self, model: ScopeModel, readers: ReaderPool, database_url: str) -> None:
         self._model = model
+        self._database_url = database_url
         self._budgets = ScopedBudgets(Budgets(readers, model.basis, 80))  # type: ignore[arg-type]
         self._viewer = Viewer(model.user)
 
@@ -94,6 +101,7 @@ class _Run:
         model, keys = self._model, list(self._model.budgets)
         if kind == "pass":
             model.now += timedelta(days=what)
+            await self._end_raises()
             return
         if kind == "create":
             scope, period, nano = what
@@ -104,21 +112,41 @@ class _Run:
             model.budgets[key] = ModelBudget(scope, period, nano, version)
         elif kind == "replace" and keys:
             place, (scope, period, nano) = what
-            await self._replace(keys[place % len(keys)], scope, period, nano)
+            key = keys[place % len(keys)]
+            await self._replace(key, ModelBudget(scope, period, nano, 0))
+        elif kind == "raise" and keys:
+            place, more, days = what
+            key = keys[place % len(keys)]
+            budget = model.budgets[key]
+            raised = (budget.nano + more, model.now + timedelta(days=days))
+            await self._replace(key, replace(budget, raised=raised))
         elif kind == "delete" and keys:
             key = keys[what % len(keys)]
             assert await self._budgets.delete(self._viewer, model.user, key, model.now)
             del model.budgets[key]
         model.review()
 
-    async def _replace(self, key: str, scope: Scope, period: Any, nano: int) -> None:
+    async def _replace(self, key: str, after: ModelBudget) -> None:
         model, before = self._model, self._model.budgets[key]
-        wanted = WantedBudget(scope, period, nano, None, True, None)
+        raised = after.raised and Raise(*after.raised)
+        period: Any = after.period
+        wanted = WantedBudget(after.scope, period, after.nano, None, True, raised)
         assert await self._budgets.replace(self._viewer, model.user, key, wanted, model.now)
-        after = ModelBudget(scope, period, nano, before.version)
+        after.version = before.version
         if after != before:
-            after.version = model.next_version()
+            after.version = model.next_version() + (after.raised is not None)
         model.budgets[key] = after
+
+    async def _end_raises(self) -> None:
+        """End the raises that are over, as a worker does."""
+        model = self._model
+        async with connected(self._database_url, name="test") as connection:
+            await end_raises(connection, Alerting(model.basis), model.now)  # type: ignore[arg-type]
+        ended = [b for b in model.budgets.values() if b.raised and b.raised[1] <= model.now]
+        for budget in ended:
+            budget.raised = None
+        if ended:
+            model.review()
 
     async def check_spend(self) -> None:
         """Assert the spend of each budget in its present period."""
