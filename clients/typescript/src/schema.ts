@@ -195,11 +195,16 @@ export interface components {
             remaining: Decimal | null;
             held: Decimal;
             heldUntil: string | null;
+            budgetId: string | null;
         };
         AuthorizationRequest: {
             callId: string;
             estimatedCost?: number | string;
             expectedDuration_seconds?: number | string;
+            personaId?: string;
+            tags?: {
+                [key: string]: string;
+            };
         };
         AuthorizationSuccess: {
             /** @constant */
@@ -1696,6 +1701,7 @@ export interface components {
             costs: components["schemas"]["ReservedCost"][];
             reservedUntil: string | null;
             cheaper: components["schemas"]["CheaperModel"] | null;
+            budgetId: string | null;
         };
         ReservationRequest: {
             userId: string;
