@@ -104,9 +104,6 @@ class Worker:
         self._lanes = self._make_lanes(stream, epoch, prices)
         self._meter.watch(self._consumer, self._lanes, self._publisher)
         self._unpriced = PeriodicPricing(self._connect, prices, options.budget_basis)
-        self._budget_watch = BudgetWatch(
-            self._connect, options.budget_basis, clock.now, self._relay.wake
-        )
         self._span_voids = PeriodicSpanVoids(self._connect, prices, options.budget_basis)
         self._positions = Positions(
             self._consumer,
@@ -129,7 +126,7 @@ class Worker:
         self._retention = Retention(
             options.retention, self._connect, self._totals_producing, epoch, clock.now
         )
-        self._stuck_calls = self._make_stuck_calls(stream, epoch, prices)
+        self._watches = self._make_watches(stream, epoch, prices)
         self._watchdog = Watchdog(self._consumer, self._lanes, options.stall_seconds)
 
     def _make_lanes(self, stream: Stream, epoch: int, prices: PriceBook) -> list[Lane]:
@@ -174,10 +171,15 @@ class Worker:
             self._clock.now,
         )
 
-    def _make_stuck_calls(self, stream: Stream, epoch: int, prices: PriceBook) -> StuckCallWatch:
+    def _make_watches(
+        self, stream: Stream, epoch: int, prices: PriceBook
+    ) -> tuple[StuckCallWatch, BudgetWatch]:
         now, wake = self._clock.now, self._relay.wake
         options = self._options.stuck_calls
-        return StuckCallWatch(options, self._connect, prices, stream, epoch, now, wake)
+        return (
+            StuckCallWatch(options, self._connect, prices, stream, epoch, now, wake),
+            BudgetWatch(self._connect, self._options.budget_basis, now, wake),
+        )
 
     async def _connect(self) -> Connection:
         connection = await connect(self._options.database_url, name="cost-analytics worker")
@@ -226,8 +228,7 @@ class Worker:
                     self._retention,
                     self._unpriced,
                     self._span_voids,
-                    self._stuck_calls,
-                    self._budget_watch,
+                    *self._watches,
                     self._meter.loop,
                 ):
                     parts.create_task(run_with_deadline(0, stop, part.run(stop)))
