@@ -8,8 +8,9 @@ from typing import Final
 
 import msgspec
 
-from ledger.budgets.alert_rows import SpendWindow, limits_of, read_spend
+from ledger.budgets.alert_rows import limits_of, read_spend
 from ledger.budgets.limits import Limits
+from ledger.budgets.windows import SpendWindow
 from ledger.calls.periods import period_of
 from ledger.forecasts.forecast import (
     BudgetForecast,
