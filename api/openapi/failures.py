@@ -48,8 +48,7 @@ FAILURES: Final[Mapping[int, FailureStatus]] = {
     409: FailureStatus(
         "Conflict",
         "The call has ended, the cost is recorded, there are too many budgets, the erasure is not "
-        "confirmed, or another price, "
-        "plan or decision is in force.",
+        "confirmed, or another price, plan or decision is in force.",
         (
             "call_finished",
             "cost_recorded",

@@ -190,7 +190,7 @@ export interface components {
             allowed: boolean;
             callId: string;
             userId: string;
-            budget: ("call" | "daily" | "monthly") | null;
+            budget: ("call" | "daily" | "monthly" | "weekly") | null;
             reason: string;
             remaining: Decimal | null;
             held: Decimal;
@@ -275,6 +275,17 @@ export interface components {
             timezone?: string;
             autoCutoff?: boolean;
             channels?: components["schemas"]["WantedChannel"][];
+        };
+        BudgetRaise: {
+            limit_usd: Decimal;
+            /** Format: date-time */
+            until: string;
+        };
+        BudgetScope: {
+            /** @enum {unknown} */
+            kind: "all" | "persona" | "service" | "tag" | "user";
+            key: string | null;
+            value: string | null;
         };
         BudgetSuccess: {
             /** @constant */
@@ -867,7 +878,7 @@ export interface components {
             success: false;
             error: string;
             /** @enum {unknown} */
-            code: "bad_request" | "call_finished" | "cost_recorded" | "erasure_refused" | "expectation_failed" | "forbidden" | "foreign_source" | "internal_error" | "invalid_body" | "invalid_event" | "invalid_json" | "invalid_parameter" | "method_not_allowed" | "not_found" | "not_ready" | "payload_too_large" | "plan_conflict" | "price_conflict" | "rate_limited" | "request_timeout" | "too_large" | "too_old" | "unauthorized" | "unavailable" | "unsupported_media_type" | "upgrade_required" | "uri_too_long";
+            code: "bad_request" | "call_finished" | "cost_recorded" | "erasure_refused" | "expectation_failed" | "forbidden" | "foreign_source" | "internal_error" | "invalid_body" | "invalid_event" | "invalid_json" | "invalid_parameter" | "method_not_allowed" | "not_found" | "not_ready" | "payload_too_large" | "plan_conflict" | "price_conflict" | "rate_limited" | "request_timeout" | "too_large" | "too_many_budgets" | "too_old" | "unauthorized" | "unavailable" | "unsupported_media_type" | "upgrade_required" | "uri_too_long";
         };
         Finalize: {
             /** @default null */
@@ -1007,7 +1018,7 @@ export interface components {
             alertId: string;
             userId: string;
             /** @enum {unknown} */
-            type: "call" | "daily" | "monthly";
+            type: "call" | "daily" | "monthly" | "weekly";
             threshold_percent: Decimal;
             limit_usd: Decimal;
             current_spend: Decimal;
@@ -1028,6 +1039,8 @@ export interface components {
             drivers: components["schemas"]["Driver"][];
             spentLastHour: Decimal;
             eventTime: string | null;
+            budgetId: string | null;
+            scope: components["schemas"]["BudgetScope"] | null;
             readAt: string | null;
         };
         ListedAlertSuccess: {
@@ -1618,7 +1631,7 @@ export interface components {
         RerateAlert: {
             userId: string;
             /** @enum {unknown} */
-            type: "call" | "daily" | "monthly";
+            type: "call" | "daily" | "monthly" | "weekly";
             period: string;
             threshold_percent: Decimal;
             limit_usd: Decimal;
@@ -1695,7 +1708,7 @@ export interface components {
             granted: boolean;
             callId: string;
             userId: string;
-            budget: ("call" | "daily" | "monthly") | null;
+            budget: ("call" | "daily" | "monthly" | "weekly") | null;
             reason: string;
             remaining: Decimal | null;
             costs: components["schemas"]["ReservedCost"][];
@@ -1753,6 +1766,42 @@ export interface components {
             scope?: components["schemas"]["Scope"] | null;
             /** @default null */
             spans?: (Record<string, never> | null)[] | null;
+        };
+        ScopedBudget: {
+            budgetId: string;
+            scope: components["schemas"]["BudgetScope"];
+            /** @enum {unknown} */
+            period: "call" | "day" | "month" | "week";
+            limit_usd: Decimal;
+            currentLimit_usd: Decimal;
+            raise: components["schemas"]["BudgetRaise"] | null;
+            thresholds: Decimal[];
+            autoCutoff: boolean;
+            limitVersion: Decimal;
+            periodStart: string | null;
+            periodEnd: string | null;
+            currentSpend: Decimal | null;
+            remaining: Decimal | null;
+            /** Format: date-time */
+            countsFrom: string;
+            /** Format: date-time */
+            createdAt: string;
+        };
+        ScopedBudgetList: {
+            budgets: components["schemas"]["ScopedBudget"][];
+            budgetsMax: Decimal;
+            /** @enum {unknown} */
+            budgetBasis: "charged" | "cost";
+        };
+        ScopedBudgetListSuccess: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["ScopedBudgetList"];
+        };
+        ScopedBudgetSuccess: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["ScopedBudget"];
         };
         Spending: {
             userId: string;
@@ -1995,6 +2044,23 @@ export interface components {
             service: string;
             scopes: ("ingest" | "read" | "reserve")[];
         };
+        WantedBudget: {
+            /**
+             * @default {
+             *       "kind": "user",
+             *       "key": null,
+             *       "value": null
+             *     }
+             */
+            scope?: components["schemas"]["WantedScope"];
+            /** @enum {unknown} */
+            period: "call" | "day" | "month" | "week";
+            limit_usd: number | string;
+            raise?: components["schemas"]["WantedRaise"] | null;
+            thresholds?: (number | string)[];
+            /** @default true */
+            autoCutoff?: boolean;
+        };
         WantedChannel: {
             /** @enum {unknown} */
             type: "discord" | "email" | "slack" | "sms" | "teams" | "webhook";
@@ -2011,6 +2077,22 @@ export interface components {
             end: string;
             /** @default null */
             timezone?: string | null;
+        };
+        WantedRaise: {
+            limit_usd: number | string;
+            /** Format: date-time */
+            until: string;
+        };
+        WantedScope: {
+            /**
+             * @default user
+             * @enum {unknown}
+             */
+            kind?: "persona" | "tag" | "user";
+            /** @default null */
+            key?: string | null;
+            /** @default null */
+            value?: string | null;
         };
         WantedWebhookEndpoint: {
             provider: string;
@@ -2106,6 +2188,8 @@ export type BilledService = components['schemas']['BilledService'];
 export type BillsBody = components['schemas']['BillsBody'];
 export type Budget = components['schemas']['Budget'];
 export type BudgetChange = components['schemas']['BudgetChange'];
+export type BudgetRaise = components['schemas']['BudgetRaise'];
+export type BudgetScope = components['schemas']['BudgetScope'];
 export type BudgetSuccess = components['schemas']['BudgetSuccess'];
 export type CallChargePlan = components['schemas']['CallChargePlan'];
 export type CallCharged = components['schemas']['CallCharged'];
@@ -2268,6 +2352,10 @@ export type RetirementBody = components['schemas']['RetirementBody'];
 export type RoundingCost = components['schemas']['RoundingCost'];
 export type Scope = components['schemas']['Scope'];
 export type ScopeSpans = components['schemas']['ScopeSpans'];
+export type ScopedBudget = components['schemas']['ScopedBudget'];
+export type ScopedBudgetList = components['schemas']['ScopedBudgetList'];
+export type ScopedBudgetListSuccess = components['schemas']['ScopedBudgetListSuccess'];
+export type ScopedBudgetSuccess = components['schemas']['ScopedBudgetSuccess'];
 export type Spending = components['schemas']['Spending'];
 export type SpendingDay = components['schemas']['SpendingDay'];
 export type SpendingSuccess = components['schemas']['SpendingSuccess'];
@@ -2291,9 +2379,12 @@ export type UserListSuccess = components['schemas']['UserListSuccess'];
 export type UsualCost = components['schemas']['UsualCost'];
 export type Voided = components['schemas']['Voided'];
 export type WantedApiKey = components['schemas']['WantedApiKey'];
+export type WantedBudget = components['schemas']['WantedBudget'];
 export type WantedChannel = components['schemas']['WantedChannel'];
 export type WantedMode = components['schemas']['WantedMode'];
 export type WantedQuietHours = components['schemas']['WantedQuietHours'];
+export type WantedRaise = components['schemas']['WantedRaise'];
+export type WantedScope = components['schemas']['WantedScope'];
 export type WantedWebhookEndpoint = components['schemas']['WantedWebhookEndpoint'];
 export type WantedWebhookSecret = components['schemas']['WantedWebhookSecret'];
 export type WebhookEndpointItem = components['schemas']['WebhookEndpointItem'];
