@@ -95,3 +95,5 @@ JOIN call_postings AS p ON p.call_id = m.call_id AND p.at >= s.counts_from
 WHERE EXISTS (SELECT FROM budget_scopes)
 GROUP BY s.user_id, s.dimension, s.value, quarter_hour(p.at);
 COMMENT ON VIEW expected_scope_spend IS 'What scope_spend must contain.';
+
+SELECT guard_erased_users('scope_spend', 'skip');
