@@ -14,14 +14,19 @@ const FILTERS = /\/src\/spending\/(FilterBar|GroupsCard)/;
 // Used by the pages Budget and All users.
 const CHANNELS = /\/src\/channels\//;
 
-// Used by pages with keys, prices and calls, not by Live.
-const PROMPTS = /\/src\/ui\/(ConfirmPrompt|ShownSecret)/;
+// Used by pages with forms, keys, prices and calls, not by Live.
+const PROMPTS = /\/src\/ui\/(ConfirmPrompt|ShownSecret|FormField|TextField)\./;
+
+// Used by the two pages about the API.
+const REFERENCE = /\/src\/api-docs\//;
 
 // uPlot and the components that use it: pages without a chart do not load them.
 const CHARTS = /uplot|\/(ChartFrame|StackedChart|DailyCostChart|plot)\./;
 
 // The published client, from its source.
 const CLIENT = new URL("../clients/typescript/src/index.ts", import.meta.url).pathname;
+
+const APART = [CHARTS, ANOMALIES, FILTERS, PROMPTS, CHANNELS, REFERENCE];
 
 export default defineConfig({
   plugins: [vue()],
@@ -45,8 +50,7 @@ export default defineConfig({
             { name: "charts", test: CHARTS },
             {
               name: "shared",
-              test: (id: string) =>
-                ![CHARTS, ANOMALIES, FILTERS, PROMPTS, CHANNELS].some((group) => group.test(id)),
+              test: (id: string) => !APART.some((group) => group.test(id)),
               minShareCount: 2,
               priority: 1,
             },
@@ -54,6 +58,7 @@ export default defineConfig({
             { name: "filters", test: FILTERS, minShareCount: 2 },
             { name: "prompts", test: PROMPTS, minShareCount: 2 },
             { name: "channels", test: CHANNELS, minShareCount: 2 },
+            { name: "reference", test: REFERENCE, minShareCount: 2 },
           ],
         },
       },
