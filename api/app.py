@@ -37,6 +37,7 @@ from api.routes.calls import CallRoutes
 from api.routes.channels import ChannelRoutes
 from api.routes.charge_plans import ChargePlanRoutes
 from api.routes.commands import CommandRoutes
+from api.routes.credits import CreditRoutes
 from api.routes.exports import ExportRoutes
 from api.routes.forecasts import ForecastRoutes
 from api.routes.health import HealthRoutes, ReadinessCheck
@@ -55,6 +56,7 @@ from api.routes.webhook_endpoints import WebhookEndpointRoutes
 from api.routes.webhooks import WebhookRoutes
 from api.traces.routes import TraceDeclarations, TraceRoutes
 from ledger.budgets.budgets import Budgets
+from ledger.credits.credits import Credits
 from ledger.operations.api_keys import KeyStore
 from ledger.operations.attached_traces import AttachedTraces
 from ledger.operations.sources import SourceStore
@@ -96,7 +98,7 @@ def build_app(
     gate = RequestGate(authenticator, KeyStore(readers), options := options or ApiOptions())
     dashboard = DashboardRoutes(options.dashboard)
     budgets = Budgets(readers, options.budget_basis, DEFAULT_ALERT_THRESHOLD_PERCENT)
-    budget_routes = BudgetRoutes(budgets, options, now)
+    budget_routes = BudgetRoutes(budgets, _credit(readers, options), options, now)
     live = live_routes(readers, budget_routes.body, options, kafka)
     health = HealthRoutes(readers, [*checks, *live.checks()])
     reports = _reports(readers, events, declared_traces, options, now)
@@ -152,13 +154,18 @@ def _intake(
     options: ApiOptions,
     now: Clock,
 ) -> tuple[Route, ...]:
-    """Return the routes by which services and vendors report costs."""
+    """Return the routes by which services and vendors report costs, and admins grant credit."""
     owners = source_owners or SourceStore(readers)
     return (
         *IntakeRoutes(events, owners, options.limits, now).routes(),
         *(route for each in reports for route in each.routes()),
         *HeldCallRoutes(readers, events, options.limits, now).routes(),
+        *CreditRoutes(_credit(readers, options), events, options.limits, now).routes(),
     )
+
+
+def _credit(readers: ReaderPool, options: ApiOptions) -> Credits:
+    return Credits(readers, by_cost=options.budget_basis == "cost")
 
 
 def _metrics(

@@ -50,6 +50,7 @@ COMMANDS: Final = {
     "epoch": "show the ledger's epochs, or raise it after a point-in-time recovery",
     "prices": "show the price catalogue, or add to it from a file",
     "charge-plans": "show what users are charged for calls, or add plans from a file",
+    "credits": "show, grant or void prepaid credit of a user",
     "bills": "import vendors' bills, to compare them with recorded costs",
     "sources": "show or change which service may send events of a source over HTTP",
     "keys": "make, show or revoke the keys by which services call the API",

@@ -191,5 +191,7 @@ CHECKS: Final = {
     "call.charged": _check_amount,
     "call.refunded": _check_amount,
     "call.ended": _check_ended,
+    "credit.granted": _check_amount,
+    "credit.voided": _check_nothing,
 }
 """The check for each event type; raises `Refused`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final
+from typing import Final, Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
@@ -25,6 +25,10 @@ MAX_DECIMALS: Final = 9
 """Nano-dollars. Limits with more decimals are refused, not rounded."""
 
 
+BudgetName = AlertType | Literal["balance"]
+"""What can refuse a call: a limit, or the prepaid balance."""
+
+
 class LimitVersions(Struct, kw_only=True, rename=wire_name):
     """Increases with each change of a limit: each version can raise its alerts once."""
 
@@ -42,7 +46,8 @@ class Budget(Struct, kw_only=True, rename=wire_name):
     A limit of null means no limit; the remaining amount is then null too. A remaining amount is
     never below zero. `time_to_threshold_seconds` is the time until the next threshold at the
     present `burn_rate_per_hour` of active calls, null if none will be reached today. `alerts` are
-    the newest.
+    the newest. `balance` is the prepaid balance, null for a user without one, negative for a debt;
+    `balance_lasts_until` is when it is used up at the pace of the last 7 days.
     """
 
     user_id: str
@@ -70,6 +75,8 @@ class Budget(Struct, kw_only=True, rename=wire_name):
     monthly_time_to_threshold_seconds: int | None
     time_to_threshold_seconds: int | None
     alerts: list[ListedAlert]
+    balance: Usd | None = None
+    balance_lasts_until: datetime | None = None
 
 
 class BudgetChange(Struct, kw_only=True, rename=wire_name, forbid_unknown_fields=True):
@@ -123,7 +130,7 @@ class Authorization(Struct, kw_only=True, rename=wire_name):
     allowed: bool
     call_id: str
     user_id: str
-    budget: AlertType | None
+    budget: BudgetName | None
     reason: str
     remaining: Usd | None
     held: Usd

@@ -11,25 +11,14 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Annotated, Any, ClassVar, Final, Literal, get_args
+from typing import Any, Final, get_args
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from schemas.bounds import CHECKS, checked_tags
-from schemas.events import (
-    DATA_TYPES,
-    RESERVED_SOURCES,
-    CallCharged,
-    CallEnded,
-    CallRefunded,
-    CallStarted,
-    CallUpdated,
-    CostRecorded,
-    CostVoided,
-    Event,
-    Text,
-)
+from schemas.envelopes import Envelope, EventAttributes
+from schemas.events import DATA_TYPES, RESERVED_SOURCES, CreditGranted, Event
 from schemas.identity import fingerprint_of, identity_of
 from schemas.jsonio import json_error
 from schemas.numbers import read_number
@@ -38,12 +27,12 @@ from schemas.refusals import Refused
 MAX_EVENT_BYTES: Final = 64 * 1024
 MAX_AHEAD: Final = timedelta(minutes=10)
 MAX_AGE: Final = timedelta(days=400)
+MAX_GRANT_LASTS: Final = timedelta(days=36_525)
 
 RECEIVER: Final = "receiver"
 """The `timesource` of an event whose receiver set `time`: repeats have different times."""
 
 Headers = Sequence[tuple[str, bytes | None]]
-Time = Annotated[datetime, Meta(tz=True)]
 
 
 class Window(Struct, frozen=True):
@@ -58,67 +47,6 @@ class Window(Struct, frozen=True):
         return cls(now - MAX_AGE, now + MAX_AHEAD)
 
 
-class _Envelope(Struct, tag_field="type", gc=False, kw_only=True):
-    kind: ClassVar[str]
-    specversion: Literal["1.0"]
-    id: Text
-    source: Text
-    time: Time
-    subject: Text | None = None
-    timesource: Text | None = None
-
-
-class _Started(_Envelope, tag="call.started"):
-    kind = "call.started"
-    data: CallStarted
-
-
-class _Updated(_Envelope, tag="call.updated"):
-    kind = "call.updated"
-    data: CallUpdated
-
-
-class _Recorded(_Envelope, tag="cost.recorded"):
-    kind = "cost.recorded"
-    data: CostRecorded
-
-
-class _Voided(_Envelope, tag="cost.voided"):
-    kind = "cost.voided"
-    data: CostVoided
-
-
-class _Charged(_Envelope, tag="call.charged"):
-    kind = "call.charged"
-    data: CallCharged
-
-
-class _Refunded(_Envelope, tag="call.refunded"):
-    kind = "call.refunded"
-    data: CallRefunded
-
-
-class _Ended(_Envelope, tag="call.ended"):
-    kind = "call.ended"
-    data: CallEnded
-
-
-class EventAttributes(Struct, kw_only=True):
-    """The CloudEvents attributes in the headers of a record in binary mode."""
-
-    specversion: Literal["1.0"]
-    id: Text
-    source: Text
-    type: Text
-    time: Time
-    subject: Text | None = None
-    timesource: Text | None = None
-
-
-Recorded = _Recorded
-"""The envelope of a `cost.recorded`."""
-
-Envelope = _Started | _Updated | _Recorded | _Voided | _Charged | _Refunded | _Ended
 parse: Final = msgspec.json.Decoder(Envelope, dec_hook=read_number, float_hook=Decimal).decode
 """Decodes a structured event without checking it; raises msgspec errors and ValueError."""
 _envelopes: Final[dict[str, Any]] = {kind.kind: kind for kind in get_args(Envelope)}
@@ -276,12 +204,27 @@ def _check(envelope: Envelope, window: Window) -> Envelope:
     if not window.earliest <= time <= window.latest:
         raise _time_error(time, window)
     subject = envelope.subject
-    if subject is not None and subject != data.call_id:
-        raise Refused("invalid_event", "`subject` and `data.callId` name different calls.")
+    if subject is not None and subject != (data.call_id or data.user_id):
+        raise _subject_error(data.call_id)
     CHECKS[envelope.kind](data)
+    if isinstance(data, CreditGranted):
+        _check_grant(data, time)
     if data.tags is not None:
         data.tags = checked_tags(data.tags)
     return envelope
+
+
+def _subject_error(call_id: str) -> Refused:
+    if call_id:
+        return Refused("invalid_event", "`subject` and `data.callId` name different calls.")
+    return Refused("invalid_event", "`subject` and `data.userId` name different users.")
+
+
+def _check_grant(data: CreditGranted, time: datetime) -> None:
+    if data.expires_at is not None:
+        data.expires_at = _in_utc(data.expires_at)
+        if not time < data.expires_at <= time + MAX_GRANT_LASTS:
+            raise Refused("invalid_event", "`expiresAt` must be up to 100 years after `time`.")
 
 
 def _time_error(time: datetime, window: Window) -> Refused:

@@ -44,6 +44,7 @@ MAXIMA: Final[Mapping[str, int]] = {
     "maxCostPerCall_usd": MAX_LIMIT_USD,
     "limit_usd": MAX_LIMIT_USD,
     "estimatedCost": MAX_LIMIT_USD,
+    "lowBalance_usd": MAX_LIMIT_USD,
     "price_usd": PRICE_USD_MAX,
     "lasts_seconds": RESERVED_SECONDS_MAX,
     "amount_usd": AMOUNT_USD_MAX,

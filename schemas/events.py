@@ -1,4 +1,4 @@
-"""The seven event types, as emitters send them.
+"""The event types of calls and of prepaid credit, as emitters send them.
 
 Each is the `data` of a CloudEvent; `schemas.cloudevents` defines the envelope. Unknown fields are
 ignored, so that emitters may add fields before the stream reads them.
@@ -7,7 +7,7 @@ ignored, so that emitters may add fields before the stream reads them.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Final, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 from msgspec import Meta, Raw, Struct
 from msgspec.structs import force_setattr
@@ -194,6 +194,39 @@ class CallEnded(_Data):
     duration_seconds: Number
 
 
+class _CreditData(Struct, gc=False, kw_only=True, rename=wire_name, omit_defaults=True):
+    """An event of a user's prepaid credit, which belongs to no call."""
+
+    call_id: ClassVar[str] = ""
+    tags: ClassVar[None] = None
+    user_id: Text
+
+
+GRANT_PRIORITY: Final = 100
+GRANT_PRIORITY_MAX: Final = 1_000
+NOTE_LENGTH_MAX: Final = 255
+
+
+class CreditGranted(_CreditData):
+    """The user may be charged up to `amount` USD from this grant, from `time` to `expires_at`.
+
+    Of several valid grants the one with the lowest `priority` is drawn first, then the one that
+    expires first. Both ends are rounded outwards to quarters of an hour.
+    """
+
+    amount: Number
+    expires_at: Annotated[datetime, Meta(tz=True)] | None = None
+    priority: Annotated[int, Meta(ge=0, le=GRANT_PRIORITY_MAX)] = GRANT_PRIORITY
+    note: Annotated[str, Meta(max_length=NOTE_LENGTH_MAX)] | None = None
+
+
+class CreditVoided(_CreditData):
+    """A grant was wrong: it counts as if it had never been given."""
+
+    voids: EventReference
+    reason: Annotated[str, Meta(max_length=NOTE_LENGTH_MAX)]
+
+
 LEDGER_SOURCE = "ledger"
 """The source of the events that the ledger itself records about a call."""
 
@@ -212,11 +245,13 @@ TRACE_TAG = "trace_id"
 RESERVED_SOURCES = frozenset({LEDGER_SOURCE, RERATE_SOURCE, SPANS_SOURCE})
 """Emitters may not use these sources: they belong to the ledger's own events."""
 
-EventData = (
+CallEventData = (
     CallStarted | CallUpdated | CostRecorded | CostVoided | CallCharged | CallRefunded | CallEnded
 )
+CreditEventData = CreditGranted | CreditVoided
+EventData = CallEventData | CreditEventData
 
-DATA_TYPES: dict[str, type[EventData]] = {
+CALL_DATA_TYPES: dict[str, type[CallEventData]] = {
     "call.started": CallStarted,
     "call.updated": CallUpdated,
     "cost.recorded": CostRecorded,
@@ -225,6 +260,11 @@ DATA_TYPES: dict[str, type[EventData]] = {
     "call.refunded": CallRefunded,
     "call.ended": CallEnded,
 }
+CREDIT_DATA_TYPES: dict[str, type[CreditEventData]] = {
+    "credit.granted": CreditGranted,
+    "credit.voided": CreditVoided,
+}
+DATA_TYPES: dict[str, type[EventData]] = {**CALL_DATA_TYPES, **CREDIT_DATA_TYPES}
 """CloudEvents `type` to the type of its `data`."""
 
 
@@ -245,7 +285,7 @@ class Event(Struct, gc=False):
 
     @property
     def call_id(self) -> str:
-        """The call of the event."""
+        """The call of the event; empty for an event of prepaid credit."""
         return self.data.call_id
 
     @property

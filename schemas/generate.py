@@ -16,10 +16,10 @@ from typing import Any, Final, NamedTuple, get_args
 
 from schemas.alerts import PublishedAlert, PublishedCutoff
 from schemas.anomalies import PublishedAnomaly
-from schemas.cloudevents import Envelope
 from schemas.commands import ExecutedCommand
 from schemas.deliveries import DeliveryRecord
 from schemas.described import DescribedType, describe_types
+from schemas.envelopes import Envelope
 from schemas.live import (
     LiveAlert,
     LiveBudget,

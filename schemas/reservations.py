@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from schemas.alerts import AlertType
+from schemas.budgets import BudgetName
 from schemas.events import PriceContext, Text
 from schemas.jsonio import wire_name
 from schemas.money import Usd
@@ -74,7 +74,7 @@ class Reservation(Struct, kw_only=True, rename=wire_name):
     granted: bool
     call_id: str
     user_id: str
-    budget: AlertType | None
+    budget: BudgetName | None
     reason: str
     remaining: Usd | None
     costs: list[ReservedCost]

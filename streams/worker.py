@@ -31,6 +31,7 @@ from schemas.alerts import SpendBasis
 from schemas.topics import CALL_EVENTS
 from streams.assignment import Assignment
 from streams.budget_watch import BudgetWatch
+from streams.credit_review import CreditReview
 from streams.dead_letters import DeadLetterTopic, RefusalLimit
 from streams.deadlines import run_with_deadline
 from streams.epoch import wait_for_epoch
@@ -173,12 +174,12 @@ class Worker:
 
     def _make_watches(
         self, stream: Stream, epoch: int, prices: PriceBook
-    ) -> tuple[StuckCallWatch, BudgetWatch]:
-        now, wake = self._clock.now, self._relay.wake
-        options = self._options.stuck_calls
+    ) -> tuple[StuckCallWatch, BudgetWatch, CreditReview]:
+        options, now, wake = self._options, self._clock.now, self._relay.wake
         return (
-            StuckCallWatch(options, self._connect, prices, stream, epoch, now, wake),
-            BudgetWatch(self._connect, self._options.budget_basis, now, wake),
+            StuckCallWatch(options.stuck_calls, self._connect, prices, stream, epoch, now, wake),
+            BudgetWatch(self._connect, options.budget_basis, now, wake),
+            CreditReview(self._connect, now, wake),
         )
 
     async def _connect(self) -> Connection:
@@ -198,11 +199,8 @@ class Worker:
         if outcome.refused:
             _log.warning("refused %s", dict(outcome.refused), extra={"action": "events_refused"})
         if outcome.unpriced:
-            _log.warning(
-                "recorded %d events without a price",
-                outcome.unpriced,
-                extra={"action": "events_unpriced", "events": outcome.unpriced},
-            )
+            extra = {"action": "events_unpriced", "events": outcome.unpriced}
+            _log.warning("recorded %d events without a price", outcome.unpriced, extra=extra)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set or a part fails; raises the part's error."""

@@ -13,9 +13,9 @@ from typing import Any, Final, Literal, get_args
 from api.asyncapi import examples
 from schemas.alerts import ALERT_TYPE, CUTOFF_TYPE
 from schemas.anomalies import ANOMALY_TYPE
-from schemas.cloudevents import Envelope
 from schemas.commands import ExecutedCommand
 from schemas.deliveries import DeliveryRecord
+from schemas.envelopes import Envelope
 from schemas.events import DATA_TYPES
 from schemas.people import ErasedUserRecord, RewrittenFileRecord
 from schemas.published import BudgetAlertEvent, CallCutoffEvent, CostAnomalyEvent

@@ -10,8 +10,8 @@ from api.asyncapi.channels import CHANNELS, Channel, Message
 from api.asyncapi.live_examples import EXAMPLES
 from api.http.access import Route
 from api.openapi.operations import SocketMessages
-from schemas.cloudevents import EventAttributes
 from schemas.described import DescribedType, describe_types
+from schemas.envelopes import EventAttributes
 from schemas.topics import DEFAULT_PARTITIONS
 
 ASYNCAPI: Final = "3.1.0"

@@ -81,6 +81,12 @@ DATA: Final[dict[str, dict[str, Any]]] = {
     "call.charged": {"callId": CALL, "amount": 4.99, "fee": 0.44, "processor": "stripe"},
     "call.refunded": {"callId": CALL, "amount": 1.5},
     "call.ended": {"callId": CALL, "status": "completed", "duration_seconds": 312.5},
+    "credit.granted": {"userId": USER, "amount": 50, "priority": 100, "note": "Invoice 7731"},
+    "credit.voided": {
+        "userId": USER,
+        "voids": {"source": "/billing", "id": "top-up-7731"},
+        "reason": "Paid twice",
+    },
 }
 """The `data` of each event type."""
 
@@ -98,7 +104,7 @@ def attributes(event_type: str) -> dict[str, str]:
         "source": "/voice-pipeline",
         "type": event_type,
         "time": "2026-11-19T14:00:02Z",
-        "subject": CALL,
+        "subject": USER if event_type.startswith("credit.") else CALL,
     }
 
 

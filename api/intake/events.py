@@ -54,7 +54,7 @@ class EventSender(NamedTuple):
 
 
 class CheckedEvent(NamedTuple):
-    """A valid event, ready to publish, its identity and its call."""
+    """A valid event, ready to publish, its identity and its call; no call for prepaid credit."""
 
     emitted: OutgoingEvent
     reference: EventReference

@@ -12,7 +12,7 @@ from aiohttp import web
 from api.http.access import CALLER, REPORTED_CALL, Access, Route
 from api.http.limits import read_body
 from api.http.options import RequestLimits
-from api.http.problems import invalid_parameter, refused, unavailable
+from api.http.problems import Problem, invalid_parameter, refused, unavailable
 from api.http.replies import reply
 from api.http.tracing import traced_request
 from api.intake.event_stream import EventStream, StreamUnavailableError
@@ -28,7 +28,7 @@ from api.intake.events import (
 from api.intake.sources import SourceGuard, SourceOwners
 from api.openapi.operations import JSON, Operation, Parameter, Tag
 from ledger.postgres.clock import Clock
-from schemas.cloudevents import Envelope
+from schemas.envelopes import Envelope
 from schemas.events import DATA_TYPES
 from schemas.intake import Accepted, Finalize, Track
 from schemas.refusals import Refused
@@ -178,6 +178,8 @@ class IntakeRoutes:
             events = checked()
         except Refused as refusal:
             raise refused(refusal) from None
+        if request[CALLER].role != "admin" and not all(event.call_id for event in events):
+            raise Problem(403, "forbidden", "Only administrators may send events of credit.")
         request[REPORTED_CALL] = events[0].call_id
         if names_sources:
             sources = [event.reference.source for event in events]
@@ -191,10 +193,10 @@ class IntakeRoutes:
         return reply(Accepted(accepted=[event.reference for event in events]), status=202)
 
     def _sender(self, request: web.Request) -> EventSender:
-        return EventSender(request[CALLER].user_id, _key(request), self._now())
+        return EventSender(request[CALLER].user_id, key_of(request), self._now())
 
 
-def _key(request: web.Request) -> str | None:
+def key_of(request: web.Request) -> str | None:
     """Return the `Idempotency-Key`, with or without quotes."""
     values = request.headers.getall(_KEY, [])
     if not values:

@@ -8,7 +8,7 @@ from typing import Final
 from msgspec.structs import fields
 
 from api.mapping.values import Kind
-from schemas.events import DATA_TYPES, EventReference, PriceContext
+from schemas.events import CALL_DATA_TYPES, EventReference, PriceContext
 
 _NUMBERS: Final = frozenset(
     {"usage", "unitCost", "totalCost", "amount", "fee", "duration_seconds"}
@@ -33,11 +33,11 @@ KEYS_OF_TABLES: Final[Mapping[str, frozenset[str]]] = {
 
 FIELDS: Final[Mapping[str, frozenset[str]]] = {
     name: frozenset(field.encode_name for field in fields(kind))
-    for name, kind in DATA_TYPES.items()
+    for name, kind in CALL_DATA_TYPES.items()
 }
 REQUIRED: Final[Mapping[str, frozenset[str]]] = {
     name: frozenset(field.encode_name for field in fields(kind) if field.required)
-    for name, kind in DATA_TYPES.items()
+    for name, kind in CALL_DATA_TYPES.items()
 }
 
 

@@ -90,12 +90,12 @@ def tags_of(tags: dict[str, str]) -> dict[str, str]:
 
 def authorization(user_id: str, call_id: str, start_decision: CallStartDecision) -> Authorization:
     """Return the response body of a decision."""
-    denied_by, remaining = start_decision.decision
+    denied_by, remaining, lacks_balance = start_decision.decision
     return Authorization(
-        allowed=denied_by is None,
+        allowed=start_decision.decision.is_allowed,
         call_id=call_id,
         user_id=user_id,
-        budget=None if denied_by is None else denied_by.type,
+        budget="balance" if lacks_balance else denied_by and denied_by.type,
         reason=_reason(start_decision),
         remaining=None if remaining is None else Usd(remaining),
         held=Usd(start_decision.held_nano),
@@ -105,13 +105,15 @@ def authorization(user_id: str, call_id: str, start_decision: CallStartDecision)
 
 
 def _reason(start_decision: CallStartDecision) -> str:
-    denied_by, remaining = start_decision.decision
-    if denied_by is None:
+    denied_by, remaining, _ = start_decision.decision
+    if start_decision.decision.is_allowed:
         return "The call may start."
     return refusal(denied_by, remaining)
 
 
-def refusal(limit: Limit, remaining: int | None) -> str:
-    """Return a sentence about the limit that refuses."""
+def refusal(limit: Limit | None, remaining: int | None) -> str:
+    """Return a sentence about the limit that refuses; None for the prepaid balance."""
+    if limit is None:
+        return f"Not enough left of the prepaid balance: {dollars(remaining or 0)}."
     name = BUDGET_NAMES[limit.type] + (limit.budget.scope_text() if limit.budget else "")
     return f"Not enough left of the {name}: {dollars(remaining or 0)}."

@@ -22,6 +22,8 @@ from ledger.budgets.changing import ChannelsRefusedError, change_budget
 from ledger.budgets.limits import FULL, LimitChange
 from ledger.budgets.thresholds import is_reached
 from ledger.calls.periods import time_zones
+from ledger.credits.credits import Credits
+from ledger.credits.low_balance import lasts_until
 from ledger.notifications.channel_requests import ChannelRequest
 from ledger.postgres.clock import Clock
 from ledger.postgres.viewers import Viewer
@@ -62,8 +64,9 @@ _CHANGE: Final = Operation(
 class BudgetRoutes:
     """The routes of a user's budget."""
 
-    def __init__(self, budgets: Budgets, options: ApiOptions, now: Clock) -> None:
+    def __init__(self, budgets: Budgets, credit: Credits, options: ApiOptions, now: Clock) -> None:
         self._budgets = budgets
+        self._credit = credit
         self._options = options
         self._now = now
 
@@ -81,7 +84,17 @@ class BudgetRoutes:
     async def body(self, viewer: Viewer, user_id: str) -> Budget:
         """Return the body of a user's current budget; raises StoreUnavailableError."""
         budget_status = await self._budgets.read_status(viewer, user_id, self._now())
-        return budget(user_id, budget_status, self._budgets.basis)
+        return await self._body(viewer, user_id, budget_status)
+
+    async def _body(self, viewer: Viewer, user_id: str, budget_status: BudgetStatus) -> Budget:
+        """Return the body of a budget, with the prepaid balance of a user who has one."""
+        body = budget(user_id, budget_status, self._budgets.basis)
+        if budget_status.limits.has_credit:
+            account = await self._credit.read_account(viewer, user_id, budget_status.now)
+            if account is not None:
+                body.balance = Usd(account.balance.nano)
+                body.balance_lasts_until = lasts_until(account, budget_status.now)
+        return body
 
     async def change(self, request: web.Request) -> web.Response:
         """Change the fields in the body, and return the resulting budget."""
@@ -94,7 +107,7 @@ class BudgetRoutes:
             )
         except ChannelsRefusedError as error:
             raise problem_of(error.refusal) from None
-        return reply(budget(user_id, budget_status, self._budgets.basis))
+        return reply(await self._body(viewer, user_id, budget_status))
 
     def _channels(self, body: BudgetChange, user_id: str) -> list[ChannelRequest] | None:
         """Return the channels that replace the present ones; raises a Problem."""

@@ -182,16 +182,17 @@ def _reservation(
 ) -> bodies.Reservation:
     """Return the response body of a decision."""
     decision = result.decision
-    further = decision.refused_by.budget if decision.refused_by else None
+    of_limit = decision.refused_by
+    further = of_limit.budget if of_limit else None
     remaining = decision.remaining_nano
     reason = "The costs are reserved."
-    if decision.refused_by is not None:
+    if not decision.is_granted:
         reason = refusal(decision.refused_by, remaining)
     return bodies.Reservation(
-        granted=decision.refused_by is None,
+        granted=decision.is_granted,
         call_id=call_id,
         user_id=user_id,
-        budget=None if decision.refused_by is None else decision.refused_by.type,
+        budget="balance" if decision.lacks_balance else of_limit and of_limit.type,
         reason=reason,
         remaining=None if remaining is None else Usd(remaining),
         costs=[bodies.ReservedCost(source=c.source, id=c.id, amount=Usd(c.nano)) for c in costs],

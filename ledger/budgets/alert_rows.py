@@ -58,7 +58,7 @@ async def read_epoch(connection: Connection) -> int:
 
 
 def limits_of(row: Record) -> Limits:
-    """Return the limits of a settings row."""
+    """Return the limits of a settings row; a statement may leave `has_credit` out."""
     return Limits(
         user_id=row["user_id"],
         daily_nano=row["daily_limit_nano"],
@@ -72,6 +72,7 @@ def limits_of(row: Record) -> Limits:
         timezone=row["timezone"],
         auto_cutoff=row["auto_cutoff"],
         budgets=read_budgets(row["budgets"]),
+        has_credit=bool(row.get("has_credit")),
     )
 
 

@@ -72,6 +72,11 @@ class AlertReview(NamedTuple):
     def spans(self) -> list[SpendWindow]:
         return [move.span() for move in self.moves]
 
+    @property
+    def with_credit(self) -> frozenset[str]:
+        """The users who had a grant of prepaid credit."""
+        return frozenset(user for user, limits in self.budgets.items() if limits.has_credit)
+
 
 class Alerting:
     """Decides the alerts of one lane's batches, for one definition of spend."""

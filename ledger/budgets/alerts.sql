@@ -1,6 +1,6 @@
 -- name: lock_budgets
 -- Locks the settings of :user_ids in the given order (sorted) to the end of the transaction, and
--- returns those of users with a limit. Users in :unknown probably have no settings yet and get a row.
+-- returns those of users with a limit or with prepaid credit. Users in :unknown probably have no settings yet and get a row.
 -- `locked_count` is in each row, of which there is at least one: it is too low if another transaction
 -- inserted settings at the same time. Each user is looked up by key, whatever number of rows the
 -- planner expects.
@@ -24,10 +24,12 @@ WITH opened AS (
 SELECT (SELECT count(*) FROM opened) + (SELECT count(*) FROM locked) AS locked_count,
        user_id, daily_limit_nano, monthly_limit_nano, call_limit_nano,
        daily_limit_version, monthly_limit_version, call_limit_version,
-       alert_threshold_percent, thresholds, timezone, auto_cutoff, budgets::text AS budgets
+       alert_threshold_percent, thresholds, timezone, auto_cutoff, budgets::text AS budgets,
+       credit_review_at IS NOT NULL AS has_credit
 FROM (VALUES (true)) AS always (is_limited)
 LEFT JOIN locked
        ON coalesce(daily_limit_nano, monthly_limit_nano, call_limit_nano) IS NOT NULL OR budgets IS NOT NULL
+          OR credit_review_at IS NOT NULL
 
 -- name: spend
 -- The spend of each of :user_ids from :starts to before :ends, by index in :user_ids: by cost if

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from ledger.budgets.limits import Limit
+from ledger.credits.prepaid import PrepaidUse
 
 USUAL_COST_NANO_PER_MINUTE: Final = 100_000_000
 """The assumed cost per minute for a user without past calls: ten cents."""
@@ -30,10 +31,19 @@ class LimitUsage(NamedTuple):
 
 
 class AuthorizationDecision(NamedTuple):
-    """Whether a call may start: `denied_by` is the first limit that denies it."""
+    """Whether a call may start: `denied_by` is the first limit that denies it.
+
+    `lacks_balance` means that the prepaid balance denies it.
+    """
 
     denied_by: Limit | None
     remaining_nano: int | None
+    lacks_balance: bool = False
+
+    @property
+    def is_allowed(self) -> bool:
+        """Whether the call may start."""
+        return self.denied_by is None and not self.lacks_balance
 
 
 def decide_authorization(
@@ -52,6 +62,22 @@ def decide_authorization(
         if cost > limit.nano:
             return AuthorizationDecision(limit, limit.nano)
     return AuthorizationDecision(None, remaining)
+
+
+def decide_prepaid(
+    decision: AuthorizationDecision, prepaid: PrepaidUse | None, charge_nano: int
+) -> AuthorizationDecision:
+    """Add the prepaid balance, if there is one, to a decision; it must cover the expected charge.
+
+    A call that asks again gets a new decision, whatever is held for it.
+    """
+    if prepaid is None or not decision.is_allowed:
+        return decision
+    left = max(0, prepaid.left_nano)
+    if prepaid._replace(held_nano=0).refuses(charge_nano):
+        return AuthorizationDecision(None, left, lacks_balance=True)
+    remaining = decision.remaining_nano
+    return AuthorizationDecision(None, left if remaining is None else min(left, remaining))
 
 
 def hold_until(now: datetime, expected_ms: int | None) -> datetime:

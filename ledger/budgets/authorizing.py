@@ -15,6 +15,7 @@ from ledger.budgets.authorization import (
     AuthorizationDecision,
     LimitUsage,
     decide_authorization,
+    decide_prepaid,
     expected_cost,
     hold_until,
 )
@@ -24,6 +25,7 @@ from ledger.budgets.limits import Limits
 from ledger.budgets.scoped_use import limits_of_call, read_scoped_use, selects_calls
 from ledger.calls.charging import ChargeBasis, expected_charge_nano
 from ledger.charge_plans.plans import CallKind
+from ledger.credits.prepaid import raise_held_charge, read_prepaid_use
 from ledger.postgres.viewers import Viewer
 
 _PAST: Final = timedelta(days=30)
@@ -73,12 +75,11 @@ async def authorize(
         persona_id, tags = _kind_of(request, call)
         cost = await _expected_cost(holds, request, now)
         spend = await budgets.read_spend(connection, viewer, limits, now)
-        estimate = cost
-        if request.cost_nano is None and not by_cost:
-            kind = CallKind(user_id, persona_id, tags)
-            basis = ChargeBasis(kind, request.duration_ms or 0, cost)
-            default_nano = spend.default_charge_nano
-            estimate = expected_charge_nano(spend.plans, basis, now, default_nano)
+        charge = cost
+        if request.cost_nano is None or by_cost:
+            basis = ChargeBasis(CallKind(user_id, persona_id, tags), request.duration_ms or 0, cost)
+            charge = expected_charge_nano(spend.plans, basis, now, spend.default_charge_nano)
+        estimate = cost if by_cost else charge
         so_far = call.cost_nano if call is not None and by_cost else 0
         left_to_spend = max(0, estimate - so_far)
         committed = await holds.committed(
@@ -94,12 +95,17 @@ async def authorize(
         ]
         of_calls = limits.of_calls() + [limit for limit, _ in further if limit.type == "call"]
         decision = decide_authorization(usages, of_calls, left_to_spend, cost)
+        if limits.has_credit:
+            prepaid = await read_prepaid_use(connection, viewer, call_id, now, by_cost=by_cost)
+            decision = decide_prepaid(decision, prepaid, charge)
         await holds.drop_expired(now)
-        if decision.denied_by is not None:
+        if not decision.is_allowed:
             await holds.drop(call_id)
             return CallStartDecision(decision, limits, 0, None)
         until = hold_until(now, request.duration_ms)
         await holds.hold(call_id, estimate, until, persona_id, tags)
+        if by_cost and limits.has_credit:
+            await raise_held_charge(connection, viewer, call_id, charge)
         return CallStartDecision(decision, limits, left_to_spend, until)
 
 

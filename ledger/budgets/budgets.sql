@@ -5,7 +5,8 @@
 -- The settings of :user_id.
 SELECT user_id, daily_limit_nano, monthly_limit_nano, call_limit_nano,
        daily_limit_version, monthly_limit_version, call_limit_version,
-       alert_threshold_percent, thresholds, timezone, auto_cutoff, budgets::text AS budgets
+       alert_threshold_percent, thresholds, timezone, auto_cutoff, budgets::text AS budgets,
+       credit_review_at IS NOT NULL AS has_credit
   FROM user_budget_settings
  WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all)
 
@@ -13,7 +14,8 @@ SELECT user_id, daily_limit_nano, monthly_limit_nano, call_limit_nano,
 -- The same, locked against batches of the user's events and other changes.
 SELECT user_id, daily_limit_nano, monthly_limit_nano, call_limit_nano,
        daily_limit_version, monthly_limit_version, call_limit_version,
-       alert_threshold_percent, thresholds, timezone, auto_cutoff, budgets::text AS budgets
+       alert_threshold_percent, thresholds, timezone, auto_cutoff, budgets::text AS budgets,
+       credit_review_at IS NOT NULL AS has_credit
   FROM user_budget_settings
  WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all)
    FOR NO KEY UPDATE
@@ -44,7 +46,8 @@ UPDATE user_budget_settings SET budgets = :budgets::text::jsonb, raise_ends_at =
 -- Locks the settings of one user with a raise that is over at :now and that no other session has locked.
 SELECT user_id, daily_limit_nano, monthly_limit_nano, call_limit_nano,
        daily_limit_version, monthly_limit_version, call_limit_version,
-       alert_threshold_percent, thresholds, timezone, auto_cutoff, budgets::text AS budgets
+       alert_threshold_percent, thresholds, timezone, auto_cutoff, budgets::text AS budgets,
+       credit_review_at IS NOT NULL AS has_credit
   FROM user_budget_settings
  WHERE raise_ends_at <= :now
  ORDER BY raise_ends_at
@@ -69,6 +72,7 @@ SELECT call_id, user_id, first_at, costs::text AS costs, persona_id, tags::text 
 SELECT settings.user_id, daily_limit_nano, monthly_limit_nano, call_limit_nano,
        daily_limit_version, monthly_limit_version, call_limit_version,
        alert_threshold_percent, thresholds, timezone, auto_cutoff, budgets::text AS budgets,
+       credit_review_at IS NOT NULL AS has_credit,
        spend.day_nano, spend.month_nano,
        (SELECT json_agg(json_build_array(first_at, costs::json, expected_duration_ms, persona_id, coalesce(tags, '{}')))
           FROM (SELECT first_at, costs, expected_duration_ms, persona_id, tags

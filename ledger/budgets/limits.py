@@ -33,7 +33,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     """A user's settings: limits in nano-dollars, None for no limit, and thresholds in percent.
 
     Without `warning_percent` the product's default applies; `extra_thresholds` are thresholds in
-    addition to it and to 100.
+    addition to it and to 100. `has_credit`: the user had a grant of prepaid credit.
     """
 
     user_id: str
@@ -48,6 +48,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     timezone: str = "UTC"
     auto_cutoff: bool = True
     budgets: tuple[ScopedBudget, ...] = ()
+    has_credit: bool = False
 
     def scoped(self, now: datetime) -> Iterator[Limit]:
         """Yield the limits of further budgets at a time."""

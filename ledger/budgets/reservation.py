@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from ledger.budgets.limits import FULL, Limit
+from ledger.credits.prepaid import PrepaidUse
 
 
 class LimitUse(NamedTuple):
@@ -22,12 +23,18 @@ class ReservationDecision(NamedTuple):
 
     `remaining_nano` is the rest of that budget; of a granted reservation, the lowest rest of all
     budgets after it, None without a limit. `is_tight` means that a budget has reached its warning
-    threshold.
+    threshold. `lacks_balance` means that the prepaid balance refuses them.
     """
 
     refused_by: Limit | None
     remaining_nano: int | None
     is_tight: bool
+    lacks_balance: bool = False
+
+    @property
+    def is_granted(self) -> bool:
+        """Whether the costs may be caused."""
+        return self.refused_by is None and not self.lacks_balance
 
 
 def decide_reservation(uses: Iterable[LimitUse], warning_percent: Decimal) -> ReservationDecision:
@@ -40,3 +47,19 @@ def decide_reservation(uses: Iterable[LimitUse], warning_percent: Decimal) -> Re
         rests.append(max(0, limit.nano - after_nano))
         is_tight |= after_nano * FULL >= warning_percent * limit.nano
     return ReservationDecision(None, min(rests, default=None), is_tight)
+
+
+def reserve_prepaid(
+    decision: ReservationDecision, prepaid: PrepaidUse | None, charge_nano: int
+) -> ReservationDecision:
+    """Add the prepaid balance, if there is one, to a decision; it must cover the expected charge.
+
+    A call that was charged already, with an expected charge of 0, draws nothing more.
+    """
+    if prepaid is None or not decision.is_granted or not charge_nano:
+        return decision
+    if prepaid.refuses(charge_nano):
+        return ReservationDecision(None, max(0, prepaid.left_nano), True, lacks_balance=True)
+    rest = max(0, prepaid.left_nano - max(charge_nano, prepaid.held_nano))
+    remaining = decision.remaining_nano
+    return decision._replace(remaining_nano=rest if remaining is None else min(rest, remaining))

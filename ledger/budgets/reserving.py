@@ -14,7 +14,12 @@ from typing import NamedTuple
 from ledger.budgets.budgets import Budgets, PeriodSpend
 from ledger.budgets.holds import CallState, Committed, Holds
 from ledger.budgets.limits import Limit, Limits
-from ledger.budgets.reservation import LimitUse, ReservationDecision, decide_reservation
+from ledger.budgets.reservation import (
+    LimitUse,
+    ReservationDecision,
+    decide_reservation,
+    reserve_prepaid,
+)
 from ledger.budgets.scoped_use import (
     ScopedUse,
     limits_of_call,
@@ -23,6 +28,7 @@ from ledger.budgets.scoped_use import (
 )
 from ledger.calls.charging import ChargeBasis, expected_charge_nano
 from ledger.charge_plans.plans import CallKind
+from ledger.credits.prepaid import raise_held_charge, read_prepaid_use
 from ledger.postgres.viewers import Viewer
 
 
@@ -75,12 +81,18 @@ async def reserve(
         of_calls = limits.of_calls() + [limit for limit, _ in further if limit.type == "call"]
         decider = _Decider(budgets, limits, spend, call, committed, uses, of_calls)
         decision, charge_nano = decider.decide(request, now)
-        if decision.refused_by is not None:
+        if limits.has_credit:
+            prepaid = await read_prepaid_use(connection, viewer, call_id, now, by_cost=by_cost)
+            decision = reserve_prepaid(decision, prepaid, charge_nano)
+        if not decision.is_granted:
             return ReservationResult(decision, None)
         until = now + request.lasts
         await holds.reserve(call_id, request.amounts, until, now)
-        if charge_nano:
+        if charge_nano and not by_cost:
             await holds.raise_hold(call_id, charge_nano, until)
+        elif charge_nano and limits.has_credit:
+            await holds.raise_hold(call_id, 0, until)
+            await raise_held_charge(connection, viewer, call_id, charge_nano)
         return ReservationResult(decision, until)
 
 
@@ -103,13 +115,13 @@ class _Decider(NamedTuple):
     of_calls: Sequence[Limit]
 
     def decide(self, request: ReservationRequest, now: datetime) -> tuple[ReservationDecision, int]:
-        """Return the decision, and the expected charge of the call if budgets follow charges."""
+        """Return the decision, and the expected charge of the call; 0 if it is charged."""
         by_cost = self.budgets.basis == "cost"
         committed = self.committed
         so_far = self.call.cost_nano if self.call is not None else 0
         reserved = committed.reserved_nano
         reserved_after = reserved + sum(request.amounts.values())
-        charge = 0 if by_cost else self._charge_nano(so_far + reserved_after, now)
+        charge = self._charge_nano(so_far + reserved_after, now)
         # A reservation within the call's hold needs nothing more.
         before = max(committed.held_nano, reserved) if by_cost else committed.held_nano
         after = reserved_after if by_cost else charge

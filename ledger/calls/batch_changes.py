@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -63,6 +63,7 @@ class BatchChanges(msgspec.Struct):
     they stay held. `unpriced` are the rows counted without a price, and `voided` the identities of
     costs voided by the batch. `missing_prices` are the rows of all new events without a price, held
     ones included. `unread_legs` are calls whose legs must be read before they can be settled.
+    `credits` are the events of prepaid credit, which belong to no call.
     """
 
     changed: dict[str, tuple[Call | None, Call]] = {}
@@ -83,6 +84,13 @@ class BatchChanges(msgspec.Struct):
     voided: list[str] = []
     missing_prices: list[Entry] = []
     unread_legs: set[str] = set()
+    credits: list[Event] = []
+
+    def add_credits(self, events: Sequence[Event]) -> None:
+        """Add grants of prepaid credit, and voids of grants."""
+        self.credits = list(events)
+        self.recorded += events
+        self.users |= {event.data.user_id or "" for event in events}
 
     @property
     def has_unpriced(self) -> bool:

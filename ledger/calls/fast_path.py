@@ -24,7 +24,8 @@ from ledger.prices.catalogue import Catalogue
 from ledger.prices.list_costs import LIST_COST_NANO_MAX
 from ledger.prices.tariff import Rate
 from schemas.bounds import are_bounded
-from schemas.cloudevents import MAX_EVENT_BYTES, Recorded, Window, content_of, is_text, parse
+from schemas.cloudevents import MAX_EVENT_BYTES, Window, content_of, is_text, parse
+from schemas.envelopes import Recorded
 from schemas.events import RESERVED_SOURCES
 from schemas.identity import KEY_BYTES, fingerprint_of, keys_of
 from schemas.money import MAX_EVENT_NANO, nano_from_usd

@@ -176,6 +176,11 @@ def select_others(events: Iterable[Incoming]) -> list[Event]:
     return [event for event in events if type(event) is Event]
 
 
+def select_credits(events: Iterable[Incoming]) -> list[Event]:
+    """Return the events of prepaid credit, which belong to no call."""
+    return [event for event in events if type(event) is Event and not event.call_id]
+
+
 def select_voids(events: Iterable[Incoming]) -> list[Event]:
     """Return the voids among events."""
     return [event for event in select_others(events) if event.type == "cost.voided"]

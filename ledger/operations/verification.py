@@ -40,6 +40,8 @@ _CHECKS: Final = {
     "everyone_day_cost_differences": "costs of everyone by day and service",
     "user_activity_differences": "first and last days of users",
     "unpriced_event_differences": "events without a price",
+    "credit_return_differences": "refunds that return to grants",
+    "credit_user_differences": "users with prepaid credit",
 }
 _REBUILD: Final = (
     "drop_lost_calls",
@@ -64,6 +66,9 @@ _REBUILD: Final = (
     "rebuild_user_activity",
     "clear_unpriced_events",
     "rebuild_unpriced_events",
+    "clear_credit_returns",
+    "rebuild_credit_returns",
+    "rebuild_credit_users",
 )
 _LINES_MAX: Final = 20
 _STATEMENT_SECONDS_MAX: Final = 6 * 3600

@@ -531,3 +531,32 @@ DELETE FROM user_activity
 INSERT INTO user_activity (user_id, first_day, last_day, days)
 SELECT user_id, min(day), max(day), range_agg(daterange(day, day, '[]'))
 FROM user_days WHERE calls > 0 GROUP BY user_id
+
+-- name: credit_return_differences
+-- Charges of which refunds return another amount than the events say.
+SELECT concat_ws(' ', user_id, call_id, quarter) AS row_key, to_jsonb(expected.nano) AS expected, to_jsonb(actual.nano) AS actual
+FROM expected_credit_returns AS expected
+FULL JOIN credit_returns AS actual USING (user_id, call_id, quarter)
+WHERE expected.nano IS DISTINCT FROM actual.nano
+ORDER BY 1
+
+-- name: credit_user_differences
+-- Users with grants whose settings do not say so, and the other way round.
+SELECT user_id AS row_key, to_jsonb(expected.user_id) AS expected, to_jsonb(actual.user_id) AS actual
+FROM (SELECT DISTINCT user_id FROM credit_events) AS expected
+FULL JOIN (SELECT user_id FROM user_budget_settings WHERE credit_review_at IS NOT NULL) AS actual USING (user_id)
+WHERE expected.user_id IS NULL OR actual.user_id IS NULL
+ORDER BY 1
+
+-- name: clear_credit_returns
+DELETE FROM credit_returns
+
+-- name: rebuild_credit_returns
+INSERT INTO credit_returns (user_id, call_id, quarter, nano)
+SELECT user_id, call_id, quarter, nano FROM expected_credit_returns
+
+-- name: rebuild_credit_users
+-- Balances of users with grants are reviewed at once, which plans the next review.
+INSERT INTO user_budget_settings AS s (user_id, credit_review_at)
+SELECT DISTINCT user_id, now() FROM credit_events
+ON CONFLICT (user_id) DO UPDATE SET credit_review_at = excluded.credit_review_at

@@ -13,7 +13,15 @@ import msgspec
 from ledger.calls.call import Call
 from ledger.calls.rating import Incoming, original_event
 from ledger.people.erased_users import ErasedUsers
-from schemas.events import RESERVED_SOURCES, CostRecorded, CostVoided, Event, EventData
+from schemas.events import (
+    RESERVED_SOURCES,
+    CostRecorded,
+    CostVoided,
+    CreditGranted,
+    CreditVoided,
+    Event,
+    EventData,
+)
 
 
 def scrub_events(
@@ -80,8 +88,10 @@ def scrub(event: Event, identity: str, pseudonym: str) -> Event:
         data.tags = {key: erase_words(tag, identity, pseudonym) for key, tag in data.tags.items()}
     if isinstance(data, CostRecorded):
         data.metadata = msgspec.Raw()
-    elif isinstance(data, CostVoided):
+    elif isinstance(data, CostVoided | CreditVoided):
         data.reason = erase_words(data.reason, identity, pseudonym)
+    elif isinstance(data, CreditGranted) and data.note is not None:
+        data.note = erase_words(data.note, identity, pseudonym)
     for name in ("provider_call_id", "control_url"):
         if getattr(data, name, None) is not None:
             setattr(data, name, None)

@@ -39,6 +39,9 @@ SELECT * FROM (VALUES
     ('user_budget_settings',   'SIU',  'S',    'SIU',  'SIU',  'S',    '-'),
     ('budget_holds',           'SD',   '-',    'SD',   'SIUD', 'S',    '-'),
     ('cost_reservations',      '-',    '-',    'S',    'SIUD', '-',    '-'),
+    ('credit_events',          'SI',   'S',    'SI',   'S',    'S',    '-'),
+    ('credit_returns',         'SID',  '-',    'SID',  'S',    'S',    '-'),
+    ('balance_alerts',         'SID',  'S',    'S',    'SI',   'S',    '-'),
     ('budget_alerts',          'SID',  'S',    'SI',   'SI',   'S',    '-'),
     ('alert_reads',            '-',    '-',    'S',    'SID',  'S',    '-'),
     ('call_cutoffs',           'SID',  '-',    'SI',   'SI',   '-',    '-'),
@@ -107,7 +110,10 @@ SELECT * FROM (VALUES
     ('fact_events',            'S',    '-',    'S',    '-',    '-',    '-'),
     ('settled_roundings',      'S',    '-',    'S',    '-',    '-',    '-'),
     ('leg_pieces',             'S',    '-',    'S',    '-',    '-',    '-'),
-    -- These two read with the rights of their reader.
+    ('sealed_charges',         'S',    '-',    'S',    '-',    '-',    '-'),
+    ('expected_credit_returns', '-',   '-',    'S',    '-',    '-',    '-'),
+    -- These read with the rights of their reader.
+    ('valid_grants',           'S',    'S',    'S',    'S',    'S',    '-'),
     ('sealed_decisions',       'S',    '-',    'S',    'S',    'S',    '-'),
     ('archived_lines',         'S',    '-',    'S',    'S',    '-',    '-')
 ) AS decided (relation, worker, notifications, operator, api, reports, figures)

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from ledger.calls.accrual import fold
 from ledger.calls.batch_changes import BatchChanges, KnownState
 from ledger.calls.call import Call
-from ledger.calls.rating import Incoming, select_others, select_voids
+from ledger.calls.rating import Incoming, select_credits, select_others, select_voids
 from ledger.people.erased_users import ErasedUsers
 from ledger.people.scrubbing import scrub_events, scrub_held
 from ledger.postgres.database import Connection
@@ -45,10 +45,15 @@ def fold_events(
     events: Mapping[str, Incoming], known: KnownState, catalogue: Catalogue, erased: ErasedUsers
 ) -> BatchChanges:
     """Fold new events, by identity; refused ones are returned as they arrived."""
-    incoming = list(events.values())
-    if not erased:
-        return fold(incoming, known, catalogue)
-    known.held = scrub_held(known.held, incoming, known.calls, erased)
-    changes = fold(scrub_events(incoming, known.calls, erased), known, catalogue)
-    changes.refused = [(events[event.identity], why) for event, why in changes.refused]
+    incoming: Sequence[Incoming] = list(events.values())
+    if erased:
+        known.held = scrub_held(known.held, incoming, known.calls, erased)
+        incoming = scrub_events(incoming, known.calls, erased)
+    granted = select_credits(incoming)
+    if granted:
+        incoming = [event for event in incoming if event.call_id]
+    changes = fold(incoming, known, catalogue)
+    changes.add_credits(granted)
+    if erased:
+        changes.refused = [(events[event.identity], why) for event, why in changes.refused]
     return changes

@@ -22,6 +22,7 @@ from ledger.calls.abandonment import abandon_calls
 from ledger.calls.batch_changes import BatchChanges, KnownState
 from ledger.calls.call import Call
 from ledger.calls.rating import Incoming
+from ledger.credits.booking import book_credits
 from ledger.people.erased_users import ErasedUsers, ErasuresChangedError, read_erased_users
 from ledger.postgres.database import CheckViolation, Connection, Deadlock
 from ledger.postgres.partitions import Month, lacks_partition, month_of
@@ -222,7 +223,7 @@ class Ledger:
         while True:
             events = list(new.by_identity.values())
             erased = await self._erased_users(connection)
-            calls = await self._read(connection, {event.call_id for event in events})
+            calls = await self._read(connection, {event.call_id for event in events} - {""})
             known = await read_known(connection, calls, events, with_legs)
             seen |= calls
             changes = fold_events(new.by_identity, known, catalogue, erased)
@@ -274,6 +275,7 @@ class Ledger:
         )
         (await self._erased_users(connection)).require(moved.erasures)
         alerts = await alerting.review_batch(connection, changes, review, moved.spent, now)
+        alerts += await book_credits(connection, changes, review.with_credit, now)
         return moved, alerts
 
     async def scrub_letters(

@@ -110,3 +110,20 @@ def _text(value: object) -> str:
 def decoded(plain: Plain, window: Window = WINDOW) -> Event:
     """Return the decoded event; raises Refused."""
     return decode(structured(plain), (), window)
+
+
+def granted(user: str = "alice", **more: Any) -> Plain:
+    """Return a `credit.granted` of 10 unless `more` has another amount."""
+    return _of_user("credit.granted", {"amount": 10, "userId": user}, more)
+
+
+def grant_voided(of: Plain, user: str = "alice", **more: Any) -> Plain:
+    """Return a `credit.voided` that names the grant `of`."""
+    voids = {"source": of["source"], "id": of["id"]}
+    return _of_user("credit.voided", {"voids": voids, "reason": "wrong", "userId": user}, more)
+
+
+def _of_user(kind: str, data: Plain, more: Mapping[str, Any]) -> Plain:
+    attributes = {name: value for name, value in more.items() if name in _ATTRIBUTES}
+    fields = {name: value for name, value in more.items() if name not in _ATTRIBUTES}
+    return event(kind, {"callId": None, **data, **fields}, **attributes)

@@ -14,6 +14,16 @@ NANO = 7_654_321_987
 MARKERS = (b"marker", b"7.654321987", b"7654321987", CHANNEL.encode())
 """No request of a test contains any of these."""
 
+CREDIT_TABLES = ("credit_events", "credit_returns", "balance_alerts")
+CREDIT_OF_USER = (
+    """INSERT INTO credit_events (identity, source, event_id, type, time, user_id, amount_nano, starts_at,
+                                  ends_at, reason)
+       VALUES (gen_random_uuid(), 'marker', 'marker', 'credit.granted', now(), $1, 7654321987, now(),
+               now() + interval '1 day', 'marker')""",
+    "INSERT INTO credit_returns VALUES ($1, now(), 'marker', 7654321987)",
+    """INSERT INTO balance_alerts
+       VALUES (gen_random_uuid(), $1, 7654321987, gen_random_uuid(), now(), '{}')""",
+)
 COMMAND_TABLES = ("call_cutoffs", "call_commands", "call_command_attempts")
 COMMANDS_OF_USER = (
     """INSERT INTO call_cutoffs (call_id, limit_version, command_id, user_id, requested_at)
@@ -24,9 +34,13 @@ COMMANDS_OF_USER = (
        SELECT command_id, 1, user_id, now(), 'marker' FROM call_commands WHERE user_id = $1""",
 )
 """A request, its command and an attempt, of the user $1."""
+TABLES_OF_ROWS = (*COMMAND_TABLES, *CREDIT_TABLES)
+ROWS_OF_USER = (*COMMANDS_OF_USER, *CREDIT_OF_USER)
+"""Rows of these tables, for tests of what users see."""
 _ROWS = (
-    """INSERT INTO user_budget_settings (user_id, daily_limit_nano, monthly_limit_nano, call_limit_nano, budgets)
-       VALUES ($1, $2, $2, $2, jsonb_build_array(jsonb_build_object(
+    """INSERT INTO user_budget_settings (user_id, daily_limit_nano, monthly_limit_nano, call_limit_nano,
+                                         credit_review_at, low_balance_nano, budgets)
+       VALUES ($1, $2, $2, $2, 'infinity', ARRAY[$2], jsonb_build_array(jsonb_build_object(
            'budgetId', 'marker-budget', 'dimension', 'persona', 'value', 'marker-persona', 'period', 'daily',
            'limitNano', $2, 'version', 1, 'thresholds', NULL, 'autoCutoff', true, 'raised', NULL,
            'countsFrom', now(), 'createdAt', now())))""",
@@ -81,7 +95,7 @@ async def write_foreign_user(database_url: str) -> None:
                 data='{"marker": 1}',
                 tags='{"campaign":"marker-tag"}',
             )
-        for statement in COMMANDS_OF_USER:
+        for statement in ROWS_OF_USER:
             await ledger.connection.execute(statement, USER)
         for statement in _ROWS:
             await ledger.connection.execute(statement, USER, NANO)

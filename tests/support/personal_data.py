@@ -3,6 +3,7 @@
 import asyncio
 import json
 import secrets
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ _TEXT = 'about zoë "o\'hara"+1@example.org, and others'
 _JSON = json.dumps({"userId": IDENTITY, "message": _TEXT}, ensure_ascii=False)
 _OF_TYPE: dict[str, Any] = {
     "text": "x", "integer": 1, "smallint": 1, "bigint": 1, "numeric": 1, "boolean": False,
-    "jsonb": "{}", "text[]": [], "int8multirange": [], "numeric[]": [], "bytea": b"", "date": NOW.date(),
+    "jsonb": "{}", "text[]": [], "bigint[]": [], "int8multirange": [], "numeric[]": [], "bytea": b"", "date": NOW.date(),
     "timestamp with time zone": NOW,
 }  # fmt: skip
 _OF_COLUMN: dict[str, Any] = {
@@ -47,6 +48,9 @@ _OF_COLUMN: dict[str, Any] = {
 _OF_TABLE: dict[tuple[str, str], Any] = {
     ("api_keys", "scopes"): ["ingest"],
     ("budget_alerts", "type"): "daily",
+    ("credit_events", "type"): "credit.granted",
+    ("credit_events", "voids"): None,
+    ("credit_events", "ends_at"): NOW + timedelta(days=1),
     ("charge_plans", "kind"): "per_call",
     ("cost_anomalies", "kind"): "call_spike",
     ("live_tickets", "role"): "user",

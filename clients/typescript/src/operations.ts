@@ -39,6 +39,10 @@ import type {
   CommandPage,
   CostRecorded,
   CostVoided,
+  Credit,
+  CreditChange,
+  CreditGranted,
+  CreditVoided,
   Deliveries,
   DismissalRequest,
   EndRequest,
@@ -48,6 +52,10 @@ import type {
   EventPage,
   Finalize,
   Forecast,
+  GrantRequest,
+  GrantVoidRequest,
+  GrantVoided,
+  Granted,
   HeldCallPage,
   ListedAlert,
   ListedAnomaly,
@@ -334,7 +342,7 @@ export const finalizeCall = (
 /** Send CloudEvents: one, or a batch of up to 500, all or none: `POST /api/costs/events`. */
 export const sendEvents = (
   client: CostClient,
-  input: { body: Started | Updated | Recorded | Voided | Charged | Refunded | Ended | (Started | Updated | Recorded | Voided | Charged | Refunded | Ended)[] | CallStarted | CallUpdated | CostRecorded | CostVoided | CallCharged | CallRefunded | CallEnded; },
+  input: { body: Started | Updated | Recorded | Voided | Charged | Refunded | Ended | Granted | GrantVoided | (Started | Updated | Recorded | Voided | Charged | Refunded | Ended | Granted | GrantVoided)[] | CallStarted | CallUpdated | CostRecorded | CostVoided | CallCharged | CallRefunded | CallEnded | CreditGranted | CreditVoided; },
   options?: RequestOptions,
 ): Promise<Accepted> => client.data<Accepted>("POST", "/api/costs/events", input, options);
 
@@ -365,6 +373,34 @@ export const assignHeldCall = (
   input: { callId: string; body: Assignment; },
   options?: RequestOptions,
 ): Promise<Accepted> => client.data<Accepted>("POST", "/api/admin/held-calls/{callId}/assign", input, options);
+
+/** Get a user's prepaid balance and grants: `GET /api/costs/user/{userId}/credits`. */
+export const getCredit = (
+  client: CostClient,
+  input: { userId: string; },
+  options?: RequestOptions,
+): Promise<Credit> => client.data<Credit>("GET", "/api/costs/user/{userId}/credits", input, options);
+
+/** Change the balances at which a user is warned: `PUT /api/costs/user/{userId}/credits`. */
+export const changeCredit = (
+  client: CostClient,
+  input: { userId: string; body: CreditChange; },
+  options?: RequestOptions,
+): Promise<Credit> => client.data<Credit>("PUT", "/api/costs/user/{userId}/credits", input, options);
+
+/** Grant prepaid credit to a user: `POST /api/admin/credits`. Takes the header `Idempotency-Key`. */
+export const grantCredit = (
+  client: CostClient,
+  input: { body: GrantRequest; },
+  options?: RequestOptions,
+): Promise<Accepted> => client.data<Accepted>("POST", "/api/admin/credits", input, options);
+
+/** Void a grant of prepaid credit: `POST /api/admin/credits/void`. Takes the header `Idempotency-Key`. */
+export const voidGrant = (
+  client: CostClient,
+  input: { body: GrantVoidRequest; },
+  options?: RequestOptions,
+): Promise<Accepted> => client.data<Accepted>("POST", "/api/admin/credits/void", input, options);
 
 /** Create a ticket that opens one WebSocket within 30 seconds: `POST /api/costs/live/ticket`. */
 export const getTicket = (

@@ -190,7 +190,7 @@ export interface components {
             allowed: boolean;
             callId: string;
             userId: string;
-            budget: ("call" | "daily" | "monthly" | "weekly") | null;
+            budget: ("call" | "daily" | "monthly" | "weekly") | "balance" | null;
             reason: string;
             remaining: Decimal | null;
             held: Decimal;
@@ -210,6 +210,18 @@ export interface components {
             /** @constant */
             success: true;
             data: components["schemas"]["Authorization"];
+        };
+        BalanceAlert: {
+            alertId: string;
+            userId: string;
+            threshold_usd: Decimal;
+            balance_usd: Decimal;
+            chargedPerDay_usd: Decimal;
+            lastsUntil: string | null;
+            message: string;
+            /** Format: date-time */
+            triggeredAt: string;
+            grantId: string;
         };
         BilledDay: {
             /** Format: date */
@@ -265,6 +277,8 @@ export interface components {
             monthlyTimeToThreshold_seconds: Decimal | null;
             timeToThreshold_seconds: Decimal | null;
             alerts: components["schemas"]["ListedAlert"][];
+            balance: Decimal | null;
+            balanceLastsUntil: string | null;
         };
         BudgetChange: {
             dailyLimit_usd?: (number | string) | null;
@@ -752,6 +766,40 @@ export interface components {
             userDays: Decimal;
             everyone: Decimal;
         };
+        Credit: {
+            userId: string;
+            balance_usd: Decimal | null;
+            held_usd: Decimal;
+            available_usd: Decimal | null;
+            chargedPerDay_usd: Decimal;
+            lastsUntil: string | null;
+            lowBalance_usd: Decimal[];
+            grants: components["schemas"]["Grant"][];
+            alerts: components["schemas"]["BalanceAlert"][];
+        };
+        CreditChange: {
+            lowBalance_usd: (number | string)[];
+        };
+        CreditGranted: {
+            amount: number | string;
+            /** @default null */
+            expiresAt?: string | null;
+            /** @default 100 */
+            priority?: number;
+            /** @default null */
+            note?: string | null;
+            userId: string;
+        };
+        CreditSuccess: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["Credit"];
+        };
+        CreditVoided: {
+            voids: components["schemas"]["EventReference"];
+            reason: string;
+            userId: string;
+        };
         Crossing: {
             source: string;
             id: string;
@@ -951,6 +999,69 @@ export interface components {
             reason: "log_truncated" | "records_removed" | "topic_recreated";
             /** Format: date-time */
             noticedAt: string;
+        };
+        Grant: {
+            grantId: string;
+            source: string;
+            id: string;
+            /** @enum {unknown} */
+            state: "expired" | "upcoming" | "used" | "valid" | "voided";
+            amount_usd: Decimal;
+            remaining_usd: Decimal;
+            expired_usd: Decimal;
+            priority: Decimal;
+            /** Format: date-time */
+            grantedAt: string;
+            expiresAt: string | null;
+            /** Format: date-time */
+            validFrom: string;
+            validUntil: string | null;
+            note: string | null;
+            voidReason: string | null;
+        };
+        GrantRequest: {
+            userId: string;
+            amount: number | string;
+            /** Format: date-time */
+            expiresAt?: string;
+            /** @default 100 */
+            priority?: number;
+            note?: string;
+        };
+        GrantVoidRequest: {
+            userId: string;
+            voids: components["schemas"]["EventReference"];
+            reason: string;
+        };
+        GrantVoided: {
+            /** @enum {unknown} */
+            type: "credit.voided";
+            data: components["schemas"]["CreditVoided"];
+            /** @enum {unknown} */
+            specversion: "1.0";
+            id: string;
+            source: string;
+            /** Format: date-time */
+            time: string;
+            /** @default null */
+            subject?: string | null;
+            /** @default null */
+            timesource?: string | null;
+        };
+        Granted: {
+            /** @enum {unknown} */
+            type: "credit.granted";
+            data: components["schemas"]["CreditGranted"];
+            /** @enum {unknown} */
+            specversion: "1.0";
+            id: string;
+            source: string;
+            /** Format: date-time */
+            time: string;
+            /** @default null */
+            subject?: string | null;
+            /** @default null */
+            timesource?: string | null;
         };
         GroupSums: {
             totalCost: Decimal;
@@ -1708,7 +1819,7 @@ export interface components {
             granted: boolean;
             callId: string;
             userId: string;
-            budget: ("call" | "daily" | "monthly" | "weekly") | null;
+            budget: ("call" | "daily" | "monthly" | "weekly") | "balance" | null;
             reason: string;
             remaining: Decimal | null;
             costs: components["schemas"]["ReservedCost"][];
@@ -2183,6 +2294,7 @@ export type Attempt = components['schemas']['Attempt'];
 export type Authorization = components['schemas']['Authorization'];
 export type AuthorizationRequest = components['schemas']['AuthorizationRequest'];
 export type AuthorizationSuccess = components['schemas']['AuthorizationSuccess'];
+export type BalanceAlert = components['schemas']['BalanceAlert'];
 export type BilledDay = components['schemas']['BilledDay'];
 export type BilledService = components['schemas']['BilledService'];
 export type BillsBody = components['schemas']['BillsBody'];
@@ -2235,6 +2347,11 @@ export type CostRecorded = components['schemas']['CostRecorded'];
 export type CostVoided = components['schemas']['CostVoided'];
 export type CountedCalls = components['schemas']['CountedCalls'];
 export type CountedMoney = components['schemas']['CountedMoney'];
+export type Credit = components['schemas']['Credit'];
+export type CreditChange = components['schemas']['CreditChange'];
+export type CreditGranted = components['schemas']['CreditGranted'];
+export type CreditSuccess = components['schemas']['CreditSuccess'];
+export type CreditVoided = components['schemas']['CreditVoided'];
 export type Crossing = components['schemas']['Crossing'];
 export type DayCost = components['schemas']['DayCost'];
 export type Deliveries = components['schemas']['Deliveries'];
@@ -2257,6 +2374,11 @@ export type Finalize = components['schemas']['Finalize'];
 export type Forecast = components['schemas']['Forecast'];
 export type ForecastSuccess = components['schemas']['ForecastSuccess'];
 export type GapBody = components['schemas']['GapBody'];
+export type Grant = components['schemas']['Grant'];
+export type GrantRequest = components['schemas']['GrantRequest'];
+export type GrantVoidRequest = components['schemas']['GrantVoidRequest'];
+export type GrantVoided = components['schemas']['GrantVoided'];
+export type Granted = components['schemas']['Granted'];
 export type GroupSums = components['schemas']['GroupSums'];
 export type HeldCall = components['schemas']['HeldCall'];
 export type HeldCallPage = components['schemas']['HeldCallPage'];

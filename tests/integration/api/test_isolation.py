@@ -24,7 +24,7 @@ from ledger.reports.costs import call_report, spending_report
 from schemas.jsonio import encode
 from tests.support.alerting import an_alert
 from tests.support.api import ApiClient, served_from, token
-from tests.support.foreign_user import COMMAND_TABLES, COMMANDS_OF_USER
+from tests.support.foreign_user import COMMAND_TABLES, ROWS_OF_USER, TABLES_OF_ROWS
 from tests.support.ledger_rows import LiveCallRow, rows
 from tests.support.logins import SIGNER, as_login
 
@@ -34,7 +34,7 @@ ALICE, BOB, ROOT = Viewer("alice"), Viewer("bob"), Viewer("root", reads_all=True
 TABLES = (
     "calls", "call_cost_events", "user_days", "user_day_costs", "user_budget_settings", "user_spend",
     "budget_holds", "cost_reservations", "budget_alerts", "alert_reads", "cost_anomalies", "anomaly_dismissals",
-    "unpriced_events", "scope_spend", *COMMAND_TABLES,
+    "unpriced_events", "scope_spend", *TABLES_OF_ROWS,
 )  # fmt: skip
 OF_USER = (
     """INSERT INTO budget_holds (user_id, call_id, spend_nano, expires_at)
@@ -44,7 +44,7 @@ OF_USER = (
        VALUES (gen_random_uuid(), $1, 'daily', '2025-11-19', 80, 1, false, now(), $2)""",
     """INSERT INTO alert_reads (alert_id, user_id)
        SELECT alert_id, user_id FROM budget_alerts WHERE user_id = $1""",
-    *COMMANDS_OF_USER,
+    *ROWS_OF_USER,
     "INSERT INTO cost_reservations SELECT $1, 'call-of-' || $1, gen_random_uuid(), 5, now(), now()",
     "INSERT INTO notice_channels (user_id, type, address) VALUES ($1, 'email', $1 || '@example.org')",
     """INSERT INTO cost_anomalies (anomaly_id, user_id, kind, subject, part, day, observed_nano,

@@ -20,7 +20,7 @@ NOW = datetime.now(UTC)
 RECORDING_ONLY = {
     "call_cost_events", "calls", "sealed_calls", "sealed_spend", "span_costs", "unpriced_events",
     "user_activity", "user_day_costs", "user_days", "user_spend", "anomaly_sweep",
-    "budget_alerts", "call_cutoffs",
+    "budget_alerts", "call_cutoffs", "credit_events", "credit_returns",
 }  # fmt: skip
 """Tables that are written by recording only, which knows the erased users, or by the database."""
 

@@ -39,6 +39,7 @@ from schemas.costs import (
     Spending,
     SpendingDay,
 )
+from schemas.credits import Credit, Grant
 from schemas.forecasts import Forecast
 from schemas.intake import Accepted
 from schemas.live import RecentCosts
@@ -69,8 +70,8 @@ ANSWERS = [block for block in BLOCKS if "success" in block]
 BODIES = [response["data"] for response in ANSWERS if response["success"]]
 
 SHAPES = (
-    CallCost, Spending, CallPage, EventPage, Budget, ScopedBudgetList, AnomalyList, Forecast, Recommendations, Authorization, Reservation, Accepted,
-    Analytics, TopCosts, UserList, ReconciliationBody, RecentCosts, PriceList, PriceEntered, PriceEntered, PriceProposal,
+    CallCost, Spending, CallPage, EventPage, Budget, ScopedBudgetList, AnomalyList, Forecast, Recommendations, Authorization, Reservation, Credit,
+    Accepted, Accepted, Analytics, TopCosts, UserList, ReconciliationBody, RecentCosts, PriceList, PriceEntered, PriceEntered, PriceProposal,
     ModelAliasEntered, ModelAliasList, RerateReport,
     ChargePlanEntered, ChargePlanList,
 )  # fmt: skip
@@ -78,6 +79,7 @@ PARTS: dict[tuple[type[msgspec.Struct], str], type[msgspec.Struct]] = {
     (Spending, "period"): Period,
     (Reservation, "costs"): ReservedCost,
     (ScopedBudgetList, "budgets"): ScopedBudget,
+    (Credit, "grants"): Grant,
     (Reservation, "cheaper"): CheaperModel,
     (Spending, "topPersonas"): PersonaCost,
     (TopCosts, "period"): Period,

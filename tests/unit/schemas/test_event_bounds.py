@@ -21,6 +21,8 @@ from tests.support.events import (
     cost,
     decoded,
     ended,
+    grant_voided,
+    granted,
     refunded,
     started,
     structured,
@@ -50,7 +52,7 @@ def padded(size: int) -> bytes:
     return structured({**plain, "padding": "p" * missing})
 
 
-def test_there_are_seven_event_types() -> None:
+def test_event_types_are_those_of_calls_and_of_credit() -> None:
     assert DATA_TYPES.keys() == {
         "call.started",
         "call.updated",
@@ -59,6 +61,8 @@ def test_there_are_seven_event_types() -> None:
         "call.charged",
         "call.refunded",
         "call.ended",
+        "credit.granted",
+        "credit.voided",
     }
 
 
@@ -85,6 +89,11 @@ ALLOWED: dict[str, Plain] = {
     "tags of a void": voided(cost(), tags={"campaign": " = spring"}),
     "no tags": {**ended(), "data": {**ended()["data"], "tags": None}},
     "empty tags": charged(tags={}),
+    "grant of nothing": granted(amount=0),
+    "grant that lasts a century": granted(expiresAt=NOW + timedelta(days=36_525)),
+    "grant of another zone": granted(expiresAt="2026-03-15T18:00:00+02:00"),
+    "grant with a subject": granted(subject="alice", priority=1000, note="n" * 255),
+    "void of a grant": grant_voided(granted(), reason=""),
     "ten minutes ahead": cost(time=NOW + timedelta(minutes=10)),
     "400 days back": cost(time=NOW - timedelta(days=400)),
 }

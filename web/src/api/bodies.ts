@@ -32,6 +32,8 @@ export type {
   CommandModes,
   CommandPage,
   CostGroups,
+  Credit,
+  Grant,
   DayCost,
   Deliveries,
   Delivery,

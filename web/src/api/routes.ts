@@ -24,6 +24,7 @@ import type {
   ChargePlanEntered,
   ChargePlanList,
   CostGroups,
+  Credit,
   Delivery,
   EventPage,
   Forecast,
@@ -149,8 +150,10 @@ export const loadBudget = (user: string, signal?: AbortSignal): Promise<Budget> 
 export const changeBudget = (user: string, change: BudgetChange): Promise<Budget> =>
   costs.changeBudget(api, { userId: user, body: change });
 
-// Channels of a user; without a user those of administrators.
+export const loadCredit = (user: string, signal: AbortSignal): Promise<Credit> =>
+  costs.getCredit(api, { userId: user }, { signal });
 
+// Channels of a user; without a user those of administrators.
 export const loadChannels = async (user: string | null, signal: AbortSignal): Promise<Channel[]> =>
   (user === null
     ? await costs.listAdministratorsChannels(api, {}, { signal })

@@ -66,6 +66,8 @@ class Budget:
     monthly_time_to_threshold_seconds: int | None
     time_to_threshold_seconds: int | None
     alerts: list[ListedAlert]
+    balance: Decimal | None
+    balance_lasts_until: datetime | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,0 +1,151 @@
+"""`cost-analytics credits`: prepaid credit of users."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Final
+from uuid import uuid4
+
+from cost_analytics import settings
+from cost_analytics.commands.listing import add_json, print_rows
+from cost_analytics.database_work import run_connected
+from cost_analytics.failures import CommandError
+from schemas.events import GRANT_PRIORITY
+
+if TYPE_CHECKING:
+    from cost_analytics.configuration.kafka_section import KafkaSection
+    from ledger.credits.credits import ListedGrant
+
+_NAME: Final = "credits"
+_SOURCE: Final = "/cost-analytics/credits"
+
+DESCRIPTION: Final = """\
+Prepaid credit: what users are charged draws from their grants, and no call starts without a balance
+(docs/credits.md). It applies from a user's first grant. Grants and voids are events: they count as
+soon as a worker has read them.
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the actions."""
+    actions = parser.add_subparsers(dest="action", metavar="list|grant|void", required=True)
+    listing = actions.add_parser("list", help="show the grants of a user, and what is left of them")
+    listing.add_argument("user", metavar="USER")
+    add_json(listing)
+    granting = actions.add_parser("grant", help="grant credit to a user")
+    granting.add_argument("user", metavar="USER")
+    granting.add_argument("amount", metavar="USD", help="the amount in US dollars")
+    granting.add_argument(
+        "--expires",
+        metavar="TIME",
+        help="when the rest is gone: a day or a time like 2027-01-31",
+    )
+    granting.add_argument(
+        "--priority",
+        type=int,
+        default=GRANT_PRIORITY,
+        metavar="N",
+        help=f"the lowest is drawn first (default: {GRANT_PRIORITY})",
+    )
+    granting.add_argument("--note", help="what the grant is for")
+    granting.add_argument(
+        "--id", help="the id of the grant: repeats with the same id count once (default: a new one)"
+    )
+    voiding = actions.add_parser("void", help="void a grant, as if it had never been given")
+    voiding.add_argument("user", metavar="USER")
+    voiding.add_argument("source", metavar="SOURCE", help="the source of the grant, see `list`")
+    voiding.add_argument("id", metavar="ID", help="the id of the grant, see `list`")
+    voiding.add_argument("--reason", required=True)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """List, grant or void."""
+    return {"list": _list, "grant": _grant, "void": _void}[arguments.action](arguments)
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    from ledger.credits.credits import list_grants
+
+    url, now = settings.load("database").database_url, datetime.now(UTC)
+    grants = run_connected(url, _NAME, lambda db: list_grants(db, arguments.user, now))
+    return print_rows(arguments, grants, _line, none=f"{arguments.user} has no grants.")
+
+
+def _line(grant: ListedGrant) -> str:
+    from schemas.sentences import exact_dollars
+
+    until = "" if grant.expires_at is None else f", expires {grant.expires_at:%Y-%m-%d %H:%M}Z"
+    return (
+        f"{exact_dollars(grant.remaining_nano)} of {exact_dollars(grant.amount_nano)} left, "
+        f"{grant.state}{until}  {grant.source} {grant.event_id}  {grant.note or ''}"
+    ).rstrip()
+
+
+def _grant(arguments: argparse.Namespace) -> int:
+    from schemas.moments import read_moment
+
+    try:
+        amount = Decimal(arguments.amount)
+        is_amount = amount.is_finite() and amount > 0
+    except InvalidOperation:
+        is_amount = False
+    if not is_amount:
+        raise CommandError("USD must be a number above 0.")
+    data: dict[str, object] = {"amount": amount, "priority": arguments.priority}
+    if arguments.note:
+        data["note"] = arguments.note
+    if arguments.expires:
+        try:
+            data["expiresAt"] = read_moment(arguments.expires)
+        except ValueError:
+            raise CommandError("--expires must be a day or a time such as 2027-01-31.") from None
+    event_id = arguments.id or str(uuid4())
+    _send(arguments.user, "credit.granted", event_id, data)
+    print(f"Granted {arguments.user} ${amount:,f}: {_SOURCE} {event_id}")
+    return 0
+
+
+def _void(arguments: argparse.Namespace) -> int:
+    voids = {"source": arguments.source, "id": arguments.id}
+    event_id = f"void/{uuid4()}"
+    _send(arguments.user, "credit.voided", event_id, {"voids": voids, "reason": arguments.reason})
+    print(f"Voided {arguments.source} {arguments.id} of {arguments.user}.")
+    return 0
+
+
+def _send(user_id: str, kind: str, event_id: str, data: dict[str, object]) -> None:
+    """Send an event after checking it as a worker does; raises CommandError."""
+    import msgspec
+
+    from cost_analytics.running import run
+    from schemas.cloudevents import RECEIVER, Window, decode
+    from schemas.refusals import Refused
+
+    now = datetime.now(UTC)
+    event = {
+        "specversion": "1.0",
+        "id": event_id,
+        "source": _SOURCE,
+        "type": kind,
+        "subject": user_id,
+        "time": now,
+        "timesource": RECEIVER,
+        "data": {"userId": user_id, **data},
+    }
+    value = msgspec.json.Encoder(decimal_format="number").encode(event)
+    try:
+        decode(value, (), Window.around(now))
+    except Refused as refusal:
+        raise CommandError(refusal.message) from None
+    run(_put(settings.load("kafka").kafka, value, user_id))
+
+
+async def _put(kafka: KafkaSection, value: bytes, user_id: str) -> None:
+    from cost_analytics.sending import open_sender
+    from schemas.topics import CALL_EVENTS
+
+    async with open_sender(kafka) as sender:
+        await sender.send(CALL_EVENTS.name, value, user_id.encode())
+        await sender.flush()

@@ -1,0 +1,107 @@
+"""Counts grants, refunds and low balances in the transaction of a batch.
+
+The settings of the batch's users are locked, and its events and totals are written. A batch without
+grants, and without users who have any, causes no statement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from ledger.calls.batch_changes import BatchChanges
+from ledger.credits.low_balance import PACE, due_alerts
+from ledger.credits.rows import (
+    BalanceAlertRow,
+    insert_events,
+    plan_review,
+    raise_balance_alerts,
+    read_accounts,
+    read_refunded_calls,
+    refresh_returns,
+)
+from ledger.notifications.notices import Notice, add_notices
+from ledger.postgres.database import Connection
+from schemas.credits import LOW_BALANCE_TYPE, BalanceAlert
+from schemas.jsonio import encode
+
+
+async def book_credits(
+    connection: Connection, changes: BatchChanges, with_credit: Collection[str], now: datetime
+) -> int:
+    """Count the grants of a batch and what its refunds return, and raise alerts.
+
+    `with_credit` are the users of the batch who had a grant before. Returns the number of messages.
+    """
+    granted = {event.data.user_id or "" for event in changes.credits}
+    if not granted and not with_credit:
+        return 0
+    if changes.credits:
+        await insert_events(connection, changes.credits)
+    refunded = _refunded_calls(changes, with_credit)
+    new_users = granted - {*with_credit}
+    if new_users:  # their earlier refunds were of no interest
+        refunded |= {*await read_refunded_calls(connection, new_users)}
+    if refunded:
+        await refresh_returns(connection, sorted(refunded))
+    if granted:
+        await plan_review(connection, granted, now)
+    charged = {
+        user_id
+        for (user_id, _), (_, charged_nano, refunded_nano) in changes.spend.changed().items()
+        if charged_nano or refunded_nano
+    }
+    return await raise_alerts(connection, sorted(granted | ({*with_credit} & charged)), now)
+
+
+def _refunded_calls(changes: BatchChanges, with_credit: Collection[str]) -> set[str]:
+    """Return the changed calls of users with credit that have refunds."""
+    return {
+        call_id
+        for call_id, (_, call) in changes.changed.items()
+        if call.user_id in with_credit and call_id not in changes.grown and call.refunded_nano()
+    }
+
+
+async def raise_alerts(connection: Connection, user_ids: Sequence[str], now: datetime) -> int:
+    """Raise the alerts that the balances of users are due for; their settings are locked.
+
+    Returns the number of messages.
+    """
+    if not user_ids:
+        return 0
+    accounts = await read_accounts(connection, user_ids, now, now - PACE)
+    alerts = [alert for account in accounts for alert in due_alerts(account, now)]
+    if not alerts:
+        return 0
+    new = await raise_balance_alerts(connection, [_row(alert) for alert in alerts])
+    lowest = {alerts[place].user_id: alerts[place] for place in new}
+    return await add_notices(connection, [_notice(alert) for alert in lowest.values()])
+
+
+def _notice(alert: BalanceAlert) -> Notice:
+    """Return the message about the lowest amount that a balance fell to."""
+    nano = alert.balance_usd.nano
+    return Notice(
+        "low_balance",
+        alert.user_id,
+        (alert.alert_id,),
+        "Prepaid balance used up" if nano <= 0 else "Low prepaid balance",
+        (alert.message,),
+        "/budget",
+        LOW_BALANCE_TYPE,
+        alert,
+        is_urgent=nano <= 0,
+    )
+
+
+def _row(alert: BalanceAlert) -> BalanceAlertRow:
+    return BalanceAlertRow(
+        UUID(alert.alert_id),
+        alert.user_id,
+        alert.threshold_usd.nano,
+        alert.grant_id,
+        alert.triggered_at,
+        encode(alert).decode(),
+    )

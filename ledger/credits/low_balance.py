@@ -1,0 +1,78 @@
+"""Decides which low balances are due for an alert, and builds the alerts: pure.
+
+An alert is due while the balance is at or below an amount. A unique key, not this module, makes
+each amount exist once after each new grant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from hashlib import blake2b
+from typing import Final
+from uuid import UUID
+
+from ledger.credits.balance import balance_ends_at
+from ledger.credits.rows import Account
+from schemas.credits import LOW_BALANCE_USD, BalanceAlert
+from schemas.money import NANO_PER_USD, Usd
+from schemas.sentences import day_name, dollars
+
+PACE_DAYS: Final = 7
+PACE: Final = timedelta(days=PACE_DAYS)
+"""The time whose charges say how long a balance lasts."""
+
+_HOURS: Final = PACE_DAYS * 24
+
+
+def low_balances(chosen: Sequence[int] | None) -> list[int]:
+    """Return the balances of which a user is warned, in descending order; zero is always one."""
+    amounts = [LOW_BALANCE_USD * NANO_PER_USD] if chosen is None else chosen
+    return sorted({0, *amounts}, reverse=True)
+
+
+def lasts_until(account: Account, now: datetime) -> datetime | None:
+    """Return when the balance is used up at the pace of the last days; None if not in sight."""
+    per_hour = max(0, account.drawn_nano) // _HOURS
+    return balance_ends_at(account.grants, account.balance, per_hour, now)
+
+
+def charged_per_day(account: Account) -> int:
+    """Return the charges of a day, in nano-dollars, as the average of the last days."""
+    return account.drawn_nano // PACE_DAYS
+
+
+def due_alerts(account: Account, now: datetime) -> list[BalanceAlert]:
+    """Return the alerts that are due, the highest amount first."""
+    begun = [grant for grant in account.grants if grant.starts_at <= now]
+    if not begun:
+        return []
+    latest = max(begun, key=lambda grant: (grant.granted_at, grant.grant_id)).grant_id
+    return [
+        _alert(account, threshold, latest, now)
+        for threshold in low_balances(account.low_nano)
+        if account.balance.nano <= threshold
+    ]
+
+
+def _alert(account: Account, threshold: int, grant_id: str, now: datetime) -> BalanceAlert:
+    ends_at = lasts_until(account, now)
+    key = f"balance\0{account.user_id}\0{threshold}\0{grant_id}"
+    return BalanceAlert(
+        alert_id=str(UUID(bytes=blake2b(key.encode(), digest_size=16).digest())),
+        user_id=account.user_id,
+        threshold_usd=Usd(threshold),
+        balance_usd=Usd(account.balance.nano),
+        charged_per_day_usd=Usd(charged_per_day(account)),
+        lasts_until=ends_at,
+        message=_message(account.balance.nano, ends_at),
+        triggered_at=now,
+        grant_id=grant_id,
+    )
+
+
+def _message(nano: int, ends_at: datetime | None) -> str:
+    if nano <= 0:
+        return f"Your prepaid balance is used up: {dollars(nano)}. New calls are refused."
+    until = "" if ends_at is None else f" At your recent pace it lasts until {day_name(ends_at)}."
+    return f"Your prepaid balance is {dollars(nano)}.{until}"

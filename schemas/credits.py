@@ -1,0 +1,109 @@
+"""Bodies of prepaid credit: grants, the balance that charges draw from, and alerts."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Final, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from schemas.events import GRANT_PRIORITY, GRANT_PRIORITY_MAX, NOTE_LENGTH_MAX, EventReference, Text
+from schemas.jsonio import wire_name
+from schemas.money import Usd
+from schemas.numbers import Number
+
+LOW_BALANCE_TYPE: Final = "balance.low"
+SOURCE: Final = "/cost-analytics/credits"
+LOW_BALANCE_USD: Final = 10
+"""The balance at which users without a choice of their own are warned; zero is always one."""
+LOW_BALANCES_MAX: Final = 20
+GRANTS_MAX: Final = 500
+"""The grants that a response lists at most."""
+
+GrantState = Literal["valid", "used", "expired", "voided", "upcoming"]
+
+
+class BalanceAlert(Struct, kw_only=True, rename=wire_name):
+    """A prepaid balance fell to an amount. Money is US dollars, times are UTC.
+
+    `lasts_until` is when the balance is used up if the user is charged as in the last 7 days,
+    null if it is not in sight. Each amount is reported once after each new grant, `grant_id`.
+    """
+
+    alert_id: str
+    user_id: str
+    threshold_usd: Usd
+    balance_usd: Usd
+    charged_per_day_usd: Usd
+    lasts_until: datetime | None
+    message: str
+    triggered_at: datetime
+    grant_id: str
+
+
+class Grant(Struct, kw_only=True, rename=wire_name):
+    """A grant of prepaid credit: what is left of it, and what of it expired unused.
+
+    It is valid from `valid_from` to before `valid_until`, which are `granted_at` and `expires_at`
+    rounded outwards to quarters of an hour. `source` and `id` name its event, for a void of it.
+    """
+
+    grant_id: str
+    source: str
+    id: str
+    state: GrantState
+    amount_usd: Usd
+    remaining_usd: Usd
+    expired_usd: Usd
+    priority: int
+    granted_at: datetime
+    expires_at: datetime | None
+    valid_from: datetime
+    valid_until: datetime | None
+    note: str | None
+    void_reason: str | None
+
+
+class Credit(Struct, kw_only=True, rename=wire_name):
+    """A user's prepaid balance, in US dollars; null for a user without a grant that counts.
+
+    Charges draw from the grants in the order of `grants`, refunds return to the grant that they
+    came from. A negative balance is a debt, which the next grant pays. `held_usd` is held for
+    calls that were allowed and have not been charged yet. `lasts_until` is when the balance is
+    used up if the user is charged as in the last 7 days, null if that is not in sight.
+    `low_balance_usd` are the balances at which the user is warned, beside zero.
+    """
+
+    user_id: str
+    balance_usd: Usd | None
+    held_usd: Usd
+    available_usd: Usd | None
+    charged_per_day_usd: Usd
+    lasts_until: datetime | None
+    low_balance_usd: list[Usd]
+    grants: list[Grant]
+    alerts: list[BalanceAlert]
+
+
+class CreditChange(Struct, kw_only=True, rename=wire_name, forbid_unknown_fields=True):
+    """The balances at which the user is warned, beside zero, which is always one."""
+
+    low_balance_usd: Annotated[list[Number], Meta(max_length=LOW_BALANCES_MAX)]
+
+
+class GrantRequest(Struct, kw_only=True, rename=wire_name, forbid_unknown_fields=True):
+    """A grant of prepaid credit in US dollars, from now until `expires_at`, if given."""
+
+    user_id: Text
+    amount: Number
+    expires_at: Annotated[datetime, Meta(tz=True)] | UnsetType = UNSET
+    priority: Annotated[int, Meta(ge=0, le=GRANT_PRIORITY_MAX)] = GRANT_PRIORITY
+    note: Annotated[str, Meta(min_length=1, max_length=NOTE_LENGTH_MAX)] | UnsetType = UNSET
+
+
+class GrantVoidRequest(Struct, kw_only=True, rename=wire_name, forbid_unknown_fields=True):
+    """The void of a grant, which `voids` names as its event's source and id."""
+
+    user_id: Text
+    voids: EventReference
+    reason: Annotated[str, Meta(min_length=1, max_length=NOTE_LENGTH_MAX)]
