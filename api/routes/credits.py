@@ -158,7 +158,8 @@ def credit_body(user_id: str, status: CreditStatus) -> bodies.Credit:
     """Return the response body; valid grants first, in the order of draws, then the latest."""
     account = status.account
     balance = Balance({}, {}, 0) if account is None else account.balance
-    places = {grant_id: place for place, grant_id in enumerate(balance.remaining)}
+    drawable = [grant_id for grant_id, nano in balance.remaining.items() if nano]
+    places = {grant_id: place for place, grant_id in enumerate(drawable)}
     grants = sorted(status.grants, key=lambda row: places.get(row.grant_id, len(places)))
     return bodies.Credit(
         user_id=user_id,
