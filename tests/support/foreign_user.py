@@ -40,7 +40,7 @@ ROWS_OF_USER = (*COMMANDS_OF_USER, *CREDIT_OF_USER)
 _ROWS = (
     """INSERT INTO user_budget_settings (user_id, daily_limit_nano, monthly_limit_nano, call_limit_nano,
                                          credit_review_at, low_balance_nano, budgets)
-       VALUES ($1, $2, $2, $2, 'infinity', ARRAY[$2], jsonb_build_array(jsonb_build_object(
+       VALUES ($1, $2, $2, $2, 'infinity', ARRAY[$2::bigint], jsonb_build_array(jsonb_build_object(
            'budgetId', 'marker-budget', 'dimension', 'persona', 'value', 'marker-persona', 'period', 'daily',
            'limitNano', $2, 'version', 1, 'thresholds', NULL, 'autoCutoff', true, 'raised', NULL,
            'countsFrom', now(), 'createdAt', now())))""",

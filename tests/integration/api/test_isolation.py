@@ -119,11 +119,11 @@ UNREADABLE = {(RIGHTS["reports"], t) for t in ("cost_reservations", "scope_spend
 REPORTS, BUDGETS = statements("reports/costs"), statements("budgets/budgets")
 LISTS, ANOMALIES = statements("reports/lists"), statements("anomalies/lists")
 LAST = (date(2025, 11, 1), date(2025, 11, 30))
-ANY = ("earliest", "before", "type", "is_read", "personas", "services", "models", "tags", "status", "after_time", "after_key", "kind", "service", "id_part", "after_seq", "is_dismissed")  # fmt: skip
+ANY = ("earliest", "persona_id", "before", "type", "is_read", "personas", "services", "models", "tags", "status", "after_time", "after_key", "kind", "service", "id_part", "after_seq", "is_dismissed")  # fmt: skip
 VALUES: dict[str, Any] = {
     "user_id": "alice", "call_id": "call-of-alice", "first_day": LAST[0], "last_day": LAST[1],
     "day_start": NOW, "day_end": NOW + DAY, "month_start": NOW, "month_end": NOW + DAY,
-    "since": NOW - DAY, "now": NOW, "by_cost": False, "unnamed_persona": "unknown",
+    "since": NOW - DAY, "now": NOW, "by_cost": False, "by_call": False, "unnamed_persona": "unknown",
     "most": 10, "limit": 10, "personas_max": 10, "calls_max": 10, "alerts_max": 10, "lines_max": 10, **dict.fromkeys(ANY),
     "known_version": "", "daily_nano": 7, "monthly_nano": 7, "call_nano": 7, "daily_version": 1, "monthly_version": 1,
     "call_version": 1, "warning_percent": Decimal(80), "thresholds": [], "timezone": "UTC",
