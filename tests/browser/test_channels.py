@@ -89,7 +89,7 @@ async def change_settings(page: Page) -> None:
     await section.get_by_role("button", name="Save").click()
     await expect(section.get_by_text("Saved.")).to_be_visible()
     await page.reload()
-    summary = "Budget alerts, daily digest, limit forecasts, low balance · quiet 21:30–06:30"
+    summary = "Budget alerts, daily digest, limit forecasts, low balance · quiet 21:30–06:30"  # noqa: RUF001
     await expect(section.get_by_text(summary)).to_be_visible()
 
 

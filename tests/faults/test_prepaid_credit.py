@@ -81,10 +81,10 @@ async def test_kills_change_no_balance(
         await pipeline.until_counted(records)
         for worker in workers:
             await worker.stop()
-    await _compare(pipeline, events, now, record_fault)
+    await assert_balances(pipeline, events, now, record_fault)
 
 
-async def _compare(
+async def assert_balances(
     pipeline: Pipeline, events: dict[str, list[Plain]], now: datetime, record_fault: FaultRecorder
 ) -> None:
     async with connected(pipeline.database_url, name="test") as connection:

@@ -9,14 +9,13 @@ from time import monotonic
 from types import TracebackType
 from typing import Any, Literal, Protocol, TypeAlias
 
-from cost_analytics_emitter.events import Number, new_id
+from cost_analytics_emitter.events import Fields, Number, new_id, quantity_fields
 from cost_analytics_emitter.reservations import Reservation, Reserver, planned_cost
 from cost_analytics_emitter.usage_counts import Usages
 
 Status: TypeAlias = Literal["completed", "failed", "terminated"]
 Direction: TypeAlias = Literal["outbound", "inbound"]
 Tags: TypeAlias = Mapping[str, str]
-Fields: TypeAlias = dict[str, Any]
 
 
 class EventQueue(Protocol):
@@ -78,7 +77,7 @@ class CallReference:
                 "personaId": self.persona,
                 "service": service,
                 "operation": operation,
-                **_quantities(quantity, unit),
+                **quantity_fields(quantity, unit),
                 "model": model,
                 "unitCost": unit_cost,
                 "totalCost": total_cost,
@@ -114,7 +113,7 @@ class CallReference:
                 "personaId": self.persona,
                 "service": service,
                 "operation": operation,
-                **_quantities(convert(reported), None),
+                **quantity_fields(convert(reported), None),
                 "model": model,
                 "priceContext": price_context,
                 "metadata": metadata,
@@ -290,14 +289,3 @@ class Call(CallReference):
         traceback: TracebackType | None,
     ) -> None:
         self.__exit__(kind, error, traceback)
-
-
-def _quantities(quantity: Number | Mapping[str, Number], unit: str | None) -> Fields:
-    """Return the fields of one quantity or of several; raises ValueError for none."""
-    if not isinstance(quantity, Mapping):
-        return {"usage": quantity, "unit": unit}
-    if not quantity:
-        raise ValueError("no quantity was reported")
-    if unit is not None:
-        raise ValueError("several quantities have their own units")
-    return {"usages": [{"unit": name, "quantity": value} for name, value in quantity.items()]}

@@ -15,9 +15,9 @@ from time import monotonic
 from types import TracebackType
 from typing import Any, Final, NamedTuple
 
-from cost_analytics_emitter.call import Call, CallReference, Direction, Fields, Tags
+from cost_analytics_emitter.call import Call, CallReference, Direction, Tags
 from cost_analytics_emitter.counters import Counters, Tally
-from cost_analytics_emitter.events import Event, Number, make_event, new_id
+from cost_analytics_emitter.events import Event, Fields, Number, make_event, new_id
 from cost_analytics_emitter.forks import restart_in_children
 from cost_analytics_emitter.http_transport import HttpTransport
 from cost_analytics_emitter.kafka_transport import TOPIC, KafkaTransport

@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 Number: TypeAlias = int | float | Decimal | str
 """A quantity or US dollars. `Decimal` and `str` are exact; a float is sent as Python prints it."""
+Fields: TypeAlias = dict[str, Any]
 
 EVENT_BYTES_MAX: Final = 64 * 1024
 
@@ -88,3 +89,14 @@ def read_event(body: bytes) -> Event:
     event = json.loads(body)
     data = event["data"]
     return Event(event["id"], data.get("userId") or data["callId"], body)
+
+
+def quantity_fields(quantity: Number | Mapping[str, Number], unit: str | None) -> Fields:
+    """Return the fields of one quantity or of several; raises ValueError for none."""
+    if not isinstance(quantity, Mapping):
+        return {"usage": quantity, "unit": unit}
+    if not quantity:
+        raise ValueError("no quantity was reported")
+    if unit is not None:
+        raise ValueError("several quantities have their own units")
+    return {"usages": [{"unit": name, "quantity": value} for name, value in quantity.items()]}

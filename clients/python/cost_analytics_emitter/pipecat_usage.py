@@ -15,9 +15,10 @@ from pipecat.metrics.metrics import (
 )
 from pipecat.services.stt_service import SegmentedSTTService
 
-from cost_analytics_emitter.call import Call, Fields
+from cost_analytics_emitter.call import Call
 from cost_analytics_emitter.emitter import Emitter
 from cost_analytics_emitter.estimates import count_characters
+from cost_analytics_emitter.events import Fields
 from cost_analytics_emitter.pipecat_names import name_of_class, name_of_host, service_name
 from cost_analytics_emitter.request_log import REASONS, Ending, Request, RequestLog
 from cost_analytics_emitter.service_names import stt_operation
