@@ -22,7 +22,10 @@ CREDIT_OF_USER = (
                now() + interval '1 day', 'marker')""",
     "INSERT INTO credit_returns VALUES ($1, now(), 'marker', 7654321987)",
     """INSERT INTO balance_alerts
-       VALUES (gen_random_uuid(), $1, 7654321987, gen_random_uuid(), now(), '{}')""",
+       VALUES (gen_random_uuid(), $1, 7654321987, gen_random_uuid(), now(),
+               '{"alertId": "marker", "userId": "marker", "threshold_usd": 7.654321987, "balance_usd": 1,
+                 "chargedPerDay_usd": 1, "lastsUntil": null, "message": "marker",
+                 "triggeredAt": "2026-11-30T12:00:00Z", "grantId": "marker"}')""",
 )
 COMMAND_TABLES = ("call_cutoffs", "call_commands", "call_command_attempts")
 COMMANDS_OF_USER = (
