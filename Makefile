@@ -26,7 +26,7 @@ demo: setup-run ## the product and one example that reports a call (WAY=python; 
 
 test: setup-all setup-integrations setup-chart ## pass every test this machine can run (ARGS="-k name" for some)
 	@tools/web try
-	@exec $(BIN)/python -m pytest --numprocesses=2 --dist=worksteal $(ARGS)
+	@exec $(BIN)/python -m pytest --numprocesses=3 --dist=worksteal $(ARGS)
 
 faults: setup-all ## every fault and what it changed, as one table (ARGS="-k name" for some)
 	@exec $(BIN)/python -m pytest --quiet --numprocesses=2 --dist=worksteal -m fault $(ARGS)
