@@ -16,6 +16,9 @@ import type {
   AnomalyPage,
   Budget,
   BudgetChange,
+  ScopedBudget,
+  ScopedBudgetList,
+  WantedBudget,
   CallCost,
   CallEvent,
   CallPage,
@@ -146,6 +149,21 @@ export async function exportCsv(
 
 export const loadBudget = (user: string, signal?: AbortSignal): Promise<Budget> =>
   costs.getBudget(api, { userId: user }, signal && { signal });
+
+export const listBudgets = (user: string, signal?: AbortSignal): Promise<ScopedBudgetList> =>
+  costs.listBudgets(api, { userId: user }, signal && { signal });
+
+export const createBudget = (user: string, body: WantedBudget): Promise<ScopedBudget> =>
+  costs.createBudget(api, { userId: user, body });
+
+export const replaceBudget = (
+  user: string,
+  budgetId: string,
+  body: WantedBudget,
+): Promise<ScopedBudget> => costs.replaceBudget(api, { userId: user, budgetId, body });
+
+export const deleteBudget = (user: string, budgetId: string): Promise<ScopedBudgetList> =>
+  costs.deleteBudget(api, { userId: user, budgetId });
 
 export const changeBudget = (user: string, change: BudgetChange): Promise<Budget> =>
   costs.changeBudget(api, { userId: user, body: change });

@@ -101,9 +101,9 @@ export function inWords(message: string): string {
 // The 100% threshold always exists.
 const isBelowLimit = (mark: string): boolean => Number(mark) !== 100;
 
-const marksOf = (typed: string): string[] => typed.split(/[\s,;%]+/).filter(Boolean);
+export const marksOf = (typed: string): string[] => typed.split(/[\s,;%]+/).filter(Boolean);
 
-function amount(typed: string): string | null {
+export function amount(typed: string): string | null {
   const digits = typed
     .trim()
     .replace(/^\$\s*/, "")
@@ -111,7 +111,7 @@ function amount(typed: string): string | null {
   return digits === "" ? null : digits;
 }
 
-function amountProblem(digits: string | null): string | null {
+export function amountProblem(digits: string | null): string | null {
   if (digits === null) return null;
   if (/^-/.test(digits)) return "A limit can't be negative. Leave it empty for no limit.";
   const match = /^(\d+)(?:\.(\d+))?$/.exec(digits);
@@ -121,7 +121,7 @@ function amountProblem(digits: string | null): string | null {
   return nano(digits) > LIMIT_MAX ? "A limit can be at most $1,000,000,000." : null;
 }
 
-function marksProblem(marks: string[]): string | null {
+export function marksProblem(marks: string[]): string | null {
   if (marks.length > MARKS_MAX) return `Enter at most ${MARKS_MAX} percentages.`;
   for (const mark of marks) {
     if (!/^\d+(\.\d+)?$/.test(mark))

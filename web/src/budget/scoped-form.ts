@@ -1,0 +1,98 @@
+// The form of a further budget: text as typed, checked in words before it is sent.
+import type { ScopedBudget, WantedBudget } from "../api/bodies";
+import { nano } from "../format/decimal";
+import { amount, amountProblem, marksOf, marksProblem } from "./form";
+
+export interface ScopedForm {
+  kind: "user" | "persona" | "tag";
+  key: string;
+  value: string;
+  period: WantedBudget["period"];
+  limit: string;
+  thresholds: string;
+  autoCutoff: boolean;
+  raise: string;
+  /** Local time, as a `datetime-local` field has it. */
+  until: string;
+}
+
+export type ScopedField = keyof ScopedForm;
+
+export const PERIODS: Record<WantedBudget["period"], string> = {
+  day: "Day",
+  week: "Week, from Monday",
+  month: "Month",
+  call: "Each call",
+};
+
+export function emptyForm(): ScopedForm {
+  return {
+    kind: "tag",
+    key: "",
+    value: "",
+    period: "month",
+    limit: "",
+    thresholds: "80",
+    autoCutoff: true,
+    raise: "",
+    until: "",
+  };
+}
+
+export function formOfBudget(budget: ScopedBudget): ScopedForm {
+  const { kind, key, value } = budget.scope;
+  return {
+    kind: kind === "persona" || kind === "tag" ? kind : "user",
+    key: key ?? "",
+    value: value ?? "",
+    period: budget.period,
+    limit: budget.limit_usd,
+    thresholds: budget.thresholds.filter((mark) => Number(mark) !== 100).join(", "),
+    autoCutoff: budget.autoCutoff,
+    raise: budget.raise?.limit_usd ?? "",
+    until: budget.raise ? localTime(new Date(budget.raise.until)) : "",
+  };
+}
+
+/** Returns the body of a form without problems. */
+export function bodyOf(form: ScopedForm): WantedBudget {
+  const scope: WantedBudget["scope"] = { kind: form.kind };
+  if (form.kind === "tag") scope.key = form.key.trim();
+  if (form.kind !== "user") scope.value = form.value.trim();
+  const raise = amount(form.raise);
+  return {
+    scope,
+    period: form.period,
+    limit_usd: amount(form.limit) ?? "0",
+    thresholds: marksOf(form.thresholds).filter((mark) => Number(mark) !== 100),
+    autoCutoff: form.autoCutoff,
+    raise: raise === null ? null : { limit_usd: raise, until: new Date(form.until).toISOString() },
+  };
+}
+
+/** Returns what is wrong with the typed text, by field, in words. */
+export function scopedProblems(form: ScopedForm): Partial<Record<ScopedField, string>> {
+  const problems: Partial<Record<ScopedField, string>> = {};
+  if (form.kind === "tag" && !/^[a-z][a-z0-9_]{0,39}$/.test(form.key.trim()))
+    problems.key = "Enter the key of a tag, such as customer.";
+  if (form.kind !== "user" && !form.value.trim())
+    problems.value = form.kind === "tag" ? "Enter the tag's value." : "Enter a persona.";
+  const limit = amount(form.limit);
+  const raise = amount(form.raise);
+  const limitProblem = limit === null ? "Enter a limit." : amountProblem(limit);
+  if (limitProblem) problems.limit = limitProblem;
+  const marks = marksProblem(marksOf(form.thresholds));
+  if (marks) problems.thresholds = marks;
+  const raiseProblem = amountProblem(raise);
+  if (raiseProblem) problems.raise = raiseProblem;
+  else if (raise !== null && limit !== null && !limitProblem && nano(raise) <= nano(limit))
+    problems.raise = "A raised limit must be above the limit.";
+  if (raise !== null && !(Date.parse(form.until) > Date.now()))
+    problems.until = "Choose a time in the future.";
+  return problems;
+}
+
+function localTime(at: Date): string {
+  const shifted = new Date(at.getTime() - at.getTimezoneOffset() * 60_000);
+  return shifted.toISOString().slice(0, 16);
+}
