@@ -9,7 +9,7 @@ BIN := .venv/bin
 export PORT SIMULATE BROKER_MEMORY_MB
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test faults security simulator check contracts bench bench-growth bench-peers forecast screenshots pages kafka lock release clean setup-run setup-all setup-forecast setup-integrations setup-peers setup-chart web
+.PHONY: help run demo test faults security simulator check contracts bench bench-growth bench-peers forecast screenshots pages kafka lock release clean setup-run setup-all setup-forecast setup-integrations setup-peers setup-chart setup-docs docs web
 
 help: ## say what there is
 	@echo 'make TARGET, where TARGET is one of'
@@ -24,7 +24,7 @@ demo: setup-run ## the product and one example that reports a call (WAY=python; 
 	@$(if $(WAY),tools/web try)
 	@exec $(BIN)/cost-analytics demo $(WAY) $(if $(DEMO_EXIT),--exit)
 
-test: setup-all setup-integrations setup-chart ## pass every test this machine can run (ARGS="-k name" for some)
+test: setup-all setup-integrations setup-chart setup-docs ## pass every test this machine can run (ARGS="-k name" for some)
 	@tools/web try
 	@exec $(BIN)/python -m pytest --numprocesses=3 --dist=worksteal $(ARGS)
 
@@ -71,6 +71,9 @@ pages: setup-all web ## figures of each page: layout shift, requests, KB, time t
 forecast: setup-all setup-forecast ## the forecast against simpler ones and a library, on simulated users
 	@exec $(BIN)/python -m bench.forecast $(ARGS)
 
+docs: setup-run setup-docs ## build the documentation site into .local/site; a broken link fails
+	@exec $(BIN)/python -m devkit.site .local/site
+
 kafka: setup-run ## a real Apache Kafka in the foreground (PORT=9092; needs a JDK >= 17 and Maven)
 	@exec $(BIN)/python -m devkit.embedded.apache_kafka
 
@@ -89,7 +92,7 @@ clean: ## remove everything that `make` made, the data of `make run` too
 	rm -rf .venv .local api/static web/node_modules clients/typescript/dist clients/typescript/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
 
-setup-run setup-all setup-forecast setup-integrations setup-peers:
+setup-run setup-all setup-forecast setup-integrations setup-peers setup-docs:
 	@tools/setup $(@:setup-%=%)
 
 # Without Go the chart's tests are skipped.

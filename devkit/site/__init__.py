@@ -1,0 +1,1 @@
+"""The documentation site: the documents of this repository as linked pages."""
