@@ -17,6 +17,9 @@ _FENCED: Final = re.compile(r"(^```.*?^```$)", re.MULTILINE | re.DOTALL)
 _TARGET: Final = re.compile(r"""(\]\(|\b(?:href|src)=")([^)"#\s]+)""")
 """The path of a link or an image, in Markdown or HTML."""
 
+_DIFF: Final = re.compile(r"^\[[^\]\n]+\]\(([^)\s]+\.diff)\)$", re.MULTILINE)
+"""The path of a diff that is linked in a line of its own."""
+
 
 class MissingTargetError(Exception):
     """A document links to a file that does not exist."""
@@ -50,7 +53,8 @@ def stage(root: Path, directory: Path) -> list[str]:
                 _copy(root, directory, target)
             elif not target.endswith(".md"):
                 raise MissingTargetError(page, target)
-        _write(directory / page, _name_pages(page, text, root))
+        shown = _show_diffs(page, _name_pages(page, text, root), root)
+        _write(directory / page, shown)
     for folder in sorted(folders - {posixpath.dirname(page) for page in pages}):
         files = sorted(path.name for path in (root / folder).iterdir() if path.is_file())
         for name in files:
@@ -84,6 +88,16 @@ def _name_pages(page: str, text: str, root: Path) -> str:
         return f"{opening}{posixpath.join(target, 'README.md')}" if is_folder else match[0]
 
     return _outside_of_code(text, lambda part: _TARGET.sub(replace, part))
+
+
+def _show_diffs(page: str, text: str, root: Path) -> str:
+    """Show each diff that is linked in a line of its own below that line."""
+
+    def show(match: re.Match[str]) -> str:
+        diff = (root / _resolve(page, match[1])).read_text(encoding="utf-8")
+        return f"{match[0]}\n\n```diff\n{diff}```"
+
+    return _outside_of_code(text, lambda part: _DIFF.sub(show, part))
 
 
 def _outside_of_code(text: str, change: Callable[[str], str]) -> str:
