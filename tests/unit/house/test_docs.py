@@ -49,10 +49,12 @@ def text_of(page: str) -> str:
 
 
 def paths_in(page: str) -> Iterator[str]:
-    """Yield texts in backticks, or in the diagram, that look like files of this project."""
+    """Yield texts in backticks, or in diagrams, that look like files of this project."""
     text = text_of(page)
     words = [word for code in _CODE.findall(text) for word in code.split()]
-    words += re.findall(r"[a-z_]+/[a-z_/]+\.py", "".join(_FENCED.findall(text)))
+    diagrams = [path for path, _ in _LINK.findall(text) if path.endswith(".svg")]
+    drawn = [(ROOT / page).with_name(path).read_text(encoding="utf-8") for path in diagrams]
+    words += re.findall(r"[a-z_]+/[a-z_/]+\.py", "".join(_FENCED.findall(text) + drawn))
     for word in words:
         path = word.rstrip(",.:;")
         if path.split("/")[0] in TOP and "/" in path and "NNNN" not in path:
