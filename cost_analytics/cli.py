@@ -45,6 +45,7 @@ COMMANDS: Final = {
     "verify": "recompute every total from the recorded events and count the differences",
     "rebuild": "rewrite every total from the recorded events",
     "archive": "move old months of events to Parquet files; totals stay exact",
+    "export": "write costs as FOCUS files, CSV or Parquet, for FinOps tools",
     "backup": "write a consistent copy of the ledger to a file",
     "restore": "load a backup into an empty database",
     "epoch": "show the ledger's epochs, or raise it after a point-in-time recovery",

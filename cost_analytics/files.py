@@ -1,11 +1,14 @@
-"""Reads the input files of commands, and the name of the account that runs a command."""
+"""Reads and writes the files of commands, and the name of the account that runs a command."""
 
 from __future__ import annotations
 
 import os
 import pwd
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from cost_analytics.failures import CommandError
 
@@ -19,6 +22,26 @@ def read_text(file: str) -> str:
         raise CommandError(f"{file} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError:
         raise CommandError(f"{file} is not UTF-8 text.") from None
+
+
+@contextmanager
+def unfinished_file(to: Path) -> Iterator[BinaryIO]:
+    """Provide a file that only its owner may read; it appears if the block ends without error.
+
+    Raises CommandError if it cannot be written.
+    """
+    unfinished = to.with_name(f".{to.name}.{os.getpid()}.unfinished")
+    try:
+        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(to)
+    except OSError as error:
+        raise CommandError(f"{to} cannot be written: {error.strerror or error}.") from None
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def account() -> str:

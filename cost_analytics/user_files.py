@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ from typing import BinaryIO, Final, NamedTuple
 
 import msgspec
 
-from cost_analytics.failures import CommandError
+from cost_analytics.files import unfinished_file
 from ledger.operations.archive_files import COLUMNS, rows_of
 from ledger.people.export import ArchiveFile, archive_files, export_lines
 from ledger.postgres.database import connected
@@ -69,15 +68,5 @@ def _output(to: Path | None) -> Iterator[BinaryIO]:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
-    unfinished = to.with_name(f".{to.name}.{os.getpid()}.unfinished")
-    try:
-        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(to)
-    except OSError as error:
-        raise CommandError(f"{to} cannot be written: {error.strerror or error}.") from None
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with unfinished_file(to) as file:
+        yield file
