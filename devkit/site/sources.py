@@ -20,6 +20,9 @@ _TARGET: Final = re.compile(r"""(\]\(|\b(?:href|src)=")([^)"#\s]+)""")
 _DIFF: Final = re.compile(r"^\[[^\]\n]+\]\(([^)\s]+\.diff)\)$", re.MULTILINE)
 """The path of a diff that is linked in a line of its own."""
 
+_ROW: Final = re.compile(r"^\|.*$", re.MULTILINE)
+_CODE: Final = re.compile(r"`[^`\n]+`")
+
 
 class MissingTargetError(Exception):
     """A document links to a file that does not exist."""
@@ -49,11 +52,11 @@ def stage(root: Path, directory: Path) -> list[str]:
             source = root / target
             if source.is_dir():
                 folders.add(target)
-            elif source.is_file():
+            elif source.is_file() and target not in pages:
                 _copy(root, directory, target)
-            elif not target.endswith(".md"):
+            elif not source.is_file() and not target.endswith(".md"):
                 raise MissingTargetError(page, target)
-        shown = _show_diffs(page, _name_pages(page, text, root), root)
+        shown = _show_diffs(page, _name_pages(page, _unescape_code(text), root), root)
         _write(directory / page, shown)
     for folder in sorted(folders - {posixpath.dirname(page) for page in pages}):
         files = sorted(path.name for path in (root / folder).iterdir() if path.is_file())
@@ -98,6 +101,17 @@ def _show_diffs(page: str, text: str, root: Path) -> str:
         return f"{match[0]}\n\n```diff\n{diff}```"
 
     return _outside_of_code(text, lambda part: _DIFF.sub(show, part))
+
+
+def _unescape_code(text: str) -> str:
+    """Remove the backslash before `|` in code of tables: GitHub needs it, the builder shows it."""
+
+    def unescape(part: str) -> str:
+        return _ROW.sub(
+            lambda row: _CODE.sub(lambda code: code[0].replace(r"\|", "|"), row[0]), part
+        )
+
+    return _outside_of_code(text, unescape)
 
 
 def _outside_of_code(text: str, change: Callable[[str], str]) -> str:

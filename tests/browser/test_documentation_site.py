@@ -75,6 +75,26 @@ async def test_every_document_is_a_page(site: Path) -> None:
         assert (site / (path.with_name("index.html") if path.stem == "README" else path)).exists()
 
 
+async def test_linked_files_folders_and_diffs_are_shown(site: Path) -> None:
+    assert (site / "docker-compose.yml").read_bytes() == (ROOT / "docker-compose.yml").read_bytes()
+    text = (site / "schemas" / "json" / "index.html").read_text(encoding="utf-8")
+    assert 'href="call-total.schema.json"' in text
+    for page in (site / "docs").glob("*.html"):
+        assert "/json/README.md" not in page.read_text(encoding="utf-8"), page
+    text = (site / "docs" / "extending.html").read_text(encoding="utf-8")
+    for diff in (ROOT / "docs" / "extending").iterdir():
+        first = diff.read_text(encoding="utf-8").split("\n", 1)[0]
+        assert first in text, diff
+
+
+async def test_tables_show_commands_without_escapes(site: Path) -> None:
+    text = (site / "docs" / "commands.html").read_text(encoding="utf-8")
+    assert "<code>token --user U [--role user|admin|service] [--ttl S]</code>" in text
+    for page in (site / "docs").glob("*.html"):
+        cells = re.findall(r"<td><code>(.*?)</code>", page.read_text(encoding="utf-8"))
+        assert [cell for cell in cells if r"\|" in cell] == [], page
+
+
 async def test_navigation_has_every_document() -> None:
     pages = pages_of(ROOT)
     entries = navigation_of((ROOT / INDEX).read_text(encoding="utf-8"), pages)
