@@ -8,10 +8,16 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from cost_analytics.failures import CommandError
 from cost_analytics.focus_files import FileType, export_costs
+from ledger.prices.increments import Increments
+from ledger.repricing.repricer import Repricer
+from ledger.repricing.rows import RepricingScope
+from schemas.events import RERATE_SOURCE
 from tests.integration.archives.test_archiving import OLD, calls, record
 from tests.support import parts
 from tests.support.archives import NOW, archive
@@ -19,6 +25,7 @@ from tests.support.command import run_command
 from tests.support.events import Plain, charged, cost, ended, started, voided
 from tests.support.logins import as_login
 from tests.support.recording import fetch
+from tests.support.repricing import a_price, add
 
 Row = Mapping[str, str]
 Key = tuple[str, str, str, str]
@@ -160,3 +167,46 @@ async def test_command_writes_months(
     assert (before.returncode, before.stderr) == (
         1, "cost-analytics: --to must not be before --from.\n",
     )  # fmt: skip
+
+
+async def test_roundings_are_adjustments_and_late_prices_replace_costs(
+    database_url: str, tmp_path: Path
+) -> None:
+    since, scope = NOW - timedelta(days=3), RepricingScope(NOW - timedelta(days=3), NOW)
+    increments = Increments(60, 60)
+    await add(database_url, a_price("acme", "0.60", since, increments=increments))
+    of_call = {"call": "rounded", "user": "alice", "time": NOW - timedelta(hours=1)}
+    usage = cost(**of_call, service="acme", operation="talk", usage="0.5", legId="leg-1")
+    await record(database_url, [started(**of_call), usage, ended(**of_call)])
+    for billed, rounded, is_late in (("0.3", "0.3", False), ("0.6", "0.6", True)):
+        if is_late:
+            await add(
+                database_url,
+                a_price("acme", "1.20", since + timedelta(days=1), increments=increments),
+            )
+            await Repricer(database_url).apply(scope)
+        rows = await exported(database_url, tmp_path, "alice")
+        [rounding] = [row for row in rows if row["x_Kind"] == "call.rounded"]
+        [recorded] = [row for row in rows if row["x_Kind"] == "cost.recorded"]
+        assert (rounding["ChargeCategory"], recorded["ChargeCategory"]) == ("Adjustment", "Usage")
+        assert (rounding["BilledCost"], rounding["x_LegId"]) == (rounded, "leg-1")
+        assert (recorded["BilledCost"], recorded["ConsumedQuantity"]) == (billed, "0.5")
+        assert (recorded["x_Source"] == RERATE_SOURCE) is is_late
+        assert sums_of(rows) == await ledger_sums(database_url)
+
+
+async def test_parquet_has_the_rows_of_csv(
+    database_url: str, ledger: list[Plain], tmp_path: Path
+) -> None:
+    rows = await exported(database_url, tmp_path)
+    url = as_login(database_url, "operator")
+    written = await export_costs(url, None, (FIRST, LAST), tmp_path, "parquet")
+    table = parquet.read_table(written.path)
+    assert table.schema.field("BilledCost").type == pa.decimal128(38, 9)
+    of_csv = {row["x_RowId"]: Decimal(row["BilledCost"]) for row in rows}
+    found = zip(table["x_RowId"].to_pylist(), table["BilledCost"].to_pylist(), strict=True)
+    assert dict(found) == of_csv
+    assert table.num_rows == written.rows == len(rows)
+    assert "=1+1" in table["SubAccountId"].to_pylist()
+    [guarded] = {row["SubAccountId"] for row in rows if "1+1" in row["SubAccountId"]}
+    assert guarded == "'=1+1"
