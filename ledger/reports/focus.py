@@ -29,7 +29,7 @@ class Column(NamedTuple):
 COLUMNS: Final = (
     Column("BillingAccountId"), Column("BillingAccountName"), Column("BillingAccountType"),
     Column("SubAccountId"), Column("SubAccountName"), Column("SubAccountType"),
-    Column("BillingCurrency"), Column("BillingPeriodStart", "time"),
+    Column("BillingCurrency"), Column("InvoiceId"), Column("BillingPeriodStart", "time"),
     Column("BillingPeriodEnd", "time"), Column("ChargePeriodStart", "time"),
     Column("ChargePeriodEnd", "time"), Column("ChargeCategory"), Column("ChargeClass"),
     Column("ChargeDescription"), Column("ChargeFrequency"), Column("BilledCost", "money"),
@@ -74,7 +74,7 @@ def focus_row(cost: Cost) -> tuple[Value, ...]:
     return (
         ACCOUNT, ACCOUNT, "Organization",
         cost.user_id, cost.user_id, "User",
-        CURRENCY, *_month_of(cost.time), *_period_of(cost), category, None,
+        CURRENCY, None, *_month_of(cost.time), *_period_of(cost), category, None,
         _description(cost), "Usage-Based" if category == USAGE else "One-Time",
         money, money, money, listed, quantity, unit, quantity, unit,
         cost.service, cost.service, cost.service, service_category, subcategory, cost.service,
