@@ -7,7 +7,7 @@ import io
 import re
 from collections.abc import Sequence
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import Context, Decimal
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Literal, NamedTuple, Protocol
 
@@ -26,7 +26,10 @@ _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]+")
 _NAME_CHARACTERS_MAX: Final = 64
 _GROUP_ROWS: Final = 20_000
 _MONEY_DIGITS: Final = (38, 9)
-_QUANTITY_DIGITS: Final = (76, 30)
+_QUANTITY_DIGITS: Final = (38, 18)
+"""Most readers know no wider decimals. Events have up to 30 digits after the point."""
+_QUANTITY_STEP: Final = Decimal(1).scaleb(-_QUANTITY_DIGITS[1])
+_wide: Final = Context(prec=_QUANTITY_DIGITS[0])
 
 
 class WrittenCosts(NamedTuple):
@@ -110,6 +113,13 @@ def _cell(value: Value) -> str:
             return text_cell(value)
 
 
+def _rounded(quantity: Value) -> Value:
+    """Return a quantity with the decimals that Parquet has room for."""
+    if isinstance(quantity, Decimal):
+        return quantity.quantize(_QUANTITY_STEP, context=_wide)
+    return quantity
+
+
 class ParquetRowWriter:
     """Writes Parquet; money is an exact decimal. Raises ModuleNotFoundError without pyarrow."""
 
@@ -121,7 +131,7 @@ class ParquetRowWriter:
             "text": pa.string(),
             "time": pa.timestamp("us", "UTC"),
             "money": pa.decimal128(*_MONEY_DIGITS),
-            "quantity": pa.decimal256(*_QUANTITY_DIGITS),
+            "quantity": pa.decimal128(*_QUANTITY_DIGITS),
             "flag": pa.bool_(),
         }
         self._schema = pa.schema([pa.field(column.name, types[column.kind]) for column in COLUMNS])
@@ -143,10 +153,12 @@ class ParquetRowWriter:
     def _write(self) -> None:
         import pyarrow as pa
 
-        columns = zip(*self._rows, strict=True)
+        values = zip(*self._rows, strict=True)
         arrays = [
-            pa.array(column, field.type)
-            for column, field in zip(columns, self._schema, strict=True)
+            pa.array(
+                map(_rounded, of_column) if column.kind == "quantity" else of_column, field.type
+            )
+            for of_column, column, field in zip(values, COLUMNS, self._schema, strict=True)
         ]
         self._writer.write_batch(pa.RecordBatch.from_arrays(arrays, schema=self._schema))
         self._rows = []

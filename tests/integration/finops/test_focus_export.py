@@ -36,12 +36,18 @@ MIDNIGHT = datetime(NOW.year, NOW.month, NOW.day, tzinfo=UTC) - timedelta(days=2
 
 def costs() -> list[Plain]:
     """Return calls with every kind of cost: over midnight, charged, voided before and after archiving."""
-    over_midnight = {"call": "night", "user": "=1+1"}
+    over_midnight: Plain = {"call": "night", "user": "=1+1"}
     at, later = MIDNIGHT - timedelta(minutes=1), MIDNIGHT + timedelta(minutes=1)
     return [
         *calls(),
         started(**over_midnight, time=at, tags={"team": "red;blue"}),
-        cost(**over_midnight, time=at, usage="1.50"),
+        cost(
+            **over_midnight,
+            time=at,
+            usage="999999999999.000000000000000000000000000001",
+            totalCost="0",
+        ),
+        cost(**over_midnight, time=at, usage=f"0.{'3' * 30}"),
         cost(**over_midnight, time=later, totalCost="0.000000001"),
         charged(**over_midnight, time=later, amount="9.99"),
         ended(**over_midnight, time=later),
@@ -175,7 +181,7 @@ async def test_roundings_are_adjustments_and_late_prices_replace_costs(
     since, scope = NOW - timedelta(days=3), RepricingScope(NOW - timedelta(days=3), NOW)
     increments = Increments(60, 60)
     await add(database_url, a_price("acme", "0.60", since, increments=increments))
-    of_call = {"call": "rounded", "user": "alice", "time": NOW - timedelta(hours=1)}
+    of_call: Plain = {"call": "rounded", "user": "alice", "time": NOW - timedelta(hours=1)}
     usage = cost(**of_call, service="acme", operation="talk", usage="0.5", legId="leg-1")
     await record(database_url, [started(**of_call), usage, ended(**of_call)])
     for billed, rounded, is_late in (("0.3", "0.3", False), ("0.6", "0.6", True)):
@@ -203,6 +209,7 @@ async def test_parquet_has_the_rows_of_csv(
     written = await export_costs(url, None, (FIRST, LAST), tmp_path, "parquet")
     table = parquet.read_table(written.path)
     assert table.schema.field("BilledCost").type == pa.decimal128(38, 9)
+    assert Decimal("0.333333333333333333") in table["ConsumedQuantity"].to_pylist()
     of_csv = {row["x_RowId"]: Decimal(row["BilledCost"]) for row in rows}
     found = zip(table["x_RowId"].to_pylist(), table["BilledCost"].to_pylist(), strict=True)
     assert dict(found) == of_csv
