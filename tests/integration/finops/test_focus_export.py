@@ -2,6 +2,7 @@
 
 import csv
 import io
+import tracemalloc
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
@@ -217,3 +218,24 @@ async def test_parquet_has_the_rows_of_csv(
     assert "=1+1" in table["SubAccountId"].to_pylist()
     [guarded] = {row["SubAccountId"] for row in rows if "1+1" in row["SubAccountId"]}
     assert guarded == "'=1+1"
+
+
+async def test_memory_does_not_grow_with_the_rows(database_url: str, tmp_path: Path) -> None:
+    copy = """INSERT INTO call_cost_events (identity, source, event_id, type, time, user_id, call_id, service, cost_nano)
+              SELECT gen_random_uuid(), 'tests', $1 || '/' || n, 'cost.recorded', $2, 'user-1', 'call-1', 'twilio', 0
+              FROM generate_series(1, $3::integer) AS n"""
+    await record(database_url, calls(2))
+    peaks, counts = [], []
+    for number, added in enumerate((5_000, 10_000)):
+        await fetch(database_url, copy, f"e{number}", NOW, added)
+        tracemalloc.start()
+        written = await export_costs(database_url, None, (FIRST, LAST), tmp_path, "csv")
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        counts.append(written.rows)
+    parts.figures.append(
+        f"FOCUS, CSV: {counts[0]:,} rows with at most {peaks[0]:,} bytes in memory, "
+        f"{counts[1]:,} rows with {peaks[1]:,}"
+    )
+    assert counts[1] > 2.5 * counts[0]
+    assert peaks[1] < 1.3 * peaks[0]
