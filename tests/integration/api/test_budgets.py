@@ -68,6 +68,8 @@ async def test_user_without_settings_has_no_limits(api: ApiClient, ledger: Ledge
         "monthlyTimeToThreshold_seconds": None,
         "timeToThreshold_seconds": None,
         "alerts": [],
+        "balance": None,
+        "balanceLastsUntil": None,
     }
     assert (await put(api, {})).data == content
     assert await ledger.connection.fetchval("SELECT count(*) FROM user_budget_settings") == 0
