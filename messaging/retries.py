@@ -1,9 +1,10 @@
-"""Interruptible pauses: a fixed time, or exponential backoff with a limit and jitter."""
+"""Pauses that an event ends: a fixed time, or exponential backoff; and an end of tasks in time."""
 
 from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -34,3 +35,23 @@ async def wait_until_set(event: asyncio.Event, seconds: float) -> None:
     """Wait until `event` is set, at most `seconds`."""
     with suppress(TimeoutError):
         await asyncio.wait_for(event.wait(), seconds)
+
+
+async def wait_for_either(first: asyncio.Event, second: asyncio.Event, seconds: float) -> None:
+    """Wait until either event is set, at most `seconds`."""
+    waits = [asyncio.create_task(event.wait()) for event in (first, second)]
+    await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    for wait in waits:
+        wait.cancel()
+    with suppress(asyncio.CancelledError):
+        await asyncio.gather(*waits, return_exceptions=True)
+
+
+async def finish(tasks: Collection[asyncio.Task[None]], seconds: int) -> None:
+    """Wait until tasks end, at most `seconds`, then cancel the others. Errors stay in the tasks."""
+    if tasks:
+        await asyncio.wait(tasks, timeout=seconds)
+    left = list(tasks)
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from typing import Any, Final
 
 from ledger.postgres.clock import DatabaseClock
 from ledger.postgres.database import Connection
 from ledger.recording.workers import heartbeat, leave
 from messaging.kafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from messaging.retries import wait_for_either
 from streams.kept_connection import KeptConnection
 from streams.lane import Lane, share_out
 from streams.positions import Positions
@@ -90,7 +90,7 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
             if self._failure is not None:
                 raise self._failure
             await self._connection.run(self._renew)
-            await _wait_for_either(stop, self._changed, HEARTBEAT_SECONDS)
+            await wait_for_either(stop, self._changed, HEARTBEAT_SECONDS)
 
     async def _renew(self, connection: Connection) -> None:
         await self._clock.sample(connection)
@@ -102,13 +102,3 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
         """Remove this worker's entry."""
         await self._connection.run(leave, self._worker_id)
         await self._connection.close()
-
-
-async def _wait_for_either(first: asyncio.Event, second: asyncio.Event, seconds: int) -> None:
-    """Wait until either event is set, or for `seconds`."""
-    waits = [asyncio.create_task(event.wait()) for event in (first, second)]
-    await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-    for wait in waits:
-        wait.cancel()
-    with suppress(asyncio.CancelledError):
-        await asyncio.gather(*waits, return_exceptions=True)

@@ -25,7 +25,7 @@ from ledger.operations.figures import ProductStatus, read_product_status
 from ledger.postgres.viewers import ReaderPool, StoreUnavailableError
 
 Meter: TypeAlias = Collector
-"""Counts something, and yields it as metrics."""
+"""A part that yields its metrics when Prometheus asks for them."""
 
 READ_SECONDS_MAX: Final = 3
 """The longest wait for the database: scrapers usually give up after ten seconds."""

@@ -151,8 +151,8 @@ class StreamCheck:
     """Checks whether a worker reads the stream, and sets the clock, at most once a second.
 
     It opens a connection of its own: a busy connection pool says nothing about the stream. Once it
-    was read, a pause of GRACE_SECONDS passes: while partitions move to other workers nobody holds
-    them, and all replicas would leave the load balancer at once.
+    was read, a pause of GRACE_SECONDS passes: while partitions move to other workers, no
+    worker holds them, and all replicas would leave the load balancer at once.
     """
 
     def __init__(self, url: Secret, clock: DatabaseClock) -> None:

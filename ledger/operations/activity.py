@@ -25,7 +25,7 @@ class ActiveCall(NamedTuple):
 
 
 class RaisedAlert(NamedTuple):
-    """An alert of a budget; `is_late` ones were raised by late events, and nobody was notified."""
+    """An alert of a budget; `is_late` ones were raised by late events and sent to no channel."""
 
     triggered_at: datetime
     user_id: str

@@ -17,7 +17,7 @@ from typing import Final
 from ledger.commands.execution import ClaimedCommand, CommandStore
 from ledger.commands.results import CommandResult, retry_delay_ms
 from ledger.postgres.database import TRANSIENT_ERRORS
-from messaging.retries import Backoff
+from messaging.retries import Backoff, finish, wait_for_either
 from schemas.commands import ExecutedCommand
 from streams.commands.journal import CommandJournal
 from streams.commands.receiver import ATTEMPT_MS, CommandReceiver
@@ -84,9 +84,9 @@ class CommandWorker:
                 except RETRYABLE_ERRORS as error:
                     _log.warning("commands failed: %s", error, extra={"action": "commands_retry"})
                     await backoff.wait(stop)
-                await self._wait(stop)
+                await wait_for_either(stop, self._wake, self._options.poll_ms / 1000)
         finally:
-            await self._finish()
+            await finish(self._running, FINISH_SECONDS)
 
     async def _read_journal(self, stop: asyncio.Event) -> None:
         """Read the journal if the ledger was restored; nothing is executed before."""
@@ -135,22 +135,6 @@ class CommandWorker:
                 exc_info=error,
                 extra={"action": "command_lost_track"},
             )
-
-    async def _wait(self, stop: asyncio.Event) -> None:
-        """Wait for an event, or until the next poll."""
-        waits = [asyncio.create_task(event.wait()) for event in (stop, self._wake)]
-        seconds = self._options.poll_ms / 1000
-        await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        for wait in waits:
-            wait.cancel()
-        await asyncio.gather(*waits, return_exceptions=True)
-
-    async def _finish(self) -> None:
-        if self._running:
-            await asyncio.wait(self._running, timeout=FINISH_SECONDS)
-        for task in list(self._running):
-            task.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
 
     async def _execute(self, claim: ClaimedCommand) -> None:
         began_ns = time.monotonic_ns()

@@ -25,7 +25,7 @@ from ledger.notifications.retry_policy import (
     storable_error,
 )
 from ledger.postgres.database import TRANSIENT_ERRORS
-from messaging.retries import Backoff
+from messaging.retries import Backoff, finish, wait_for_either
 from schemas.deliveries import DeliveryRecord
 from schemas.notices import ChannelType
 from streams.metrics.deliveries import DeliveryOutcome
@@ -104,19 +104,19 @@ class DeliveryWorker:
                 except RETRYABLE_ERRORS as error:
                     _log.warning("deliveries failed: %s", error, extra={"action": "notices_retry"})
                     await backoff.wait(stop)
-                await self._wait(stop)
+                await wait_for_either(stop, self._wake, self._options.poll_ms / 1000)
         finally:
-            await self._finish()
+            await finish(self._running, FINISH_SECONDS)
 
     async def _read_journal(self, stop: asyncio.Event) -> None:
         """Import the delivery journal if the ledger was restored; nothing is sent before."""
         if self._journal is None:
             return
-        epoch = await self._journal.epoch_to_import()
+        epoch = await self._journal.epoch_to_read()
         if epoch is not None:
             if self._running:  # they may be in the journal once they have ended
                 await asyncio.wait(self._running)
-            await self._journal.import_deliveries(epoch, stop)
+            await self._journal.read(epoch, stop)
 
     async def _claim_due(self) -> None:
         """Queue deliveries of new and missed alerts, and start those that are due."""
@@ -174,23 +174,6 @@ class DeliveryWorker:
                 exc_info=error,
                 extra={"action": "notice_lost_track"},
             )
-
-    async def _wait(self, stop: asyncio.Event) -> None:
-        """Wait for an event, or until the next check."""
-        waits = [asyncio.create_task(event.wait()) for event in (stop, self._wake)]
-        await asyncio.wait(
-            waits, timeout=self._options.poll_ms / 1000, return_when=asyncio.FIRST_COMPLETED
-        )
-        for wait in waits:
-            wait.cancel()
-        await asyncio.gather(*waits, return_exceptions=True)
-
-    async def _finish(self) -> None:
-        if self._running:
-            await asyncio.wait(self._running, timeout=FINISH_SECONDS)
-        for task in list(self._running):
-            task.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
 
     async def _deliver(self, claim: ClaimedDelivery) -> None:
         began_ns = time.monotonic_ns()

@@ -15,7 +15,7 @@ _MILLISECOND: Final = timedelta(milliseconds=1)
 
 
 def ignore_delay(outbox: Outbox, delay_ms: int) -> None:
-    """Do nothing: for publishers that nobody measures."""
+    """Do nothing: for publishers without a meter."""
 
 
 def oldest_delay_ms(committed: Iterable[datetime], now: datetime) -> int:

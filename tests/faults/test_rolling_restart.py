@@ -1,4 +1,4 @@
-"""Workers and replicas of the API are replaced one after the other: nobody notices.
+"""Workers and replicas of the API are replaced one after the other: no request fails.
 
 Two of each run behind HAProxy. Events arrive over HTTP and through Kafka, clients read and listen
 all the time, and each process is stopped by SIGTERM and started again.

@@ -169,7 +169,7 @@ async def erased(
 
 
 async def sums(url: str) -> list[tuple[Any, ...]]:
-    """Return all money, calls and durations by table, whoever the user is."""
+    """Return all money, calls and durations by table, summed over all users."""
     rows = await fetch(
         url,
         """SELECT 'costs', sum(cost_nano), count(*), 0, 0 FROM user_day_costs

@@ -14,7 +14,7 @@ from ledger.postgres.database import connected
 from ledger.recording.epochs import raise_epoch
 from messaging.kafka import KafkaSettings, ensure_topics
 from schemas.topics import EXECUTED_COMMANDS
-from streams.commands import journal as journals
+from streams import journal as journals
 from streams.commands.journal import CommandJournal, command_journal
 from tests.support.commands import (
     call_events,

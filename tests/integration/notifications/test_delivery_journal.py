@@ -14,7 +14,7 @@ from ledger.postgres.database import connected
 from ledger.recording.epochs import raise_epoch
 from messaging.kafka import KafkaSettings, ensure_topics
 from schemas.topics import DELIVERIES
-from streams.notifications import journal as journals
+from streams import journal as journals
 from streams.notifications.journal import DeliveryJournal, delivery_journal
 from tests.support.notifications import (
     alert,

@@ -67,7 +67,7 @@ READERS_OF_THE_ENVIRONMENT = (
 NEAR_MONEY = ("api/", "ledger/", "schemas/", "streams/")
 MODULE_LINES_MAX = 300
 FUNCTION_LINES_MAX = 50
-# Nobody reads a generated module from beginning to end.
+# Generated modules are not read from beginning to end.
 GENERATED = {"clients/python/cost_analytics_emitter/reading/results.py"}
 
 SQL = re.compile(

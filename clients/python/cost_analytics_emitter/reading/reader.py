@@ -1,4 +1,4 @@
-"""The reader: a method for each thing to read."""
+"""Reads costs over the REST API: a method for each resource."""
 
 from __future__ import annotations
 
