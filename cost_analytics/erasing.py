@@ -18,9 +18,9 @@ from ledger.people.erasure import ErasureBusyError, Journal, erase_user
 from ledger.people.export import export_lines
 from ledger.postgres.database import TRANSIENT_ERRORS, connected
 from ledger.postgres.viewers import StoreUnavailableError
+from messaging.cluster import retention_ms
 from messaging.kafka import KafkaError, KafkaSettings, ensure_topics, make_producer
 from messaging.producer import OutgoingRecord, RecoveringProducer
-from messaging.topic_settings import retention_ms
 from schemas.people import ErasureReceipt, ErasureRecord, TopicRetention
 from schemas.topics import (
     ANOMALIES,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack, suppress
 from typing import Any, Final, NamedTuple
 
 from aiokafka.admin import AIOKafkaAdminClient
@@ -15,6 +15,7 @@ from messaging.kafka import (
     KafkaError,
     KafkaSettings,
     TopicPartition,
+    admin_client,
     make_consumer,
 )
 
@@ -58,7 +59,7 @@ class ClusterState(NamedTuple):
 
 async def describe_cluster(settings: KafkaSettings, topics: Sequence[str]) -> ClusterState:
     """Describe the cluster and these topics; raises KafkaError, OSError or TimeoutError."""
-    async with asyncio.timeout(ANSWER_SECONDS), _admin(settings) as admin:
+    async with asyncio.timeout(ANSWER_SECONDS), admin_client(settings) as admin:
         cluster = await admin.describe_cluster()
         described = [t for t in await admin.describe_topics() if t["topic"] in topics]
         names = [topic["topic"] for topic in described]
@@ -109,7 +110,7 @@ class TopicEnds:
         )
 
     async def _connect(self) -> tuple[AIOKafkaAdminClient, AIOKafkaConsumer]:
-        admin = await self._connections.enter_async_context(_admin(self._settings))
+        admin = await self._connections.enter_async_context(admin_client(self._settings))
         consumer = make_consumer(self._settings, group=None)
         self._connections.push_async_callback(_stop, consumer)
         await consumer.start()
@@ -122,15 +123,19 @@ async def _stop(consumer: AIOKafkaConsumer) -> None:
         await consumer.stop()
 
 
-@asynccontextmanager
-async def _admin(settings: KafkaSettings) -> AsyncIterator[AIOKafkaAdminClient]:
-    admin = AIOKafkaAdminClient(**settings.client_options())
-    try:
-        await admin.start()
-        yield admin
-    finally:
-        with suppress(KafkaError, OSError):
-            await admin.close()
+async def retention_ms(settings: KafkaSettings, topics: Sequence[str]) -> dict[str, int | None]:
+    """Return for how many milliseconds topics keep records, None without a limit.
+
+    A topic whose brokers do not say, such as the embedded one, is left out. Raises as
+    `describe_cluster` does.
+    """
+    cluster = await describe_cluster(settings, topics)
+    found: dict[str, int | None] = {}
+    for name, topic in cluster.topics.items():
+        value = (topic.configuration or {}).get("retention.ms")
+        if value is not None:
+            found[name] = None if int(value) < 0 else int(value)
+    return found
 
 
 async def _configurations(

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final, Literal
@@ -51,6 +52,7 @@ __all__ = [
     "NoOffsetForPartitionError",
     "OffsetOutOfRangeError",
     "TopicPartition",
+    "admin_client",
     "cluster_id",
     "ensure_topics",
     "for_code",
@@ -168,14 +170,22 @@ def _hash_of(key: bytes) -> int:
     return int(murmur2(key)) & 0x7FFFFFFF
 
 
+@asynccontextmanager
+async def admin_client(settings: KafkaSettings) -> AsyncIterator[AIOKafkaAdminClient]:
+    """Open an administrator's client for the duration of the block; raises KafkaError."""
+    admin = AIOKafkaAdminClient(**settings.client_options())
+    try:  # a start that fails may leave connections open
+        await admin.start()
+        yield admin
+    finally:
+        with suppress(KafkaError, OSError):
+            await admin.close()
+
+
 async def cluster_id(settings: KafkaSettings) -> str:
     """Return the cluster's id, which separates stored offsets of different clusters."""
-    admin = AIOKafkaAdminClient(**settings.client_options())
-    await admin.start()
-    try:
+    async with admin_client(settings) as admin:
         described = await admin.describe_cluster()
-    finally:
-        await admin.close()
     return str(described["cluster_id"])
 
 
@@ -187,9 +197,7 @@ async def ensure_topics(
     Returns when the new topics are usable. Raises KafkaError if the broker refuses one, and
     TimeoutError if it does not serve them in time.
     """
-    admin = AIOKafkaAdminClient(**settings.client_options())
-    await admin.start()
-    try:
+    async with admin_client(settings) as admin:
         existing = set(await admin.list_topics())
         missing = [topic for topic in ALL_TOPICS if topic.name not in existing]
         if missing:
@@ -207,8 +215,6 @@ async def ensure_topics(
             raise_for_topics(response)
             async with asyncio.timeout(TOPICS_SECONDS):
                 await _until_served(admin, [topic.name for topic in missing])
-    finally:
-        await admin.close()
     return [topic.name for topic in missing]
 
 

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from cost_analytics.configuration.kafka_section import KafkaSection
 from cost_analytics.configuration.variables import VARIABLES
 from devkit.embedded.apache_kafka import ApacheKafka
+from messaging.cluster import retention_ms
 from tests.support.background_loop import BackgroundLoop
 from tests.support.command import run_command
 from tests.support.diagnosis import (
@@ -201,6 +203,16 @@ async def test_records_that_kafka_removed_uncounted_are_found(installation: Inst
     await delete_records(pipeline, 3)
     lost = [f for f in await findings() if f.found.startswith("Kafka removed 3 records before")]
     assert [finding.state for finding in lost] == ["problem"]
+
+
+@pytest.mark.apache
+async def test_receipts_of_erasures_know_how_long_topics_keep_records(
+    installation: Installation,
+) -> None:
+    await installation.configure("cost.deliveries.v1", {"retention.ms": "-1"})
+    kafka = KafkaSection(installation.bootstrap).client()
+    kept = await retention_ms(kafka, [EVENTS, "cost.deliveries.v1", "no.topic"])
+    assert kept == {EVENTS: 10 * DAY_MS, "cost.deliveries.v1": None}
 
 
 @pytest.mark.apache

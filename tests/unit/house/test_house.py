@@ -32,7 +32,6 @@ OWNERS = {
         "messaging/records.py",
         "messaging/topic_ids.py",
         "messaging/topic_reader.py",
-        "messaging/topic_settings.py",
         "messaging/whole_log.py",
     ),
     "aiosmtplib": ("streams/notifications/email.py",),
