@@ -1,5 +1,7 @@
 """Fixtures of all tests: one database server and each broker once, a database per test."""
 
+import gc
+import inspect
 from collections.abc import Generator, Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -11,7 +13,7 @@ from devkit.embedded import kafka_jars
 from devkit.embedded.apache_kafka import ApacheKafka
 from devkit.embedded.postgres import EmbeddedPostgres
 from devkit.embedded.tansu import EmbeddedTansu
-from tests.support import parts
+from tests.support import alone, parts
 from tests.support.attacks import ATTACKS, AttackRecorder
 from tests.support.background_loop import BackgroundLoop
 from tests.support.databases import DatabaseCloner
@@ -48,12 +50,39 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         table.mark_test(item)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run tests that must be alone after all others."""
+    alone.sort_last(items)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Let a test that states bounds on seconds wait until it is alone."""
+    with alone.turn(item):
+        return (yield)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
     """Require figures of a passed test that reports to a table."""
     yield
     for table in TABLES:
         table.require_figures(item)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _frozen_heap() -> None:
+    """Take what exists before the first test out of garbage collection, which is then quick."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def _collected_garbage(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Warn of connections that a test leaves open in this test, not in a later one."""
+    yield
+    if inspect.iscoroutinefunction(request.function):
+        gc.collect()
 
 
 @pytest.fixture

@@ -250,6 +250,7 @@ async def test_filters_in_an_address_show_no_calls_of_another_user(open_page: Op
         await expect(body_rows(page)).to_have_count(0)
 
 
+@pytest.mark.alone
 @pytest.mark.usefixtures("product_with_calls")
 async def test_ten_thousand_calls_are_comfortable(open_page: Open) -> None:
     async with open_page("/budget", "lena") as page:

@@ -239,6 +239,7 @@ def many_prices() -> list[PriceRow]:
     ]  # fmt: skip
 
 
+@pytest.mark.alone
 async def test_search_in_5_000_prices_is_fast_and_shows_conditions(
     open_page: Open, product: Product
 ) -> None:

@@ -37,6 +37,7 @@ def frozen(product: Product) -> Iterator[None]:
         os.kill(pid, signal.SIGCONT)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("path", ["/", "/budget"])
 async def test_frozen_api_is_noticed(open_page: Open, product: Product, path: str) -> None:
     async with open_page(path, "fred") as page:

@@ -5,6 +5,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
 from aiokafka import AIOKafkaProducer
 
 from schemas.topics import CALL_EVENTS
@@ -28,6 +29,7 @@ def first_events(call: str) -> list[Plain]:
     return [one for one in call_events(call, "twilio") if one["type"] != "cost.recorded"]
 
 
+@pytest.mark.alone
 async def test_call_over_its_limit_is_ended_within_moments(
     pipeline: Pipeline, tmp_path: Path
 ) -> None:

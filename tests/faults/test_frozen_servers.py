@@ -57,6 +57,7 @@ async def make_database(postgres: EmbeddedPostgres) -> str:
     return url
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("frozen", ["PostgreSQL", "the broker", "both"])
 async def test_every_process_stops_within_ten_seconds(frozen: str, tmp_path: Path) -> None:
     async with EmbeddedPostgres(tmp_path / "data") as postgres, EmbeddedTansu(tmp_path) as broker:
@@ -119,6 +120,7 @@ async def test_frozen_server_loses_and_doubles_nothing(
             worker.abandon()
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 def test_dev_stops_within_the_limit_with_frozen_servers(tmp_path: Path) -> None:
     with dev(tmp_path, PORT=str(choose_port())) as running:

@@ -39,7 +39,7 @@ WHERE application_name = 'cost-analytics worker' AND state = $1
   AND locktype = 'advisory' AND objid = 7201903 AND granted
 """
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.alone, pytest.mark.timeout(240)]
 
 
 class FreezePoint(NamedTuple):

@@ -160,6 +160,7 @@ async def send_in_both_ways(load: FaultLoad, clients: Clients, session: ClientSe
             await asyncio.sleep(0.25)
 
 
+@pytest.mark.alone
 @pytest.mark.apache
 @pytest.mark.timeout(300)
 async def test_rolling_restart_fails_no_request_and_loses_nothing(

@@ -12,8 +12,10 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from cost_analytics.configuration.kafka_section import KafkaSection
 from cost_analytics.diagnosis.doctor import examine
 from cost_analytics.diagnosis.finding import Finding
+from messaging.cluster import describe_cluster
 from messaging.kafka import ensure_topics
 from tests.support.logins import as_login
+from tests.support.recording import until
 from tests.support.streaming import PARTITIONS
 
 DAY_MS = 86_400_000
@@ -28,7 +30,7 @@ async def prepare_topics(bootstrap: str) -> None:
 
 
 async def configure(bootstrap: str, topic: str, values: Mapping[str, str]) -> None:
-    """Set the settings of a topic, without those that it had before."""
+    """Set the settings of a topic, without those that it had before, and wait for the broker."""
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     try:
@@ -36,6 +38,13 @@ async def configure(bootstrap: str, topic: str, values: Mapping[str, str]) -> No
         await admin.alter_configs([resource])
     finally:
         await admin.close()
+
+    async def is_told() -> bool:
+        """A broker answers a change before it uses the new settings."""
+        found = (await describe_cluster(KafkaSection(bootstrap).client(), [topic])).topics[topic]
+        return values.items() <= (found.configuration or {}).items()
+
+    await until(is_told)
 
 
 @dataclass

@@ -8,6 +8,10 @@ from pathlib import Path
 
 from devkit.embedded.ports import choose_port
 from tests.support import parts
+from tests.support.recording import until
+
+_RUNNING = "2"
+"""The state of a server whose health check passes, in `show servers state`."""
 
 # A replica is used while it is ready. A request that a replica did not begin to answer goes to the
 # other one; only reads are repeated, and events, which count once in any case.
@@ -71,8 +75,9 @@ class HaProxy:
         await self._command(f"set server api/{name} state drain")
 
     async def use(self, name: str) -> None:
-        """Send requests to a replica again."""
+        """Send requests to a replica again, and wait until its health check passes."""
         await self._command(f"set server api/{name} state ready")
+        await until(lambda: self._is_up(name))
 
     def stop(self) -> None:
         """Stop it."""
@@ -80,10 +85,18 @@ class HaProxy:
             self._process.kill()
             self._process.wait(10)
 
+    async def _is_up(self, name: str) -> bool:
+        states = [line.split() for line in (await self._ask("show servers state api")).splitlines()]
+        return any(state[3] == name and state[5] == _RUNNING for state in states if len(state) > 5)
+
     async def _command(self, command: str) -> None:
+        answer = await self._ask(command)
+        assert not answer, answer
+
+    async def _ask(self, command: str) -> str:
         reader, writer = await asyncio.open_unix_connection(str(self._directory / "haproxy.sock"))
         writer.write(f"{command}\n".encode())
         await writer.drain()
         answer = (await reader.read()).decode().strip()
         writer.close()
-        assert not answer, answer
+        return answer

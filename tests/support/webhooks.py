@@ -56,7 +56,7 @@ def packed(body: Any) -> bytes:
 
 def form(fields: Mapping[str, str]) -> bytes:
     """Return a form as Twilio sends it."""
-    return urlencode(fields).encode()
+    return urlencode(fields, errors="surrogatepass").encode()
 
 
 def _hex(secret: str, signed: bytes) -> str:

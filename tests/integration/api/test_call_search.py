@@ -220,6 +220,7 @@ async def test_ranking_hides_other_users_without_row_policies(ledger: LedgerRowW
         assert bool(await ledger.connection.fetch(*statement)) is seen
 
 
+@pytest.mark.alone
 async def test_ten_thousand_calls_are_listed_quickly_in_any_order(
     api: ApiClient, ledger: LedgerRowWriter
 ) -> None:

@@ -231,6 +231,7 @@ async def test_cursor_goes_on_under_filters(
     assert sorted(found) == sorted(expected)
 
 
+@pytest.mark.alone
 async def test_groups_of_many_calls(database_url: str, ledger: LedgerRowWriter) -> None:
     """`GROUPED_CALLS=1000000` prints the figures of the benchmark."""
     await write_many(ledger)
