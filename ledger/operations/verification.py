@@ -68,7 +68,6 @@ _REBUILD: Final = (
     "rebuild_unpriced_events",
     "clear_credit_returns",
     "rebuild_credit_returns",
-    "rebuild_credit_users",
 )
 _LINES_MAX: Final = 20
 _STATEMENT_SECONDS_MAX: Final = 6 * 3600
@@ -155,22 +154,23 @@ async def rebuild(url: str, report: Report = lambda _: None, restore: Restore | 
     """Rewrite every total from the seals and the recorded events, in one transaction.
 
     Raises the ledger's epoch, so that live feeds and the totals topic are updated. `restore` may
-    first rewrite the seals from the files of the archive. Returns the number of rewritten calls.
-    Writers wait meanwhile. Raises OSError or a PostgreSQL error, and then changes nothing.
+    first rewrite the seals from the files of the archive. Then balances are reviewed again. Returns
+    the number of rewritten calls. Writers wait meanwhile. Raises OSError or a PostgreSQL error, and
+    then changes no total.
     """
     calls = 0
-    async with (
-        connected(url, name="cost-analytics rebuild") as connection,
-        connection.transaction(),
-    ):
-        await connection.execute(_SQL["no_time_limit"])
-        await connection.execute(_SQL["stop_writers"])
-        if restore is not None:
-            await restore(connection)
-        for step in _REBUILD:
-            report(step.replace("_", " "))
-            status = await connection.execute(_SQL[step], timeout=_STATEMENT_SECONDS_MAX)
-            if step == "rebuild_calls":
-                calls = affected(status)
-        await raise_epoch(connection, "rebuild", keeps_deliveries=True)
+    async with connected(url, name="cost-analytics rebuild") as connection:
+        async with connection.transaction():
+            await connection.execute(_SQL["no_time_limit"])
+            await connection.execute(_SQL["stop_writers"])
+            if restore is not None:
+                await restore(connection)
+            for step in _REBUILD:
+                report(step.replace("_", " "))
+                status = await connection.execute(_SQL[step], timeout=_STATEMENT_SECONDS_MAX)
+                if step == "rebuild_calls":
+                    calls = affected(status)
+            await raise_epoch(connection, "rebuild", keeps_deliveries=True)
+        # Batches lock settings before they wait for the totals: afterwards, or that is a deadlock.
+        await connection.execute(_SQL["rebuild_credit_users"], timeout=_STATEMENT_SECONDS_MAX)
     return calls

@@ -556,7 +556,8 @@ INSERT INTO credit_returns (user_id, call_id, quarter, nano)
 SELECT user_id, call_id, quarter, nano FROM expected_credit_returns
 
 -- name: rebuild_credit_users
--- Balances of users with grants are reviewed at once, which plans the next review.
+-- Balances of users with grants are reviewed at once, which plans the next review. Rows are locked in the order in
+-- which batches lock them.
 INSERT INTO user_budget_settings AS s (user_id, credit_review_at)
-SELECT DISTINCT user_id, now() FROM credit_events
+SELECT user_id, now() FROM (SELECT DISTINCT user_id FROM credit_events ORDER BY user_id) AS granted
 ON CONFLICT (user_id) DO UPDATE SET credit_review_at = excluded.credit_review_at

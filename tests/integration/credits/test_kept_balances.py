@@ -1,17 +1,21 @@
 """Balances after months were archived, after a rebuild, and after grants have ended."""
 
+import asyncio
 from datetime import timedelta
 from pathlib import Path
 
 from ledger.credits.ended_grants import review_ended_grants
 from ledger.operations.verification import rebuild
-from ledger.postgres.database import connected
+from ledger.postgres.database import Connection, connected
 from tests.integration.credits.test_balance_law import balance_of_user
 from tests.support.alerting import just_now
 from tests.support.archives import archive, month_start
 from tests.support.credit_model import plain_balance
 from tests.support.events import Plain, charged, granted, refunded
-from tests.support.recording import BatchWriter, TopicLog, assert_verified, fetch
+from tests.support.recording import BatchWriter, TopicLog, assert_verified, fetch, until_blocked
+
+DEADLOCK_SECONDS = 1.2
+"""PostgreSQL checks a session that waits for so long for deadlocks, once."""
 
 
 async def record(database_url: str, log: TopicLog, events: list[Plain]) -> None:
@@ -48,6 +52,28 @@ async def test_archived_charges_are_refunded_to_their_grant(
     await assert_verified(database_url)
     rebuilt = await balance_of_user(database_url, "alice", now)
     assert (rebuilt.remaining, rebuilt.expired, rebuilt.nano) == plain_balance(events, now)
+
+
+async def test_rebuild_and_a_batch_of_grants_wait_for_each_other_in_one_order(
+    database_url: str,
+) -> None:
+    """A grant has no call, so its batch locks the user's settings before it waits for the rebuild."""
+    now, log = just_now(), TopicLog()
+    first = [granted(time=now), charged(amount=4, time=now), refunded(amount=3, time=now)]
+    await record(database_url, log, first)
+    second = granted(amount=5, time=now)
+
+    async def start_batch(_: Connection) -> None:
+        batches.append(asyncio.create_task(record(database_url, log, [second])))
+        await until_blocked(database_url)
+        await asyncio.sleep(DEADLOCK_SECONDS)  # from now on PostgreSQL would end the rebuild
+
+    batches: list[asyncio.Task[None]] = []
+    await rebuild(database_url, restore=start_batch)
+    await batches[0]
+    await assert_verified(database_url)
+    found = await balance_of_user(database_url, "alice", now)
+    assert (found.remaining, found.expired, found.nano) == plain_balance([*first, second], now)
 
 
 async def test_end_of_a_grant_raises_its_alerts_once(database_url: str) -> None:
