@@ -17,6 +17,8 @@ SOURCE: Final = "/cost-analytics/credits"
 LOW_BALANCE_USD: Final = 10
 """The balance at which users without a choice of their own are warned; zero is always one."""
 LOW_BALANCES_MAX: Final = 20
+BALANCE_ENDING_TYPE: Final = "balance.ending"
+LOW_BALANCE_DAYS_MAX: Final = 90
 GRANTS_MAX: Final = 500
 """The grants that a response lists at most."""
 
@@ -39,6 +41,23 @@ class BalanceAlert(Struct, kw_only=True, rename=wire_name):
     message: str
     triggered_at: datetime
     grant_id: str
+
+
+class BalanceEndingAlert(Struct, kw_only=True, rename=wire_name):
+    """A prepaid balance came to end within the days that the user chose, at the present pace.
+
+    Money is US dollars, times are UTC. `lasts_until` is when the balance is used up if the user is
+    charged as in the last 7 days. It is reported again only after the balance lasted longer.
+    """
+
+    alert_id: str
+    user_id: str
+    threshold_days: int
+    balance_usd: Usd
+    charged_per_day_usd: Usd
+    lasts_until: datetime
+    message: str
+    triggered_at: datetime
 
 
 class Grant(Struct, kw_only=True, rename=wire_name):
@@ -71,7 +90,8 @@ class Credit(Struct, kw_only=True, rename=wire_name):
     came from. A negative balance is a debt, which the next grant pays. `held_usd` is held for
     calls that were allowed and have not been charged yet. `lasts_until` is when the balance is
     used up if the user is charged as in the last 7 days, null if that is not in sight.
-    `low_balance_usd` are the balances at which the user is warned, beside zero.
+    `low_balance_usd` are the balances at which the user is warned, beside zero. The user is also
+    warned when the balance ends within `low_balance_days`, null for never.
     """
 
     user_id: str
@@ -81,14 +101,21 @@ class Credit(Struct, kw_only=True, rename=wire_name):
     charged_per_day_usd: Usd
     lasts_until: datetime | None
     low_balance_usd: list[Usd]
+    low_balance_days: int | None
     grants: list[Grant]
     alerts: list[BalanceAlert]
+    ending_alerts: list[BalanceEndingAlert]
 
 
 class CreditChange(Struct, kw_only=True, rename=wire_name, forbid_unknown_fields=True):
-    """The balances at which the user is warned, beside zero, which is always one."""
+    """The balances at which the user is warned, beside zero, which is always one.
 
-    low_balance_usd: Annotated[list[Number], Meta(max_length=LOW_BALANCES_MAX)]
+    `low_balance_days` is how many days before its end at the present pace, null for never. What is
+    absent stays.
+    """
+
+    low_balance_usd: Annotated[list[Number], Meta(max_length=LOW_BALANCES_MAX)] | UnsetType = UNSET
+    low_balance_days: Annotated[int, Meta(ge=1, le=LOW_BALANCE_DAYS_MAX)] | UnsetType | None = UNSET
 
 
 class GrantRequest(Struct, kw_only=True, rename=wire_name, forbid_unknown_fields=True):

@@ -23,7 +23,7 @@ from api.intake.routes import IDEMPOTENCY_KEY, key_of
 from api.openapi.operations import Operation, Tag
 from api.routes.budgets import bounded
 from ledger.credits.balance import NEVER, Balance
-from ledger.credits.credits import Credits, CreditStatus, GrantRow, state_of
+from ledger.credits.credits import Credits, CreditStatus, GrantRow, LowBalanceChange, state_of
 from ledger.credits.low_balance import charged_per_day, lasts_until, low_balances
 from ledger.postgres.clock import Clock
 from schemas import credits as bodies
@@ -44,10 +44,10 @@ _READ: Final = Operation(
 _CHANGE: Final = Operation(
     name="changeCredit",
     tag=Tag.BUDGETS,
-    summary="Change the balances at which a user is warned",
+    summary="Change when a user is warned of a low balance",
     response=bodies.Credit,
     body=bodies.CreditChange,
-    example={"lowBalance_usd": [25, 5]},
+    example={"lowBalance_usd": [25, 5], "lowBalanceDays": 3},
 )
 _GRANT: Final = Operation(
     name="grantCredit",
@@ -103,16 +103,11 @@ class CreditRoutes:
         return reply(credit_body(user_id, await self._credit.read(viewer, user_id, self._now())))
 
     async def change(self, request: web.Request) -> web.Response:
-        """Change the balances at which the user is warned."""
+        """Change when the user is warned of a low balance."""
         viewer, user_id = request[CALLER].viewer, request.match_info["userId"]
         body = await read_json(request, self._limits, bodies.CreditChange)
-        amounts = {
-            nano_from_usd(bounded("lowBalance_usd", amount, MAX_LIMIT_USD))
-            for amount in body.low_balance_usd
-        }
-        chosen = sorted(amounts - {0}, reverse=True)
-        now = self._now()
-        status = await self._credit.change_low_balance(viewer, user_id, chosen, now)
+        now, change = self._now(), _change(body)
+        status = await self._credit.change_low_balance(viewer, user_id, change, now)
         return reply(credit_body(user_id, status))
 
     async def grant(self, request: web.Request) -> web.Response:
@@ -149,6 +144,20 @@ class CreditRoutes:
         return reply(Accepted(accepted=[event.reference]), status=202)
 
 
+def _change(body: bodies.CreditChange) -> LowBalanceChange:
+    """Return a change; raises the Problem 400."""
+    change = LowBalanceChange()
+    if body.low_balance_usd is not UNSET:
+        amounts = {
+            nano_from_usd(bounded("lowBalance_usd", amount, MAX_LIMIT_USD))
+            for amount in body.low_balance_usd
+        }
+        change = change._replace(amounts=sorted(amounts - {0}, reverse=True), has_amounts=True)
+    if body.low_balance_days is not UNSET:
+        change = change._replace(days=body.low_balance_days, has_days=True)
+    return change
+
+
 def _require_user(user_id: str) -> None:
     if (flaw := identifier_error(user_id)) is not None:
         raise invalid_body(f"`userId` {flaw}.")
@@ -169,8 +178,12 @@ def credit_body(user_id: str, status: CreditStatus) -> bodies.Credit:
         charged_per_day_usd=Usd(0 if account is None else charged_per_day(account)),
         lasts_until=None if account is None else lasts_until(account, status.now),
         low_balance_usd=[Usd(nano) for nano in low_balances(status.low_nano) if nano],
+        low_balance_days=status.low_days,
         grants=[_grant(row, balance, status.now) for row in grants],
         alerts=[decode(bodies.BalanceAlert, alert.encode()) for alert in status.alerts],
+        ending_alerts=[
+            decode(bodies.BalanceEndingAlert, alert.encode()) for alert in status.ending_alerts
+        ],
     )
 
 

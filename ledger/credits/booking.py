@@ -11,19 +11,28 @@ from datetime import datetime
 from uuid import UUID
 
 from ledger.calls.batch_changes import BatchChanges
-from ledger.credits.low_balance import PACE, due_alerts
+from ledger.credits.low_balance import PACE, due_alerts, ending_alert, ends_soon
 from ledger.credits.rows import (
+    Account,
     BalanceAlertRow,
+    EndingAlertRow,
     insert_events,
+    mark_endings,
     plan_review,
     raise_balance_alerts,
+    raise_ending_alerts,
     read_accounts,
     read_refunded_calls,
     refresh_returns,
 )
 from ledger.notifications.notices import Notice, add_notices
 from ledger.postgres.database import Connection
-from schemas.credits import LOW_BALANCE_TYPE, BalanceAlert
+from schemas.credits import (
+    BALANCE_ENDING_TYPE,
+    LOW_BALANCE_TYPE,
+    BalanceAlert,
+    BalanceEndingAlert,
+)
 from schemas.jsonio import encode
 
 
@@ -73,11 +82,32 @@ async def raise_alerts(connection: Connection, user_ids: Sequence[str], now: dat
         return 0
     accounts = await read_accounts(connection, user_ids, now, now - PACE)
     alerts = [alert for account in accounts for alert in due_alerts(account, now)]
-    if not alerts:
-        return 0
     new = await raise_balance_alerts(connection, [_row(alert) for alert in alerts])
     lowest = {alerts[place].user_id: alerts[place] for place in new}
-    return await add_notices(connection, [_notice(alert) for alert in lowest.values()])
+    endings = await _raise_endings(connection, accounts, now)
+    notices = [_notice(alert) for alert in lowest.values()]
+    # A message about an amount also says how long the balance lasts.
+    notices += [_ending_notice(alert) for alert in endings if alert.user_id not in lowest]
+    return await add_notices(connection, notices)
+
+
+async def _raise_endings(
+    connection: Connection, accounts: Sequence[Account], now: datetime
+) -> list[BalanceEndingAlert]:
+    """Store which balances end soon; returns the alerts of those that newly do."""
+    changed = {
+        account.user_id: account
+        for account in accounts
+        if ends_soon(account, now) is not account.ends_soon
+    }
+    if not changed:
+        return []
+    crossing = [account for account in changed.values() if not account.ends_soon]
+    alerts = [alert for account in crossing if (alert := ending_alert(account, now)) is not None]
+    new = await raise_ending_alerts(connection, [_ending_row(alert) for alert in alerts])
+    states = {user_id: not account.ends_soon for user_id, account in changed.items()}
+    await mark_endings(connection, states)
+    return [alerts[place] for place in new]
 
 
 def _notice(alert: BalanceAlert) -> Notice:
@@ -94,6 +124,24 @@ def _notice(alert: BalanceAlert) -> Notice:
         alert,
         is_urgent=nano <= 0,
     )
+
+
+def _ending_notice(alert: BalanceEndingAlert) -> Notice:
+    return Notice(
+        "low_balance",
+        alert.user_id,
+        (alert.alert_id,),
+        "Prepaid balance ends soon",
+        (alert.message,),
+        "/budget",
+        BALANCE_ENDING_TYPE,
+        alert,
+    )
+
+
+def _ending_row(alert: BalanceEndingAlert) -> EndingAlertRow:
+    alert_id, text = UUID(alert.alert_id), encode(alert).decode()
+    return EndingAlertRow(alert_id, alert.user_id, alert.triggered_at, text)
 
 
 def _row(alert: BalanceAlert) -> BalanceAlertRow:

@@ -44,9 +44,23 @@ class CreditStatus(NamedTuple):
     account: Account | None
     grants: Sequence[GrantRow]
     low_nano: Sequence[int] | None
+    low_days: int | None
     held_nano: int
     alerts: Sequence[str]
+    ending_alerts: Sequence[str]
     now: datetime
+
+
+class LowBalanceChange(NamedTuple):
+    """When a user is warned: at these amounts, and so many days before the end; None for never.
+
+    Only what `has_amounts` and `has_days` say is changed.
+    """
+
+    amounts: Sequence[int] = ()
+    has_amounts: bool = False
+    days: int | None = None
+    has_days: bool = False
 
 
 class ListedGrant(NamedTuple):
@@ -120,16 +134,18 @@ class Credits:
             return await self._read(connection, viewer, user_id, now)
 
     async def change_low_balance(
-        self, viewer: Viewer, user_id: str, amounts: Sequence[int], now: datetime
+        self, viewer: Viewer, user_id: str, change: LowBalanceChange, now: datetime
     ) -> CreditStatus:
-        """Change the balances at which the user is warned; the next change of the balance counts.
+        """Change when the user is warned; a worker reviews the balance soon.
 
         Raises StoreUnavailableError.
         """
         of_user = {"user_id": user_id, **viewer.parameters}
         async with self._readers.writing(viewer) as connection:
-            change = _SQL.bind("change_low_balance", **of_user, amounts=amounts)
-            await connection.execute(*change)
+            values = {**change._asdict(), "now": now}
+            if not change.has_amounts:
+                values["amounts"] = None
+            await connection.execute(*_SQL.bind("change_low_balance", **of_user, **values))
             return await self._read(connection, viewer, user_id, now)
 
     async def read_account(self, viewer: Viewer, user_id: str, now: datetime) -> Account | None:
@@ -147,15 +163,20 @@ class Credits:
         of_user = {"user_id": user_id, **viewer.parameters}
         accounts = await read_accounts(connection, [user_id], now, now - PACE, viewer)
         grants = await connection.fetch(*_SQL.bind("grants", **of_user, limit=GRANTS_MAX))
-        low = await connection.fetchval(*_SQL.bind("low_balance", **of_user))
+        rows = await connection.fetch(*_SQL.bind("low_balance", **of_user))
+        low_nano, low_days = rows[0] if rows else (None, None)
         values = {"call_id": "", "now": now, "by_cost": self._by_cost}
         [held] = await connection.fetch(*_SQL.bind("held", **of_user, **values))
-        alerts = await connection.fetch(*_SQL.bind("alerts", **of_user, limit=ALERTS_MAX))
+        latest = {**of_user, "limit": ALERTS_MAX}
+        alerts = await connection.fetch(*_SQL.bind("alerts", **latest))
+        endings = await connection.fetch(*_SQL.bind("ending_alerts", **latest))
         return CreditStatus(
             accounts[0] if accounts else None,
             [GrantRow(*row) for row in grants],
-            low,
+            low_nano,
+            low_days,
             int(held["others_nano"]),
             [row["data"] for row in alerts],
+            [row["data"] for row in endings],
             now,
         )

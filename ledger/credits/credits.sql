@@ -11,14 +11,17 @@ SELECT * FROM unnest(:identities::uuid[], :sources::text[], :event_ids::text[], 
 ON CONFLICT (identity) DO NOTHING
 
 -- name: plan_review
--- Stores for :user_ids when their next grant ends after :now, which changes the balance without an event.
+-- Stores for :user_ids when after :now their next grant ends, or comes so near to its end that they may want to know:
+-- no event says so.
 UPDATE user_budget_settings AS s
-SET credit_review_at = coalesce((SELECT min(g.ends_at) FROM valid_grants AS g
-                                  WHERE g.user_id = s.user_id AND g.ends_at > :now), 'infinity')
+SET credit_review_at = coalesce((
+    SELECT min(t.at) FROM valid_grants AS g,
+           LATERAL (VALUES (g.ends_at), (g.ends_at - make_interval(days => s.low_balance_days::integer))) AS t (at)
+    WHERE g.user_id = s.user_id AND t.at > :now), 'infinity')
 WHERE s.user_id = ANY (:user_ids::text[])
 
 -- name: lock_due
--- Locks and returns up to :limit users of whom a grant ended before :now, except those of running batches.
+-- Locks and returns up to :limit users whose balance is to be reviewed at :now, except those of running batches.
 SELECT user_id FROM user_budget_settings
 WHERE credit_review_at <= :now
 ORDER BY credit_review_at
@@ -67,8 +70,9 @@ FROM quarters AS q JOIN calls AS c USING (call_id)
 WHERE q.charged > 0 AND q.refunded > q.later AND c.user_id IS NOT NULL
 
 -- name: accounts
--- The grants of :user_ids that are not voided, and the amounts of which each user is warned; null for the default.
-SELECT s.user_id, s.low_balance_nano,
+-- The grants of :user_ids that are not voided, the amounts of which each user is warned, null for the default, and the
+-- days before the end of the balance, with what is known of it.
+SELECT s.user_id, s.low_balance_nano, s.low_balance_days, s.balance_ends_soon, s.balance_crossings,
        (SELECT json_agg(json_build_array(g.identity, g.amount_nano, g.starts_at, g.ends_at, g.priority, g.time))
           FROM valid_grants AS g WHERE g.user_id = s.user_id) AS grants
 FROM user_budget_settings AS s
@@ -116,6 +120,26 @@ WITH requested AS (
 )
 SELECT ordinality FROM requested JOIN raised USING (alert_id) ORDER BY ordinality
 
+-- name: mark_endings
+-- Stores for each of :user_ids whether the balance ends soon; one that newly does is a crossing.
+UPDATE user_budget_settings AS s
+SET balance_ends_soon = n.ends_soon, balance_crossings = s.balance_crossings + n.ends_soon::integer
+FROM unnest(:user_ids::text[], :ends_soon::boolean[]) AS n (user_id, ends_soon)
+WHERE s.user_id = n.user_id AND s.balance_ends_soon <> n.ends_soon
+
+-- name: raise_endings
+-- Inserts alerts that a balance ends soon, and returns the places of the new ones, from 1.
+WITH requested AS (
+    SELECT * FROM unnest(:alert_ids::uuid[], :user_ids::text[], :triggered_at::timestamptz[], :data::text[])
+                  WITH ORDINALITY AS t (alert_id, user_id, triggered_at, data, ordinality)
+), raised AS (
+    INSERT INTO balance_ending_alerts (alert_id, user_id, triggered_at, data)
+    SELECT alert_id, user_id, triggered_at, data FROM requested ORDER BY ordinality
+    ON CONFLICT (alert_id) DO NOTHING
+    RETURNING alert_id
+)
+SELECT ordinality FROM requested JOIN raised USING (alert_id) ORDER BY ordinality
+
 -- name: held
 -- The charges that are held at :now for calls of :user_id, of others than :call_id and of it. If :by_cost, the spend of
 -- a hold is a cost.
@@ -146,19 +170,33 @@ ORDER BY g.time DESC, g.identity DESC
 LIMIT :limit
 
 -- name: low_balance
--- The balances at which :user_id is warned; null for the default.
-SELECT low_balance_nano FROM user_budget_settings
+-- The balances at which :user_id is warned, null for the default, and the days before the end, null for never.
+SELECT low_balance_nano, low_balance_days FROM user_budget_settings
 WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all)
 
 -- name: change_low_balance
--- Replaces the balances at which :user_id is warned.
-INSERT INTO user_budget_settings AS s (user_id, low_balance_nano)
-SELECT :user_id, :amounts::bigint[] WHERE :user_id = :viewer_id OR :reads_all
-ON CONFLICT (user_id) DO UPDATE SET low_balance_nano = excluded.low_balance_nano, updated_at = now()
+-- Replaces the balances at which :user_id is warned, if :has_amounts, and the days before the end, if :has_days. Other
+-- days are looked at as if for the first time. A worker reviews the balance soon.
+INSERT INTO user_budget_settings AS s (user_id, low_balance_nano, low_balance_days)
+SELECT :user_id, :amounts::bigint[], :days::smallint WHERE :user_id = :viewer_id OR :reads_all
+ON CONFLICT (user_id) DO UPDATE SET
+    low_balance_nano = CASE WHEN :has_amounts::boolean THEN excluded.low_balance_nano ELSE s.low_balance_nano END,
+    low_balance_days = CASE WHEN :has_days::boolean THEN excluded.low_balance_days ELSE s.low_balance_days END,
+    balance_ends_soon = s.balance_ends_soon
+                        AND (NOT :has_days::boolean OR excluded.low_balance_days IS NOT DISTINCT FROM s.low_balance_days),
+    credit_review_at = CASE WHEN s.credit_review_at IS NOT NULL THEN least(s.credit_review_at, :now::timestamptz) END,
+    updated_at = now()
 
 -- name: alerts
 -- The latest :limit alerts of a low balance of :user_id.
 SELECT data FROM balance_alerts
 WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all)
 ORDER BY triggered_at DESC, threshold_nano
+LIMIT :limit
+
+-- name: ending_alerts
+-- The latest :limit alerts that the balance of :user_id ends soon.
+SELECT data FROM balance_ending_alerts
+WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all)
+ORDER BY triggered_at DESC
 LIMIT :limit

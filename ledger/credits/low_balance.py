@@ -1,7 +1,8 @@
 """Decides which low balances are due for an alert, and builds the alerts: pure.
 
-An alert is due while the balance is at or below an amount. A unique key, not this module, makes
-each amount exist once after each new grant.
+An alert of an amount is due while the balance is at or below it. A unique key, not this module,
+makes each amount exist once after each new grant. An alert of the end is due when the balance comes
+to end within the days that the user chose; while it does, there is no further one.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from uuid import UUID
 
 from ledger.credits.balance import balance_ends_at
 from ledger.credits.rows import Account
-from schemas.credits import LOW_BALANCE_USD, BalanceAlert
+from schemas.credits import LOW_BALANCE_USD, BalanceAlert, BalanceEndingAlert
 from schemas.money import NANO_PER_USD, Usd
 from schemas.sentences import day_name, dollars
 
@@ -55,11 +56,50 @@ def due_alerts(account: Account, now: datetime) -> list[BalanceAlert]:
     ]
 
 
+def ends_soon(account: Account, now: datetime) -> bool:
+    """Return whether the balance ends within the days that the user chose.
+
+    A balance that is used up is a matter of the amount zero: then nothing changes.
+    """
+    if account.low_days is None:
+        return False
+    if account.balance.nano <= 0:
+        return account.ends_soon
+    ends_at = lasts_until(account, now)
+    return ends_at is not None and ends_at <= now + timedelta(days=account.low_days)
+
+
+def ending_alert(account: Account, now: datetime) -> BalanceEndingAlert | None:
+    """Return the next alert of the end of a balance; None if there is no end in sight."""
+    ends_at = lasts_until(account, now)
+    if ends_at is None or account.low_days is None:
+        return None
+    nano, per_day = account.balance.nano, charged_per_day(account)
+    return BalanceEndingAlert(
+        alert_id=_digest("ending", account.user_id, account.low_days, account.crossings + 1),
+        user_id=account.user_id,
+        threshold_days=account.low_days,
+        balance_usd=Usd(nano),
+        charged_per_day_usd=Usd(per_day),
+        lasts_until=ends_at,
+        message=(
+            f"Your prepaid balance of {dollars(nano)} lasts until {day_name(ends_at)} at your"
+            f" recent pace of {dollars(per_day)} a day."
+        ),
+        triggered_at=now,
+    )
+
+
+def _digest(*parts: object) -> str:
+    """Return the id of the alert with this cause."""
+    key = "\0".join(map(str, parts))
+    return str(UUID(bytes=blake2b(key.encode(), digest_size=16).digest()))
+
+
 def _alert(account: Account, threshold: int, grant_id: str, now: datetime) -> BalanceAlert:
     ends_at = lasts_until(account, now)
-    key = f"balance\0{account.user_id}\0{threshold}\0{grant_id}"
     return BalanceAlert(
-        alert_id=str(UUID(bytes=blake2b(key.encode(), digest_size=16).digest())),
+        alert_id=_digest("balance", account.user_id, threshold, grant_id),
         user_id=account.user_id,
         threshold_usd=Usd(threshold),
         balance_usd=Usd(account.balance.nano),

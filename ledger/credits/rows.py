@@ -38,7 +38,9 @@ class Account(NamedTuple):
     """A user's grants that are not voided, the balance at a time, and when to warn the user.
 
     `low_nano` are the balances at which the user wants to be warned, None for the default.
-    `drawn_nano` is what was drawn in a window that the reader chose.
+    `drawn_nano` is what was drawn in a window that the reader chose. `low_days` are the days before
+    the end at which the user wants to be warned, None for never; `ends_soon` says whether the
+    balance was known to end within them, `crossings` how often that became true.
     """
 
     user_id: str
@@ -46,6 +48,9 @@ class Account(NamedTuple):
     balance: Balance
     low_nano: Sequence[int] | None
     drawn_nano: int
+    low_days: int | None = None
+    ends_soon: bool = False
+    crossings: int = 0
 
 
 async def insert_events(connection: Connection, events: Sequence[Event]) -> None:
@@ -119,6 +124,9 @@ async def read_accounts(
             balance_of(grants[row["user_id"]], points[row["user_id"]], drawn[row["user_id"]][1:]),
             row["low_balance_nano"],
             drawn[row["user_id"]][0],
+            row["low_balance_days"],
+            row["balance_ends_soon"],
+            row["balance_crossings"],
         )
         for row in rows
         if row["user_id"] in grants
@@ -170,7 +178,37 @@ async def raise_balance_alerts(
     connection: Connection, alerts: Sequence[BalanceAlertRow]
 ) -> list[int]:
     """Insert alerts, and return the places of those that are new."""
+    if not alerts:
+        return []
     names = ("alert_ids", "user_ids", "thresholds", "grant_ids", "triggered_at", "data")
     columns = dict(zip(names, zip(*alerts, strict=True), strict=True))
     rows = await connection.fetch(*_SQL.bind("raise", **columns))
+    return [row["ordinality"] - 1 for row in rows]
+
+
+class EndingAlertRow(NamedTuple):
+    """An alert that a balance ends soon, to insert."""
+
+    alert_id: UUID
+    user_id: str
+    triggered_at: datetime
+    data: str
+
+
+async def mark_endings(connection: Connection, ends_soon: Mapping[str, bool]) -> None:
+    """Store whether the balances of users end soon; their settings are locked."""
+    await connection.execute(
+        *_SQL.bind("mark_endings", user_ids=list(ends_soon), ends_soon=list(ends_soon.values()))
+    )
+
+
+async def raise_ending_alerts(
+    connection: Connection, alerts: Sequence[EndingAlertRow]
+) -> list[int]:
+    """Insert alerts, and return the places of those that are new."""
+    if not alerts:
+        return []
+    names = ("alert_ids", "user_ids", "triggered_at", "data")
+    columns = dict(zip(names, zip(*alerts, strict=True), strict=True))
+    rows = await connection.fetch(*_SQL.bind("raise_endings", **columns))
     return [row["ordinality"] - 1 for row in rows]

@@ -42,6 +42,7 @@ SELECT * FROM (VALUES
     ('credit_events',          'SI',   'S',    'SI',   'S',    'S',    '-'),
     ('credit_returns',         'SID',  '-',    'SID',  'S',    'S',    '-'),
     ('balance_alerts',         'SID',  'S',    'S',    'SI',   'S',    '-'),
+    ('balance_ending_alerts',  'SID',  'S',    'S',    'SI',   'S',    '-'),
     ('budget_alerts',          'SID',  'S',    'SI',   'SI',   'S',    '-'),
     ('alert_reads',            '-',    '-',    'S',    'SID',  'S',    '-'),
     ('call_cutoffs',           'SID',  '-',    'SI',   'SI',   '-',    '-'),

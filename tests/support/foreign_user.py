@@ -14,7 +14,7 @@ NANO = 7_654_321_987
 MARKERS = (b"marker", b"7.654321987", b"7654321987", CHANNEL.encode())
 """No request of a test contains any of these."""
 
-CREDIT_TABLES = ("credit_events", "credit_returns", "balance_alerts")
+CREDIT_TABLES = ("credit_events", "credit_returns", "balance_alerts", "balance_ending_alerts")
 CREDIT_OF_USER = (
     """INSERT INTO credit_events (identity, source, event_id, type, time, user_id, amount_nano, starts_at,
                                   ends_at, reason)
@@ -26,6 +26,11 @@ CREDIT_OF_USER = (
                '{"alertId": "marker", "userId": "marker", "threshold_usd": 7.654321987, "balance_usd": 1,
                  "chargedPerDay_usd": 1, "lastsUntil": null, "message": "marker",
                  "triggeredAt": "2026-11-30T12:00:00Z", "grantId": "marker"}')""",
+    """INSERT INTO balance_ending_alerts
+       VALUES (gen_random_uuid(), $1, now(),
+               '{"alertId": "marker", "userId": "marker", "thresholdDays": 3, "balance_usd": 7.654321987,
+                 "chargedPerDay_usd": 1, "lastsUntil": "2026-12-01T12:00:00Z", "message": "marker",
+                 "triggeredAt": "2026-11-30T12:00:00Z"}')""",
 )
 COMMAND_TABLES = ("call_cutoffs", "call_commands", "call_command_attempts")
 COMMANDS_OF_USER = (

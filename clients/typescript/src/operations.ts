@@ -381,7 +381,7 @@ export const getCredit = (
   options?: RequestOptions,
 ): Promise<Credit> => client.data<Credit>("GET", "/api/costs/user/{userId}/credits", input, options);
 
-/** Change the balances at which a user is warned: `PUT /api/costs/user/{userId}/credits`. */
+/** Change when a user is warned of a low balance: `PUT /api/costs/user/{userId}/credits`. */
 export const changeCredit = (
   client: CostClient,
   input: { userId: string; body: CreditChange; },

@@ -223,6 +223,18 @@ export interface components {
             triggeredAt: string;
             grantId: string;
         };
+        BalanceEndingAlert: {
+            alertId: string;
+            userId: string;
+            thresholdDays: Decimal;
+            balance_usd: Decimal;
+            chargedPerDay_usd: Decimal;
+            /** Format: date-time */
+            lastsUntil: string;
+            message: string;
+            /** Format: date-time */
+            triggeredAt: string;
+        };
         BilledDay: {
             /** Format: date */
             date: string;
@@ -774,11 +786,14 @@ export interface components {
             chargedPerDay_usd: Decimal;
             lastsUntil: string | null;
             lowBalance_usd: Decimal[];
+            lowBalanceDays: Decimal | null;
             grants: components["schemas"]["Grant"][];
             alerts: components["schemas"]["BalanceAlert"][];
+            endingAlerts: components["schemas"]["BalanceEndingAlert"][];
         };
         CreditChange: {
-            lowBalance_usd: (number | string)[];
+            lowBalance_usd?: (number | string)[];
+            lowBalanceDays?: number | null;
         };
         CreditGranted: {
             amount: number | string;
@@ -2295,6 +2310,7 @@ export type Authorization = components['schemas']['Authorization'];
 export type AuthorizationRequest = components['schemas']['AuthorizationRequest'];
 export type AuthorizationSuccess = components['schemas']['AuthorizationSuccess'];
 export type BalanceAlert = components['schemas']['BalanceAlert'];
+export type BalanceEndingAlert = components['schemas']['BalanceEndingAlert'];
 export type BilledDay = components['schemas']['BilledDay'];
 export type BilledService = components['schemas']['BilledService'];
 export type BillsBody = components['schemas']['BillsBody'];

@@ -141,3 +141,29 @@ async def test_user_chooses_when_to_be_warned(api: ApiClient, database_url: str)
     for wrong in ([-1], ["x"], [1] * 21, None):
         refused = await api.ask("PUT", CREDITS, bearer=ALICE, body={"lowBalance_usd": wrong})
         assert refused.status == 400
+
+
+async def test_user_chooses_days_before_the_end_beside_amounts(
+    api: ApiClient, database_url: str
+) -> None:
+    """Seven dollars in the last week are one a day: fourteen last for two weeks."""
+    now = just_now()
+    await record(database_url, granted("alice", time=now, amount=21), charged(amount=7, time=now))
+    for wrong in (0, 91, -3, "soon", 2.5):
+        refused = await api.ask("PUT", CREDITS, bearer=ALICE, body={"lowBalanceDays": wrong})
+        assert (refused.status, "lowBalanceDays" in refused.json["error"]) == (400, True)
+    changed = await api.ask("PUT", CREDITS, bearer=ALICE, body={"lowBalance_usd": [1]})
+    assert (changed.data["lowBalance_usd"], changed.data["lowBalanceDays"]) == ([1], None)
+    changed = await api.ask("PUT", CREDITS, bearer=ALICE, body={"lowBalanceDays": 13})
+    assert (changed.data["lowBalance_usd"], changed.data["lowBalanceDays"]) == ([1], 13)
+    assert changed.data["endingAlerts"] == []
+    await record(database_url, charged("b", amount="0.7", time=now))
+    credit = (await api.ask("GET", CREDITS, bearer=ALICE)).data
+    [alert] = credit["endingAlerts"]
+    assert (alert["thresholdDays"], alert["balance_usd"]) == (13, Decimal("13.3"))
+    assert "lasts until" in alert["message"]
+    [notice] = await fetch(database_url, "SELECT kind, is_urgent, content FROM notices")
+    assert (notice["kind"], notice["is_urgent"]) == ("low_balance", False)
+    assert '"eventType":"balance.ending"' in notice["content"]
+    changed = await api.ask("PUT", CREDITS, bearer=ALICE, body={"lowBalanceDays": None})
+    assert changed.data["lowBalanceDays"] is None

@@ -8,6 +8,7 @@ from ledger.postgres.statements import statements
 from ledger.postgres.viewers import Viewer
 from tests.support.alerting import just_now
 from tests.support.events import charged, granted
+from tests.support.foreign_user import CREDIT_OF_USER
 from tests.support.recording import BatchWriter, TopicLog
 
 ALICE, BOB, ROOT = Viewer("alice"), Viewer("bob"), Viewer("root", reads_all=True)
@@ -34,11 +35,15 @@ async def test_statements_of_credit_hide_other_users(database_url: str) -> None:
             hold.replace("VALUES", "(user_id, call_id, spend_nano, expires_at) VALUES"),
             now + timedelta(hours=1),
         )
+        await connection.execute(CREDIT_OF_USER[-1], "alice")
         for viewer, seen in ((ALICE, True), (BOB, False), (ROOT, True)):
-            for name in ("grants", "alerts", "low_balance", "accounts", "drawn"):
+            for name in ("grants", "alerts", "ending_alerts", "low_balance", "accounts", "drawn"):
                 assert bool(await connection.fetch(*bound(name, viewer))) is seen, name
             assert (await connection.fetchval(*bound("held", viewer)) > 0) is seen
-        await connection.execute(*bound("change_low_balance", BOB, amounts=[7]))
-        assert await connection.fetchval(*bound("low_balance", ALICE)) is None
-        await connection.execute(*bound("change_low_balance", ALICE, amounts=[7]))
-        assert await connection.fetchval(*bound("low_balance", ALICE)) == [7]
+        change = {"amounts": [7], "has_amounts": True, "days": 3, "has_days": True}
+        await connection.execute(*bound("change_low_balance", BOB, **change))
+        [low] = await connection.fetch(*bound("low_balance", ALICE))
+        assert tuple(low) == (None, None)
+        await connection.execute(*bound("change_low_balance", ALICE, **change))
+        [low] = await connection.fetch(*bound("low_balance", ALICE))
+        assert tuple(low) == ([7], 3)
