@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Final
 
@@ -34,6 +35,7 @@ _ATTEMPTS_MAX: Final = 60
 _PAUSE_SECONDS: Final = 0.25
 _PSEUDONYM: Final = "erased-"
 _PSEUDONYM_BYTES: Final = 8
+_JOURNAL: Final = "journal"
 
 Journal = Callable[[ErasureRecord], Awaitable[None]]
 """Stores a record outside the database; raises if it is not stored durably."""
@@ -63,24 +65,33 @@ async def erase_user(
     The record is in the journal before the transaction commits. Raises ErasureBusyError, the
     journal's errors or a PostgreSQL error; then nothing was changed.
     """
+    receipts: list[ErasureReceipt] = []
+
+    async def work() -> None:
+        receipt, record = await _erase(
+            connection, user_id, author, now, topics, is_dry=journal is None
+        )
+        receipts.append(receipt)
+        if journal is None:
+            raise _DryRunError
+        await journal(record)
+
+    with suppress(_DryRunError):
+        await _in_transaction(connection, work)
+    return receipts[-1]
+
+
+async def _in_transaction(connection: Connection, work: Callable[[], Awaitable[None]]) -> None:
+    """Do work that erases users; starts again if it waits for a lock, raises ErasureBusyError."""
     for _ in range(_ATTEMPTS_MAX):
-        receipts: list[ErasureReceipt] = []
         try:
             async with connection.transaction():
                 await connection.execute(_SQL["limits"])
-                receipt, record = await _erase(
-                    connection, user_id, author, now, topics, is_dry=journal is None
-                )
-                receipts.append(receipt)
-                if journal is None:
-                    raise _DryRunError
-                await journal(record)
-        except _DryRunError:
-            return receipts[0]
+                await work()
         except (LockTimeout, Deadlock):
             await asyncio.sleep(_PAUSE_SECONDS)
         else:
-            return receipts[0]
+            return
     raise ErasureBusyError("Other writers use the user's rows; try again later.")
 
 
@@ -126,15 +137,37 @@ async def list_receipts(connection: Connection) -> list[ErasureReceipt]:
 
 
 async def apply_records(
-    connection: Connection, records: Iterable[ErasureRecord], now: datetime
+    connection: Connection, records: Sequence[ErasureRecord], now: datetime
 ) -> int:
     """Apply the erasures of the journal to a restored ledger; returns how many users it named.
 
-    First each is stored, so that later events of these users are recognized. Then each user that
-    a table still names is erased, one transaction each: an interruption is repeated from the start.
+    One transaction stores them and erases all users who have totals, so that no event finds its
+    user erased and its call not. Then users that only other tables name are erased, one transaction
+    each: an interruption is repeated from the start.
     """
+    users = [record for record in records if isinstance(record, ErasedUserRecord)]
+    if users:
+        counted = await _store_records(connection, users, now)
     for record in records:
-        if isinstance(record, ErasedUserRecord):
+        if isinstance(record, RewrittenFileRecord):
+            await relink(connection, record)
+    if not users:
+        return 0
+    others = [row["user_id"] for row in await connection.fetch(_SQL["users"], timeout=SECONDS_MAX)]
+    others = await _erased_of(connection, others)
+    for user_id in others:
+        await erase_user(connection, user_id, _JOURNAL, now, topics=(), journal=_keep_journal)
+    return len(counted) + len(others)
+
+
+async def _store_records(
+    connection: Connection, records: Sequence[ErasedUserRecord], now: datetime
+) -> list[str]:
+    """Store erasures and erase the users who have totals, in one transaction; returns the users."""
+    counted: list[str] = []
+
+    async def work() -> None:
+        for record in records:
             noted = _SQL.bind(
                 "note",
                 key=bytes.fromhex(record.key),
@@ -143,16 +176,19 @@ async def apply_records(
                 erased_at=record.erased_at,
             )
             await connection.execute(*noted)
-        else:
-            await relink(connection, record)
+        rows = await connection.fetch(_SQL["counted_users"], timeout=SECONDS_MAX)
+        counted[:] = await _erased_of(connection, [row["user_id"] for row in rows])
+        for user_id in counted:
+            await _erase(connection, user_id, _JOURNAL, now, (), is_dry=False)
+
+    await _in_transaction(connection, work)
+    return counted
+
+
+async def _erased_of(connection: Connection, user_ids: Iterable[str]) -> list[str]:
+    """Return those users, sorted, who were erased."""
     erased = await read_erased_users(connection)
-    if not erased:
-        return 0
-    named = {row["user_id"] for row in await connection.fetch(_SQL["users"], timeout=SECONDS_MAX)}
-    users = sorted(user for user in named if erased.pseudonym_of(user) is not None)
-    for user_id in users:
-        await erase_user(connection, user_id, "journal", now, topics=(), journal=_keep_journal)
-    return len(users)
+    return sorted({user for user in user_ids if erased.pseudonym_of(user) is not None})
 
 
 async def _keep_journal(record: ErasureRecord) -> None:

@@ -38,6 +38,10 @@ SELECT receipt FROM erased_users WHERE receipt <> '{}' ORDER BY erased_at
 -- Users that any table names, with repeats.
 SELECT users_named() AS user_id
 
+-- name: counted_users
+-- Users with events or totals.
+SELECT users_counted() AS user_id
+
 -- name: note
 -- Stores an erasure of the journal.
 SELECT note_erasure(:key, :digest, :pseudonym, :erased_at)
