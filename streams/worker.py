@@ -18,9 +18,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ledger.budgets.alerting import Alerting
-from ledger.operations.frozen_sessions import FrozenSessionWatch, mark_session
+from ledger.operations.frozen_sessions import FrozenSessionWatch, connect_worker
 from ledger.postgres.clock import DatabaseClock
-from ledger.postgres.database import Connection, connect, connected
+from ledger.postgres.database import Connection, connected
 from ledger.prices.price_book import PriceBook
 from ledger.recording.batch import BatchOutcome
 from ledger.recording.epochs import EpochChangedError
@@ -183,9 +183,7 @@ class Worker:
         )
 
     async def _connect(self) -> Connection:
-        connection = await connect(self._options.database_url, name="cost-analytics worker")
-        await mark_session(connection, self._options.worker_id)
-        return connection
+        return await connect_worker(self._options.database_url, self._options.worker_id)
 
     def _is_behind(self) -> bool:
         return any(lane.behind for lane in self._lanes)

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from ledger.postgres.database import Connection
+from ledger.postgres.database import Connection, connect
 from ledger.postgres.statements import statements
 
 _SQL: Final = statements("operations/frozen_sessions")
@@ -57,9 +57,15 @@ class FrozenSessionWatch:
                 await _end(connection, worker, progress.newest_statement_at)
 
 
-async def mark_session(connection: Connection, worker_id: str) -> None:
-    """Mark a session as a worker's, until it is closed; raises a PostgreSQL error."""
-    await connection.execute(*_SQL.bind("mark", worker_id=worker_id))
+async def connect_worker(url: str, worker_id: str) -> Connection:
+    """Open a session that is marked as a worker's; raises OSError or a PostgreSQL error."""
+    connection = await connect(url, name="cost-analytics worker")
+    try:
+        await connection.execute(*_SQL.bind("mark", worker_id=worker_id))
+    except BaseException:  # a worker that stops may interrupt it
+        connection.terminate()
+        raise
+    return connection
 
 
 async def _end(connection: Connection, worker: int, newest_statement_at: datetime) -> None:

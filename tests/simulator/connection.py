@@ -36,8 +36,8 @@ class SimulatedDatabase:
         self._connections: list[SimulatedConnection] = []
         self._opened = 0
 
-    async def connect(self, url: str, *, name: str) -> "SimulatedConnection":
-        """Replace `ledger.postgres.database.connect`."""
+    async def connect(self, url: str, worker_id: str) -> "SimulatedConnection":
+        """Replace `ledger.operations.frozen_sessions.connect_worker`."""
         process = SimulatedProcess.current()
         self._opened += 1
         connection = SimulatedConnection(self, process, f"{process.name} db-{self._opened}")

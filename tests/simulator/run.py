@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, cast
-from unittest.mock import AsyncMock, patch
+from unittest.mock import patch
 
 import asyncpg
 from aiokafka.errors import KafkaError
@@ -293,7 +293,6 @@ def _clients(run: SimulationRun) -> dict[str, Any]:
     return {
         "make_consumer": make_consumer,
         "make_producer": make_producer,
-        "connect": run.database.connect,
-        # Simulated workers share real sessions, so none may end one.
-        "mark_session": AsyncMock(),
+        # Simulated workers share real sessions, so none is marked as a worker's, which ends it.
+        "connect_worker": run.database.connect,
     }

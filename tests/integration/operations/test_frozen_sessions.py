@@ -1,6 +1,7 @@
 """Sessions of frozen workers are terminated, those of slow workers are not."""
 
 import asyncio
+import gc
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -13,7 +14,7 @@ from ledger.budgets.alerting import Alerting
 from ledger.operations.frozen_sessions import (
     SECONDS_WITHOUT_PROGRESS,
     FrozenSessionWatch,
-    mark_session,
+    connect_worker,
 )
 from ledger.postgres.database import TRANSIENT_ERRORS, Connection, connected
 from ledger.prices.price_book import PriceBook
@@ -21,7 +22,7 @@ from ledger.recording.offsets import DeadLetter
 from ledger.recording.recorder import Recorder
 from tests.support.events import cost
 from tests.support.logins import as_login
-from tests.support.recording import STREAM, TopicLog, assert_verified, fetch, until_blocked
+from tests.support.recording import STREAM, TopicLog, assert_verified, fetch, until, until_blocked
 
 IDLE_SECONDS_MAX = 10
 
@@ -49,9 +50,11 @@ def worker_url(database_url: str) -> str:
 @asynccontextmanager
 async def session_of(worker_url: str, worker_id: str) -> AsyncIterator[Connection]:
     """Open a session as a worker does."""
-    async with connected(worker_url, name="cost-analytics worker") as connection:
-        await mark_session(connection, worker_id)
+    connection = await connect_worker(worker_url, worker_id)
+    try:
         yield connection
+    finally:
+        await connection.close()
 
 
 @asynccontextmanager
@@ -197,3 +200,22 @@ async def test_idle_transaction_is_terminated_after_ten_seconds(worker_url: str)
         await asyncio.sleep(IDLE_SECONDS_MAX + 1)
         with pytest.raises((asyncpg.IdleInTransactionSessionTimeoutError, asyncpg.InterfaceError)):
             await connection.execute("COMMIT")
+
+
+async def test_interrupted_connecting_leaves_no_session(worker_url: str) -> None:
+    async with connected(worker_url, name="tests") as other:
+        await other.execute("SELECT pg_advisory_lock(7201906, hashtext('w'))")
+        connecting = asyncio.create_task(connect_worker(worker_url, "w"))
+        await until_blocked(worker_url)
+        connecting.cancel()
+        await asyncio.gather(connecting, return_exceptions=True)
+        await other.execute("SELECT pg_advisory_unlock_all()")
+        await until(lambda: _has_no_session(other))
+    gc.collect()  # warns of a connection that is still open
+
+
+async def _has_no_session(connection: Connection) -> bool:
+    query = (
+        "SELECT FROM pg_stat_activity WHERE application_name = $1 AND datname = current_database()"
+    )
+    return not await connection.fetch(query, "cost-analytics worker")
