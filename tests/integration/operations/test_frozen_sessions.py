@@ -209,6 +209,7 @@ async def test_interrupted_connecting_leaves_no_session(worker_url: str) -> None
         await until_blocked(worker_url)
         connecting.cancel()
         await asyncio.gather(connecting, return_exceptions=True)
+        assert connecting.cancelled()
         await other.execute("SELECT pg_advisory_unlock_all()")
         await until(lambda: _has_no_session(other))
     gc.collect()  # warns of a connection that is still open
