@@ -13,7 +13,7 @@ import msgspec
 
 from cost_analytics.files import unfinished_file
 from ledger.operations.archive_files import COLUMNS, rows_of
-from ledger.people.export import ArchiveFile, archive_files, export_lines
+from ledger.people.export import ArchiveFile, export_lines
 from ledger.postgres.database import connected
 
 _USER: Final = COLUMNS.index("user_id")
@@ -31,16 +31,16 @@ async def export_user(
     url: str, user_id: str, to: Path | None, archive: Path | None
 ) -> WrittenExport:
     """Write an export; a file appears when it is complete. Raises CommandError."""
+    files: list[ArchiveFile] = []
     async with connected(url, name="cost-analytics user") as connection:
-        files = await archive_files(connection, user_id)
-        missing = [
-            file.file for file in files if archive is None or not (archive / file.file).exists()
-        ]
         with _output(to) as output:
             last = b""
-            async for chunk in export_lines(connection, user_id, datetime.now(UTC)):
+            async for chunk in export_lines(connection, user_id, datetime.now(UTC), files):
                 output.write(last)
                 last = chunk
+            missing = [
+                file.file for file in files if archive is None or not (archive / file.file).exists()
+            ]
             rows: dict[str, int] = msgspec.json.decode(last)["rows"]
             for file in files:
                 if archive is not None and file.file not in missing:

@@ -33,15 +33,21 @@ class ArchiveFile(NamedTuple):
     file: str
 
 
-async def export_lines(connection: Connection, user_id: str, now: datetime) -> AsyncIterator[bytes]:
+async def export_lines(
+    connection: Connection, user_id: str, now: datetime, archived: list[ArchiveFile] | None = None
+) -> AsyncIterator[bytes]:
     """Yield the lines of an export in chunks, each ending with a line feed.
 
-    Raises PostgreSQL errors; then the last line is missing.
+    `archived` receives the archive files with the user's other events, of the same snapshot:
+    archiving waits meanwhile. Raises PostgreSQL errors; then the last line is missing.
     """
     yield _encode({"format": FORMAT, "userId": user_id, "exportedAt": now}) + b"\n"
     counts: dict[str, int] = {}
     async with connection.transaction(isolation="repeatable_read", readonly=True):
+        await connection.execute(_SQL["keep_partitions"])
         await connection.execute(_SQL["begin"])
+        if archived is not None:
+            archived += await archive_files(connection, user_id)
         tables = [(row["name"], row["command"]) for row in await connection.fetch(_SQL["tables"])]
         commands = [(name, (command, user_id)) for name, command in tables]
         commands += [(name, _SQL.bind(name, user_id=user_id)) for name in _OF_THEIR_OWN]

@@ -1,5 +1,9 @@
 -- Everything about one user. Commands cannot take names of tables as parameters, so `tables` returns commands.
 
+-- name: keep_partitions
+-- Blocks archiving: the snapshot, which is taken after this, would miss an archived month's partition.
+LOCK TABLE call_cost_events IN ACCESS SHARE MODE
+
 -- name: begin
 -- One snapshot for all tables, without a limit of time.
 SELECT set_config('statement_timeout', '0', true), set_config('idle_in_transaction_session_timeout', '0', true)
