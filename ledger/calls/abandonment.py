@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import NamedTuple
 
 from ledger.calls.batch_changes import BatchChanges, KnownState
 from ledger.calls.batch_legs import BatchLegs
@@ -16,6 +17,13 @@ from ledger.calls.entries import settled_entry
 from ledger.calls.open_call import OpenCall
 from ledger.calls.settlement import settle
 from ledger.prices.catalogue import Catalogue
+
+
+class Closing(NamedTuple):
+    """The version of a call that is to be closed, and the time of its last event."""
+
+    version: int
+    last_at: datetime
 
 
 def abandon_calls(

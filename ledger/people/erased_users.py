@@ -22,7 +22,7 @@ class ErasuresChangedError(Exception):
     """A user was erased meanwhile; read the erased users and apply the batch again."""
 
 
-def is_of_erased_user(error: Exception) -> bool:
+def is_of_erased_user(error: BaseException) -> bool:
     """Return whether PostgreSQL refused a row because its user was erased."""
     constraint = getattr(error, "constraint_name", None)
     return isinstance(error, RestrictViolation) and constraint == "users_stay_erased"

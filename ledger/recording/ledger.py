@@ -18,12 +18,17 @@ from itertools import islice
 from typing import Final, NamedTuple
 
 from ledger.budgets.alerting import Alerting
-from ledger.calls.abandonment import abandon_calls
+from ledger.calls.abandonment import Closing, abandon_calls
 from ledger.calls.batch_changes import BatchChanges, KnownState
 from ledger.calls.call import Call
 from ledger.calls.rating import Incoming
 from ledger.credits.booking import book_credits
-from ledger.people.erased_users import ErasedUsers, ErasuresChangedError, read_erased_users
+from ledger.people.erased_users import (
+    ErasedUsers,
+    ErasuresChangedError,
+    is_of_erased_user,
+    read_erased_users,
+)
 from ledger.postgres.database import CheckViolation, Connection, Deadlock
 from ledger.postgres.partitions import Month, lacks_partition, month_of
 from ledger.prices.catalogue import Catalogue
@@ -67,13 +72,6 @@ class MissingPartitionError(Exception):
     def __init__(self, months: set[Month]) -> None:
         super().__init__(f"partitions are missing, of {sorted(months)} at most")
         self.months = months
-
-
-class Closing(NamedTuple):
-    """The version of a call that is to be closed, and the time of its last event."""
-
-    version: int
-    last_at: datetime
 
 
 class ApplyResult(NamedTuple):
@@ -129,6 +127,8 @@ class Ledger:
                 self._batches_without_repeat = 0
             if isinstance(error, RETRYABLE_ERRORS):
                 self._batches_without_conflict = 0
+            if is_of_erased_user(error):  # refused when settings were opened for the user
+                raise ErasuresChangedError from error
             raise
         result, self._result = self._result, None
         if result is not None:

@@ -15,11 +15,12 @@ from ledger.anomalies.findings import Finding
 from ledger.anomalies.rows import resolve_anomalies, write_findings
 from ledger.budgets.alert_rows import request_cutoff
 from ledger.budgets.alerting import Alerting
+from ledger.calls.abandonment import Closing
 from ledger.postgres.database import Connection
 from ledger.postgres.partitions import ensure_months
 from ledger.prices.catalogue import Catalogue
 from ledger.recording.batch import SMALL_BATCH_MAX
-from ledger.recording.ledger import RETRYABLE_ERRORS, Closing, Ledger, MissingPartitionError
+from ledger.recording.ledger import RETRYABLE_ERRORS, Ledger, MissingPartitionError
 from ledger.stuck_calls import rows as store
 from ledger.stuck_calls.due_calls import DueCalls
 from ledger.stuck_calls.findings import abandoned_finding, silent_finding, stuck_cutoff

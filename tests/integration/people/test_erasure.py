@@ -178,6 +178,22 @@ async def test_late_and_repeated_events_count_once_under_the_pseudonym(database_
     assert counted[0][0] == len(sent)
 
 
+async def test_worker_that_first_meets_a_user_after_the_erasure_counts_on(
+    database_url: str,
+) -> None:
+    """It read the erased users before, and opens settings for the user, which are refused."""
+    log = TopicLog()
+    await record(database_url, calls_of(IDENTITY, "call", 1), log)
+    async with BatchWriter(database_url) as writer:
+        await writer.record(log.batch(calls_of("bob", "other", 1)))
+        pseudonym = (await erased(database_url)).pseudonym
+        await writer.record(log.batch([charged("new", IDENTITY, time=NOW)]))
+        assert not writer.letters
+    counted = await fetch(database_url, "SELECT user_id FROM calls WHERE call_id = 'new'")
+    assert [row["user_id"] for row in counted] == [pseudonym]
+    await assert_verified(database_url)
+
+
 def replaced(call: CallFigures) -> CallFigures:
     """Return a call without its tags, in which the identity was replaced."""
     return call._replace(tags={})
