@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import pwd
 import sys
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -42,6 +43,28 @@ def unfinished_file(to: Path) -> Iterator[BinaryIO]:
         raise CommandError(f"{to} cannot be written: {error.strerror or error}.") from None
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+@contextmanager
+def temporary_file() -> Iterator[BinaryIO]:
+    """Provide a file without a name, of which a killed process leaves nothing.
+
+    Raises CommandError if it cannot be made.
+    """
+    with ExitStack() as stack:
+        with temporary_errors():
+            file = stack.enter_context(tempfile.TemporaryFile())
+        yield file
+
+
+@contextmanager
+def temporary_errors() -> Iterator[None]:
+    """Raise CommandError if a temporary file cannot be written in the block."""
+    try:
+        yield
+    except OSError as error:
+        where = f"{tempfile.gettempdir()}, the directory in TMPDIR for temporary files,"
+        raise CommandError(f"{where} cannot be written: {error.strerror or error}.") from None
 
 
 def account() -> str:

@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import re
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import date, datetime
 from decimal import Context, Decimal
 from pathlib import Path
-from typing import Any, BinaryIO, Final, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, Literal, NamedTuple, Protocol
 
 from api.routes.csv_lines import text_cell
 from cost_analytics.failures import CommandError
-from cost_analytics.files import unfinished_file
-from ledger.postgres.database import connected
+from cost_analytics.files import temporary_errors, temporary_file, unfinished_file
+from cost_analytics.object_storage import Folder, require_client, upload
+from ledger.postgres.database import Connection, connected
 from ledger.reports.focus import COLUMNS, Value, focus_row
 from ledger.reports.focus_costs import costs_of
 from schemas.exact import exact_text
 from schemas.money import usd_text
 
+if TYPE_CHECKING:
+    from cost_analytics.configuration.storage_section import StorageSection
+
 FileType = Literal["csv", "parquet"]
 
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]+")
 _NAME_CHARACTERS_MAX: Final = 64
+_DIGEST_CHARACTERS: Final = 16
 _GROUP_ROWS: Final = 20_000
 _MONEY_DIGITS: Final = (38, 9)
 _QUANTITY_DIGITS: Final = (38, 18)
@@ -33,9 +40,17 @@ _wide: Final = Context(prec=_QUANTITY_DIGITS[0])
 
 
 class WrittenCosts(NamedTuple):
-    """A written file, the number of its rows, and their sum."""
+    """Where costs were written, the number of their rows, and their sum."""
 
     path: Path
+    rows: int
+    nano: int
+
+
+class UploadedCosts(NamedTuple):
+    """The address of the object that costs were written to, the number of rows, and their sum."""
+
+    url: str
     rows: int
     nano: int
 
@@ -58,28 +73,74 @@ async def export_costs(
     Raises CommandError.
     """
     path = directory / _name(user_id, days, file_type)
-    count = nano = 0
-    async with connected(url, name="cost-analytics export") as connection:
+    async with _connected(url) as connection:
         with unfinished_file(path) as file:
-            writer = CsvWriter(file) if file_type == "csv" else ParquetRowWriter(file)
-            async with costs_of(connection, user_id, *days) as costs:
-                async for chunk in costs.rows:
-                    writer.add([focus_row(cost) for cost in chunk])
-                    count += len(chunk)
-                    nano += sum(cost.cost_nano for cost in chunk)
-            writer.finish()
-            if nano != costs.total_nano:
-                raise CommandError(
-                    f"No file was written: its rows would sum to {usd_text(nano)} USD, and the "
-                    f"ledger's total is {usd_text(costs.total_nano)} USD. Run "
-                    "`cost-analytics verify`, which shows the difference."
-                )
-    return WrittenCosts(path, count, nano)
+            rows, nano = await _write(connection, user_id, days, file, file_type)
+    return WrittenCosts(path, rows, nano)
+
+
+async def upload_costs(
+    url: str,
+    user_id: str | None,
+    days: tuple[date, date],
+    to: Folder,
+    file_type: FileType,
+    storage: StorageSection,
+) -> UploadedCosts:
+    """Write the costs of UTC days to an object storage, as `export_costs` does to a directory.
+
+    The database is no longer needed when the upload begins. Raises CommandError.
+    """
+    require_client()
+    with temporary_file() as file:
+        async with _connected(url) as connection:
+            with temporary_errors():
+                rows, nano = await _write(connection, user_id, days, file, file_type)
+        name = _name(user_id, days, file_type)
+        return UploadedCosts(await upload(file, file.tell(), to, name, storage), rows, nano)
+
+
+def _connected(url: str) -> AbstractAsyncContextManager[Connection]:
+    return connected(url, name="cost-analytics export")
+
+
+async def _write(
+    connection: Connection,
+    user_id: str | None,
+    days: tuple[date, date],
+    file: BinaryIO,
+    file_type: FileType,
+) -> tuple[int, int]:
+    """Write the rows; returns their number and their sum, which equals the ledger's totals."""
+    count = nano = 0
+    writer = CsvWriter(file) if file_type == "csv" else ParquetRowWriter(file)
+    async with costs_of(connection, user_id, *days) as costs:
+        async for chunk in costs.rows:
+            writer.add([focus_row(cost) for cost in chunk])
+            count += len(chunk)
+            nano += sum(cost.cost_nano for cost in chunk)
+    writer.finish()
+    if nano != costs.total_nano:
+        raise CommandError(
+            f"No file was written: its rows would sum to {usd_text(nano)} USD, and the "
+            f"ledger's total is {usd_text(costs.total_nano)} USD. Run "
+            "`cost-analytics verify`, which shows the difference."
+        )
+    return count, nano
 
 
 def _name(user_id: str | None, days: tuple[date, date], file_type: FileType) -> str:
-    of_user = "" if user_id is None else f"-{_UNSAFE.sub('_', user_id)[:_NAME_CHARACTERS_MAX]}"
+    of_user = "" if user_id is None else f"-{_name_of(user_id)}"
     return f"focus{of_user}-{days[0]}-{days[1]}.{file_type}"
+
+
+def _name_of(user_id: str) -> str:
+    """Return a user's id as a part of a file's name; two users never have the same."""
+    name = _UNSAFE.sub("_", user_id)[:_NAME_CHARACTERS_MAX]
+    if name == user_id:
+        return name
+    digest = hashlib.sha256(user_id.encode()).hexdigest()
+    return f"{name}~{digest[:_DIGEST_CHARACTERS]}"
 
 
 class CsvWriter:

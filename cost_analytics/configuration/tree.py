@@ -21,6 +21,7 @@ from cost_analytics.configuration.run_sections import (
     TracingSection,
 )
 from cost_analytics.configuration.secret import Secret
+from cost_analytics.configuration.storage_section import StorageSection
 from cost_analytics.configuration.token_section import TokenSection
 from cost_analytics.configuration.variable import Section
 from cost_analytics.configuration.worker_sections import (
@@ -55,6 +56,7 @@ class Settings:
     intake: IntakeSection = field(default_factory=IntakeSection)
     metrics: MetricsSection = field(default_factory=MetricsSection)
     tracing: TracingSection = field(default_factory=TracingSection)
+    storage: StorageSection = field(default_factory=StorageSection)
     dev: DevSection = field(default_factory=DevSection)
     logs: LogSection = field(default_factory=LogSection)
 

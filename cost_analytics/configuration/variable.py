@@ -32,6 +32,7 @@ Need = Literal[
     "intake",
     "metrics",
     "tracing",
+    "storage",
     "dev",
 ]
 """A section that a command needs; the settings of logs are always read."""

@@ -29,6 +29,7 @@ _TITLES: Final[dict[SectionName, str]] = {
     "intake": "Sending events (`follow`)",
     "metrics": "Metrics of workers, notifications and commands",
     "tracing": "Tracing",
+    "storage": "Object storage (`export --to-url`)",
     "dev": "The development instance",
     "logs": "Logs",
 }

@@ -86,7 +86,10 @@ def pods(manifests: Iterable[Manifest]) -> dict[str, Manifest]:
     """Return the specification of each pod by its process."""
     documents = list(manifests)
     workloads = of_kind(documents, "Deployment") | of_kind(documents, "Job")
-    return {name: each["spec"]["template"]["spec"] for name, each in workloads.items()}
+    specifications = {name: each["spec"] for name, each in workloads.items()}
+    for name, each in of_kind(documents, "CronJob").items():
+        specifications[name] = each["spec"]["jobTemplate"]["spec"]
+    return {name: each["template"]["spec"] for name, each in specifications.items()}
 
 
 def environment(pod: Manifest) -> dict[str, str]:

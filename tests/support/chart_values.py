@@ -19,6 +19,8 @@ _LINE = re.compile(r"(?P<indent> *)(?P<name>[A-Za-z]+):(?P<value>.*)")
 _CHOICES = {
     "image.pullPolicy": ["Always", "IfNotPresent", "Never"],
     "api.tokens.from": ["secret", "publicKey", "jwksUrl"],
+    "focusExport.fileType": ["csv", "parquet"],
+    "focusExport.period": ["last-month", "this-month", "yesterday"],
     "api.service.type": ["ClusterIP", "LoadBalancer", "NodePort"],
 }
 _FREE = {"settings", "deliverySettings", "annotations", "podLabels", "podAnnotations"} | {

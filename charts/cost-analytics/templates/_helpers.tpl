@@ -196,6 +196,16 @@ spec:
     matchLabels: {{ include "cost-analytics.selector" . | nindent 6 }}
 {{- end }}
 
+{{/* Peers of a NetworkPolicy: only addresses outside of private networks. */}}
+{{- define "cost-analytics.outside" -}}
+- ipBlock:
+    cidr: 0.0.0.0/0
+    except: [10.0.0.0/8, 100.64.0.0/10, 169.254.0.0/16, 172.16.0.0/12, 192.168.0.0/16]
+- ipBlock:
+    cidr: ::/0
+    except: [fc00::/7, fe80::/10]
+{{- end }}
+
 {{/* Probes of the processes without HTTP. */}}
 {{- define "cost-analytics.processProbes" -}}
 # A process that is stuck ends by itself; the port shows that it started.

@@ -7,8 +7,10 @@ import pytest
 import yaml
 
 from cost_analytics import settings
+from cost_analytics.cli import parser_of
 from cost_analytics.configuration.processes import SERVICES, Process
 from cost_analytics.configuration.variables import VARIABLES
+from cost_analytics.object_storage import Folder
 from tests.support.chart import environment, flaws, helm, of_kind, pods, refusal, render
 from tests.support.chart_values import CHART, documents
 
@@ -27,7 +29,12 @@ EVERYTHING: Final[dict[str, Any]] = {
         }
     },
     "database": {"administrator": "postgres", "parameters": "sslmode=require"},
-    "secret": {"optionalKeys": ["smtp_url", "sms_password", "twilio_auth_token"]},
+    "secret": {
+        "optionalKeys": [
+            *("smtp_url", "sms_password", "twilio_auth_token"),
+            *("aws_access_key_id", "aws_secret_access_key"),
+        ]
+    },
     "podLabels": {"team": "voice"},
     "podAnnotations": {"note": "1"},
     "nodeSelector": {"disk": "fast"},
@@ -44,6 +51,11 @@ EVERYTHING: Final[dict[str, Any]] = {
         "SMS_FROM": "+15550100",
     },
     "commands": {"settings": {"TWILIO_ACCOUNT_SID": "AC" + "0" * 32}},
+    "focusExport": {
+        "enabled": True,
+        "toUrl": "s3://costs/finops",
+        "settings": {"AWS_ENDPOINT_URL": "http://minio:9000"},
+    },
     "metrics": {"podMonitor": True},
     "networkPolicy": {
         "apiFrom": [{"namespaceSelector": {"matchLabels": {"name": "ingress"}}}],
@@ -162,6 +174,7 @@ def test_workers_scale_on_the_lag_of_their_group(tmp_path: Path) -> None:
         ({"api": {"replicas": "two"}}, "replicas"),
         ({"api": {"tokens": {"from": "nobody"}}}, "from"),
         ({"api": {"tokens": {"from": "jwksUrl"}}}, "api.tokens.jwksUrl is needed"),
+        ({"focusExport": {"enabled": True}}, "focusExport.toUrl is needed"),
         (
             {"worker": {"autoscaling": {"enabled": True, "maxReplicas": 9}}},
             "the topic has 8 partitions",
@@ -174,6 +187,22 @@ def test_wrong_values_are_refused_with_a_reason(
     assert reason in refusal(values, tmp_path)
 
 
+def test_scheduled_export_is_a_valid_command_with_sufficient_settings(tmp_path: Path) -> None:
+    pod = pods(render(EVERYTHING, tmp_path))["export"]
+    [container] = pod["containers"]
+    arguments = parser_of("export").parse_args(container["args"])
+    assert (arguments.to_url, arguments.file_type) == (Folder("costs", "finops"), "parquet")
+    mounted = {}
+    for name, value in environment(pod).items():
+        mounted[name] = value.replace(MOUNT, f"{tmp_path}/")
+        if name.endswith("_FILE"):
+            Path(mounted[name]).write_text("x" * 30)
+    loaded = settings.settings_from(mounted, "database", "storage")
+    assert "cost_analytics_operator:" in loaded.database_url.reveal()
+    assert loaded.storage.endpoint == "http://minio:9000"
+    assert loaded.storage.key_id.reveal() == loaded.storage.secret_key.reveal() == "x" * 30
+
+
 def test_only_processes_that_send_reach_the_outside(tmp_path: Path) -> None:
     policies = of_kind(render({}, tmp_path), "NetworkPolicy")
     outside = {
@@ -181,7 +210,7 @@ def test_only_processes_that_send_reach_the_outside(tmp_path: Path) -> None:
         for name, policy in policies.items()
         if "ipBlock" in yaml.safe_dump(policy["spec"]["egress"])
     }
-    assert outside == {"api", "notices", "commands"}
+    assert outside == {"api", "notices", "commands", "export"}
     assert {name for name, policy in policies.items() if policy["spec"]["ingress"]} == {
         "api",
         "worker",

