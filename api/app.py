@@ -40,6 +40,7 @@ from api.routes.commands import CommandRoutes
 from api.routes.credits import CreditRoutes
 from api.routes.exports import ExportRoutes
 from api.routes.forecasts import ForecastRoutes
+from api.routes.global_budgets import GlobalBudgetRoutes
 from api.routes.health import HealthRoutes, ReadinessCheck
 from api.routes.held_calls import HeldCallRoutes
 from api.routes.people import PeopleRoutes
@@ -242,6 +243,7 @@ def _decisions(
         *AuthorizationRoutes(budgets, options.limits, now).routes(),
         *ReservationRoutes(budgets, readers, options.limits, now).routes(),
         *ScopedBudgetRoutes(budgets, options.limits, now).routes(),
+        *GlobalBudgetRoutes(budgets, options.limits, now).routes(),
         *AlertRoutes(budgets, readers, options.limits).routes(),
         *AnomalyRoutes(readers, options.limits).routes(),
         *ForecastRoutes(readers, budgets, now).routes(),

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from schemas.alerts import AlertType, ListedAlert, SpendBasis
 from schemas.events import Tags, Text
@@ -21,12 +21,13 @@ DEFAULT_ALERT_THRESHOLD_PERCENT: Final = 80
 MAX_LIMIT_USD: Final = 1_000_000_000
 MAX_THRESHOLD_PERCENT: Final = 1_000
 MAX_THRESHOLDS: Final = 20
+SERVICES_MAX: Final = 20
 MAX_DECIMALS: Final = 9
 """Nano-dollars. Limits with more decimals are refused, not rounded."""
 
 
-BudgetName = AlertType | Literal["balance"]
-"""What can refuse a call: a limit, or the prepaid balance."""
+BudgetName = AlertType | Literal["balance", "global"]
+"""What can refuse a call: a limit, the prepaid balance, or a limit of all users."""
 
 
 class LimitVersions(Struct, kw_only=True, rename=wire_name):
@@ -108,7 +109,8 @@ class AlertList(Struct, kw_only=True, rename=wire_name):
 class AuthorizationRequest(Struct, kw_only=True, rename=wire_name, forbid_unknown_fields=True):
     """A call that is about to start, with its estimated cost in USD or its expected duration.
 
-    Budgets of a persona or a tag apply if the call has been reported with it, or has it here.
+    Budgets of a persona or a tag apply if the call has been reported with it, or has it here. A
+    global budget of a service applies if the call will use it: `services`.
     """
 
     call_id: Text
@@ -116,15 +118,17 @@ class AuthorizationRequest(Struct, kw_only=True, rename=wire_name, forbid_unknow
     expected_duration_seconds: Number | UnsetType = UNSET
     persona_id: Text | UnsetType = UNSET
     tags: Tags | UnsetType = UNSET
+    services: Annotated[list[Text], Meta(max_length=SERVICES_MAX)] | UnsetType = UNSET
 
 
 class Authorization(Struct, kw_only=True, rename=wire_name):
     """Whether a call may start. Money is US dollars.
 
     `budget` is the budget that does not allow it, null if the call is allowed; `budget_id` is its
-    id if it is a further budget. `remaining` is what
-    that budget has left; for an allowed call, what the tightest budget had left before it; null
-    without limits. `held` is reserved for the call until `held_until`.
+    id if it is a further budget. `remaining` is what that budget has left; for an allowed call,
+    what the tightest budget of the user had left before it; null without limits, and for a limit of
+    all users, `global`, about which nothing else is said. `held` is reserved for the call until
+    `held_until`.
     """
 
     allowed: bool

@@ -24,7 +24,8 @@ class PlannedCost(Struct, kw_only=True, rename=wire_name, forbid_unknown_fields=
     """A cost that the event (`source`, `id`) will report, with its upper bound.
 
     The bound is `amount` in USD, or `usages` that are priced by the catalogue as `service`,
-    `operation`, `model` and `price_context` say. An `amount` of 0 ends a reservation.
+    `operation`, `model` and `price_context` say. An `amount` of 0 ends a reservation. Global
+    budgets of a service apply if `service` is given.
     """
 
     source: Text
@@ -65,10 +66,11 @@ class Reservation(Struct, kw_only=True, rename=wire_name):
     """Whether a call may cause costs. Money is US dollars.
 
     `budget` is the budget that refuses, null if the costs are granted; `budget_id` is its id if it
-    is a further budget. `remaining` is what that
-    budget has left; of granted costs, what the tightest budget has left after them; null without
-    limits. The costs are reserved until they are recorded, until `reserved_until`, or until the
-    call ends. `cheaper` names a cheaper model if a budget has reached its alert threshold.
+    is a further budget. `remaining` is what that budget has left; of granted costs, what the
+    tightest budget of the user has left after them; null without limits, and for a limit of all
+    users, `global`, about which nothing else is said. The costs are reserved until they are
+    recorded, until `reserved_until`, or until the call ends. `cheaper` names a cheaper model if a
+    budget has reached its alert threshold.
     """
 
     granted: bool

@@ -1,4 +1,4 @@
-"""Bodies of further budgets: of a user, a persona or a tag, for a period or a call."""
+"""Bodies of further budgets: of a user, a persona or a tag; for administrators, of all users."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Literal
 
 from msgspec import UNSET, Struct, UnsetType, field
 
-from schemas.alerts import BudgetScope, SpendBasis
+from schemas.alerts import BudgetScope, ListedAlert, SpendBasis
 from schemas.events import Text
 from schemas.exact import Exact
 from schemas.jsonio import wire_name
@@ -27,9 +27,10 @@ class BudgetRaise(Struct, kw_only=True, rename=wire_name):
 class ScopedBudget(Struct, kw_only=True, rename=wire_name):
     """A limit with its spend in the present period of the user's time zone, in US dollars.
 
-    `limit_usd` is the limit without its `raise`, `current_limit_usd` the one that applies now. A
-    limit per call has neither spend nor a period. `counts_from` is when the totals of a persona or
-    a tag begin. Each `limit_version` can raise its alerts once.
+    Periods of a global budget are in UTC. `basis` is what counts as spend; for a service, it is the
+    cost. `limit_usd` is the limit without its `raise`, `current_limit_usd` the one that applies
+    now. A limit per call has neither spend nor a period. `counts_from` is when the totals of a
+    persona or a tag begin. Each `limit_version` can raise its alerts once.
     """
 
     budget_id: str
@@ -47,6 +48,7 @@ class ScopedBudget(Struct, kw_only=True, rename=wire_name):
     remaining: Usd | None
     counts_from: datetime
     created_at: datetime
+    basis: SpendBasis
 
 
 class ScopedBudgetList(Struct, kw_only=True, rename=wire_name):
@@ -55,6 +57,12 @@ class ScopedBudgetList(Struct, kw_only=True, rename=wire_name):
     budgets: list[ScopedBudget]
     budgets_max: int
     budget_basis: SpendBasis
+
+
+class GlobalBudgetList(ScopedBudgetList, kw_only=True, rename=wire_name):
+    """The budgets of all users, oldest first, and the newest alerts about them."""
+
+    alerts: list[ListedAlert]
 
 
 class WantedScope(Struct, kw_only=True, frozen=True, rename=wire_name, forbid_unknown_fields=True):
@@ -87,3 +95,22 @@ class WantedBudget(Struct, kw_only=True, rename=wire_name, forbid_unknown_fields
     raise_: WantedRaise | UnsetType | None = field(default=UNSET, name="raise")
     thresholds: list[Number] | UnsetType = UNSET
     auto_cutoff: bool = True
+
+
+class WantedGlobalScope(
+    Struct, kw_only=True, frozen=True, rename=wire_name, forbid_unknown_fields=True
+):
+    """What a global budget applies to: all users, or the costs of the service `value`."""
+
+    kind: Literal["all", "service"] = "all"
+    value: Text | None = None
+
+
+class WantedGlobalBudget(Struct, kw_only=True, rename=wire_name, forbid_unknown_fields=True):
+    """The settings of a global budget; without `thresholds`, the default ones apply."""
+
+    scope: WantedGlobalScope = WantedGlobalScope()
+    period: Literal["day", "week", "month"]
+    limit_usd: Number
+    raise_: WantedRaise | UnsetType | None = field(default=UNSET, name="raise")
+    thresholds: list[Number] | UnsetType = UNSET

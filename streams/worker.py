@@ -35,6 +35,7 @@ from streams.credit_review import CreditReview
 from streams.dead_letters import DeadLetterTopic, RefusalLimit
 from streams.deadlines import run_with_deadline
 from streams.epoch import wait_for_epoch
+from streams.global_budget_watch import GlobalBudgetWatch
 from streams.lane import Lane
 from streams.log_watch import LogWatch
 from streams.offsets import KafkaOffsets
@@ -174,11 +175,12 @@ class Worker:
 
     def _make_watches(
         self, stream: Stream, epoch: int, prices: PriceBook
-    ) -> tuple[StuckCallWatch, BudgetWatch, CreditReview]:
+    ) -> tuple[StuckCallWatch, BudgetWatch, GlobalBudgetWatch, CreditReview]:
         options, now, wake = self._options, self._clock.now, self._relay.wake
         return (
             StuckCallWatch(options.stuck_calls, self._connect, prices, stream, epoch, now, wake),
             BudgetWatch(self._connect, options.budget_basis, now, wake),
+            GlobalBudgetWatch(self._connect, options.budget_basis, now, wake),
             CreditReview(self._connect, now, wake),
         )
 

@@ -15,12 +15,14 @@ from api.http.problems import Problem, invalid_body
 from api.http.replies import reply
 from api.openapi.operations import Operation, Tag
 from api.routes.budgets import bounded
+from ledger.budgets.authorization import AuthorizationDecision
 from ledger.budgets.authorizing import CallStartDecision, CallStartRequest, authorize
 from ledger.budgets.budgets import Budgets
 from ledger.budgets.limits import Limit
+from ledger.budgets.reservation import ReservationDecision
 from ledger.postgres.clock import Clock
 from schemas.bounds import MAX_DURATION_SECONDS, checked_tags
-from schemas.budgets import MAX_LIMIT_USD, Authorization, AuthorizationRequest
+from schemas.budgets import MAX_LIMIT_USD, Authorization, AuthorizationRequest, BudgetName
 from schemas.money import Usd, nano_from_usd
 from schemas.refusals import Refused
 from schemas.sentences import dollars
@@ -71,12 +73,14 @@ def request_of(body: AuthorizationRequest) -> CallStartRequest:
     cost, seconds = body.estimated_cost, body.expected_duration_seconds
     persona_id = None if body.persona_id is UNSET else body.persona_id
     tags = {} if body.tags is UNSET else tags_of(body.tags)
+    services = () if body.services is UNSET else body.services
+    expected = (persona_id, tags, services)
     if cost is not UNSET and seconds is UNSET:
         nano = nano_from_usd(bounded("estimatedCost", cost, MAX_LIMIT_USD))
-        return CallStartRequest(body.call_id, nano, None, persona_id, tags)
+        return CallStartRequest(body.call_id, nano, None, *expected)
     if seconds is not UNSET and cost is UNSET:
         exact = bounded("expectedDuration_seconds", seconds, MAX_DURATION_SECONDS)
-        return CallStartRequest(body.call_id, None, int(exact * 1000), persona_id, tags)
+        return CallStartRequest(body.call_id, None, int(exact * 1000), *expected)
     raise invalid_body("Give either `estimatedCost` or `expectedDuration_seconds`.")
 
 
@@ -90,12 +94,13 @@ def tags_of(tags: dict[str, str]) -> dict[str, str]:
 
 def authorization(user_id: str, call_id: str, start_decision: CallStartDecision) -> Authorization:
     """Return the response body of a decision."""
-    denied_by, remaining, lacks_balance = start_decision.decision
+    decision = start_decision.decision
+    denied_by, remaining = decision.denied_by, decision.remaining_nano
     return Authorization(
-        allowed=start_decision.decision.is_allowed,
+        allowed=decision.is_allowed,
         call_id=call_id,
         user_id=user_id,
-        budget="balance" if lacks_balance else denied_by and denied_by.type,
+        budget=budget_name(denied_by, decision),
         reason=_reason(start_decision),
         remaining=None if remaining is None else Usd(remaining),
         held=Usd(start_decision.held_nano),
@@ -105,14 +110,28 @@ def authorization(user_id: str, call_id: str, start_decision: CallStartDecision)
 
 
 def _reason(start_decision: CallStartDecision) -> str:
-    denied_by, remaining, _ = start_decision.decision
-    if start_decision.decision.is_allowed:
+    decision = start_decision.decision
+    if decision.is_allowed:
         return "The call may start."
-    return refusal(denied_by, remaining)
+    return refusal(decision.denied_by, decision)
 
 
-def refusal(limit: Limit | None, remaining: int | None) -> str:
-    """Return a sentence about the limit that refuses; None for the prepaid balance."""
+def budget_name(
+    limit: Limit | None, decision: AuthorizationDecision | ReservationDecision
+) -> BudgetName | None:
+    """Return what refuses a call, `limit` or another reason; None if nothing does."""
+    if decision.exceeds_global:
+        return "global"
+    if decision.lacks_balance:
+        return "balance"
+    return limit and limit.type
+
+
+def refusal(limit: Limit | None, decision: AuthorizationDecision | ReservationDecision) -> str:
+    """Return a sentence about what refuses; of a limit of all users it says no amount."""
+    if decision.exceeds_global:
+        return "A limit of all users does not allow it. Ask an administrator."
+    remaining = decision.remaining_nano
     if limit is None:
         return f"Not enough left of the prepaid balance: {dollars(remaining or 0)}."
     name = BUDGET_NAMES[limit.type] + (limit.budget.scope_text() if limit.budget else "")

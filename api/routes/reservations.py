@@ -16,7 +16,7 @@ from api.http.options import RequestLimits
 from api.http.problems import Problem, invalid_body
 from api.http.replies import reply
 from api.openapi.operations import Operation, Tag
-from api.routes.authorizations import refusal
+from api.routes.authorizations import budget_name, refusal
 from api.routes.budgets import bounded
 from ledger.budgets.budgets import Budgets
 from ledger.budgets.reserving import ReservationRequest, ReservationResult, reserve
@@ -87,7 +87,7 @@ class ReservationRoutes:
         amounts = {cost.identity: cost.nano for cost in costs}
         if len(amounts) < len(costs):
             raise invalid_body("`costs` names an event twice.")
-        wanted = ReservationRequest(call_id, amounts, lasts)
+        wanted = ReservationRequest(call_id, amounts, lasts, _by_service(body.costs, costs))
         result = await reserve(self._budgets, body.user_id, wanted, now)
         _require_decided(result, call_id, costs)
         cheaper = await self._cheaper(result, costs, viewer, now)
@@ -154,6 +154,17 @@ def _planned(name: str, cost: bodies.PlannedCost) -> PlannedUsage:
     return PlannedUsage(cost.service, cost.operation, model, cost.usages, context)
 
 
+def _by_service(
+    planned: Sequence[bodies.PlannedCost], costs: Sequence[BoundedCost]
+) -> dict[str, int]:
+    """Return the bounds by service, of the costs that name one."""
+    sums: dict[str, int] = {}
+    for wanted, cost in zip(planned, costs, strict=True):
+        if wanted.service is not UNSET:
+            sums[wanted.service] = sums.get(wanted.service, 0) + cost.nano
+    return sums
+
+
 def _lasts(body: bodies.ReservationRequest) -> timedelta:
     if body.lasts_seconds is UNSET:
         return timedelta(seconds=bodies.RESERVED_SECONDS)
@@ -187,12 +198,12 @@ def _reservation(
     remaining = decision.remaining_nano
     reason = "The costs are reserved."
     if not decision.is_granted:
-        reason = refusal(decision.refused_by, remaining)
+        reason = refusal(of_limit, decision)
     return bodies.Reservation(
         granted=decision.is_granted,
         call_id=call_id,
         user_id=user_id,
-        budget="balance" if decision.lacks_balance else of_limit and of_limit.type,
+        budget=budget_name(of_limit, decision),
         reason=reason,
         remaining=None if remaining is None else Usd(remaining),
         costs=[bodies.ReservedCost(source=c.source, id=c.id, amount=Usd(c.nano)) for c in costs],

@@ -17,7 +17,7 @@ from api.http.problems import Problem, forbidden, invalid_body
 from api.http.replies import reply, tagged_reply
 from api.openapi.operations import Operation, Tag
 from api.routes.budgets import limit_nano, thresholds_of
-from ledger.budgets.alert_messages import scope_body
+from ledger.budgets.alert_messages import scope_body, spend_basis
 from ledger.budgets.budgets import Budgets
 from ledger.budgets.scoped import BUDGETS_MAX, PERSONA, TAG, WHOLE_USER, Raise, Scope
 from ledger.budgets.scoped_changes import (
@@ -111,7 +111,7 @@ class ScopedBudgetRoutes:
         except TooManyBudgetsError:
             message = f"A user may have {BUDGETS_MAX} further budgets. Delete one first."
             raise Problem(409, "too_many_budgets", message) from None
-        return reply(_body(created, now))
+        return reply(budget_body(created, self._basis, now))
 
     async def replace(self, request: web.Request) -> web.Response:
         """Replace the settings of a budget, and return it."""
@@ -121,7 +121,7 @@ class ScopedBudgetRoutes:
         replaced = await self._budgets.replace(viewer, user_id, budget_id, wanted, now)
         if replaced is None:
             raise forbidden()
-        return reply(_body(replaced, now))
+        return reply(budget_body(replaced, self._basis, now))
 
     async def delete(self, request: web.Request) -> web.Response:
         """Delete a budget, and return the remaining ones."""
@@ -155,14 +155,17 @@ def scope_of(wanted: bodies.WantedScope) -> Scope:
     return Scope(PERSONA if kind == "persona" else WHOLE_USER, value or "")
 
 
-def wanted_budget(body: bodies.WantedBudget, scope: Scope, now: datetime) -> WantedBudget:
+def wanted_budget(
+    body: bodies.WantedBudget | bodies.WantedGlobalBudget, scope: Scope, now: datetime
+) -> WantedBudget:
     """Return the requested budget; raises the 400 Problem, which names the field."""
     nano = limit_nano("limit_usd", body.limit_usd)
     raised = None
     if body.raise_ is not UNSET and body.raise_ is not None:
         raised = _raise(body.raise_, nano, now)
     thresholds = thresholds_of(body.thresholds)
-    return WantedBudget(scope, _TYPES[body.period], nano, thresholds, body.auto_cutoff, raised)
+    ends_calls = isinstance(body, bodies.WantedBudget) and body.auto_cutoff
+    return WantedBudget(scope, _TYPES[body.period], nano, thresholds, ends_calls, raised)
 
 
 def _raise(wanted: bodies.WantedRaise, limit: int, now: datetime) -> Raise:
@@ -178,11 +181,12 @@ def budget_list(
     statuses: Sequence[ScopedStatus], basis: SpendBasis, now: datetime
 ) -> bodies.ScopedBudgetList:
     """Return the body of a list of budgets."""
-    budgets = [_body(status, now) for status in statuses]
+    budgets = [budget_body(status, basis, now) for status in statuses]
     return bodies.ScopedBudgetList(budgets=budgets, budgets_max=BUDGETS_MAX, budget_basis=basis)
 
 
-def _body(status: ScopedStatus, now: datetime) -> bodies.ScopedBudget:
+def budget_body(status: ScopedStatus, basis: SpendBasis, now: datetime) -> bodies.ScopedBudget:
+    """Return the body of a budget."""
     budget, period, spend = status.budget, status.period, status.spend_nano
     current = budget.nano(now)
     raised = budget.raised if budget.is_raised(now) else None
@@ -202,6 +206,7 @@ def _body(status: ScopedStatus, now: datetime) -> bodies.ScopedBudget:
         remaining=None if spend is None else Usd(max(0, current - spend)),
         counts_from=budget.counts_from,
         created_at=budget.created_at,
+        basis="cost" if budget.period == "call" else spend_basis(budget, basis),
     )
 
 

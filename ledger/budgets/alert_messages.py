@@ -9,7 +9,7 @@ from typing import Final, NamedTuple, cast
 from uuid import UUID
 
 from ledger.budgets.limits import FULL
-from ledger.budgets.scoped import TAG, Scope
+from ledger.budgets.scoped import EVERYONE, SERVICE, TAG, Scope, ScopedBudget
 from ledger.budgets.thresholds import BudgetPosition
 from ledger.calls.event_rows import EventRow
 from schemas.alerts import (
@@ -27,7 +27,7 @@ from schemas.alerts import (
 )
 from schemas.exact import Exact, exact_text
 from schemas.money import Usd, ratio_decimal
-from schemas.sentences import day_name, dollars, month_name, percentage
+from schemas.sentences import day_name, dollars, month_name, percentage, service_name
 
 DRIVERS_MAX: Final = 3
 
@@ -73,6 +73,7 @@ def alert(
 ) -> BudgetAlert:
     """Return the alert of a threshold that the spend has reached."""
     limit, spend = position.limit, position.after_nano
+    basis = spend_basis(limit.budget, basis)
     return BudgetAlert(
         alert_id=str(alert_id(position, percent)),
         user_id=position.user_id,
@@ -81,7 +82,7 @@ def alert(
         limit_usd=Usd(limit.nano),
         current_spend=Usd(spend),
         remaining=Usd(max(0, limit.nano - spend)),
-        message=_message(position, percent, basis),
+        message=_message(position, percent, basis, now),
         triggered_at=now,
         period=position.period,
         period_start=position.start,
@@ -152,7 +153,12 @@ def cutoff_event(data: CutoffRequest) -> CloudEvent:
     )
 
 
-def _message(position: BudgetPosition, percent: Decimal, basis: SpendBasis) -> str:
+def spend_basis(budget: ScopedBudget | None, basis: SpendBasis) -> SpendBasis:
+    """Return what counts as the spend of a limit: nobody is charged for a service alone."""
+    return "cost" if budget is not None and budget.dimension == SERVICE else basis
+
+
+def _message(position: BudgetPosition, percent: Decimal, basis: SpendBasis, now: datetime) -> str:
     """Return a sentence for the user; a call's and a period's limit count different money."""
     spend, limit = dollars(position.after_nano), dollars(position.limit.nano)
     share = _share(position, percent)
@@ -160,12 +166,26 @@ def _message(position: BudgetPosition, percent: Decimal, basis: SpendBasis) -> s
     if position.call is not None:
         whose = f"the {limit} limit per call{of_scope}" if of_scope else f"its {limit} limit"
         return f"This call cost {spend}, {share} {whose}."
+    is_over = position.closed or (position.end is not None and position.end <= now)
+    period, kind = _period_text(position, is_over=is_over), position.limit.type
+    if position.user_id == EVERYONE:
+        paid = _paid_by_everyone(position, basis, is_over=is_over)
+        return f"{paid} {spend} {period}, {share} the {limit} {kind} limit{of_scope}."
     if basis == "charged":
-        paid = "You were charged" if position.closed else "You've been charged"
+        paid = "You were charged" if is_over else "You've been charged"
     else:
-        paid = "Your calls cost" if position.closed else "Your calls have cost"
-    period, kind = _period_text(position), position.limit.type
+        paid = "Your calls cost" if is_over else "Your calls have cost"
     return f"{paid} {spend} {period}, {share} your {limit} {kind} limit{of_scope}."
+
+
+def _paid_by_everyone(position: BudgetPosition, basis: SpendBasis, *, is_over: bool) -> str:
+    """Return the beginning of a sentence about a global budget."""
+    budget = position.limit.budget
+    if budget is not None and budget.dimension == SERVICE:
+        return f"{service_name(budget.value)} {'cost' if is_over else 'has cost'}"
+    if basis == "charged":
+        return "All users were charged" if is_over else "All users have been charged"
+    return "All calls cost" if is_over else "All calls have cost"
 
 
 def _share(position: BudgetPosition, percent: Decimal) -> str:
@@ -174,18 +194,18 @@ def _share(position: BudgetPosition, percent: Decimal) -> str:
     return "over" if position.after_nano > position.limit.nano else "at"
 
 
-def _period_text(position: BudgetPosition) -> str:
+def _period_text(position: BudgetPosition, *, is_over: bool) -> str:
     """Return the period as words: relative while it lasts, by its name afterwards."""
     if position.limit.type == "daily":
         day = position.period
-        return f"on {day_name(date.fromisoformat(day))}" if position.closed else "today"
+        return f"on {day_name(date.fromisoformat(day))}" if is_over else "today"
     if position.limit.type == "weekly":
-        if not position.closed:
+        if not is_over:
             return "this week"
         year, week = position.period.split("-W")
         return f"in the week of {day_name(date.fromisocalendar(int(year), int(week), 1))}"
     month = date.fromisoformat(f"{position.period}-01")
-    return f"in {month_name(month)}" if position.closed else "this month"
+    return f"in {month_name(month)}" if is_over else "this month"
 
 
 def _crossing_of(row: EventRow | None) -> Crossing | None:

@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Final, NamedTuple
 
 from ledger.budgets.alert_messages import AlertContext, alert_event, cutoff_event
+from ledger.budgets.everyone_spend import read_everyone_spend
 from ledger.budgets.limits import Limits
 from ledger.budgets.scope_rows import read_windows
 from ledger.budgets.scoped import read_budgets
@@ -81,8 +82,11 @@ async def read_spend(
 ) -> list[int]:
     """Return the spend of each window, in nano-dollars."""
     of_users = [span for span in spans if span.scope is None]
-    of_scopes = [span for span in spans if span.scope is not None]
+    of_days = [span for span in spans if span.scope is not None and span.scope.is_kept_by_day]
+    of_scopes = [s for s in spans if s.scope is not None and not s.scope.is_kept_by_day]
     found = dict(zip(of_scopes, await read_windows(connection, of_scopes, basis), strict=True))
+    everyone = await read_everyone_spend(connection, of_days, basis)
+    found |= zip(of_days, everyone, strict=True)
     if of_users:
         users, starts, ends, _ = zip(*of_users, strict=True)
         rows = await connection.fetch(

@@ -9,30 +9,23 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from ledger.budgets.alert_messages import AlertContext, alert, alert_id, cutoff
-from ledger.budgets.alert_rows import (
-    lock_budgets,
-    raise_alerts,
-    read_alert_contexts,
-    read_spend,
-    request_cutoff,
-)
+from ledger.budgets.alert_messages import alert, alert_id, cutoff
+from ledger.budgets.alert_rows import lock_budgets, raise_alerts, read_spend, request_cutoff
+from ledger.budgets.contexts import read_contexts
 from ledger.budgets.crossings import find_crossing
-from ledger.budgets.limits import FULL, Limits
+from ledger.budgets.limits import FULL, Limit, Limits
 from ledger.budgets.positions import (
     SpendChange,
     applies,
     call_positions,
     is_active_call,
-    is_scoped,
     position_of,
     scope_changes,
-    scope_of,
     user_changes,
 )
 from ledger.budgets.scope_moves import ScopeMoves, find_moves, sum_moves
@@ -46,16 +39,13 @@ from ledger.budgets.windows import SpendWindow
 from ledger.calls.batch_changes import BatchChanges
 from ledger.calls.call import Call
 from ledger.calls.event_rows import EventRow
-from ledger.calls.periods import period_of, quarter_of
+from ledger.calls.periods import Period, period_of
 from ledger.postgres.database import Connection
 from schemas.alerts import SpendBasis
 from schemas.budgets import DEFAULT_ALERT_THRESHOLD_PERCENT
 
 USERS_CACHED_MAX: Final = 200_000
 ALERTS_CACHED_MAX: Final = 50_000
-
-_HOUR: Final = timedelta(hours=1)
-_LATEST: Final = datetime.max.replace(year=9000, tzinfo=UTC)
 
 
 class AlertReview(NamedTuple):
@@ -169,6 +159,28 @@ class Alerting:
         ]
         return await self._raise(connection, {limits.user_id: limits}, positions, (), now)
 
+    async def review_periods(
+        self,
+        connection: Connection,
+        limits: Limits,
+        periods: Sequence[tuple[Limit, Period]],
+        reviewed_at: datetime,
+        now: datetime,
+    ) -> int:
+        """Raise the alerts that are due in periods of limits; the caller has locked the settings.
+
+        Those of periods that had ended at the last review are late. Returns the number of messages
+        to send. Call `committed` after the commit.
+        """
+        self._uncommitted = (), ()
+        moves = [SpendChange(limits.user_id, *limit_period, 0) for limit_period in periods]
+        spent = await read_spend(connection, [move.span() for move in moves], self.basis)
+        positions = [
+            position_of(move._replace(nano=nano), nano, reviewed_at)
+            for move, nano in zip(moves, spent, strict=True)
+        ]
+        return await self._raise(connection, {limits.user_id: limits}, positions, (), now)
+
     async def _raise(
         self,
         connection: Connection,
@@ -188,7 +200,8 @@ class Alerting:
         ]
         if not due:
             return 0
-        contexts = await self._contexts(connection, [position for position, _ in due], now)
+        positions = [position for position, _ in due]
+        contexts = await read_contexts(connection, positions, self.basis, now)
         alerts = [
             alert(
                 position,
@@ -210,27 +223,6 @@ class Alerting:
             ):
                 messages += await request_cutoff(connection, cutoff(position, raised))
         return messages
-
-    async def _contexts(
-        self, connection: Connection, positions: Sequence[BudgetPosition], now: datetime
-    ) -> list[AlertContext]:
-        """Read the contexts of alerts; alerts are rare, so this may query the database."""
-        since = quarter_of(now.astimezone(UTC) - _HOUR)
-        whole = [position for position in positions if not is_scoped(position)]
-        periods = [SpendWindow(p.user_id, p.start, p.end or now) for p in whole]
-        of_whole = iter(await read_alert_contexts(connection, periods, since, self.basis))
-        spans = [
-            SpendWindow(p.user_id, since, _LATEST, scope_of(p)) for p in positions if is_scoped(p)
-        ]
-        of_scopes = iter(await read_spend(connection, spans, self.basis))
-        contexts = [
-            AlertContext({}, next(of_scopes)) if is_scoped(position) else next(of_whole)
-            for position in positions
-        ]
-        return [
-            context._replace(costs=position.call.costs_by_service()) if position.call else context
-            for position, context in zip(positions, contexts, strict=True)
-        ]
 
 
 async def _scope_moves(

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
+from ledger.budgets.global_use import CallUse, GlobalUse, exceeds_global
 from ledger.budgets.limits import Limit
 from ledger.credits.prepaid import PrepaidUse
 
@@ -33,17 +34,19 @@ class LimitUsage(NamedTuple):
 class AuthorizationDecision(NamedTuple):
     """Whether a call may start: `denied_by` is the first limit that denies it.
 
-    `lacks_balance` means that the prepaid balance denies it.
+    `lacks_balance` means that the prepaid balance denies it, `exceeds_global` that a global limit
+    does, about which nothing else is said.
     """
 
     denied_by: Limit | None
     remaining_nano: int | None
     lacks_balance: bool = False
+    exceeds_global: bool = False
 
     @property
     def is_allowed(self) -> bool:
         """Whether the call may start."""
-        return self.denied_by is None and not self.lacks_balance
+        return self.denied_by is None and not self.lacks_balance and not self.exceeds_global
 
 
 def decide_authorization(
@@ -78,6 +81,15 @@ def decide_prepaid(
         return AuthorizationDecision(None, left, lacks_balance=True)
     remaining = decision.remaining_nano
     return AuthorizationDecision(None, left if remaining is None else min(left, remaining))
+
+
+def decide_global(
+    decision: AuthorizationDecision, uses: Iterable[GlobalUse], call: CallUse
+) -> AuthorizationDecision:
+    """Add the global limits to a decision."""
+    if decision.is_allowed and exceeds_global(uses, call):
+        return AuthorizationDecision(None, None, exceeds_global=True)
+    return decision
 
 
 def hold_until(now: datetime, expected_ms: int | None) -> datetime:

@@ -6,7 +6,7 @@ cannot all use the same remainder.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -15,11 +15,13 @@ from ledger.budgets.authorization import (
     AuthorizationDecision,
     LimitUsage,
     decide_authorization,
+    decide_global,
     decide_prepaid,
     expected_cost,
     hold_until,
 )
-from ledger.budgets.budgets import Budgets
+from ledger.budgets.budgets import Budgets, PeriodSpend
+from ledger.budgets.global_use import CallUse
 from ledger.budgets.holds import CallState, Holds
 from ledger.budgets.limits import Limits
 from ledger.budgets.scoped_use import limits_of_call, read_scoped_use, selects_calls
@@ -34,7 +36,8 @@ _PAST: Final = timedelta(days=30)
 class CallStartRequest(NamedTuple):
     """A call to be authorized: its expected cost, or else its expected duration.
 
-    `persona_id` and `tags` are those that it is expected to have.
+    `persona_id` and `tags` are those that it is expected to have, `services` those that it will
+    use.
     """
 
     call_id: str
@@ -42,6 +45,7 @@ class CallStartRequest(NamedTuple):
     duration_ms: int | None
     persona_id: str | None = None
     tags: Mapping[str, str] = MappingProxyType({})
+    services: Sequence[str] = ()
 
 
 class CallStartDecision(NamedTuple):
@@ -64,8 +68,8 @@ async def authorize(
 
     A repeated request for the same call replaces the earlier decision.
     """
-    viewer, call_id = Viewer(user_id), request.call_id
-    by_cost = budgets.basis == "cost"
+    viewer, call_id, by_cost = Viewer(user_id), request.call_id, budgets.basis == "cost"
+    everyone = await budgets.everyone.read(now)
     async with budgets.lock(viewer, user_id) as (connection, limits):
         holds = Holds(connection, viewer)
         call = await holds.call_state(call_id)
@@ -73,12 +77,10 @@ async def authorize(
             allowed = AuthorizationDecision(None, None)
             return CallStartDecision(allowed, limits, 0, None, finished=True)
         persona_id, tags = _kind_of(request, call)
+        kind = CallKind(user_id, persona_id, tags)
         cost = await _expected_cost(holds, request, now)
         spend = await budgets.read_spend(connection, viewer, limits, now)
-        charge = cost
-        if request.cost_nano is None or by_cost:
-            basis = ChargeBasis(CallKind(user_id, persona_id, tags), request.duration_ms or 0, cost)
-            charge = expected_charge_nano(spend.plans, basis, now, spend.default_charge_nano)
+        charge = _expected_charge(kind, request, cost, spend, now, by_cost=by_cost)
         estimate = cost if by_cost else charge
         so_far = call.cost_nano if call is not None and by_cost else 0
         left_to_spend = max(0, estimate - so_far)
@@ -98,6 +100,8 @@ async def authorize(
         if limits.has_credit:
             prepaid = await read_prepaid_use(connection, viewer, call_id, now, by_cost=by_cost)
             decision = decide_prepaid(decision, prepaid, charge)
+        use = CallUse(committed.held_nano, -1, left_to_spend, dict.fromkeys(request.services, 1))
+        decision = decide_global(decision, everyone, use)
         await holds.drop_expired(now)
         if not decision.is_allowed:
             await holds.drop(call_id)
@@ -116,6 +120,22 @@ def _kind_of(
     if call is None:
         return request.persona_id, request.tags
     return call.persona_id or request.persona_id, {**request.tags, **call.tags}
+
+
+def _expected_charge(
+    kind: CallKind,
+    request: CallStartRequest,
+    cost: int,
+    spend: PeriodSpend,
+    now: datetime,
+    *,
+    by_cost: bool,
+) -> int:
+    """Return the expected charge of a call in nano-dollars: a requested cost is a charge."""
+    if request.cost_nano is not None and not by_cost:
+        return cost
+    basis = ChargeBasis(kind, request.duration_ms or 0, cost)
+    return expected_charge_nano(spend.plans, basis, now, spend.default_charge_nano)
 
 
 async def _expected_cost(holds: Holds, request: CallStartRequest, now: datetime) -> int:

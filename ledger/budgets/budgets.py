@@ -14,6 +14,7 @@ import msgspec
 from ledger.budgets.active_calls import call_of_row, read_active_calls
 from ledger.budgets.alert_rows import limits_of
 from ledger.budgets.burn_rate import burn_rate, expected_charges
+from ledger.budgets.global_use import GlobalUses
 from ledger.budgets.limits import Limits
 from ledger.budgets.scoped import raise_ends_at, stored_budgets
 from ledger.budgets.thresholds import CALL_CLOSES_AFTER
@@ -97,6 +98,7 @@ class Budgets:
         self._readers = readers
         self.basis = basis
         self.default_threshold_percent = default_threshold_percent
+        self.everyone = GlobalUses(readers, basis)
         self._zones: OrderedDict[str, str] = OrderedDict()
 
     async def read_status(self, viewer: Viewer, user_id: str, now: datetime) -> BudgetStatus:

@@ -27,7 +27,7 @@ class SpendChange(NamedTuple):
 
     def span(self) -> SpendWindow:
         budget = self.limit.budget
-        scope = budget.scope if budget is not None and budget.scope.selects_calls else None
+        scope = budget.scope if budget is not None and budget.scope.has_own_totals else None
         return SpendWindow(self.user_id, self.period.start, self.period.end, scope)
 
 
@@ -97,14 +97,9 @@ def position_of(
 
 
 def scope_of(position: BudgetPosition) -> Scope | None:
-    """Return the persona or the tag that a position belongs to, if any."""
+    """Return the scope that a position belongs to, None for a whole user."""
     budget = position.limit.budget
-    return budget.scope if budget is not None and budget.scope.selects_calls else None
-
-
-def is_scoped(position: BudgetPosition) -> bool:
-    """Return whether the position is that of a persona or a tag, not of one call."""
-    return position.call is None and scope_of(position) is not None
+    return budget.scope if budget is not None and budget.scope.has_own_totals else None
 
 
 def applies(limit: Limit, call: Call) -> bool:

@@ -23,18 +23,20 @@ class ReservationDecision(NamedTuple):
 
     `remaining_nano` is the rest of that budget; of a granted reservation, the lowest rest of all
     budgets after it, None without a limit. `is_tight` means that a budget has reached its warning
-    threshold. `lacks_balance` means that the prepaid balance refuses them.
+    threshold. `lacks_balance` means that the prepaid balance refuses them, `exceeds_global` that a
+    global limit does, about which nothing else is said.
     """
 
     refused_by: Limit | None
     remaining_nano: int | None
     is_tight: bool
     lacks_balance: bool = False
+    exceeds_global: bool = False
 
     @property
     def is_granted(self) -> bool:
         """Whether the costs may be caused."""
-        return self.refused_by is None and not self.lacks_balance
+        return self.refused_by is None and not self.lacks_balance and not self.exceeds_global
 
 
 def decide_reservation(uses: Iterable[LimitUse], warning_percent: Decimal) -> ReservationDecision:

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from types import MappingProxyType
 from typing import NamedTuple
 
 from ledger.budgets.budgets import Budgets, PeriodSpend
+from ledger.budgets.global_use import CallUse, GlobalUse, exceeds_global
 from ledger.budgets.holds import CallState, Committed, Holds
 from ledger.budgets.limits import Limit, Limits
 from ledger.budgets.reservation import (
@@ -35,12 +37,14 @@ from ledger.postgres.viewers import Viewer
 class ReservationRequest(NamedTuple):
     """The upper bounds of costs by the identity of their events, in nano-dollars.
 
-    They replace earlier bounds of the same costs; a bound of 0 ends a reservation.
+    They replace earlier bounds of the same costs; a bound of 0 ends a reservation. `services` are
+    the sums of the bounds whose service is known.
     """
 
     call_id: str
     amounts: Mapping[str, int]
     lasts: timedelta
+    services: Mapping[str, int] = MappingProxyType({})
 
 
 class ReservationResult(NamedTuple):
@@ -64,6 +68,7 @@ async def reserve(
     """
     viewer, call_id = Viewer(user_id), request.call_id
     by_cost = budgets.basis == "cost"
+    everyone = await budgets.everyone.read(now)
     async with budgets.lock(viewer, user_id) as (connection, limits):
         holds = Holds(connection, viewer)
         call = await holds.call_state(call_id)
@@ -79,7 +84,7 @@ async def reserve(
         further = limits_of_call(limits, *_kind_of(call, committed), now)
         uses = await read_scoped_use(connection, limits, further, budgets.basis, now)
         of_calls = limits.of_calls() + [limit for limit, _ in further if limit.type == "call"]
-        decider = _Decider(budgets, limits, spend, call, committed, uses, of_calls)
+        decider = _Decider(budgets, limits, spend, call, committed, uses, of_calls, everyone)
         decision, charge_nano = decider.decide(request, now)
         if limits.has_credit:
             prepaid = await read_prepaid_use(connection, viewer, call_id, now, by_cost=by_cost)
@@ -113,6 +118,7 @@ class _Decider(NamedTuple):
     committed: Committed
     scoped: Sequence[ScopedUse]
     of_calls: Sequence[Limit]
+    everyone: Sequence[GlobalUse]
 
     def decide(self, request: ReservationRequest, now: datetime) -> tuple[ReservationDecision, int]:
         """Return the decision, and the expected charge of the call; 0 if it is charged."""
@@ -136,7 +142,11 @@ class _Decider(NamedTuple):
         of_call = (so_far + reserved, so_far + reserved_after)
         uses += [LimitUse(limit, *of_call) for limit in self.of_calls]
         default = Decimal(self.budgets.default_threshold_percent)
-        return decide_reservation(uses, self.limits.warning(default)), charge
+        decision = decide_reservation(uses, self.limits.warning(default))
+        use = CallUse(before, before, after, request.services)
+        if decision.is_granted and exceeds_global(self.everyone, use):
+            decision = ReservationDecision(None, None, False, exceeds_global=True)
+        return decision, charge
 
     def _charge_nano(self, cost_nano: int, now: datetime) -> int:
         """Return what the call is expected to be charged at such a cost; 0 if it is charged."""

@@ -1,6 +1,8 @@
-"""A user's further budgets: limits of a period for the whole user, a persona or a tag.
+"""Further budgets: limits of a period for a whole user, a persona or a tag, or for all users.
 
 They are stored as JSON in the user's settings, so that one lock and one read cover all limits.
+Those of all users, called global, are in the settings of the user with the empty name, which no
+token can have.
 """
 
 from __future__ import annotations
@@ -15,20 +17,38 @@ import msgspec
 from ledger.calls.call import Call
 from ledger.calls.periods import period_of
 from schemas.alerts import AlertType
+from schemas.sentences import service_name
 
 BUDGETS_MAX: Final = 50
 PERSONA: Final = "persona"
 TAG: Final = "tag."
 WHOLE_USER: Final = "user"
+EVERYONE: Final = ""
+"""The user id of global budgets."""
+ALL_USERS: Final = "all"
+SERVICE: Final = "service"
 
 _ZONES_APART: Final = timedelta(days=2)
 
 
 class Scope(NamedTuple):
-    """What a budget applies to: `dimension` is user, persona, or `tag.` and a key."""
+    """What a budget applies to: `dimension` is user, persona, or `tag.` and a key.
+
+    Of a global budget it is all, service, or `tag.` and a key.
+    """
 
     dimension: str
     value: str
+
+    @property
+    def has_own_totals(self) -> bool:
+        """Whether the spend of the scope is not that of a user."""
+        return self.dimension != WHOLE_USER
+
+    @property
+    def is_kept_by_day(self) -> bool:
+        """Whether the totals of the scope are those of all users, by UTC day."""
+        return self.dimension in {ALL_USERS, SERVICE}
 
     @property
     def selects_calls(self) -> bool:
@@ -58,7 +78,8 @@ class Raise(msgspec.Struct, frozen=True, rename="camel"):
 class ScopedBudget(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A limit in nano-dollars. Without `thresholds`, those of the user apply.
 
-    `counts_from` is when the totals of its scope begin.
+    `counts_from` is when the totals of its scope begin. `limit_since` is when the limit was
+    changed, None if never.
     """
 
     budget_id: str
@@ -72,13 +93,16 @@ class ScopedBudget(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     raised: Raise | None = None
     counts_from: datetime
     created_at: datetime
+    limit_since: datetime | None = None
 
     @property
     def scope(self) -> Scope:
         return Scope(self.dimension, self.value)
 
     def scope_text(self) -> str:
-        """Return the persona or the tag as the end of a sentence, nothing for a whole user."""
+        """Return the scope as the end of a sentence, nothing for a whole user or all users."""
+        if self.dimension == SERVICE:
+            return f" for {service_name(self.value)}"
         if self.dimension == PERSONA:
             return f" for the persona {self.value}"
         if self.dimension.startswith(TAG):
@@ -94,6 +118,12 @@ class ScopedBudget(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         if self.raised is not None and now < self.raised.until:
             return self.raised.limit_nano
         return self.limit_nano
+
+    def applies_since(self, now: datetime) -> datetime:
+        """Return since when the limit that applies does."""
+        if self.raised is not None and not self.is_raised(now):
+            return self.raised.until
+        return self.limit_since or self.created_at
 
     def version_at(self, now: datetime) -> int:
         """Return the version of the limit that applies: the end of a raise is a change, too."""
@@ -124,7 +154,7 @@ def without_ended_raises(
 ) -> tuple[ScopedBudget, ...]:
     """Return the budgets without raises that have ended."""
     return tuple(
-        msgspec.structs.replace(budget, raised=None)
+        msgspec.structs.replace(budget, raised=None, limit_since=budget.raised.until)
         if budget.raised is not None and not budget.is_raised(now)
         else budget
         for budget in budgets

@@ -1,4 +1,7 @@
-"""Creates, changes and deletes further budgets, and raises the alerts due: the use case."""
+"""Creates, changes and deletes further budgets, and raises the alerts due: the use case.
+
+Global budgets are those of the user `EVERYONE`, on behalf of viewers that read all.
+"""
 
 from __future__ import annotations
 
@@ -103,9 +106,10 @@ class ScopedBudgets:
             if wanted.scope != before.scope:
                 start = counting_start(now, limits.timezone)
             after = _budget(budget_id, wanted, before.version, start, before.created_at)
+            after = replace(after, limit_since=before.limit_since)
             if _limit_of(after) != _limit_of(before):
                 version = max(limits.latest_version + 1, epoch) + (wanted.raised is not None)
-                after = replace(after, version=version)
+                after = replace(after, version=version, limit_since=now)
             return tuple(after if b.budget_id == budget_id else b for b in limits.budgets)
 
         statuses = await self._change(viewer, user_id, change, now)

@@ -9,7 +9,7 @@ from ledger.budgets.scoped import Scope
 
 
 class SpendWindow(NamedTuple):
-    """A user's time from `start` to before `end`; `scope` is a persona or a tag, if any."""
+    """A user's time from `start` to before `end`; without a `scope`, of the whole user."""
 
     user_id: str
     start: datetime

@@ -52,6 +52,7 @@ import type {
   EventPage,
   Finalize,
   Forecast,
+  GlobalBudgetList,
   GrantRequest,
   GrantVoidRequest,
   GrantVoided,
@@ -94,6 +95,7 @@ import type {
   WantedApiKey,
   WantedBudget,
   WantedChannel,
+  WantedGlobalBudget,
   WantedMode,
   WantedWebhookEndpoint,
   WantedWebhookSecret,
@@ -212,6 +214,34 @@ export const deleteBudget = (
   input: { userId: string; budgetId: string; },
   options?: RequestOptions,
 ): Promise<ScopedBudgetList> => client.data<ScopedBudgetList>("DELETE", "/api/costs/user/{userId}/budgets/{budgetId}", input, options);
+
+/** List the budgets of all users and of services, and their newest alerts: `GET /api/admin/budgets`. */
+export const listGlobalBudgets = (
+  client: CostClient,
+  input?: Record<string, never>,
+  options?: RequestOptions,
+): Promise<GlobalBudgetList> => client.data<GlobalBudgetList>("GET", "/api/admin/budgets", input, options);
+
+/** Create a budget of all users or of a service: `POST /api/admin/budgets`. */
+export const createGlobalBudget = (
+  client: CostClient,
+  input: { body: WantedGlobalBudget; },
+  options?: RequestOptions,
+): Promise<ScopedBudget> => client.data<ScopedBudget>("POST", "/api/admin/budgets", input, options);
+
+/** Replace the settings of a global budget, or raise its limit for a time: `PUT /api/admin/budgets/{budgetId}`. */
+export const replaceGlobalBudget = (
+  client: CostClient,
+  input: { budgetId: string; body: WantedGlobalBudget; },
+  options?: RequestOptions,
+): Promise<ScopedBudget> => client.data<ScopedBudget>("PUT", "/api/admin/budgets/{budgetId}", input, options);
+
+/** Delete a global budget; its alerts stay: `DELETE /api/admin/budgets/{budgetId}`. */
+export const deleteGlobalBudget = (
+  client: CostClient,
+  input: { budgetId: string; },
+  options?: RequestOptions,
+): Promise<GlobalBudgetList> => client.data<GlobalBudgetList>("DELETE", "/api/admin/budgets/{budgetId}", input, options);
 
 /** List a user's budget alerts, latest first: `GET /api/costs/user/{userId}/alerts`. */
 export const listAlerts = (

@@ -190,7 +190,7 @@ export interface components {
             allowed: boolean;
             callId: string;
             userId: string;
-            budget: ("call" | "daily" | "monthly" | "weekly") | "balance" | null;
+            budget: ("call" | "daily" | "monthly" | "weekly") | ("balance" | "global") | null;
             reason: string;
             remaining: Decimal | null;
             held: Decimal;
@@ -205,6 +205,7 @@ export interface components {
             tags?: {
                 [key: string]: string;
             };
+            services?: string[];
         };
         AuthorizationSuccess: {
             /** @constant */
@@ -1014,6 +1015,18 @@ export interface components {
             reason: "log_truncated" | "records_removed" | "topic_recreated";
             /** Format: date-time */
             noticedAt: string;
+        };
+        GlobalBudgetList: {
+            budgets: components["schemas"]["ScopedBudget"][];
+            budgetsMax: Decimal;
+            /** @enum {unknown} */
+            budgetBasis: "charged" | "cost";
+            alerts: components["schemas"]["ListedAlert"][];
+        };
+        GlobalBudgetListSuccess: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["GlobalBudgetList"];
         };
         Grant: {
             grantId: string;
@@ -1834,7 +1847,7 @@ export interface components {
             granted: boolean;
             callId: string;
             userId: string;
-            budget: ("call" | "daily" | "monthly" | "weekly") | "balance" | null;
+            budget: ("call" | "daily" | "monthly" | "weekly") | ("balance" | "global") | null;
             reason: string;
             remaining: Decimal | null;
             costs: components["schemas"]["ReservedCost"][];
@@ -1912,6 +1925,8 @@ export interface components {
             countsFrom: string;
             /** Format: date-time */
             createdAt: string;
+            /** @enum {unknown} */
+            basis: "charged" | "cost";
         };
         ScopedBudgetList: {
             budgets: components["schemas"]["ScopedBudget"][];
@@ -2193,6 +2208,29 @@ export interface components {
             address: string;
             kinds?: ("alert" | "anomaly" | "daily_digest" | "forecast" | "low_balance" | "unpriced" | "weekly_digest")[];
         };
+        WantedGlobalBudget: {
+            /**
+             * @default {
+             *       "kind": "all",
+             *       "value": null
+             *     }
+             */
+            scope?: components["schemas"]["WantedGlobalScope"];
+            /** @enum {unknown} */
+            period: "day" | "month" | "week";
+            limit_usd: number | string;
+            raise?: components["schemas"]["WantedRaise"] | null;
+            thresholds?: (number | string)[];
+        };
+        WantedGlobalScope: {
+            /**
+             * @default all
+             * @enum {unknown}
+             */
+            kind?: "all" | "service";
+            /** @default null */
+            value?: string | null;
+        };
         WantedMode: {
             /** @enum {unknown} */
             mode: "dry_run" | "execute" | "stopped";
@@ -2390,6 +2428,8 @@ export type Finalize = components['schemas']['Finalize'];
 export type Forecast = components['schemas']['Forecast'];
 export type ForecastSuccess = components['schemas']['ForecastSuccess'];
 export type GapBody = components['schemas']['GapBody'];
+export type GlobalBudgetList = components['schemas']['GlobalBudgetList'];
+export type GlobalBudgetListSuccess = components['schemas']['GlobalBudgetListSuccess'];
 export type Grant = components['schemas']['Grant'];
 export type GrantRequest = components['schemas']['GrantRequest'];
 export type GrantVoidRequest = components['schemas']['GrantVoidRequest'];
@@ -2519,6 +2559,8 @@ export type Voided = components['schemas']['Voided'];
 export type WantedApiKey = components['schemas']['WantedApiKey'];
 export type WantedBudget = components['schemas']['WantedBudget'];
 export type WantedChannel = components['schemas']['WantedChannel'];
+export type WantedGlobalBudget = components['schemas']['WantedGlobalBudget'];
+export type WantedGlobalScope = components['schemas']['WantedGlobalScope'];
 export type WantedMode = components['schemas']['WantedMode'];
 export type WantedQuietHours = components['schemas']['WantedQuietHours'];
 export type WantedRaise = components['schemas']['WantedRaise'];

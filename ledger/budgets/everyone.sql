@@ -1,0 +1,59 @@
+-- Budgets of all users: their totals, which the triggers of users' days keep by UTC day, and when they are decided.
+
+-- name: spent
+-- The spend of each window of whole UTC days, from :first_days to before :end_days: the cost of the service :values if
+-- :dimensions is service, else that of all users, by cost if :by_cost, else by charge.
+SELECT coalesce(CASE
+           WHEN w.dimension = 'service' THEN (
+               SELECT sum(cost_nano) FROM everyone_day_costs
+                WHERE day >= w.first AND day < w.before AND service = w.value)
+           WHEN :by_cost THEN (
+               SELECT sum(cost_nano) FROM everyone_day_costs WHERE day >= w.first AND day < w.before)
+           ELSE (
+               SELECT sum(charged_nano - refunded_nano) FROM everyone_days WHERE day >= w.first AND day < w.before)
+       END, 0) AS nano
+FROM unnest(:dimensions::text[], :values::text[], :first_days::date[], :end_days::date[])
+     WITH ORDINALITY AS w (dimension, value, first, before, ordinality)
+ORDER BY w.ordinality
+
+-- name: costs
+-- The cost of all users on the UTC days from :first_day to before :end_day, by service.
+SELECT service, sum(cost_nano)::bigint AS nano FROM everyone_day_costs
+ WHERE day >= :first_day AND day < :end_day GROUP BY service
+
+-- name: lock_review
+-- Locks the settings of global budgets, unless another session has them locked or a review was stored after :before.
+SELECT user_id, daily_limit_nano, monthly_limit_nano, call_limit_nano,
+       daily_limit_version, monthly_limit_version, call_limit_version,
+       alert_threshold_percent, thresholds, timezone, auto_cutoff, budgets::text AS budgets, reviewed_at
+  FROM user_budget_settings
+ WHERE user_id = '' AND budgets IS NOT NULL AND (reviewed_at IS NULL OR reviewed_at <= :before)
+   FOR NO KEY UPDATE SKIP LOCKED
+
+-- name: store_review
+-- Stores that the global budgets were decided at :now.
+UPDATE user_budget_settings SET reviewed_at = :now WHERE user_id = ''
+
+-- name: held
+-- What the calls of all users may still spend at :now, in nano-dollars, as `committed` in budgets.sql has it of a user.
+WITH held AS (
+    SELECT h.user_id, h.call_id, greatest(0, h.spend_nano - so_far.nano) AS nano
+      FROM budget_holds AS h
+     CROSS JOIN LATERAL (
+           SELECT coalesce(sum(cost.value::numeric), 0) AS nano
+             FROM calls AS c, jsonb_each(c.costs::jsonb) AS day, jsonb_each_text(day.value) AS cost
+            WHERE :by_cost AND c.call_id = h.call_id AND c.user_id = h.user_id) AS so_far
+     WHERE h.expires_at > :now
+), open_reservations AS MATERIALIZED (
+    SELECT r.*
+      FROM cost_reservations AS r
+      LEFT JOIN calls AS c ON c.call_id = r.call_id AND c.user_id = r.user_id
+     WHERE :by_cost AND r.expires_at > :now AND coalesce(c.status, 'active') = 'active'
+), reserved AS (
+    SELECT user_id, call_id, sum(amount_nano) AS nano
+      FROM open_reservations
+     WHERE identity NOT IN (SELECT counted_costs_among(ARRAY(SELECT identity FROM open_reservations)))
+     GROUP BY user_id, call_id
+)
+SELECT coalesce(sum(greatest(coalesce(h.nano, 0), coalesce(r.nano, 0))), 0)::bigint
+  FROM held AS h FULL JOIN reserved AS r USING (user_id, call_id)

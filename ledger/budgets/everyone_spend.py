@@ -1,0 +1,38 @@
+"""Reads the spend of all users and of services, which is kept by UTC day."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Final
+
+from ledger.budgets.windows import SpendWindow
+from ledger.postgres.database import Connection
+from ledger.postgres.statements import statements
+from schemas.alerts import SpendBasis
+
+_SQL: Final = statements("budgets/everyone")
+
+
+async def read_everyone_spend(
+    connection: Connection, windows: Sequence[SpendWindow], basis: SpendBasis
+) -> list[int]:
+    """Return the spend of windows of whole UTC days, in nano-dollars; that of a service is cost."""
+    if not windows:
+        return []
+    scopes = [window.scope for window in windows if window.scope is not None]
+    statement = _SQL.bind(
+        "spent",
+        dimensions=[scope.dimension for scope in scopes],
+        values=[scope.value for scope in scopes],
+        first_days=[window.start.date() for window in windows],
+        end_days=[window.end.date() for window in windows],
+        by_cost=basis == "cost",
+    )
+    return [int(row["nano"]) for row in await connection.fetch(*statement)]
+
+
+async def read_everyone_costs(connection: Connection, first: date, end: date) -> dict[str, int]:
+    """Return the cost of all users from a UTC day to before another, by service."""
+    statement = _SQL.bind("costs", first_day=first, end_day=end)
+    return {row["service"]: row["nano"] for row in await connection.fetch(*statement)}

@@ -1,0 +1,75 @@
+"""Raises the alerts of global budgets, beside the stream; one process decides at a time.
+
+The lock of the settings is the election: it ends with the process, and the review that it protects
+is committed with it or not at all. The unique key of an alert makes it exist once.
+
+A review decides the periods that had not ended at the last review: so a spend of the last moment of
+a day is found even if the day has ended. Once a minute, a sweep decides all periods since a limit
+applies, which late events may have changed; their alerts are late.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Final
+
+from ledger.budgets.alert_rows import limits_of
+from ledger.budgets.alerting import Alerting
+from ledger.budgets.limits import Limit
+from ledger.calls.periods import Period, period_of
+from ledger.postgres.database import Connection
+from ledger.postgres.statements import statements
+
+REVIEW_AFTER: Final = timedelta(milliseconds=300)
+"""How old the last review of any process must be."""
+
+LATE_DAYS: Final = timedelta(days=401)
+"""Older events are refused, so older periods do not change."""
+
+_SQL: Final = statements("budgets/everyone")
+
+
+async def review_global_budgets(
+    connection: Connection, alerting: Alerting, now: datetime
+) -> int | None:
+    """Raise the alerts of global budgets that are due; returns the number of messages to send.
+
+    None means that there are no such budgets, or that another process has just decided them. Raises
+    OSError or a PostgreSQL error.
+    """
+    async with connection.transaction():
+        row = await connection.fetchrow(*_SQL.bind("lock_review", before=now - REVIEW_AFTER))
+        if row is None:
+            return None
+        limits = limits_of(row)
+        since = {limit: _applies_since(limit, now) for limit in limits.scoped(now)}
+        reviewed_at = row["reviewed_at"] or min(since.values())
+        is_sweep = reviewed_at < now.replace(second=0, microsecond=0)
+        periods = [
+            (limit, period)
+            for limit, start in since.items()
+            for period in _periods(
+                limit, max(start, now - LATE_DAYS if is_sweep else reviewed_at), now
+            )
+        ]
+        messages = await alerting.review_periods(connection, limits, periods, reviewed_at, now)
+        await connection.execute(*_SQL.bind("store_review", now=now))
+    alerting.committed()
+    return messages
+
+
+def _applies_since(limit: Limit, now: datetime) -> datetime:
+    return now if limit.budget is None else limit.budget.applies_since(now)
+
+
+def _periods(limit: Limit, first: datetime, now: datetime) -> Iterator[Period]:
+    """Yield the periods of a limit that contain a time, from the present back to `first`."""
+    if limit.type == "call":
+        return
+    period = period_of(limit.type, now, "UTC")
+    while True:
+        yield period
+        if period.start <= first:
+            return
+        period = period_of(limit.type, period.start - timedelta(microseconds=1), "UTC")

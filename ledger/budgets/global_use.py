@@ -1,0 +1,106 @@
+"""Decides calls by the global budgets, whose use is read at most once a second.
+
+A lock shared by all users would decide one call after another. So calls that are allowed within the
+same second may exceed a global limit together.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from time import monotonic_ns
+from typing import Final, NamedTuple
+
+from ledger.budgets.alert_rows import limits_of, read_spend
+from ledger.budgets.limits import Limit, Limits
+from ledger.budgets.positions import SpendChange
+from ledger.budgets.scoped import EVERYONE, SERVICE
+from ledger.calls.periods import period_of
+from ledger.postgres.database import Connection
+from ledger.postgres.statements import statements
+from ledger.postgres.viewers import ReaderPool, Viewer
+from schemas.alerts import SpendBasis
+
+FRESH_NS: Final = 10**9
+
+_SETTINGS: Final = statements("budgets/budgets")
+_SQL: Final = statements("budgets/everyone")
+_READER: Final = Viewer(EVERYONE, reads_all=True)
+
+
+class GlobalUse(NamedTuple):
+    """A global limit with its spend and what calls may still spend of it, in nano-dollars."""
+
+    limit: Limit
+    spend_nano: int
+    held_nano: int
+
+
+class CallUse(NamedTuple):
+    """What a call would spend, in nano-dollars.
+
+    `held_nano` is held for it already, `before_nano` what it may spend without the decision, and
+    `after_nano` with it; a call that does not spend more is not refused. `services` are the costs
+    of services that it is about to cause.
+    """
+
+    held_nano: int
+    before_nano: int
+    after_nano: int
+    services: Mapping[str, int]
+
+
+def exceeds_global(uses: Iterable[GlobalUse], call: CallUse) -> bool:
+    """Return whether a call would exceed a global limit that applies to it."""
+    for limit, spend_nano, held_nano in uses:
+        others = 0
+        if limit.budget is not None and limit.budget.dimension == SERVICE:
+            before, after = 0, call.services.get(limit.budget.value, 0)
+        else:
+            others = max(0, held_nano - call.held_nano)
+            before, after = call.before_nano, call.after_nano
+        if after > before and spend_nano + others + after > limit.nano:
+            return True
+    return False
+
+
+class GlobalUses:
+    """The use of the global limits, as of the last second."""
+
+    def __init__(self, readers: ReaderPool, basis: SpendBasis) -> None:
+        self._readers = readers
+        self._basis = basis
+        self._uses: Sequence[GlobalUse] = ()
+        self._read_at: int | None = None
+        self._reading = asyncio.Lock()
+
+    async def read(self, now: datetime) -> Sequence[GlobalUse]:
+        """Return the use of each limit; raises StoreUnavailableError.
+
+        Call it without a connection of the pool.
+        """
+        async with self._reading:
+            if self._read_at is None or monotonic_ns() - self._read_at >= FRESH_NS:
+                read_at = monotonic_ns()
+                async with self._readers.reading(_READER) as connection:
+                    self._uses = await self._read(connection, now)
+                self._read_at = read_at
+        return self._uses
+
+    async def _read(self, connection: Connection, now: datetime) -> list[GlobalUse]:
+        statement = _SETTINGS.bind("settings", user_id=EVERYONE, **_READER.parameters)
+        row = await connection.fetchrow(*statement)
+        limits = Limits(user_id=EVERYONE) if row is None else limits_of(row)
+        changes = [
+            SpendChange(EVERYONE, limit, period_of(limit.type, now, "UTC"), 0)
+            for limit in limits.scoped(now)
+            if limit.type != "call"
+        ]
+        if not changes:
+            return []
+        spent = await read_spend(connection, [change.span() for change in changes], self._basis)
+        held = await connection.fetchval(*_SQL.bind("held", now=now, by_cost=self._basis == "cost"))
+        return [
+            GlobalUse(change.limit, nano, held) for change, nano in zip(changes, spent, strict=True)
+        ]
