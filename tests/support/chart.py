@@ -16,6 +16,9 @@ HELM = ROOT / ".local" / "bin" / "helm"
 VALIDATOR = ROOT / ".local" / "chart" / "bin" / "kubernetes-validate"
 SECONDS_MAX = 60
 
+_RENDERED: dict[str, str] = {}
+"""What was rendered, by the text of the values."""
+
 Manifest = dict[str, Any]
 
 
@@ -35,11 +38,14 @@ def helm(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def render(values: dict[str, Any], directory: Path) -> list[Manifest]:
     """Return what the chart renders with these values."""
-    file = directory / "values.yaml"
-    file.write_text(yaml.safe_dump(values))
-    done = _template(file)
-    assert done.returncode == 0, done.stderr
-    return [document for document in yaml.safe_load_all(done.stdout) if document]
+    text = yaml.safe_dump(values)
+    if text not in _RENDERED:
+        file = directory / "values.yaml"
+        file.write_text(text)
+        done = _template(file)
+        assert done.returncode == 0, done.stderr
+        _RENDERED[text] = done.stdout
+    return [document for document in yaml.safe_load_all(_RENDERED[text]) if document]
 
 
 def _template(values: Path) -> subprocess.CompletedProcess[str]:

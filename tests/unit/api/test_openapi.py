@@ -5,7 +5,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, cast
 
 import pytest
@@ -49,6 +49,22 @@ async def test_document_is_valid(data: Any) -> None:
     assert data["openapi"].startswith("3.1.")
     assert data["info"]["version"] == product_version() != "0"
     assert data["servers"] == [{"url": "/"}]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda data: data["info"].pop("version"),
+        lambda data: data["paths"]["/health"]["get"].update(responses=[]),
+        lambda data: data["components"]["schemas"]["Accepted"].update(type="objekt"),
+        lambda data: data["components"]["schemas"].update(Lost={"$ref": "#/components/gone"}),
+    ],
+    ids=["no version", "wrong responses", "unknown type", "dead reference"],
+)
+async def test_validator_finds_a_planted_fault(data: Any, change: Callable[[Any], object]) -> None:
+    change(data)
+    with pytest.raises(Exception, match=r"version|responses|objekt|gone"):
+        OpenAPIV31SpecValidator(data).validate()
 
 
 async def test_command_prints_the_served_document_without_settings(data: Any) -> None:

@@ -1,5 +1,6 @@
 """The Helm chart renders valid manifests, with least rights and sufficient settings."""
 
+import re
 from pathlib import Path
 from typing import Any, Final
 
@@ -120,6 +121,18 @@ def test_pods_have_least_rights(manifests: list[dict[str, Any]]) -> None:
         assert "memory" in container["resources"]["limits"]
 
 
+def test_services_have_probes_of_a_port_that_they_serve(
+    manifests: list[dict[str, Any]],
+) -> None:
+    for name in of_kind(manifests, "Deployment"):
+        [container] = pods(manifests)[name]["containers"]
+        ports = {port["name"] for port in container["ports"]}
+        for probe in ("startupProbe", "livenessProbe"):
+            [checked] = re.findall(r"port: (\w+)", yaml.safe_dump(container[probe]))
+            assert checked in ports, (name, probe)
+        assert "metrics" in ports
+
+
 def test_each_pod_mounts_the_secrets_that_it_reads_and_no_others(
     manifests: list[dict[str, Any]],
 ) -> None:
@@ -211,8 +224,5 @@ def test_only_processes_that_send_reach_the_outside(tmp_path: Path) -> None:
         if "ipBlock" in yaml.safe_dump(policy["spec"]["egress"])
     }
     assert outside == {"api", "notices", "commands", "export"}
-    assert {name for name, policy in policies.items() if policy["spec"]["ingress"]} == {
-        "api",
-        "worker",
-        "notices",
-    }
+    served = {name for name, policy in policies.items() if policy["spec"]["ingress"]}
+    assert served == {"api", "worker", "notices", "commands"}

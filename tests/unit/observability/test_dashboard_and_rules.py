@@ -55,6 +55,25 @@ def test_promtool_accepts_rules_and_configuration() -> None:
         assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.parametrize(
+    ("command", "name", "old", "new"),
+    [
+        ("rules", "rules.yml", "expr: ", "expression: "),
+        ("rules", "rules.yml", "rate(", "rate(("),
+        ("config", "prometheus.yml", "scrape_interval: ", "scrape_interval: often "),
+        ("config", "prometheus.yml", "rules.yml", "gone.yml"),
+    ],
+)
+def test_promtool_finds_a_planted_fault(
+    command: str, name: str, old: str, new: str, tmp_path: Path
+) -> None:
+    shutil.copytree(RULES.parent, tmp_path, dirs_exist_ok=True)
+    text = (tmp_path / name).read_text(encoding="utf-8")
+    assert old in text
+    (tmp_path / name).write_text(text.replace(old, new, 1))
+    assert promtool("check", command, name, cwd=tmp_path).returncode != 0
+
+
 def test_promtool_accepts_every_query_of_the_dashboard(tmp_path: Path) -> None:
     queries = [q for each in dashboard_queries(DASHBOARD.read_text()).values() for q in each]
     assert len(queries) > 40
