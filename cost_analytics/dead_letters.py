@@ -12,7 +12,7 @@ from cost_analytics.progress import Progress
 from cost_analytics.sending import RecordSender, open_sender
 from ledger.operations.dead_letters import (
     DeadLetterKey,
-    RefusedEvent,
+    ListedDeadLetter,
     StoredDeadLetter,
     count_by_code,
     count_pending,
@@ -65,7 +65,7 @@ class _ReadableRefusal(NamedTuple):
     replayed_at: datetime | None
 
 
-def _readable(refusal: RefusedEvent) -> _ReadableRefusal:
+def _readable(refusal: ListedDeadLetter) -> _ReadableRefusal:
     start = refusal.start.decode("utf-8", "replace")
     return _ReadableRefusal(**{**refusal._asdict(), "start": start})
 
@@ -80,7 +80,7 @@ async def _show_counts(connection: Connection, print_line: Callable[[str], None]
     return bool(counts)
 
 
-def _description_lines(refusal: RefusedEvent) -> Sequence[str]:
+def _description_lines(refusal: ListedDeadLetter) -> Sequence[str]:
     origin = refusal.origin
     refused_at = refusal.refused_at.isoformat(timespec="seconds").replace("+00:00", "Z")
     again = ", sent again" if refusal.replayed_at else ""

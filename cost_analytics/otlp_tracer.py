@@ -29,7 +29,7 @@ _KINDS: Final[dict[SpanKind, Any]] = {
 }
 
 
-class OtlpSpan:
+class SdkSpan:
     """A span of the SDK."""
 
     def __init__(self, span: Any) -> None:
@@ -81,7 +81,7 @@ class OtlpTracer:
             links=[trace.Link(_remote(link).get_span_context()) for link in links],
             start_time=at_ns,
         )
-        return OtlpSpan(span)
+        return SdkSpan(span)
 
     def close(self) -> None:
         """Export what is left, within a time limit."""

@@ -23,7 +23,7 @@ from streams.prices.fetching import fetch, price_session
 from streams.prices.genai_prices import read_genai_prices
 from streams.prices.genai_source import INSTALL, GenAiPrices, decode_list, update_url
 from streams.prices.litellm import read_litellm
-from streams.prices.reading import PriceSource, PriceSourceError, ReadPrices
+from streams.prices.reading import ConfiguredSource, PriceSourceError, ReadPrices
 
 _NAME: Final = "prices"
 _SHOWN: Final = 20
@@ -109,7 +109,7 @@ def _fetch(url: str) -> bytes:
 
     async def read() -> bytes:
         async with price_session() as session:
-            return await fetch(session, PriceSource(name="list", url=url))
+            return await fetch(session, ConfiguredSource(name="list", url=url))
 
     return run(read())
 

@@ -18,7 +18,7 @@ BudgetPeriod = Literal["day", "week", "month", "call"]
 
 
 class BudgetRaise(Struct, kw_only=True, rename=wire_name):
-    """A limit that applies instead until a time."""
+    """A limit that replaces the budget's own until a time."""
 
     limit_usd: Usd
     until: datetime
@@ -86,7 +86,7 @@ class WantedRaise(Struct, kw_only=True, rename=wire_name, forbid_unknown_fields=
 class WantedBudget(Struct, kw_only=True, rename=wire_name, forbid_unknown_fields=True):
     """The settings of a budget; without `thresholds`, those of the user's settings apply.
 
-    `auto_cutoff` is whether the end of a call that reaches its limit is requested.
+    With `auto_cutoff`, the end of a call that reaches its limit is requested.
     """
 
     scope: WantedScope = WantedScope()

@@ -29,7 +29,6 @@ from messaging.kafka import KafkaSettings, cluster_id, make_consumer, make_produ
 from messaging.producer import RecoveringProducer
 from schemas.alerts import SpendBasis
 from schemas.topics import CALL_EVENTS
-from streams.assignment import Assignment
 from streams.budget_watch import BudgetWatch
 from streams.credit_review import CreditReview
 from streams.dead_letters import DeadLetterTopic, RefusalLimit
@@ -44,6 +43,7 @@ from streams.progress import StreamProgress
 from streams.publishing.publisher import TotalsPublisher
 from streams.publishing.relay import OutboxRelay
 from streams.publishing.republishing import EpochFollower
+from streams.rebalance_listener import RebalanceListener
 from streams.retention import Retention, RetentionOptions
 from streams.span_voids import PeriodicSpanVoids
 from streams.stuck_calls import StuckCallOptions, StuckCallWatch
@@ -115,7 +115,7 @@ class Worker:
         )
         self._follower = self._make_follower(stream, epoch)
         progress = StreamProgress(self._consumer, self._lanes, stream, clock.now)
-        self._assignment = Assignment(
+        self._assignment = RebalanceListener(
             self._consumer,
             self._lanes,
             self._positions,

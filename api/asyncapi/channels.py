@@ -55,7 +55,7 @@ _OPTIONAL_DLQ_HEADERS: Final[Mapping[str, str]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
+class TopicMessage:
     """A message: its payload's type, or None for no value; `attributes` are CloudEvents headers.
 
     `headers` are other headers, by name. `is_raw` is a payload of any bytes.
@@ -73,7 +73,7 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Channel:
+class TopicChannel:
     """A topic: what the product does with it, and the messages in it."""
 
     name: str
@@ -82,7 +82,7 @@ class Channel:
     title: str
     description: str
     key: str
-    messages: tuple[Message, ...]
+    messages: tuple[TopicMessage, ...]
 
 
 def _camel(event_type: str) -> str:
@@ -90,9 +90,9 @@ def _camel(event_type: str) -> str:
     return head + "".join(part.capitalize() for part in rest)
 
 
-def _structured(kind: Any) -> Message:
+def _structured(kind: Any) -> TopicMessage:
     event = kind.kind
-    return Message(
+    return TopicMessage(
         name=_camel(event),
         title=f"{event}, structured mode",
         payload=kind,
@@ -101,8 +101,8 @@ def _structured(kind: Any) -> Message:
     )
 
 
-def _binary(event: str) -> Message:
-    return Message(
+def _binary(event: str) -> TopicMessage:
+    return TopicMessage(
         name=f"{_camel(event)}Binary",
         title=f"{event}, binary mode",
         payload=DATA_TYPES[event],
@@ -112,7 +112,7 @@ def _binary(event: str) -> Message:
 
 
 CHANNELS: Final = (
-    Channel(
+    TopicChannel(
         name="callEvents",
         topic=CALL_EVENTS,
         action="receive",
@@ -126,7 +126,7 @@ CHANNELS: Final = (
             *(_binary(event) for event in DATA_TYPES),
         ),
     ),
-    Channel(
+    TopicChannel(
         name="deadLetters",
         topic=DEAD_LETTERS,
         action="send",
@@ -135,7 +135,7 @@ CHANNELS: Final = (
         "reason in headers.",
         key="As received.",
         messages=(
-            Message(
+            TopicMessage(
                 name="deadLetter",
                 title="A refused record",
                 is_raw=True,
@@ -145,7 +145,7 @@ CHANNELS: Final = (
             ),
         ),
     ),
-    Channel(
+    TopicChannel(
         name="callTotals",
         topic=CALL_TOTALS,
         action="send",
@@ -154,19 +154,19 @@ CHANNELS: Final = (
         "the state with the highest `version`.",
         key="The call's id.",
         messages=(
-            Message(
+            TopicMessage(
                 name="callTotal",
                 title="Totals of a call",
                 payload=CallTotal,
                 examples=(examples.CALL_TOTAL,),
             ),
-            Message(
+            TopicMessage(
                 name="callTotalRemoved",
                 title="A tombstone: the call ended long ago and is removed from the topic",
             ),
         ),
     ),
-    Channel(
+    TopicChannel(
         name="budgetAlerts",
         topic=BUDGET_ALERTS,
         action="send",
@@ -174,7 +174,7 @@ CHANNELS: Final = (
         description="Alerts about budgets, at least once each; the `id` never changes.",
         key="The user's id.",
         messages=(
-            Message(
+            TopicMessage(
                 name=_camel(ALERT_TYPE),
                 title="A budget alert",
                 payload=BudgetAlertEvent,
@@ -183,7 +183,7 @@ CHANNELS: Final = (
             ),
         ),
     ),
-    Channel(
+    TopicChannel(
         name="callCommands",
         topic=CALL_COMMANDS,
         action="send",
@@ -191,7 +191,7 @@ CHANNELS: Final = (
         description="Requests to the voice pipeline, at least once each; the `id` never changes.",
         key="The call's id.",
         messages=(
-            Message(
+            TopicMessage(
                 name=_camel(CUTOFF_TYPE),
                 title="A request to end a call",
                 payload=CallCutoffEvent,
@@ -200,7 +200,7 @@ CHANNELS: Final = (
             ),
         ),
     ),
-    Channel(
+    TopicChannel(
         name="anomalies",
         topic=ANOMALIES,
         action="send",
@@ -208,7 +208,7 @@ CHANNELS: Final = (
         description="Unusual costs, at least once each; the `id` never changes.",
         key="The user's id.",
         messages=(
-            Message(
+            TopicMessage(
                 name=_camel(ANOMALY_TYPE),
                 title="An anomaly",
                 payload=CostAnomalyEvent,
@@ -217,7 +217,7 @@ CHANNELS: Final = (
             ),
         ),
     ),
-    Channel(
+    TopicChannel(
         name="deliveries",
         topic=DELIVERIES,
         action="send",
@@ -225,7 +225,7 @@ CHANNELS: Final = (
         description="Internal: each notification that a receiver accepted. Do not consume it.",
         key="Channel, kind and subject, separated by slashes.",
         messages=(
-            Message(
+            TopicMessage(
                 name="delivery",
                 title="A delivered notification",
                 payload=DeliveryRecord,
@@ -233,7 +233,7 @@ CHANNELS: Final = (
             ),
         ),
     ),
-    Channel(
+    TopicChannel(
         name="executedCommands",
         topic=EXECUTED_COMMANDS,
         action="send",
@@ -241,7 +241,7 @@ CHANNELS: Final = (
         description="Internal: each command that the vendor of a call accepted. Do not consume it.",
         key="The call's id.",
         messages=(
-            Message(
+            TopicMessage(
                 name="executedCommand",
                 title="An executed command",
                 payload=ExecutedCommand,
@@ -249,7 +249,7 @@ CHANNELS: Final = (
             ),
         ),
     ),
-    Channel(
+    TopicChannel(
         name="erasures",
         topic=ERASURES,
         action="send",
@@ -257,13 +257,13 @@ CHANNELS: Final = (
         description="Internal: each erasure of a user, for use after a restore. Do not consume it.",
         key="The digest of the user, or the name of the replaced file.",
         messages=(
-            Message(
+            TopicMessage(
                 name="erasedUser",
                 title="An erased user",
                 payload=ErasedUserRecord,
                 examples=(examples.ERASED_USER,),
             ),
-            Message(
+            TopicMessage(
                 name="rewrittenFile",
                 title="A rewritten archive file",
                 payload=RewrittenFileRecord,

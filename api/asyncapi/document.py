@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, get_args
 
 from api.asyncapi import examples
-from api.asyncapi.channels import CHANNELS, Channel, Message
+from api.asyncapi.channels import CHANNELS, TopicChannel, TopicMessage
 from api.asyncapi.live_examples import EXAMPLES
 from api.http.access import Route
 from api.openapi.operations import SocketMessages
@@ -82,7 +82,7 @@ class _Parts:
         self.schemas = schemas
 
     @classmethod
-    def of(cls, messages: Sequence[tuple[Message, bool]]) -> _Parts:
+    def of(cls, messages: Sequence[tuple[TopicMessage, bool]]) -> _Parts:
         described = {
             DescribedType(message.payload, incoming)
             for message, incoming in messages
@@ -106,7 +106,7 @@ class _Parts:
 
 
 def _message(
-    message: Message, payload: Mapping[str, Any] | None, attributes: Mapping[str, Any]
+    message: TopicMessage, payload: Mapping[str, Any] | None, attributes: Mapping[str, Any]
 ) -> dict[str, Any]:
     described: dict[str, Any] = {
         "name": message.name,
@@ -164,7 +164,7 @@ def _servers() -> dict[str, Any]:
     }
 
 
-def _topic(channel: Channel) -> dict[str, Any]:
+def _topic(channel: TopicChannel) -> dict[str, Any]:
     settings: dict[str, Any] = {"topic": channel.topic.name, "partitions": DEFAULT_PARTITIONS}
     if channel.topic.compacted:
         settings["topicConfiguration"] = {"cleanup.policy": ["compact"]}
@@ -179,7 +179,7 @@ def _topic(channel: Channel) -> dict[str, Any]:
 
 
 def _live_channel(
-    feed: Route, socket: SocketMessages, messages: Sequence[Message]
+    feed: Route, socket: SocketMessages, messages: Sequence[TopicMessage]
 ) -> dict[str, Any]:
     query = {
         one.name: {**one.schema, "description": one.description}
@@ -201,13 +201,13 @@ def _live_channel(
     }
 
 
-def _references(messages: Sequence[Message]) -> Iterator[tuple[str, dict[str, str]]]:
+def _references(messages: Sequence[TopicMessage]) -> Iterator[tuple[str, dict[str, str]]]:
     for message in messages:
         yield message.name, {"$ref": f"#/components/messages/{message.name}"}
 
 
 def _operation(
-    channel: str, action: str, title: str, messages: Sequence[Message]
+    channel: str, action: str, title: str, messages: Sequence[TopicMessage]
 ) -> dict[str, Any]:
     described: dict[str, Any] = {
         "action": action,
@@ -232,10 +232,10 @@ def _socket(routes: Sequence[Route]) -> tuple[Route, SocketMessages]:
     return found
 
 
-def _live_message(kind: Any) -> Message:
+def _live_message(kind: Any) -> TopicMessage:
     """Return a message of the WebSocket, named `liveCall` for the `type` `call`."""
     tag = str(kind.__struct_config__.tag)
-    return Message(
+    return TopicMessage(
         name=f"live{tag.capitalize()}",
         title=f"{tag}, on the WebSocket",
         payload=kind,

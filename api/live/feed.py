@@ -16,7 +16,7 @@ from api.live.history import CostHistory
 from api.live.reconciler import StateReconciler
 from api.live.session import SocketSession
 from api.live.sockets import SocketRegistry
-from api.live.state import CallState, CallStateChange, LiveCalls
+from api.live.state import CallStateChange, CallVersion, LiveCalls
 from api.live.topic_follower import TopicFollower
 from api.live.tracing import FeedTracing
 from api.live.view import CallViews
@@ -115,7 +115,7 @@ class Feed:
         self.sockets.touch(session)
         self.sockets.flush()
 
-    def _calls_of(self, session: SocketSession) -> list[CallState]:
+    def _calls_of(self, session: SocketSession) -> list[CallVersion]:
         """Return the calls of a session, ordered by last change."""
         if session.sees_all:
             states = list(self.calls)

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
 
-from api.live.state import CallState, CallStateChange
+from api.live.state import CallStateChange, CallVersion
 from schemas.jsonio import wire_name
 
 STEP_SECONDS: Final = 5
@@ -40,7 +40,7 @@ class _Costs(msgspec.Struct, gc=False, rename=wire_name):
 
 _costs: Final = msgspec.json.Decoder(_Costs, float_hook=Decimal).decode
 _Steps: TypeAlias = deque[tuple[int, dict[str, int]]]
-_Pending: TypeAlias = dict[str, tuple[CallState | None, CallState]]
+_Pending: TypeAlias = dict[str, tuple[CallVersion | None, CallVersion]]
 
 
 class RecentSteps(NamedTuple):
@@ -106,7 +106,7 @@ class CostHistory:
     def _step(self) -> int:
         return self._clock_ns() // _STEP_NS
 
-    def _add_change(self, step: int, before: CallState | None, after: CallState) -> None:
+    def _add_change(self, step: int, before: CallVersion | None, after: CallVersion) -> None:
         costs = _costs(after.text)
         if before is None:
             # The earlier costs of a call that is not new belong to no known step.

@@ -22,7 +22,7 @@ _DEVIATIONS_PERMILLE: Final = {80: 1_500}[INTERVAL_PERCENT]
 
 
 @dataclass(frozen=True, slots=True)
-class ActiveCall:
+class ProjectedCall:
     """What is known of an active call; durations are milliseconds, money nano-dollars."""
 
     elapsed_ms: int
@@ -46,7 +46,7 @@ class Projection(NamedTuple):
 
 
 def project(
-    call: ActiveCall, usual: UsualCall | None, once_services: Collection[str], fee_nano: int
+    call: ProjectedCall, usual: UsualCall | None, once_services: Collection[str], fee_nano: int
 ) -> Projection | None:
     """Return the projection of a call; None while nothing can be said about its duration or rate.
 
@@ -79,7 +79,7 @@ class _Length(NamedTuple):
     spread_permille: int
 
 
-def _length(call: ActiveCall, usual: UsualCall) -> _Length:
+def _length(call: ProjectedCall, usual: UsualCall) -> _Length:
     """Return the expected duration: as announced, corrected by what announcements are worth."""
     if call.announced_ms is None:
         return _Length(usual.duration_ms, usual.length.spread_permille)
@@ -88,7 +88,7 @@ def _length(call: ActiveCall, usual: UsualCall) -> _Length:
 
 
 def _remaining_once_costs(
-    call: ActiveCall, usual: UsualCall, once_services: Collection[str]
+    call: ProjectedCall, usual: UsualCall, once_services: Collection[str]
 ) -> tuple[int, int, int]:
     """Return what is still due once: expected, at least and at most."""
     expected = low = high = 0
@@ -102,7 +102,7 @@ def _remaining_once_costs(
 
 
 def _remaining_running_costs(
-    call: ActiveCall, usual: UsualCall, once_services: Collection[str], duration_ms: int
+    call: ProjectedCall, usual: UsualCall, once_services: Collection[str], duration_ms: int
 ) -> int:
     """Return what running services will add until a duration.
 
@@ -130,7 +130,7 @@ def _remaining_running_costs(
 
 
 def _from_own_rate(
-    call: ActiveCall, once_services: Collection[str], fee_nano: int
+    call: ProjectedCall, once_services: Collection[str], fee_nano: int
 ) -> Projection | None:
     so_far = sum(call.costs.values())
     once = sum(nano for service, nano in call.costs.items() if service in once_services)

@@ -18,7 +18,7 @@ from typing import Final
 from api.http.access import Caller
 from api.live.frames import PING, text_frame
 from api.live.socket_outbox import SocketOutbox
-from api.live.state import CallState
+from api.live.state import CallVersion
 from api.live.view import CallViews
 
 BUFFER_BYTES_MAX: Final = 64 * 1024
@@ -66,7 +66,7 @@ class SocketSession:
         if self._subscribed is not None:
             self._outbox.keep_only(self._subscribed)
 
-    def offer(self, state: CallState) -> None:
+    def offer(self, state: CallVersion) -> None:
         """Queue a call's state for the next flush; a newer state replaces it."""
         # Nothing is queued before the snapshot, which will contain this state.
         if not self._awaits_snapshot and self.subscribes_to(state.call_id):
@@ -79,7 +79,7 @@ class SocketSession:
         if not self._awaits_snapshot:
             self._outbox.put_budget(frame)
 
-    def send_snapshot(self, states: Sequence[CallState], budget: bytes) -> None:
+    def send_snapshot(self, states: Sequence[CallVersion], budget: bytes) -> None:
         """Send a snapshot of the calls that changed last; the others follow as messages."""
         now_ns = monotonic_ns()
         later_calls, sent_calls = states[:-SNAPSHOT_CALLS_MAX], states[-SNAPSHOT_CALLS_MAX:]

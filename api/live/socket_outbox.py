@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from api.live.state import CallState
+from api.live.state import CallVersion
 
 CALL_INTERVAL_NS: Final = 100_000_000
 ALERTS_MAX: Final = 64
@@ -25,7 +25,7 @@ class SocketOutbox:
     __slots__ = ("_alerts", "_budget", "_pending", "_prune_at", "_sent")
 
     def __init__(self) -> None:
-        self._pending: dict[str, CallState] = {}
+        self._pending: dict[str, CallVersion] = {}
         self._sent: dict[str, tuple[int, int]] = {}
         self._prune_at = _SENT_MIN
         self._alerts: deque[bytes] = deque(maxlen=ALERTS_MAX)
@@ -34,7 +34,7 @@ class SocketOutbox:
     def __len__(self) -> int:
         return len(self._pending) + len(self._alerts) + (self._budget is not None)
 
-    def put(self, state: CallState) -> None:
+    def put(self, state: CallVersion) -> None:
         """Queue a state; it replaces an older state of its call."""
         sent = self._sent.get(state.call_id)
         if sent is not None and sent[0] >= state.version:
@@ -55,7 +55,7 @@ class SocketOutbox:
         """Discard the pending budget; a newer one was sent."""
         self._budget = None
 
-    def note_sent(self, state: CallState, now_ns: int) -> None:
+    def note_sent(self, state: CallVersion, now_ns: int) -> None:
         """Record that this state, or a newer one, was sent."""
         self._sent[state.call_id] = (state.version, now_ns)
         waiting = self._pending.get(state.call_id)
@@ -70,7 +70,7 @@ class SocketOutbox:
             del self._pending[call_id]
 
     def take(
-        self, now_ns: int, frame_of: Callable[[CallState], bytes], bytes_max: int
+        self, now_ns: int, frame_of: Callable[[CallVersion], bytes], bytes_max: int
     ) -> tuple[list[bytes], int | None]:
         """Return the frames that are due, recorded as sent, and the time of the next ones.
 

@@ -15,7 +15,7 @@ from api.http.problems import LimitName, Problem, rate_limited, unavailable
 from api.live.alerts import AlertMessage
 from api.live.frames import text_frame
 from api.live.session import SocketSession
-from api.live.state import CallState
+from api.live.state import CallVersion
 
 TICK_SECONDS: Final = 0.01
 CHECK_SECONDS: Final = 1
@@ -85,7 +85,7 @@ class SocketRegistry:
     def is_connected(self, user_id: str) -> bool:
         return user_id in self._by_user
 
-    def queue_call(self, state: CallState) -> None:
+    def queue_call(self, state: CallVersion) -> None:
         """Queue a call for its owner and for administrators."""
         audience = self._audience(state.user_id)
         for session in audience:

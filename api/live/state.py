@@ -45,7 +45,7 @@ class TotalHeader(msgspec.Struct, gc=False, rename=wire_name):
 read_head: Final = msgspec.json.Decoder(TotalHeader).decode
 
 
-class CallState(msgspec.Struct, gc=False, eq=False):
+class CallVersion(msgspec.Struct, gc=False, eq=False):
     """A call at one version. `text` is its published total; `body` and `frame` are caches.
 
     Without garbage collection, because examining many calls would hold the event loop.
@@ -80,8 +80,8 @@ class CallStateChange(NamedTuple):
     `was_known` also of a call whose earlier state was removed.
     """
 
-    before: CallState | None
-    after: CallState
+    before: CallVersion | None
+    after: CallVersion
     was_known: bool
 
 
@@ -100,7 +100,7 @@ class LiveCalls:
         self._grace_ns = grace_seconds * _SECOND_NS
         self._clock_ns = clock_ns
         self._now = now
-        self._states: OrderedDict[str, CallState] = OrderedDict()
+        self._states: OrderedDict[str, CallVersion] = OrderedDict()
         self._ended: OrderedDict[str, None] = OrderedDict()
         self._by_user: dict[str, set[str]] = {}
         self._removed_versions: OrderedDict[str, int] = OrderedDict()
@@ -108,7 +108,7 @@ class LiveCalls:
     def __len__(self) -> int:
         return len(self._states)
 
-    def get(self, call_id: str) -> CallState | None:
+    def get(self, call_id: str) -> CallVersion | None:
         """Return the newest state of a call; None if it is not known."""
         return self._states.get(call_id)
 
@@ -117,11 +117,11 @@ class LiveCalls:
         state = self._states.get(call_id)
         return self._removed_versions.get(call_id, 0) if state is None else state.version
 
-    def of_user(self, user_id: str) -> list[CallState]:
+    def of_user(self, user_id: str) -> list[CallVersion]:
         """Return the calls of a user, unordered."""
         return [self._states[call_id] for call_id in self._by_user.get(user_id, ())]
 
-    def __iter__(self) -> Iterator[CallState]:
+    def __iter__(self) -> Iterator[CallVersion]:
         return iter(list(self._states.values()))
 
     def active_ids(self) -> list[str]:
@@ -137,7 +137,7 @@ class LiveCalls:
         if head.version <= known or self._is_stale(head):
             return None
         before = self._states.pop(head.call_id, None)
-        state = self._states[head.call_id] = CallState(head.call_id, head, text)
+        state = self._states[head.call_id] = CallVersion(head.call_id, head, text)
         if before is not None and before.user_id != head.user_id:
             self._forget_owner(before)
         self._by_user.setdefault(head.user_id, set()).add(head.call_id)
@@ -181,7 +181,7 @@ class LiveCalls:
         if len(self._removed_versions) > _REMOVED_MAX:
             self._removed_versions.popitem(last=False)
 
-    def _forget_owner(self, state: CallState) -> None:
+    def _forget_owner(self, state: CallVersion) -> None:
         calls = self._by_user[state.user_id]
         calls.discard(state.call_id)
         if not calls:

@@ -11,8 +11,8 @@ import msgspec
 
 from api.live.expectations import UsualCalls
 from api.live.frames import text_frame
-from api.live.projection import ActiveCall, Projection, project
-from api.live.state import CallState
+from api.live.projection import ProjectedCall, Projection, project
+from api.live.state import CallVersion
 from ledger.calls.charging import ChargeBasis
 from ledger.charge_plans.plans import CallKind
 from ledger.postgres.clock import Clock, system_time
@@ -74,7 +74,7 @@ def _project(total: CallTotal, expectations: UsualCalls, now: datetime) -> Proje
     if total.status != "active":
         return None
     expected = total.expected_duration_seconds
-    call = ActiveCall(
+    call = ProjectedCall(
         elapsed_ms(total, total.updated_at),
         int(expected * 1000) if expected else None,
         {service: cost.nano for service, cost in total.cost_by_service.items()},
@@ -85,7 +85,7 @@ def _project(total: CallTotal, expectations: UsualCalls, now: datetime) -> Proje
     return project(call, usual, expectations.once_services, fee_nano)
 
 
-def _charge_basis(total: CallTotal, call: ActiveCall) -> ChargeBasis:
+def _charge_basis(total: CallTotal, call: ProjectedCall) -> ChargeBasis:
     """Return what the charge of a call is expected from; its cost is that so far."""
     kind = CallKind(total.user_id, total.persona_id, total.tags)
     duration_ms = max(call.elapsed_ms, call.announced_ms or 0)
@@ -114,7 +114,7 @@ class CallViews:
         self._expectations = expectations
         self._now = now
 
-    def body(self, state: CallState) -> bytes:
+    def body(self, state: CallVersion) -> bytes:
         """Return the JSON of a call, cached."""
         if state.body is None:
             total = _decode(state.text)
@@ -122,12 +122,12 @@ class CallViews:
             state.body_at_ns = monotonic_ns()
         return state.body
 
-    def discard_stale(self, state: CallState) -> None:
+    def discard_stale(self, state: CallVersion) -> None:
         """Discard the cached JSON of a call unless it is less than a second old."""
         if state.body is not None and monotonic_ns() - state.body_at_ns > _FRESH_NS:
             state.body = state.frame = None
 
-    def frame(self, state: CallState) -> bytes:
+    def frame(self, state: CallVersion) -> bytes:
         """Return the frame of a `call` message, cached for all sockets."""
         if state.frame is None:
             state.frame = text_frame(b'{"type":"call","call":' + self.body(state) + b"}")

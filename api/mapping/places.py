@@ -12,7 +12,7 @@ ROOT: Final = "/"
 ELEMENT: Final = "./"
 
 
-class Scope(NamedTuple):
+class PointerScope(NamedTuple):
     """What pointers point into: the document, and the element of `each` if there is one."""
 
     document: Any
@@ -25,7 +25,7 @@ class Place:
 
     pointer: str
 
-    def find(self, scope: Scope) -> Any:
+    def find(self, scope: PointerScope) -> Any:
         """Return the value, None if it is missing, null or an empty text."""
         of_element = self.pointer.startswith(ELEMENT)
         start, pointer = (
@@ -43,7 +43,7 @@ def is_pointer(raw: object) -> bool:
     return isinstance(raw, str) and raw.startswith((ROOT, ELEMENT))
 
 
-def first_value(places: tuple[Place, ...], scope: Scope) -> tuple[Place, Any] | None:
+def first_value(places: tuple[Place, ...], scope: PointerScope) -> tuple[Place, Any] | None:
     """Return the first place that has a value, and the value."""
     for place in places:
         if (found := place.find(scope)) is not None:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 from api.mapping.errors import InputError
-from api.mapping.places import Place, Scope
+from api.mapping.places import Place, PointerScope
 from api.mapping.values import Value
 
 ELEMENTS_MAX: Final = 200
@@ -42,7 +42,7 @@ class Condition:
     is_negative: bool = False
     present: bool | None = None
 
-    def holds(self, scope: Scope) -> bool:
+    def holds(self, scope: PointerScope) -> bool:
         found = self.place.find(scope)
         if self.present is not None:
             return (found is not None) == self.present
@@ -73,10 +73,10 @@ class Rule:
             if all(condition.holds(scope) for condition in self.conditions):
                 yield self._event(key, scope)
 
-    def _scopes(self, document: Any) -> list[tuple[str, Scope]]:
+    def _scopes(self, document: Any) -> list[tuple[str, PointerScope]]:
         if self.each is None:
-            return [(self.name, Scope(document))]
-        elements = self.each.find(Scope(document))
+            return [(self.name, PointerScope(document))]
+        elements = self.each.find(PointerScope(document))
         if elements is None:
             return []
         if not isinstance(elements, list):
@@ -86,11 +86,11 @@ class Rule:
                 f"{self.each.pointer} has {len(elements)} elements; {ELEMENTS_MAX} are allowed."
             )
         return [
-            (f"{self.name}/{number}", Scope(document, element))
+            (f"{self.name}/{number}", PointerScope(document, element))
             for number, element in enumerate(elements)
         ]
 
-    def _event(self, key: str, scope: Scope) -> MappedEvent:
+    def _event(self, key: str, scope: PointerScope) -> MappedEvent:
         time = self.time.read(scope)
         if time is None:
             raise InputError(f"{self.time.origin} is missing: `time` of {self.name}.")
@@ -101,7 +101,7 @@ class Rule:
             event_id = f"{event_id}/{key}"
         return MappedEvent(key, self.type, event_id, time, self._data(scope), self._origins())
 
-    def _data(self, scope: Scope) -> dict[str, Any]:
+    def _data(self, scope: PointerScope) -> dict[str, Any]:
         data: dict[str, Any] = {}
         for name, value in self.fields.items():
             found = value.read(scope)

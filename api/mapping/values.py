@@ -20,7 +20,7 @@ from api.mapping.conversions import (
     time_reader,
 )
 from api.mapping.errors import InputError, MappingError
-from api.mapping.places import Place, Scope, first_value, is_pointer, read_places
+from api.mapping.places import Place, PointerScope, first_value, is_pointer, read_places
 
 Kind = Literal["text", "number", "flag", "time", "any"]
 
@@ -56,7 +56,7 @@ class Value:
     default: Any = None
     is_joined: bool = False
 
-    def read(self, scope: Scope) -> Any:
+    def read(self, scope: PointerScope) -> Any:
         """Return the converted value, None if no place has one; raises InputError."""
         if self.is_joined:
             return self._joined(scope)
@@ -65,14 +65,14 @@ class Value:
             return self.default
         return self._converted(found[1], found[0].pointer, scope)
 
-    def _joined(self, scope: Scope) -> str | None:
+    def _joined(self, scope: PointerScope) -> str | None:
         """Return the texts of all places; None if one is missing, as parts would not identify."""
         found = [(place, place.find(scope)) for place in self.places]
         if any(value is None for _, value in found):
             return None
         return _SEPARATOR.join(as_text(value, place.pointer) for place, value in found)
 
-    def _converted(self, found: Any, pointer: str, scope: Scope) -> Any:
+    def _converted(self, found: Any, pointer: str, scope: PointerScope) -> Any:
         if self.translations is not None:
             return self._translated(found, pointer)
         value = self.convert(found, pointer)

@@ -1,4 +1,4 @@
-"""Counts the spans that the intake received, by what became of them."""
+"""Counts the spans that the intake received, by outcome."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Counts the deliveries of vendors' webhooks, by provider and by what became of them."""
+"""Counts the deliveries of vendors' webhooks by provider and outcome."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from api.metrics.definitions import WEBHOOKS, labelled_metric
 from api.webhooks.providers import PROVIDERS
 
 WebhookOutcome = Literal["accepted", "incomplete", "refused"]
-"""`incomplete` is accepted without a part that could not be read."""
+"""`incomplete`: accepted, except for a part that could not be read."""
 
 _OUTCOMES: Final = get_args(WebhookOutcome)
 
@@ -29,6 +29,6 @@ class WebhookMeter(Collector):
         self._counts[provider, outcome] += 1
 
     def collect(self) -> Iterable[Metric]:
-        """Yield the metric; what never happened is 0."""
+        """Yield the metric, with 0 for outcomes that never happened."""
         pairs = [(provider, outcome) for provider in PROVIDERS for outcome in _OUTCOMES]
         yield labelled_metric(WEBHOOKS, ((pair, self._counts[pair]) for pair in pairs))

@@ -16,13 +16,13 @@ from api.openapi.operations import Operation, Tag
 from ledger.operations.api_keys import (
     ACTIVE_KEYS_MAX,
     ApiKey,
+    ReportedCallRow,
     TooManyKeysError,
     add_key,
     list_keys,
     read_report,
     revoke_key,
 )
-from ledger.operations.api_keys import ReportedCall as StoredCall
 from ledger.postgres.viewers import ReaderPool
 from schemas.api_keys import (
     ApiKeyItem,
@@ -151,7 +151,7 @@ def item(key: ApiKey) -> ApiKeyItem:
     )
 
 
-def _call(call: StoredCall) -> ReportedCall:
+def _call(call: ReportedCallRow) -> ReportedCall:
     return ReportedCall(
         call_id=call.call_id,
         user_id=call.user_id,

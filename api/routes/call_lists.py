@@ -42,9 +42,9 @@ from ledger.postgres.viewers import ReaderPool
 from ledger.prices.catalogue import DEFAULT_PROCESSOR
 from ledger.prices.usages import unpack_usages
 from ledger.reports.lists import (
+    CallEventRow,
     CallFilter,
     CallOrder,
-    EventRow,
     ListedCall,
     list_calls,
     list_events,
@@ -204,7 +204,7 @@ def summary(call: ListedCall) -> CallSummary:
     )
 
 
-def listed_event(event: EventRow) -> ListedEvent:
+def listed_event(event: CallEventRow) -> ListedEvent:
     """Return an event as a list item."""
     costs, amount_nano = costs_and_amount(event)
     return ListedEvent(
@@ -234,7 +234,7 @@ def listed_event(event: EventRow) -> ListedEvent:
     )
 
 
-def listed_quantities(event: EventRow) -> list[ListedQuantity]:
+def listed_quantities(event: CallEventRow) -> list[ListedQuantity]:
     """Return the quantities of a request; empty for any other event."""
     return [
         ListedQuantity(
@@ -247,7 +247,7 @@ def listed_quantities(event: EventRow) -> list[ListedQuantity]:
     ]
 
 
-def costs_and_amount(event: EventRow) -> tuple[dict[str, int], int]:
+def costs_and_amount(event: CallEventRow) -> tuple[dict[str, int], int]:
     """Return an event's costs by service, and the user's charge, in nano-dollars."""
     settlement = event.settlement()
     if settlement is None:
@@ -259,7 +259,7 @@ def costs_and_amount(event: EventRow) -> tuple[dict[str, int], int]:
     return costs, settlement.default_charge
 
 
-def data_of(event: EventRow) -> str | None:
+def data_of(event: CallEventRow) -> str | None:
     """Return an event's data as shown to users; the ledger's own use nano-dollars."""
     settlement = event.settlement()
     if settlement is None:
@@ -286,7 +286,7 @@ def _without_control_url(data: str | None) -> str | None:
     return msgspec.json.encode(fields).decode()
 
 
-def _voids(event: EventRow) -> EventReference | None:
+def _voids(event: CallEventRow) -> EventReference | None:
     if event.type != "cost.voided" or not event.data:
         return None
     return decode(CostVoided, event.data.encode()).voids

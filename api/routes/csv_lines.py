@@ -21,7 +21,7 @@ from ledger.charge_plans.descriptions import describe_decision
 from ledger.prices.catalogue import DEFAULT_PROCESSOR
 from ledger.reports.exports import Exported, ExportedDay, ExportedEvent, ExportKind
 from ledger.reports.filters import NO_FILTER, CostFilter
-from ledger.reports.lists import EventRow, ListedCall
+from ledger.reports.lists import CallEventRow, ListedCall
 from schemas.costs import USUAL_SERVICES
 from schemas.exact import exact_text
 from schemas.jsonio import encode
@@ -89,7 +89,7 @@ def _parts(row: ExportedEvent) -> Iterator[ExportedEvent]:
     """
 
     def part(
-        event: EventRow, service: str | None, cost_nano: int, amount_nano: int
+        event: CallEventRow, service: str | None, cost_nano: int, amount_nano: int
     ) -> ExportedEvent:
         return row._replace(
             event=event._replace(service=service, cost_nano=cost_nano, amount_nano=amount_nano)

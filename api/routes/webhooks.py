@@ -22,7 +22,7 @@ from api.http.verification import verification_budget
 from api.intake.event_stream import EventStream, StreamUnavailableError
 from api.metrics.webhooks import WebhookMeter
 from api.openapi.operations import JSON, Operation, Parameter, Tag
-from api.webhooks.deliveries import Delivery, Provider, SignatureError
+from api.webhooks.deliveries import SignatureError, WebhookDelivery, WebhookProvider
 from api.webhooks.endpoints import EndpointDirectory, Endpoints
 from api.webhooks.intake import NoRoomError, WebhookIntake, have_user, outgoing_events
 from api.webhooks.providers import PROVIDERS
@@ -90,13 +90,13 @@ class WebhookRoutes:
         return reply(answer)
 
     async def _receive(
-        self, request: web.Request, provider: Provider, query: Mapping[str, str]
+        self, request: web.Request, provider: WebhookProvider, query: Mapping[str, str]
     ) -> AcceptedWebhook:
         endpoint = await self._find(request, provider)
         if wait_seconds := self._rate.take(endpoint.endpoint_id):
             raise rate_limited(wait_seconds, "requests_per_user")
         body = await read_body(request, self._limits, BODY_BYTES_MAX)
-        delivery = Delivery(request.headers, query, self._urls(request), body, self._now())
+        delivery = WebhookDelivery(request.headers, query, self._urls(request), body, self._now())
         try:
             await self._verify(request, provider, endpoint, delivery)
             answer = await self._accept(provider, endpoint, delivery)
@@ -117,7 +117,7 @@ class WebhookRoutes:
             extra={"action": "webhook_refused", "provider": endpoint.provider},
         )
 
-    async def _find(self, request: web.Request, provider: Provider) -> WebhookEndpoint:
+    async def _find(self, request: web.Request, provider: WebhookProvider) -> WebhookEndpoint:
         """Return the endpoint of the path; raises the 401 Problem, and 429 after many of them."""
         async with self._budget.turn(request[ADDRESS]):
             found = await self._endpoints.find(provider.name, request.match_info["endpointId"])
@@ -128,9 +128,9 @@ class WebhookRoutes:
     async def _verify(
         self,
         request: web.Request,
-        provider: Provider,
+        provider: WebhookProvider,
         endpoint: WebhookEndpoint,
-        delivery: Delivery,
+        delivery: WebhookDelivery,
     ) -> None:
         """Raise the 401 Problem for a delivery that is not signed, or too old."""
         async with self._budget.turn(request[ADDRESS]):
@@ -140,7 +140,7 @@ class WebhookRoutes:
                 raise unauthorized(str(error)) from None
 
     async def _accept(
-        self, provider: Provider, endpoint: WebhookEndpoint, delivery: Delivery
+        self, provider: WebhookProvider, endpoint: WebhookEndpoint, delivery: WebhookDelivery
     ) -> AcceptedWebhook:
         """Put the events of a delivery in the stream; raises the Problem 400 or 503."""
         if self._intake is None:

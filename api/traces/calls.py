@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from api.http.options import TraceNames
 from api.traces import conventions as names
-from api.traces.spans import Span, SpanError
+from api.traces.spans import ReceivedSpan, SpanError
 from schemas.spans import PIPECAT_SCOPES
 
 OWN_CALL_ID: Final = "cost_analytics.call.id"
@@ -26,7 +26,7 @@ class CallOfSpan(NamedTuple):
     persona_id: str | None
 
 
-def call_of(span: Span, wanted: TraceNames) -> CallOfSpan:
+def call_of(span: ReceivedSpan, wanted: TraceNames) -> CallOfSpan:
     """Return the call of a span; raises SpanError.
 
     Attributes of the span come before those of its resource. Without any, the trace is the call.
@@ -40,7 +40,7 @@ def call_of(span: Span, wanted: TraceNames) -> CallOfSpan:
     return CallOfSpan(call_id, _found(span, wanted.user), _found(span, _PERSONA))
 
 
-def is_call(span: Span) -> bool:
+def is_call(span: ReceivedSpan) -> bool:
     """Return whether a span is a whole call: of a framework, or a root that names its call."""
     return (
         (span.scope == names.PIPECAT_TURNS and span.name == "conversation")
@@ -49,12 +49,12 @@ def is_call(span: Span) -> bool:
     )
 
 
-def persona_of(span: Span, found: CallOfSpan) -> str:
+def persona_of(span: ReceivedSpan, found: CallOfSpan) -> str:
     """Return the persona that starts a call, by default the service that sent the span."""
     return found.persona_id or _found(span, _SERVICE_NAME) or "unknown"
 
 
-def conversation_tags(span: Span) -> dict[str, str] | None:
+def conversation_tags(span: ReceivedSpan) -> dict[str, str] | None:
     """Return Pipecat's own id of a conversation as a tag of the call, if it can be one."""
     value = span.attributes.get(_CONVERSATION)
     if not isinstance(value, str) or not 0 < len(value) <= 100 or not value.isprintable():
@@ -62,13 +62,13 @@ def conversation_tags(span: Span) -> dict[str, str] | None:
     return {"conversation_id": value}
 
 
-def check_times(span: Span) -> None:
+def check_times(span: ReceivedSpan) -> None:
     """Raise SpanError for a span without a start and an end after it."""
     if not 0 < span.start_ns <= span.end_ns <= _NS_MAX:
         raise SpanError("a span has no startTimeUnixNano and a later endTimeUnixNano")
 
 
-def _found(span: Span, wanted: names.Names) -> str | None:
+def _found(span: ReceivedSpan, wanted: names.Names) -> str | None:
     for attributes in (span.attributes, span.resource):
         for name in wanted:
             value = attributes.get(name)

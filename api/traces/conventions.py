@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from api.traces.spans import Span, Value
+from api.traces.spans import ReceivedSpan, Value
 from schemas.spans import LIVEKIT_SCOPE, PIPECAT_SCOPES
 
 Names = Sequence[str]
@@ -101,7 +101,7 @@ _SERVICES: Final = {
 _HOST_PREFIXES: Final = ("api.", "tts.", "stt.")
 
 
-def first(span: Span, names: Names) -> Value | None:
+def first(span: ReceivedSpan, names: Names) -> Value | None:
     """Return the first of several attributes that a span has."""
     for name in names:
         value = span.attributes.get(name)
@@ -110,13 +110,13 @@ def first(span: Span, names: Names) -> Value | None:
     return None
 
 
-def text(span: Span, names: Names) -> str:
+def text(span: ReceivedSpan, names: Names) -> str:
     """Return the first of several attributes as text, empty without one."""
     value = first(span, names)
     return value.strip() if isinstance(value, str) else ""
 
 
-def is_net_of_cache(span: Span) -> bool:
+def is_net_of_cache(span: ReceivedSpan) -> bool:
     """Return whether the input tokens of a span do not contain cached ones."""
     return (span.scope, text(span, PROVIDER).lower()) in _NET_OF_CACHE
 

@@ -15,7 +15,7 @@ from api.http.options import TraceNames
 from api.intake.events import CheckedEvent, make_event
 from api.traces.calls import CallOfSpan, call_of, check_times, conversation_tags, persona_of
 from api.traces.nesting import Request
-from api.traces.spans import Span, SpanError
+from api.traces.spans import ReceivedSpan, SpanError
 from schemas.events import TRACES_SOURCE
 from schemas.refusals import Refused
 
@@ -56,7 +56,7 @@ class SpanEvents:
         }
         return self._event("cost.recorded", "", span, span.end_ns, data)
 
-    def call(self, span: Span) -> list[CheckedEvent]:
+    def call(self, span: ReceivedSpan) -> list[CheckedEvent]:
         """Return the start and the end of the call that a span is; raises SpanError."""
         found = self._call_of(span)
         if found.user_id is None:
@@ -76,16 +76,16 @@ class SpanEvents:
             self._event("call.ended", "/ended", span, span.end_ns, end),
         ]
 
-    def has_user(self, span: Span) -> bool:
+    def has_user(self, span: ReceivedSpan) -> bool:
         """Return whether a span names its user; raises SpanError."""
         return self._call_of(span).user_id is not None
 
-    def _call_of(self, span: Span) -> CallOfSpan:
+    def _call_of(self, span: ReceivedSpan) -> CallOfSpan:
         check_times(span)
         return call_of(span, self._wanted)
 
     def _event(
-        self, kind: str, suffix: str, span: Span, at_ns: int, data: Mapping[str, Any]
+        self, kind: str, suffix: str, span: ReceivedSpan, at_ns: int, data: Mapping[str, Any]
     ) -> CheckedEvent:
         at = _EPOCH + timedelta(microseconds=at_ns // _NS_PER_MICROSECOND)
         event_id = f"{span.trace_id}/{span.span_id}{suffix}"
@@ -99,7 +99,7 @@ def _subject(found: CallOfSpan) -> dict[str, str | None]:
     return {"callId": found.call_id, "userId": found.user_id}
 
 
-def _reference(span: Span) -> dict[str, object]:
+def _reference(span: ReceivedSpan) -> dict[str, object]:
     """Return the metadata of a cost: what identifies its span, and relates it to others."""
     return {
         "traceId": span.trace_id,

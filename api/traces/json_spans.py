@@ -14,8 +14,8 @@ from api.traces.spans import (
     SPANS_MAX,
     Attributes,
     MalformedTracesError,
+    ReceivedSpan,
     ReceivedSpans,
-    Span,
     SpanError,
     Value,
     may_matter,
@@ -63,7 +63,7 @@ def encode_response(rejected: int, message: str) -> bytes:
 
 
 def _read(request: TraceExport) -> ReceivedSpans:
-    spans: list[Span] = []
+    spans: list[ReceivedSpan] = []
     errors: list[str] = []
     seen = 0
     for resource_spans in request.resource_spans or ():
@@ -86,7 +86,7 @@ def _read(request: TraceExport) -> ReceivedSpans:
     return ReceivedSpans(spans, seen - len(spans) - len(errors), errors)
 
 
-def _span(encoded: bytes, scope: str, resource: Attributes) -> Span:
+def _span(encoded: bytes, scope: str, resource: Attributes) -> ReceivedSpan:
     if len(encoded) > SPAN_BYTES_MAX:
         raise SpanError(f"a span has more than {SPAN_BYTES_MAX} bytes")
     try:
@@ -98,7 +98,7 @@ def _span(encoded: bytes, scope: str, resource: Attributes) -> Span:
     trace_id, span_id = message.trace_id.lower(), message.span_id.lower()
     if not is_trace_id(trace_id) or not is_span_id(span_id):
         raise SpanError("a span has no traceId of 32 hexadecimal digits and spanId of 16")
-    return Span(
+    return ReceivedSpan(
         trace_id=trace_id,
         span_id=span_id,
         parent_id=(message.parent_span_id or "").lower(),

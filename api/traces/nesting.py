@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from api.traces.spans import Span
+from api.traces.spans import ReceivedSpan
 from api.traces.usages import SpanUsage
 from schemas.numbers import Number
 from schemas.usages import token_sums
@@ -19,7 +19,7 @@ from schemas.usages import token_sums
 class Request(NamedTuple):
     """A span of a request, and its usage."""
 
-    span: Span
+    span: ReceivedSpan
     usage: SpanUsage
 
     @property

@@ -27,8 +27,8 @@ from api.traces.spans import (
     SPANS_MAX,
     Attributes,
     MalformedTracesError,
+    ReceivedSpan,
     ReceivedSpans,
-    Span,
     SpanError,
     Value,
     may_matter,
@@ -110,7 +110,7 @@ def _scope(scope_spans: memoryview) -> str:
     return scope.name
 
 
-def _span(encoded: bytes, scope: str, resource: Attributes) -> Span:
+def _span(encoded: bytes, scope: str, resource: Attributes) -> ReceivedSpan:
     if len(encoded) > SPAN_BYTES_MAX:
         raise SpanError(f"a span has more than {SPAN_BYTES_MAX} bytes")
     message = SpanMessage()
@@ -118,7 +118,7 @@ def _span(encoded: bytes, scope: str, resource: Attributes) -> Span:
     trace_id, span_id = message.trace_id.hex(), message.span_id.hex()
     if not is_trace_id(trace_id) or not is_span_id(span_id):
         raise SpanError("a span has no valid traceId and spanId")
-    return Span(
+    return ReceivedSpan(
         trace_id=trace_id,
         span_id=span_id,
         parent_id=message.parent_span_id.hex(),

@@ -11,7 +11,7 @@ from api.metrics.spans import SpanOutcome
 from api.traces.calls import is_call
 from api.traces.events import SpanEvents
 from api.traces.nesting import Request, outermost
-from api.traces.spans import ReceivedSpans, Span, SpanError
+from api.traces.spans import ReceivedSpan, ReceivedSpans, SpanError
 from api.traces.usages import usage_of
 from schemas.spans import FRAMEWORK_SCOPES
 
@@ -50,7 +50,7 @@ def report_of(
     outcomes: Counter[SpanOutcome] = Counter({"ignored": received.ignored})
     report = SpanReport([], outcomes, list(received.errors), 0)
     requests: list[Request] = []
-    calls: list[Span] = []
+    calls: list[ReceivedSpan] = []
     for span in received.spans:
         try:
             if is_call(span):
@@ -95,7 +95,9 @@ def _add_cost(
         return False
 
 
-def _add_call(report: SpanReport, maker: SpanEvents, span: Span, attached: Collection[str]) -> None:
+def _add_call(
+    report: SpanReport, maker: SpanEvents, span: ReceivedSpan, attached: Collection[str]
+) -> None:
     if span.trace_id in attached and _is_of_framework(span):
         report.outcomes["attached"] += 1
         return
@@ -106,5 +108,5 @@ def _add_call(report: SpanReport, maker: SpanEvents, span: Span, attached: Colle
         report.errors.append(str(error))
 
 
-def _is_of_framework(span: Span) -> bool:
+def _is_of_framework(span: ReceivedSpan) -> bool:
     return span.scope in FRAMEWORK_SCOPES

@@ -34,7 +34,7 @@ class SpanError(ValueError):
     """A span that cannot be read; the other spans of its request are not affected."""
 
 
-class Span(NamedTuple):
+class ReceivedSpan(NamedTuple):
     """A span. Ids are lower-case hexadecimal digits, `parent_id` is empty for a root.
 
     Times are nanoseconds since 1970. `scope` is the name of the instrumentation scope.
@@ -55,7 +55,7 @@ class Span(NamedTuple):
 class ReceivedSpans(NamedTuple):
     """The spans that may matter, the number of others, and the errors of unreadable spans."""
 
-    spans: list[Span]
+    spans: list[ReceivedSpan]
     ignored: int
     errors: list[str]
 

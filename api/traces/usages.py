@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from api.traces import conventions as names
 from api.traces.conventions import first, is_net_of_cache, service_of, text
-from api.traces.spans import Span, SpanError
+from api.traces.spans import ReceivedSpan, SpanError
 
 Quantities = dict[str, int | Decimal]
 
@@ -43,7 +43,7 @@ class _TtsMetrics(Struct):
 _decode_tts: Final = msgspec.json.Decoder(_TtsMetrics).decode
 
 
-def usage_of(span: Span) -> SpanUsage | None:
+def usage_of(span: ReceivedSpan) -> SpanUsage | None:
     """Return what a span reports, None if it is no request; raises SpanError.
 
     A request without counts, such as an interrupted one, has no quantities.
@@ -71,7 +71,7 @@ def usage_of(span: Span) -> SpanUsage | None:
     )
 
 
-def _tokens(span: Span) -> Quantities:
+def _tokens(span: ReceivedSpan) -> Quantities:
     """Split inclusive counts into disjoint units."""
     total_input, output = _count(span, names.INPUT), _count(span, names.OUTPUT)
     read, written = _count(span, names.CACHE_READ), _count(span, names.CACHE_WRITE)
@@ -91,7 +91,7 @@ def _tokens(span: Span) -> Quantities:
     )
 
 
-def _pipecat_speech(span: Span, operation: str) -> SpanUsage | None:
+def _pipecat_speech(span: ReceivedSpan, operation: str) -> SpanUsage | None:
     """Return the characters or seconds of a span of Pipecat."""
     provider = text(span, names.PROVIDER)
     if not provider:
@@ -108,7 +108,7 @@ def _pipecat_speech(span: Span, operation: str) -> SpanUsage | None:
     )  # fmt: skip
 
 
-def _livekit_speech(span: Span) -> SpanUsage:
+def _livekit_speech(span: ReceivedSpan) -> SpanUsage:
     """Return the characters, or else the tokens, of LiveKit's metrics of speech."""
     encoded = span.attributes[names.TTS_METRICS]
     try:
@@ -139,7 +139,7 @@ def _plugin_of(label: str) -> str:
     return parts[2] if parts[:2] == ["livekit", "plugins"] and len(parts) > 2 else ""
 
 
-def _count(span: Span, wanted: names.Names) -> int:
+def _count(span: ReceivedSpan, wanted: names.Names) -> int:
     """Return a count, zero without one; some exporters write it as a number with a fraction."""
     value = first(span, wanted)
     if value is None:
@@ -151,7 +151,7 @@ def _count(span: Span, wanted: names.Names) -> int:
     return value
 
 
-def _seconds(span: Span, name: str) -> int | Decimal:
+def _seconds(span: ReceivedSpan, name: str) -> int | Decimal:
     value = span.attributes.get(name, 0)
     if isinstance(value, bool | str) or not Decimal(value).is_finite() or value < 0:
         raise SpanError(f"`{name}` is {str(value)[:40]}, not a duration")

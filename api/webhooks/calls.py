@@ -9,18 +9,18 @@ from decimal import Decimal
 from typing import Any, Final
 
 from api.http.identifiers import is_identifier
-from api.webhooks.deliveries import Delivery, EventDraft
+from api.webhooks.deliveries import EventDraft, WebhookDelivery
 from api.webhooks.paths import find_identifier
 from ledger.operations.webhooks import WebhookEndpoint
 from schemas.numbers import Number
 from schemas.refusals import Refused
 
 QUERY: Final = "query."
-"""The beginning of paths to parameters of the address."""
+"""The prefix of a path that names a query parameter of the address."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReportedCall:
+class VendorCall:
     """A call as a vendor reports it.
 
     `key` is the vendor's id of the call, which begins the ids of all its events. `call_id` is our
@@ -79,12 +79,12 @@ class ReportedCall:
 
 
 def reported_call(
-    document: Any, delivery: Delivery, endpoint: WebhookEndpoint, key: str | None
-) -> ReportedCall:
+    document: Any, delivery: WebhookDelivery, endpoint: WebhookEndpoint, key: str | None
+) -> VendorCall:
     """Return the call of a delivery with the vendor's id `key`; raises Refused without one."""
     if key is None or not is_identifier(key) or len(key) > 180:
         raise Refused("invalid_event", "The body has no id of the call of 1 to 180 characters.")
-    return ReportedCall(
+    return VendorCall(
         key=key,
         call_id=_identifier(document, delivery, endpoint.call_path) or key,
         user_id=_identifier(document, delivery, endpoint.user_path),
@@ -92,7 +92,7 @@ def reported_call(
     )
 
 
-def _identifier(document: Any, delivery: Delivery, path: str | None) -> str | None:
+def _identifier(document: Any, delivery: WebhookDelivery, path: str | None) -> str | None:
     if path is not None and path.startswith(QUERY):
         return find_identifier(dict(delivery.query), path.removeprefix(QUERY))
     return find_identifier(document, path)
@@ -109,9 +109,9 @@ def disjoint_tokens(
     cached: Number | None = None,
     reasoning: Number | None = None,
 ) -> list[dict[str, Any]]:
-    """Return token counts of which the prompt includes cached ones and the reply its reasoning.
+    """Split counts that include a part: cached tokens in the prompt, reasoning in the reply.
 
-    A part above its whole is ignored: then the vendor does not count it in.
+    If a part is larger than its whole, the vendor does not include it, and it is ignored.
     """
     whole_prompt, whole_reply = prompt or 0, completion or 0
     of_prompt = cached if cached and cached <= whole_prompt else 0
@@ -125,7 +125,7 @@ def disjoint_tokens(
 
 
 def usage_fields(usages: list[dict[str, Any]]) -> Mapping[str, Any]:
-    """Return the fields of quantities; for none one request."""
+    """Return the fields of quantities, or of one request if there are none."""
     if not usages:
         return {"usage": 1, "unit": "requests"}
     if len(usages) == 1:

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from api.webhooks.bodies import body_decoder, read_document, utc
 from api.webhooks.calls import reported_call
-from api.webhooks.deliveries import Delivery, Provider, Reading, SignatureError
+from api.webhooks.deliveries import DeliveryEvents, SignatureError, WebhookDelivery, WebhookProvider
 from api.webhooks.signatures import header, require_match
 from ledger.operations.webhooks import WebhookEndpoint
 from schemas.numbers import Number
@@ -46,7 +46,7 @@ class _Body(_Metadata):
 _decode: Final = body_decoder(_Body)
 
 
-def verify(delivery: Delivery, endpoint: WebhookEndpoint) -> None:
+def verify(delivery: WebhookDelivery, endpoint: WebhookEndpoint) -> None:
     """Check the password of the address, or `dg-token`, the identifier of the API key.
 
     Neither proves the age of a delivery: repeats are recognized by the request's id.
@@ -65,12 +65,12 @@ def verify(delivery: Delivery, endpoint: WebhookEndpoint) -> None:
     require_match(given, endpoint.secrets, str.encode)
 
 
-def read(delivery: Delivery, endpoint: WebhookEndpoint) -> Reading:
+def read(delivery: WebhookDelivery, endpoint: WebhookEndpoint) -> DeliveryEvents:
     """Return the cost of a transcription."""
     body = _decode(delivery.body)
     facts = body if body.type == "Metadata" else body.metadata
     if facts is None or facts.duration is None or body.type == "Results":
-        return Reading([], "The callback has no metadata with the duration of the audio.")
+        return DeliveryEvents([], "The callback has no metadata with the duration of the audio.")
     call = reported_call(read_document(delivery.body), delivery, endpoint, facts.request_id)
     named = [facts.model_info[name] for name in facts.models if name in facts.model_info]
     model = named[0] if named else None
@@ -84,10 +84,10 @@ def read(delivery: Delivery, endpoint: WebhookEndpoint) -> Reading:
         unit="seconds",
         legId=call.key,
     )
-    return Reading([usage])
+    return DeliveryEvents([usage])
 
 
-DEEPGRAM: Final = Provider(
+DEEPGRAM: Final = WebhookProvider(
     name=_NAME,
     verify=verify,
     read=read,

@@ -1,4 +1,4 @@
-"""A delivery of a webhook as received, and what a provider makes of it."""
+"""A webhook delivery as received, and the events that a provider reads from it."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class SignatureError(Exception):
     """A delivery is not signed with a secret of its endpoint, or is too old."""
 
 
-class SettingsError(Exception):
+class EndpointSettingsError(Exception):
     """A setting of an endpoint is invalid; a sentence names it."""
 
 
-class Delivery(NamedTuple):
+class WebhookDelivery(NamedTuple):
     """A request to an endpoint; `addresses` are those to which the vendor may have sent it."""
 
     headers: MultiMapping[str]
@@ -33,8 +33,8 @@ class Delivery(NamedTuple):
 class EventDraft(NamedTuple):
     """An event before it is checked. `id` follows from what it reports, so repeats count once.
 
-    Without a `time` it is that of the delivery. `source` replaces the source of its provider; it
-    must begin with it.
+    If `time` is None, the time of the delivery is used. `source` replaces the provider's source,
+    with which it must begin.
     """
 
     type: str
@@ -44,10 +44,10 @@ class EventDraft(NamedTuple):
     source: str | None = None
 
 
-class Reading(NamedTuple):
+class DeliveryEvents(NamedTuple):
     """The events of a delivery; `ignored` says why there are none.
 
-    `refused` says which parts could not be read, if the others count all the same.
+    `refused` says which parts could not be read; the others still count.
     """
 
     drafts: list[EventDraft]
@@ -56,24 +56,26 @@ class Reading(NamedTuple):
 
 
 def no_settings(settings: Mapping[str, Any]) -> None:
-    """Refuse all settings: the provider has none; raises SettingsError."""
+    """Refuse all settings: the provider has none; raises EndpointSettingsError."""
     for name in settings:
-        raise SettingsError(f"`settings.{name[:50]}` is unknown: this provider has no settings.")
+        raise EndpointSettingsError(
+            f"`settings.{name[:50]}` is unknown: this provider has no settings."
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Provider:
+class WebhookProvider:
     """A vendor whose webhooks are accepted.
 
     `verify` raises SignatureError. `read` is only called with verified deliveries and raises
     Refused. `user_path` and `call_path` are defaults. With `makes_secret`, a secret is made for an
-    endpoint whose administrator gives none. `check_secret` returns the error of a secret, to follow
-    its name.
+    endpoint whose administrator gives none. `check_secret` returns what
+    is wrong with a secret, worded to follow its name.
     """
 
     name: str
-    verify: Callable[[Delivery, WebhookEndpoint], None]
-    read: Callable[[Delivery, WebhookEndpoint], Reading]
+    verify: Callable[[WebhookDelivery, WebhookEndpoint], None]
+    read: Callable[[WebhookDelivery, WebhookEndpoint], DeliveryEvents]
     user_path: str
     call_path: str | None = None
     makes_secret: bool
@@ -82,5 +84,5 @@ class Provider:
 
     @property
     def source(self) -> str:
-        """The source of its events. It names no endpoint: a new one repeats no event."""
+        """The source of its events, the same for all endpoints, so no event counts twice."""
         return f"/api/webhooks/{self.name}"

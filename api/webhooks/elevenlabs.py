@@ -11,14 +11,14 @@ from typing import Any, Final
 from msgspec import Struct
 
 from api.webhooks.bodies import body_decoder, moment_of_ms, read_document
-from api.webhooks.calls import ReportedCall, reported_call
+from api.webhooks.calls import VendorCall, reported_call
 from api.webhooks.deliveries import (
-    Delivery,
+    DeliveryEvents,
+    EndpointSettingsError,
     EventDraft,
-    Provider,
-    Reading,
-    SettingsError,
     SignatureError,
+    WebhookDelivery,
+    WebhookProvider,
 )
 from api.webhooks.paths import find
 from api.webhooks.signatures import header, hmac_sha256, moment_of, require_match, require_recent
@@ -63,7 +63,7 @@ class _Body(Struct):
 _decode: Final = body_decoder(_Body)
 
 
-def verify(delivery: Delivery, endpoint: WebhookEndpoint) -> None:
+def verify(delivery: WebhookDelivery, endpoint: WebhookEndpoint) -> None:
     """Check `ElevenLabs-Signature`: HMAC of the time, in seconds, and the body."""
     match = _SIGNATURE.fullmatch(header(delivery, "elevenlabs-signature"))
     if match is None:
@@ -76,11 +76,11 @@ def verify(delivery: Delivery, endpoint: WebhookEndpoint) -> None:
     require_recent(moment_of(timestamp), delivery, endpoint.replay_seconds)
 
 
-def read(delivery: Delivery, endpoint: WebhookEndpoint) -> Reading:
+def read(delivery: WebhookDelivery, endpoint: WebhookEndpoint) -> DeliveryEvents:
     """Return the events of `post_call_transcription`."""
     body = _decode(delivery.body)
     if body.type != "post_call_transcription":
-        return Reading([], f"Webhooks of type {body.type[:50]} have no costs.")
+        return DeliveryEvents([], f"Webhooks of type {body.type[:50]} have no costs.")
     conversation = body.data
     facts = conversation.metadata
     document = find(read_document(delivery.body), "data")
@@ -89,7 +89,7 @@ def read(delivery: Delivery, endpoint: WebhookEndpoint) -> Reading:
     seconds = facts.call_duration_secs or 0
     ended = moment_of_ms(_ms((facts.start_time_unix_secs or 0) + seconds)) if started else None
     direction = facts.phone_call.direction if facts.phone_call else None
-    return Reading(
+    return DeliveryEvents(
         [
             *call.started(
                 "start",
@@ -110,7 +110,7 @@ def _ms(seconds: Number | None) -> Number | None:
 
 
 def _costs(
-    call: ReportedCall, facts: _Metadata, at: datetime | None, settings: Mapping[str, Any]
+    call: VendorCall, facts: _Metadata, at: datetime | None, settings: Mapping[str, Any]
 ) -> Iterator[EventDraft]:
     """Yield the cost of the models and of the platform in US dollars; else that of the credits."""
     seconds = {"usage": facts.call_duration_secs or 0, "unit": "seconds", "service": _NAME}
@@ -135,7 +135,7 @@ def _check_settings(settings: Mapping[str, Any]) -> None:
     """Refuse settings other than the price of a credit."""
     for name, value in settings.items():
         if name != _CREDIT_PRICE:
-            raise SettingsError(
+            raise EndpointSettingsError(
                 f"`settings.{name[:50]}` is unknown; the provider has `{_CREDIT_PRICE}`."
             )
         try:
@@ -143,12 +143,12 @@ def _check_settings(settings: Mapping[str, Any]) -> None:
         except (ValueError, ArithmeticError):
             is_price = False
         if not is_price:
-            raise SettingsError(
+            raise EndpointSettingsError(
                 f'`settings.{_CREDIT_PRICE}` must be a text such as "0.0001": 0 to 1 US dollar.'
             )
 
 
-ELEVENLABS: Final = Provider(
+ELEVENLABS: Final = WebhookProvider(
     name=_NAME,
     verify=verify,
     read=read,

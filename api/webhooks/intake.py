@@ -11,7 +11,7 @@ import msgspec
 
 from api.intake.event_stream import EventStream, OutgoingEvent
 from api.intake.events import structured_event
-from api.webhooks.deliveries import EventDraft, Provider
+from api.webhooks.deliveries import EventDraft, WebhookProvider
 from api.webhooks.endpoints import Endpoints
 from schemas.cloudevents import RECEIVER
 from schemas.refusals import Refused
@@ -51,7 +51,7 @@ class WebhookIntake:
 
 
 def outgoing_events(
-    provider: Provider, drafts: Sequence[EventDraft], now: datetime
+    provider: WebhookProvider, drafts: Sequence[EventDraft], now: datetime
 ) -> list[OutgoingEvent]:
     """Return the events of drafts; raises Refused, which names the first invalid one."""
     if len(drafts) > EVENTS_MAX:
@@ -59,7 +59,7 @@ def outgoing_events(
     return [_event(provider, draft, now) for draft in drafts]
 
 
-def _event(provider: Provider, draft: EventDraft, now: datetime) -> OutgoingEvent:
+def _event(provider: WebhookProvider, draft: EventDraft, now: datetime) -> OutgoingEvent:
     data = {name: value for name, value in draft.data.items() if value is not None}
     envelope = {
         "specversion": "1.0",

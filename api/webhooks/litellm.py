@@ -11,7 +11,7 @@ from typing import Final
 
 from api.mapping.errors import InputError
 from api.mapping.language import DocumentMapping, mapping_from_text
-from api.webhooks.deliveries import Delivery, EventDraft, Provider, Reading
+from api.webhooks.deliveries import DeliveryEvents, EventDraft, WebhookDelivery, WebhookProvider
 from api.webhooks.mapped import drafts_of, read_documents, require_bearer
 from ledger.operations.webhooks import WebhookEndpoint
 from schemas.refusals import Refused
@@ -23,7 +23,7 @@ _MAPPING: Final[DocumentMapping] = mapping_from_text(
 )
 
 
-def read(delivery: Delivery, endpoint: WebhookEndpoint) -> Reading:
+def read(delivery: WebhookDelivery, endpoint: WebhookEndpoint) -> DeliveryEvents:
     """Return a cost for each successful request; raises Refused if no payload can be read."""
     drafts: list[EventDraft] = []
     errors: list[str] = []
@@ -37,10 +37,10 @@ def read(delivery: Delivery, endpoint: WebhookEndpoint) -> Reading:
         raise Refused("invalid_event", errors[0])
     refused = f"{len(errors)} of {len(documents)}. {errors[0]}" if errors else None
     ignored = None if drafts else "No payload is a successful request."
-    return Reading(drafts, ignored, refused)
+    return DeliveryEvents(drafts, ignored, refused)
 
 
-LITELLM: Final = Provider(
+LITELLM: Final = WebhookProvider(
     name=_NAME,
     verify=require_bearer,
     read=read,

@@ -6,7 +6,7 @@ import msgspec
 
 from api.http.identifiers import identifier_error
 from api.webhooks.calls import QUERY
-from api.webhooks.deliveries import Provider, SettingsError
+from api.webhooks.deliveries import EndpointSettingsError, WebhookProvider
 from api.webhooks.paths import path_error
 from api.webhooks.providers import PROVIDERS
 from ledger.operations.webhooks import EndpointFields, new_secret
@@ -36,7 +36,7 @@ def prepare(wanted: WantedWebhookEndpoint) -> tuple[EndpointFields, str | None, 
         raise InvalidEndpointError(f"`settings` is above {SETTINGS_BYTES_MAX} bytes.")
     try:
         provider.check_settings(wanted.settings)
-    except SettingsError as error:
+    except EndpointSettingsError as error:
         raise InvalidEndpointError(str(error)) from None
     fields = EndpointFields(
         provider=provider.name,
@@ -66,7 +66,7 @@ def prepare_secret(provider_name: str, secret: str | None) -> tuple[str, str | N
     return secret, None
 
 
-def _provider(name: str) -> Provider:
+def _provider(name: str) -> WebhookProvider:
     provider = PROVIDERS.get(name)
     if provider is None:
         raise InvalidEndpointError(f"`provider` must be one of {', '.join(sorted(PROVIDERS))}.")

@@ -18,12 +18,12 @@ from api.mapping.errors import InputError, MappingError
 from api.mapping.language import DocumentMapping, mapping_from_text, read_mapping
 from api.mapping.lines import documents_of_body
 from api.webhooks.deliveries import (
-    Delivery,
+    DeliveryEvents,
+    EndpointSettingsError,
     EventDraft,
-    Provider,
-    Reading,
-    SettingsError,
     SignatureError,
+    WebhookDelivery,
+    WebhookProvider,
 )
 from api.webhooks.paths import find_identifier
 from api.webhooks.signatures import header, hmac_sha256, require_match
@@ -42,24 +42,24 @@ _encode: Final = msgspec.json.Encoder(order="sorted", decimal_format="number").e
 
 
 def check_settings(settings: Mapping[str, Any]) -> None:
-    """Refuse a wrong mapping, and settings of another name; raises SettingsError."""
+    """Refuse a wrong mapping, and settings of another name; raises EndpointSettingsError."""
     for name in settings:
         if name not in {_MAP, _SIGNATURE_HEADER}:
-            raise SettingsError(f"`settings.{name[:50]}` is unknown.")
+            raise EndpointSettingsError(f"`settings.{name[:50]}` is unknown.")
     signature = settings.get(_SIGNATURE_HEADER)
     if signature is not None and not _is_header(signature):
-        raise SettingsError(f"`settings.{_SIGNATURE_HEADER}` must be the name of a header.")
+        raise EndpointSettingsError(f"`settings.{_SIGNATURE_HEADER}` must be the name of a header.")
     if settings.get(_MAP) is None:
-        raise SettingsError(f"`settings.{_MAP}` is missing: the mapping of its bodies.")
+        raise EndpointSettingsError(f"`settings.{_MAP}` is missing: the mapping of its bodies.")
     try:
         mapping = read_mapping(settings[_MAP], needs_ids=True)
     except MappingError as error:
-        raise SettingsError(f"`settings.{_MAP}`: {error}") from None
+        raise EndpointSettingsError(f"`settings.{_MAP}`: {error}") from None
     if mapping.source is None or mapping.after is not None:
-        raise SettingsError(f"`settings.{_MAP}` needs `source`, and has no `after`.")
+        raise EndpointSettingsError(f"`settings.{_MAP}` needs `source`, and has no `after`.")
 
 
-def verify(delivery: Delivery, endpoint: WebhookEndpoint) -> None:
+def verify(delivery: WebhookDelivery, endpoint: WebhookEndpoint) -> None:
     """Check the bearer token, or the HMAC of the body in the header of the settings."""
     name = endpoint.settings.get(_SIGNATURE_HEADER)
     if name is None:
@@ -73,7 +73,7 @@ def verify(delivery: Delivery, endpoint: WebhookEndpoint) -> None:
     )
 
 
-def require_bearer(delivery: Delivery, endpoint: WebhookEndpoint) -> None:
+def require_bearer(delivery: WebhookDelivery, endpoint: WebhookEndpoint) -> None:
     """Raise SignatureError unless a secret of the endpoint is the bearer token."""
     scheme, _, token = header(delivery, "authorization").partition(" ")
     if scheme.lower() != "bearer":
@@ -81,7 +81,7 @@ def require_bearer(delivery: Delivery, endpoint: WebhookEndpoint) -> None:
     require_match(token.strip().encode(), endpoint.secrets, str.encode)
 
 
-def read(delivery: Delivery, endpoint: WebhookEndpoint) -> Reading:
+def read(delivery: WebhookDelivery, endpoint: WebhookEndpoint) -> DeliveryEvents:
     """Return the events of a body: of one document, or of a list of them, all or none."""
     mapping = _mapping(_encode(endpoint.settings[_MAP]))
     source = f"{_SOURCE}/{(mapping.source or '').strip('/')}"
@@ -91,10 +91,10 @@ def read(delivery: Delivery, endpoint: WebhookEndpoint) -> Reading:
             drafts += drafts_of(mapping, document, source, delivery, endpoint)
         except InputError as error:
             raise Refused("invalid_event", f"Document {number}: {error}") from None
-    return Reading(drafts, None if drafts else "No rule of the mapping matches.")
+    return DeliveryEvents(drafts, None if drafts else "No rule of the mapping matches.")
 
 
-def read_documents(delivery: Delivery) -> list[Any]:
+def read_documents(delivery: WebhookDelivery) -> list[Any]:
     """Return the documents of a body: one, or those of a list; raises Refused."""
     try:
         return documents_of_body(delivery.body)
@@ -106,7 +106,7 @@ def drafts_of(
     mapping: DocumentMapping,
     document: Any,
     source: str,
-    delivery: Delivery,
+    delivery: WebhookDelivery,
     endpoint: WebhookEndpoint,
 ) -> Iterator[EventDraft]:
     """Yield the events of a document; raises InputError, which names the pointer.
@@ -141,7 +141,7 @@ def _is_header(value: object) -> bool:
     )
 
 
-MAPPED: Final = Provider(
+MAPPED: Final = WebhookProvider(
     name=_NAME,
     verify=verify,
     read=read,

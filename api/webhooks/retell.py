@@ -14,8 +14,14 @@ from typing import Final
 from msgspec import Struct
 
 from api.webhooks.bodies import body_decoder, moment_of_ms, read_document
-from api.webhooks.calls import ReportedCall, reported_call, usd_from_cents
-from api.webhooks.deliveries import Delivery, EventDraft, Provider, Reading, SignatureError
+from api.webhooks.calls import VendorCall, reported_call, usd_from_cents
+from api.webhooks.deliveries import (
+    DeliveryEvents,
+    EventDraft,
+    SignatureError,
+    WebhookDelivery,
+    WebhookProvider,
+)
 from api.webhooks.signatures import header, hmac_sha256, moment_of, require_match, require_recent
 from ledger.operations.webhooks import WebhookEndpoint
 from schemas.numbers import Number
@@ -56,7 +62,7 @@ class _Body(Struct):
 _decode: Final = body_decoder(_Body)
 
 
-def verify(delivery: Delivery, endpoint: WebhookEndpoint) -> None:
+def verify(delivery: WebhookDelivery, endpoint: WebhookEndpoint) -> None:
     """Check `X-Retell-Signature`: HMAC of the body and the time, in milliseconds."""
     match = _SIGNATURE.fullmatch(header(delivery, "x-retell-signature"))
     if match is None:
@@ -69,12 +75,12 @@ def verify(delivery: Delivery, endpoint: WebhookEndpoint) -> None:
     require_recent(moment_of(timestamp), delivery, endpoint.replay_seconds)
 
 
-def read(delivery: Delivery, endpoint: WebhookEndpoint) -> Reading:
+def read(delivery: WebhookDelivery, endpoint: WebhookEndpoint) -> DeliveryEvents:
     """Return the events of `call_started`, `call_ended` and `call_analyzed`."""
     body = _decode(delivery.body)
     reported = body.call
     if reported is None or body.event not in {"call_started", "call_ended", "call_analyzed"}:
-        return Reading([], f"Events of type {body.event[:50]} have no costs.")
+        return DeliveryEvents([], f"Events of type {body.event[:50]} have no costs.")
     call = reported_call(read_document(delivery.body), delivery, endpoint, reported.call_id)
     ended = moment_of_ms(reported.end_timestamp)
     started = moment_of_ms(reported.start_timestamp) or ended
@@ -87,10 +93,10 @@ def read(delivery: Delivery, endpoint: WebhookEndpoint) -> Reading:
         elif reported.call_cost is not None:
             drafts.append(_estimate(call, reported.call_cost, at))
         drafts.append(_end(f"{body.event}/end", call, reported, at))
-    return Reading(drafts)
+    return DeliveryEvents(drafts)
 
 
-def _estimate(call: ReportedCall, cost: _CallCost, at: datetime | None) -> EventDraft:
+def _estimate(call: VendorCall, cost: _CallCost, at: datetime | None) -> EventDraft:
     return call.cost(
         _ESTIMATE,
         at,
@@ -104,7 +110,7 @@ def _estimate(call: ReportedCall, cost: _CallCost, at: datetime | None) -> Event
 
 
 def _final_costs(
-    call: ReportedCall, cost: _CallCost | None, at: datetime | None
+    call: VendorCall, cost: _CallCost | None, at: datetime | None
 ) -> Iterator[EventDraft]:
     """Yield the void of the estimate, and a cost for each product.
 
@@ -133,13 +139,13 @@ def _final_costs(
         )
 
 
-def _end(part: str, call: ReportedCall, reported: _Call, at: datetime | None) -> EventDraft:
+def _end(part: str, call: VendorCall, reported: _Call, at: datetime | None) -> EventDraft:
     status = "failed" if reported.call_status in {"error", "not_connected"} else "completed"
     seconds = Decimal(reported.duration_ms or 0).scaleb(-3)
     return call.ended(part, at, status, seconds)
 
 
-RETELL: Final = Provider(
+RETELL: Final = WebhookProvider(
     name=_NAME,
     verify=verify,
     read=read,

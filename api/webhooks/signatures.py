@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from api.webhooks.deliveries import Delivery, SignatureError
+from api.webhooks.deliveries import SignatureError, WebhookDelivery
 
 _DIGITS: Final = re.compile("[0-9]{1,16}")
 _MILLISECONDS_MIN: Final = 10**11
@@ -19,7 +19,7 @@ CLOCK_SKEW_SECONDS: Final = 60
 """How far the vendor's clock may be ahead, at most as far as the replay window."""
 
 
-def header(delivery: Delivery, name: str) -> str:
+def header(delivery: WebhookDelivery, name: str) -> str:
     """Return the only value of a header; raises SignatureError."""
     values = delivery.headers.getall(name, [])
     if len(values) != 1 or not values[0].isascii():
@@ -59,7 +59,7 @@ def moment_of(unix_time: str) -> datetime:
         raise SignatureError("The time of the signature is out of range.") from None
 
 
-def require_recent(at: datetime, delivery: Delivery, replay_seconds: int) -> None:
+def require_recent(at: datetime, delivery: WebhookDelivery, replay_seconds: int) -> None:
     """Raise SignatureError for a delivery that was signed too long ago, or in the future."""
     age_seconds = (delivery.received_at - at).total_seconds()
     if age_seconds > replay_seconds:

@@ -13,8 +13,14 @@ from typing import Any, Final
 from msgspec import Struct
 
 from api.webhooks.bodies import body_decoder, read_document, seconds_between, utc
-from api.webhooks.calls import ReportedCall, reported_call
-from api.webhooks.deliveries import Delivery, EventDraft, Provider, Reading, SignatureError
+from api.webhooks.calls import VendorCall, reported_call
+from api.webhooks.deliveries import (
+    DeliveryEvents,
+    EventDraft,
+    SignatureError,
+    WebhookDelivery,
+    WebhookProvider,
+)
 from api.webhooks.ed25519 import is_public_key, verifies
 from api.webhooks.paths import find
 from api.webhooks.signatures import header, moment_of, require_recent
@@ -73,7 +79,7 @@ class _Body(Struct):
 _decode: Final = body_decoder(_Body)
 
 
-def verify(delivery: Delivery, endpoint: WebhookEndpoint) -> None:
+def verify(delivery: WebhookDelivery, endpoint: WebhookEndpoint) -> None:
     """Check the ed25519 signature of the time and the body; secrets are public keys."""
     timestamp = header(delivery, "telnyx-timestamp")
     try:
@@ -86,7 +92,7 @@ def verify(delivery: Delivery, endpoint: WebhookEndpoint) -> None:
     require_recent(moment_of(timestamp), delivery, endpoint.replay_seconds)
 
 
-def read(delivery: Delivery, endpoint: WebhookEndpoint) -> Reading:
+def read(delivery: WebhookDelivery, endpoint: WebhookEndpoint) -> DeliveryEvents:
     """Return the events of a webhook of Call Control."""
     data = _decode(delivery.body).data
     payload, kind = data.payload, data.event_type
@@ -101,19 +107,19 @@ def read(delivery: Delivery, endpoint: WebhookEndpoint) -> Reading:
         direction = "inbound" if payload.direction == "incoming" else "outbound"
         started = utc(payload.start_time) or at
         vendor_id = payload.call_control_id
-        return Reading(call.started(kind, started, direction=direction, vendor_id=vendor_id))
+        return DeliveryEvents(call.started(kind, started, direction=direction, vendor_id=vendor_id))
     if kind == "call.hangup":
         ended = utc(payload.end_time) or at
         seconds = seconds_between(utc(payload.start_time), ended)
-        return Reading([call.ended("end", ended, "completed", seconds)])
+        return DeliveryEvents([call.ended("end", ended, "completed", seconds)])
     if kind == "call.cost" and payload.status != "error":
-        return Reading([*_leg_costs(call, payload, at)])
+        return DeliveryEvents([*_leg_costs(call, payload, at)])
     if kind == "call.analyzed" and isinstance(payload.cost, _Analyzed):
-        return Reading([*_session_costs(call, payload.cost, at)])
-    return Reading([], f"Events of type {kind[:50]} have no costs.")
+        return DeliveryEvents([*_session_costs(call, payload.cost, at)])
+    return DeliveryEvents([], f"Events of type {kind[:50]} have no costs.")
 
 
-def _leg_costs(call: ReportedCall, payload: _Payload, at: datetime | None) -> Iterator[EventDraft]:
+def _leg_costs(call: VendorCall, payload: _Payload, at: datetime | None) -> Iterator[EventDraft]:
     """Yield the cost of each part of a leg; the total, if the parts do not add up to it."""
     parts = payload.cost_parts or []
     total = payload.total_cost
@@ -137,9 +143,7 @@ def _leg_costs(call: ReportedCall, payload: _Payload, at: datetime | None) -> It
         )
 
 
-def _session_costs(
-    call: ReportedCall, cost: _Analyzed, at: datetime | None
-) -> Iterator[EventDraft]:
+def _session_costs(call: VendorCall, cost: _Analyzed, at: datetime | None) -> Iterator[EventDraft]:
     """Yield the products of an AI assistant, without those that each leg reports."""
     _require_usd(cost.currency)
     for item in cost.breakdown:
@@ -176,7 +180,7 @@ def _key_error(key: str) -> str | None:
     return None if is_public_key(key) else "must be the account's public key, in base64"
 
 
-TELNYX: Final = Provider(
+TELNYX: Final = WebhookProvider(
     name=_NAME,
     verify=verify,
     read=read,

@@ -1,7 +1,7 @@
 """Twilio Voice: status callbacks, and the price of a call, which is known later.
 
-The end of a call is recorded as an estimate of the catalogue. The price comes with the fetched Call
-resource, which the customer posts in JSON to the same address, signed like Twilio signs JSON: then
+When a call ends, its cost is estimated from the catalogue. Twilio's price is in the Call resource,
+which the customer fetches and posts as JSON to the same address, signed as Twilio signs JSON. Then
 the estimate is voided, and the price counts.
 """
 
@@ -22,8 +22,14 @@ from urllib.parse import parse_qsl, urlsplit
 from msgspec import Struct
 
 from api.webhooks.bodies import body_decoder, utc
-from api.webhooks.calls import ReportedCall, reported_call
-from api.webhooks.deliveries import Delivery, EventDraft, Provider, Reading, SignatureError
+from api.webhooks.calls import VendorCall, reported_call
+from api.webhooks.deliveries import (
+    DeliveryEvents,
+    EventDraft,
+    SignatureError,
+    WebhookDelivery,
+    WebhookProvider,
+)
 from api.webhooks.signatures import header, require_match, require_recent
 from ledger.operations.webhooks import WebhookEndpoint
 from schemas.numbers import Number, decimal_from
@@ -44,7 +50,7 @@ _ESTIMATE: Final = "estimate"
 
 
 class _CallResource(Struct):
-    """The fetched Call resource; times are in the form of mails."""
+    """The fetched Call resource; times are as in emails (RFC 2822)."""
 
     sid: str
     status: str | None = None
@@ -61,7 +67,7 @@ class _CallResource(Struct):
 _decode: Final = body_decoder(_CallResource)
 
 
-def verify(delivery: Delivery, endpoint: WebhookEndpoint) -> None:
+def verify(delivery: WebhookDelivery, endpoint: WebhookEndpoint) -> None:
     """Check `X-Twilio-Signature` over the address and the form, or the digest of JSON.
 
     The signature covers the fields in their order, so the form is split before it is checked.
@@ -73,15 +79,15 @@ def verify(delivery: Delivery, endpoint: WebhookEndpoint) -> None:
         raise SignatureError("The algorithm of the signature is unknown.")
     fields: list[tuple[str, str]] = []
     if (digest := delivery.query.get("bodySHA256")) is not None:
-        made = hashlib.sha256(delivery.body).hexdigest()
-        if not hmac.compare_digest(made, digest.lower().encode("ascii", "replace").decode()):
+        computed = hashlib.sha256(delivery.body).hexdigest()
+        if not hmac.compare_digest(computed, digest.lower().encode("ascii", "replace").decode()):
             raise SignatureError("The body does not have the signed digest.")
     else:
         fields = _form(delivery.body)
     signed = "".join(name + value for name, value in sorted(set(fields)))
-    urls = [url for address in delivery.addresses for url in _spellings(address)]
-    tries = [(secret, f"{url}{signed}".encode()) for secret in endpoint.secrets for url in urls]
-    keys = {str(number): one for number, one in enumerate(tries)}
+    urls = [url for address in delivery.addresses for url in _with_and_without_port(address)]
+    attempts = [(secret, f"{url}{signed}".encode()) for secret in endpoint.secrets for url in urls]
+    keys = {str(number): attempt for number, attempt in enumerate(attempts)}
     require_match(given, keys, lambda key: _signature(*keys[key], make_hash))
     if (sent := dict(fields).get("Timestamp")) is not None:
         require_recent(_signed_moment(sent), delivery, endpoint.replay_seconds)
@@ -98,8 +104,8 @@ def _signed_moment(text: str) -> datetime:
     return moment
 
 
-def _spellings(address: str) -> Iterator[str]:
-    """Yield an address without and with its port: Twilio signs either."""
+def _with_and_without_port(address: str) -> Iterator[str]:
+    """Yield an address with and without its port: Twilio signs either."""
     yield address
     parts = urlsplit(address)
     host, _, port = parts.netloc.partition(":")
@@ -116,10 +122,10 @@ def _form(body: bytes) -> list[tuple[str, str]]:
             body.decode(), keep_blank_values=True, errors="strict", max_num_fields=_FIELDS_MAX
         )
     except ValueError:
-        raise SignatureError("The body is no form.") from None
+        raise SignatureError("The body is not a form.") from None
 
 
-def read(delivery: Delivery, endpoint: WebhookEndpoint) -> Reading:
+def read(delivery: WebhookDelivery, endpoint: WebhookEndpoint) -> DeliveryEvents:
     """Return the events of a status callback or of a Call resource."""
     if "bodySHA256" in delivery.query:
         return _price(delivery, endpoint, _decode(delivery.body))
@@ -128,28 +134,28 @@ def read(delivery: Delivery, endpoint: WebhookEndpoint) -> Reading:
     status, at = fields.get("CallStatus", ""), _moment(fields.get("Timestamp"))
     if status in _RUNNING:
         direction = _direction(fields.get("Direction"))
-        return Reading(call.started(status, at, direction=direction))
+        return DeliveryEvents(call.started(status, at, direction=direction))
     if status in _FAILED:
-        return Reading([call.ended("end", at, "failed", 0)])
+        return DeliveryEvents([call.ended("end", at, "failed", 0)])
     if status != "completed":
-        return Reading([], "The callback has no known CallStatus.")
-    return Reading(_completed(call, fields, at))
+        return DeliveryEvents([], "The callback has no known CallStatus.")
+    return DeliveryEvents(_completed(call, fields, at))
 
 
 def _call(
     document: Any,
-    delivery: Delivery,
+    delivery: WebhookDelivery,
     endpoint: WebhookEndpoint,
     sid: str | None,
     parent_sid: str | None,
-) -> ReportedCall:
-    """Return the call of a leg: unless the delivery names ours, that of the leg's parent."""
+) -> VendorCall:
+    """Return the call of a leg: the one that the delivery names, or the leg's parent."""
     call = reported_call(document, delivery, endpoint, sid)
     return replace(call, call_id=parent_sid) if parent_sid and call.call_id == sid else call
 
 
 def _completed(
-    call: ReportedCall, fields: Mapping[str, str], at: datetime | None
+    call: VendorCall, fields: Mapping[str, str], at: datetime | None
 ) -> list[EventDraft]:
     seconds = _number(fields.get("CallDuration") or "0")
     started = None if at is None else at - timedelta(milliseconds=int(seconds * 1000))
@@ -162,10 +168,12 @@ def _completed(
     ]
 
 
-def _price(delivery: Delivery, endpoint: WebhookEndpoint, resource: _CallResource) -> Reading:
+def _price(
+    delivery: WebhookDelivery, endpoint: WebhookEndpoint, resource: _CallResource
+) -> DeliveryEvents:
     """Return the void of the estimate, and the price."""
     if resource.price is None:
-        return Reading([], "Twilio does not know the price of the call yet.")
+        return DeliveryEvents([], "Twilio does not know the price of the call yet.")
     if (resource.price_unit or "USD").upper() != "USD":
         raise Refused(
             "invalid_event", "`price_unit` must be USD: other currencies are not counted."
@@ -177,7 +185,7 @@ def _price(delivery: Delivery, endpoint: WebhookEndpoint, resource: _CallResourc
         _direction(resource.direction), resource.to, resource.duration or 0, resource.sid
     )
     price = abs(Decimal(resource.price))
-    return Reading(
+    return DeliveryEvents(
         [
             call.void(_ESTIMATE, TWILIO.source, at, "replaced by Twilio's price"),
             call.cost("price", at, totalCost=price, **usage),
@@ -212,7 +220,7 @@ def _number(text: str) -> Number:
 
 
 def _moment(text: str | None) -> datetime | None:
-    """Return a time in the form of mails (RFC 2822), None for another text."""
+    """Parse a time as in emails (RFC 2822); None for another text."""
     if not text:
         return None
     try:
@@ -221,7 +229,7 @@ def _moment(text: str | None) -> datetime | None:
         return None
 
 
-TWILIO: Final = Provider(
+TWILIO: Final = WebhookProvider(
     name=_NAME,
     verify=verify,
     read=read,

@@ -15,13 +15,19 @@ from msgspec import Struct
 
 from api.webhooks.bodies import body_decoder, moment_of_ms, read_document, seconds_between, utc
 from api.webhooks.calls import (
-    ReportedCall,
+    VendorCall,
     disjoint_tokens,
     quantities,
     reported_call,
     usage_fields,
 )
-from api.webhooks.deliveries import Delivery, EventDraft, Provider, Reading, SignatureError
+from api.webhooks.deliveries import (
+    DeliveryEvents,
+    EventDraft,
+    SignatureError,
+    WebhookDelivery,
+    WebhookProvider,
+)
 from api.webhooks.paths import find
 from api.webhooks.signatures import header, hmac_sha256, moment_of, require_match, require_recent
 from ledger.operations.webhooks import WebhookEndpoint
@@ -98,7 +104,7 @@ class _Body(Struct):
 _decode: Final = body_decoder(_Body)
 
 
-def verify(delivery: Delivery, endpoint: WebhookEndpoint) -> None:
+def verify(delivery: WebhookDelivery, endpoint: WebhookEndpoint) -> None:
     """Check the HMAC of a credential, or the secret of a server as header or bearer token."""
     if "x-signature" in delivery.headers:
         timestamp = header(delivery, "x-timestamp")
@@ -118,24 +124,22 @@ def verify(delivery: Delivery, endpoint: WebhookEndpoint) -> None:
     return require_match(given, endpoint.secrets, str.encode)
 
 
-def read(delivery: Delivery, endpoint: WebhookEndpoint) -> Reading:
+def read(delivery: WebhookDelivery, endpoint: WebhookEndpoint) -> DeliveryEvents:
     """Return the events of a message."""
     message = _decode(delivery.body).message
     if message.call is None:
-        return Reading([], "The message has no call.")
+        return DeliveryEvents([], "The message has no call.")
     document = find(read_document(delivery.body), "message")
     call = reported_call(document, delivery, endpoint, message.call.id)
     if message.type == "status-update" and message.status == "in-progress":
         at = utc(message.call.started_at) or moment_of_ms(message.timestamp)
-        return Reading(_started("in-progress", call, message.call, at))
+        return DeliveryEvents(_started("in-progress", call, message.call, at))
     if message.type != "end-of-call-report":
-        return Reading([], f"Messages of type {message.type[:50]} have no costs.")
-    return Reading(_report(call, message, message.call))
+        return DeliveryEvents([], f"Messages of type {message.type[:50]} have no costs.")
+    return DeliveryEvents(_report(call, message, message.call))
 
 
-def _started(
-    part: str, call: ReportedCall, reported: _Call, at: datetime | None
-) -> list[EventDraft]:
+def _started(part: str, call: VendorCall, reported: _Call, at: datetime | None) -> list[EventDraft]:
     return call.started(
         part,
         at,
@@ -151,7 +155,7 @@ def _control_url(reported: _Call) -> str | None:
     return url if url and re.fullmatch(CONTROL_URL, url) else None
 
 
-def _report(call: ReportedCall, message: _Message, reported: _Call) -> list[EventDraft]:
+def _report(call: VendorCall, message: _Message, reported: _Call) -> list[EventDraft]:
     ended = utc(message.ended_at or reported.ended_at) or moment_of_ms(message.timestamp)
     started = utc(message.started_at or reported.started_at or reported.created_at) or ended
     reason = message.ended_reason or ""
@@ -164,7 +168,7 @@ def _report(call: ReportedCall, message: _Message, reported: _Call) -> list[Even
 
 
 def _costs(
-    call: ReportedCall, costs: list[_Cost], call_type: str | None, at: datetime | None
+    call: VendorCall, costs: list[_Cost], call_type: str | None, at: datetime | None
 ) -> Iterator[EventDraft]:
     """Yield an event for each item; its id follows from its kind, not from its place."""
     seen: dict[tuple[str, ...], int] = {}
@@ -228,7 +232,7 @@ def _usages(item: _Cost) -> list[dict[str, Any]]:
     )
 
 
-VAPI: Final = Provider(
+VAPI: Final = WebhookProvider(
     name=_NAME,
     verify=verify,
     read=read,

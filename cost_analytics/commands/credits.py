@@ -84,7 +84,7 @@ def _line(grant: ListedGrant) -> str:
 
 
 def _grant(arguments: argparse.Namespace) -> int:
-    from schemas.moments import read_moment
+    from schemas.effective_times import parse_time
 
     try:
         amount = Decimal(arguments.amount)
@@ -98,7 +98,7 @@ def _grant(arguments: argparse.Namespace) -> int:
         data["note"] = arguments.note
     if arguments.expires:
         try:
-            data["expiresAt"] = read_moment(arguments.expires)
+            data["expiresAt"] = parse_time(arguments.expires)
         except ValueError:
             raise CommandError("--expires must be a day or a time such as 2027-01-31.") from None
     event_id = arguments.id or str(uuid4())

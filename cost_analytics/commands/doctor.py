@@ -9,8 +9,8 @@ from typing import Final
 
 import msgspec
 
+from cost_analytics.diagnosis.check_result import CheckResult, State, counted
 from cost_analytics.diagnosis.checked_settings import PROCESSES
-from cost_analytics.diagnosis.finding import Finding, State, counted
 from cost_analytics.failures import FAILED
 
 DESCRIPTION: Final = """\
@@ -43,42 +43,42 @@ def configure(parser: argparse.ArgumentParser) -> None:
         choices=[process.command for process in PROCESSES],
         help="check this process, and require its settings; may be repeated",
     )
-    parser.add_argument("--json", action="store_true", help="print a JSON object per finding")
+    parser.add_argument("--json", action="store_true", help="print a JSON object per result")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Check and report."""
     from cost_analytics.running import run as run_loop
 
-    findings = run_loop(_examine(arguments.process, as_json=arguments.json))
-    states = [finding.state for finding in findings]
+    results = run_loop(_examine(arguments.process, as_json=arguments.json))
+    states = [result.state for result in results]
     problems, warnings = states.count("problem"), states.count("warning")
     if not arguments.json:
         print(f"\n{counted(problems, 'problem')}, {counted(warnings, 'warning')}.")
     return FAILED if problems else 0
 
 
-async def _examine(commands: list[str], *, as_json: bool) -> list[Finding]:
-    """Print each finding as soon as it is there."""
+async def _examine(commands: list[str], *, as_json: bool) -> list[CheckResult]:
+    """Print each result as soon as it is there."""
     from cost_analytics.diagnosis.doctor import examine
 
-    findings = []
-    async for finding in examine(commands):
-        findings.append(finding)
-        print(_json(finding) if as_json else _text(finding), flush=True)
-    return findings
+    results = []
+    async for result in examine(commands):
+        results.append(result)
+        print(_json(result) if as_json else _text(result), flush=True)
+    return results
 
 
-def _json(finding: Finding) -> str:
-    return msgspec.json.encode(finding._asdict()).decode()
+def _json(result: CheckResult) -> str:
+    return msgspec.json.encode(result._asdict()).decode()
 
 
-def _text(finding: Finding) -> str:
-    """Return a finding in lines; the remedy is below it."""
-    mark = _MARKS[finding.state]
+def _text(result: CheckResult) -> str:
+    """Return a result in lines; the remedy is below it."""
+    mark = _MARKS[result.state]
     if sys.stdout.isatty():
-        mark = f"{_COLORS[finding.state]}{mark}{_NO_COLOR}"
+        mark = f"{_COLORS[result.state]}{mark}{_NO_COLOR}"
     indent = " " * (_SUBJECT_WIDTH + 3)
-    texts = [finding.found, f"→ {finding.remedy}"] if finding.remedy else [finding.found]
+    texts = [result.found, f"→ {result.remedy}"] if result.remedy else [result.found]
     lines = [line for text in texts for line in textwrap.wrap(text, _WIDTH - len(indent))]
-    return f"{mark} {finding.subject:<{_SUBJECT_WIDTH}} " + f"\n{indent}".join(lines)
+    return f"{mark} {result.subject:<{_SUBJECT_WIDTH}} " + f"\n{indent}".join(lines)

@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 _DAY: Final = timedelta(days=1)
 
 DESCRIPTION: Final = """\
-Writes the costs of whole UTC days as one file of FOCUS 1.2 (docs/finops.md): each cost once, and in
-sum exactly the ledger's totals, otherwise no file. Prints the path, or the address in an object
-storage. The file appears when it is complete, and replaces an earlier one of the same period.
+Writes the costs of whole UTC days to one file of FOCUS 1.2 (docs/finops.md), and prints its path or
+its address in an object storage. Each cost is in it once. If its sum is not exactly the ledger's,
+no file is written. The file appears when it is complete, and replaces an earlier one of the same
+period.
 """
 
 

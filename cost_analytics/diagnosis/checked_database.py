@@ -8,7 +8,7 @@ from typing import Final
 
 from cost_analytics.configuration.secret import Secret
 from cost_analytics.configuration.tree import Settings
-from cost_analytics.diagnosis.finding import Finding, counted, ok, problem, warning
+from cost_analytics.diagnosis.check_result import CheckResult, counted, ok, problem, warning
 from cost_analytics.failures import CommandError, using_database
 from ledger.operations.server_state import ServerState, read_server_state
 from ledger.postgres.access import access_problems
@@ -25,7 +25,7 @@ CLOCK_SECONDS_MAX: Final = 5
 _RIGHTS_SHOWN: Final = 3
 
 
-async def check_logins(valid: Mapping[str, Settings]) -> AsyncIterator[Finding]:
+async def check_logins(valid: Mapping[str, Settings]) -> AsyncIterator[CheckResult]:
     """Log in as each process does; processes that share an address are checked together."""
     by_address: dict[str, list[str]] = {}
     for command, settings in valid.items():
@@ -36,17 +36,17 @@ async def check_logins(valid: Mapping[str, Settings]) -> AsyncIterator[Finding]:
             with using_database(Secret(url)):
                 async with connected(url, name=_NAME) as connection:
                     yield ok(_SUBJECT, f"{names} can log in")
-                    async for finding in _login_findings(connection, url, commands):
-                        yield finding
+                    async for result in _login_results(connection, url, commands):
+                        yield result
         except CommandError as error:
             reason, _, remedy = str(error).rstrip(".").partition("; ")
             default = "check the address; `cost-analytics roles create` sets the password"
             yield problem(_SUBJECT, f"{names} cannot log in: {reason}", remedy or default)
 
 
-async def _login_findings(
+async def _login_results(
     connection: Connection, url: str, commands: list[str]
-) -> AsyncIterator[Finding]:
+) -> AsyncIterator[CheckResult]:
     services = [command for command in commands if command != "operator"]
     login = await privileged_login(connection)
     if services and login is not None:
@@ -59,7 +59,7 @@ async def _login_findings(
             yield problem(_SUBJECT, str(error).split(".")[0], "run `cost-analytics roles create`")
 
 
-async def check_server(connection: Connection) -> AsyncIterator[Finding]:
+async def check_server(connection: Connection) -> AsyncIterator[CheckResult]:
     """Check the server's settings, its use and its clock."""
     before = datetime.now(UTC)
     state = await read_server_state(connection)
@@ -69,12 +69,12 @@ async def check_server(connection: Connection) -> AsyncIterator[Finding]:
         if value == "off":
             found = f"{name} is off: a crash of the server can lose counted events"
             yield problem(_SUBJECT, found, f"set {name} = on in postgresql.conf")
-    yield _clock_finding(state.clock - middle)
-    for finding in _use_findings(state):
-        yield finding
+    yield _clock_result(state.clock - middle)
+    for result in _use_results(state):
+        yield result
 
 
-def _clock_finding(difference: timedelta) -> Finding:
+def _clock_result(difference: timedelta) -> CheckResult:
     seconds = difference.total_seconds()
     if abs(seconds) <= CLOCK_SECONDS_MAX:
         return ok("clocks", f"this machine and PostgreSQL differ by {abs(seconds):.1f} s")
@@ -83,20 +83,18 @@ def _clock_finding(difference: timedelta) -> Finding:
     return problem("clocks", found, "synchronize both by NTP (docs/operations.md, Clocks)")
 
 
-def _use_findings(state: ServerState) -> list[Finding]:
-    findings = []
+def _use_results(state: ServerState) -> list[CheckResult]:
+    results = []
     if 100 * state.connections > _USED_PERCENT_MAX * state.connections_max:
         found = f"{state.connections} of {state.connections_max} connections are used"
-        findings.append(warning(_SUBJECT, found, "raise max_connections, or stop replicas"))
+        results.append(warning(_SUBJECT, found, "raise max_connections, or stop replicas"))
     if state.transaction_age > _TRANSACTION_AGE_MAX:
         found = f"the oldest transaction id is {state.transaction_age:,} transactions old"
-        findings.append(
-            problem(_SUBJECT, found, "run VACUUM FREEZE; find out why autovacuum fails")
-        )
-    return findings
+        results.append(problem(_SUBJECT, found, "run VACUUM FREEZE; find out why autovacuum fails"))
+    return results
 
 
-async def check_schema(connection: Connection) -> list[Finding]:
+async def check_schema(connection: Connection) -> list[CheckResult]:
     """Check the version of the schema, and the rights of our roles."""
     version, known = await schema_version(connection), known_version()
     if version > known:

@@ -10,7 +10,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from cost_analytics.configuration.tree import Settings
-from cost_analytics.diagnosis.finding import Finding, ok, problem, warning
+from cost_analytics.diagnosis.check_result import CheckResult, ok, problem, warning
 
 _CONNECT_SECONDS: Final = 5
 _PORTS: Final = {"smtp": 587, "smtps": 465, "https": 443, "http": 80}
@@ -18,7 +18,7 @@ _OTHER_FILES: Final = 200
 """Connections to PostgreSQL and Kafka, logs and libraries."""
 
 
-async def check_servers(valid: Mapping[str, Settings]) -> AsyncIterator[Finding]:
+async def check_servers(valid: Mapping[str, Settings]) -> AsyncIterator[CheckResult]:
     """Connect to the configured servers for mail, SMS and keys."""
     for name, url in _addresses(valid):
         parts = urlsplit(url)
@@ -47,7 +47,7 @@ def _addresses(valid: Mapping[str, Settings]) -> Iterator[tuple[str, str]]:
             yield "SMS_URL", notices.delivery.sms_url
 
 
-def check_host(valid: Mapping[str, Settings]) -> Iterator[Finding]:
+def check_host(valid: Mapping[str, Settings]) -> Iterator[CheckResult]:
     """Check that the API may open as many files as its limits allow connections."""
     if api := valid.get("api"):
         allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from cost_analytics.diagnosis.finding import Finding, counted, ok, problem, skipped, warning
+from cost_analytics.diagnosis.check_result import (
+    CheckResult,
+    counted,
+    ok,
+    problem,
+    skipped,
+    warning,
+)
 from messaging.cluster import ClusterState, TopicState
 from schemas.topics import ALL_TOPICS, CALL_EVENTS, DELIVERIES, Topic
 
@@ -19,7 +26,7 @@ _SUBJECT: Final = "Kafka"
 _RETENTION: Final = "docs/operations.md, Kafka's retention"
 
 
-def check_cluster(cluster: ClusterState) -> Iterator[Finding]:
+def check_cluster(cluster: ClusterState) -> Iterator[CheckResult]:
     """Check the product's topics in a cluster."""
     yield ok(
         _SUBJECT, f"cluster {cluster.cluster_id} answers, {counted(cluster.brokers, 'broker')}"
@@ -33,16 +40,16 @@ def check_cluster(cluster: ClusterState) -> Iterator[Finding]:
         state = cluster.topics.get(topic.name)
         if state is None:
             continue
-        yield from _replica_findings(topic.name, state, cluster.brokers)
+        yield from _replica_results(topic.name, state, cluster.brokers)
         if state.configuration:
-            yield from _configuration_findings(topic, state.configuration)
+            yield from _configuration_results(topic, state.configuration)
         else:
             untold.append(topic.name)
     if len(untold) > len(ALL_TOPICS) // 2:
         yield skipped(_SUBJECT, "the brokers do not tell the settings of topics")
 
 
-def _replica_findings(name: str, state: TopicState, brokers: int) -> Iterator[Finding]:
+def _replica_results(name: str, state: TopicState, brokers: int) -> Iterator[CheckResult]:
     if state.without_leader:
         found = f"{name}: {state.without_leader} of {state.partitions} partitions have no leader"
         yield problem(_SUBJECT, found, "start the brokers that hold them")
@@ -55,7 +62,7 @@ def _replica_findings(name: str, state: TopicState, brokers: int) -> Iterator[Fi
         yield warning(_SUBJECT, found, remedy)
 
 
-def _configuration_findings(topic: Topic, settings: Mapping[str, str]) -> Iterator[Finding]:
+def _configuration_results(topic: Topic, settings: Mapping[str, str]) -> Iterator[CheckResult]:
     policy = settings.get("cleanup.policy", "")
     if topic.compacted and policy != "compact":
         remedy = "set cleanup.policy=compact: a replica reads all totals from it at its start"
@@ -64,7 +71,7 @@ def _configuration_findings(topic: Topic, settings: Mapping[str, str]) -> Iterat
         remedy = "set cleanup.policy=delete: compaction removes events before they are counted"
         yield problem(_SUBJECT, f"{topic.name}: cleanup.policy is {policy}", remedy)
     if not topic.compacted:
-        yield from _retention_findings(topic, settings)
+        yield from _retention_results(topic, settings)
     if settings.get("unclean.leader.election.enable") == "true":
         remedy = "set unclean.leader.election.enable=false"
         yield problem(_SUBJECT, f"{topic.name}: unclean elections can lose records", remedy)
@@ -73,7 +80,7 @@ def _configuration_findings(topic: Topic, settings: Mapping[str, str]) -> Iterat
         yield problem(_SUBJECT, found, f"set it to at least {_MESSAGE_BYTES_MIN}")
 
 
-def _retention_findings(topic: Topic, settings: Mapping[str, str]) -> Iterator[Finding]:
+def _retention_results(topic: Topic, settings: Mapping[str, str]) -> Iterator[CheckResult]:
     milliseconds = int(settings.get("retention.ms", _DAYS_MIN * _DAY_MS))
     days = milliseconds // _DAY_MS
     if topic is CALL_EVENTS and not 0 <= days < _EVENT_DAYS_MAX:

@@ -9,7 +9,7 @@ from cost_analytics import settings
 from cost_analytics.configuration.dev_file import DEV_FILE, DEV_FILE_HINT
 from cost_analytics.configuration.processes import SERVICES, Process
 from cost_analytics.configuration.tree import Settings
-from cost_analytics.diagnosis.finding import Finding, ok, problem, skipped, warning
+from cost_analytics.diagnosis.check_result import CheckResult, ok, problem, skipped, warning
 from cost_analytics.settings import SettingsError
 
 _OPERATOR: Final = Process("operator", "operator", ("kafka", "database"))
@@ -25,13 +25,13 @@ class CheckedSettings(NamedTuple):
     """The valid settings by the command of their process, and what was found."""
 
     valid: Mapping[str, Settings]
-    findings: list[Finding]
+    results: list[CheckResult]
 
 
 def check_settings(commands: Sequence[str]) -> CheckedSettings:
     """Check the settings of processes; without names, of all that have settings here."""
     valid: dict[str, Settings] = {}
-    findings: dict[Finding, None] = {}  # one that several processes share is shown once
+    results: dict[CheckResult, None] = {}  # one that several processes share is shown once
     for process in PROCESSES:
         if commands and process.command not in commands:
             continue
@@ -39,19 +39,19 @@ def check_settings(commands: Sequence[str]) -> CheckedSettings:
             valid[process.command] = settings.load(*process.needs, login=process.login)
         except SettingsError as error:
             is_required = bool(commands)
-            findings |= dict.fromkeys(_errors(process, error.errors, is_required=is_required))
+            results |= dict.fromkeys(_errors(process, error.errors, is_required=is_required))
     if valid:
         names = ", ".join(f"`{name}`" for name in valid)
-        findings[ok(_SUBJECT, f"those of {names} are valid{_from_dev_file()}")] = None
+        results[ok(_SUBJECT, f"those of {names} are valid{_from_dev_file()}")] = None
     elif not commands:
         remedy = "set DATABASE_URL and KAFKA_BOOTSTRAP_SERVERS, or use the directory of `make run`"
-        findings[problem(_SUBJECT, "no process has its settings here", remedy)] = None
+        results[problem(_SUBJECT, "no process has its settings here", remedy)] = None
     for name, nearest in settings.misspelt().items():
-        findings[warning(_SUBJECT, f"{name} is no setting", f"did you mean {nearest}?")] = None
-    return CheckedSettings(valid, list(findings))
+        results[warning(_SUBJECT, f"{name} is no setting", f"did you mean {nearest}?")] = None
+    return CheckedSettings(valid, list(results))
 
 
-def _errors(process: Process, errors: Sequence[str], *, is_required: bool) -> Iterable[Finding]:
+def _errors(process: Process, errors: Sequence[str], *, is_required: bool) -> Iterable[CheckResult]:
     for error in errors:
         # A container has only the settings of its own process.
         if is_required or _UNSET not in error:

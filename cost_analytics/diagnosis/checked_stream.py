@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from cost_analytics.diagnosis.check_result import CheckResult, counted, ok, problem, warning
 from cost_analytics.diagnosis.checked_database import CLOCK_SECONDS_MAX
-from cost_analytics.diagnosis.finding import Finding, counted, ok, problem, warning
 from cost_analytics.lag import Lag
 from ledger.operations.dead_letters import RefusedCount
 from ledger.operations.figures import COUNTED_MAX, ProductFigures
@@ -20,7 +20,7 @@ _OVERDUE_SECONDS_MAX: Final = 300
 _RETENTION_SECONDS_MAX: Final = 3 * 3_600
 
 
-def check_workers(figures: ProductFigures, partitions: int) -> Iterator[Finding]:
+def check_workers(figures: ProductFigures, partitions: int) -> Iterator[CheckResult]:
     """Check that every partition is read, by workers whose clocks are right."""
     held = figures.partitions_held
     if not figures.workers:
@@ -40,7 +40,7 @@ def check_workers(figures: ProductFigures, partitions: int) -> Iterator[Finding]
         yield problem("clocks", found, "synchronize it by NTP; `clock_skewed` in the log names it")
 
 
-def check_lag(found: Lag) -> Iterator[Finding]:
+def check_lag(found: Lag) -> Iterator[CheckResult]:
     """Check that records are counted soon, and before Kafka removes them."""
     if found.removed:
         text = f"Kafka removed {counted(found.removed, 'record')} before they were counted"
@@ -53,10 +53,10 @@ def check_lag(found: Lag) -> Iterator[Finding]:
         yield ok(_STREAM, text)
 
 
-def check_events(figures: ProductFigures, refused: Sequence[RefusedCount]) -> Iterator[Finding]:
+def check_events(figures: ProductFigures, refused: Sequence[RefusedCount]) -> Iterator[CheckResult]:
     """Check that no event is lost, refused or without a price."""
-    before = len(_gap_findings(figures))
-    yield from _gap_findings(figures)
+    before = len(_gap_results(figures))
+    yield from _gap_results(figures)
     pending = {count.code: count.pending for count in refused if count.pending}
     if pending:
         codes = ", ".join(f"{number:,} {code}" for code, number in pending.items())
@@ -73,7 +73,7 @@ def check_events(figures: ProductFigures, refused: Sequence[RefusedCount]) -> It
         yield warning(_EVENTS, found, "`cost-analytics held list` shows the calls")
 
 
-def _gap_findings(figures: ProductFigures) -> list[Finding]:
+def _gap_results(figures: ProductFigures) -> list[CheckResult]:
     if not figures.open_gaps:
         return []
     gaps = counted(figures.open_gaps, "open gap")
@@ -81,7 +81,7 @@ def _gap_findings(figures: ProductFigures) -> list[Finding]:
     return [problem(_EVENTS, found, "`cost-analytics gaps list` shows them and how to fill them")]
 
 
-def check_delivery(figures: ProductFigures) -> Iterator[Finding]:
+def check_delivery(figures: ProductFigures) -> Iterator[CheckResult]:
     """Check that totals, alerts and notifications leave, and that retention runs."""
     before = 0
     for name, backlog in (("totals", figures.totals), ("alerts and commands", figures.messages)):

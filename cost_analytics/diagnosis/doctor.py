@@ -13,8 +13,8 @@ from cost_analytics.diagnosis import (
     checked_kafka,
     checked_stream,
 )
+from cost_analytics.diagnosis.check_result import CheckResult, problem, skipped
 from cost_analytics.diagnosis.checked_settings import check_settings
-from cost_analytics.diagnosis.finding import Finding, problem, skipped
 from cost_analytics.failures import CommandError, using_database, using_kafka
 from cost_analytics.lag import lag
 from ledger.operations.dead_letters import RefusedCount, count_by_code
@@ -28,30 +28,30 @@ _SEES_EVERYTHING: Final = ("operator", "worker")
 """The processes whose logins may read what the checks of the stream need."""
 
 
-async def examine(commands: Sequence[str]) -> AsyncIterator[Finding]:
+async def examine(commands: Sequence[str]) -> AsyncIterator[CheckResult]:
     """Check processes, and everything that they use; without names, all with settings here."""
     checked = check_settings(commands)
-    for finding in checked.findings:
-        yield finding
+    for result in checked.results:
+        yield result
     valid = checked.valid
-    for finding in checked_host.check_host(valid):
-        yield finding
-    async for finding in checked_database.check_logins(valid):
-        yield finding
+    for result in checked_host.check_host(valid):
+        yield result
+    async for result in checked_database.check_logins(valid):
+        yield result
     cluster: ClusterState | None = None
     async for outcome in _check_kafka(valid):
         if isinstance(outcome, ClusterState):
             cluster = outcome
         else:
             yield outcome
-    async for finding in _check_product(valid, cluster):
-        yield finding
-    async for finding in checked_host.check_servers(valid):
-        yield finding
+    async for result in _check_product(valid, cluster):
+        yield result
+    async for result in checked_host.check_servers(valid):
+        yield result
 
 
-async def _check_kafka(valid: Mapping[str, Settings]) -> AsyncIterator[Finding | ClusterState]:
-    """Yield findings, and the cluster if it answers."""
+async def _check_kafka(valid: Mapping[str, Settings]) -> AsyncIterator[CheckResult | ClusterState]:
+    """Yield results, and the cluster if it answers."""
     kafka = _kafka(valid)
     if kafka is None:
         return
@@ -62,14 +62,14 @@ async def _check_kafka(valid: Mapping[str, Settings]) -> AsyncIterator[Finding |
         found, _, remedy = str(error).rstrip(".").partition("; ")
         yield problem("Kafka", found, remedy)
         return
-    for finding in checked_kafka.check_cluster(cluster):
-        yield finding
+    for result in checked_kafka.check_cluster(cluster):
+        yield result
     yield cluster
 
 
 async def _check_product(
     valid: Mapping[str, Settings], cluster: ClusterState | None
-) -> AsyncIterator[Finding]:
+) -> AsyncIterator[CheckResult]:
     settings = next((valid[name] for name in _SEES_EVERYTHING if name in valid), None)
     if settings is None:
         found = "the stream is not checked: only the operator's or a worker's login may read it"
@@ -78,35 +78,35 @@ async def _check_product(
     try:
         with using_database(settings.database_url):
             async with connected(settings.database_url.reveal(), name=_NAME) as connection:
-                async for finding in _product_findings(connection, settings.kafka, cluster):
-                    yield finding
+                async for result in _product_results(connection, settings.kafka, cluster):
+                    yield result
     except CommandError as error:
         yield skipped("stream", f"the stream is not checked: {str(error).rstrip('.')}")
 
 
-async def _product_findings(
+async def _product_results(
     connection: Connection, kafka: KafkaSection, cluster: ClusterState | None
-) -> AsyncIterator[Finding]:
-    async for finding in checked_database.check_server(connection):
-        yield finding
+) -> AsyncIterator[CheckResult]:
+    async for result in checked_database.check_server(connection):
+        yield result
     schema = await checked_database.check_schema(connection)
-    for finding in schema:
-        yield finding
-    if any(finding.subject == "schema" and finding.state == "problem" for finding in schema):
+    for result in schema:
+        yield result
+    if any(result.subject == "schema" and result.state == "problem" for result in schema):
         return
     figures = await read_figures(connection)
     events = cluster.topics.get(CALL_EVENTS.name) if cluster else None
     partitions = events.partitions if events else DEFAULT_PARTITIONS
-    for finding in checked_stream.check_workers(figures, partitions):
-        yield finding
+    for result in checked_stream.check_workers(figures, partitions):
+        yield result
     if events:
-        async for finding in _check_lag(figures, kafka):
-            yield finding
-    for finding in _kept_and_sent(figures, await count_by_code(connection)):
-        yield finding
+        async for result in _check_lag(figures, kafka):
+            yield result
+    for result in _kept_and_sent(figures, await count_by_code(connection)):
+        yield result
 
 
-async def _check_lag(figures: ProductFigures, kafka: KafkaSection) -> AsyncIterator[Finding]:
+async def _check_lag(figures: ProductFigures, kafka: KafkaSection) -> AsyncIterator[CheckResult]:
     ends = TopicEnds(kafka.client(), CALL_EVENTS.name)
     try:
         with using_kafka(kafka):
@@ -116,11 +116,13 @@ async def _check_lag(figures: ProductFigures, kafka: KafkaSection) -> AsyncItera
         return
     finally:
         await ends.close()
-    for finding in checked_stream.check_lag(found):
-        yield finding
+    for result in checked_stream.check_lag(found):
+        yield result
 
 
-def _kept_and_sent(figures: ProductFigures, refused: Sequence[RefusedCount]) -> Iterator[Finding]:
+def _kept_and_sent(
+    figures: ProductFigures, refused: Sequence[RefusedCount]
+) -> Iterator[CheckResult]:
     yield from checked_stream.check_events(figures, refused)
     yield from checked_stream.check_delivery(figures)
 

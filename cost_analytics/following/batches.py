@@ -35,7 +35,7 @@ class Line:
 
 
 @dataclass(slots=True)
-class Batch:
+class LineBatch:
     """Events of consecutive lines, which end at `offset`; `events` with the line of each."""
 
     offset: int
@@ -54,14 +54,16 @@ class BatchReader:
         self._mapping = mapping
         self._source = source
 
-    def next_batch(self, tracked: TrackedFile, *, takes_rest: bool, is_final: bool) -> Batch | None:
+    def next_batch(
+        self, tracked: TrackedFile, *, takes_rest: bool, is_final: bool
+    ) -> LineBatch | None:
         """Return the next lines of a file, None if there are none or the file was replaced.
 
         With `takes_rest`, a last line without an end is read if it is a whole JSON object; with
         `is_final`, in any case.
         """
         position = tracked.position
-        batch = Batch(position.offset, position.line)
+        batch = LineBatch(position.offset, position.line)
         fingerprint, now = tracked.fingerprint(), datetime.now(UTC)
         for line in _lines(tracked, takes_rest=takes_rest, is_final=is_final):
             self._add(batch, line, str(tracked.file.path), fingerprint, now)
@@ -76,7 +78,9 @@ class BatchReader:
         is_same = fingerprint == tracked.fingerprint() and position.is_in(tracked.file)
         return batch if is_same and batch.proof else None
 
-    def _add(self, batch: Batch, line: Line, file: str, fingerprint: str, now: datetime) -> None:
+    def _add(
+        self, batch: LineBatch, line: Line, file: str, fingerprint: str, now: datetime
+    ) -> None:
         text = line.text.lstrip(b"\0")  # what a truncation leaves if a program does not append
         identity = line_id(fingerprint, line.offset, text)
         events, errors = [], [] if line.error is None else [line.error]

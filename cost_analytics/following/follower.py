@@ -12,7 +12,7 @@ from typing import Final
 
 from cost_analytics.failures import CommandError
 from cost_analytics.following import refused_lines, state_file
-from cost_analytics.following.batches import Batch, BatchReader
+from cost_analytics.following.batches import BatchReader, LineBatch
 from cost_analytics.following.discovery import find_files
 from cost_analytics.following.intake_client import IntakeClient, StoppedError
 from cost_analytics.following.tracking import TrackedFile, Tracker
@@ -118,11 +118,11 @@ class Follower:
                 await self._send(tracked, batch)
         return has_read
 
-    def _next(self, tracked: TrackedFile) -> Batch | None:
+    def _next(self, tracked: TrackedFile) -> LineBatch | None:
         is_final = tracked.is_final(time.monotonic())
         return self._reader.next_batch(tracked, takes_rest=self._options.once, is_final=is_final)
 
-    async def _send(self, tracked: TrackedFile, batch: Batch) -> None:
+    async def _send(self, tracked: TrackedFile, batch: LineBatch) -> None:
         """Send a batch, keep what is refused, then move on."""
         reasons = await self._client.send([event for _, event in batch.events])
         refused = batch.refused + [

@@ -2,7 +2,7 @@
 
 Rotation renames a file, or copies and truncates it, so neither its name nor its inode identifies
 it. Its content does: a position keeps a digest of the first and the last bytes before the offset. A
-file that has them is the same file under another name, or a copy of it, and is read on from there.
+file that has them is the same file under another name, or its copy, and reading continues there.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class Content(Protocol):
 class Position:
     """How far a file was read: `line` complete lines, which end at `offset`.
 
-    `is_complete` means that all was read of a file to which no process writes any more, `is_lost`
-    that it was reported as gone. Neither is reported again.
+    `is_complete` means that no process writes to the file any more and that it was read to its
+    end, `is_lost` that it was reported as missing. Neither is reported again.
     """
 
     path: str
@@ -42,7 +42,7 @@ class Position:
     is_lost: bool = False
 
     def advance(self, offset: int, line: int, proof: str) -> None:
-        """Move on to an offset, whose proof was read with the lines before it."""
+        """Move to a later offset. `proof` is that of the content before it."""
         self.offset, self.line, self.proof = offset, line, proof
 
     def is_in(self, content: Content) -> bool:
@@ -51,7 +51,7 @@ class Position:
 
 
 def proof_of(content: Content, offset: int) -> str | None:
-    """Return a digest of the first bytes and of those before an offset, None without them."""
+    """Return a digest of the first bytes and of those before an offset; None if one is missing."""
     if offset == 0:
         return ""
     size = min(offset, PROOF_BYTES)

@@ -21,7 +21,7 @@ class Reading(NamedTuple):
     """Nano-dollars by call."""
 
 
-class Rates:
+class RecentReadings:
     """The readings of the last seconds."""
 
     def __init__(self) -> None:

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from cost_analytics.configuration.tree import Settings
 from cost_analytics.failures import CommandError, using_database, using_kafka
 from cost_analytics.lag import lag
-from cost_analytics.monitor.rates import Rates, Reading, costs_of
+from cost_analytics.monitor.rates import Reading, RecentReadings, costs_of
 from ledger.operations.activity import ActiveCall, RaisedAlert, active_calls, newest_alerts
 from ledger.operations.figures import ProductFigures, read_figures
 from ledger.postgres.database import Connection, connect
@@ -41,7 +41,7 @@ class Monitor:
         self._settings = settings
         self._connection: Connection | None = None
         self._ends = TopicEnds(settings.kafka.client(), CALL_EVENTS.name)
-        self.rates = Rates()
+        self.rates = RecentReadings()
 
     async def read(self) -> Snapshot:
         """Read a snapshot; raises CommandError if PostgreSQL does not answer."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Final, Literal, NamedTuple
 
-from cost_analytics.monitor.rates import Rates
+from cost_analytics.monitor.rates import RecentReadings
 from cost_analytics.monitor.reading import Snapshot
 from ledger.operations.activity import ActiveCall, RaisedAlert
 from ledger.operations.figures import COUNTED_MAX
@@ -32,7 +32,7 @@ class Figure(NamedTuple):
     is_bad: bool = False
 
 
-def figures_of(snapshot: Snapshot, rates: Rates) -> Iterator[Figure]:
+def figures_of(snapshot: Snapshot, rates: RecentReadings) -> Iterator[Figure]:
     """Return the figures above the tables."""
     figures = snapshot.figures
     running = sum(rates.nano_per_minute(call.call_id) for call in snapshot.calls)
@@ -53,7 +53,7 @@ def figures_of(snapshot: Snapshot, rates: Rates) -> Iterator[Figure]:
     yield Figure("gaps", f"{figures.open_gaps}", figures.open_gaps > 0)
 
 
-def call_rows(snapshot: Snapshot, rates: Rates, order: Order) -> Iterator[tuple[str, ...]]:
+def call_rows(snapshot: Snapshot, rates: RecentReadings, order: Order) -> Iterator[tuple[str, ...]]:
     """Return the rows of active calls, the first one by `order` first."""
     keys: dict[Order, Callable[[ActiveCall], int]] = {
         "cost": lambda call: call.cost_nano,

@@ -30,7 +30,7 @@ _OPERATOR: Final = "make demo"
 _COST_LINE: Final = re.compile(r"^call (\S+) costs (\d+(?:\.\d+)?) USD$", re.MULTILINE)
 
 
-class ReportedCall(NamedTuple):
+class ExampleCall(NamedTuple):
     """A call of an example, and the API costs that it must have."""
 
     call_id: str
@@ -65,9 +65,9 @@ async def demonstrate(way: Way, settings: Settings) -> None:
         _print_call(call, body, f"{base}/calls/{call.call_id}#token={token}")
 
 
-def reported_calls(output: str) -> list[ReportedCall]:
+def reported_calls(output: str) -> list[ExampleCall]:
     """Return the calls that an example reported; raises CommandError if there are none."""
-    calls = [ReportedCall(call_id, Decimal(usd)) for call_id, usd in _COST_LINE.findall(output)]
+    calls = [ExampleCall(call_id, Decimal(usd)) for call_id, usd in _COST_LINE.findall(output)]
     if not calls:
         raise CommandError("The example printed no line of the form: call ID costs AMOUNT USD")
     return calls
@@ -133,7 +133,7 @@ def _lines_of(log: Path) -> list[str]:
     return log.read_text(errors="replace").splitlines()
 
 
-async def _counted(port: int, token: str, call: ReportedCall) -> Mapping[str, Any]:
+async def _counted(port: int, token: str, call: ExampleCall) -> Mapping[str, Any]:
     """Return the call's costs once they are what was reported; raises CommandError after a time."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + _COUNTED_SECONDS_MAX
@@ -152,7 +152,7 @@ async def _counted(port: int, token: str, call: ReportedCall) -> Mapping[str, An
         await asyncio.sleep(_POLL_SECONDS)
 
 
-def _print_call(call: ReportedCall, body: Mapping[str, Any], address: str) -> None:
+def _print_call(call: ExampleCall, body: Mapping[str, Any], address: str) -> None:
     services = {name: usd for name, usd in body["costByService"].items() if usd}
     width = max(map(len, services), default=0)
     print_line("")

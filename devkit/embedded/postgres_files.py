@@ -11,7 +11,7 @@ from typing import Final
 import psutil
 
 from cost_analytics.backups.wheel_programs import wheel_program
-from devkit.embedded.processes import Account, ServerError
+from devkit.embedded.processes import ServerError, SystemAccount
 
 VERSION: Final = "16"
 _UNPRIVILEGED: Final = "nobody"
@@ -30,7 +30,7 @@ def find_program(name: str) -> str:
     return path
 
 
-def server_account(data: Path) -> Account | None:
+def server_account(data: Path) -> SystemAccount | None:
     """Return the account to run the server as, None for our own.
 
     Raises ServerError as root on a system without an unprivileged account.
@@ -39,14 +39,14 @@ def server_account(data: Path) -> Account | None:
         return None
     if data.exists() and data.stat().st_uid != 0:
         status = data.stat()
-        return Account(status.st_uid, status.st_gid)
+        return SystemAccount(status.st_uid, status.st_gid)
     try:
         entry = pwd.getpwnam(_UNPRIVILEGED)
     except KeyError as error:
         raise ServerError(
             f"PostgreSQL refuses to run as root, and there is no account {_UNPRIVILEGED!r} for it"
         ) from error
-    return Account(entry.pw_uid, entry.pw_gid)
+    return SystemAccount(entry.pw_uid, entry.pw_gid)
 
 
 def password(path: Path) -> str:
@@ -64,14 +64,14 @@ def password(path: Path) -> str:
         raise _foreign_file_error(path) from error
 
 
-def empty_directory(path: Path, account: Account | None) -> None:
+def empty_directory(path: Path, account: SystemAccount | None) -> None:
     """Create an empty private directory for `account`, replacing an unfinished one."""
     shutil.rmtree(path, ignore_errors=True)
     path.mkdir(parents=True, mode=0o700)
     set_owner(path, account)
 
 
-def set_owner(path: Path, account: Account | None) -> None:
+def set_owner(path: Path, account: SystemAccount | None) -> None:
     """Make `account` the owner of a file or directory, if possible.
 
     A root that cannot change owners cannot change its account either: `launch.py` then only renames

@@ -31,7 +31,7 @@ _TAIL_BYTES: Final = 16 * 1024
 _POLL_SECONDS: Final = 0.01
 
 
-class Account(NamedTuple):
+class SystemAccount(NamedTuple):
     """A system account for a child."""
 
     uid: int
@@ -62,7 +62,7 @@ class Program:
     """Requests an orderly end."""
     orphan_signal: signal.Signals = signal.SIGKILL
     """Sent by the kernel when the parent dies."""
-    account: Account | None = None
+    account: SystemAccount | None = None
     """The account to change to from root; None keeps ours."""
 
 
@@ -207,7 +207,7 @@ class ServerProcess:
         return "\n  ".join(["; last lines:", *lines]) if lines else ", without output"
 
     def _launch_command(self) -> list[str]:
-        account = self.program.account or Account(0, 0)
+        account = self.program.account or SystemAccount(0, 0)
         launch_options = [os.getpid(), int(self.program.orphan_signal), account.uid, account.gid]
         return [
             sys.executable,

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from ledger.budgets.burn_rate import ActiveCall
+from ledger.budgets.burn_rate import ChargeableCall
 from ledger.calls.call import Call
 from ledger.calls.tags import read_tags
 from ledger.postgres.database import Record
@@ -18,16 +18,16 @@ _decode_calls: Final = msgspec.json.Decoder(
 ).decode
 
 
-def read_active_calls(stored: str | None) -> list[ActiveCall]:
+def read_active_calls(stored: str | None) -> list[ChargeableCall]:
     """Return the active calls of a budget's status."""
     return [_active_call(call) for call in _decode_calls(stored or "[]")]
 
 
 def _active_call(
     row: tuple[datetime, dict[str, dict[str, int]], int | None, str | None, dict[str, str]],
-) -> ActiveCall:
+) -> ChargeableCall:
     first_at, costs, expected_ms, persona_id, tags = row
-    return ActiveCall(first_at, _sum(costs), expected_ms, persona_id, tags)
+    return ChargeableCall(first_at, _sum(costs), expected_ms, persona_id, tags)
 
 
 def call_of_row(row: Record) -> Call:

@@ -27,7 +27,7 @@ LONGEST_CALL_SECONDS: Final = 4 * 3600
 _PER_HOUR: Final = 3600
 
 
-class ActiveCall(NamedTuple):
+class ChargeableCall(NamedTuple):
     """An active call: its start, its cost so far, and what its charge depends on."""
 
     first_at: datetime
@@ -37,7 +37,7 @@ class ActiveCall(NamedTuple):
     tags: Mapping[str, str] = {}
 
 
-ExpectedCharge = Callable[[ActiveCall, int], int]
+ExpectedCharge = Callable[[ChargeableCall, int], int]
 """Returns the charge of a call with a duration in milliseconds, in nano-dollars."""
 
 
@@ -46,7 +46,7 @@ def expected_charges(
 ) -> ExpectedCharge:
     """Return what a user's calls that end now are charged; `default_nano` without a plan."""
 
-    def charge_nano(call: ActiveCall, duration_ms: int) -> int:
+    def charge_nano(call: ChargeableCall, duration_ms: int) -> int:
         kind = CallKind(user_id, call.persona_id, call.tags)
         basis = ChargeBasis(kind, duration_ms, call.cost_nano)
         return expected_charge_nano(plans, basis, now, default_nano)
@@ -55,7 +55,7 @@ def expected_charges(
 
 
 def burn_rate(
-    calls: Iterable[ActiveCall], basis: SpendBasis, charge_nano: ExpectedCharge, now: datetime
+    calls: Iterable[ChargeableCall], basis: SpendBasis, charge_nano: ExpectedCharge, now: datetime
 ) -> int:
     """Return nano-dollars an hour."""
     rate = 0

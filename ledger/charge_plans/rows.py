@@ -21,8 +21,8 @@ from schemas.charge_plans import (
     SECONDS_MAX,
     PlanKind,
 )
+from schemas.effective_times import EARLIEST_TIME, EFFECTIVE_FROM_ERROR, parse_time
 from schemas.exact import exact_text
-from schemas.moments import EARLIEST, FORM, read_moment
 from schemas.money import nano_from_usd, usd_text
 from schemas.numbers import decimal_from
 from schemas.refusals import Refused
@@ -178,7 +178,7 @@ class _Checks:
 
     def moment(self) -> datetime:
         try:
-            return read_moment(self._fields.get("effective_from", ""))
+            return parse_time(self._fields.get("effective_from", ""))
         except ValueError:
-            self.reasons.append(FORM)
-            return EARLIEST
+            self.reasons.append(EFFECTIVE_FROM_ERROR)
+            return EARLIEST_TIME

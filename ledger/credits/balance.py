@@ -4,8 +4,8 @@ Which grants are valid changes only when one begins or ends. Between two such ti
 what was drawn matters, in whatever order it was drawn, so the balance is the same for each order of
 arrival.
 
-A draw takes from the valid grants in the order of `Grant.order`. What no grant covers is a debt,
-which the next grant pays when it begins. When a grant ends, the rest of it is gone.
+A draw takes from the valid grants in the order of `CreditGrant.order`. What no grant covers is a
+debt, which the next grant pays when it begins. When a grant ends, the rest of it is gone.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ NEVER: Final = datetime.max.replace(tzinfo=UTC)
 _QUARTER: Final = timedelta(minutes=QUARTER_MINUTES)
 
 
-class Grant(NamedTuple):
+class CreditGrant(NamedTuple):
     """A grant that was not voided: valid from `starts_at` to before `ends_at`, whole quarters."""
 
     grant_id: str
@@ -57,14 +57,14 @@ def validity(granted_at: datetime, expires_at: datetime | None) -> tuple[datetim
     return quarter_of(granted_at), ends_at if ends_at == expires_at else ends_at + _QUARTER
 
 
-def turning_points(grants: Sequence[Grant], now: datetime) -> list[datetime]:
+def turning_points(grants: Sequence[CreditGrant], now: datetime) -> list[datetime]:
     """Return the times until `now` at which a grant begins or ends."""
     times = {time for grant in grants for time in (grant.starts_at, grant.ends_at)}
     return sorted(time for time in times if time <= now)
 
 
 def balance_of(
-    grants: Sequence[Grant], points: Sequence[datetime], drawn: Sequence[int]
+    grants: Sequence[CreditGrant], points: Sequence[datetime], drawn: Sequence[int]
 ) -> Balance:
     """Return the balance after the last of the turning points.
 
@@ -79,7 +79,7 @@ def balance_of(
 
 
 def balance_ends_at(
-    grants: Sequence[Grant], balance: Balance, nano_per_hour: int, now: datetime
+    grants: Sequence[CreditGrant], balance: Balance, nano_per_hour: int, now: datetime
 ) -> datetime | None:
     """Return when a steady draw, and the ends of grants, use the balance up; None if never."""
     valid = [grant for grant in grants if grant.grant_id in balance.remaining]
@@ -109,7 +109,7 @@ _FAR_SECONDS: Final = 100 * 365 * 86_400
 class _Drawing:
     """The state of the grants while time passes."""
 
-    def __init__(self, grants: Sequence[Grant]) -> None:
+    def __init__(self, grants: Sequence[CreditGrant]) -> None:
         self._grants = sorted(grants, key=lambda grant: grant.order)
         self.remaining: dict[str, int] = {}
         self.expired: dict[str, int] = {}

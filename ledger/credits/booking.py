@@ -11,7 +11,7 @@ from datetime import datetime
 from uuid import UUID
 
 from ledger.calls.batch_changes import BatchChanges
-from ledger.credits.low_balance import PACE, due_alerts, ending_alert, ends_soon
+from ledger.credits.low_balance import RECENT_PERIOD, due_alerts, ending_alert, ends_soon
 from ledger.credits.rows import (
     Account,
     BalanceAlertRow,
@@ -80,7 +80,7 @@ async def raise_alerts(connection: Connection, user_ids: Sequence[str], now: dat
     """
     if not user_ids:
         return 0
-    accounts = await read_accounts(connection, user_ids, now, now - PACE)
+    accounts = await read_accounts(connection, user_ids, now, now - RECENT_PERIOD)
     alerts = [alert for account in accounts for alert in due_alerts(account, now)]
     new = await raise_balance_alerts(connection, [_row(alert) for alert in alerts])
     lowest = {alerts[place].user_id: alerts[place] for place in new}

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from ledger.credits.balance import Balance
-from ledger.credits.low_balance import PACE
+from ledger.credits.low_balance import RECENT_PERIOD
 from ledger.credits.rows import EVERYONE, Account, read_accounts
 from ledger.postgres.database import Connection
 from ledger.postgres.statements import statements
@@ -36,7 +36,7 @@ class GrantRow(NamedTuple):
 
 
 class CreditStatus(NamedTuple):
-    """A user's credit at a time. `account` is None without a grant that counts.
+    """A user's credit at a time. `account` is None if no grant counts.
 
     `held_nano` is held for allowed calls; `alerts` are JSON, latest first.
     """
@@ -93,7 +93,7 @@ def state_of(row: GrantRow, remaining_nano: int, now: datetime) -> GrantState:
 async def list_grants(connection: Connection, user_id: str, now: datetime) -> list[ListedGrant]:
     """Return a user's latest grants, for an operator."""
     async with connection.transaction(isolation="repeatable_read", readonly=True):
-        accounts = await read_accounts(connection, [user_id], now, now - PACE)
+        accounts = await read_accounts(connection, [user_id], now, now - RECENT_PERIOD)
         of_user = {"user_id": user_id, **EVERYONE.parameters}
         rows = await connection.fetch(*_SQL.bind("grants", **of_user, limit=GRANTS_MAX))
     balance = accounts[0].balance if accounts else Balance({}, {}, 0)
@@ -149,19 +149,19 @@ class Credits:
             return await self._read(connection, viewer, user_id, now)
 
     async def read_account(self, viewer: Viewer, user_id: str, now: datetime) -> Account | None:
-        """Return a user's account; None without a grant that counts.
+        """Return a user's account; None if no grant counts.
 
         Raises StoreUnavailableError.
         """
         async with self._readers.comparing(viewer) as connection:
-            accounts = await read_accounts(connection, [user_id], now, now - PACE, viewer)
+            accounts = await read_accounts(connection, [user_id], now, now - RECENT_PERIOD, viewer)
             return accounts[0] if accounts else None
 
     async def _read(
         self, connection: Connection, viewer: Viewer, user_id: str, now: datetime
     ) -> CreditStatus:
         of_user = {"user_id": user_id, **viewer.parameters}
-        accounts = await read_accounts(connection, [user_id], now, now - PACE, viewer)
+        accounts = await read_accounts(connection, [user_id], now, now - RECENT_PERIOD, viewer)
         grants = await connection.fetch(*_SQL.bind("grants", **of_user, limit=GRANTS_MAX))
         rows = await connection.fetch(*_SQL.bind("low_balance", **of_user))
         low_nano, low_days = rows[0] if rows else (None, None)

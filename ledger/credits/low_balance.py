@@ -19,11 +19,11 @@ from schemas.credits import LOW_BALANCE_USD, BalanceAlert, BalanceEndingAlert
 from schemas.money import NANO_PER_USD, Usd
 from schemas.sentences import day_name, dollars
 
-PACE_DAYS: Final = 7
-PACE: Final = timedelta(days=PACE_DAYS)
-"""The time whose charges say how long a balance lasts."""
+RECENT_DAYS: Final = 7
+RECENT_PERIOD: Final = timedelta(days=RECENT_DAYS)
+"""How long a balance lasts follows from the charges of this period."""
 
-_HOURS: Final = PACE_DAYS * 24
+_HOURS: Final = RECENT_DAYS * 24
 
 
 def low_balances(chosen: Sequence[int] | None) -> list[int]:
@@ -33,14 +33,14 @@ def low_balances(chosen: Sequence[int] | None) -> list[int]:
 
 
 def lasts_until(account: Account, now: datetime) -> datetime | None:
-    """Return when the balance is used up at the pace of the last days; None if not in sight."""
+    """Return when recent charges, continued, use up the balance; None if they never do."""
     per_hour = max(0, account.drawn_nano) // _HOURS
     return balance_ends_at(account.grants, account.balance, per_hour, now)
 
 
 def charged_per_day(account: Account) -> int:
     """Return the charges of a day, in nano-dollars, as the average of the last days."""
-    return account.drawn_nano // PACE_DAYS
+    return account.drawn_nano // RECENT_DAYS
 
 
 def due_alerts(account: Account, now: datetime) -> list[BalanceAlert]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from ledger.credits.low_balance import PACE
+from ledger.credits.low_balance import RECENT_PERIOD
 from ledger.credits.rows import read_accounts
 from ledger.postgres.database import Connection
 from ledger.postgres.statements import statements
@@ -27,10 +27,7 @@ class PrepaidUse(NamedTuple):
         return self.balance_nano - self.others_nano
 
     def refuses(self, charge_nano: int) -> bool:
-        """Return whether the call may not be charged so much; at zero nothing is allowed.
-
-        What is held for the call already is not refused again.
-        """
+        """Return whether a charge is refused: more than is left, unless the call holds as much."""
         if self.left_nano <= 0 and not self.held_nano:
             return True
         return charge_nano > self.left_nano and charge_nano > self.held_nano
@@ -39,7 +36,7 @@ class PrepaidUse(NamedTuple):
 async def raise_held_charge(
     connection: Connection, viewer: Viewer, call_id: str, charge_nano: int
 ) -> None:
-    """Hold at least the expected charge of a call with a hold, where spend is the cost."""
+    """Raise the held charge of a call to its expected charge, if budgets follow the cost."""
     values = {"user_id": viewer.user_id, "call_id": call_id, "charge_nano": charge_nano}
     await connection.execute(*_SQL.bind("raise_held_charge", **values, **viewer.parameters))
 
@@ -47,12 +44,13 @@ async def raise_held_charge(
 async def read_prepaid_use(
     connection: Connection, viewer: Viewer, call_id: str, now: datetime, *, by_cost: bool
 ) -> PrepaidUse | None:
-    """Return the use of the viewer's balance; None without a grant that counts.
+    """Return the use of the viewer's balance; None if no grant counts.
 
-    The viewer's settings are locked. If `by_cost`, holds have the expected charge beside the spend.
+    The viewer's settings are locked. If `by_cost`, budgets follow the cost, and holds also have the
+    expected charge.
     """
     user_id = viewer.user_id
-    accounts = await read_accounts(connection, [user_id], now, now - PACE, viewer)
+    accounts = await read_accounts(connection, [user_id], now, now - RECENT_PERIOD, viewer)
     if not accounts:
         return None
     values = {"user_id": user_id, "call_id": call_id, "now": now, "by_cost": by_cost}

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import msgspec
 
-from ledger.credits.balance import Balance, Grant, balance_of, turning_points, validity
+from ledger.credits.balance import Balance, CreditGrant, balance_of, turning_points, validity
 from ledger.postgres.database import Connection
 from ledger.postgres.statements import statements
 from ledger.postgres.viewers import Viewer
@@ -26,7 +26,7 @@ EVERYONE: Final = Viewer("", reads_all=True)
 """The viewer of a process that acts for all users."""
 
 
-class Window(NamedTuple):
+class UserTimeRange(NamedTuple):
     """A user's time from `starts_at` to before `ends_at`."""
 
     user_id: str
@@ -44,7 +44,7 @@ class Account(NamedTuple):
     """
 
     user_id: str
-    grants: Sequence[Grant]
+    grants: Sequence[CreditGrant]
     balance: Balance
     low_nano: Sequence[int] | None
     drawn_nano: int
@@ -111,7 +111,7 @@ async def read_accounts(
     """
     rows = await connection.fetch(*_SQL.bind("accounts", user_ids=user_ids, **viewer.parameters))
     grants = {
-        row["user_id"]: [Grant(*fields) for fields in _decode_grants(row["grants"])]
+        row["user_id"]: [CreditGrant(*fields) for fields in _decode_grants(row["grants"])]
         for row in rows
         if row["grants"] is not None
     }
@@ -153,11 +153,11 @@ async def _read_drawn(
     return drawn
 
 
-def _windows(user_id: str, points: Sequence[datetime], since: datetime) -> list[Window]:
+def _windows(user_id: str, points: Sequence[datetime], since: datetime) -> list[UserTimeRange]:
     """Return the windows of a user: the time `since`, and those between the turning points."""
     ends = [*points[1:], _FOREVER]
-    between = [Window(user_id, *pair) for pair in zip(points, ends, strict=False)]
-    return [Window(user_id, since, _FOREVER), *between]
+    between = [UserTimeRange(user_id, *pair) for pair in zip(points, ends, strict=False)]
+    return [UserTimeRange(user_id, since, _FOREVER), *between]
 
 
 _FOREVER: Final = datetime.fromisoformat("9999-12-31T00:00:00+00:00")

@@ -42,7 +42,7 @@ class CallSums(NamedTuple):
     services: Mapping[str, ServiceSums]
 
 
-class UsualCost(NamedTuple):
+class UsualServiceCost(NamedTuple):
     """A service's mean cost in the calls that have one, and their share of all calls."""
 
     cost_nano: int
@@ -63,7 +63,7 @@ class UsualCall(NamedTuple):
     calls: int
     length: UsualLength
     announced_length: UsualLength | None
-    costs: Mapping[str, UsualCost]
+    costs: Mapping[str, UsualServiceCost]
 
     @property
     def duration_ms(self) -> int:
@@ -79,7 +79,7 @@ def usual_call(sums: CallSums) -> UsualCall:
         UsualLength(*sums.by_call),
         UsualLength(*announced) if announced.base and announced.duration_ms else None,
         {
-            service: UsualCost(
+            service: UsualServiceCost(
                 half_even(cost.cost_nano, cost.calls),
                 half_even(cost.calls * PERMILLE, sums.calls),
             )
@@ -103,7 +103,7 @@ def _round_means(sums: CallSums) -> UsualCall:
             rounded(announced.spread_permille),
         ),
         {
-            service: UsualCost(rounded(cost.cost_nano), rounded(cost.share_permille))
+            service: UsualServiceCost(rounded(cost.cost_nano), rounded(cost.share_permille))
             for service, cost in exact.costs.items()
             if sums.services[service].users > OTHER_USERS_MIN
         },

@@ -46,7 +46,7 @@ class ApiKey(NamedTuple):
     refusal: str | None
 
 
-class ReportedCall(NamedTuple):
+class ReportedCallRow(NamedTuple):
     """The call of a report: without a user, its events are held."""
 
     call_id: str
@@ -57,7 +57,7 @@ class ReportedCall(NamedTuple):
     cost_nano: int
 
 
-class RefusedEvent(NamedTuple):
+class RefusedEventRow(NamedTuple):
     """An event that was accepted, and refused when it was to be counted."""
 
     code: str
@@ -69,8 +69,8 @@ class KeyReport(NamedTuple):
     """A key, the call of its last accepted report, and a refused event of that call."""
 
     key: ApiKey
-    call: ReportedCall | None = None
-    refused: RefusedEvent | None = None
+    call: ReportedCallRow | None = None
+    refused: RefusedEventRow | None = None
 
 
 class KeyHolder(NamedTuple):
@@ -154,6 +154,6 @@ async def read_report(connection: Connection, key_id: int) -> KeyReport | None:
     refused = await connection.fetchrow(*event)
     return KeyReport(
         key,
-        None if call is None else ReportedCall(*call),
-        None if refused is None else RefusedEvent(*refused),
+        None if call is None else ReportedCallRow(*call),
+        None if refused is None else RefusedEventRow(*refused),
     )

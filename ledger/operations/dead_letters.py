@@ -38,7 +38,7 @@ class RefusedCount(NamedTuple):
     pending: int
 
 
-class RefusedEvent(NamedTuple):
+class ListedDeadLetter(NamedTuple):
     """A refused event in a list. `start` is the beginning of its value."""
 
     origin: DeadLetterKey
@@ -66,7 +66,7 @@ async def count_by_code(connection: Connection) -> list[RefusedCount]:
 
 async def list_refusals(
     connection: Connection, *, code: str | None, replayed_too: bool
-) -> AsyncIterator[RefusedEvent]:
+) -> AsyncIterator[ListedDeadLetter]:
     """Yield refused events, newest first, reading page by page."""
     position = _BEGINNING
     while True:
@@ -74,7 +74,7 @@ async def list_refusals(
             *_SQL.bind("newest", code=code, replayed_too=replayed_too, **position, limit=PAGE_ROWS)
         )
         for row in rows:
-            yield RefusedEvent(_key_of(row), *row[5:])
+            yield ListedDeadLetter(_key_of(row), *row[5:])
         if len(rows) < PAGE_ROWS:
             return
         position = _page_after(rows[-1])

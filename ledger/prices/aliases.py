@@ -14,7 +14,7 @@ from ledger.postgres.database import Connection, in_transaction
 from ledger.postgres.statements import statements
 from ledger.prices.catalogue import ANY_MODEL, ESTIMATE, Alias
 from ledger.prices.names import standard_model
-from schemas.moments import FORM, read_moment
+from schemas.effective_times import EFFECTIVE_FROM_ERROR, parse_time
 
 _SQL: Final = statements("prices/aliases")
 _TEXT_MAX: Final = 255
@@ -72,9 +72,9 @@ def new_alias(fields: Mapping[str, str], *, source: str) -> NewAlias:
     since: datetime | None = None
     try:
         if values["effective_from"]:
-            since = read_moment(values["effective_from"])
+            since = parse_time(values["effective_from"])
     except ValueError:
-        reasons.append(FORM)
+        reasons.append(EFFECTIVE_FROM_ERROR)
     if reasons:
         raise InvalidAliasError(reasons)
     return NewAlias(values["service"], alias, model or None, since, values["source"] or source)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, cast
 from ledger.prices.catalogue import ANY_MODEL, ESTIMATE, ServiceClass
 from ledger.prices.conditions import NO_CONDITIONS
 from ledger.prices.names import standard_model
-from schemas.moments import EARLIEST, FORM, read_moment
+from schemas.effective_times import EARLIEST_TIME, EFFECTIVE_FROM_ERROR, parse_time
 from schemas.numbers import decimal_from
 from schemas.prices import PER_UNITS_MAX, PRICE_USD_MAX
 from schemas.usages import UNIT_LENGTH_MAX, UNITS, is_unit
@@ -119,10 +119,10 @@ class FieldChecks:
 
     def moment(self) -> datetime:
         try:
-            return read_moment(self._fields.get("effective_from", ""))
+            return parse_time(self._fields.get("effective_from", ""))
         except ValueError:
-            self.reasons.append(FORM)
-            return EARLIEST
+            self.reasons.append(EFFECTIVE_FROM_ERROR)
+            return EARLIEST_TIME
 
     def day(self, name: str) -> date | None:
         value = self._fields.get(name, "").strip()

@@ -17,7 +17,7 @@ from schemas.money import NANO_PER_USD, half_even
 from schemas.prices import INCREMENT_SECONDS_MAX
 
 FIELDS: Final = ("minimum_seconds", "increment_seconds")
-"""The names of both in a price file, and their columns."""
+"""The columns of a price file, and of the table of prices."""
 
 UNIT_SECONDS: Final[Mapping[str, int]] = {"seconds": 1, "minutes": 60, "audio_seconds": 1}
 """The units of time, in seconds. Only a price of one of them has increments."""
@@ -38,7 +38,7 @@ class Increments(NamedTuple):
         return max(Fraction(self.minimum_seconds), billed)
 
     def __str__(self) -> str:
-        """Return them for people; empty without any."""
+        """Return them as text for people; empty if there are none."""
         minimum, step = self
         if not step:
             return f"billed at least {minimum} s" if minimum else ""

@@ -17,7 +17,7 @@ from ledger.postgres.statements import statements
 from ledger.postgres.viewers import ReaderPool, Viewer
 from ledger.reports.filters import NO_FILTER
 from ledger.reports.grouping import grouped_report
-from ledger.reports.lists import CallFilter, EventRow, ListedCall, listed_call
+from ledger.reports.lists import CallEventRow, CallFilter, ListedCall, listed_call
 from ledger.reports.profit import Profit
 from schemas.costs import UNKNOWN_PERSONA
 
@@ -34,7 +34,7 @@ _sums: Final = msgspec.json.Decoder(dict[str, int])
 class ExportedEvent(NamedTuple):
     """An event with export-only columns: its persona, and the operation as it was sent."""
 
-    event: EventRow
+    event: CallEventRow
     call_id: str
     persona_id: str | None
     operation_sent: str | None
@@ -120,7 +120,7 @@ def _event(row: Record) -> Exported:
     values = dict(row)
     call_id, persona_id = values.pop("call_id"), values.pop("persona_id")
     sent = values.pop("operation_sent")
-    return ExportedEvent(EventRow(identity="", **values), call_id, persona_id, sent)
+    return ExportedEvent(CallEventRow(identity="", **values), call_id, persona_id, sent)
 
 
 def _day(row: Record) -> Exported:

@@ -117,7 +117,7 @@ _settlement: Final = msgspec.json.Decoder(
 )
 
 
-class EventRow(NamedTuple):
+class CallEventRow(NamedTuple):
     """An event of a call; `data` and `tags` are JSON or None, `usages` as stored."""
 
     identity: str
@@ -239,7 +239,7 @@ def listed_call(row: Record) -> ListedCall:
 
 async def list_events(
     readers: ReaderPool, viewer: Viewer, call_id: str, *, after: PagePosition | None, limit: int
-) -> tuple[list[EventRow], int] | None:
+) -> tuple[list[CallEventRow], int] | None:
     """Return up to `limit` events of a call in order of time, and the number of archived ones.
 
     None if there is no call that the viewer may see. Raises StoreUnavailableError.
@@ -256,5 +256,5 @@ async def list_events(
     return None if archived is None else ([], archived)
 
 
-def _event_row(row: Record) -> EventRow:
-    return EventRow(**{name: row[name] for name in EventRow._fields})
+def _event_row(row: Record) -> CallEventRow:
+    return CallEventRow(**{name: row[name] for name in CallEventRow._fields})

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from ledger.stuck_calls.rules import CallActivity, CallLimits, next_check
 
 
-class ActiveCall(NamedTuple):
+class ActiveCallTimes(NamedTuple):
     """A call that has not ended: when it began, and when it last changed."""
 
     call_id: str
@@ -34,7 +34,7 @@ class DueCalls:
         self._limits = limits
         self._known: dict[str, _Known] = {}
 
-    def select(self, active: Iterable[ActiveCall], until: datetime) -> list[str]:
+    def select(self, active: Iterable[ActiveCallTimes], until: datetime) -> list[str]:
         """Return the calls to read; forgets those that are not active any more."""
         known, self._known = self._known, {}
         due = []
@@ -46,7 +46,7 @@ class DueCalls:
                 due.append(call.call_id)
         return due
 
-    def _is_due(self, call: ActiveCall, before: _Known | None, until: datetime) -> bool:
+    def _is_due(self, call: ActiveCallTimes, before: _Known | None, until: datetime) -> bool:
         silent, lifetime = self._limits
         if lifetime and call.updated_at + lifetime <= until:
             return True

@@ -8,7 +8,7 @@ from typing import Final
 from ledger.anomalies.missing_legs import leg_of, service_legs
 from ledger.postgres.database import Connection
 from ledger.postgres.statements import statements
-from ledger.stuck_calls.due_calls import ActiveCall
+from ledger.stuck_calls.due_calls import ActiveCallTimes
 from ledger.stuck_calls.rules import CallActivity
 from schemas.events import RESERVED_SOURCES
 
@@ -25,11 +25,11 @@ async def lock_detection(connection: Connection) -> bool:
     return bool(await connection.fetchval(_SQL["lock"]))
 
 
-async def read_active(connection: Connection) -> list[ActiveCall]:
+async def read_active(connection: Connection) -> list[ActiveCallTimes]:
     """Return the active calls."""
     async with connection.transaction():
         cursor = connection.cursor(_SQL["active"], prefetch=_ACTIVE_AT_ONCE)
-        return [ActiveCall(*row) async for row in cursor]
+        return [ActiveCallTimes(*row) async for row in cursor]
 
 
 async def read_activities(connection: Connection, call_ids: Sequence[str]) -> list[CallActivity]:

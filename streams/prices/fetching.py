@@ -13,7 +13,7 @@ from aiohttp import (
     encode_basic_auth,
 )
 
-from streams.prices.reading import PriceSource, PriceSourceError
+from streams.prices.reading import ConfiguredSource, PriceSourceError
 
 FETCH_SECONDS_MAX: Final = 20
 CONNECT_SECONDS_MAX: Final = 5
@@ -33,7 +33,7 @@ def price_session(seconds_max: int = FETCH_SECONDS_MAX) -> PriceSession:
     )
 
 
-async def fetch(session: PriceSession, source: PriceSource) -> bytes:
+async def fetch(session: PriceSession, source: ConfiguredSource) -> bytes:
     """Return a source's response body; raises PriceSourceError."""
     try:
         async with session.get(
@@ -53,7 +53,7 @@ async def fetch(session: PriceSession, source: PriceSource) -> bytes:
     return text
 
 
-def _credentials(source: PriceSource) -> dict[str, str]:
+def _credentials(source: ConfiguredSource) -> dict[str, str]:
     if source.username is None or source.password_file is None:
         return {}
     try:

@@ -141,7 +141,7 @@ class ListedModel(Struct, frozen=True):
         return _given({**standard.prices, **found})
 
 
-class Provider(Struct, frozen=True):
+class GenaiProvider(Struct, frozen=True):
     """A service with its models; `fallback_model_providers` are services whose models it sells."""
 
     id: str

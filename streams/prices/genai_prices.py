@@ -22,9 +22,9 @@ import msgspec
 from ledger.prices.rows import InvalidPriceError, PriceRow, price_row
 from streams.prices.genai_list import (
     FIRST_DAY,
+    GenaiProvider,
     ListedModel,
     PriceSet,
-    Provider,
     TieredPrice,
     matches,
     minutes_of,
@@ -91,7 +91,7 @@ def read_genai_prices(
     Raises PriceSourceError if the list has another form.
     """
     try:
-        providers = msgspec.convert(published, list[Provider])
+        providers = msgspec.convert(published, list[GenaiProvider])
     except msgspec.ValidationError:
         raise PriceSourceError("it is not a list of providers") from None
     collector = PriceCollector()
@@ -101,8 +101,8 @@ def read_genai_prices(
 
 
 def _models(
-    providers: Sequence[Provider], services: Collection[str], left_out: Counter[str]
-) -> Iterator[tuple[Provider, ListedModel, Sequence[str]]]:
+    providers: Sequence[GenaiProvider], services: Collection[str], left_out: Counter[str]
+) -> Iterator[tuple[GenaiProvider, ListedModel, Sequence[str]]]:
     """Yield the models of each service with their names, then those of other services it sells.
 
     The tiers of the other services are not its own.
@@ -130,7 +130,7 @@ def _models(
 
 
 def _rows(
-    provider: Provider,
+    provider: GenaiProvider,
     model: ListedModel,
     names: Sequence[str],
     at: datetime,

@@ -15,7 +15,7 @@ from ledger.prices.rows import PriceRow
 from schemas.jsonio import wire_name
 from streams.prices.genai_list import plain
 from streams.prices.genai_prices import read_genai_prices
-from streams.prices.reading import PriceSource, PriceSourceError, ReadPrices
+from streams.prices.reading import ConfiguredSource, PriceSourceError, ReadPrices
 
 _decode: Final = msgspec.json.Decoder(Any, float_hook=Decimal).decode
 
@@ -44,7 +44,12 @@ def update_url() -> str:
 
 
 class GenAiPrices(
-    PriceSource, kw_only=True, frozen=True, rename=wire_name, tag_field="kind", tag="genai-prices"
+    ConfiguredSource,
+    kw_only=True,
+    frozen=True,
+    rename=wire_name,
+    tag_field="kind",
+    tag="genai-prices",
 ):
     """The list as a source: the prices of some `services` (its providers), or of all.
 

@@ -18,7 +18,7 @@ import msgspec
 
 from ledger.prices.rows import InvalidPriceError, PriceRow, price_row
 from schemas.jsonio import wire_name
-from streams.prices.reading import PriceCollector, PriceSource, PriceSourceError, ReadPrices
+from streams.prices.reading import ConfiguredSource, PriceCollector, PriceSourceError, ReadPrices
 
 _decode: Final = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal).decode
 
@@ -64,7 +64,7 @@ _Fields = dict[str, str]
 
 
 class LiteLlmPrices(
-    PriceSource, kw_only=True, frozen=True, rename=wire_name, tag_field="kind", tag="litellm"
+    ConfiguredSource, kw_only=True, frozen=True, rename=wire_name, tag_field="kind", tag="litellm"
 ):
     """The list as a source: the prices of some `services` (LiteLLM's providers), or of all."""
 

@@ -59,7 +59,9 @@ class PriceCollector:
         return ReadPrices(list(self._rows.values()), self._models, self.left_out)
 
 
-class PriceSource(Struct, kw_only=True, frozen=True, rename=wire_name, forbid_unknown_fields=True):
+class ConfiguredSource(
+    Struct, kw_only=True, frozen=True, rename=wire_name, forbid_unknown_fields=True
+):
     """A price source: its URL, and a user name and password file if needed."""
 
     name: str
@@ -107,7 +109,12 @@ class _Country(Struct):
 
 
 class TwilioVoice(
-    PriceSource, kw_only=True, frozen=True, rename=wire_name, tag_field="kind", tag="twilio-voice"
+    ConfiguredSource,
+    kw_only=True,
+    frozen=True,
+    rename=wire_name,
+    tag_field="kind",
+    tag="twilio-voice",
 ):
     """Twilio's Pricing API: the voice prices of a country (versions 1 and 2), USD a minute.
 
@@ -188,7 +195,7 @@ class PointedPrice(Struct, kw_only=True, frozen=True, rename=wire_name, forbid_u
 
 
 class JsonPrices(
-    PriceSource, kw_only=True, frozen=True, rename=wire_name, tag_field="kind", tag="json"
+    ConfiguredSource, kw_only=True, frozen=True, rename=wire_name, tag_field="kind", tag="json"
 ):
     """Any JSON document with numbers in USD, each located by a pointer."""
 

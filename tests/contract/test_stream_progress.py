@@ -11,7 +11,7 @@ from ledger.recording.offsets import Stream
 from ledger.recording.workers import read_counted_until, store_progress
 from messaging.kafka import cluster_id
 from schemas.topics import CALL_EVENTS
-from streams import assignment
+from streams import rebalance_listener
 from tests.support.events import cost, started, structured
 from tests.support.recording import fetch, until
 from tests.support.streaming import PARTITIONS, Pipeline
@@ -20,7 +20,7 @@ from tests.support.streaming import PARTITIONS, Pipeline
 @pytest.fixture(autouse=True)
 def frequent_heartbeats(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let workers send heartbeats often."""
-    monkeypatch.setattr(assignment, "HEARTBEAT_SECONDS", 0.5)
+    monkeypatch.setattr(rebalance_listener, "HEARTBEAT_SECONDS", 0.5)
 
 
 async def counted_until(pipeline: Pipeline) -> datetime | None:

@@ -10,8 +10,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from cost_analytics.configuration.kafka_section import KafkaSection
+from cost_analytics.diagnosis.check_result import CheckResult
 from cost_analytics.diagnosis.doctor import examine
-from cost_analytics.diagnosis.finding import Finding
 from messaging.cluster import describe_cluster
 from messaging.kafka import ensure_topics
 from tests.support.logins import as_login
@@ -115,9 +115,9 @@ class PlantedFault:
     remedy: str
 
 
-async def findings() -> list[Finding]:
+async def results() -> list[CheckResult]:
     """Return what `doctor` finds with the settings of this process."""
-    return [finding async for finding in examine([])]
+    return [result async for result in examine([])]
 
 
 def sets(name: str, value: str) -> Callable[[Installation], Awaitable[None]]:

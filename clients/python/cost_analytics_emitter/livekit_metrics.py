@@ -28,7 +28,7 @@ _CONVERSIONS: Final[Mapping[str, Callable[[Any], Usages]]] = {
 """The kinds of metrics with usage that a vendor bills. Others are durations or local models."""
 
 UNSEEN: Final = frozenset({"eot_usage", "interruption_usage"})
-"""Usage that only the sums of a session have: the components are its own."""
+"""Usage that only a session's sums include: no component reports it."""
 _OPERATIONS: Final[Mapping[str, str]] = {
     "llm_usage": "inference",
     "tts_usage": "tts",
@@ -36,7 +36,7 @@ _OPERATIONS: Final[Mapping[str, str]] = {
     "interruption_usage": "interruption_detection",
 }
 _SECONDS_DIGITS: Final = 6
-"""Sums of binary floats differ by less, depending on their order."""
+"""Sums of binary floats in another order differ only in later digits."""
 
 
 class Reading(NamedTuple):
@@ -50,7 +50,7 @@ class Reading(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """By how much the sums of a session are above those of the received metrics, for a model."""
+    """A session's sums for a model, less the sums of the received metrics."""
 
     type: str
     provider: str
@@ -130,7 +130,7 @@ class ObservedSums:
         return key in _by_model(self._all.flatten())
 
     def differences(self, of_session: Iterable[Any]) -> list[Difference]:
-        """Return what the session's sums have more or less than was received, once each."""
+        """Return the differences of the session's sums from what was received, each once."""
         summed = _by_model(of_session)
         most, least = _by_model(self._all.flatten()), _by_model(self._own.flatten())
         found = []
@@ -161,7 +161,7 @@ def _outside(value: float, lower: float, upper: float) -> float:
 
 
 def read_difference(difference: Difference, services: Mapping[str, str]) -> Reading:
-    """Return the usage of what a session has more, as one request."""
+    """Return the usage of a difference as one request."""
     service = services.get(difference.provider) or service_of(difference.provider or "unknown")
     operation = _OPERATIONS.get(difference.type) or stt_operation(service, is_streamed=True)
     return Reading(service, operation, difference.model or None, _usages_of(difference))

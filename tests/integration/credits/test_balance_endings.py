@@ -19,7 +19,7 @@ from tests.support.recording import BatchWriter, TopicLog, fetch
 
 users = (f"user-{number}" for number in itertools.count())
 DAYS = 3
-PACE = timedelta(days=7)
+RECENT_PERIOD = timedelta(days=7)
 USD = 10**9
 moves = st.tuples(
     st.sampled_from(["grant", "charge", "charge", "refund"]),
@@ -65,7 +65,7 @@ def plainly_ends_soon(events: list[Plain], now: datetime, known: bool) -> bool |
     if nano <= 0:
         return known
     undone = [event for event in events if event["type"] != "credit.granted"]
-    start = [granted("x", amount=1, time=now - PACE)]
+    start = [granted("x", amount=1, time=now - RECENT_PERIOD)]
     week_nano = USD - plain_balance([*start, *undone], now).nano
     if week_nano <= 0:
         return False
@@ -112,7 +112,7 @@ async def test_time_alone_brings_the_end_of_a_grant_near(database_url: str) -> N
         grant = granted("alice", amount=100, time=now, expiresAt=now + timedelta(days=10))
         await writer.record(TopicLog().batch([grant]))
     async with connected(database_url, name="test") as connection:
-        [account] = await read_accounts(connection, ["alice"], now, now - PACE)
+        [account] = await read_accounts(connection, ["alice"], now, now - RECENT_PERIOD)
         ends_at = balance_ends_at(account.grants, account.balance, 0, now)
         assert ends_at is not None
         near = ends_at - timedelta(days=DAYS)

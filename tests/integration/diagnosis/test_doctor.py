@@ -19,10 +19,10 @@ from tests.support.diagnosis import (
     PlantedFault,
     change_the_password,
     configures,
-    findings,
     log_in_as_superuser,
     prepare_topics,
     remove_deliveries,
+    results,
     runs,
     sets,
 )
@@ -173,11 +173,11 @@ UNSAFE = {"fsync is off", "full_page_writes is off"}
 
 @pytest.mark.apache
 async def test_a_sound_installation_has_no_problem(installation: Installation) -> None:
-    found = await findings()
-    bad = [finding for finding in found if finding.state not in {"ok", "skipped"}]
-    assert {finding.found.partition(":")[0] for finding in bad} == UNSAFE
+    found = await results()
+    bad = [result for result in found if result.state not in {"ok", "skipped"}]
+    assert {result.found.partition(":")[0] for result in bad} == UNSAFE
     assert {"settings", "PostgreSQL", "Kafka", "schema", "clocks", "stream", "events"} <= {
-        finding.subject for finding in found if finding.state == "ok"
+        result.subject for result in found if result.state == "ok"
     }
 
 
@@ -188,8 +188,8 @@ async def test_a_planted_fault_is_found_with_its_remedy(
 ) -> None:
     fault = FAULTS[name]
     await fault.plant(installation)
-    found = [finding for finding in await findings() if fault.found in finding.found]
-    assert [finding.state for finding in found] == [fault.state]
+    found = [result for result in await results() if fault.found in result.found]
+    assert [result.state for result in found] == [fault.state]
     assert fault.remedy in found[0].remedy
 
 
@@ -199,10 +199,10 @@ async def test_records_that_kafka_removed_uncounted_are_found(installation: Inst
     installation.changed_topics = True
     await pipeline.reset_topics()
     await pipeline.send([SentRecord(b"x", partition=PARTITION)] * 3)
-    assert "3 records waiting to be counted" in {finding.found for finding in await findings()}
+    assert "3 records waiting to be counted" in {result.found for result in await results()}
     await delete_records(pipeline, 3)
-    lost = [f for f in await findings() if f.found.startswith("Kafka removed 3 records before")]
-    assert [finding.state for finding in lost] == ["problem"]
+    lost = [f for f in await results() if f.found.startswith("Kafka removed 3 records before")]
+    assert [result.state for result in lost] == ["problem"]
 
 
 @pytest.mark.apache

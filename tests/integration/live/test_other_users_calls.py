@@ -9,7 +9,7 @@ import pytest
 
 from devkit.embedded.tansu import EmbeddedTansu
 from ledger.live.calls import LiveStore
-from ledger.live.usual_calls import UsualCall, UsualCost, UsualLength
+from ledger.live.usual_calls import UsualCall, UsualLength, UsualServiceCost
 from ledger.postgres.viewers import reader_pool
 from tests.support.charge_plans import SamplePlan, enter_plans
 from tests.support.events import cost, ended, started
@@ -81,7 +81,7 @@ async def test_usual_calls_are_means_of_the_last_calls_by_user(database_url: str
         7,
         UsualLength(7 * 60_004, 7, 0),
         None,
-        {"twilio": UsualCost(1_234, 1000), "stripe": UsualCost(445, 286)},
+        {"twilio": UsualServiceCost(1_234, 1000), "stripe": UsualServiceCost(445, 286)},
     )
     assert by_persona["one"].usual("user-1") is None
     assert by_persona["five"].by_user["user-1"].by_call.duration_ms == 2 * 60_002 + 5
@@ -89,5 +89,7 @@ async def test_usual_calls_are_means_of_the_last_calls_by_user(database_url: str
     assert stranger is not None
     assert stranger.duration_ms == 60_000
     assert not by_persona["many"].by_user
-    rounded = UsualCall(7, UsualLength(60_000, 1, 0), None, {"twilio": UsualCost(1_200, 1000)})
+    rounded = UsualCall(
+        7, UsualLength(60_000, 1, 0), None, {"twilio": UsualServiceCost(1_200, 1000)}
+    )
     assert by_persona["many"].usual("user-0") == rounded, "a service of two users is not shown"

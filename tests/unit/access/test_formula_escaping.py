@@ -9,7 +9,7 @@ import pytest
 
 from api.routes.csv_lines import header, lines
 from ledger.reports.exports import ExportedEvent
-from ledger.reports.lists import EventRow
+from ledger.reports.lists import CallEventRow
 from tests.support.attacks import AttackRecorder
 
 STARTS = "=+-@＝＋－＠"  # noqa: RUF001
@@ -20,7 +20,7 @@ NOW = datetime(2025, 11, 19, tzinfo=UTC)
 
 def exported(text: str) -> ExportedEvent:
     """Return an event that has a text in each text field."""
-    event = EventRow(
+    event = CallEventRow(
         identity="",
         source=text,
         event_id=text,

@@ -16,7 +16,7 @@ from api.routes.csv_lines import COLUMNS, header, lines, text_cell
 from ledger.charge_plans.descriptions import describe_decision
 from ledger.charge_plans.terms import ChargeDecision
 from ledger.reports.exports import Exported, ExportedDay, ExportedEvent, ExportKind
-from ledger.reports.lists import EventRow, ListedCall
+from ledger.reports.lists import CallEventRow, ListedCall
 from ledger.reports.profit import Profit
 from schemas.costs import USUAL_SERVICES
 
@@ -42,7 +42,7 @@ def events(draw: st.DrawFn) -> ExportedEvent:
         "defaultCharge": draw(nanos),
         "defaultFee": draw(nanos),
     }
-    event = EventRow(
+    event = CallEventRow(
         identity="",
         source=draw(names),
         event_id=draw(names),
@@ -123,7 +123,7 @@ def read_data(data: str | None, kind: str) -> object:
     return json.loads(data or "", parse_float=Decimal, parse_int=Decimal)
 
 
-def expected_data(event: EventRow) -> object:
+def expected_data(event: CallEventRow) -> object:
     """Return the expected `data` column; amounts of settlements are in dollars."""
     if event.type != "call.settled":
         return event.data or None
@@ -173,7 +173,7 @@ def test_events_read_back(rows: list[ExportedEvent]) -> None:
     assert not list(result)
 
 
-def expected_costs(event: EventRow) -> dict[str, int]:
+def expected_costs(event: CallEventRow) -> dict[str, int]:
     if event.type != "call.settled":
         return {event.service: event.cost_nano} if event.service else {}
     settlement = json.loads(event.data or "")
@@ -182,7 +182,7 @@ def expected_costs(event: EventRow) -> dict[str, int]:
     return {name: nano for name, nano in costs.items() if nano}
 
 
-def expected_amount(event: EventRow) -> int:
+def expected_amount(event: CallEventRow) -> int:
     if event.type != "call.settled":
         return event.amount_nano
     return int(json.loads(event.data or "")["defaultCharge"])

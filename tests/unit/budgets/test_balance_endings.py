@@ -7,7 +7,7 @@ from fractions import Fraction
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from ledger.credits.balance import NEVER, Balance, Grant
+from ledger.credits.balance import NEVER, Balance, CreditGrant
 from ledger.credits.low_balance import ending_alert, ends_soon
 from ledger.credits.rows import Account
 
@@ -27,7 +27,9 @@ class Left:
 
 def account(left: list[Left], drawn_nano: int, days: int | None, debt: int = 0) -> Account:
     grants = [
-        Grant(str(number), one.nano, NOW - DAY, NEVER if one.days is None else NOW + one.days * DAY)
+        CreditGrant(
+            str(number), one.nano, NOW - DAY, NEVER if one.days is None else NOW + one.days * DAY
+        )
         for number, one in enumerate(left)
     ]
     balance = Balance({str(number): one.nano for number, one in enumerate(left)}, {}, debt)

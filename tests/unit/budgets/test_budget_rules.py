@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.budgets.authorization import LimitUsage, decide_authorization, expected_cost, hold_until
-from ledger.budgets.burn_rate import ActiveCall, burn_rate, seconds_to_threshold
+from ledger.budgets.burn_rate import ChargeableCall, burn_rate, seconds_to_threshold
 from ledger.budgets.limits import Limit, LimitChange, Limits, apply_change
 from ledger.budgets.thresholds import BudgetPosition, reached_thresholds
 
@@ -74,9 +74,9 @@ def test_new_limit_versions_are_at_least_the_epoch() -> None:
     assert apply_change(second, LimitChange(daily_limit=(True, 7)), epoch=100).daily_version == 101
 
 
-def call(seconds: int, cost: int, expected_seconds: int | None = None) -> ActiveCall:
+def call(seconds: int, cost: int, expected_seconds: int | None = None) -> ChargeableCall:
     expected = None if expected_seconds is None else expected_seconds * 1000
-    return ActiveCall(NOW - timedelta(seconds=seconds), cost, expected)
+    return ChargeableCall(NOW - timedelta(seconds=seconds), cost, expected)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def call(seconds: int, cost: int, expected_seconds: int | None = None) -> Active
     ],
 )
 def test_burn_rate_is_the_spend_of_the_last_hour(
-    calls: list[ActiveCall], by_cost: int, by_charge: int
+    calls: list[ChargeableCall], by_cost: int, by_charge: int
 ) -> None:
     assert burn_rate(calls, "cost", lambda *_: 5 * USD, NOW) == by_cost
     assert burn_rate(calls, "charged", lambda *_: 5 * USD, NOW) == by_charge

@@ -6,7 +6,7 @@ import pytest
 
 from cost_analytics.cli import main
 from cost_analytics.failures import MISUSED, CommandError
-from devkit.demo.demonstration import ReportedCall, reported_calls
+from devkit.demo.demonstration import ExampleCall, reported_calls
 from devkit.demo.ways import WAYS, way_named
 
 
@@ -28,8 +28,8 @@ def test_unknown_way_lists_all_ways(capsys: pytest.CaptureFixture[str]) -> None:
 def test_reported_calls_are_read_exactly() -> None:
     output = "19 events sent\ncall a-1 costs 0.247565 USD\nnoise call b costs 1 USD\ncall b costs 2 USD\n"
     assert reported_calls(output) == [
-        ReportedCall("a-1", Decimal("0.247565")),
-        ReportedCall("b", Decimal(2)),
+        ExampleCall("a-1", Decimal("0.247565")),
+        ExampleCall("b", Decimal(2)),
     ]
 
 

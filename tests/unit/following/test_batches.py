@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from api.mapping.language import mapping_from_text
-from cost_analytics.following.batches import LINE_BYTES_MAX, Batch, BatchReader
+from cost_analytics.following.batches import LINE_BYTES_MAX, BatchReader, LineBatch
 from cost_analytics.following.log_file import LogFile
 from cost_analytics.following.positions import Position, proof_of
 from cost_analytics.following.tracking import TrackedFile
@@ -42,13 +42,13 @@ class Log:
         with self.path.open("ab") as file:
             file.write(content.encode() if isinstance(content, str) else content)
 
-    def read(self, *, takes_rest: bool = False, is_final: bool = False) -> Batch | None:
+    def read(self, *, takes_rest: bool = False, is_final: bool = False) -> LineBatch | None:
         batch = self._reader.next_batch(self.tracked, takes_rest=takes_rest, is_final=is_final)
         if batch is not None:
             self.tracked.position.advance(batch.offset, batch.line, batch.proof)
         return batch
 
-    def read_all(self, **options: bool) -> Batch:
+    def read_all(self, **options: bool) -> LineBatch:
         batch = self.read(**options)
         assert batch is not None
         return batch
@@ -75,11 +75,11 @@ def log(make_log: LogMaker) -> Log:
     return make_log("bot.log")
 
 
-def ids(batch: Batch) -> list[str]:
+def ids(batch: LineBatch) -> list[str]:
     return [msgspec.json.decode(event)["id"] for _, event in batch.events]
 
 
-def calls(batch: Batch) -> list[str]:
+def calls(batch: LineBatch) -> list[str]:
     return [msgspec.json.decode(event)["subject"] for _, event in batch.events]
 
 

@@ -45,7 +45,7 @@ else:
 from datetime import UTC, datetime
 from decimal import Decimal
 from multidict import CIMultiDict
-from api.webhooks.deliveries import Delivery, SignatureError
+from api.webhooks.deliveries import WebhookDelivery, SignatureError
 from api.webhooks.providers import PROVIDERS
 from api.webhooks.signatures import hmac_sha256
 from ledger.operations.webhooks import WebhookEndpoint
@@ -54,7 +54,7 @@ body = b'{"id": "call-1", "user": "alice", "cost": 0.1, "endedMs": 1764500000000
 endpoint = WebhookEndpoint("e" * 32, "acme", acme.user_path, None, 300, {}, ("secret",))
 def delivery(secret):
     headers = CIMultiDict({"X-Acme-Signature": hmac_sha256(secret, body).hex()})
-    return Delivery(headers, {}, (), body, datetime.now(UTC))
+    return WebhookDelivery(headers, {}, (), body, datetime.now(UTC))
 acme.verify(delivery("secret"), endpoint)
 try:
     acme.verify(delivery("another"), endpoint)

@@ -15,7 +15,7 @@ from api.live.alerts import AGE_SECONDS_MAX, AlertReader
 from api.live.expectations import UsualCalls
 from api.live.frames import pong_frame, text_frame
 from api.live.socket_outbox import ALERTS_MAX, CALL_INTERVAL_NS, SocketOutbox
-from api.live.state import CallState, LiveCalls, read_head
+from api.live.state import CallVersion, LiveCalls, read_head
 from api.live.view import CallViews, live_call
 from ledger.calls.call import Call
 from ledger.calls.charging import ChargeBasis
@@ -42,10 +42,10 @@ def total(call_id: str = "c1", version: int = 1, user: str = "alice", **more: ob
     return encode(call_total(call, at))
 
 
-def state(call_id: str = "c1", version: int = 1) -> CallState:
+def state(call_id: str = "c1", version: int = 1) -> CallVersion:
     text = total(call_id, version)
     head = read_head(text)
-    return CallState(head.call_id, head, text)
+    return CallVersion(head.call_id, head, text)
 
 
 # Frames
@@ -209,7 +209,7 @@ def test_live_call_agrees_with_its_total() -> None:
     assert (result.projection.low, result.projection.high) == (Usd(520), Usd(1_520))
     views = CallViews(expectations, now=lambda: later)
     text = encode(call_total(call, later))
-    held = CallState("call-1", read_head(text), text)
+    held = CallVersion("call-1", read_head(text), text)
     frame = views.frame(held)
     assert views.frame(held) is frame
     message = json.loads(frame[4:])

@@ -8,8 +8,8 @@ from ledger.live.usual_calls import (
     Lengths,
     PersonaCalls,
     ServiceSums,
-    UsualCost,
     UsualLength,
+    UsualServiceCost,
 )
 
 
@@ -51,7 +51,10 @@ def test_own_calls_give_exact_means() -> None:
     assert usual is not None
     assert usual.duration_ms == 61_234
     assert usual.announced_length == UsualLength(61_234, 2 * 61_234, 111)
-    assert usual.costs == {"elevenlabs": UsualCost(61_234, 1000), "stripe": UsualCost(445, 1000)}
+    assert usual.costs == {
+        "elevenlabs": UsualServiceCost(61_234, 1000),
+        "stripe": UsualServiceCost(445, 1000),
+    }
     assert calls_of(alice=61_234, bob=1).usual("carol") is None
 
 
@@ -61,4 +64,4 @@ def test_service_of_few_users_is_not_shown_to_others() -> None:
         usual = calls.usual(user)
         assert usual is not None
         assert usual.duration_ms == 35_000, "a user is not counted among the others"
-        assert usual.costs == {"elevenlabs": UsualCost(35_000, 1000)}
+        assert usual.costs == {"elevenlabs": UsualServiceCost(35_000, 1000)}

@@ -1,11 +1,11 @@
 """Rates are averages over the last seconds."""
 
-from cost_analytics.monitor.rates import WINDOW_SECONDS, Rates, Reading
+from cost_analytics.monitor.rates import WINDOW_SECONDS, Reading, RecentReadings
 from cost_analytics.monitor.text import amount
 
 
-def rates(*readings: tuple[int, int, dict[str, int]]) -> Rates:
-    made = Rates()
+def rates(*readings: tuple[int, int, dict[str, int]]) -> RecentReadings:
+    made = RecentReadings()
     for at_ms, records, costs in readings:
         made.add(Reading(at_ms, records, costs))
     return made

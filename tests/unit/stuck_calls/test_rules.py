@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.stuck_calls.due_calls import ActiveCall, DueCalls
+from ledger.stuck_calls.due_calls import ActiveCallTimes, DueCalls
 from ledger.stuck_calls.rules import (
     CallActivity,
     CallLimits,
@@ -94,7 +94,7 @@ def test_a_call_is_abandoned_a_lifetime_after_its_last_event_arrived() -> None:
 
 def test_a_call_is_read_when_it_may_have_become_silent_and_not_before() -> None:
     due = DueCalls(LIMITS)
-    call = ActiveCall("call-1", NOW - at(600), STUCK.updated_at)
+    call = ActiveCallTimes("call-1", NOW - at(600), STUCK.updated_at)
     assert due.select([call._replace(first_at=NOW - at(119))], NOW) == []
     assert due.select([call], NOW) == ["call-1"]
     talked = STUCK._replace(turn_at=NOW - at(5), turn_seen_at=NOW - at(5))

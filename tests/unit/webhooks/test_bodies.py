@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from api.webhooks.deliveries import Delivery, SignatureError
+from api.webhooks.deliveries import SignatureError, WebhookDelivery
 from api.webhooks.intake import outgoing_events
 from api.webhooks.paths import find, find_identifier, path_error
 from api.webhooks.providers import PROVIDERS
@@ -57,7 +57,7 @@ VALUES = st.recursive(
 def read(name: str, body: bytes, query: dict[str, str]) -> bool:
     """Read a verified body, as the route does; returns whether it was read or refused."""
     provider = PROVIDERS[name]
-    delivery = Delivery(CIMultiDict(), query, ("https://costs.example",), body, NOW)
+    delivery = WebhookDelivery(CIMultiDict(), query, ("https://costs.example",), body, NOW)
     endpoint = WebhookEndpoint(
         "e" * 32,
         name,
@@ -137,7 +137,7 @@ def test_no_headers_pass_without_a_secret(
     provider: str, headers: dict[str, str], body: bytes, digest: str | None
 ) -> None:
     query = {} if digest is None else {"bodySHA256": digest}
-    delivery = Delivery(CIMultiDict(headers), query, ("https://costs.example/x",), body, NOW)
+    delivery = WebhookDelivery(CIMultiDict(headers), query, ("https://costs.example/x",), body, NOW)
     for secrets in ((), ("a long secret",)):
         endpoint = WebhookEndpoint("e" * 32, provider, "a", None, 300, {}, secrets)
         with pytest.raises(SignatureError):

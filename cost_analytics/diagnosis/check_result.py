@@ -8,7 +8,7 @@ from typing import Final, Literal, NamedTuple
 State = Literal["ok", "skipped", "warning", "problem"]
 
 
-class Finding(NamedTuple):
+class CheckResult(NamedTuple):
     """The result of a check; `remedy` is empty if there is nothing to do."""
 
     state: State
@@ -17,10 +17,10 @@ class Finding(NamedTuple):
     remedy: str = ""
 
 
-ok: Final = partial(Finding, "ok")
-skipped: Final = partial(Finding, "skipped")
-warning: Final = partial(Finding, "warning")
-problem: Final = partial(Finding, "problem")
+ok: Final = partial(CheckResult, "ok")
+skipped: Final = partial(CheckResult, "skipped")
+warning: Final = partial(CheckResult, "warning")
+problem: Final = partial(CheckResult, "problem")
 
 
 def counted(number: int, noun: str) -> str:

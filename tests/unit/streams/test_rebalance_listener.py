@@ -13,10 +13,10 @@ from ledger.postgres.clock import DatabaseClock
 from ledger.postgres.database import Connection
 from ledger.recording.positions import StoredPosition
 from messaging.kafka import AIOKafkaConsumer, KafkaError, TopicPartition
-from streams import assignment
-from streams.assignment import Assignment
+from streams import rebalance_listener
 from streams.lane import Lane
 from streams.positions import Positions
+from streams.rebalance_listener import RebalanceListener
 
 PARTITION = TopicPartition("events", 3)
 
@@ -74,14 +74,14 @@ async def heartbeat(*_: object) -> None:
 @pytest.fixture(autouse=True)
 def _silent(monkeypatch: pytest.MonkeyPatch) -> None:
     """Send no heartbeats."""
-    monkeypatch.setattr(assignment, "heartbeat", heartbeat)
+    monkeypatch.setattr(rebalance_listener, "heartbeat", heartbeat)
 
 
 @asynccontextmanager
 async def running(
     consumer: SeekingConsumer, lane: AssignedLane, response: dict[int, StoredPosition] | Exception
-) -> AsyncIterator[tuple[Assignment, Any]]:
-    own = Assignment(
+) -> AsyncIterator[tuple[RebalanceListener, Any]]:
+    own = RebalanceListener(
         cast(AIOKafkaConsumer, consumer),
         [cast(Lane, lane)],
         cast(Positions, FakePositions(response)),

@@ -22,7 +22,7 @@ HEARTBEAT_SECONDS: Final = 3
 _log = logging.getLogger(__name__)
 
 
-class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
+class RebalanceListener(ConsumerRebalanceListener):  # type: ignore[misc]
     """Handles rebalances: reads positions from PostgreSQL and assigns partitions to lanes."""
 
     def __init__(
