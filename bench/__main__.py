@@ -33,7 +33,9 @@ async def _measure(options: Options, directory: Path) -> str:
 
 async def _run_parts(context: BenchContext, report: Report) -> None:
     options, progress = context.options, context.progress
-    if {"durable", "repeats", "varied", "usages", "random", "faust"} & set(options.parts):
+    if {"durable", "repeats", "varied", "usages", "budgets", "random", "faust"} & set(
+        options.parts
+    ):
         rounds = await run_rounds(context, options.parts)
         report.throughput(rounds, options, context.load)
     if "latency" in options.parts:

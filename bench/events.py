@@ -22,7 +22,7 @@ from schemas.topics import DEFAULT_PARTITIONS
 USERS: Final = 2_000
 CALLS: Final = 20_000
 WARM_UP_EVENTS: Final = 2 * CALLS
-_PERSONAS: Final = ("brad_001", "sarah_001", "alex_002", "maria_003")
+PERSONAS: Final = ("brad_001", "sarah_001", "alex_002", "maria_003")
 _TURNOVER_PER_MILLE: Final = 5
 """Of a thousand measured events, the number that start a call, charge one, and end one, each."""
 _EVENTS_PER_SECOND: Final = 400
@@ -67,6 +67,11 @@ def partition_of(key: bytes) -> int:
     return (int(murmur2(key)) & 0x7FFFFFFF) % DEFAULT_PARTITIONS
 
 
+def user_ids() -> list[str]:
+    """Return the ids of all users."""
+    return [f"user-{number:05d}" for number in range(USERS)]
+
+
 class Emitter:
     """Writes events with increasing times."""
 
@@ -74,7 +79,7 @@ class Emitter:
         self.rng = Random(seed)
         self._start_ms = start_ms
         self._count = 0
-        self._keys = [f"user-{number:05d}" for number in range(USERS)]
+        self._keys = user_ids()
         self._partitions = [partition_of(key.encode()) for key in self._keys]
         self._turns: dict[int, int] = {}
 
@@ -88,7 +93,7 @@ class Emitter:
 
     def started(self, call: int) -> Record:
         """Return the start of a call."""
-        persona = _PERSONAS[call % len(_PERSONAS)]
+        persona = PERSONAS[call % len(PERSONAS)]
         data = f'"personaId":"{persona}","direction":"outbound","expectedDuration_seconds":300'
         return self._record("call.started", "voice-gateway", call, data)
 

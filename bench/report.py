@@ -24,6 +24,7 @@ from bench.options import Options
 from bench.reads import BARE, OFFERED_PER_SECOND, ReadResult
 from bench.recovery import Recovery, recovery_lines
 from bench.rounds import (
+    BUDGETS,
     COPY,
     ONE,
     RANDOM,
@@ -37,7 +38,7 @@ from bench.rounds import (
 )
 from bench.watched_events import Moments
 
-_OURS: Final = (ONE, TWO, REPEATS, VARIED, USAGES, RANDOM, RANDOM_TWO)
+_OURS: Final = (ONE, TWO, REPEATS, VARIED, USAGES, BUDGETS, RANDOM, RANDOM_TWO)
 
 _STEPS: Final = (
     "event → transaction begins",
@@ -94,6 +95,11 @@ class Report:
             self._note(
                 "Requests: each usage of tokens, a quarter of the costs, has four quantities: "
                 "input, cached, written to the cache, and output."
+            )
+        if BUDGETS in runs:
+            self._note(
+                "Budgets: each user has a limit a week, and one for each of the four personas, "
+                "a day, a week, a month or a call; none is reached."
             )
         if RANDOM in runs:
             self._note(

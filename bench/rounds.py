@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from bench import consumers
+from bench.budgets import create_budgets
 from bench.context import BenchContext
 from bench.durable import measure_workers
 from bench.events import Record, as_varied, with_random_ids, with_repeats, with_usages
@@ -24,6 +25,7 @@ TWO: Final = "two workers"
 REPEATS: Final = "one worker, 1 % repeated events"
 VARIED: Final = "one worker, costs of many emitters"
 USAGES: Final = "one worker, requests with four quantities"
+BUDGETS: Final = "one worker, five budgets a user"
 RANDOM: Final = "one worker, random ids"
 RANDOM_TWO: Final = "two workers, random ids"
 READING: Final = "a consumer that only reads (aiokafka)"
@@ -77,6 +79,8 @@ def _contenders(
     if "usages" in parts:
         requests = with_usages(measured)
         chosen[USAGES] = lambda: _workers(context, rounds, USAGES, 1, requests)
+    if "budgets" in parts:
+        chosen[BUDGETS] = lambda: _workers(context, rounds, BUDGETS, 1, measured, create_budgets)
     if "random" in parts:
         randomly = with_random_ids(measured, seed)
         chosen[RANDOM] = lambda: _workers(context, rounds, RANDOM, 1, randomly)
@@ -88,9 +92,16 @@ def _contenders(
 
 
 async def _workers(
-    context: BenchContext, rounds: Rounds, name: str, number: int, measured: Sequence[Record]
+    context: BenchContext,
+    rounds: Rounds,
+    name: str,
+    number: int,
+    measured: Sequence[Record],
+    prepare: Callable[[str], Awaitable[None]] | None = None,
 ) -> None:
     async with context.databases.fresh() as url:
+        if prepare is not None:
+            await prepare(url)
         run = await measure_workers(context, number, url, measured)
         rows = await extract(url, run.since)
     copy_input = await measure_copy(context, rows, run.events)
