@@ -12,7 +12,7 @@ from api.http.options import RequestLimits
 from api.http.problems import Problem, invalid_body, not_found
 from api.http.replies import reply, tagged_reply
 from api.openapi.operations import Operation, Tag
-from api.routes.scoped_budgets import budget_body, budget_list, wanted_budget
+from api.routes.scoped_budgets import budget_body, budget_list, scope_value, wanted_budget
 from ledger.budgets.budgets import LATEST_ALERTS_MAX, Budgets
 from ledger.budgets.scoped import ALL_USERS, BUDGETS_MAX, EVERYONE, SERVICE, Scope
 from ledger.budgets.scoped_changes import ScopedBudgets, TooManyBudgetsError, WantedBudget
@@ -131,4 +131,4 @@ def _scope_of(wanted: bodies.WantedGlobalScope) -> Scope:
     """Return the scope of a body; raises the 400 Problem, which names the field."""
     if (wanted.value is None) != (wanted.kind == "all"):
         raise invalid_body("`scope.value` names the service: give it unless the kind is `all`.")
-    return Scope(ALL_USERS if wanted.kind == "all" else SERVICE, wanted.value or "")
+    return Scope(ALL_USERS if wanted.kind == "all" else SERVICE, scope_value(wanted.value))

@@ -12,6 +12,7 @@ from msgspec import UNSET
 
 from api.http.access import CALLER, Access, Route
 from api.http.bodies import read_json
+from api.http.identifiers import identifier_error
 from api.http.options import RequestLimits
 from api.http.problems import Problem, forbidden, invalid_body
 from api.http.replies import reply, tagged_reply
@@ -151,8 +152,15 @@ def scope_of(wanted: bodies.WantedScope) -> Scope:
     if key is not None and not _TAG_KEY.fullmatch(key):
         raise invalid_body(f"`scope.key` must match {TAG_KEY}.")
     if kind == "tag":
-        return Scope(f"{TAG}{key}", value or "")
-    return Scope(PERSONA if kind == "persona" else WHOLE_USER, value or "")
+        return Scope(f"{TAG}{key}", scope_value(value))
+    return Scope(PERSONA if kind == "persona" else WHOLE_USER, scope_value(value))
+
+
+def scope_value(value: str | None) -> str:
+    """Return the value of a scope, empty for none; raises the 400 Problem."""
+    if value is not None and (error := identifier_error(value)) is not None:
+        raise invalid_body(f"`scope.value` {error}.")
+    return value or ""
 
 
 def wanted_budget(
@@ -174,7 +182,10 @@ def _raise(wanted: bodies.WantedRaise, limit: int, now: datetime) -> Raise:
         raise invalid_body("`raise.limit_usd` must be above `limit_usd`.")
     if wanted.until.tzinfo is None or wanted.until <= now:
         raise invalid_body("`raise.until` must be a time in the future with its offset.")
-    return Raise(raised, wanted.until.astimezone(UTC))
+    try:
+        return Raise(raised, wanted.until.astimezone(UTC))
+    except OverflowError:
+        raise invalid_body("`raise.until` is out of range.") from None
 
 
 def budget_list(

@@ -161,6 +161,7 @@ async def test_replaced_and_deleted_budgets(api: ApiClient, database_url: str) -
         ({"scope": {"kind": "service"}}, "scope.value"),
         ({"limit_usd": -1}, "limit_usd"),
         ({"thresholds": [0]}, "thresholds"),
+        ({"scope": {"kind": "service", "value": "a\0b"}}, "scope.value"),
     ],
 )
 async def test_what_makes_no_sense_is_refused(

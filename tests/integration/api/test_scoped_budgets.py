@@ -157,6 +157,7 @@ async def test_replaced_limit_has_a_new_version_and_alerts_again(
         ({"scope": {"kind": "tag", "value": "acme"}}, "scope.key"),
         ({"scope": {"kind": "tag", "key": "Not A Key", "value": "acme"}}, "scope.key"),
         ({"scope": {"kind": "persona"}}, "scope.value"),
+        ({"scope": {"kind": "persona", "value": "a\0b"}}, "scope.value"),
         ({"scope": {"kind": "user", "value": "bob"}}, "scope.value"),
         ({"scope": {"kind": "all"}}, "scope.kind"),
         ({"period": "year"}, "period"),
@@ -164,6 +165,7 @@ async def test_replaced_limit_has_a_new_version_and_alerts_again(
         ({"thresholds": [0]}, "thresholds"),
         ({"raise": {"limit_usd": 10, "until": "2999-01-01T00:00:00Z"}}, "raise.limit_usd"),
         ({"raise": {"limit_usd": 11, "until": "2020-01-01T00:00:00Z"}}, "raise.until"),
+        ({"raise": {"limit_usd": 11, "until": "9999-12-31T23:59:59-14:00"}}, "raise.until"),
         ({"surprise": 1}, "surprise"),
     ],
 )
