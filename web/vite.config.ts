@@ -5,28 +5,47 @@ import { defineConfig } from "vitest/config";
 // Where `npm run dev` finds a running API.
 const API = "http://127.0.0.1:8080";
 
-// Used by the pages Forecast and All users, not by Live.
-const ANOMALIES = /\/src\/anomalies\//;
-
-// Used by the pages Spending and All users.
-const FILTERS = /\/src\/spending\/(FilterBar|GroupsCard)/;
-
-// Used by the pages Budget and All users.
-const CHANNELS = /\/src\/channels\//;
-
-// Used by pages with forms, keys, prices and calls, not by Live.
-const PROMPTS = /\/src\/ui\/(ConfirmPrompt|ShownSecret|FormField|TextField)\./;
-
-// Used by the two pages about the API.
-const REFERENCE = /\/src\/api-docs\//;
+// Parts of several pages, but not of the first ones, that are worth a file of their own.
+const APART = {
+  anomalies: /\/src\/anomalies\//,
+  filters: /\/src\/spending\/(FilterBar|GroupsCard)/,
+  channels: /\/src\/channels\//,
+  reference: /\/src\/api-docs\//,
+};
 
 // uPlot and the components that use it: pages without a chart do not load them.
-const CHARTS = /uplot|\/(ChartFrame|StackedChart|DailyCostChart|plot)\./;
+const CHARTS = /uplot|\/(ChartFrame|StackedChart|plot)\./;
+
+// What is loaded first: the application, with the sign-in, and the page Live.
+const ENTRY = "/src/main.ts";
+const FIRST_PAGE = "/src/live/LivePage.vue";
+
+interface Modules {
+  getModuleInfo(id: string): {
+    importedIds: readonly string[];
+    importers: readonly string[];
+    dynamicImporters: readonly string[];
+  } | null;
+}
+
+const known = new Map<string, boolean>();
+
+/** Whether a module is imported by what is loaded first, directly or through others. */
+function isFirst(id: string, modules: Modules): boolean {
+  const before = known.get(id);
+  if (before !== undefined) return before;
+  known.set(id, false); // for cycles
+  const path = id.replace(/\?.*$/, "");
+  const first =
+    path.endsWith(ENTRY) ||
+    path.endsWith(FIRST_PAGE) ||
+    (modules.getModuleInfo(id)?.importers ?? []).some((importer) => isFirst(importer, modules));
+  known.set(id, first);
+  return first;
+}
 
 // The published client, from its source.
 const CLIENT = new URL("../clients/typescript/src/index.ts", import.meta.url).pathname;
-
-const APART = [CHARTS, ANOMALIES, FILTERS, PROMPTS, CHANNELS, REFERENCE];
 
 export default defineConfig({
   plugins: [vue()],
@@ -46,19 +65,23 @@ export default defineConfig({
       output: {
         // Few files: each request has headers, and larger files compress better.
         codeSplitting: {
+          // A group also takes what its modules import, unless a group before it has it.
           groups: [
-            { name: "charts", test: CHARTS },
             {
-              name: "shared",
-              test: (id: string) => !APART.some((group) => group.test(id)),
+              name: (id: string, modules: Modules) =>
+                isFirst(id, modules) && !CHARTS.test(id) ? "shared" : null,
+              debugName: "shared",
+              minShareCount: 2,
+              priority: 3,
+            },
+            { name: "charts", test: CHARTS, priority: 2 },
+            ...Object.entries(APART).map(([name, test]) => ({
+              name,
+              test,
               minShareCount: 2,
               priority: 1,
-            },
-            { name: "anomalies", test: ANOMALIES, minShareCount: 2 },
-            { name: "filters", test: FILTERS, minShareCount: 2 },
-            { name: "prompts", test: PROMPTS, minShareCount: 2 },
-            { name: "channels", test: CHANNELS, minShareCount: 2 },
-            { name: "reference", test: REFERENCE, minShareCount: 2 },
+            })),
+            { name: "pages", minShareCount: 2 },
           ],
         },
       },

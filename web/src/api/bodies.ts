@@ -11,6 +11,7 @@ import type {
 } from "cost-analytics-client";
 
 export type {
+  Accepted,
   Alert,
   Analytics,
   ApiKeyItem,
@@ -36,7 +37,9 @@ export type {
   CommandPage,
   CostGroups,
   Credit,
+  CreditChange,
   Grant,
+  GrantRequest,
   DayCost,
   Deliveries,
   Delivery,

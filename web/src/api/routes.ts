@@ -27,7 +27,6 @@ import type {
   ChargePlanEntered,
   ChargePlanList,
   CostGroups,
-  Credit,
   Delivery,
   EventPage,
   Forecast,
@@ -167,9 +166,6 @@ export const deleteBudget = (user: string, budgetId: string): Promise<ScopedBudg
 
 export const changeBudget = (user: string, change: BudgetChange): Promise<Budget> =>
   costs.changeBudget(api, { userId: user, body: change });
-
-export const loadCredit = (user: string, signal: AbortSignal): Promise<Credit> =>
-  costs.getCredit(api, { userId: user }, { signal });
 
 // Channels of a user; without a user those of administrators.
 export const loadChannels = async (user: string | null, signal: AbortSignal): Promise<Channel[]> =>

@@ -3,22 +3,29 @@ import type { Credit, Grant } from "../api/bodies";
 import { formatDateTime, formatDay } from "../format/dates";
 import { formatMoney } from "../format/money";
 
-/** The rest of a grant and when it ends, or why it does not count. */
-export function grantNote(grant: Grant): string {
-  const amount = formatMoney(grant.amount_usd);
+/** Whether a grant counts, and if not, why. */
+export function grantStatus(grant: Grant): string {
   switch (grant.state) {
     case "voided":
-      return `${amount}, voided: ${grant.voidReason || "no reason given"}`;
+      return `Voided: ${grant.voidReason || "no reason given"}`;
     case "expired":
-      return `${amount}, ${formatMoney(grant.expired_usd)} expired unused`;
+      return `Expired, ${formatMoney(grant.expired_usd)} unused`;
     case "used":
-      return `${amount}, used up`;
+      return "Used up";
     case "upcoming":
-      return `${amount}, valid from ${formatDateTime(grant.validFrom)}`;
+      return `Valid from ${formatDateTime(grant.validFrom)}`;
     default:
-      return `of ${amount}${grant.expiresAt ? `, expires ${formatDateTime(grant.expiresAt)}` : ""}`;
+      return "Valid";
   }
 }
+
+/** What can still be drawn from a grant; a dash if it does not count. */
+export const grantRest = (grant: Grant): string =>
+  grant.state === "valid" || grant.state === "used"
+    ? formatMoney(grant.remaining_usd)
+    : grant.state === "upcoming"
+      ? formatMoney(grant.amount_usd)
+      : "–";
 
 /** How long the balance lasts, in a sentence. */
 export function lastingNote(credit: Credit): string {
