@@ -170,6 +170,19 @@ def _hash_of(key: bytes) -> int:
     return int(murmur2(key)) & 0x7FFFFFFF
 
 
+async def start_consumer(consumer: AIOKafkaConsumer) -> None:
+    """Start a consumer; a start that fails or is interrupted leaves nothing open.
+
+    Raises KafkaError.
+    """
+    try:
+        await consumer.start()
+    except BaseException:  # any error or cancellation of the start
+        with suppress(KafkaError, OSError):
+            await consumer.stop()
+        raise
+
+
 @asynccontextmanager
 async def admin_client(settings: KafkaSettings) -> AsyncIterator[AIOKafkaAdminClient]:
     """Open an administrator's client for the duration of the block; raises KafkaError."""

@@ -14,6 +14,7 @@ from messaging.kafka import (
     KafkaSettings,
     TopicPartition,
     make_consumer,
+    start_consumer,
 )
 
 POLL_MS: Final = 500
@@ -32,7 +33,7 @@ async def read_topic(
     KafkaError or TimeoutError.
     """
     consumer = make_consumer(settings, topic, group=None)
-    await consumer.start()
+    await start_consumer(consumer)
     try:
         partitions = _partitions(consumer, topic)
         ends = await consumer.end_offsets(partitions)
@@ -61,7 +62,7 @@ def _partitions(consumer: AIOKafkaConsumer, topic: str) -> list[TopicPartition]:
 async def end_offsets(settings: KafkaSettings, topic: str) -> dict[int, int]:
     """Return the end offset of each partition of a topic; raises KafkaError or TimeoutError."""
     consumer = make_consumer(settings, topic, group=None)
-    await consumer.start()
+    await start_consumer(consumer)
     try:
         ends = await consumer.end_offsets(_partitions(consumer, topic))
     finally:

@@ -26,6 +26,7 @@ from messaging.kafka import (
     KafkaTimeoutError,
     OffsetOutOfRangeError,
     TopicPartition,
+    start_consumer,
 )
 from messaging.retries import Backoff
 from messaging.topic_ids import TopicIdentity, ask_identity
@@ -192,7 +193,7 @@ class Positions:
         if place < log.first_offset:
             return "unknown"
         reader = self._make_reader()
-        await reader.start()
+        await start_consumer(reader)
         try:
             reader.assign([partition])
             reader.seek(partition, place)

@@ -25,7 +25,7 @@ from ledger.prices.price_book import PriceBook
 from ledger.recording.batch import BatchOutcome
 from ledger.recording.epochs import EpochChangedError
 from ledger.recording.offsets import Stream
-from messaging.kafka import KafkaSettings, cluster_id, make_consumer, make_producer
+from messaging.kafka import KafkaSettings, cluster_id, make_consumer, make_producer, start_consumer
 from messaging.producer import RecoveringProducer
 from schemas.alerts import SpendBasis
 from schemas.topics import CALL_EVENTS
@@ -205,7 +205,7 @@ class Worker:
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set or a part fails; raises the part's error."""
         publishing_ends = asyncio.Event()
-        await self._consumer.start()
+        await start_consumer(self._consumer)
         self._consumer.subscribe([CALL_EVENTS.name], listener=self._assignment)
         publishing = asyncio.gather(
             *(

@@ -15,7 +15,7 @@ from cost_analytics.configuration.kafka_section import KafkaSection
 from cost_analytics.configuration.secret import Secret
 from cost_analytics.configuration.tree import Settings
 from cost_analytics.roots.worker import worker_options
-from messaging.kafka import KafkaSettings, ensure_topics
+from messaging.kafka import KafkaSettings, ensure_topics, start_consumer
 from schemas.topics import ALL_TOPICS, CALL_EVENTS, CALL_TOTALS, DEAD_LETTERS
 from streams.worker import WorkerOptions, run_worker
 from tests.support.documented_messages import check_record
@@ -135,7 +135,7 @@ class Pipeline:
             auto_offset_reset="earliest",
             enable_auto_commit=False,
         )
-        await consumer.start()
+        await start_consumer(consumer)
         found: list[Record] = []
         try:
             async with asyncio.timeout(STEP_SECONDS):
@@ -154,7 +154,7 @@ class Pipeline:
         consumer = AIOKafkaConsumer(
             topic, bootstrap_servers=self.bootstrap, auto_offset_reset="earliest"
         )
-        await consumer.start()
+        await start_consumer(consumer)
         found: list[Record] = []
         try:
             while some := await consumer.getmany(timeout_ms=1_000):
@@ -174,7 +174,7 @@ class Pipeline:
         consumer = AIOKafkaConsumer(
             CALL_TOTALS.name, bootstrap_servers=self.bootstrap, auto_offset_reset="earliest"
         )
-        await consumer.start()
+        await start_consumer(consumer)
         try:
             async with asyncio.timeout(STEP_SECONDS):
                 while {name: version_of(record) for name, record in newest.items()} != versions:

@@ -9,7 +9,7 @@ import asyncpg
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
-from messaging.kafka import ensure_topics
+from messaging.kafka import ensure_topics, start_consumer
 from schemas.topics import CALL_EVENTS
 from tests.support.events import Plain
 from tests.support.streaming import PARTITIONS, STEP_SECONDS, Pipeline, SentRecord
@@ -43,7 +43,7 @@ async def recreate_topic(pipeline: Pipeline) -> None:
 async def copy_partition(pipeline: Pipeline, count: int, partition: int = PARTITION) -> list[str]:
     """Return the records of a partition as `kcat -J` prints them, a line each."""
     consumer = AIOKafkaConsumer(bootstrap_servers=pipeline.bootstrap)
-    await consumer.start()
+    await start_consumer(consumer)
     lines: list[str] = []
     try:
         place = TopicPartition(CALL_EVENTS.name, partition)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from cost_analytics.configuration.kafka_section import KafkaSection
-from messaging.kafka import ConsumerRecord, make_consumer
+from messaging.kafka import ConsumerRecord, make_consumer, start_consumer
 
 
 async def read_records(
@@ -17,7 +17,7 @@ async def read_records(
 ) -> list[ConsumerRecord]:
     """Return the first `count` wanted records of a topic; raises TimeoutError if there are fewer."""
     consumer = make_consumer(KafkaSection(bootstrap).client(), topic, group=None)
-    await consumer.start()
+    await start_consumer(consumer)
     found: list[ConsumerRecord] = []
     try:
         async with asyncio.timeout(seconds):
