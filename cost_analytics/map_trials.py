@@ -1,4 +1,4 @@
-"""What a mapping makes of lines, as text for people."""
+"""Applies a mapping to lines, and shows the results as text for people."""
 
 from __future__ import annotations
 

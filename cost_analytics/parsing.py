@@ -49,6 +49,6 @@ class CommandParser(argparse.ArgumentParser):
 
 
 def _hint(given: str, known: Iterable[str]) -> str:
-    """Return the end of an error sentence that names the nearest word, empty without one."""
+    """Return the end of an error sentence that names the nearest word; empty if none is near."""
     nearest = get_close_matches(given, list(known), n=1)
     return f"; did you mean {nearest[0]}?" if nearest else ""

@@ -124,7 +124,7 @@ async def _stop(consumer: AIOKafkaConsumer) -> None:
 
 
 async def retention_ms(settings: KafkaSettings, topics: Sequence[str]) -> dict[str, int | None]:
-    """Return for how many milliseconds topics keep records, None without a limit.
+    """Return for how many milliseconds topics keep records; None if there is no limit.
 
     A topic whose brokers do not say, such as the embedded one, is left out. Raises as
     `describe_cluster` does.

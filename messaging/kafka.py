@@ -246,7 +246,7 @@ def _is_served(topic: Any) -> bool:
 
 
 def raise_for_topics(response: Any) -> None:
-    """Raise the first error of a CreateTopics response; an existing topic is no error."""
+    """Raise the first error of a CreateTopics response; an existing topic is not an error."""
     for name, code, *detail in response.topic_errors:
         error = for_code(code)
         if code and error is not TopicAlreadyExistsError:

@@ -64,7 +64,7 @@ class RefusedEvent(Struct, kw_only=True, rename=wire_name):
 
 
 class ApiKeyReport(Struct, kw_only=True, rename=wire_name):
-    """What became of a key's last report.
+    """The outcome of a key's last report.
 
     `callId` is the call of the last accepted report, of several calls the first; `call` is null
     until an event of it is counted or held. `refusedEvent` is the newest refused event of that

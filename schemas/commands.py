@@ -146,5 +146,5 @@ class ExecutedCommand(Struct, frozen=True, kw_only=True, rename=wire_name):
 
     @property
     def uuid(self) -> UUID:
-        """The command's id; raises ValueError for an id that is no UUID."""
+        """The command's id; raises ValueError for an id that is not a UUID."""
         return UUID(self.command_id)

@@ -31,6 +31,6 @@ class DeliveryRecord(Struct, frozen=True, rename=wire_name):
         return f"{self.channel_id}/{self.kind}/{self.subject_id}"
 
     def row(self) -> tuple[UUID, UUID, str, str, UUID, datetime, datetime]:
-        """Return the values for PostgreSQL; raises ValueError for an id that is no UUID."""
+        """Return the values for PostgreSQL; raises ValueError for an id that is not a UUID."""
         ids = UUID(self.delivery_id), UUID(self.channel_id), UUID(self.subject_id)
         return ids[0], ids[1], self.user_id, self.kind, ids[2], self.created_at, self.delivered_at

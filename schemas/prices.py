@@ -45,7 +45,7 @@ class PriceItem(Struct, kw_only=True, rename=wire_name):
     price may be outdated: it was not verified for 90 days (`not_verified`), or `source_date` is
     more than 180 days ago (`old_source`). `conditions` is null for a price without any.
     `source_date` is the day on which the price was published or read at `source_url`.
-    `minimum_seconds` and `increment_seconds` are the billing increments of a leg, 0 for none.
+    `minimum_seconds` and `increment_seconds` are the billing increments of a leg, 0 if none.
     `retires_on` is the day on which the vendor retires the model, `is_deprecated` whether it
     advises against it.
     """
@@ -168,7 +168,7 @@ class ModelAlias(Struct, kw_only=True, rename=wire_name):
     """Another name of a model of a service, in force from `effective_from` to before `until`.
 
     Usage of the name has the prices of the model. `until` is null without end. `model` is null if
-    the name is no alias any more.
+    the name is not an alias any more.
     """
 
     service: str

@@ -47,7 +47,7 @@ def sampled(text: str | None) -> str | None:
 
 
 def context_of(headers: Sequence[tuple[str, bytes | None]], value: bytes | None) -> str | None:
-    """Return the sampled trace context of a Kafka record, None without one.
+    """Return the sampled trace context of a Kafka record; None if it has none.
 
     A header of the record comes before the attribute of a CloudEvent in JSON.
     """

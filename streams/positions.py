@@ -263,7 +263,7 @@ def _is_lasting(error: Exception) -> bool:
 def _is_doubtful(stored: StoredPosition, log: PartitionLog) -> bool:
     """Return whether the last counted record must be compared.
 
-    An end before the stored offset alone is no proof: the embedded broker reports wrong ends.
+    An end before the stored offset alone proves nothing: the embedded broker reports wrong ends.
     """
     is_nameless = stored.incarnation is None or log.incarnation is None
     has_record = stored.last_record is not None

@@ -26,7 +26,7 @@ _ZLIB_METHOD: Final = 8
 
 
 def encoding_of(request: web.Request) -> str:
-    """Return a body's encoding, empty for none; raises the 415 Problem."""
+    """Return a body's encoding, empty if it has none; raises the 415 Problem."""
     encoding = ",".join(request.headers.getall(hdrs.CONTENT_ENCODING, ())).strip().lower()
     if encoding in _PLAIN:
         return ""

@@ -188,10 +188,10 @@ def day_or_none(request: web.Request, parameter: Parameter) -> date | None:
         moment = datetime.fromisoformat(text)
         return moment.astimezone(UTC).date() if moment.tzinfo else moment.date()
     except (ValueError, OverflowError):
-        raise no_moment(parameter) from None
+        raise invalid_time(parameter) from None
 
 
-def no_moment(parameter: Parameter) -> Problem:
+def invalid_time(parameter: Parameter) -> Problem:
     """Return the 400 Problem of a text that is neither a date nor a time."""
     return invalid_parameter(parameter.name, "must be a date such as 2025-11-19 or an ISO time")
 

@@ -242,7 +242,7 @@ def make_event(
 ) -> CheckedEvent:
     """Return a validated event, without the fields of `data` that are None; raises Refused.
 
-    Without `at` its time is now, marked so that a repeat with another time is no conflict.
+    Without `at` its time is now, marked so that a repeat with another time is not a conflict.
     """
     envelope = {
         "specversion": "1.0",

@@ -49,6 +49,6 @@ class SocketCredentials:
         return f"Bearer {tokens[0]}" if tokens else None
 
     async def caller(self, request: web.Request) -> Caller | None:
-        """Return the caller of the request's ticket; None without a ticket."""
+        """Return the caller of the request's ticket; None if it has no ticket."""
         ticket = one_of(request, TICKET)
         return None if ticket is None else await self._tickets.redeem(ticket)

@@ -96,7 +96,7 @@ class CostHistory:
             del self._of_user[user_id]
 
     def recent(self, user_id: str | None) -> RecentSteps:
-        """Return the steps of a user, or of all users for None."""
+        """Return the steps of a user, or of all users if None."""
         end = self._step()
         first = max(self._first, end - STEPS)
         known = dict(self._of_all if user_id is None else self._of_user.get(user_id, ()))

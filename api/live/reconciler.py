@@ -61,7 +61,7 @@ class StateReconciler:
         """Consecutive comparisons that found calls which the topic had not delivered."""
 
     async def wait_until_current(self, user_id: str | None) -> None:
-        """Wait until a user's calls (all for None) are as new as the database is now.
+        """Wait until a user's calls (all users if None) are as new as the database is now.
 
         Raises StoreUnavailableError.
         """

@@ -113,7 +113,7 @@ class LiveCalls:
         return self._states.get(call_id)
 
     def version(self, call_id: str) -> int:
-        """Return the newest known version of a call, 0 for none."""
+        """Return the newest known version of a call; 0 if unknown."""
         state = self._states.get(call_id)
         return self._removed_versions.get(call_id, 0) if state is None else state.version
 

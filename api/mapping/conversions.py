@@ -126,7 +126,7 @@ def _unix_time(value: Number, form: str, place: str) -> datetime:
         microseconds = int(Decimal(move_point(value, -_MICROSECONDS_OF[form])))
         return _EPOCH + timedelta(microseconds=microseconds)
     except (OverflowError, ValueError, DecimalException):
-        raise InputError(f"{place} is {shown(value)}, which is no time as {form}.") from None
+        raise InputError(f"{place} is {shown(value)}, which is not a time as {form}.") from None
 
 
 def _rfc3339(value: Any, place: str, offset: timezone | None) -> datetime:
@@ -146,4 +146,4 @@ def _rfc3339(value: Any, place: str, offset: timezone | None) -> datetime:
         moment = datetime.fromisoformat(f"{day}T{clock}.{digits}{zone}")
         return (moment if zone else moment.replace(tzinfo=offset)).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise InputError(f"{place} is {shown(value)}, which is no time.") from None
+        raise InputError(f"{place} is {shown(value)}, which is not a time.") from None

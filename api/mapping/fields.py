@@ -42,7 +42,7 @@ REQUIRED: Final[Mapping[str, frozenset[str]]] = {
 
 
 def kind_of(name: str) -> Kind:
-    """Return the kind of a field that is no table."""
+    """Return the kind of a field that is not a table."""
     if name in _NUMBERS:
         return "number"
     return "flag" if name in _FLAGS else "text"

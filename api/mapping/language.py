@@ -108,7 +108,7 @@ def _rule(own: Mapping[str, Any], shared: Mapping[str, Any], number: int) -> Rul
     raw = {key: value for key, value in shared.items() if key in FIELDS[kind] | _SHARED}
     for key in shared:
         if key not in _SHARED and not any(key in known for known in FIELDS.values()):
-            raise MappingError(f"all.{key} is no field of any event.")
+            raise MappingError(f"all.{key} is not a field of any event.")
     for key, value in own.items():
         has_both = key in {*TABLES, "when"} and isinstance(value, dict)
         raw[key] = {**_table(raw.get(key, {}), f"all.{key}"), **value} if has_both else value

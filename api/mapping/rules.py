@@ -129,7 +129,7 @@ class Rule:
 def _usages(
     found: Mapping[str, Any], table: Mapping[str, Value], rule_name: str
 ) -> list[dict[str, Any]]:
-    """Return the quantities above zero, or one of zero if there are no others."""
+    """Return the quantities above zero, or a single quantity of zero if all are zero."""
     if not found:
         places = " and ".join(value.origin for value in table.values())
         raise InputError(f"{places} are missing: `usages` of {rule_name}.")

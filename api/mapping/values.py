@@ -122,7 +122,7 @@ def read_value(raw: object, kind: Kind, where: str, *, has_elements: bool) -> Va
 
 def _constant(raw: object, kind: Kind, where: str) -> Value:
     if kind == "time":
-        raise MappingError(f"{where} must be a pointer: a time is no constant.")
+        raise MappingError(f"{where} must be a pointer: a time cannot be a constant.")
     return Value(
         origin="a constant of the mapping",
         convert=_CONVERSIONS[kind],

@@ -56,7 +56,7 @@ class Parameter:
 
     @property
     def default(self) -> Any:
-        """The default value; None without one."""
+        """The default value; None if there is none."""
         return self.schema.get("default")
 
     @property

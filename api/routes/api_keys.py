@@ -48,7 +48,7 @@ _LIST: Final = Operation(
 _REPORT: Final = Operation(
     name="getApiKeyReport",
     tag=Tag.KEYS,
-    summary="Get what became of a key's last report of events",
+    summary="Get a key and its last report of events",
     response=ApiKeyReport,
     error_statuses=(404,),
 )

@@ -10,7 +10,7 @@ from schemas.money import Usd
 
 
 def charge_plan_body(plan: ChargeDecision | None) -> CallChargePlan | None:
-    """Return the plan by which a call was charged; None without one."""
+    """Return the plan by which a call was charged; None if no plan applied."""
     if plan is None:
         return None
     billed = None

@@ -55,7 +55,7 @@ MODEL: Final = repeated(
 CALL_SERVICE: Final = repeated("service", "Filters by a service that cost something.", NAME)
 CALL_MODEL: Final = repeated(
     "model",
-    "Filters by the model of a recorded cost; an empty one for costs without.",
+    "Filters by the model of a recorded cost; an empty one for costs without a model.",
     MODEL.schema["items"],
 )
 EXPORT_SERVICE: Final = repeated(
@@ -96,7 +96,7 @@ GROUPING: Final = (GROUP_BY, GROUPS)
 def cost_filter_of(
     request: web.Request, declared: Sequence[Parameter] = COST_FILTERS
 ) -> CostFilter:
-    """Return the requested filter, of one of the two declarations; raises the 400 Problem."""
+    """Return the requested filter by one of the declarations; raises the 400 Problem."""
     personas, tags, services, models = declared
     return CostFilter(
         _names_of(request, personas),
@@ -136,13 +136,13 @@ def _checked(parameter: Parameter, name: str) -> str:
 def _tag_of(text: str) -> TagValue:
     key, separator, value = text.partition(":")
     if not separator or not re.fullmatch(TAG_KEY, key):
-        raise _no_tag()
+        raise _invalid_tag()
     if len(value) > MAX_TAG_LENGTH or (value and identifier_error(value)):
-        raise _no_tag()
+        raise _invalid_tag()
     return TagValue(key, value)
 
 
-def _no_tag() -> Problem:
+def _invalid_tag() -> Problem:
     return invalid_parameter(
         TAG.name, "must be a key and a value, such as campaign:spring, or `campaign:` without it"
     )

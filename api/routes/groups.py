@@ -14,7 +14,7 @@ from schemas.money import Usd, percent_text
 def groups_body(
     grouping: Grouping | None, groups: Groups, filters: CostFilter
 ) -> CostGroups | None:
-    """Return the groups of a report; None without a grouping."""
+    """Return the groups of a report; None if it is not grouped."""
     if grouping is None:
         return None
     listed, others, without = groups

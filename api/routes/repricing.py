@@ -9,7 +9,7 @@ import msgspec
 from aiohttp import web
 
 from api.http.access import Access, Route
-from api.http.parameters import MOMENT, SERVICE, flag, flag_of, no_moment, one_of, service_of
+from api.http.parameters import MOMENT, SERVICE, flag, flag_of, invalid_time, one_of, service_of
 from api.http.problems import invalid_parameter, price_conflict, unavailable
 from api.http.replies import reply
 from api.openapi.operations import Operation, Parameter, Tag
@@ -105,7 +105,7 @@ def _moment(request: web.Request, parameter: Parameter) -> datetime | None:
         moment = datetime.fromisoformat(text)
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise no_moment(parameter) from None
+        raise invalid_time(parameter) from None
 
 
 def body(report: RepricingReport, applied: RepricingResult, *, dry_run: bool) -> RerateReport:

@@ -69,7 +69,7 @@ INFERENCE: Final = frozenset(
     }
 )
 """The operations that are one request to a model. Spans of agents, workflows and tools repeat the
-counts of the requests that they contain, and are no requests."""
+counts of the requests that they contain, and are not requests."""
 EMBEDDINGS: Final = frozenset({"embedding", "embeddings"})
 
 PIPECAT, PIPECAT_TURNS = PIPECAT_SCOPES
@@ -111,7 +111,7 @@ def first(span: ReceivedSpan, names: Names) -> Value | None:
 
 
 def text(span: ReceivedSpan, names: Names) -> str:
-    """Return the first of several attributes as text, empty without one."""
+    """Return the first of several attributes as text; empty if none is set."""
     value = first(span, names)
     return value.strip() if isinstance(value, str) else ""
 

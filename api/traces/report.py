@@ -24,7 +24,7 @@ _NO_USER: Final = (
 
 
 class SpanReport(NamedTuple):
-    """What becomes of the spans of one request."""
+    """The outcomes of the spans of one request."""
 
     events: list[CheckedEvent]
     outcomes: Counter[SpanOutcome]

@@ -44,7 +44,7 @@ _decode_tts: Final = msgspec.json.Decoder(_TtsMetrics).decode
 
 
 def usage_of(span: ReceivedSpan) -> SpanUsage | None:
-    """Return what a span reports, None if it is no request; raises SpanError.
+    """Return what a span reports, None if it is not a request; raises SpanError.
 
     A request without counts, such as an interrupted one, has no quantities.
     """

@@ -20,7 +20,7 @@ gaps, refused and unpriced events, deliveries, and the servers for mail, SMS and
 nothing and can run at any time.
 
 Without --process it checks each process whose settings are in this environment. Exits with code 1
-if there is a problem; a warning alone is no problem.
+if there is a problem; a warning alone is not a problem.
 """
 _MARKS: Final[dict[State, str]] = {"ok": "✓", "skipped": "-", "warning": "!", "problem": "✗"}
 _COLORS: Final[dict[State, str]] = {

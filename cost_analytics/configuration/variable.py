@@ -46,7 +46,7 @@ T = TypeVar("T")
 
 
 class Variable(NamedTuple):
-    """An environment variable; `default` is empty without a default.
+    """An environment variable; `default` is empty if there is none.
 
     The value of a `secret` may be in a file, whose path is in the variable `file_name`.
     """

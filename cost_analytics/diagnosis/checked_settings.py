@@ -13,7 +13,7 @@ from cost_analytics.diagnosis.check_result import CheckResult, ok, problem, skip
 from cost_analytics.settings import SettingsError
 
 _OPERATOR: Final = Process("operator", "operator", ("kafka", "database"))
-"""All commands that are no processes of their own."""
+"""All commands that are not processes of their own."""
 PROCESSES: Final = (_OPERATOR, *SERVICES)
 
 _SUBJECT: Final = "settings"
@@ -47,7 +47,7 @@ def check_settings(commands: Sequence[str]) -> CheckedSettings:
         remedy = "set DATABASE_URL and KAFKA_BOOTSTRAP_SERVERS, or use the directory of `make run`"
         results[problem(_SUBJECT, "no process has its settings here", remedy)] = None
     for name, nearest in settings.misspelt().items():
-        results[warning(_SUBJECT, f"{name} is no setting", f"did you mean {nearest}?")] = None
+        results[warning(_SUBJECT, f"{name} is not a setting", f"did you mean {nearest}?")] = None
     return CheckedSettings(valid, list(results))
 
 

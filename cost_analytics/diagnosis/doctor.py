@@ -29,7 +29,7 @@ _SEES_EVERYTHING: Final = ("operator", "worker")
 
 
 async def examine(commands: Sequence[str]) -> AsyncIterator[CheckResult]:
-    """Check processes, and everything that they use; without names, all with settings here."""
+    """Check the named processes, or all that have settings here, and everything they use."""
     checked = check_settings(commands)
     for result in checked.results:
         yield result
@@ -102,7 +102,7 @@ async def _product_results(
     if events:
         async for result in _check_lag(figures, kafka):
             yield result
-    for result in _kept_and_sent(figures, await count_by_code(connection)):
+    for result in _check_events_and_delivery(figures, await count_by_code(connection)):
         yield result
 
 
@@ -120,7 +120,7 @@ async def _check_lag(figures: ProductFigures, kafka: KafkaSection) -> AsyncItera
         yield result
 
 
-def _kept_and_sent(
+def _check_events_and_delivery(
     figures: ProductFigures, refused: Sequence[RefusedCount]
 ) -> Iterator[CheckResult]:
     yield from checked_stream.check_events(figures, refused)

@@ -107,7 +107,7 @@ class _Operations:
         if old is None:
             return
         if new is None:
-            yield Change(self._place, "is no WebSocket any more")
+            yield Change(self._place, "is not a WebSocket any more")
             return
         yield from self._schemas.changes(
             old["sent"], new["sent"], f"{self._place} messages", "sent"

@@ -10,7 +10,7 @@ _SECONDS_MAX = 5
 
 
 async def get(port: int, path: str, token: str = "") -> tuple[int, str]:
-    """Return the status and the body of a response on this machine; 0 without a response."""
+    """Return the status and the body of a response on this machine; 0 if there was none."""
     try:
         async with asyncio.timeout(_SECONDS_MAX):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)

@@ -37,7 +37,7 @@ SELECT a.seq, a.occurred_at, a.data, a.resolved_at, d.reason, d.dismissed_by, d.
 -- The anomaly :anomaly_id of :user_id with the costs of its chart, in nano-dollars. For a call, `call_costs`
 -- by UTC day and service. For a day, `day_costs` by UTC day, from :window_days days before it, of the
 -- anomaly's service or of all services whose cost follows usage; `explained_nano` is what unusually
--- expensive calls of that day cost above the usual, which is no part of the day's anomaly.
+-- expensive calls of that day cost above the usual, which is not part of the day's anomaly.
 SELECT a.seq, a.occurred_at, a.data, a.resolved_at, d.reason, d.dismissed_by, d.dismissed_at, a.day,
        (SELECT c.costs FROM calls AS c
          WHERE a.kind <> 'day_spike' AND c.call_id = a.subject AND c.user_id = a.user_id

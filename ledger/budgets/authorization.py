@@ -54,7 +54,7 @@ def decide_authorization(
 ) -> AuthorizationDecision:
     """Decide a call expected to add `spend` to each budget and to cost `cost`.
 
-    `remaining_nano` is the lowest of all budgets, None without a limit.
+    `remaining_nano` is the lowest of all budgets, None if there is no limit.
     """
     found = list(usages)
     remaining = min((usage.remaining_nano for usage in found), default=None)

@@ -19,7 +19,7 @@ from ledger.charge_plans.plans import CallKind, ChargePlans
 from schemas.alerts import SpendBasis
 
 USUAL_CALL_SECONDS: Final = 300
-"""The assumed duration of a call without an announced one."""
+"""The assumed duration of a call that announced none."""
 
 LONGEST_CALL_SECONDS: Final = 4 * 3600
 """A call that is active for longer is not counted: its end was never reported."""

@@ -22,9 +22,9 @@ class ReservationDecision(NamedTuple):
     """Whether costs may be caused: `refused_by` is the first budget that refuses them.
 
     `remaining_nano` is the rest of that budget; of a granted reservation, the lowest rest of all
-    budgets after it, None without a limit. `is_tight` means that a budget has reached its warning
-    threshold. `lacks_balance` means that the prepaid balance refuses them, `exceeds_global` that a
-    global limit does, about which nothing else is said.
+    budgets after it, None if there is no limit. `is_tight` means that a budget has reached its
+    warning threshold. `lacks_balance` means that the prepaid balance refuses them,
+    `exceeds_global` that a global limit does, about which nothing else is said.
     """
 
     refused_by: Limit | None

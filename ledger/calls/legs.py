@@ -26,7 +26,7 @@ _NO_PRICE: Final = LegPrice(Fraction(0), NO_INCREMENTS)
 
 
 class LegKey(NamedTuple):
-    """A leg of a call; `model` and `leg_id` are empty for none."""
+    """A leg of a call; `model` and `leg_id` are empty if there is none."""
 
     service: str
     operation: str

@@ -172,7 +172,7 @@ def original_event(incoming: Incoming) -> Event:
 
 
 def select_others(events: Iterable[Incoming]) -> list[Event]:
-    """Return the events that are no rated costs."""
+    """Return the events that are not rated costs."""
     return [event for event in events if type(event) is Event]
 
 

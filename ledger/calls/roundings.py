@@ -11,7 +11,7 @@ from schemas.numbers import Number, read_number
 
 
 class Rounding(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, rename="camel"):
-    """The rounding of one leg, as stored; `model` and `leg_id` are empty for none.
+    """The rounding of one leg, as stored; `model` and `leg_id` are empty if there is none.
 
     `seconds` is the billed duration. `nano` is the price of that duration less the costs of the
     pieces, in nano-dollars; it may be negative. `rerated` is the part of it that later prices

@@ -14,8 +14,8 @@ _JITTER_PERCENT: Final = 20
 class CommandResult(NamedTuple):
     """The result of an attempt, and its receiver.
 
-    `status` is that of the response, None without one. `retry_after_seconds` is the receiver's
-    requested wait.
+    `status` is that of the response, None if there was none. `retry_after_seconds` is the wait that
+    the receiver requests.
     """
 
     outcome: CommandOutcome

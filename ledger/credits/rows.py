@@ -82,7 +82,7 @@ async def read_refunded_calls(connection: Connection, user_ids: Collection[str])
 
 
 async def refresh_returns(connection: Connection, call_ids: Sequence[str]) -> None:
-    """Compute again what the refunds of calls return to grants; the events are written."""
+    """Compute again what the refunds of calls return to grants, from the written events."""
     await connection.execute(*_SQL.bind("drop_returns", call_ids=call_ids))
     await connection.execute(*_SQL.bind("put_returns", call_ids=call_ids))
 
@@ -93,7 +93,7 @@ async def plan_review(connection: Connection, user_ids: Collection[str], now: da
 
 
 async def lock_due_users(connection: Connection, now: datetime, limit: int) -> list[str]:
-    """Lock and return users of whom a grant has ended since their balance was reviewed."""
+    """Lock and return users with a grant that has ended since their balance was reviewed."""
     rows = await connection.fetch(*_SQL.bind("lock_due", now=now, limit=limit))
     return [row["user_id"] for row in rows]
 
@@ -177,7 +177,7 @@ class BalanceAlertRow(NamedTuple):
 async def raise_balance_alerts(
     connection: Connection, alerts: Sequence[BalanceAlertRow]
 ) -> list[int]:
-    """Insert alerts, and return the places of those that are new."""
+    """Insert alerts, and return the indexes of those that are new."""
     if not alerts:
         return []
     names = ("alert_ids", "user_ids", "thresholds", "grant_ids", "triggered_at", "data")
@@ -205,7 +205,7 @@ async def mark_endings(connection: Connection, ends_soon: Mapping[str, bool]) ->
 async def raise_ending_alerts(
     connection: Connection, alerts: Sequence[EndingAlertRow]
 ) -> list[int]:
-    """Insert alerts, and return the places of those that are new."""
+    """Insert alerts, and return the indexes of those that are new."""
     if not alerts:
         return []
     names = ("alert_ids", "user_ids", "triggered_at", "data")

@@ -33,7 +33,7 @@ class Lengths(NamedTuple):
 
 
 class CallSums(NamedTuple):
-    """Ended calls of one user with a persona, of all users for None."""
+    """Ended calls of one user with a persona, of all users if None."""
 
     user_id: str | None
     calls: int

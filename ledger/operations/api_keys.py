@@ -141,7 +141,7 @@ async def revoke_key(connection: Connection, key_id: int, *, revoked_by: str) ->
 
 
 async def read_report(connection: Connection, key_id: int) -> KeyReport | None:
-    """Return what became of the last report of a key; None for an unknown key."""
+    """Return the outcome of a key's last report; None if there is no such key."""
     row = await connection.fetchrow(*_SQL.bind("key", key_id=key_id))
     if row is None:
         return None

@@ -50,7 +50,7 @@ async def rewrite_files(
     """Rewrite all files that contain erased users; returns the manifests of the new files.
 
     Raises ArchiveRefusedError, ArchiveFileError, OSError, the journal's errors or a PostgreSQL
-    error, and ModuleNotFoundError without pyarrow. Files rewritten before stay so.
+    error, and ModuleNotFoundError without pyarrow. It keeps files that it has rewritten before.
     """
     async with connected(url, name=NAME) as connection:
         if not await connection.fetchval(SQL["one_at_a_time"]):
@@ -95,9 +95,11 @@ async def _rewrite(
 
 
 async def _delete_replaced(connection: Connection, directory: Path) -> None:
-    """Delete the old files; a file of another directory stays noted."""
+    """Delete the old files; one in another directory is deleted by a later run with that one."""
     for row in await connection.fetch(_SQL["replaced_files"]):
-        path = directory / row["file"]
-        path.unlink(missing_ok=True)
-        manifest_path(directory, row["file"]).unlink(missing_ok=True)
-        await connection.execute(*_SQL.bind("deleted", file=row["file"]))
+        paths = (directory / row["file"], manifest_path(directory, row["file"]))
+        found = [path for path in paths if path.exists()]
+        for path in found:
+            path.unlink()
+        if found:
+            await connection.execute(*_SQL.bind("deleted", file=row["file"]))

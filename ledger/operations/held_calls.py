@@ -23,13 +23,13 @@ class HeldCallRow(NamedTuple):
 
 
 async def list_held_calls(connection: Connection, after: str, at_most: int) -> list[HeldCallRow]:
-    """Return calls by id, after a call; none for a viewer who is no administrator."""
+    """Return calls by id, after a call; none if the viewer is not an administrator."""
     rows = await connection.fetch(*_SQL.bind("list", after=after, at_most=at_most))
     return [HeldCallRow(*row) for row in rows]
 
 
 async def is_held(connection: Connection, call_id: str) -> bool:
-    """Return whether a call has held events; False for a viewer who is no administrator."""
+    """Return whether a call has held events; False if the viewer is not an administrator."""
     return bool(await connection.fetch(*_SQL.bind("find", call_id=call_id)))
 
 

@@ -20,7 +20,7 @@ SELECT source, subject, owned_since FROM event_sources
  ORDER BY subject, source LIMIT :limit
 
 -- name: give
--- Makes :subject the owner of :source; returns the previous owner, null for none.
+-- Makes :subject the owner of :source; returns the previous owner, or null.
 WITH before AS (SELECT subject FROM event_sources WHERE source = :source),
      given AS (INSERT INTO event_sources (source, subject) VALUES (:source, :subject)
                ON CONFLICT (source) DO UPDATE SET subject = :subject, owned_since = now())

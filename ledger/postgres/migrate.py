@@ -100,7 +100,7 @@ def _month_after(moment: datetime, months: int) -> tuple[int, int]:
 
 
 async def schema_version(connection: Connection) -> int:
-    """Return the version of the database's schema; 0 without one."""
+    """Return the version of the database's schema; 0 if there is none."""
     if not await connection.fetchval(_SQL["has_history"]):
         return 0
     return int(await connection.fetchval(_SQL["newest_version"]))

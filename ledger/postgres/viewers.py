@@ -122,7 +122,7 @@ class ReaderPool:
             return await access_problems(connection)
 
     async def schema_version(self) -> int:
-        """Return the version of the database's schema, 0 for none; raises StoreUnavailableError."""
+        """Return the database's schema version, 0 if none; raises StoreUnavailableError."""
         async with self._connection(_OPERATOR) as connection:
             return await schema_version(connection)
 

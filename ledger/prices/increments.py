@@ -24,7 +24,7 @@ UNIT_SECONDS: Final[Mapping[str, int]] = {"seconds": 1, "minutes": 60, "audio_se
 
 
 class Increments(NamedTuple):
-    """The minimum and the increment in seconds, 0 for none."""
+    """The minimum and the increment in seconds; 0 if there is none."""
 
     minimum_seconds: int = 0
     increment_seconds: int = 0

@@ -55,7 +55,7 @@ def standard_operation(service: str, operation: str) -> str:
 
 
 def standard_model(model: str | None) -> str:
-    """Return a model's standard name; empty without a model.
+    """Return a model's standard name; empty if no model is given.
 
     Vendors and clients differ in case and in the dash of `llama-3.1`.
     """

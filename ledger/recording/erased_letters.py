@@ -33,7 +33,9 @@ def _scrubbed_letter(letter: DeadLetter, erased: ErasedUsers) -> DeadLetter:
     if pseudonym is None:
         return letter
     identity = (key if by_key else user_id) or ""
-    value: bytes | None = None  # what is no event can never be counted, and may say anything
+    value: bytes | None = (
+        None  # it is not an event, so it can never be counted, and may contain anything
+    )
     if event is not None and data is not None:
         kept = {name: part for name, part in data.items() if name not in _PERSONAL}
         if "userId" in kept:

@@ -60,7 +60,7 @@ async def store_spans(connection: Connection, changes: BatchChanges) -> None:
 
 
 def _trace_of(tags: Mapping[str, str] | str) -> str:
-    """Return the trace that tags name, empty if the value is no trace id."""
+    """Return the trace that tags name, empty if the value is not a trace id."""
     values = read_tags(tags) if isinstance(tags, str) else tags
     trace_id = (values or {}).get(TRACE_TAG, "").lower()
     return trace_id if is_trace_id(trace_id) else ""

@@ -1,6 +1,6 @@
 """Costs as rows of FOCUS 1.2, the FinOps Open Cost and Usage Specification.
 
-Columns that begin with `x_` are ours, as the specification has it.
+Columns that begin with `x_` are ours, as the specification requires.
 """
 
 from __future__ import annotations

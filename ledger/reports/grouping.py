@@ -113,7 +113,7 @@ async def grouped_report(
     filters: CostFilter,
     grouping: Grouping | None,
 ) -> GroupedReport:
-    """Return the spending of a user, or of all users for None, on UTC days, both included.
+    """Return the spending of a user, or of all users if None, on UTC days, both included.
 
     Zeros for a viewer without access. Raises StoreUnavailableError.
     """

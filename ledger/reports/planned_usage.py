@@ -60,7 +60,7 @@ class PlannedPrices:
         self._book = PriceBook()
 
     async def cost_nano(self, viewer: Viewer, planned: PlannedUsage, now: datetime) -> int | None:
-        """Return the cost at present prices, None without a price; raises Refused if too high."""
+        """Return the cost at present prices, None if unpriced; raises Refused if too high."""
         async with self._readers.reading(viewer) as connection:
             await self._book.refresh(connection)
         return usage_cost_nano(planned, self._book.catalogue, now)
@@ -68,7 +68,7 @@ class PlannedPrices:
     async def cheaper(
         self, viewer: Viewer, planned: PlannedUsage, cost_nano: int, now: datetime
     ) -> Alternative | None:
-        """Return the cheapest model that costs less and is not retired soon; None without one."""
+        """Return the cheapest model that costs less and is not retired soon, if there is one."""
         async with self._readers.reading(viewer) as connection:
             await self._book.refresh(connection)
             rows = await connection.fetch(_SQL["retirements"])

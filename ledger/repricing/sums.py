@@ -105,7 +105,7 @@ class RepricingSums:
             change.add(cost.cost_nano, after_nano)
 
     def add_settled(self, settled: SettledChange) -> None:
-        """Add roundings or a fee of a call, which are no recorded costs."""
+        """Add roundings or a fee of a call, which are not recorded costs."""
         for change in self._sums_of(settled):
             change.add(settled.before_nano, settled.after_nano, costs=0)
 

@@ -33,7 +33,7 @@ async def read_active(connection: Connection) -> list[ActiveCallTimes]:
 
 
 async def read_activities(connection: Connection, call_ids: Sequence[str]) -> list[CallActivity]:
-    """Return what those calls did that are active, in the order of their ids.
+    """Return what the calls did that are still active, ordered by id.
 
     An operation that the catalogue does not know counts as inference if its service offers nothing
     else, or if its unit is tokens.

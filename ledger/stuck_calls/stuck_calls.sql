@@ -16,7 +16,7 @@ SELECT DISTINCT service, operation FROM service_prices WHERE class = 'api'
 -- name: activities
 -- What the active ones of :call_ids did. A turn is a cost that counts with the operation :turn, or with an operation
 -- that is not one of :operations, of one of :turn_services or with a unit of tokens. A cost of :speech shows a
--- conversation, too. Corrections by the ledger itself, with a source in :own_sources, are no new events.
+-- conversation, too. Corrections by the ledger itself, with a source in :own_sources, are not new events.
 WITH requested AS MATERIALIZED (
     SELECT c.call_id, c.user_id, c.version, c.first_at, coalesce(c.started_at, c.first_at) AS begun_at, c.updated_at, c.costs
     FROM unnest(:call_ids::text[]) AS t (call_id) JOIN calls AS c USING (call_id)

@@ -35,7 +35,7 @@ class Backoff:
 
 
 def retry_after_seconds(header: str | None) -> float:
-    """Return the seconds of a `Retry-After` header, a number or a date; 0 without a valid one."""
+    """Return the seconds of a `Retry-After` header, a number or a date; 0 if it is not valid."""
     if header is None:
         return 0
     text = header.strip()

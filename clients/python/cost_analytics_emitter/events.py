@@ -92,7 +92,7 @@ def read_event(body: bytes) -> Event:
 
 
 def quantity_fields(quantity: Number | Mapping[str, Number], unit: str | None) -> Fields:
-    """Return the fields of one quantity or of several; raises ValueError for none."""
+    """Return the fields of one quantity or of several; raises ValueError if there is none."""
     if not isinstance(quantity, Mapping):
         return {"usage": quantity, "unit": unit}
     if not quantity:

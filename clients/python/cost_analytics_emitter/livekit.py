@@ -55,7 +55,7 @@ def attach(
                 _log.warning("the session is attached already", extra={"action": "attached_twice"})
                 return known
             known.detach()  # the session is started again
-        _ = session.on, session.usage  # what is no session, or too old, has neither
+        _ = session.on, session.usage  # an object that is not a session, or is too old, has neither
         options = CallOptions(user, call_id, persona, direction, tags)
         return Attachment(session, emitter, options, services or {})
     except Exception as error:  # a bot without its costs is better than no bot

@@ -87,7 +87,7 @@ def _of_audio(request: NodeRequest) -> tuple[Usages, str]:
 
 
 def _is_stream(request: NodeRequest) -> bool:
-    """Return whether the component is a stream of its own, and no adapter of single requests."""
+    """Return whether the component is a stream of its own, not an adapter of single requests."""
     adapter = import_module(f"livekit.agents.{request.kind}").StreamAdapter
     capabilities = getattr(request.component, "capabilities", None)
     is_adapter = isinstance(request.component, adapter)

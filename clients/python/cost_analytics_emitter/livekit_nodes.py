@@ -155,7 +155,7 @@ async def _run(node: Any, request: NodeRequest, listener: Listener) -> AsyncGene
         async for one in node:
             yield one
         request.is_interrupted = False
-    except Exception as error:  # whatever failed is no interruption
+    except Exception as error:  # a failure is not an interruption
         request.error = error
         raise
     finally:

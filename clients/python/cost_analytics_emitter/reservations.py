@@ -43,7 +43,7 @@ class Reserver:
     def __init__(
         self, url: str | None, token: str | Callable[[], str] | None, context: ssl.SSLContext
     ) -> None:
-        """Without `url` and `token` nothing is decided."""
+        """Without `url` and `token`, each reservation is undecided."""
         self._url, self._context = url, context
         self._token = None if token is None else token_function(token)
         self._idle: list[tuple[float, ApiConnection]] = []

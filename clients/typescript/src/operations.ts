@@ -642,7 +642,7 @@ export const createApiKey = (
   options?: RequestOptions,
 ): Promise<NewApiKey> => client.data<NewApiKey>("POST", "/api/admin/keys", input, options);
 
-/** Get what became of a key's last report of events: `GET /api/admin/keys/{keyId}`. */
+/** Get a key and its last report of events: `GET /api/admin/keys/{keyId}`. */
 export const getApiKeyReport = (
   client: CostClient,
   input: { keyId: string; },

@@ -32,7 +32,10 @@ from tests.support.topic_logs import PARTITION, delete_records
 EVENTS = "cost.call-events.v1"
 FAULTS = {
     "a misspelt setting": PlantedFault(
-        sets("KAFKA_BOOTSTRAP_SERVER", "x"), "warning", "is no setting", "KAFKA_BOOTSTRAP_SERVERS"
+        sets("KAFKA_BOOTSTRAP_SERVER", "x"),
+        "warning",
+        "is not a setting",
+        "KAFKA_BOOTSTRAP_SERVERS",
     ),
     "an invalid setting": PlantedFault(
         sets("API_PORT", "x"), "problem", "API_PORT must be a whole number", "docs/settings.md"

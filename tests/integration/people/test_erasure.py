@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ledger.operations.archive_checks import verify_archive
+from ledger.operations.archive_files import manifest_path
 from ledger.operations.erased_files import rewrite_files
 from ledger.operations.verification import Verification, verify
 from schemas.people import ErasureRecord, RewrittenFileRecord
@@ -133,6 +134,25 @@ async def test_erased_user_is_nowhere_and_no_sum_changes(database_url: str, tmp_
     )
     again = await erased(database_url)
     assert (again.pseudonym, again.rows) == (receipt.pseudonym, {})
+
+
+async def test_replaced_file_of_another_directory_is_deleted_later(
+    database_url: str, tmp_path: Path
+) -> None:
+    file = "call_cost_events_2025_12.1.0.parquet"
+    first, second = tmp_path / "first", tmp_path / "second"
+    for directory in (first, second):
+        directory.mkdir()
+    old = [second / file, manifest_path(second, file)]
+    for path in old:
+        path.write_text("of an erased user")
+    await fetch(database_url, "INSERT INTO replaced_files (file) VALUES ($1)", file)
+    left = []
+    for directory in (first, second):
+        await rewrite_files(database_url, directory, lambda record: keep([], record))
+        noted = await fetch(database_url, "SELECT file FROM replaced_files")
+        left.append((sum(path.exists() for path in old), len(noted)))
+    assert left == [(2, 1), (0, 0)]
 
 
 async def test_late_and_repeated_events_count_once_under_the_pseudonym(database_url: str) -> None:

@@ -86,7 +86,7 @@ def test_required_field_must_be_mapped(field: str) -> None:
         ({"event": []}, "event must be 1 to 50 rules"),
         ({"event": [EVENT], "evnt": 1}, "evnt is unknown"),
         ({"event": [EVENT, EVENT]}, "Two events are named call.charged"),
-        ({"event": [EVENT], "all": {"ammount": "/x"}}, "all.ammount is no field of any event"),
+        ({"event": [EVENT], "all": {"ammount": "/x"}}, "all.ammount is not a field of any event"),
         ({"event": [EVENT], "source": ""}, "source must be a text"),
     ],
 )

@@ -115,7 +115,7 @@ def test_elements_have_events_with_ids_of_their_own() -> None:
         ({"model": "a\0b"}, "/model contains a NUL character"),
         ({"at": {}}, "/at/ms is missing: `time`"),
         ({"at": {"ms": "soon"}}, "/at/ms is 'soon' and not a number"),
-        ({"at": {"ms": 10**30}}, "which is no time as unix_ms"),
+        ({"at": {"ms": 10**30}}, "which is not a time as unix_ms"),
         ({"at": {"ms": 0}}, "It is from /at/ms."),
         ({"in": "many"}, "/in is 'many' and not a number"),
         ({"in": True}, "/in is True and not a number"),

@@ -369,7 +369,7 @@ export const loadApiKeys = async (signal: AbortSignal): Promise<ApiKeyItem[]> =>
 export const createApiKey = (wanted: WantedApiKey): Promise<NewApiKey> =>
   costs.createApiKey(api, { body: wanted });
 
-/** What became of the last report of a key. */
+/** The outcome of a key's last report. */
 export const loadApiKeyReport = (id: string, signal: AbortSignal): Promise<ApiKeyReport> =>
   costs.getApiKeyReport(api, { keyId: id }, { signal });
 

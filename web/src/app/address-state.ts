@@ -18,7 +18,7 @@ import {
 
 /** Converts between a value and its text in the address. */
 export interface AddressFormat<T> {
-  /** Returns null for a text that is no value; the default applies then. */
+  /** Returns null for a text that is not a valid value; the default applies then. */
   read: (text: string) => T | null;
   write: (value: T) => string;
 }

@@ -1,4 +1,4 @@
-// What became of the last report of a key or of the last delivery to an endpoint, in words.
+// Describes the outcome of a key's last report, or of an endpoint's last delivery.
 import type { ApiKeyReport, WebhookEndpointItem } from "../api/bodies";
 import { formatMoneyBrief } from "../format/money";
 import { pluralize } from "../format/numbers";
