@@ -29,8 +29,8 @@ async def read_topic(
     """Yield all records present when this began; each list is of one partition, in order.
 
     Reported end offsets are only a lower bound (the embedded broker reports too low ones). So
-    reading ends after them, with an empty poll or with a record written since this began. Raises
-    KafkaError or TimeoutError.
+    reading ends after them and after those of a fetch, with an empty poll, or with a record written
+    since this began. Raises KafkaError or TimeoutError.
     """
     consumer = make_consumer(settings, topic, group=None)
     await start_consumer(consumer)
@@ -46,10 +46,17 @@ async def read_topic(
                 yield records
             unread -= {p for p, records in polled.items() if records[-1].timestamp > began_ms}
             if not polled:
-                unread = {p for p in unread if await consumer.position(p) < ends[p]}
+                unread = {p for p in unread if not await _is_read(consumer, p, ends[p])}
     finally:
         with suppress(KafkaError, TimeoutError):
             await consumer.stop()
+
+
+async def _is_read(consumer: AIOKafkaConsumer, partition: TopicPartition, end: int) -> bool:
+    """Return whether all known records were read; without a fetched answer none are known."""
+    fetched_end: int | None = consumer.highwater(partition)
+    position: int = await consumer.position(partition)
+    return fetched_end is not None and position >= max(end, fetched_end)
 
 
 def _partitions(consumer: AIOKafkaConsumer, topic: str) -> list[TopicPartition]:
