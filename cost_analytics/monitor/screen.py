@@ -27,7 +27,7 @@ _STYLES: Final = """
 Screen { background: ansi_default; }
 #title, #figures, #problem { height: auto; padding: 0 1; }
 #problem { color: ansi_red; }
-#calls { height: 2fr; }
+#calls { height: 2fr; scrollbar-size-horizontal: 0; }
 #alerts { height: 1fr; min-height: 5; }
 DataTable { background: ansi_default; }
 """
@@ -66,6 +66,7 @@ class MonitorApp(App[None]):
         """Begin to read."""
         self._table("calls").add_columns(*(_right(CALL_COLUMNS, CALL_COLUMNS)))
         self._table("alerts").add_columns(*ALERT_COLUMNS)
+        self._table("alerts").display = False
         self._show_title()
         self.run_worker(self._keep_reading())
 
@@ -116,7 +117,9 @@ class MonitorApp(App[None]):
             return
         rows = call_rows(self._shown, self._monitor.rates, self._order)
         _replace(self._table("calls"), [_right(CALL_COLUMNS, row) for row in rows])
-        _replace(self._table("alerts"), [alert_row(alert) for alert in self._shown.alerts])
+        alerts = self._table("alerts")
+        alerts.display = bool(self._shown.alerts)
+        _replace(alerts, [alert_row(alert) for alert in self._shown.alerts])
 
     def _table(self, name: str) -> DataTable[str | Text]:
         return self.query_one(f"#{name}", DataTable)

@@ -16,7 +16,8 @@ from schemas.sentences import percentage
 Order = Literal["cost", "rate", "age"]
 ORDERS: Final[tuple[Order, ...]] = ("cost", "rate", "age")
 
-CALL_COLUMNS: Final = ("call", "user", "persona", "age", "events", "cost", "per minute")
+CALL_COLUMNS: Final = ("cost", "per minute", "age", "events", "user", "persona", "call")
+"""What is longest is last: a narrow terminal cuts it."""
 ALERT_COLUMNS: Final = ("raised", "user", "budget", "period", "reached")
 _OLD_SECONDS: Final = 60
 _NANO_PER_STEP: Final = 100_000
@@ -62,13 +63,13 @@ def call_rows(snapshot: Snapshot, rates: RecentReadings, order: Order) -> Iterat
     }
     for call in sorted(snapshot.calls, key=keys[order], reverse=True):
         yield (
-            call.call_id,
-            call.user_id,
-            call.persona_id or "",
-            _clock_text(_age_seconds(call)),
-            f"{call.event_count:,}",
             amount(call.cost_nano),
             amount(rates.nano_per_minute(call.call_id)),
+            _clock_text(_age_seconds(call)),
+            f"{call.event_count:,}",
+            call.user_id,
+            call.persona_id or "",
+            call.call_id,
         )
 
 

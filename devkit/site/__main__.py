@@ -23,6 +23,13 @@ from devkit.site.sources import MissingTargetError, stage
 ROOT: Final = Path(__file__).parents[2]
 BUILDER: Final = ROOT / ".local" / "docs" / "bin" / "zensical"
 
+_STYLE_NAME: Final = "site.css"
+_STYLE: Final = """\
+/* A name in a table is not broken within a word; pictures of a row begin at the same height. */
+.md-typeset td:first-child code, .md-typeset th code { overflow-wrap: normal; word-break: normal }
+.md-typeset img { vertical-align: top }
+"""
+
 
 def build(root: Path, site: Path) -> int:
     """Build the site of the documents below the root; returns the builder's exit code."""
@@ -30,6 +37,7 @@ def build(root: Path, site: Path) -> int:
         project = Path(work)
         pages = stage(root, project / "pages")
         entries = navigation_of((root / INDEX).read_text(encoding="utf-8"), pages)
+        (project / "pages" / _STYLE_NAME).write_text(_STYLE, encoding="utf-8")
         # JSON is YAML, too.
         (project / "mkdocs.yml").write_text(json.dumps(_settings(entries)), encoding="utf-8")
         done = subprocess.run(
@@ -67,6 +75,7 @@ def _settings(entries: list[Entry]) -> dict[str, Any]:
             ],
         },
         "extra": {"generator": False},
+        "extra_css": [_STYLE_NAME],
         "plugins": ["search"],
         "markdown_extensions": [
             "tables",

@@ -60,10 +60,11 @@ async def test_screen_shows_active_calls_and_figures(
             while not cells(app, "calls"):
                 await pilot.pause(0.05)
             first, second = cells(app, "calls")
-            assert first[:3] == ["call-1", "ann", "brad"]
-            assert first[3].startswith("1:0")
-            assert first[4:6] == ["7", "$1.7500"]
-            assert second[0] == "call-2"
+            assert first[0] == "$1.7500"
+            assert first[2].startswith("1:0")
+            assert first[3:] == ["7", "ann", "brad", "call-1"]
+            assert second[-1] == "call-2"
+            assert not app.query_one("#alerts").display
             assert "workers 0" in text(app, "figures")
             assert "active calls 2" in text(app, "figures")
             assert f"partitions 0/{PARTITIONS}" in text(app, "figures")
