@@ -5,6 +5,9 @@ A statement names its parameters, `:call_id`; they become `$1`, `$2` … when th
 parameter with an array type, `:call_ids::text[]`, takes any sequence of values; that cast is the
 one way to pass an array (`ledger.postgres.arrays`). `:viewer` is the signed viewer, which a
 `ReaderPool` passes after all others.
+
+A header `-- fragment: some_name` begins a part that statements share. They insert it by
+`{{some_name}}`, or by `{{topic.some_name}}` from another file; its parameters become theirs.
 """
 
 from __future__ import annotations
@@ -18,7 +21,8 @@ from typing import Any, Final, NamedTuple
 from ledger.postgres.arrays import Encode, array_encoder, array_expression
 
 _VIEWER: Final = "viewer"
-_HEADER: Final = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
+_HEADER: Final = re.compile(r"^-- (name|fragment): (\w+)$", re.MULTILINE)
+_DESCRIPTION: Final = re.compile(r"\A(?:--[^\n]*\n|\s)+")
 _TOKEN: Final = re.compile(
     r"""
     --[^\n]*                                          # comments, texts and quoted names stay
@@ -29,6 +33,7 @@ _TOKEN: Final = re.compile(
     | (?<![\w$])\$(?P<tag>(?:[A-Za-z_]\w*)?)\$.*?\$(?P=tag)\$
     | (?P<unclosed>/\*|'|")
     | (?<![\w$])(?P<numbered>\$\d+)
+    | \{\{(?P<fragment>[\w/.]+)\}\}
     | (?<![:\w]):(?P<name>[A-Za-z_]\w*)               # no cast, no slice of an array
       (?:::(?P<array>\w+)\[\])?
     """,
@@ -82,15 +87,44 @@ class Statements(Mapping[str, str]):
 
 
 def parse(text: str) -> dict[str, Statement]:
-    """Split the text of a file into statements by name.
+    """Split the text of a file into statements by name, with their fragments inserted.
 
-    Raises ValueError for a repeated name and for a statement that cannot be translated.
+    Raises ValueError for a repeated name, for a fragment that does not exist or contains itself,
+    and for a statement that cannot be translated.
     """
+    bodies, fragments = _split(text)
+    return {name: translate(_insert(body, fragments)) for name, body in bodies.items()}
+
+
+def _split(text: str) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the texts of statements and of fragments, by name."""
     _, *parts = _HEADER.split(text)
-    names, bodies = parts[::2], parts[1::2]
+    kinds, names, bodies = parts[::3], parts[1::3], [body.strip() for body in parts[2::3]]
     if len(set(names)) != len(names):
-        raise ValueError("two SQL statements have the same name")
-    return {name: translate(body.strip()) for name, body in zip(names, bodies, strict=True)}
+        raise ValueError("two SQL statements or fragments have the same name")
+    named = list(zip(kinds, names, bodies, strict=True))
+    return (
+        {name: body for kind, name, body in named if kind == "name"},
+        {name: _DESCRIPTION.sub("", body) for kind, name, body in named if kind == "fragment"},
+    )
+
+
+def _insert(text: str, fragments: Mapping[str, str], within: tuple[str, ...] = ()) -> str:
+    """Insert the fragments that a text names; `fragments` are those of its file."""
+
+    def fragment(token: re.Match[str]) -> str:
+        reference = token["fragment"]
+        if not reference:
+            return token[0]
+        topic, _, name = reference.rpartition(".")
+        available = _fragments(topic) if topic else fragments
+        if name not in available:
+            raise ValueError(f"there is no fragment {reference}")
+        if reference in within:
+            raise ValueError(f"the fragment {reference} contains itself")
+        return _insert(available[name], available, (*within, reference))
+
+    return _TOKEN.sub(fragment, text)
 
 
 def translate(text: str) -> Statement:
@@ -130,5 +164,13 @@ def statements(topic: str) -> Statements:
 
     `operations/gaps` is `ledger/operations/gaps.sql`.
     """
-    path = files("ledger") / f"{topic}.sql"
-    return Statements(parse(path.read_text(encoding="utf-8")))
+    return Statements(parse(_text(topic)))
+
+
+@cache
+def _fragments(topic: str) -> Mapping[str, str]:
+    return _split(_text(topic))[1]
+
+
+def _text(topic: str) -> str:
+    return (files("ledger") / f"{topic}.sql").read_text(encoding="utf-8")

@@ -17,17 +17,11 @@ SELECT e.time, e.recorded_at, e.call_id, e.persona_id, e.type, e.service, e.oper
            OR EXISTS (SELECT FROM sealed_voids AS v WHERE v.call_id = c.call_id AND v.voids = e.identity)) AS voided,
        e.source, e.event_id, e.data, e.usages, e.tags, e.leg_id
   FROM (SELECT call_id, first_at
-          FROM calls
+          FROM calls AS c
          WHERE user_id = :user_id
            AND (user_id = :viewer_id OR :reads_all)
            AND first_at < :until
-           AND (:status::text IS NULL OR status = :status)
-           AND (:id_part::text IS NULL OR strpos(lower(call_id), lower(:id_part::text COLLATE "C")) > 0)
-           AND (:personas::text[] IS NULL
-                OR coalesce(persona_id, :unnamed_persona) = ANY (:personas::text[]))
-           AND (:tags::text IS NULL OR NOT EXISTS (
-                   SELECT FROM jsonb_each(:tags::text::jsonb) AS wanted (key, permitted)
-                    WHERE NOT wanted.permitted ? coalesce(calls.tags ->> wanted.key, '')))
+           AND {{reports/filters.of_listed_call}}
          ORDER BY first_at DESC, call_id) AS c
  CROSS JOIN LATERAL (
        SELECT coalesce(array_agg(voids) FILTER (WHERE type = 'cost.voided'), '{}') AS voided,
@@ -70,36 +64,14 @@ SELECT e.time, e.recorded_at, e.call_id, e.persona_id, e.type, e.service, e.oper
 
 -- name: calls
 -- The calls of :user_id with a first event from :since to before :until, newest first, filtered as in lists.
-SELECT call_id, user_id, persona_id, status, duration_ms, costs, charges,
-       tags::text AS tags, charge_plan::text AS charge_plan, estimated_count > 0 AS estimated, first_at, started_at, ended_at, updated_at
-  FROM calls
+SELECT {{reports/filters.listed_columns}}
+  FROM calls AS c
  WHERE user_id = :user_id
    AND (user_id = :viewer_id OR :reads_all)
    AND first_at >= :since
    AND first_at < :until
-   AND (:personas::text[] IS NULL
-        OR coalesce(persona_id, :unnamed_persona) = ANY (:personas::text[]))
-   AND (:tags::text IS NULL OR NOT EXISTS (
-           SELECT FROM jsonb_each(:tags::text::jsonb) AS wanted (key, permitted)
-            WHERE NOT wanted.permitted ? coalesce(tags ->> wanted.key, '')))
-   AND (:status::text IS NULL OR status = :status)
-   AND (:id_part::text IS NULL OR strpos(lower(call_id), lower(:id_part::text COLLATE "C")) > 0)
-   AND (:services::text[] IS NULL OR EXISTS (
-           SELECT FROM jsonb_each(costs::jsonb) AS day, unnest(:services::text[]) AS wanted
-            WHERE (day.value ->> wanted)::numeric <> 0))
-   AND (:models::text[] IS NULL OR EXISTS (
-           SELECT FROM call_cost_events AS e
-            WHERE e.call_id = calls.call_id
-              AND (e.user_id = :viewer_id OR :reads_all)
-              AND e.time >= calls.first_at
-              AND e.type = 'cost.recorded'
-              AND coalesce(e.model, '') = ANY (:models::text[])
-              AND NOT EXISTS (SELECT FROM call_cost_events AS v
-                               WHERE v.call_id = calls.call_id
-                                 AND (v.user_id = :viewer_id OR :reads_all)
-                                 AND v.time >= calls.first_at
-                                 AND v.type = 'cost.voided'
-                                 AND v.voids = e.identity)))
+   AND {{reports/filters.of_listed_call}}
+   AND {{reports/filters.having_cost}}
  ORDER BY first_at DESC, call_id
 
 -- name: daily

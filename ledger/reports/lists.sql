@@ -2,46 +2,21 @@
 -- hide other users' rows in addition.
 
 -- name: calls
--- Up to :limit calls of :user_id, newest first, with a first event from :earliest to before :before, one
--- of the :personas and a :status, and after the call :after_key of :after_time; null is any. Calls without
--- a persona count as :unnamed_persona. :tags is a JSON object of keys and their permitted values; an empty
--- value is a call without the tag. Calls without :id_part in their id, without a cost of one of the
--- :services or a recorded cost of one of the :models are left out, unless these are null. The times limit
+-- Up to :limit calls of :user_id, newest first, with a first event from :earliest to before :before, and
+-- after the call :after_key of :after_time, as far as they match the filters; null is any. The times limit
 -- the index scan; the rest is a filter.
-SELECT call_id, user_id, persona_id, status, duration_ms, costs, charges,
-       tags::text AS tags, charge_plan::text AS charge_plan, estimated_count > 0 AS estimated, first_at, started_at, ended_at, updated_at,
+SELECT {{reports/filters.listed_columns}},
        (SELECT count(*) FROM unpriced_events AS u
-         WHERE u.call_id = calls.call_id AND (u.user_id = :viewer_id OR :reads_all)) AS unpriced_events
-  FROM calls
+         WHERE u.call_id = c.call_id AND (u.user_id = :viewer_id OR :reads_all)) AS unpriced_events
+  FROM calls AS c
  WHERE user_id = :user_id
    AND (user_id = :viewer_id OR :reads_all)
    AND first_at >= coalesce(:earliest::timestamptz, '-infinity')
    AND first_at < coalesce(:before::timestamptz, 'infinity')
    AND first_at <= coalesce(:after_time::timestamptz, 'infinity')
    AND (:after_time::timestamptz IS NULL OR first_at < :after_time OR call_id > :after_key)
-   AND (:personas::text[] IS NULL
-        OR coalesce(persona_id, :unnamed_persona) = ANY (:personas::text[]))
-   AND (:tags::text IS NULL OR NOT EXISTS (
-           SELECT FROM jsonb_each(:tags::text::jsonb) AS wanted (key, permitted)
-            WHERE NOT wanted.permitted ? coalesce(tags ->> wanted.key, '')))
-   AND (:status::text IS NULL OR status = :status)
-   AND (:id_part::text IS NULL OR strpos(lower(call_id), lower(:id_part::text COLLATE "C")) > 0)
-   AND (:services::text[] IS NULL OR EXISTS (
-           SELECT FROM jsonb_each(costs::jsonb) AS day, unnest(:services::text[]) AS wanted
-            WHERE (day.value ->> wanted)::numeric <> 0))
-   AND (:models::text[] IS NULL OR EXISTS (
-           SELECT FROM call_cost_events AS e
-            WHERE e.call_id = calls.call_id
-              AND (e.user_id = :viewer_id OR :reads_all)
-              AND e.time >= calls.first_at
-              AND e.type = 'cost.recorded'
-              AND coalesce(e.model, '') = ANY (:models::text[])
-              AND NOT EXISTS (SELECT FROM call_cost_events AS v
-                               WHERE v.call_id = calls.call_id
-                                 AND (v.user_id = :viewer_id OR :reads_all)
-                                 AND v.time >= calls.first_at
-                                 AND v.type = 'cost.voided'
-                                 AND v.voids = e.identity)))
+   AND {{reports/filters.of_listed_call}}
+   AND {{reports/filters.having_cost}}
  ORDER BY first_at DESC, call_id
  LIMIT :limit
 
@@ -68,36 +43,14 @@ WITH ranked AS (
        AND (user_id = :viewer_id OR :reads_all)
        AND first_at >= coalesce(:earliest::timestamptz, '-infinity')
        AND first_at < coalesce(:before::timestamptz, 'infinity')
-       AND (:personas::text[] IS NULL
-            OR coalesce(persona_id, :unnamed_persona) = ANY (:personas::text[]))
-       AND (:tags::text IS NULL OR NOT EXISTS (
-               SELECT FROM jsonb_each(:tags::text::jsonb) AS wanted (key, permitted)
-                WHERE NOT wanted.permitted ? coalesce(tags ->> wanted.key, '')))
-       AND (:status::text IS NULL OR status = :status)
-       AND (:id_part::text IS NULL OR strpos(lower(call_id), lower(:id_part::text COLLATE "C")) > 0)
-       AND (:services::text[] IS NULL OR EXISTS (
-               SELECT FROM jsonb_each(costs::jsonb) AS day, unnest(:services::text[]) AS wanted
-                WHERE (day.value ->> wanted)::numeric <> 0))
-       AND (:models::text[] IS NULL OR EXISTS (
-               SELECT FROM call_cost_events AS e
-                WHERE e.call_id = c.call_id
-                  AND (e.user_id = :viewer_id OR :reads_all)
-                  AND e.time >= c.first_at
-                  AND e.type = 'cost.recorded'
-                  AND coalesce(e.model, '') = ANY (:models::text[])
-                  AND NOT EXISTS (SELECT FROM call_cost_events AS v
-                                   WHERE v.call_id = c.call_id
-                                     AND (v.user_id = :viewer_id OR :reads_all)
-                                     AND v.time >= c.first_at
-                                     AND v.type = 'cost.voided'
-                                     AND v.voids = e.identity)))
+       AND {{reports/filters.of_listed_call}}
+       AND {{reports/filters.having_cost}}
 )
-SELECT call_id, user_id, persona_id, status, duration_ms, costs, charges,
-       tags::text AS tags, charge_plan::text AS charge_plan, estimated_count > 0 AS estimated, first_at, started_at, ended_at, updated_at,
+SELECT {{reports/filters.listed_columns}},
        (SELECT count(*) FROM unpriced_events AS u
-         WHERE u.call_id = ranked.call_id AND (u.user_id = :viewer_id OR :reads_all)) AS unpriced_events,
+         WHERE u.call_id = c.call_id AND (u.user_id = :viewer_id OR :reads_all)) AS unpriced_events,
        rank::numeric(40, 0) AS rank
-  FROM ranked
+  FROM ranked AS c
  WHERE :after_rank::numeric IS NULL OR (rank, call_id) > (:after_rank::numeric, :after_key::text)
  ORDER BY rank, call_id
  LIMIT :limit
