@@ -38,6 +38,7 @@ from streams.global_budget_watch import GlobalBudgetWatch
 from streams.lane import Lane
 from streams.log_watch import LogWatch
 from streams.offsets import KafkaOffsets
+from streams.period_sums import PeriodicSums
 from streams.positions import ClusterReplacedError, Positions
 from streams.progress import StreamProgress
 from streams.publishing.publisher import TotalsPublisher
@@ -175,13 +176,14 @@ class Worker:
 
     def _make_watches(
         self, stream: Stream, epoch: int, prices: PriceBook
-    ) -> tuple[StuckCallWatch, BudgetWatch, GlobalBudgetWatch, CreditReview]:
+    ) -> tuple[StuckCallWatch, BudgetWatch, GlobalBudgetWatch, CreditReview, PeriodicSums]:
         options, now, wake = self._options, self._clock.now, self._relay.wake
         return (
             StuckCallWatch(options.stuck_calls, self._connect, prices, stream, epoch, now, wake),
             BudgetWatch(self._connect, options.budget_basis, now, wake),
             GlobalBudgetWatch(self._connect, options.budget_basis, now, wake),
             CreditReview(self._connect, now, wake),
+            PeriodicSums(self._connect, now),
         )
 
     async def _connect(self) -> Connection:

@@ -7,6 +7,7 @@ the zone needs no other totals.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Final, Literal, NamedTuple
@@ -19,6 +20,8 @@ PeriodType = Literal["daily", "weekly", "monthly"]
 
 QUARTER_MINUTES: Final = 15
 _SECOND: Final = timedelta(seconds=1)
+_HOUR: Final = timedelta(hours=1)
+_LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Period(NamedTuple):
@@ -51,6 +54,18 @@ def quarter_of(moment: datetime) -> datetime:
     """Return the start of the quarter of an hour of a time in UTC."""
     minute = moment.minute
     return moment.replace(minute=minute - minute % QUARTER_MINUTES, second=0, microsecond=0)
+
+
+def hours_of(moments: Iterable[datetime | None]) -> list[datetime]:
+    """Return the starts of the hours of times in UTC, each once; None is left out."""
+    hours: set[datetime] = set()
+    starts = ends = _LONG_AGO
+    for moment in moments:
+        if moment is not None and not starts <= moment < ends:
+            starts = moment.replace(minute=0, second=0, microsecond=0)
+            ends = starts + _HOUR
+            hours.add(starts)
+    return sorted(hours)
 
 
 def period_of(kind: PeriodType, moment: datetime, zone: str) -> Period:

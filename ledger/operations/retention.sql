@@ -120,8 +120,8 @@ FROM (
 -- name: publish_changed
 -- Queues the totals of those of :call_ids that changed since they had the :versions: their newest total
 -- may have been published before the tombstone.
-INSERT INTO totals_outbox (worker_id, call_ids)
-SELECT 'retention', array_agg(c.call_id)
+INSERT INTO totals_outbox (worker_id, call_ids, hours)
+SELECT 'retention', array_agg(c.call_id), '{}'
 FROM unnest(:call_ids::text[], :versions::bigint[]) AS published (call_id, version)
 JOIN calls AS c ON c.call_id = published.call_id AND c.version <> published.version
 HAVING count(*) > 0

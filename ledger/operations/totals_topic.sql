@@ -1,8 +1,8 @@
 -- name: publish_again
 -- Queues the totals of the calls that changed since :since, in rows of :calls_a_row calls. No worker has
 -- this name, so any worker publishes them, as they are by then.
-INSERT INTO totals_outbox (worker_id, call_ids)
-SELECT 'published again', array_agg(call_id)
+INSERT INTO totals_outbox (worker_id, call_ids, hours)
+SELECT 'published again', array_agg(call_id), '{}'
 FROM (
     SELECT call_id, row_number() OVER (ORDER BY updated_at) AS rank
     FROM calls

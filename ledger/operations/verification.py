@@ -39,6 +39,8 @@ _CHECKS: Final = {
     "everyone_day_differences": "calls, durations and charges of everyone by day",
     "everyone_day_cost_differences": "costs of everyone by day and service",
     "user_activity_differences": "first and last days of users",
+    "period_cost_differences": "costs of periods by day, persona, tags, service and model",
+    "period_call_differences": "calls, durations and charges of periods by day, persona and tags",
     "unpriced_event_differences": "events without a price",
     "credit_return_differences": "refunds that return to grants",
     "credit_user_differences": "users with prepaid credit",
@@ -153,7 +155,8 @@ def _describe(expected: str | None, actual: str | None) -> str:
 async def rebuild(url: str, report: Report = lambda _: None, restore: Restore | None = None) -> int:
     """Rewrite every total from the seals and the recorded events, in one transaction.
 
-    Raises the ledger's epoch, so that live feeds and the totals topic are updated. `restore` may
+    Raises the ledger's epoch, so that live feeds and the totals topic are updated, and the calls of
+    all periods are summed again. `restore` may
     first rewrite the seals from the files of the archive. Then balances are reviewed again. Returns
     the number of rewritten calls. Writers wait meanwhile. Raises OSError or a PostgreSQL error, and
     then changes no total.

@@ -490,6 +490,77 @@ WHERE (expected.first_day, expected.last_day, expected.days)
       IS DISTINCT FROM (actual.first_day, actual.last_day, actual.days)
 ORDER BY 1
 
+-- name: period_cost_differences
+-- Costs of summed periods by day, persona, tags, service and model that differ from those of their calls.
+WITH {{members}}, models AS (
+    SELECT call_id, utc_day(time) AS day, service, model, cost_nano AS nano FROM counted_costs WHERE model <> ''
+    UNION ALL
+    SELECT m.call_id, utc_day(m.ended_at), r.service, r.model, r.nano
+    FROM members AS m, jsonb_to_recordset(m.roundings) AS r (service text, model text, nano bigint)
+    WHERE r.model <> ''
+), expected AS (
+    SELECT starts, day, persona_id, tags, service, model, sum(nano) AS nano
+    FROM (
+        SELECT m.starts, d.key::date AS day, m.persona_id, m.tags, s.key AS service, '' AS model, s.value::numeric AS nano
+        FROM members AS m, jsonb_each(m.costs::jsonb) AS d, jsonb_each_text(d.value) AS s
+        UNION ALL
+        SELECT m.starts, c.day, m.persona_id, m.tags, c.service, c.model, c.nano FROM models AS c JOIN members AS m USING (call_id)
+        UNION ALL
+        SELECT m.starts, c.day, m.persona_id, m.tags, c.service, '', -c.nano FROM models AS c JOIN members AS m USING (call_id)
+    ) AS costs
+    GROUP BY starts, day, persona_id, tags, service, model HAVING sum(nano) <> 0
+)
+SELECT concat_ws(' ', starts, day, persona_id, tags, service, model) AS row_key,
+       to_jsonb(expected.nano) AS expected, to_jsonb(actual.nano) AS actual
+FROM expected
+FULL JOIN (
+    SELECT starts, day, persona_id, tags, c.service, coalesce(c.model, '') AS model, sum(c.nano) AS nano
+    FROM unchanged JOIN period_sums USING (starts), unnest(services, models, cost_nanos) AS c (service, model, nano)
+    GROUP BY 1, 2, 3, 4, 5, 6 HAVING sum(c.nano) <> 0
+) AS actual USING (starts, day, persona_id, tags, service, model)
+WHERE expected.nano IS DISTINCT FROM actual.nano
+ORDER BY 1
+
+-- name: period_call_differences
+-- Calls, durations and charges of summed periods by day, persona and tags that differ from those of their calls.
+WITH {{members}}, expected AS (
+    SELECT starts, day, persona_id, tags, sum(calls) AS calls, sum(duration_ms) AS duration_ms,
+           sum(charged) AS charged_nano, sum(refunded) AS refunded_nano
+    FROM (
+        SELECT starts, utc_day(first_at) AS day, persona_id, tags, 1 AS calls, duration_ms, 0::numeric AS charged, 0::numeric AS refunded
+        FROM members
+        UNION ALL
+        SELECT starts, d.key::date, persona_id, tags, 0, 0, (d.value ->> 0)::numeric, (d.value ->> 1)::numeric
+        FROM members, jsonb_each(charges) AS d
+    ) AS postings
+    GROUP BY starts, day, persona_id, tags
+)
+SELECT concat_ws(' ', starts, day, persona_id, tags) AS row_key, to_jsonb(expected) AS expected, to_jsonb(actual) AS actual
+FROM expected
+FULL JOIN (
+    SELECT starts, day, persona_id, tags, sum(calls) AS calls, sum(duration_ms) AS duration_ms,
+           sum(charged_nano) AS charged_nano, sum(refunded_nano) AS refunded_nano
+    FROM unchanged JOIN period_sums USING (starts) WHERE calls IS NOT NULL GROUP BY 1, 2, 3, 4
+) AS actual USING (starts, day, persona_id, tags)
+WHERE to_jsonb(expected) IS DISTINCT FROM to_jsonb(actual)
+ORDER BY 1
+
+-- fragment: members
+-- The summed periods whose calls have not changed since, and these calls with the tags that the sums distinguish.
+unchanged AS MATERIALIZED (
+    SELECT starts, ends, tag_keys FROM summed_periods AS p
+    WHERE NOT EXISTS (SELECT FROM changed_hours AS h WHERE h.hour = '-infinity' OR h.hour >= p.starts AND h.hour < p.ends)
+), members AS MATERIALIZED (
+    SELECT p.starts, c.*
+    FROM unchanged AS p, LATERAL (
+        SELECT call_id, coalesce(persona_id, '') AS persona_id, costs, charges, roundings, duration_ms, first_at, ended_at,
+               (SELECT coalesce(jsonb_object_agg(t.key, t.value), '{}') FROM jsonb_each(tags) AS t
+                WHERE p.tag_keys IS NULL OR t.key = ANY (p.tag_keys)) AS tags
+        FROM calls WHERE user_id IS NOT NULL AND first_at >= p.starts AND first_at < p.ends
+        OFFSET 0
+    ) AS c
+)
+
 -- name: unpriced_event_differences
 -- Events without a price that are not in unpriced_events, and rows there that should not be.
 SELECT concat_ws(' ', call_id, identity) AS row_key, to_jsonb(expected) AS expected, to_jsonb(actual) AS actual

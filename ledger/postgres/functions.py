@@ -23,7 +23,7 @@ _REPORTS, _FIGURES = RIGHTS["reports"], RIGHTS["figures"]
 _READS: Final = {
     "reports/costs": (_REPORTS, ("call", "spending")),
     "reports/all_users": (_REPORTS, ("everyone",)),
-    "reports/grouping": (_REPORTS, ("grouped",)),
+    "reports/grouping": (_REPORTS, ("grouped", "grouped_of_all")),
     "reports/top": (_REPORTS, ("top",)),
     "reports/users": (_REPORTS, ("users",)),
     "reports/comparison": (_REPORTS, ("totals_between",)),

@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 from ledger.budgets.windows import SpendWindow
 from ledger.calls.batch_changes import BatchChanges
 from ledger.calls.movements import BatchMovements
+from ledger.calls.periods import hours_of
 from ledger.calls.spend import SpendChanges
 from ledger.postgres.database import Connection
 from ledger.postgres.statements import statements
@@ -67,6 +68,7 @@ async def move(
         **_offset_columns(position),
         worker_id=worker_id,
         changed_calls=[call.call_id for call in changes.owned],
+        changed_hours=hours_of(call.first_at for call in changes.owned),
         identities=_NOTHING if is_large else identities_json(changes),
         entries=_NOTHING if is_large else entries_json(changes),
         **_span_columns(spans),

@@ -259,8 +259,9 @@ WITH identities AS (
     DO UPDATE SET next_offset = excluded.next_offset, last_record = excluded.last_record, updated_at = now()
     WHERE o.generation = excluded.generation AND o.next_offset < excluded.next_offset
 ), to_publish AS (
-    INSERT INTO totals_outbox (worker_id, call_ids)
-    SELECT :worker_id, call_ids FROM (SELECT :changed_calls::text[] AS call_ids OFFSET 0) AS changed
+    INSERT INTO totals_outbox (worker_id, call_ids, hours)
+    SELECT :worker_id, call_ids, :changed_hours::timestamptz[]
+    FROM (SELECT :changed_calls::text[] AS call_ids OFFSET 0) AS changed
     WHERE call_ids <> '{}'
     RETURNING id
 ), spent AS (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
@@ -119,8 +119,14 @@ async def grouped_report(
     """
     kind = grouping.kind if grouping else ""
     reads_models = bool(filters.models) or kind == "model"
+    reads_calls = reads_models or bool(filters.tags) or kind == "tag"
+    tag_key = grouping.tag_key if grouping else ""
+    sources: tuple[str, dict[str, Any]] = ("grouped", {"reads_calls": reads_calls})
+    if user_id is None:
+        sources = "grouped_of_all", {"tag_names": _tag_names(filters, tag_key)}
     grouped = _READS.bind(
-        "grouped",
+        sources[0],
+        **sources[1],
         user_id=user_id,
         **viewer.parameters,
         first_day=days[0],
@@ -128,9 +134,8 @@ async def grouped_report(
         months=_months(*days),
         **filters.parameters,
         group_by=kind,
-        tag_key=grouping.tag_key if grouping else "",
+        tag_key=tag_key,
         groups_max=grouping.groups_max if grouping else 0,
-        reads_calls=reads_models or bool(filters.tags) or kind == "tag",
         reads_models=reads_models,
         personas_max=PERSONAS_MAX,
         unnamed_persona=UNKNOWN_PERSONA,
@@ -142,6 +147,11 @@ async def grouped_report(
         _groups_of(row["groups"]),
         UserCounts(counts.total, counts.began, counts.active),
     )
+
+
+def _tag_names(filters: CostFilter, tag_key: str) -> list[str]:
+    """Return the keys of the tags that a report distinguishes."""
+    return sorted({tag.key for tag in filters.tags} | ({tag_key} - {""}))
 
 
 def _months(first: date, last: date) -> str:

@@ -1,15 +1,13 @@
--- The statement checks the viewer (:viewer_id); :reads_all is true for an administrator. Row policies hide
+-- The statements check the viewer (:viewer_id); :reads_all is true for an administrator. Row policies hide
 -- other users' rows in addition.
 
 -- name: grouped
--- The spending of :user_id (of all users if null, for an administrator) from :first_day to :last_day, both
--- included, as far as it matches the filters, and its groups. The columns of `spending`, and `groups`.
+-- The spending of :user_id from :first_day to :last_day, both included, as far as it matches the filters, and
+-- its groups. The columns of `spending`, and `groups`.
 --
--- :personas and :tags select calls, :services and :models costs of these calls; null is any. :tags is a JSON
--- object of keys and their permitted values; an empty value is a call without the tag. Calls without a
--- persona count as :unnamed_persona; an empty model is a cost without one. :group_by is persona, service,
--- model, tag (of :tag_key), or empty. A charge belongs to a call, so groups by service or model have costs
--- only.
+-- :personas and :tags select calls, :services and :models costs of these calls; null is any. An empty model
+-- is a cost without one. :group_by is persona, service, model, tag (of :tag_key), or empty. A charge belongs
+-- to a call, so groups by service or model have costs only.
 --
 -- Without tags and models the sums follow from the running totals of days, else (:reads_calls) from the
 -- calls, whose `costs` and `charges` are what they contribute to these totals. A call that began before the
@@ -20,26 +18,98 @@
 -- The groups with the highest costs are listed, up to :groups_max; `others` are all further ones, and
 -- `without` is what has no value: calls without the tag or a persona, costs without a model.
 WITH selected AS NOT MATERIALIZED (
-    SELECT call_id, coalesce(nullif(persona_id, ''), :unnamed_persona) AS persona_id,
-           CASE :group_by::text WHEN 'tag' THEN tags ->> :tag_key::text
-                                WHEN 'persona' THEN nullif(persona_id, '') END AS value,
-           costs, charges, roundings, duration_ms, first_at, ended_at
-      FROM (SELECT * FROM calls
-             WHERE :reads_calls AND user_id = :user_id::text AND (user_id = :viewer_id OR :reads_all)
-               AND first_at < (:last_day::date + 1)::timestamp AT TIME ZONE 'UTC'
-            UNION ALL
-            SELECT * FROM calls
-             WHERE :reads_calls AND :user_id IS NULL AND :reads_all AND user_id IS NOT NULL
-               AND first_at < (:last_day::date + 1)::timestamp AT TIME ZONE 'UTC') AS c
-     WHERE (first_at >= :first_day::date::timestamp AT TIME ZONE 'UTC'
-            OR costs ~ :months::text OR charges::text ~ :months)
-       AND (:personas::text[] IS NULL
-            OR coalesce(nullif(persona_id, ''), :unnamed_persona) = ANY (:personas::text[]))
-       AND (:tags::text IS NULL OR NOT EXISTS (
-               SELECT FROM jsonb_each(:tags::text::jsonb) AS wanted (key, permitted)
-                WHERE NOT wanted.permitted ? coalesce(tags ->> wanted.key, '')))
+    SELECT {{selected_columns}}
+      FROM calls AS c
+     WHERE :reads_calls AND user_id = :user_id::text AND (user_id = :viewer_id OR :reads_all)
+       AND {{in_period}}
+       AND {{reports/filters.of_call}}
 ), named AS NOT MATERIALIZED (
-    SELECT c.persona_id, c.value, named.day, named.service, named.model, named.nano
+    {{named_costs}}
+     WHERE :reads_models
+), posted AS NOT MATERIALIZED (
+    {{posted_costs}}
+    UNION ALL
+    SELECT persona_id, CASE WHEN :group_by = 'persona' THEN nullif(persona_id, '') END, day, service, NULL, cost_nano
+      FROM user_day_costs AS c
+     WHERE NOT :reads_calls AND user_id = :user_id AND (user_id = :viewer_id OR :reads_all)
+       AND day BETWEEN :first_day AND :last_day
+), counted AS NOT MATERIALIZED (
+    {{counted_calls}}
+    UNION ALL
+    SELECT persona_id, CASE WHEN :group_by = 'persona' THEN nullif(persona_id, '') END,
+           day, calls, duration_ms, charged_nano, refunded_nano
+      FROM user_days
+     WHERE NOT :reads_calls AND user_id = :user_id AND (user_id = :viewer_id OR :reads_all)
+       AND day BETWEEN :first_day AND :last_day
+), {{groups}}
+
+-- name: grouped_of_all
+-- The same of all users, for an administrator; :user_id is null. The sums of the periods whose calls have not
+-- changed since they were summed, if they distinguish the tags :tag_names, and the calls of all other times.
+WITH changed AS MATERIALIZED (
+    SELECT DISTINCT hour FROM changed_hours WHERE :reads_all
+), periods AS MATERIALIZED (
+    SELECT starts, ends,
+           (tag_keys IS NULL OR :tag_names::text[] <@ tag_keys) AND NOT EXISTS (
+               SELECT FROM changed AS h
+                WHERE h.hour >= p.starts AND h.hour < p.ends OR h.hour = '-infinity') AS is_current
+      FROM summed_periods AS p
+     WHERE :reads_all
+), others AS MATERIALIZED (
+    SELECT starts, ends FROM periods WHERE NOT is_current
+    UNION ALL
+    SELECT after, starts
+      FROM (SELECT lag(ends, 1, '-infinity') OVER (ORDER BY starts) AS after, starts FROM periods) AS gaps
+     WHERE after < starts
+    UNION ALL
+    SELECT coalesce(max(ends), '-infinity'), 'infinity' FROM periods
+), selected AS MATERIALIZED (
+    SELECT c.*
+      FROM others AS o CROSS JOIN LATERAL (
+           SELECT {{selected_columns}}
+             FROM calls AS c
+            WHERE first_at >= o.starts AND first_at < o.ends AND :reads_all AND user_id IS NOT NULL
+              AND {{in_period}}
+              AND {{reports/filters.of_call}}
+           OFFSET 0) AS c -- period by period, through the index, whatever the planner believes
+), named AS NOT MATERIALIZED (
+    {{named_costs}}
+     WHERE :reads_models
+), summed AS NOT MATERIALIZED (
+    SELECT persona_id, {{group_value}} AS value, day, calls, duration_ms, charged_nano, refunded_nano,
+           services, models, cost_nanos
+      FROM period_sums AS c JOIN periods USING (starts)
+     WHERE is_current AND :reads_all AND day BETWEEN :first_day AND :last_day
+       AND {{reports/filters.of_call}}
+), posted AS NOT MATERIALIZED (
+    {{posted_costs}}
+    UNION ALL
+    SELECT persona_id, value, day, costs.service, costs.model, costs.nano
+      FROM summed, unnest(services, models, cost_nanos) AS costs (service, model, nano)
+), counted AS NOT MATERIALIZED (
+    {{counted_calls}}
+    UNION ALL
+    SELECT persona_id, value, day, calls, duration_ms, charged_nano, refunded_nano
+      FROM summed
+     WHERE calls IS NOT NULL
+), {{groups}}
+
+-- fragment: selected_columns
+call_id, coalesce(persona_id, '') AS persona_id, {{group_value}} AS value,
+           costs, charges, roundings, duration_ms, first_at, ended_at
+
+-- fragment: group_value
+CASE :group_by::text WHEN 'tag' THEN c.tags ->> :tag_key::text WHEN 'persona' THEN nullif(c.persona_id, '') END
+
+-- fragment: in_period
+-- Calls that may have costs or charges of the period.
+first_at < (:last_day::date + 1)::timestamp AT TIME ZONE 'UTC'
+       AND (first_at >= :first_day::date::timestamp AT TIME ZONE 'UTC'
+            OR costs ~ :months::text OR charges::text ~ :months)
+
+-- fragment: named_costs
+-- The costs with a model of each selected call, by day and service.
+SELECT c.*, named.day, named.service, named.model, named.nano
       FROM selected AS c
      CROSS JOIN LATERAL (
            SELECT utc_day(e.time) AS day, e.service, e.model, sum(e.cost_nano)::bigint AS nano
@@ -53,8 +123,7 @@ WITH selected AS NOT MATERIALIZED (
                              FROM call_cost_events AS r
                             WHERE r.call_id = c.call_id
                               AND (r.user_id = :viewer_id OR :reads_all)
-                              AND r.time >= :first_day::date::timestamp AT TIME ZONE 'UTC'
-                              AND r.time < (:last_day::date + 1)::timestamp AT TIME ZONE 'UTC'
+                              AND r.time >= c.first_at
                               AND r.type = 'cost.recorded' AND r.model <> ''
                             OFFSET 0) AS e
             WHERE e.identity <> ALL (voided.identities)
@@ -63,56 +132,46 @@ WITH selected AS NOT MATERIALIZED (
            SELECT utc_day(c.ended_at), r.service, r.model, r.nano
              FROM jsonb_to_recordset(c.roundings) AS r (service text, model text, nano bigint)
             WHERE r.model <> '') AS named
-     WHERE :reads_models
-), posted AS NOT MATERIALIZED (
-    SELECT c.persona_id, c.value, days.key AS day, costs.key AS service, NULL AS model,
-           costs.value::bigint AS cost_nano
+
+-- fragment: posted_costs
+-- The costs of the selected calls by day and service; `named` takes its share with a model from the rest.
+SELECT c.persona_id, c.value, days.key::date AS day, costs.key AS service, NULL AS model,
+           costs.value::numeric AS cost_nano
       FROM selected AS c, jsonb_each(c.costs::jsonb) AS days, jsonb_each_text(days.value) AS costs
     UNION ALL
-    SELECT persona_id, value, day::text, service, CASE WHEN sign > 0 THEN model END, sign * nano
+    SELECT persona_id, value, day, service, CASE WHEN sign > 0 THEN model END, sign * nano
       FROM named, (VALUES (1), (-1)) AS both_signs (sign)
+
+-- fragment: counted_calls
+-- The selected calls, their durations, charges and refunds by day.
+SELECT persona_id, value, utc_day(first_at) AS day, 1 AS calls, duration_ms,
+           0::numeric AS charged_nano, 0::numeric AS refunded_nano
+      FROM selected
     UNION ALL
-    SELECT coalesce(nullif(persona_id, ''), :unnamed_persona),
-           CASE WHEN :group_by = 'persona' THEN nullif(persona_id, '') END, day::text, service, NULL, cost_nano
-      FROM (SELECT * FROM user_day_costs
-             WHERE NOT :reads_calls AND user_id = :user_id AND (user_id = :viewer_id OR :reads_all)
-               AND day BETWEEN :first_day AND :last_day
-            UNION ALL
-            SELECT * FROM user_day_costs
-             WHERE NOT :reads_calls AND :user_id IS NULL AND :reads_all
-               AND day BETWEEN :first_day AND :last_day) AS of_days
-), costs AS MATERIALIZED (
-    SELECT grouping(service, persona_id, value) AS kind, day::date AS day, service, persona_id, value,
+    SELECT c.persona_id, c.value, days.key::date, 0, 0, (days.value ->> 0)::numeric, (days.value ->> 1)::numeric
+      FROM selected AS c, jsonb_each(c.charges) AS days
+
+-- fragment: groups
+-- The result, from `posted` costs and `counted` calls.
+costs AS MATERIALIZED (
+    SELECT grouping(service, persona_id, value) AS kind, day, service, persona_id, value,
            sum(cost_nano) AS cost_nano
-      FROM (SELECT persona_id, day, service, cost_nano,
-                   CASE :group_by WHEN 'service' THEN service WHEN 'model' THEN model ELSE value END AS value
-              FROM posted
-             WHERE day >= :first_day::date::text AND day <= :last_day::date::text
+      FROM (SELECT day, service, persona_id, value, sum(cost_nano) AS cost_nano
+              FROM (SELECT coalesce(nullif(persona_id, ''), :unnamed_persona) AS persona_id, day, service, cost_nano, model,
+                           CASE :group_by WHEN 'service' THEN service WHEN 'model' THEN model ELSE value END AS value
+                      FROM posted) AS named
+             WHERE day BETWEEN :first_day AND :last_day
                AND (:personas::text[] IS NULL OR persona_id = ANY (:personas::text[]))
                AND (:services::text[] IS NULL OR service = ANY (:services::text[]))
-               AND (:models::text[] IS NULL OR coalesce(model, '') = ANY (:models::text[]))) AS matching
+               AND (:models::text[] IS NULL OR coalesce(model, '') = ANY (:models::text[]))
+             GROUP BY day, service, persona_id, value) AS matching
      GROUP BY GROUPING SETS ((day, service), (day, persona_id), (day, value))
 ), days AS MATERIALIZED (
     SELECT grouping(day, persona_id, value) AS kind, day, persona_id, value, sum(calls) AS calls,
            sum(duration_ms) AS duration_ms, sum(charged_nano) AS charged_nano, sum(refunded_nano) AS refunded_nano
-      FROM (SELECT persona_id, value, utc_day(first_at) AS day, 1 AS calls, duration_ms,
-                   0::bigint AS charged_nano, 0::bigint AS refunded_nano
-              FROM selected
-            UNION ALL
-            SELECT c.persona_id, c.value, days.key::date, 0, 0, (days.value ->> 0)::bigint,
-                   (days.value ->> 1)::bigint
-              FROM selected AS c, jsonb_each(c.charges::jsonb) AS days
-            UNION ALL
-            SELECT coalesce(nullif(persona_id, ''), :unnamed_persona),
-                   CASE WHEN :group_by = 'persona' THEN nullif(persona_id, '') END,
-                   day, calls, duration_ms, charged_nano, refunded_nano
-              FROM (SELECT * FROM user_days
-                     WHERE NOT :reads_calls AND user_id = :user_id AND (user_id = :viewer_id OR :reads_all)
-                       AND day BETWEEN :first_day AND :last_day
-                    UNION ALL
-                    SELECT * FROM user_days
-                     WHERE NOT :reads_calls AND :user_id IS NULL AND :reads_all
-                       AND day BETWEEN :first_day AND :last_day) AS of_days) AS parts
+      FROM (SELECT coalesce(nullif(persona_id, ''), :unnamed_persona) AS persona_id, value, day, calls, duration_ms,
+                   charged_nano, refunded_nano
+              FROM counted) AS parts
      WHERE day BETWEEN :first_day AND :last_day
        AND (:personas::text[] IS NULL OR persona_id = ANY (:personas::text[]))
      GROUP BY GROUPING SETS ((day), (persona_id), (value))
@@ -196,11 +255,7 @@ SELECT coalesce(sum(calls), 0)::bigint AS calls, coalesce(sum(duration_ms), 0) A
                    SELECT FROM calls AS c
                     WHERE c.call_id = u.call_id
                       AND (c.user_id = :viewer_id OR :reads_all)
-                      AND (:personas::text[] IS NULL
-                           OR coalesce(nullif(c.persona_id, ''), :unnamed_persona) = ANY (:personas::text[]))
-                      AND (:tags::text IS NULL OR NOT EXISTS (
-                              SELECT FROM jsonb_each(:tags::text::jsonb) AS wanted (key, permitted)
-                               WHERE NOT wanted.permitted ? coalesce(c.tags ->> wanted.key, '')))))
+                      AND {{reports/filters.of_call}}))
        ) AS unpriced_events,
        (SELECT json_build_object(
                    'total', count(*), 'began', count(*) FILTER (WHERE first_day >= :first_day),

@@ -2,8 +2,6 @@
 
 import csv
 import io
-import os
-import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -12,23 +10,17 @@ from typing import Any
 
 import pytest
 
-from ledger.postgres.viewers import slow_reader_pool
 from ledger.prices.increments import Increments
-from tests.support.api import ApiClient, served, served_from, token
+from tests.support.api import ApiClient, served_from, token
 from tests.support.archives import archive, month_start
 from tests.support.events import charged, cost, ended, started, voided
 from tests.support.ledger_rows import LedgerRowWriter, LiveCallRow, rows
-from tests.support.logins import as_login
-from tests.support.parts import figures
 from tests.support.recording import BatchWriter, TopicLog
 from tests.support.repricing import a_twilio, add
 
 NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=5)
 USER, EVERYONE = "/api/costs/user/alice", "/api/admin/costs/analytics"
 ROOT = token("root", role="admin")
-MANY = int(os.environ.get("GROUPED_CALLS", "10000"))
-SECONDS_MAX = 20.0
-"""For a report of many calls, on a busy machine."""
 
 
 @pytest.fixture
@@ -229,46 +221,3 @@ async def test_cursor_goes_on_under_filters(
         following = page.data["nextCursor"]
         await ledger.connection.execute("UPDATE calls SET tags = NULL WHERE call_id = 'call-03'")
     assert sorted(found) == sorted(expected)
-
-
-@pytest.mark.alone
-async def test_groups_of_many_calls(database_url: str, ledger: LedgerRowWriter) -> None:
-    """`GROUPED_CALLS=1000000` prints the figures of the benchmark."""
-    await write_many(ledger)
-    async with (
-        slow_reader_pool(as_login(database_url, "api")) as readers,
-        served(readers, today=NOW.date()) as api,
-    ):
-        for path, calls in ((f"{USER}/spending", MANY // 100), (EVERYONE, MANY)):
-            for query in ("groupBy=tag:campaign", "tag=campaign:c20&tag=campaign:c21"):
-                took = []
-                for _ in range(3):
-                    began = time.monotonic()
-                    body = (await api.ask("GET", f"{path}?{query}", bearer=ROOT)).data
-                    took.append(time.monotonic() - began)
-                if "groupBy" in query:
-                    listed = len(body["groups"]["groups"])
-                    assert (body["totalCalls"], listed) == (calls, 20 if calls == MANY else 2)
-                figures.append(f"{calls} calls, {query}: {sorted(took)[1] * 1000:.0f} ms")
-                assert min(took) < SECONDS_MAX * max(1, MANY // 100_000)
-
-
-async def write_many(ledger: LedgerRowWriter) -> None:
-    """Write MANY calls of all users in 29 days, each hundredth of alice."""
-    await ledger.connection.execute(
-        """
-        INSERT INTO calls (call_id, user_id, status, duration_ms, first_at, updated_at, costs, charges, tags)
-        SELECT 'call-' || n, CASE WHEN n % 100 = 0 THEN 'alice' ELSE 'user-' || n % 1000 END, 'completed',
-               n % 700 * 1000, at, at,
-               jsonb_build_object(at::date, jsonb_build_object(
-                   'twilio', n, 'deepgram', 2, 'cerebras', 3, 'elevenlabs', n % 1013, 'raindrop', 4,
-                   'vultr', 5, 'vercel', 6, 'stripe', 7)),
-               jsonb_build_object(at::date, jsonb_build_array(n % 499, 0)),
-               jsonb_build_object('campaign', 'c' || n % 40, 'team', 't' || n % 5)
-          FROM (SELECT n, $1::timestamptz - n * interval '29 days' / $2::integer AS at
-                  FROM generate_series(1, $2::integer) AS n) AS numbers
-        """,
-        NOW,
-        MANY,
-    )
-    await ledger.connection.execute("ANALYZE calls")

@@ -14,6 +14,7 @@ from schemas.identity import identity_of
 from tests.support.events import SOURCE, Plain, charged, cost, ended, refunded, started, voided
 from tests.support.expected import expect
 from tests.support.recording import BatchWriter, TopicLog, fetch, until_blocked
+from tests.support.summing import sum_at_once
 from tests.support.totals import Totals, read_totals
 
 NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
@@ -67,6 +68,7 @@ async def recorded(database_url: str) -> list[Plain]:
         for start in range(0, len(all_events), 3):
             await batch_writer.record(log.batch(all_events[start : start + 3]))
     assert await read_totals(database_url) == expect(all_events).totals
+    assert await sum_at_once(database_url, NOW + timedelta(days=2)) > 0
     return all_events
 
 
@@ -120,6 +122,11 @@ TAMPERING = {
     "a charge of everyone": "UPDATE everyone_days SET charged_nano = charged_nano + 1 WHERE day = (SELECT max(day) FROM everyone_days)",
     "a cost of everyone": "UPDATE everyone_day_costs SET cost_nano = cost_nano - 1 WHERE service = 'twilio'",
     "a day of everyone that is missing": "DELETE FROM everyone_days",
+    "a cost of a period": "UPDATE period_sums SET cost_nanos[1] = cost_nanos[1] + 1",
+    "a model of a period": "UPDATE period_sums SET models = array_replace(models, 'gpt-4-turbo', 'gpt-4')",
+    "a call of a period": "UPDATE period_sums SET calls = calls + 1",
+    "a tag of a period": "UPDATE period_sums SET tags = tags - 'campaign'",
+    "sums that are missing": "DELETE FROM period_sums",
     "a user's first day": "UPDATE user_activity SET first_day = first_day - 1 WHERE user_id = 'bob'",
     "a user's days": "UPDATE user_activity SET days = days + '{[2026-01-01,2026-01-02)}' WHERE user_id = 'bob'",
     "a pending void without an event": "UPDATE calls SET pending_voids = '[\"00\"]' WHERE call_id = 'call-1'",
@@ -151,6 +158,7 @@ UNMATCHED_VOIDS = f"""UPDATE calls SET pending_voids = '["{identity_of(SOURCE, "
         "DELETE FROM calls WHERE user_id IS NOT NULL",
         "TRUNCATE everyone_days, everyone_day_costs, user_activity",
         "UPDATE everyone_day_costs SET cost_nano = 1",
+        "UPDATE period_sums SET cost_nanos = '{}', services = '{}', calls = 0",
         "UPDATE calls SET costs = '{}', charges = '{}', status = 'active' WHERE user_id IS NOT NULL",
         'UPDATE calls SET tags = \'{"team": "red"}\', tagged_by = NULL WHERE user_id IS NOT NULL',
         "INSERT INTO calls (call_id, user_id, first_at, updated_at) VALUES ('ghost', 'a', now(), now())",
@@ -161,6 +169,7 @@ UNMATCHED_VOIDS = f"""UPDATE calls SET pending_voids = '["{identity_of(SOURCE, "
         "calls are gone",
         "everyone is gone",
         "everyone is wrong",
+        "periods are wrong",
         "calls are wrong",
         "tags are wrong",
         "a call without events",

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from itertools import cycle
 from typing import Any
 from urllib.parse import urlencode
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from ledger.operations.verification import rebuild
+from ledger.operations.verification import rebuild, verify
 from ledger.reports.filters import NO_FILTER, CostFilter, TagValue
 from ledger.repricing.repricer import Repricer
 from ledger.repricing.rows import RepricingScope
@@ -22,6 +23,7 @@ from tests.support.prices import DEFAULTS, SamplePrice
 from tests.support.recording import BatchWriter, TopicLog
 from tests.support.repricing import a_twilio, add
 from tests.support.strategies import OWNERS, TIMES, arrivals, streams
+from tests.support.summing import sum_at_once, unchanged_periods
 
 BEGIN = TIMES[0] - timedelta(days=2)
 DAYS = [TIMES[0].date() + timedelta(days=number) for number in range(-1, 4)]
@@ -60,6 +62,7 @@ STARTS = [
     for call, owner in OWNERS.items()
 ]
 """The calls have owners in each example, and their costs count."""
+SUMMED_DAYS = st.lists(st.integers(-2, 3), min_size=1, max_size=4)
 questions = st.lists(st.tuples(requests, st.integers(1, 3)), min_size=6, max_size=12)
 
 
@@ -112,22 +115,35 @@ def hidden(expected: dict[Any, Any], shown: dict[Any, Any], limit: int) -> set[A
     return set(named[limit:])
 
 
-async def play(url: str, events: list[Plain], batches: list[list[Plain]], asked: Any) -> int:
+async def play(
+    url: str, events: list[Plain], batches: list[list[Plain]], asked: Any, days: list[int]
+) -> int:
+    """`days` are when periods are summed, after each batch and each correction."""
     groups = 0
+    moments = cycle(NOW + timedelta(days=number) for number in days)
     async with BatchWriter(url) as writer:
         for batch in batches:
             await writer.record(TopicLog().batch(batch))
+            await sum_at_once(url, next(moments))
         assert writer.letters == []
     async with served_from(url, today=NOW.date()) as api:
-        for wanted, limit in asked:
-            groups += await check(api, events, wanted, limit, DEFAULTS)
+
+        async def check_all(prices: Any) -> int:
+            return sum([await check(api, events, wanted, limit, prices) for wanted, limit in asked])
+
+        groups += await check_all(DEFAULTS)
         await add(url, a_twilio(LATE.usd, BEGIN))
         await Repricer(url).apply(RepricingScope(BEGIN, NOW + timedelta(days=1)))
-        for wanted, limit in asked:
-            groups += await check(api, events, wanted, limit, [*DEFAULTS, LATE])
+        groups += await check_all([*DEFAULTS, LATE])
+        await sum_at_once(url, next(moments))
+        groups += await check_all([*DEFAULTS, LATE])
         await rebuild(url)
-        for wanted, limit in asked:
-            groups += await check(api, events, wanted, limit, [*DEFAULTS, LATE])
+        groups += await check_all([*DEFAULTS, LATE])
+        await sum_at_once(url, NOW + timedelta(days=3))
+        assert await unchanged_periods(url) > 0
+        groups += await check_all([*DEFAULTS, LATE])
+    found = await verify(url)
+    assert found.differences == 0, found.lines
     return groups
 
 
@@ -145,6 +161,6 @@ def test_groups_are_those_of_the_definition_and_sum_up_to_the_totals(
 ) -> None:
     batches = data.draw(arrivals(events))
     with databases.clone() as url:
-        groups = asyncio.run(play(url, events, batches, asked))
+        groups = asyncio.run(play(url, events, batches, asked, data.draw(SUMMED_DAYS)))
     assert groups > 0
     figures.append(f"groups by the definition: {groups} compared, difference 0 nano-dollars")
