@@ -21,7 +21,7 @@ from ledger.postgres.viewers import Viewer
 from schemas.alerts import SpendBasis
 
 _SQL: Final = statements("budgets/scopes")
-_CALLS_AT_ONCE: Final = 5_000
+CALLS_AT_ONCE: Final = 2_000
 
 _decode_sums: Final = msgspec.json.Decoder(dict[str, int]).decode
 
@@ -84,23 +84,23 @@ async def fill_scope(
     key = "" if scope.dimension == PERSONA else scope.dimension.removeprefix(TAG)
     of_scope = {"user_id": user_id, **viewer.parameters}
     statement = _SQL.bind("calls_of_scope", **of_scope, value=scope.value, tag_key=key, since=since)
-    calls = [
-        Call(
-            call_id=row["call_id"],
-            first_at=row["first_at"],
-            ended_at=row["ended_at"],
-            infrastructure=_decode_sums(row["infrastructure"]),
-            roundings=read_roundings(row["roundings"]),
-            default_charge_nano=row["default_charge_nano"],
-            default_fee_nano=row["default_fee_nano"],
-        )
-        for row in await connection.fetch(*statement)
-    ]
     sums: dict[datetime, list[int]] = {}
-    for first in range(0, len(calls), _CALLS_AT_ONCE):
-        chunk = calls[first : first + _CALLS_AT_ONCE]
-        recorded = await read_recorded(connection, [call.call_id for call in chunk], since)
-        for call in chunk:
+    cursor = await connection.cursor(*statement)
+    while rows := await cursor.fetch(CALLS_AT_ONCE):
+        calls = [
+            Call(
+                call_id=row["call_id"],
+                first_at=row["first_at"],
+                ended_at=row["ended_at"],
+                infrastructure=_decode_sums(row["infrastructure"]),
+                roundings=read_roundings(row["roundings"]),
+                default_charge_nano=row["default_charge_nano"],
+                default_fee_nano=row["default_fee_nano"],
+            )
+            for row in rows
+        ]
+        recorded = await read_recorded(connection, [call.call_id for call in calls], since)
+        for call in calls:
             for posting in (*recorded.get(call.call_id, ()), *settled_postings(call)):
                 if posting.at >= since:
                     quarter = sums.setdefault(quarter_of(posting.at), [0, 0, 0])
