@@ -10,6 +10,7 @@ const APART = {
   anomalies: /\/src\/anomalies\//,
   filters: /\/src\/spending\/(FilterBar|GroupsCard)/,
   channels: /\/src\/channels\//,
+  budgets: /\/src\/budget\/(ScopedBudget|owner\.|scoped-form\.|form\.)/,
   reference: /\/src\/api-docs\//,
 };
 

@@ -170,7 +170,7 @@ def _message(position: BudgetPosition, percent: Decimal, basis: SpendBasis, now:
     period, kind = _period_text(position, is_over=is_over), position.limit.type
     if position.user_id == EVERYONE:
         paid = _paid_by_everyone(position, basis, is_over=is_over)
-        return f"{paid} {spend} {period}, {share} the {limit} {kind} limit{of_scope}."
+        return f"{paid} {spend} {period}, {share} the {limit} {kind} limit."
     if basis == "charged":
         paid = "You were charged" if is_over else "You've been charged"
     else:

@@ -10,9 +10,9 @@ from urllib.parse import quote
 import msgspec
 
 from ledger.notifications.deliveries import ClaimedDelivery
-from ledger.notifications.notices import NoticeContent
+from ledger.notifications.notices import ADMINISTRATORS, NoticeContent
 from ledger.notifications.retry_policy import one_line
-from schemas.alerts import ALERT_TYPE, SpendBasis
+from schemas.alerts import ALERT_TYPE, ScopeKind, SpendBasis
 from schemas.anomalies import ANOMALY_TYPE, AnomalyKind
 from schemas.jsonio import encode, wire_name
 from schemas.money import nano_from_usd
@@ -22,6 +22,7 @@ from streams.notifications.sender import Notification
 
 PRODUCT: Final = "Cost Analytics"
 BUDGET_PAGE: Final = "/budget"
+ALL_USERS_PAGE: Final = "/everyone"
 ANOMALIES_PAGE: Final = "/outlook"
 
 _FULL_PERCENT: Final = 100
@@ -30,6 +31,11 @@ _FULL_PERCENT: Final = 100
 class _Driver(msgspec.Struct):
     service: str
     cost: Decimal
+
+
+class _Scope(msgspec.Struct):
+    kind: ScopeKind
+    value: str | None
 
 
 class _Alert(msgspec.Struct):
@@ -44,6 +50,13 @@ class _Alert(msgspec.Struct):
     basis: SpendBasis
     drivers: list[_Driver]
     call_id: str | None = msgspec.field(name="callId", default=None)
+    user_id: str | None = msgspec.field(name="userId", default=None)
+    scope: _Scope | None = None
+
+    @property
+    def is_global(self) -> bool:
+        """Whether the alert is about all users, for administrators."""
+        return self.user_id == ADMINISTRATORS
 
 
 class _Anomaly(msgspec.Struct, rename=wire_name):
@@ -137,7 +150,9 @@ def _alert(claim: ClaimedDelivery) -> _Message:
     if alert.type == "call" and alert.call_id is not None:
         lines.append(f"Call: {alert.call_id}")
     is_call = alert.type == "call" and alert.call_id is not None
-    page = f"/calls/{quote(alert.call_id or '', safe='')}" if is_call else BUDGET_PAGE
+    page = ALL_USERS_PAGE if alert.is_global else BUDGET_PAGE
+    if is_call:
+        page = f"/calls/{quote(alert.call_id or '', safe='')}"
     return _Message(_subject(alert), lines, _event(claim, ALERT_TYPE, claim.content or ""), page)
 
 
@@ -146,9 +161,20 @@ def _subject(alert: _Alert) -> str:
     used = percentage(alert.threshold_percent)
     if is_call:
         return "A call reached its limit" if is_full else f"A call has used {used} of its limit"
+    if alert.is_global:
+        return _global_subject(alert, used)
     if is_full:
         return f"You've reached your {alert.type} budget"
     return f"You've used {used} of your {alert.type} budget"
+
+
+def _global_subject(alert: _Alert, used: str) -> str:
+    whose, their = "All users have", "their"
+    if alert.scope is not None and alert.scope.kind == "service":
+        whose, their = f"{service_name(alert.scope.value or '')} has", "its"
+    if alert.threshold_percent == _FULL_PERCENT:
+        return f"{whose} reached {their} {alert.type} budget"
+    return f"{whose} used {used} of {their} {alert.type} budget"
 
 
 def _position(alert: _Alert) -> str:

@@ -9,10 +9,13 @@ import pytest
 from ledger.budgets.alerting import Alerting
 from ledger.budgets.global_review import review_global_budgets
 from ledger.budgets.raise_ends import end_raises
+from ledger.notifications.notices import ADMINISTRATORS
 from ledger.postgres.database import connected
 from tests.support.alerting import just_now, raised_alerts
 from tests.support.api import ApiClient, ApiResponse, served_from, token
 from tests.support.events import charged, cost
+from tests.support.notifications import delivery_worker, until_ended, write_channel
+from tests.support.receivers import receiver
 from tests.support.recording import BatchWriter, TopicLog, assert_verified, fetch
 
 PATH = "/api/admin/budgets"
@@ -90,7 +93,7 @@ async def test_budget_of_a_service_counts_its_cost(
     alerts = (await listed(api))["alerts"]
     assert [alert["threshold_percent"] for alert in alerts] == [100, 80]
     assert alerts[0]["message"] == (
-        f"Twilio has cost $11.00 {times[period]}, over the $10.00 {kinds[period]} limit for Twilio."
+        f"Twilio has cost $11.00 {times[period]}, over the $10.00 {kinds[period]} limit."
     )
     assert (alerts[0]["basis"], alerts[0]["scope"]) == ("cost", {**TWILIO, "key": None})
 
@@ -189,6 +192,19 @@ async def test_only_administrators_see_budgets_and_alerts(
     assert (await api.get("/api/costs/user/alice/alerts", "alice")).data["alerts"] == []
     assert (await api.get("/api/costs/user/alice/budgets", "alice")).data["budgets"] == []
     assert len((await listed(api))["alerts"]) == 2
+
+
+async def test_channels_of_administrators_get_the_alerts(database_url: str) -> None:
+    await record(database_url, charged("one", time=just_now(), amount=12, fee=0))
+    async with receiver() as endpoint, receiver() as of_user, served_from(database_url) as api:
+        await write_channel(database_url, endpoint.url, user_id=ADMINISTRATORS)
+        await write_channel(database_url, of_user.url)
+        budget = (await post(api, thresholds=[])).data
+        async with delivery_worker(database_url):
+            assert await until_ended(database_url, 1) == ["delivered"]
+    [sent] = endpoint.accepted
+    assert (sent.json["data"]["budgetId"], sent.json["data"]["userId"]) == (budget["budgetId"], "")
+    assert of_user.requests == []
 
 
 async def test_fifty_global_budgets_are_the_most(api: ApiClient) -> None:

@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks import Webhook, WebhookVerificationError
 
+from ledger.budgets.alert_messages import scope_body
+from ledger.budgets.scoped import Scope
 from ledger.notifications.deliveries import ClaimedDelivery
 from ledger.notifications.retry_policy import (
     PAUSE_MS_MAX,
@@ -167,6 +169,22 @@ def test_html_is_escaped() -> None:
     sent = notification_of(claim("alert", "email", content=encode(raised).decode()))
     assert "<script>" not in sent.html
     assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; co" in sent.html
+
+
+@pytest.mark.parametrize(
+    ("scope", "percent", "subject"),
+    [
+        (Scope("all", ""), 80, "All users have used 80% of their daily budget"),
+        (Scope("service", "twilio"), 80, "Twilio has used 80% of its daily budget"),
+        (Scope("service", "twilio"), 100, "Twilio has reached its daily budget"),
+    ],
+)
+def test_alert_of_a_global_budget_names_no_user(scope: Scope, percent: int, subject: str) -> None:
+    raised = alert(user_id="", scope=scope_body(scope), threshold_percent=Exact(Decimal(percent)))
+    delivery = claim("alert", "email", content=encode(raised).decode())
+    sent = notification_of(delivery, "https://costs.example")
+    assert sent.title == subject
+    assert sent.link == "https://costs.example/everyone"
 
 
 def test_ids_cannot_add_lines_to_a_notification() -> None:

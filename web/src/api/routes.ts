@@ -16,9 +16,11 @@ import type {
   AnomalyPage,
   Budget,
   BudgetChange,
+  GlobalBudgetList,
   ScopedBudget,
   ScopedBudgetList,
   WantedBudget,
+  WantedGlobalBudget,
   CallCost,
   CallEvent,
   CallPage,
@@ -163,6 +165,20 @@ export const replaceBudget = (
 
 export const deleteBudget = (user: string, budgetId: string): Promise<ScopedBudgetList> =>
   costs.deleteBudget(api, { userId: user, budgetId });
+
+export const listGlobalBudgets = (signal?: AbortSignal): Promise<GlobalBudgetList> =>
+  costs.listGlobalBudgets(api, {}, signal && { signal });
+
+export const createGlobalBudget = (body: WantedGlobalBudget): Promise<ScopedBudget> =>
+  costs.createGlobalBudget(api, { body });
+
+export const replaceGlobalBudget = (
+  budgetId: string,
+  body: WantedGlobalBudget,
+): Promise<ScopedBudget> => costs.replaceGlobalBudget(api, { budgetId, body });
+
+export const deleteGlobalBudget = (budgetId: string): Promise<GlobalBudgetList> =>
+  costs.deleteGlobalBudget(api, { budgetId });
 
 export const changeBudget = (user: string, change: BudgetChange): Promise<Budget> =>
   costs.changeBudget(api, { userId: user, body: change });

@@ -1,10 +1,10 @@
 // The form of a further budget: text as typed, checked in words before it is sent.
-import type { ScopedBudget, WantedBudget } from "../api/bodies";
+import type { ScopedBudget, WantedBudget, WantedGlobalBudget } from "../api/bodies";
 import { nano } from "../format/decimal";
 import { amount, amountProblem, marksOf, marksProblem } from "./form";
 
 export interface ScopedForm {
-  kind: "user" | "persona" | "tag";
+  kind: ScopedBudget["scope"]["kind"];
   key: string;
   value: string;
   period: WantedBudget["period"];
@@ -16,18 +16,17 @@ export interface ScopedForm {
   until: string;
 }
 
-export type ScopedField = keyof ScopedForm;
-
-export const PERIODS: Record<WantedBudget["period"], string> = {
-  day: "Day",
-  week: "Week, from Monday",
-  month: "Month",
-  call: "Each call",
+const MISSING_VALUES: Partial<Record<ScopedForm["kind"], string>> = {
+  tag: "Enter the tag's value.",
+  persona: "Enter a persona.",
+  service: "Enter a service, such as twilio.",
 };
 
-export function emptyForm(): ScopedForm {
+export type ScopedField = keyof ScopedForm;
+
+export function emptyForm(kind: ScopedForm["kind"] = "tag"): ScopedForm {
   return {
-    kind: "tag",
+    kind,
     key: "",
     value: "",
     period: "month",
@@ -42,7 +41,7 @@ export function emptyForm(): ScopedForm {
 export function formOfBudget(budget: ScopedBudget): ScopedForm {
   const { kind, key, value } = budget.scope;
   return {
-    kind: kind === "persona" || kind === "tag" ? kind : "user",
+    kind,
     key: key ?? "",
     value: value ?? "",
     period: budget.period,
@@ -56,16 +55,30 @@ export function formOfBudget(budget: ScopedBudget): ScopedForm {
 
 /** Returns the body of a form without problems. */
 export function bodyOf(form: ScopedForm): WantedBudget {
-  const scope: WantedBudget["scope"] = { kind: form.kind };
-  if (form.kind === "tag") scope.key = form.key.trim();
-  if (form.kind !== "user") scope.value = form.value.trim();
+  const kind = form.kind === "tag" || form.kind === "persona" ? form.kind : "user";
+  const scope: WantedBudget["scope"] = { kind };
+  if (kind === "tag") scope.key = form.key.trim();
+  if (kind !== "user") scope.value = form.value.trim();
+  return { ...limitsOf(form), scope, period: form.period, autoCutoff: form.autoCutoff };
+}
+
+/** Returns the body of a form of a global budget without problems. */
+export function globalBodyOf(form: ScopedForm): WantedGlobalBudget {
+  const period = form.period === "call" ? "day" : form.period;
+  if (form.kind !== "service") return { ...limitsOf(form), scope: { kind: "all" }, period };
+  return { ...limitsOf(form), scope: { kind: "service", value: serviceId(form.value) }, period };
+}
+
+/** Services are reported in lower case, whatever a person types. */
+function serviceId(typed: string): string {
+  return typed.trim().toLowerCase();
+}
+
+function limitsOf(form: ScopedForm): Pick<WantedBudget, "limit_usd" | "thresholds" | "raise"> {
   const raise = amount(form.raise);
   return {
-    scope,
-    period: form.period,
     limit_usd: amount(form.limit) ?? "0",
     thresholds: marksOf(form.thresholds).filter((mark) => Number(mark) !== 100),
-    autoCutoff: form.autoCutoff,
     raise: raise === null ? null : { limit_usd: raise, until: new Date(form.until).toISOString() },
   };
 }
@@ -75,8 +88,8 @@ export function scopedProblems(form: ScopedForm): Partial<Record<ScopedField, st
   const problems: Partial<Record<ScopedField, string>> = {};
   if (form.kind === "tag" && !/^[a-z][a-z0-9_]{0,39}$/.test(form.key.trim()))
     problems.key = "Enter the key of a tag, such as customer.";
-  if (form.kind !== "user" && !form.value.trim())
-    problems.value = form.kind === "tag" ? "Enter the tag's value." : "Enter a persona.";
+  const missing = MISSING_VALUES[form.kind];
+  if (missing && !form.value.trim()) problems.value = missing;
   const limit = amount(form.limit);
   const raise = amount(form.raise);
   const limitProblem = limit === null ? "Enter a limit." : amountProblem(limit);

@@ -111,10 +111,16 @@ const LIMITS = {
 export function alertTitle(alert: Alert): string {
   const limit = LIMITS[alert.type] + scopeSuffix(alert.scope);
   const percent = Number(alert.threshold_percent);
-  const whose = alert.userId === session.claims?.user ? "" : `${alert.userId}: `;
+  const whose = ownerOf(alert);
   return percent === 100
     ? `${whose}${capitalize(limit)} reached`
     : `${whose}${percent}% of ${limit} used`;
+}
+
+/** Whose limit it is, as the beginning of a title; nothing for the own limits, and for a service. */
+function ownerOf({ userId, scope }: Alert): string {
+  if (userId === "") return scope?.kind === "all" ? "All users: " : "";
+  return userId === session.claims?.user ? "" : `${userId}: `;
 }
 
 function show(): void {

@@ -1,0 +1,63 @@
+// Whose budgets a card shows: those of a user, or those of all users.
+import type { ListedAlert, ScopedBudget } from "../api/bodies";
+import {
+  createBudget,
+  createGlobalBudget,
+  deleteBudget,
+  deleteGlobalBudget,
+  listBudgets,
+  listGlobalBudgets,
+  replaceBudget,
+  replaceGlobalBudget,
+} from "../api/routes";
+import { bodyOf, globalBodyOf, type ScopedForm } from "./scoped-form";
+
+export interface BudgetOwner {
+  /** The card's title. */
+  title: string;
+  emptyTitle: string;
+  emptyText: string;
+  /** What a budget may apply to, with labels; the first is that of a new budget. */
+  kinds: Partial<Record<ScopedForm["kind"], string>>;
+  periods: Partial<Record<ScopedForm["period"], string>>;
+  list: (signal: AbortSignal) => Promise<ShownBudgets>;
+  /** Creates a budget, or replaces the one with this id. */
+  save: (form: ScopedForm, budgetId: string | null) => Promise<ScopedBudget>;
+  remove: (budgetId: string) => Promise<unknown>;
+}
+
+interface ShownBudgets {
+  budgets: ScopedBudget[];
+  budgetsMax: string;
+  alerts?: ListedAlert[];
+}
+
+export function ofUser(user: string): BudgetOwner {
+  return {
+    title: "Further budgets",
+    emptyTitle: "No further budgets",
+    emptyText: "Limit what calls with a tag or a persona cost by day, week, month or call.",
+    kinds: { tag: "Calls with a tag", persona: "Calls with a persona", user: "All calls" },
+    periods: { day: "Day", week: "Week, from Monday", month: "Month", call: "Each call" },
+    list: (signal) => listBudgets(user, signal),
+    save: (form, budgetId) =>
+      budgetId === null
+        ? createBudget(user, bodyOf(form))
+        : replaceBudget(user, budgetId, bodyOf(form)),
+    remove: (budgetId) => deleteBudget(user, budgetId),
+  };
+}
+
+export const OF_ALL_USERS: BudgetOwner = {
+  title: "Budgets of all users",
+  emptyTitle: "No budgets of all users",
+  emptyText: "Limit what all users spend together, or what a service costs.",
+  kinds: { all: "All users", service: "A service" },
+  periods: { day: "Day (UTC)", week: "Week, from Monday (UTC)", month: "Month (UTC)" },
+  list: (signal) => listGlobalBudgets(signal),
+  save: (form, budgetId) =>
+    budgetId === null
+      ? createGlobalBudget(globalBodyOf(form))
+      : replaceGlobalBudget(budgetId, globalBodyOf(form)),
+  remove: (budgetId) => deleteGlobalBudget(budgetId),
+};

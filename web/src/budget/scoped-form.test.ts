@@ -1,0 +1,36 @@
+import { describe, expect, it } from "vitest";
+import { bodyOf, emptyForm, globalBodyOf, scopedProblems } from "./scoped-form";
+
+const typed = { period: "week" as const, limit: "$10", thresholds: "50, 100" };
+
+describe("budgets of all users", () => {
+  it("need a service only if they are of one", () => {
+    expect(scopedProblems({ ...emptyForm("all"), ...typed })).toEqual({});
+    expect(scopedProblems({ ...emptyForm("service"), ...typed })).toEqual({
+      value: "Enter a service, such as twilio.",
+    });
+  });
+
+  it("name services as events do, and end no calls", () => {
+    const body = globalBodyOf({ ...emptyForm("service"), ...typed, value: " Twilio " });
+    expect(body).toEqual({
+      scope: { kind: "service", value: "twilio" },
+      period: "week",
+      limit_usd: "10",
+      thresholds: ["50"],
+      raise: null,
+    });
+  });
+
+  it("are not made of a single call", () => {
+    expect(globalBodyOf({ ...emptyForm("all"), ...typed, period: "call" }).period).toBe("day");
+  });
+});
+
+describe("budgets of a user", () => {
+  it("name a tag by key and value", () => {
+    const body = bodyOf({ ...emptyForm(), ...typed, key: "customer", value: "acme" });
+    expect(body.scope).toEqual({ kind: "tag", key: "customer", value: "acme" });
+    expect(body.autoCutoff).toBe(true);
+  });
+});
