@@ -11,7 +11,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import date, datetime
 from decimal import Context, Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, Literal, NamedTuple
 
 from api.routes.csv_lines import text_cell
 from cost_analytics.failures import CommandError
@@ -53,16 +53,6 @@ class UploadedCosts(NamedTuple):
     url: str
     rows: int
     nano: int
-
-
-class RowWriter(Protocol):
-    """Writes rows of COLUMNS to a file."""
-
-    def add(self, rows: Sequence[Sequence[Value]]) -> None:
-        """Write rows."""
-
-    def finish(self) -> None:
-        """Write what is left."""
 
 
 async def export_costs(

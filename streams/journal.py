@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass
 from typing import Final, Generic, Protocol, TypeVar
@@ -107,13 +107,19 @@ class Journal(Generic[R]):
                 ids = [self._kind.id_of(record) for record in records]
                 await self._kind.mark_journaled(connection, ids)
 
-    async def epoch_to_read(self) -> int | None:
-        """Return the ledger's epoch if the journal must be read before anything is sent.
+    async def read_after_restore(
+        self, running: Collection[asyncio.Task[None]], stop: asyncio.Event
+    ) -> None:
+        """Read the journal if the ledger was restored, once the `running` attempts have ended.
 
-        Raises LedgerClosedError during a restore.
+        Nothing may be sent before it returns. Raises LedgerClosedError during a restore.
         """
         async with self._store.connection() as connection:
-            return await self._kind.epoch_to_read(connection)
+            epoch = await self._kind.epoch_to_read(connection)
+        if epoch is not None:
+            if running:  # the journal may get their records
+                await asyncio.wait(running)
+            await self.read(epoch, stop)
 
     async def read(self, epoch: int, stop: asyncio.Event) -> None:
         """Mark what the journal has as done, up to its end, unless `stop` is set before.

@@ -49,7 +49,6 @@ AUDIO_OUTPUT: Final[Names] = (
     "gen_ai.usage.audio.output_tokens",
     "gen_ai.usage.output_audio_tokens",
 )
-IMAGES: Final[Names] = ("gen_ai.usage.image.input_tokens",)
 
 CHARACTERS: Final = "metrics.character_count"
 AUDIO_SECONDS: Final = "metrics.audio_seconds"

@@ -16,10 +16,8 @@ from streams.notifications.sender import Notification
 
 SLACK_TITLE_MAX: Final = 150
 SLACK_LINE_MAX: Final = 3_000
-SLACK_BLOCKS_MAX: Final = 50
 DISCORD_TITLE_MAX: Final = 256
 DISCORD_TEXT_MAX: Final = 4_096
-TEAMS_BYTES_MAX: Final = 28 * 1024
 
 _TEXT_MAX: Final = 4_000
 """Characters of all lines together: in UTF-8 they fit into each service's limit."""

@@ -98,7 +98,8 @@ class DeliveryWorker:
         try:
             while not stop.is_set():
                 try:
-                    await self._read_journal(stop)
+                    if self._journal is not None:
+                        await self._journal.read_after_restore(self._running, stop)
                     await self._claim_due()
                     backoff.reset()
                 except RETRYABLE_ERRORS as error:
@@ -107,16 +108,6 @@ class DeliveryWorker:
                 await wait_for_either(stop, self._wake, self._options.poll_ms / 1000)
         finally:
             await finish(self._running, FINISH_SECONDS)
-
-    async def _read_journal(self, stop: asyncio.Event) -> None:
-        """Import the delivery journal if the ledger was restored; nothing is sent before."""
-        if self._journal is None:
-            return
-        epoch = await self._journal.epoch_to_read()
-        if epoch is not None:
-            if self._running:  # they may be in the journal once they have ended
-                await asyncio.wait(self._running)
-            await self._journal.read(epoch, stop)
 
     async def _claim_due(self) -> None:
         """Queue deliveries of new and missed alerts, and start those that are due."""
