@@ -8,6 +8,8 @@ from typing import Final, Literal
 from msgspec import Struct
 
 from schemas.anomalies import Anomaly
+from schemas.call_steps import StepRequest
+from schemas.crossings import Crossing
 from schemas.exact import Exact
 from schemas.jsonio import wire_name
 from schemas.money import Usd
@@ -25,14 +27,6 @@ SpendBasis = Literal["charged", "cost"]
 def _alert_name(name: str) -> str:
     """Return the JSON name of a field. The alert's `current_spend` stays in snake_case."""
     return name if name == "current_spend" else wire_name(name)
-
-
-class Crossing(Struct, kw_only=True, rename=wire_name):
-    """The event that raised spend to a threshold; `service` is null if the event has none."""
-
-    source: str
-    id: str
-    service: str | None
 
 
 class Driver(Struct, kw_only=True, rename=wire_name):
@@ -137,6 +131,6 @@ class CloudEvent(Struct, kw_only=True):
     type: str
     subject: str
     time: datetime
-    data: BudgetAlert | CutoffRequest | Anomaly
+    data: BudgetAlert | CutoffRequest | StepRequest | Anomaly
     specversion: str = "1.0"
     datacontenttype: str = "application/json"

@@ -8,6 +8,7 @@ from typing import Annotated, Final, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from schemas.alerts import AlertType, ListedAlert, SpendBasis
+from schemas.call_steps import CallSteps, WantedCallSteps
 from schemas.events import Tags, Text
 from schemas.exact import Exact
 from schemas.jsonio import wire_name
@@ -59,6 +60,7 @@ class Budget(Struct, kw_only=True, rename=wire_name):
     thresholds: list[Exact]
     timezone: str
     auto_cutoff: bool
+    call_steps: CallSteps
     channels: list[Channel]
     budget_basis: SpendBasis
     day_start: datetime
@@ -90,6 +92,7 @@ class BudgetChange(Struct, kw_only=True, rename=wire_name, forbid_unknown_fields
     thresholds: list[Number] | UnsetType = UNSET
     timezone: str | UnsetType = UNSET
     auto_cutoff: bool | UnsetType = UNSET
+    call_steps: WantedCallSteps | UnsetType = UNSET
     channels: list[WantedChannel] | UnsetType = UNSET
 
 

@@ -51,9 +51,13 @@ MAXIMA: Final[Mapping[str, int]] = {
     "markup_percent": MARKUP_PERCENT_MAX,
     "alertThreshold_percent": 100,
     "thresholds": MAX_THRESHOLD_PERCENT,
+    "warnAt_percent": 100,
+    "downgradeAt_percent": 100,
 }
 """The maximum of each number that a client or an emitter sends; the minimum is 0."""
-ABOVE_ZERO: Final = frozenset({"alertThreshold_percent", "thresholds"})
+ABOVE_ZERO: Final = frozenset(
+    {"alertThreshold_percent", "thresholds", "warnAt_percent", "downgradeAt_percent"}
+)
 """Fields that must be above 0."""
 
 _ABSENT: Final = {"type": "null"}

@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple, get_args
 
 from schemas.alerts import PublishedAlert, PublishedCutoff
 from schemas.anomalies import PublishedAnomaly
+from schemas.call_steps import PublishedDowngrade, PublishedWarn
 from schemas.commands import ExecutedCommand
 from schemas.deliveries import DeliveryRecord
 from schemas.described import DescribedType, describe_types
@@ -55,6 +56,16 @@ MESSAGES: Final[Mapping[str, Message]] = {
     ),
     "call-cutoff": Message(
         "A request to end a call, `data` on the topic cost.call-commands.v1", PublishedCutoff, False
+    ),
+    "call-warn": Message(
+        "A request to say a closing sentence, `data` on the topic cost.call-commands.v1",
+        PublishedWarn,
+        False,
+    ),
+    "call-downgrade": Message(
+        "A request to use a cheaper model, `data` on the topic cost.call-commands.v1",
+        PublishedDowngrade,
+        False,
     ),
     "cost-anomaly": Message("An anomaly, `data` on cost.anomalies.v1", PublishedAnomaly, False),
     "delivery": Message("A delivery, on the topic cost.deliveries.v1", DeliveryRecord, False),

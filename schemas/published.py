@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from schemas.alerts import ALERT_TYPE, CUTOFF_TYPE, PublishedAlert, PublishedCutoff
 from schemas.anomalies import ANOMALY_TYPE, PublishedAnomaly
+from schemas.call_steps import DOWNGRADE_TYPE, WARN_TYPE, PublishedDowngrade, PublishedWarn
 
 
 class _PublishedEvent(Struct, kw_only=True, tag_field="type"):
@@ -33,6 +34,18 @@ class CallCutoffEvent(_PublishedEvent, kw_only=True, tag=CUTOFF_TYPE):
     """A request to end a call. `id` is the command's id, `subject` the call."""
 
     data: PublishedCutoff
+
+
+class CallWarnEvent(_PublishedEvent, kw_only=True, tag=WARN_TYPE):
+    """A request to say a closing sentence. `id` is the command's id, `subject` the call."""
+
+    data: PublishedWarn
+
+
+class CallDowngradeEvent(_PublishedEvent, kw_only=True, tag=DOWNGRADE_TYPE):
+    """A request to use a cheaper model. `id` is the command's id, `subject` the call."""
+
+    data: PublishedDowngrade
 
 
 class CostAnomalyEvent(_PublishedEvent, kw_only=True, tag=ANOMALY_TYPE):

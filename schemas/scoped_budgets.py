@@ -8,6 +8,7 @@ from typing import Literal
 from msgspec import UNSET, Struct, UnsetType, field
 
 from schemas.alerts import BudgetScope, ListedAlert, SpendBasis
+from schemas.call_steps import CallSteps, WantedCallSteps
 from schemas.events import Text
 from schemas.exact import Exact
 from schemas.jsonio import wire_name
@@ -41,6 +42,7 @@ class ScopedBudget(Struct, kw_only=True, rename=wire_name):
     raise_: BudgetRaise | None = field(name="raise")
     thresholds: list[Exact]
     auto_cutoff: bool
+    call_steps: CallSteps
     limit_version: int
     period_start: datetime | None
     period_end: datetime | None
@@ -86,7 +88,8 @@ class WantedRaise(Struct, kw_only=True, rename=wire_name, forbid_unknown_fields=
 class WantedBudget(Struct, kw_only=True, rename=wire_name, forbid_unknown_fields=True):
     """The settings of a budget; without `thresholds`, those of the user's settings apply.
 
-    With `auto_cutoff`, the end of a call that reaches its limit is requested.
+    With `auto_cutoff`, the end of a call that reaches its limit is requested, and `call_steps` are
+    the steps before it.
     """
 
     scope: WantedScope = WantedScope()
@@ -95,6 +98,7 @@ class WantedBudget(Struct, kw_only=True, rename=wire_name, forbid_unknown_fields
     raise_: WantedRaise | UnsetType | None = field(default=UNSET, name="raise")
     thresholds: list[Number] | UnsetType = UNSET
     auto_cutoff: bool = True
+    call_steps: WantedCallSteps = WantedCallSteps()
 
 
 class WantedGlobalScope(

@@ -10,15 +10,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, get_args
 
-from api.asyncapi import examples
+from api.asyncapi import command_examples, examples
 from schemas.alerts import ALERT_TYPE, CUTOFF_TYPE
 from schemas.anomalies import ANOMALY_TYPE
+from schemas.call_steps import DOWNGRADE_TYPE, WARN_TYPE
 from schemas.commands import ExecutedCommand
 from schemas.deliveries import DeliveryRecord
 from schemas.envelopes import Envelope
 from schemas.events import DATA_TYPES
 from schemas.people import ErasedUserRecord, RewrittenFileRecord
-from schemas.published import BudgetAlertEvent, CallCutoffEvent, CostAnomalyEvent
+from schemas.published import (
+    BudgetAlertEvent,
+    CallCutoffEvent,
+    CallDowngradeEvent,
+    CallWarnEvent,
+    CostAnomalyEvent,
+)
 from schemas.topics import (
     ANOMALIES,
     BUDGET_ALERTS,
@@ -196,7 +203,21 @@ CHANNELS: Final = (
                 title="A request to end a call",
                 payload=CallCutoffEvent,
                 media=CLOUDEVENT,
-                examples=(examples.CALL_CUTOFF,),
+                examples=(command_examples.CALL_CUTOFF,),
+            ),
+            TopicMessage(
+                name=_camel(WARN_TYPE),
+                title="A request to say a closing sentence",
+                payload=CallWarnEvent,
+                media=CLOUDEVENT,
+                examples=(command_examples.CALL_WARN,),
+            ),
+            TopicMessage(
+                name=_camel(DOWNGRADE_TYPE),
+                title="A request to use a cheaper model",
+                payload=CallDowngradeEvent,
+                media=CLOUDEVENT,
+                examples=(command_examples.CALL_DOWNGRADE,),
             ),
         ),
     ),
@@ -245,7 +266,7 @@ CHANNELS: Final = (
                 name="executedCommand",
                 title="An executed command",
                 payload=ExecutedCommand,
-                examples=(examples.EXECUTED_COMMAND,),
+                examples=(command_examples.EXECUTED_COMMAND,),
             ),
         ),
     ),

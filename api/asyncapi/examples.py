@@ -8,15 +8,18 @@ from typing import Any, Final
 
 import msgspec
 
-from schemas.alerts import SOURCE, Crossing, Driver, PublishedAlert, PublishedCutoff
+from schemas.alerts import SOURCE, Driver, PublishedAlert
 from schemas.anomalies import ANOMALY_SOURCE, PublishedAnomaly
-from schemas.commands import ExecutedCommand
+from schemas.crossings import Crossing
 from schemas.deliveries import DeliveryRecord
 from schemas.exact import Exact
 from schemas.jsonio import encode
 from schemas.money import NANO_PER_USD, Usd
 from schemas.people import ErasedUserRecord, RewrittenFileRecord
-from schemas.published import BudgetAlertEvent, CallCutoffEvent, CostAnomalyEvent
+from schemas.published import (
+    BudgetAlertEvent,
+    CostAnomalyEvent,
+)
 from schemas.totals import CallTotal
 
 START: Final = datetime(2026, 11, 19, 14, 0, 2, tzinfo=UTC)
@@ -24,8 +27,7 @@ _DAY: Final = START.replace(hour=0, second=0)
 CALL: Final = "call-7f3a"
 USER: Final = "alice"
 _PERSONA: Final = "persona-sales"
-_ALERT: Final = "0193446a-5d1e-7c3a-9a52-6f0e4b7d1c90"
-_COMMAND: Final = "0193446a-5d1e-7c3a-9a52-6f0e4b7d1c91"
+ALERT_ID: Final = "0193446a-5d1e-7c3a-9a52-6f0e4b7d1c90"
 _ANOMALY: Final = "0193446a-5d1e-7c3a-9a52-6f0e4b7d1c92"
 _CHANNEL: Final = "0193446a-5d1e-7c3a-9a52-6f0e4b7d1c93"
 _DELIVERY: Final = "0193446a-5d1e-7c3a-9a52-6f0e4b7d1c94"
@@ -130,7 +132,7 @@ CALL_TOTAL: Final = as_json(
     )
 )
 ALERT: Final = PublishedAlert(
-    alert_id=_ALERT,
+    alert_id=ALERT_ID,
     user_id=USER,
     type="daily",
     threshold_percent=Exact(80),
@@ -155,38 +157,13 @@ ALERT: Final = PublishedAlert(
 )
 BUDGET_ALERT: Final = as_json(
     BudgetAlertEvent(
-        id=_ALERT,
+        id=ALERT_ID,
         source=SOURCE,
         subject=USER,
         time=after(313),
         specversion="1.0",
         datacontenttype="application/json",
         data=ALERT,
-    )
-)
-CALL_CUTOFF: Final = as_json(
-    CallCutoffEvent(
-        id=_COMMAND,
-        source=SOURCE,
-        subject=CALL,
-        time=after(200),
-        specversion="1.0",
-        datacontenttype="application/json",
-        data=PublishedCutoff(
-            command_id=_COMMAND,
-            call_id=CALL,
-            user_id=USER,
-            reason="The limit of $2.00 a call is reached.",
-            limit_usd=usd("2"),
-            current_cost=usd("2.004"),
-            limit_version=1,
-            alert_id=_ALERT,
-            requested_at=after(200),
-            crossed_by=Crossing(source="/voice-pipeline", id="cost-18", service="openai"),
-            event_time=after(199),
-            committed_at=after(200),
-            published_at=after(201),
-        ),
     )
 )
 COST_ANOMALY: Final = as_json(
@@ -224,24 +201,9 @@ DELIVERY: Final = as_json(
         channel_id=_CHANNEL,
         user_id=USER,
         kind="alert",
-        subject_id=_ALERT,
+        subject_id=ALERT_ID,
         created_at=after(313),
         delivered_at=after(315),
-    )
-)
-EXECUTED_COMMAND: Final = as_json(
-    ExecutedCommand(
-        command_id=_COMMAND,
-        call_id=CALL,
-        user_id=USER,
-        kind="cutoff",
-        cause="limit",
-        requested_by=None,
-        reason="The limit of $2.00 a call is reached.",
-        payload="{}",
-        target="vapi",
-        requested_at=after(200),
-        executed_at=after(202),
     )
 )
 ERASED_USER: Final = as_json(

@@ -10,6 +10,7 @@ import msgspec
 
 from api.asyncapi.examples import ALERT, CALL, START, USER, after, as_json, usd
 from schemas.budgets import Budget, LimitVersions
+from schemas.call_steps import CallSteps
 from schemas.exact import Exact
 from schemas.jsonio import encode
 from schemas.live import (
@@ -56,6 +57,13 @@ _BUDGET: Final = Budget(
     thresholds=[Exact(80), Exact(100)],
     timezone="UTC",
     auto_cutoff=True,
+    call_steps=CallSteps(
+        warn=False,
+        warn_at_percent=Exact(80),
+        downgrade=False,
+        downgrade_at_percent=Exact(95),
+        closing_sentence=None,
+    ),
     channels=[],
     budget_basis="charged",
     day_start=_DAY,

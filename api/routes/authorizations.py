@@ -14,7 +14,7 @@ from api.http.options import RequestLimits
 from api.http.problems import Problem, invalid_body
 from api.http.replies import reply
 from api.openapi.operations import Operation, Tag
-from api.routes.budgets import bounded
+from api.routes.budget_numbers import bounded
 from ledger.budgets.authorization import AuthorizationDecision
 from ledger.budgets.authorizing import CallStartDecision, CallStartRequest, authorize
 from ledger.budgets.budgets import Budgets

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -15,11 +14,13 @@ from api.http.options import ApiOptions
 from api.http.problems import invalid_body
 from api.http.replies import reply, tagged_reply
 from api.openapi.operations import Operation, Tag
+from api.routes.budget_numbers import limit_nano, percent_of, thresholds_of
+from api.routes.call_steps import steps_body, steps_of
 from api.routes.channels import parse_channel, problem_of
 from ledger.budgets.budgets import Budgets, BudgetStatus
 from ledger.budgets.burn_rate import seconds_to_threshold
 from ledger.budgets.changing import ChannelsRefusedError, change_budget
-from ledger.budgets.limits import FULL, LimitChange
+from ledger.budgets.limits import LimitChange
 from ledger.budgets.thresholds import is_reached
 from ledger.calls.periods import time_zones
 from ledger.credits.credits import Credits
@@ -29,21 +30,16 @@ from ledger.postgres.clock import Clock
 from ledger.postgres.viewers import Viewer
 from schemas.alerts import ListedAlert, SpendBasis
 from schemas.budgets import (
-    MAX_DECIMALS,
-    MAX_LIMIT_USD,
-    MAX_THRESHOLD_PERCENT,
-    MAX_THRESHOLDS,
     Budget,
     BudgetChange,
     LimitVersions,
 )
 from schemas.exact import Exact
 from schemas.jsonio import decode
-from schemas.money import Usd, nano_from_usd
+from schemas.money import Usd
 from schemas.numbers import Number
 
 _PATH: Final = "/api/costs/user/{userId}/budget"
-_SMALLEST_STEP: Final = Decimal(1).scaleb(-MAX_DECIMALS)
 _READ: Final = Operation(
     name="getBudget",
     tag=Tag.BUDGETS,
@@ -125,11 +121,12 @@ def change_of(requested: BudgetChange) -> LimitChange:
         alert_threshold_percent=(
             None
             if requested.alert_threshold_percent is UNSET
-            else _percent("alertThreshold_percent", requested.alert_threshold_percent, 100)
+            else percent_of("alertThreshold_percent", requested.alert_threshold_percent, 100)
         ),
         thresholds=thresholds_of(requested.thresholds),
         timezone=_timezone(requested.timezone),
         auto_cutoff=None if requested.auto_cutoff is UNSET else requested.auto_cutoff,
+        call_steps=None if requested.call_steps is UNSET else steps_of(requested.call_steps),
     )
 
 
@@ -141,51 +138,12 @@ def _limit(name: str, requested: Number | UnsetType | None) -> tuple[bool, int |
     return True, limit_nano(name, requested)
 
 
-def limit_nano(name: str, requested: Number) -> int:
-    """Return a limit in nano-dollars; raises the 400 Problem, which names the field."""
-    return nano_from_usd(bounded(name, requested, MAX_LIMIT_USD))
-
-
-def _percent(name: str, requested: Number, maximum: int) -> Decimal:
-    percent = bounded(name, requested, maximum)
-    if not percent:
-        raise invalid_body(f"`{name}` must be above 0.")
-    return percent
-
-
-def thresholds_of(requested: Sequence[Number] | UnsetType) -> tuple[Decimal, ...] | None:
-    """Return the additional thresholds, sorted and unique; 100 is implicit and left out.
-
-    Raises the 400 Problem.
-    """
-    if requested is UNSET:
-        return None
-    if len(requested) > MAX_THRESHOLDS:
-        raise invalid_body(f"`thresholds` may hold at most {MAX_THRESHOLDS} percentages.")
-    percents = {_percent("thresholds", percent, MAX_THRESHOLD_PERCENT) for percent in requested}
-    return tuple(sorted(percents - {FULL}))
-
-
 def _timezone(requested: str | UnsetType) -> str | None:
     if requested is UNSET:
         return None
     if requested not in time_zones():
         raise invalid_body("`timezone` must be an IANA time zone such as Europe/Berlin.")
     return requested
-
-
-def bounded(name: str, requested: Number, maximum: int) -> Decimal:
-    """Return a number from 0 to `maximum` with the supported number of decimals.
-
-    Raises the 400 Problem, which names the field.
-    """
-    number = Decimal(requested)
-    if not number.is_finite() or not 0 <= number <= maximum:
-        raise invalid_body(f"`{name}` must be a number from 0 to {maximum}.")
-    kept = number.quantize(_SMALLEST_STEP)
-    if kept != number:
-        raise invalid_body(f"`{name}` may have at most {MAX_DECIMALS} decimals.")
-    return kept.normalize()
 
 
 def budget(user_id: str, budget_status: BudgetStatus, basis: SpendBasis) -> Budget:
@@ -207,6 +165,7 @@ def budget(user_id: str, budget_status: BudgetStatus, basis: SpendBasis) -> Budg
         thresholds=[Exact(percent) for percent in budget_status.thresholds],
         timezone=limits.timezone,
         auto_cutoff=limits.auto_cutoff,
+        call_steps=steps_body(limits.call_steps),
         channels=list(budget_status.channels),
         budget_basis=basis,
         day_start=budget_status.day.start,

@@ -21,7 +21,7 @@ from api.intake.event_stream import EventStream, StreamUnavailableError
 from api.intake.events import CheckedEvent, EventSender
 from api.intake.routes import IDEMPOTENCY_KEY, key_of
 from api.openapi.operations import Operation, Tag
-from api.routes.budgets import bounded
+from api.routes.budget_numbers import bounded
 from ledger.credits.balance import NEVER, Balance
 from ledger.credits.credits import Credits, CreditStatus, GrantRow, LowBalanceChange, state_of
 from ledger.credits.low_balance import charged_per_day, lasts_until, low_balances

@@ -11,10 +11,10 @@ from api.http.replies import tagged_reply
 from api.openapi.operations import Operation, Tag
 from ledger.postgres.clock import Clock
 from ledger.postgres.viewers import ReaderPool
+from ledger.prices.alternatives import Alternative
 from ledger.reports.advice import advice_notes, advise
 from ledger.reports.advice_facts import (
     ADVICE_DAYS,
-    Alternative,
     Recommendation,
     RetirementWarning,
     SavingEvidence,

@@ -17,7 +17,7 @@ from api.http.problems import Problem, invalid_body
 from api.http.replies import reply
 from api.openapi.operations import Operation, Tag
 from api.routes.authorizations import budget_name, refusal
-from api.routes.budgets import bounded
+from api.routes.budget_numbers import bounded
 from ledger.budgets.budgets import Budgets
 from ledger.budgets.reserving import ReservationRequest, ReservationResult, reserve
 from ledger.postgres.clock import Clock

@@ -17,7 +17,8 @@ from api.http.options import RequestLimits
 from api.http.problems import Problem, forbidden, invalid_body
 from api.http.replies import reply, tagged_reply
 from api.openapi.operations import Operation, Tag
-from api.routes.budgets import limit_nano, thresholds_of
+from api.routes.budget_numbers import limit_nano, thresholds_of
+from api.routes.call_steps import steps_body, steps_of
 from ledger.budgets.alert_messages import scope_body, spend_basis
 from ledger.budgets.budgets import Budgets
 from ledger.budgets.scoped import BUDGETS_MAX, PERSONA, TAG, WHOLE_USER, Raise, Scope
@@ -172,8 +173,14 @@ def wanted_budget(
     if body.raise_ is not UNSET and body.raise_ is not None:
         raised = _raise(body.raise_, nano, now)
     thresholds = thresholds_of(body.thresholds)
-    ends_calls = isinstance(body, bodies.WantedBudget) and body.auto_cutoff
-    return WantedBudget(scope, _TYPES[body.period], nano, thresholds, ends_calls, raised)
+    if not isinstance(body, bodies.WantedBudget):
+        return WantedBudget(scope, _TYPES[body.period], nano, thresholds, False, raised)
+    steps = steps_of(body.call_steps)
+    if steps.is_on and body.period != "call":
+        raise invalid_body("`callSteps` apply to budgets per call only.")
+    return WantedBudget(
+        scope, _TYPES[body.period], nano, thresholds, body.auto_cutoff, raised, steps
+    )
 
 
 def _raise(wanted: bodies.WantedRaise, limit: int, now: datetime) -> Raise:
@@ -210,6 +217,7 @@ def budget_body(status: ScopedStatus, basis: SpendBasis, now: datetime) -> bodie
         raise_=None if raised is None else _raise_body(raised),
         thresholds=[Exact(percent) for percent in status.thresholds],
         auto_cutoff=budget.auto_cutoff,
+        call_steps=steps_body(budget.call_steps),
         limit_version=budget.version_at(now),
         period_start=None if period is None else period.start,
         period_end=None if period is None else period.end,

@@ -145,8 +145,8 @@ class CommandSection(Section):
     livekit_url: str | None = custom(
         "LIVEKIT_URL",
         None,
-        "The LiveKit server whose rooms are deleted, such as `wss://project.livekit.cloud`. Unset: "
-        "none are.",
+        "The LiveKit server whose rooms are deleted and whose agents get messages, such as "
+        "`wss://project.livekit.cloud`. Unset: none are.",
         _livekit_url,
     )
     livekit_api_key: str | None = optional("LIVEKIT_API_KEY", "The key that signs its tokens.")

@@ -19,12 +19,12 @@ from schemas.alerts import (
     BudgetAlert,
     BudgetScope,
     CloudEvent,
-    Crossing,
     CutoffRequest,
     Driver,
     ScopeKind,
     SpendBasis,
 )
+from schemas.crossings import Crossing
 from schemas.exact import Exact, exact_text
 from schemas.money import Usd, ratio_decimal
 from schemas.sentences import day_name, dollars, month_name, percentage, service_name
@@ -42,7 +42,7 @@ class AlertContext(NamedTuple):
 def alert_id(position: BudgetPosition, percent: Decimal) -> UUID:
     """Return the id derived from the alert's key."""
     budget = position.limit.budget
-    return _id(
+    return derived_id(
         "alert",
         position.user_id,
         position.limit.type,
@@ -55,10 +55,11 @@ def alert_id(position: BudgetPosition, percent: Decimal) -> UUID:
 
 def cutoff_id(call_id: str, limit_version: int) -> UUID:
     """Return the id of the request to end a call at a version of its limit."""
-    return _id("cutoff", call_id, limit_version)
+    return derived_id("cutoff", call_id, limit_version)
 
 
-def _id(*parts: object) -> UUID:
+def derived_id(*parts: object) -> UUID:
+    """Return the id that follows from some parts."""
     key = "\0".join(exact_text(part) if isinstance(part, Decimal) else str(part) for part in parts)
     return UUID(bytes=blake2b(key.encode(), digest_size=16).digest())
 
@@ -82,7 +83,7 @@ def alert(
         limit_usd=Usd(limit.nano),
         current_spend=Usd(spend),
         remaining=Usd(max(0, limit.nano - spend)),
-        message=_message(position, percent, basis, now),
+        message=limit_sentence(position, percent, basis, now),
         triggered_at=now,
         period=position.period,
         period_start=position.start,
@@ -92,7 +93,7 @@ def alert(
         else crossed_by.call_id
         if crossed_by
         else None,
-        crossed_by=_crossing_of(crossed_by),
+        crossed_by=crossing_of(crossed_by),
         limit_version=limit.version,
         basis=basis if position.call is None else "cost",
         late=position.closed,
@@ -158,7 +159,9 @@ def spend_basis(budget: ScopedBudget | None, basis: SpendBasis) -> SpendBasis:
     return "cost" if budget is not None and budget.dimension == SERVICE else basis
 
 
-def _message(position: BudgetPosition, percent: Decimal, basis: SpendBasis, now: datetime) -> str:
+def limit_sentence(
+    position: BudgetPosition, percent: Decimal, basis: SpendBasis, now: datetime
+) -> str:
     """Return a sentence for the user; a call's and a period's limit count different money."""
     spend, limit = dollars(position.after_nano), dollars(position.limit.nano)
     share = _share(position, percent)
@@ -208,7 +211,8 @@ def _period_text(position: BudgetPosition, *, is_over: bool) -> str:
     return f"in {month_name(month)}" if is_over else "this month"
 
 
-def _crossing_of(row: EventRow | None) -> Crossing | None:
+def crossing_of(row: EventRow | None) -> Crossing | None:
+    """Return a row of a batch as published."""
     if row is None:
         return None
     named = row.reference()

@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Final, NamedTuple
 
 from ledger.budgets.alert_messages import AlertContext, alert_event, cutoff_event
+from ledger.budgets.call_steps import read_steps
 from ledger.budgets.everyone_spend import read_everyone_spend
 from ledger.budgets.limits import Limits
 from ledger.budgets.scope_rows import read_windows
@@ -59,7 +60,7 @@ async def read_epoch(connection: Connection) -> int:
 
 
 def limits_of(row: Record) -> Limits:
-    """Return the limits of a settings row; a statement may leave `has_credit` out."""
+    """Return the limits of a settings row; some statements leave `has_credit` out."""
     return Limits(
         user_id=row["user_id"],
         daily_nano=row["daily_limit_nano"],
@@ -72,6 +73,7 @@ def limits_of(row: Record) -> Limits:
         extra_thresholds=tuple(row["thresholds"]),
         timezone=row["timezone"],
         auto_cutoff=row["auto_cutoff"],
+        call_steps=read_steps(row.get("call_steps")),
         budgets=read_budgets(row["budgets"]),
         has_credit=bool(row.get("has_credit")),
     )

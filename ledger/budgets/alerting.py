@@ -7,7 +7,6 @@ raises what is due. The unique key of an alert makes it exist once.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -16,6 +15,7 @@ from uuid import UUID
 
 from ledger.budgets.alert_messages import alert, alert_id, cutoff
 from ledger.budgets.alert_rows import lock_budgets, raise_alerts, read_spend, request_cutoff
+from ledger.budgets.bounded_set import BoundedSet
 from ledger.budgets.contexts import read_contexts
 from ledger.budgets.crossings import find_crossing
 from ledger.budgets.limits import FULL, Limit, Limits
@@ -30,6 +30,7 @@ from ledger.budgets.positions import (
 )
 from ledger.budgets.scope_moves import ScopeMoves, find_moves, sum_moves
 from ledger.budgets.scope_rows import move_scopes, read_recorded
+from ledger.budgets.step_requests import StepRequests
 from ledger.budgets.thresholds import (
     BudgetPosition,
     call_position,
@@ -79,9 +80,10 @@ class Alerting:
         """`basis` defines the spend, `default_percent` the threshold of users without one."""
         self.basis = basis
         self.default_percent = Decimal(default_percent)
-        self._users = _BoundedSet(USERS_CACHED_MAX)
-        self._raised = _BoundedSet(ALERTS_CACHED_MAX)
+        self._users = BoundedSet(USERS_CACHED_MAX)
+        self._raised = BoundedSet(ALERTS_CACHED_MAX)
         self._uncommitted: tuple[Sequence[str], Sequence[UUID]] = ((), ())
+        self._steps = StepRequests()
 
     async def lock(
         self, connection: Connection, folded: BatchChanges, now: datetime, *, is_large: bool
@@ -93,6 +95,7 @@ class Alerting:
         """
         users = sorted(folded.users)
         self._uncommitted = users, ()
+        self._steps.begin()
         if not users:
             return AlertReview({}, [])
         unknown = [user for user in users if user not in self._users]
@@ -136,6 +139,7 @@ class Alerting:
         users, alerts = self._uncommitted
         self._users.add(users)
         self._raised.add(alerts)
+        self._steps.committed()
 
     async def review_user(
         self, connection: Connection, limits: Limits, calls: Iterable[Call], now: datetime
@@ -185,10 +189,12 @@ class Alerting:
         self,
         connection: Connection,
         budgets: Mapping[str, Limits],
-        positions: Iterable[BudgetPosition],
+        positions: Sequence[BudgetPosition],
         entries: Sequence[EventRow],
         now: datetime,
     ) -> int:
+        """Raise the alerts that are due, and request the ends of calls and the steps before."""
+        messages = await self._steps.request(connection, budgets, positions, entries, now)
         due: list[tuple[BudgetPosition, Decimal]] = [
             (position, percent)
             for position in positions
@@ -199,7 +205,7 @@ class Alerting:
             if alert_id(position, percent) not in self._raised
         ]
         if not due:
-            return 0
+            return messages
         positions = [position for position, _ in due]
         contexts = await read_contexts(connection, positions, self.basis, now)
         alerts = [
@@ -213,7 +219,7 @@ class Alerting:
             )
             for (position, percent), context in zip(due, contexts, strict=True)
         ]
-        messages = await raise_alerts(connection, alerts)
+        messages += await raise_alerts(connection, alerts)
         self._uncommitted = self._uncommitted[0], [UUID(raised.alert_id) for raised in alerts]
         for (position, percent), raised in zip(due, alerts, strict=True):
             if (
@@ -237,21 +243,3 @@ async def _scope_moves(
     since = min(b.counts_from for user in users for b in budgets[user].budgets)
     recorded = await read_recorded(connection, taken, since)
     return sum_moves(budgets, moves, folded, recorded, includes_batch=is_large)
-
-
-class _BoundedSet:
-    """A bounded set that drops the least recently added items."""
-
-    def __init__(self, maximum: int) -> None:
-        self._maximum = maximum
-        self._items: OrderedDict[object, None] = OrderedDict()
-
-    def __contains__(self, item: object) -> bool:
-        return item in self._items
-
-    def add(self, items: Iterable[object]) -> None:
-        for item in items:
-            self._items[item] = None
-            self._items.move_to_end(item)
-        while len(self._items) > self._maximum:
-            self._items.popitem(last=False)

@@ -24,7 +24,7 @@ WITH opened AS (
 SELECT (SELECT count(*) FROM opened) + (SELECT count(*) FROM locked) AS locked_count,
        user_id, daily_limit_nano, monthly_limit_nano, call_limit_nano,
        daily_limit_version, monthly_limit_version, call_limit_version,
-       alert_threshold_percent, thresholds, timezone, auto_cutoff, budgets::text AS budgets,
+       alert_threshold_percent, thresholds, timezone, auto_cutoff, call_steps::text AS call_steps, budgets::text AS budgets,
        credit_review_at IS NOT NULL AS has_credit
 FROM (VALUES (true)) AS always (is_limited)
 LEFT JOIN locked

@@ -14,6 +14,7 @@ import msgspec
 from ledger.budgets.active_calls import call_of_row, read_active_calls
 from ledger.budgets.alert_rows import limits_of
 from ledger.budgets.burn_rate import burn_rate, expected_charges
+from ledger.budgets.call_steps import stored_steps
 from ledger.budgets.global_use import GlobalUses
 from ledger.budgets.limits import Limits
 from ledger.budgets.scoped import raise_ends_at, stored_budgets
@@ -173,6 +174,7 @@ class Budgets:
                 thresholds=list(limits.extra_thresholds),
                 timezone=limits.timezone,
                 auto_cutoff=limits.auto_cutoff,
+                call_steps=stored_steps(limits.call_steps),
             ),
         )
 

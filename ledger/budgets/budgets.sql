@@ -5,7 +5,7 @@
 -- The settings of :user_id.
 SELECT user_id, daily_limit_nano, monthly_limit_nano, call_limit_nano,
        daily_limit_version, monthly_limit_version, call_limit_version,
-       alert_threshold_percent, thresholds, timezone, auto_cutoff, budgets::text AS budgets,
+       alert_threshold_percent, thresholds, timezone, auto_cutoff, call_steps::text AS call_steps, budgets::text AS budgets,
        credit_review_at IS NOT NULL AS has_credit
   FROM user_budget_settings
  WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all)
@@ -14,7 +14,7 @@ SELECT user_id, daily_limit_nano, monthly_limit_nano, call_limit_nano,
 -- The same, locked against batches of the user's events and other changes.
 SELECT user_id, daily_limit_nano, monthly_limit_nano, call_limit_nano,
        daily_limit_version, monthly_limit_version, call_limit_version,
-       alert_threshold_percent, thresholds, timezone, auto_cutoff, budgets::text AS budgets,
+       alert_threshold_percent, thresholds, timezone, auto_cutoff, call_steps::text AS call_steps, budgets::text AS budgets,
        credit_review_at IS NOT NULL AS has_credit
   FROM user_budget_settings
  WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all)
@@ -33,7 +33,7 @@ UPDATE user_budget_settings
        daily_limit_version = :daily_version, monthly_limit_version = :monthly_version,
        call_limit_version = :call_version,
        alert_threshold_percent = :warning_percent, thresholds = :thresholds,
-       timezone = :timezone, auto_cutoff = :auto_cutoff,
+       timezone = :timezone, auto_cutoff = :auto_cutoff, call_steps = :call_steps::text::jsonb,
        updated_at = now()
  WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all)
 
@@ -46,7 +46,7 @@ UPDATE user_budget_settings SET budgets = :budgets::text::jsonb, raise_ends_at =
 -- Locks the settings of one user with a raise that is over at :now and that no other session has locked.
 SELECT user_id, daily_limit_nano, monthly_limit_nano, call_limit_nano,
        daily_limit_version, monthly_limit_version, call_limit_version,
-       alert_threshold_percent, thresholds, timezone, auto_cutoff, budgets::text AS budgets,
+       alert_threshold_percent, thresholds, timezone, auto_cutoff, call_steps::text AS call_steps, budgets::text AS budgets,
        credit_review_at IS NOT NULL AS has_credit
   FROM user_budget_settings
  WHERE raise_ends_at <= :now
@@ -71,7 +71,7 @@ SELECT call_id, user_id, first_at, costs::text AS costs, persona_id, tags::text 
 -- plans that may apply to the user. The latest alerts that are not late, at most :alerts_max, and the channels, oldest first.
 SELECT settings.user_id, daily_limit_nano, monthly_limit_nano, call_limit_nano,
        daily_limit_version, monthly_limit_version, call_limit_version,
-       alert_threshold_percent, thresholds, timezone, auto_cutoff, budgets::text AS budgets,
+       alert_threshold_percent, thresholds, timezone, auto_cutoff, call_steps::text AS call_steps, budgets::text AS budgets,
        credit_review_at IS NOT NULL AS has_credit,
        spend.day_nano, spend.month_nano,
        (SELECT json_agg(json_build_array(first_at, costs::json, expected_duration_ms, persona_id, coalesce(tags, '{}')))

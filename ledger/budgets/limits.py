@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from msgspec import Struct
 from msgspec.structs import replace
 
+from ledger.budgets.call_steps import NO_STEPS, CallSteps
 from ledger.budgets.scoped import ScopedBudget
 from schemas.alerts import AlertType
 
@@ -47,6 +48,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     extra_thresholds: tuple[Decimal, ...] = ()
     timezone: str = "UTC"
     auto_cutoff: bool = True
+    call_steps: CallSteps = NO_STEPS
     budgets: tuple[ScopedBudget, ...] = ()
     has_credit: bool = False
 
@@ -81,6 +83,10 @@ class Limits(Struct, frozen=True, kw_only=True):
     def ends_calls(self, limit: Limit) -> bool:
         """Return whether the end of a call that reaches a limit is requested."""
         return self.auto_cutoff if limit.budget is None else limit.budget.auto_cutoff
+
+    def steps_of(self, limit: Limit) -> CallSteps:
+        """Return the steps before the end of a call that reaches a limit."""
+        return self.call_steps if limit.budget is None else limit.budget.call_steps
 
     @property
     def latest_version(self) -> int:
@@ -124,6 +130,7 @@ class LimitChange(NamedTuple):
     thresholds: tuple[Decimal, ...] | None = None
     timezone: str | None = None
     auto_cutoff: bool | None = None
+    call_steps: CallSteps | None = None
 
 
 def apply_change(limits: Limits, change: LimitChange, epoch: int) -> Limits:
@@ -157,6 +164,7 @@ def apply_change(limits: Limits, change: LimitChange, epoch: int) -> Limits:
         else change.thresholds,
         timezone=limits.timezone if change.timezone is None else change.timezone,
         auto_cutoff=limits.auto_cutoff if change.auto_cutoff is None else change.auto_cutoff,
+        call_steps=limits.call_steps if change.call_steps is None else change.call_steps,
     )
 
 

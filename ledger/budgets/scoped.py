@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from ledger.budgets.call_steps import NO_STEPS, CallSteps
 from ledger.calls.call import Call
 from ledger.calls.periods import period_of
 from schemas.alerts import AlertType
@@ -90,6 +91,7 @@ class ScopedBudget(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     version: int
     thresholds: tuple[Decimal, ...] | None = None
     auto_cutoff: bool = True
+    call_steps: CallSteps = NO_STEPS
     raised: Raise | None = None
     counts_from: datetime
     created_at: datetime

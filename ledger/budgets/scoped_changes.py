@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from ledger.budgets.alert_rows import read_epoch, read_spend
 from ledger.budgets.alerting import Alerting
 from ledger.budgets.budgets import Budgets
+from ledger.budgets.call_steps import NO_STEPS, CallSteps
 from ledger.budgets.limits import Limits
 from ledger.budgets.positions import SpendChange
 from ledger.budgets.scope_rows import clear_scope, fill_scope
@@ -47,6 +48,7 @@ class WantedBudget(NamedTuple):
     thresholds: tuple[Decimal, ...] | None
     auto_cutoff: bool
     raised: Raise | None
+    call_steps: CallSteps = NO_STEPS
 
 
 class ScopedStatus(NamedTuple):
@@ -186,6 +188,7 @@ def _budget(
         version=version,
         thresholds=wanted.thresholds,
         auto_cutoff=wanted.auto_cutoff,
+        call_steps=wanted.call_steps,
         raised=wanted.raised,
         counts_from=start,
         created_at=created_at,

@@ -11,29 +11,34 @@ UPDATE call_command_attempts AS a SET outcome = 'interrupted'
 FROM dead WHERE a.command_id = dead.command_id AND a.number = dead.attempts AND a.outcome IS NULL
 
 -- name: close_due
--- Closes due commands that must not be executed any more: of calls that have ended, and those older than
--- :deadline_seconds seconds. An abandoned call has no end that its vendor reported, and may still cost. Expired
+-- Closes due commands that must not be executed any more: of calls that have ended, steps before an end that is
+-- requested or executed, and those older than :deadline_seconds seconds. An abandoned call has no end that its vendor reported, and may still cost. Expired
 -- commands are closed whether they are due or not.
 UPDATE call_commands AS c
 SET state = due.state, outcome = due.outcome, ended_at = now(), next_attempt_at = NULL
 FROM (
     SELECT p.command_id,
-           CASE WHEN k.has_ended THEN 'ended' ELSE 'expired' END AS state,
-           CASE WHEN k.has_ended THEN 'The call had ended.' ELSE 'No attempt succeeded in time.' END AS outcome
+           CASE WHEN k.has_ended OR k.is_cut_off THEN 'ended' ELSE 'expired' END AS state,
+           CASE WHEN k.has_ended THEN 'The call had ended.'
+                WHEN k.is_cut_off THEN 'The end of the call was requested.'
+                ELSE 'No attempt succeeded in time.' END AS outcome
     FROM call_commands AS p
     CROSS JOIN LATERAL (
-        SELECT EXISTS (SELECT FROM calls WHERE call_id = p.call_id AND status IN ('completed', 'failed', 'terminated')) AS has_ended
+        SELECT EXISTS (SELECT FROM calls WHERE call_id = p.call_id AND status IN ('completed', 'failed', 'terminated')) AS has_ended,
+               p.kind <> 'cutoff' AND EXISTS (
+                   SELECT FROM call_commands AS e
+                   WHERE e.call_id = p.call_id AND e.kind = 'cutoff' AND e.state IN ('pending', 'executing', 'executed')) AS is_cut_off
     ) AS k
     WHERE p.state = 'pending'
       AND (p.created_at < now() - make_interval(secs => :deadline_seconds)
-           OR k.has_ended AND p.next_attempt_at <= now())
+           OR (k.has_ended OR k.is_cut_off) AND p.next_attempt_at <= now())
     FOR UPDATE OF p SKIP LOCKED
 ) AS due
 WHERE c.command_id = due.command_id
 
 -- name: claim
--- Claims up to :limit due commands for :lease_seconds seconds and stores the start of an attempt; none while commands
--- are stopped, or before a restored ledger has read the journal. With each come the vendor of its call, by the call's
+-- Claims up to :limit due commands for :lease_seconds seconds and stores the start of an attempt, ends of calls first; none
+-- while commands are stopped, or before a restored ledger has read the journal. With each come the vendor of its call, by the call's
 -- latest events, and the mode. Archived events are left out: such calls are long over.
 WITH mode AS (
     SELECT mode FROM command_modes ORDER BY seq DESC LIMIT 1
@@ -42,7 +47,7 @@ WITH mode AS (
     WHERE state = 'pending' AND next_attempt_at <= now()
       AND (SELECT mode FROM mode) <> 'stopped'
       AND EXISTS (SELECT FROM command_journal_reads WHERE epoch = (SELECT max(epoch) FROM ledger_epochs))
-    ORDER BY next_attempt_at, seq LIMIT :limit FOR UPDATE SKIP LOCKED
+    ORDER BY kind <> 'cutoff', next_attempt_at, seq LIMIT :limit FOR UPDATE SKIP LOCKED
 ), taken AS (
     UPDATE call_commands AS c
     SET state = 'executing', attempts = attempts + 1, claimed_until = now() + make_interval(secs => :lease_seconds)

@@ -8,3 +8,14 @@ FROM service_prices
 -- A number that increases with new prices, charge plans and aliases: rows are only ever added.
 SELECT (SELECT count(*) FROM service_prices) + (SELECT count(*) FROM charge_plans)
        + (SELECT count(*) FROM model_aliases)
+
+-- name: retirements
+-- What the last verified price of each model says about its retirement, if it says anything.
+SELECT service, operation, model, retires_on, coalesce(is_deprecated, false) AS is_deprecated
+FROM (
+    SELECT DISTINCT ON (service, operation, model) service, operation, model, retires_on, is_deprecated
+    FROM service_prices
+    WHERE retires_on IS NOT NULL OR is_deprecated IS NOT NULL
+    ORDER BY service, operation, model, verified_at DESC, price_id DESC
+) AS newest
+WHERE retires_on IS NOT NULL OR is_deprecated

@@ -12,12 +12,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
+from ledger.prices.alternatives import Retirements
 from ledger.prices.catalogue import Catalogue
 from ledger.reports.advice_facts import (
     ADVICE_DAYS,
     ChargeSum,
     Recommendation,
-    Retirements,
     SavingEvidence,
     UsageSum,
 )

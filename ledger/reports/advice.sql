@@ -156,14 +156,3 @@ SELECT service AS processor, count(*) AS charges, count(DISTINCT call_id) AS cal
   FROM ranked
  GROUP BY service
  ORDER BY service COLLATE "C"
-
--- name: retirements
--- What the last verified price of each model says about its retirement, if it says anything.
-SELECT service, operation, model, retires_on, coalesce(is_deprecated, false) AS is_deprecated
-FROM (
-    SELECT DISTINCT ON (service, operation, model) service, operation, model, retires_on, is_deprecated
-    FROM service_prices
-    WHERE retires_on IS NOT NULL OR is_deprecated IS NOT NULL
-    ORDER BY service, operation, model, verified_at DESC, price_id DESC
-) AS newest
-WHERE retires_on IS NOT NULL OR is_deprecated

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
 from decimal import Decimal
 from typing import Final, Literal, NamedTuple
 
-from schemas.events import PriceContext
+from ledger.prices.alternatives import Alternative, Retirement, UsageSlice
 
 AdviceKind = Literal["model_choice", "phrase_caching", "prepaid_bundle", "shorter_replies"]
 
@@ -21,21 +20,6 @@ class EventRef(NamedTuple):
     source: str
     id: str
     call_id: str
-
-
-class UsageSlice(NamedTuple):
-    """A part of a sum, of usage that has the same price whatever the catalogue's conditions are.
-
-    `context` is what its events stated, without the input size. `input_size` is the lowest size of
-    request that the catalogue does not distinguish from theirs. `minute` is the minute of the UTC
-    day, and `leg` the leg of an ended call, where some price depends on it.
-    """
-
-    context: PriceContext | None
-    input_size: int | None
-    minute: int | None
-    leg: str | None
-    usage: Decimal
 
 
 class UsageSum(NamedTuple):
@@ -91,14 +75,6 @@ class SavingEvidence(NamedTuple):
     examples: Sequence[EventRef]
 
 
-class Alternative(NamedTuple):
-    """Another model for the same usage."""
-
-    model: str
-    cost_nano: int
-    saving_nano: int
-
-
 class Recommendation(NamedTuple):
     """A recommendation with its saving, computation and evidence."""
 
@@ -113,17 +89,6 @@ class Recommendation(NamedTuple):
     @property
     def saving_nano(self) -> int:
         return self.current_nano - self.new_nano
-
-
-class Retirement(NamedTuple):
-    """What the newest price list says about a model: its last day, or that it is deprecated."""
-
-    retires_on: date | None
-    is_deprecated: bool
-
-
-Retirements = dict[tuple[str, str, str], Retirement]
-"""Retirements by service, operation and model."""
 
 
 class RetirementWarning(NamedTuple):

@@ -10,15 +10,13 @@ import msgspec
 from ledger.postgres.database import Record
 from ledger.postgres.statements import statements
 from ledger.postgres.viewers import ReaderPool, Viewer
+from ledger.prices.alternatives import Retirements, UsageSlice, read_retirements
 from ledger.prices.catalogue import Catalogue
 from ledger.prices.reading import read_catalogue
 from ledger.reports.advice_facts import (
     EXAMPLES_MAX,
     ChargeSum,
     EventRef,
-    Retirement,
-    Retirements,
-    UsageSlice,
     UsageSum,
 )
 from schemas.usages import INPUT_UNITS
@@ -62,13 +60,13 @@ async def read_advice_input(
         wanted = examples | {"input_units": sorted(INPUT_UNITS)}
         usages = await connection.fetch(*_SQL.bind("usages", **wanted))
         charges = await connection.fetch(*_SQL.bind("charges", **examples))
-        retirements = await connection.fetch(_SQL["retirements"])
+        retirements = await read_retirements(connection)
         catalogue = await read_catalogue(connection)
     return AdviceInput(
         [UsageSum(**_fields(row) | {"slices": _slices.decode(row["slices"])}) for row in usages],
         [ChargeSum(**_fields(row)) for row in charges],
         catalogue,
-        {tuple(row[:3]): Retirement(*row[3:]) for row in retirements},
+        retirements,
         counted["calls_read"],
         counted["calls"],
     )

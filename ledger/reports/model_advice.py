@@ -7,35 +7,27 @@ retired soon.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
-from fractions import Fraction
+from datetime import datetime
 from itertools import groupby
-from typing import Final, NamedTuple
 
-from msgspec.structs import replace
-
+from ledger.prices.alternatives import (
+    Alternative,
+    Retirement,
+    Retirements,
+    alternatives,
+    is_outdated,
+    retirement_of,
+)
 from ledger.prices.catalogue import Catalogue
-from ledger.prices.increments import NO_INCREMENTS, UNIT_SECONDS, Increments
-from ledger.prices.spellings import spellings
-from ledger.prices.tariff import Rate
 from ledger.reports.advice_facts import (
     ADVICE_DAYS,
     EXAMPLES_MAX,
-    Alternative,
     Recommendation,
-    Retirement,
-    Retirements,
     RetirementWarning,
     SavingEvidence,
-    UsageSlice,
     UsageSum,
 )
-from schemas.events import NO_CONTEXT
-from schemas.money import half_even
 from schemas.sentences import day_name, dollars, number_text
-
-RETIRES_SOON: Final = timedelta(days=180)
-"""A model that is retired within this time is warned of, and not recommended."""
 
 
 def cheaper_models(
@@ -56,8 +48,8 @@ def retirement_warnings(
     """Return a warning for each used model that is outdated, the earliest retirement first."""
     warnings = []
     for lines in _by_model(usages):
-        retirement = _retirement(lines[0], retirements)
-        if retirement is None or not _is_outdated(retirement, now):
+        retirement = retirement_of(lines[0], retirements)
+        if retirement is None or not is_outdated(retirement, now):
             continue
         others = alternatives(lines, catalogue, now, retirements)
         warnings.append(
@@ -86,37 +78,6 @@ def _by_model(usages: Sequence[UsageSum]) -> Iterator[list[UsageSum]]:
         yield list(group)
 
 
-def _retirement(line: UsageSum, retirements: Retirements) -> Retirement | None:
-    """Return what is known of the retirement of a model, also by another spelling of its name."""
-    service, operation, model = line[:3]
-    keys = [(service, operation, name) for name in (model, *spellings(service, model))]
-    return next((retirements[key] for key in keys if key in retirements), None)
-
-
-def _is_outdated(retirement: Retirement | None, now: datetime) -> bool:
-    if retirement is None:
-        return False
-    day = retirement.retires_on
-    return retirement.is_deprecated or (day is not None and day <= (now + RETIRES_SOON).date())
-
-
-def alternatives(
-    lines: Sequence[UsageSum], catalogue: Catalogue, now: datetime, retirements: Retirements
-) -> list[Alternative]:
-    """Return the other models that can be priced and are not outdated, the cheapest first."""
-    service, operation, model = lines[0][:3]
-    current = sum(line.cost_nano for line in lines)
-    names = {model, *spellings(service, model)}
-    others = [
-        Alternative(other, cost, current - cost)
-        for other in catalogue.models(service, operation)
-        if other not in names
-        and not _is_outdated(retirements.get((service, operation, other)), now)
-        and (cost := _cost_with(catalogue, lines, other, now)) is not None
-    ]
-    return sorted(others, key=lambda other: (other.cost_nano, other.model))
-
-
 def _warning(
     model: str, retirement: Retirement, others: Sequence[Alternative], now: datetime
 ) -> str:
@@ -134,58 +95,6 @@ def _warning(
         f"{fact}. The cheapest replacement is {best.model}: the same usage would have cost "
         f"{dollars(best.cost_nano)} in {ADVICE_DAYS} days."
     )
-
-
-class _Leg(NamedTuple):
-    """The usage of a leg by one price: a rate per unit of `unit_seconds`, and the seconds."""
-
-    rate: Rate
-    increments: Increments
-    unit_seconds: int
-    seconds: Fraction
-
-
-def _cost_with(
-    catalogue: Catalogue, lines: Sequence[UsageSum], model: str, now: datetime
-) -> int | None:
-    """Return the cost of the usage with another model; None if part of it has no price of its own.
-
-    Each part has the price of its own conditions. The parts of a leg by one price are rounded up
-    together to its billing increment. The cost by a price is rounded once.
-    """
-    usage_by_rate: dict[Rate, Fraction] = {}
-    legs: dict[tuple[int, str, bool], _Leg] = {}
-    for line in lines:
-        key = (line.service, line.operation, model, line.unit)
-        for part in line.slices or [UsageSlice(None, None, None, None, line.usage)]:
-            context = replace(part.context or NO_CONTEXT, input_size=part.input_size)
-            price = catalogue.model_price(key, _at_minute(now, part.minute), context)
-            if price is None:
-                return None
-            rate, increments = price
-            usage = Fraction(part.usage)
-            if increments != NO_INCREMENTS and part.leg is not None:
-                leg = rate.price_id, part.leg, line.unit == "audio_seconds"
-                unit_seconds = UNIT_SECONDS[line.unit]
-                known = legs.get(leg, _Leg(rate, increments, unit_seconds, Fraction(0)))
-                legs[leg] = known._replace(seconds=known.seconds + usage * unit_seconds)
-            else:
-                usage_by_rate[rate] = usage_by_rate.get(rate, Fraction(0)) + usage
-    for rate, increments, unit_seconds, seconds in legs.values():
-        usage = increments.round_up(seconds) / unit_seconds
-        usage_by_rate[rate] = usage_by_rate.get(rate, Fraction(0)) + usage
-    return sum(
-        half_even(usage.numerator * rate.numerator, usage.denominator * rate.denominator)
-        for rate, usage in usage_by_rate.items()
-    )
-
-
-def _at_minute(now: datetime, minute: int | None) -> datetime:
-    """Return the last time before `now` at that minute of the UTC day; `now` without one."""
-    if minute is None:
-        return now
-    time = now.replace(hour=minute // 60, minute=minute % 60, second=0, microsecond=0)
-    return time if time <= now else time - timedelta(days=1)
 
 
 def _other_model(

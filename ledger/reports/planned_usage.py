@@ -7,19 +7,17 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from ledger.postgres.statements import statements
 from ledger.postgres.viewers import ReaderPool, Viewer
+from ledger.prices.alternatives import Alternative, UsageSlice, alternatives, read_retirements
 from ledger.prices.catalogue import Catalogue
 from ledger.prices.names import standard_model, standard_operation
 from ledger.prices.price_book import PriceBook
 from ledger.prices.pricing import lacks_price
 from ledger.prices.usages import price_request, request_context
-from ledger.reports.advice_facts import Alternative, Retirement, UsageSlice, UsageSum
-from ledger.reports.model_advice import alternatives
+from ledger.reports.advice_facts import UsageSum
 from schemas.events import CostRecorded, PriceContext
 from schemas.usages import Usage
 
-_SQL: Final = statements("reports/advice")
 _NONE: Final = Decimal(0)
 _ONE_REQUEST: Final = UsageSum(
     "",
@@ -71,8 +69,7 @@ class PlannedPrices:
         """Return the cheapest model that costs less and is not retired soon, if there is one."""
         async with self._readers.reading(viewer) as connection:
             await self._book.refresh(connection)
-            rows = await connection.fetch(_SQL["retirements"])
-        retirements = {tuple(row[:3]): Retirement(*row[3:]) for row in rows}
+            retirements = await read_retirements(connection)
         sums = _sums(planned, cost_nano)
         others = alternatives(sums, self._book.catalogue, now, retirements) if sums else []
         return next((other for other in others if other.saving_nano > 0), None)

@@ -7,7 +7,7 @@ from typing import Final
 
 from ledger.postgres.database import Connection
 from ledger.postgres.statements import statements
-from schemas.alerts import Crossing
+from schemas.crossings import Crossing
 from schemas.trace_context import TRACED_EVENTS
 
 _SQL: Final = statements("tracing/message_traces")

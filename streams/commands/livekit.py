@@ -1,13 +1,16 @@
-"""Ends calls at LiveKit: deletes the room through its server API, which speaks Twirp with JSON.
+"""Executes commands at LiveKit through its server API, which speaks Twirp with JSON.
 
-The vendor's id of a call is the name of its room.
+The vendor's id of a call is the name of its room. The end of a call deletes the room. Steps before
+are data messages to the agents in the room, and to nobody else: they tell what the call costs.
 """
 
 from __future__ import annotations
 
+import base64
 import time
 from dataclasses import dataclass, field
 from typing import Any, Final
+from uuid import UUID
 
 import jwt
 import msgspec
@@ -15,12 +18,16 @@ from yarl import URL
 
 from ledger.commands.execution import ClaimedCommand
 from ledger.commands.results import CommandResult
-from streams.commands.requests import JSON_HEADERS, CommandRequest, RequestSender
+from streams.commands.requests import JSON_HEADERS, Answer, CommandRequest, RequestSender
 
 _TOKEN_SECONDS: Final = 60
 _CLOCK_SECONDS: Final = 5
 """Clocks may differ by so much."""
+_OK: Final = 200
 _NOT_FOUND: Final = 404
+_TOPIC_PREFIX: Final = "cost-analytics."
+_AGENT: Final = ("AGENT", 4)
+"""The kind of a participant, by its name or its number in LiveKit's protocol."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +40,7 @@ class LiveKitProject:
 
 
 class LiveKitReceiver:
-    """Ends calls of one project."""
+    """Executes commands about calls of one project."""
 
     name: Final = "livekit"
 
@@ -42,29 +49,57 @@ class LiveKitReceiver:
         self._requests = RequestSender(self.name, hidden=(project.api_secret,))
 
     def refusal(self, command: ClaimedCommand) -> str | None:
-        return None if command.kind == "cutoff" else "LiveKit is only asked to end calls."
+        del command
+        return None
 
     async def execute(self, command: ClaimedCommand) -> CommandResult:
-        """Delete the room once, which disconnects everyone in it."""
+        """Try once: delete the room, which disconnects everyone in it, or message its agents."""
         room = command.provider_call_id or ""
-        return await self._call("DeleteRoom", {"room": room}, {"roomCreate": True})
+        if command.kind == "cutoff":
+            answer = await self._call("DeleteRoom", {"room": room}, {"roomCreate": True})
+            return self._result(answer)
+        return await self._message_agents(command, room)
+
+    async def _message_agents(self, command: ClaimedCommand, room: str) -> CommandResult:
+        """Send the CloudEvent of a command to the agents in the room."""
+        grants = {"roomAdmin": True, "room": room}
+        found = await self._call("ListParticipants", {"room": room}, grants)
+        if isinstance(found, CommandResult) or found.status != _OK:
+            return self._result(found)
+        agents = _agents_in(found.document)
+        if not agents:  # one may join before the deadline
+            return CommandResult("temporary", self.name, str(_OK), "No agent is in the room.")
+        body = {
+            "room": room,
+            "data": base64.b64encode(command.payload.encode()).decode(),
+            "kind": "RELIABLE",
+            "destinationIdentities": agents,
+            "topic": f"{_TOPIC_PREFIX}{command.kind}",
+            # The nonce lets the server recognize a repeated message.
+            "nonce": base64.b64encode(UUID(command.command_id).bytes).decode(),
+        }
+        return self._result(await self._call("SendData", body, grants))
+
+    def _result(self, answer: Answer | CommandResult) -> CommandResult:
+        """Return the result; a room that does not exist means the call's end."""
+        if isinstance(answer, CommandResult):
+            return answer
+        return self._requests.result(answer, has_ended=answer.status == _NOT_FOUND)
 
     async def _call(
         self, method: str, body: dict[str, Any], grants: dict[str, Any]
-    ) -> CommandResult:
-        """Call a method of the room service; a room that does not exist means the call's end."""
+    ) -> Answer | CommandResult:
+        """Call a method of the room service."""
         token = _token(self._project, grants)
-        answer = await self._requests.post(
+        return await self._requests.post(
             CommandRequest(
                 URL(f"{self._project.url}/twirp/livekit.RoomService/{method}", encoded=True),
                 msgspec.json.encode(body),
                 {**JSON_HEADERS, "Authorization": f"Bearer {token}"},
                 (token,),
+                reads_success=method == "ListParticipants",
             )
         )
-        if isinstance(answer, CommandResult):
-            return answer
-        return self._requests.result(answer, has_ended=answer.status == _NOT_FOUND)
 
     async def close(self) -> None:
         await self._requests.close()
@@ -80,3 +115,13 @@ def _token(project: LiveKitProject, grants: dict[str, Any]) -> str:
         "video": grants,
     }
     return jwt.encode(claims, project.api_secret, algorithm="HS256")
+
+
+def _agents_in(document: Any) -> list[str]:
+    """Return the identities of the agents among listed participants."""
+    listed = document.get("participants") if isinstance(document, dict) else None
+    return [
+        str(participant["identity"])
+        for participant in listed or ()
+        if participant.get("kind") in _AGENT and participant.get("identity")
+    ]

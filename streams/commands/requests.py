@@ -19,6 +19,8 @@ from streams.notifications.http import BUFFER_BYTES, FAILURES, failure_of, make_
 from streams.notifications.targets import RefusedTargetError
 
 JSON_HEADERS: Final = {"Content-Type": "application/json"}
+ANSWER_BYTES_MAX: Final = 8 * BUFFER_BYTES
+"""More of an answer is not read."""
 _RETRYABLE_STATUSES: Final = frozenset({401, 403, 408, 409, 425, 429})
 """Statuses about our account, our rate or the moment, which may differ at the next attempt."""
 
@@ -31,6 +33,8 @@ class CommandRequest:
     body: bytes
     headers: Mapping[str, str]
     hidden: tuple[str, ...] = field(default=(), repr=False)
+    reads_success: bool = False
+    """Whether the body of a success is read; those of most receivers say nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,7 @@ class RequestSender:
                     allow_redirects=False,
                 ) as response,
             ):
-                return await _answer(response)
+                return await _answer(response, reads_success=request.reads_success)
         except RefusedTargetError as error:
             return CommandResult("permanent", self.name, error=str(error))
         except FAILURES as error:
@@ -108,12 +112,12 @@ class RequestSender:
             await self._resolver.close()
 
 
-async def _answer(response: ClientResponse) -> Answer:
+async def _answer(response: ClientResponse, *, reads_success: bool) -> Answer:
     after = retry_after_seconds(response.headers.get("Retry-After"))
-    if 200 <= response.status < 300:  # the body is not needed, and may never come
+    if 200 <= response.status < 300 and not reads_success:  # it may never come
         return Answer(response.status, None, after)
     body = b""
-    while len(body) < BUFFER_BYTES and (more := await response.content.read(BUFFER_BYTES)):
+    while len(body) < ANSWER_BYTES_MAX and (more := await response.content.read(BUFFER_BYTES)):
         body += more
     try:
         document = msgspec.json.decode(body)

@@ -1,7 +1,7 @@
-"""Ends calls at Vapi: posts `end-call` to the control address that the call's events name.
+"""Ends and warns calls at Vapi: posts `end-call` or `say` to their control addresses.
 
-The address is data from outside. So it is only used on hosts that the operator trusts, and behind
-the same guard as webhooks.
+The addresses are data from the calls' events. So they are only used on hosts that the operator
+trusts, and behind the same guard as webhooks.
 """
 
 from __future__ import annotations
@@ -9,20 +9,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+import msgspec
 from aiohttp.abc import AbstractResolver
 from yarl import URL
 
 from ledger.commands.execution import ClaimedCommand
 from ledger.commands.results import CommandResult
+from streams.commands.payloads import closing_sentence
 from streams.commands.requests import JSON_HEADERS, CommandRequest, RequestSender
 from streams.notifications.targets import GuardedResolver, RefusedTargetError, check_url
 
-_BODY: Final = b'{"type":"end-call"}'
+_END: Final = {"type": "end-call"}
 _ENDED: Final = frozenset({404, 410})
 
 
 class VapiReceiver:
-    """Ends calls through their control addresses on some hosts and their subdomains."""
+    """Ends and warns calls through their control addresses on some hosts and their subdomains."""
 
     name: Final = "vapi"
 
@@ -40,12 +42,13 @@ class VapiReceiver:
         self._requests = RequestSender(self.name, guard)
 
     def refusal(self, command: ClaimedCommand) -> str | None:
-        if command.kind != "cutoff":
-            return "Vapi is only asked to end calls."
+        if command.kind == "downgrade":
+            return "Vapi cannot change the model of a call."
         return None if command.control_url else "No event names the control address of the call."
 
     async def execute(self, command: ClaimedCommand) -> CommandResult:
         """Post once; an address that is not known any more means that the call has ended."""
+        body = msgspec.json.encode(_END if command.kind == "cutoff" else _say(command))
         try:
             url = URL(command.control_url or "")
             self._check(url)
@@ -53,7 +56,7 @@ class VapiReceiver:
             return CommandResult("permanent", self.name, error="The control address is invalid.")
         except RefusedTargetError as error:
             return CommandResult("permanent", self.name, error=str(error))
-        answer = await self._requests.post(CommandRequest(url, _BODY, JSON_HEADERS, (str(url),)))
+        answer = await self._requests.post(CommandRequest(url, body, JSON_HEADERS, (str(url),)))
         if isinstance(answer, CommandResult):
             return answer
         return self._requests.result(answer, has_ended=answer.status in _ENDED)
@@ -66,3 +69,7 @@ class VapiReceiver:
 
     async def close(self) -> None:
         await self._requests.close()
+
+
+def _say(command: ClaimedCommand) -> dict[str, object]:
+    return {"type": "say", "content": closing_sentence(command), "endCallAfterSpoken": False}

@@ -12,15 +12,20 @@ from cost_analytics.roots.commands import router_of
 from cost_analytics.settings import settings_from
 from ledger.budgets.alert_messages import cutoff_id
 from ledger.budgets.alert_rows import request_cutoff
+from ledger.budgets.step_messages import step_id
+from ledger.budgets.step_rows import insert_step
 from ledger.commands.execution import ClaimedCommand, command_store
 from ledger.postgres.database import connected
 from schemas.alerts import CutoffRequest
+from schemas.call_steps import CallStep, DowngradeRequest, ModelSuggestion, WarnRequest
+from schemas.exact import Exact
 from schemas.money import Usd
 from streams.commands.journal import CommandJournal
 from streams.commands.routing import CommandRouter
 from streams.commands.worker import CommandOptions, CommandWorker
 from tests.support.events import Plain, cost, event, started
 from tests.support.recording import BatchWriter, TopicLog, fetch
+from tests.support.vendor_requests import SENTENCE
 from tests.support.vendor_servers import VendorServer, settings_of
 
 OPTIONS = CommandOptions(lease_seconds=2, poll_ms=30)
@@ -72,6 +77,44 @@ async def request(url: str, *calls: str, user: str = "alice", version: int = 1) 
     async with connected(url, name="test") as connection, connection.transaction():
         for call in calls:
             await request_cutoff(connection, cutoff_request(call, user, version))
+
+
+def step_request(
+    kind: CallStep, call: str, user: str = "alice", version: int = 1
+) -> WarnRequest | DowngradeRequest:
+    """Return the request of a step before a call's end."""
+    common: dict[str, Any] = {
+        "command_id": str(step_id(kind, call, version)),
+        "call_id": call,
+        "user_id": user,
+        "reason": "This call cost $0.96, past 80% of its $1.00 limit.",
+        "threshold_percent": Exact(80),
+        "limit_usd": Usd(10**9),
+        "current_cost": Usd(960_000_000),
+        "limit_version": version,
+        "budget_id": None,
+        "requested_at": datetime.now(UTC),
+        "crossed_by": None,
+        "event_time": None,
+    }
+    if kind == "warn":
+        return WarnRequest(**common, closing_sentence=SENTENCE)
+    suggestion = ModelSuggestion(
+        service="cerebras",
+        operation="inference",
+        from_="llama3.1-70b",
+        to="llama3.1-8b",
+        current_cost=Usd(6 * 10**8),
+        estimated_saving=Usd(5 * 10**8),
+    )
+    return DowngradeRequest(**common, suggestion=suggestion)
+
+
+async def request_steps(url: str, kind: CallStep, *calls: str, version: int = 1) -> None:
+    """Request a step of calls as the transaction that counts their costs does."""
+    async with connected(url, name="test") as connection, connection.transaction():
+        for call in calls:
+            await insert_step(connection, kind, step_request(kind, call, version=version))
 
 
 def router(servers: dict[str, VendorServer], **values: str) -> CommandRouter:

@@ -5,59 +5,32 @@ makes it fail instead: see `Behaviour`.
 """
 
 import asyncio
-import base64
 import json
-import re
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
-from urllib.parse import parse_qs, unquote
+from typing import Literal
 
-import jwt
+from tests.support.vendor_requests import (
+    ACCOUNT,
+    KEY,
+    LIVEKIT_SECRET,
+    TOKEN,
+    VENDORS,
+    WEBHOOK_SECRET,
+    Reply,
+    Request,
+    Vendor,
+)
 
-from ledger.notifications.signatures import secret_text, signature_headers
-
-ACCOUNT, TOKEN, KEY = "AC" + "0" * 32, "a token of the tests", "a key of the tests"
-LIVEKIT_SECRET = "a secret of LiveKit, which the tests use"
-WEBHOOK_SECRET = secret_text(b"a secret of the tests, 32 bytes.")
 Behaviour = Literal["ok", "429", "500", "401", "400", "hang", "late", "lost", "twice", "ended"]
 """`late` answers after a while, `twice` writes its answer twice, `lost` ends the call and breaks the
 connection, `ended` finds the call ended."""
 Script = Callable[[str, int], Behaviour]
 """The behaviour for the n-th request about a call, from 1."""
 LATE_SECONDS = 0.3
-
-
-class Request(NamedTuple):
-    """A request as a vendor reads it."""
-
-    method: str
-    path: str
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        assert self.headers["content-type"] == "application/json"
-        return json.loads(self.body)
-
-
-class Reply(NamedTuple):
-    status: int
-    body: Any = None
-    retry_after: int | None = None
-
-
-class Vendor(NamedTuple):
-    """How a vendor reads a request (its call, or None if it is refused) and answers."""
-
-    call_of: Callable[[Request], str | None]
-    done: Reply
-    ended: Reply
-    refused: Reply
 
 
 @dataclass
@@ -90,6 +63,10 @@ class VendorServer:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             request = await _read(reader)
+            found = self.vendor.look_up(request)
+            if found is not None:
+                await _write(writer, found)
+                return
             call = self.vendor.call_of(request)
             if call is None:
                 self.refused.append(request)
@@ -114,7 +91,7 @@ class VendorServer:
             await _write(writer, Reply(429, {"message": "Too many requests"}, 1))
         elif behaviour in {"500", "401", "400"}:
             await _write(writer, Reply(int(behaviour), {"message": "A scripted failure"}))
-        elif behaviour == "ended" or seen.call in self.ended:
+        elif behaviour == "ended" or (seen.call in self.ended and "#" not in seen.call):
             self.ended.add(seen.call)
             await _write(writer, self.vendor.ended)
         else:
@@ -147,102 +124,6 @@ async def _write(writer: asyncio.StreamWriter, reply: Reply, times: int = 1) -> 
         lines.append(f"Retry-After: {reply.retry_after}")
     writer.write(("\r\n".join(lines).encode() + b"\r\n\r\n" + body) * times)
     await writer.drain()
-
-
-def _matched(request: Request, pattern: str) -> str | None:
-    found = re.fullmatch(pattern, request.path)
-    return unquote(found[1]) if found and request.method == "POST" else None
-
-
-def _bearer(request: Request) -> str:
-    kind, _, token = request.headers.get("authorization", "").partition(" ")
-    return token if kind == "Bearer" else ""
-
-
-def _twilio(request: Request) -> str | None:
-    login = base64.b64encode(f"{ACCOUNT}:{TOKEN}".encode()).decode()
-    if request.headers.get("authorization") != f"Basic {login}":
-        return None
-    if request.headers["content-type"] != "application/x-www-form-urlencoded":
-        return None
-    if parse_qs(request.body.decode()) != {"Status": ["completed"]}:
-        return None
-    return _matched(request, rf"/2010-04-01/Accounts/{ACCOUNT}/Calls/([^/]+)\.json")
-
-
-def _telnyx(request: Request) -> str | None:
-    if _bearer(request) != KEY or not request.json.get("command_id"):
-        return None
-    return _matched(request, r"/v2/calls/([^/]+)/actions/hangup")
-
-
-def _vapi(request: Request) -> str | None:
-    if request.json != {"type": "end-call"} or "authorization" in request.headers:
-        return None
-    return _matched(request, r"/([^/]+)/control")
-
-
-def _retell(request: Request) -> str | None:
-    return _matched(request, r"/v2/stop-call/([^/]+)") if _bearer(request) == KEY else None
-
-
-def _livekit(request: Request) -> str | None:
-    try:
-        claims = jwt.decode(
-            _bearer(request), LIVEKIT_SECRET, ["HS256"], issuer=KEY, options={"require": ["exp"]}
-        )
-    except jwt.PyJWTError:
-        return None
-    body, video = request.json, claims["video"]
-    room = str(body["room"])
-    if request.path == "/twirp/livekit.RoomService/DeleteRoom":
-        return room if video == {"roomCreate": True} and body == {"room": room} else None
-    if request.path == "/twirp/livekit.RoomService/SendData":
-        is_admin = video == {"roomAdmin": True, "room": room}
-        is_complete = bool(base64.b64decode(body["data"])) and body["kind"] == "RELIABLE"
-        return f"{room}/{body['topic']}" if is_admin and is_complete else None
-    return None
-
-
-def _webhook(request: Request) -> str | None:
-    headers = request.headers
-    signed = signature_headers(
-        WEBHOOK_SECRET, headers["webhook-id"], int(headers["webhook-timestamp"]), request.body
-    )
-    is_signed = signed["webhook-signature"] == headers["webhook-signature"]
-    return str(request.json["subject"]) if is_signed and request.path == "/commands" else None
-
-
-VENDORS = {
-    "twilio": Vendor(
-        _twilio,
-        Reply(200, {"sid": "CA", "status": "completed"}),
-        Reply(404, {"code": 20404, "message": "The requested resource was not found"}),
-        Reply(401, {"code": 20003, "message": "Authenticate"}),
-    ),
-    "telnyx": Vendor(
-        _telnyx,
-        Reply(200, {"data": {"result": "ok"}}),
-        Reply(422, {"errors": [{"code": "90018", "title": "Call has already ended"}]}),
-        Reply(401, {"errors": [{"code": "10009", "title": "Authentication failed"}]}),
-    ),
-    "vapi": Vendor(
-        _vapi, Reply(200, {}), Reply(404, {"message": "Not found"}), Reply(400, {"message": "no"})
-    ),
-    "retell": Vendor(
-        _retell,
-        Reply(204),
-        Reply(404, {"status": "error", "message": "Call not found"}),
-        Reply(401, {"status": "error", "message": "Invalid API key"}),
-    ),
-    "livekit": Vendor(
-        _livekit,
-        Reply(200, {}),
-        Reply(404, {"code": "not_found", "msg": "requested room does not exist"}),
-        Reply(401, {"code": "unauthenticated", "msg": "invalid token"}),
-    ),
-    "webhook": Vendor(_webhook, Reply(200), Reply(410), Reply(400)),
-}
 
 
 def succeed(call: str, number: int) -> Behaviour:

@@ -268,6 +268,7 @@ export interface components {
             thresholds: Decimal[];
             timezone: string;
             autoCutoff: boolean;
+            callSteps: components["schemas"]["CallSteps"];
             channels: components["schemas"]["Channel"][];
             /** @enum {unknown} */
             budgetBasis: "charged" | "cost";
@@ -301,6 +302,7 @@ export interface components {
             thresholds?: (number | string)[];
             timezone?: string;
             autoCutoff?: boolean;
+            callSteps?: components["schemas"]["WantedCallSteps"];
             channels?: components["schemas"]["WantedChannel"][];
         };
         BudgetRaise: {
@@ -480,6 +482,13 @@ export interface components {
             tags?: {
                 [key: string]: string;
             } | null;
+        };
+        CallSteps: {
+            warn: boolean;
+            warnAt_percent: Decimal;
+            downgrade: boolean;
+            downgradeAt_percent: Decimal;
+            closingSentence: string | null;
         };
         CallSummary: {
             callId: string;
@@ -1916,6 +1925,7 @@ export interface components {
             raise: components["schemas"]["BudgetRaise"] | null;
             thresholds: Decimal[];
             autoCutoff: boolean;
+            callSteps: components["schemas"]["CallSteps"];
             limitVersion: Decimal;
             periodStart: string | null;
             periodEnd: string | null;
@@ -2201,6 +2211,28 @@ export interface components {
             thresholds?: (number | string)[];
             /** @default true */
             autoCutoff?: boolean;
+            /**
+             * @default {
+             *       "warn": false,
+             *       "warnAt_percent": 80,
+             *       "downgrade": false,
+             *       "downgradeAt_percent": 95,
+             *       "closingSentence": null
+             *     }
+             */
+            callSteps?: components["schemas"]["WantedCallSteps"];
+        };
+        WantedCallSteps: {
+            /** @default false */
+            warn?: boolean;
+            /** @default 80 */
+            warnAt_percent?: number | string;
+            /** @default false */
+            downgrade?: boolean;
+            /** @default 95 */
+            downgradeAt_percent?: number | string;
+            /** @default null */
+            closingSentence?: string | null;
         };
         WantedChannel: {
             /** @enum {unknown} */
@@ -2372,6 +2404,7 @@ export type CallProvider = components['schemas']['CallProvider'];
 export type CallProviderSuccess = components['schemas']['CallProviderSuccess'];
 export type CallRefunded = components['schemas']['CallRefunded'];
 export type CallStarted = components['schemas']['CallStarted'];
+export type CallSteps = components['schemas']['CallSteps'];
 export type CallSummary = components['schemas']['CallSummary'];
 export type CallUpdated = components['schemas']['CallUpdated'];
 export type Channel = components['schemas']['Channel'];
@@ -2558,6 +2591,7 @@ export type UsualCost = components['schemas']['UsualCost'];
 export type Voided = components['schemas']['Voided'];
 export type WantedApiKey = components['schemas']['WantedApiKey'];
 export type WantedBudget = components['schemas']['WantedBudget'];
+export type WantedCallSteps = components['schemas']['WantedCallSteps'];
 export type WantedChannel = components['schemas']['WantedChannel'];
 export type WantedGlobalBudget = components['schemas']['WantedGlobalBudget'];
 export type WantedGlobalScope = components['schemas']['WantedGlobalScope'];

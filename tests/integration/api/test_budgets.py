@@ -51,6 +51,13 @@ async def test_user_without_settings_has_no_limits(api: ApiClient, ledger: Ledge
         "thresholds": [80, 100],
         "timezone": "UTC",
         "autoCutoff": True,
+        "callSteps": {
+            "warn": False,
+            "warnAt_percent": 80,
+            "downgrade": False,
+            "downgradeAt_percent": 95,
+            "closingSentence": None,
+        },
         "channels": [],
         "budgetBasis": "charged",
         "dayStart": iso(day),

@@ -18,7 +18,8 @@ from tests.support.commands import (
 )
 from tests.support.events import ended
 from tests.support.recording import fetch
-from tests.support.vendor_servers import VENDORS, following, vendor_server
+from tests.support.vendor_requests import VENDORS
+from tests.support.vendor_servers import following, vendor_server
 
 NAMES = [*VENDORS]
 

@@ -14,6 +14,7 @@ from api.http.problems import Problem
 from api.routes.budgets import budget
 from api.routes.budgets import change_of as change_of_body
 from ledger.budgets.budgets import BudgetStatus
+from ledger.budgets.call_steps import CallSteps
 from ledger.budgets.limits import LimitChange, Limits
 from ledger.calls.periods import period_of
 from schemas.budgets import BudgetChange
@@ -52,6 +53,13 @@ def test_every_storable_amount_is_kept_exactly(nano: int) -> None:
     ("body", "change"),
     [
         ("{}", LimitChange()),
+        ('{"callSteps": {}}', LimitChange(call_steps=CallSteps())),
+        (
+            '{"callSteps": {"warn": true, "warnAt_percent": "70.5", "closingSentence": "Bye."}}',
+            LimitChange(
+                call_steps=CallSteps(warn=True, warn_at=Decimal("70.5"), closing_sentence="Bye.")
+            ),
+        ),
         ('{"dailyLimit_usd": null}', LimitChange(daily_limit=(True, None))),
         ('{"monthlyLimit_usd": 100.10}', LimitChange(monthly_limit=(True, 100_100_000_000))),
         ('{"monthlyLimit_usd": 1E+2}', LimitChange(monthly_limit=(True, 100_000_000_000))),
@@ -85,6 +93,10 @@ def test_invalid_amount_is_refused_by_name(name: str, value: str) -> None:
     ("body", "named"),
     [
         ('{"alertThreshold_percent": 0}', "alertThreshold_percent"),
+        ('{"callSteps": {"warnAt_percent": 0}}', "callSteps.warnAt_percent"),
+        ('{"callSteps": {"warnAt_percent": 95}}', "callSteps.warnAt_percent"),
+        ('{"callSteps": {"downgradeAt_percent": 100}}', "callSteps.downgradeAt_percent"),
+        ('{"callSteps": {"closingSentence": "  "}}', "callSteps.closingSentence"),
         ('{"alertThreshold_percent": 100.1}', "alertThreshold_percent"),
         ('{"alertThreshold_percent": null}', "alertThreshold_percent"),
         ('{"dailyLimit": 5}', "dailyLimit"),

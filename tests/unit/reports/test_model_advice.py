@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from ledger.prices.alternatives import Retirement, UsageSlice
 from ledger.prices.catalogue import Catalogue, Price
 from ledger.prices.conditions import Conditions, Hours
 from ledger.prices.increments import Increments
 from ledger.reports.advice import advise
-from ledger.reports.advice_facts import Retirement, UsageSlice
 from ledger.reports.model_advice import retirement_warnings
 from schemas.events import PriceContext
 from tests.unit.reports.test_advice import NOW, PRICES, USD, inference, used

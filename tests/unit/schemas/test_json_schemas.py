@@ -207,7 +207,12 @@ def _sent(body: object) -> Any:
 
 @pytest.mark.parametrize(
     "change",
-    [{}, {"dailyLimit_usd": 10.5, "monthlyLimit_usd": None}, {"alertThreshold_percent": "75"}],
+    [
+        {},
+        {"dailyLimit_usd": 10.5, "monthlyLimit_usd": None},
+        {"alertThreshold_percent": "75"},
+        {"callSteps": {"warn": True, "warnAt_percent": 75}},
+    ],
 )
 def test_valid_budget_changes_fit_the_schema(change: dict[str, Any]) -> None:
     documented_answers.assert_fits(
@@ -216,7 +221,10 @@ def test_valid_budget_changes_fit_the_schema(change: dict[str, Any]) -> None:
     decode_body(BudgetChange, json.dumps(change).encode())
 
 
-@pytest.mark.parametrize("change", [{"dailyLimit": 10}, {"alertThreshold_percent": None}])
+@pytest.mark.parametrize(
+    "change",
+    [{"dailyLimit": 10}, {"alertThreshold_percent": None}, {"callSteps": {"warning": True}}],
+)
 def test_invalid_budget_changes_do_not_fit_the_schema(change: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         documented_answers.assert_fits(

@@ -74,6 +74,7 @@ def test_events_accept_numbers_as_text(text: str) -> None:
 BODIES = [
     *[(BudgetChange, {name: "?"}) for name in ("dailyLimit_usd", "monthlyLimit_usd", "maxCostPerCall_usd")],
     (BudgetChange, {"alertThreshold_percent": "?"}),
+    (BudgetChange, {"callSteps": {"warnAt_percent": "?"}}),
     (BudgetChange, {"thresholds": ["?"]}),
     (AuthorizationRequest, {"callId": "c", "estimatedCost": "?"}),
     (AuthorizationRequest, {"callId": "c", "expectedDuration_seconds": "?"}),

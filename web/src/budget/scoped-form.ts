@@ -11,6 +11,8 @@ export interface ScopedForm {
   limit: string;
   thresholds: string;
   autoCutoff: boolean;
+  /** Not in the form: kept as they are. */
+  callSteps?: WantedBudget["callSteps"];
   raise: string;
   /** Local time, as a `datetime-local` field has it. */
   until: string;
@@ -48,6 +50,7 @@ export function formOfBudget(budget: ScopedBudget): ScopedForm {
     limit: budget.limit_usd,
     thresholds: budget.thresholds.filter((mark) => Number(mark) !== 100).join(", "),
     autoCutoff: budget.autoCutoff,
+    ...(budget.period === "call" ? { callSteps: budget.callSteps } : {}),
     raise: budget.raise?.limit_usd ?? "",
     until: budget.raise ? localTime(new Date(budget.raise.until)) : "",
   };
@@ -59,7 +62,13 @@ export function bodyOf(form: ScopedForm): WantedBudget {
   const scope: WantedBudget["scope"] = { kind };
   if (kind === "tag") scope.key = form.key.trim();
   if (kind !== "user") scope.value = form.value.trim();
-  return { ...limitsOf(form), scope, period: form.period, autoCutoff: form.autoCutoff };
+  return {
+    ...limitsOf(form),
+    scope,
+    period: form.period,
+    autoCutoff: form.autoCutoff,
+    ...(form.period === "call" && form.callSteps ? { callSteps: form.callSteps } : {}),
+  };
 }
 
 /** Returns the body of a form of a global budget without problems. */

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { CallCommand } from "../api/bodies";
-import { endingText, isUnderWay } from "./ending";
+import { endingText, isUnderWay, stepText } from "./ending";
 
 const command = (changes: Partial<CallCommand>): CallCommand => ({
   commandId: "c",
@@ -26,4 +26,18 @@ test("a call says by what it was ended", () => {
 test("only waiting and running commands are under way", () => {
   expect(isUnderWay(command({ state: "executing" }))).toBe(true);
   expect(isUnderWay(command({ state: "failed" }))).toBe(false);
+});
+
+test("a call says which steps came before its end", () => {
+  expect(stepText(command({ kind: "warn" }))).toBe("Warned near its limit");
+  expect(stepText(command({ kind: "downgrade", state: "pending" }))).toBe(
+    "Being asked to use a cheaper model…",
+  );
+  expect(stepText(command({ kind: "downgrade", state: "unsupported" }))).toBe(
+    "Not asked to use a cheaper model: unsupported",
+  );
+  expect(stepText(command({ kind: "warn", state: "ended" }))).toBe(
+    "Not warned near its limit: too late",
+  );
+  expect(stepText(command({}))).toBe("");
 });

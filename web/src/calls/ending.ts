@@ -14,3 +14,24 @@ export function endingText(command: CallCommand): string {
   if (command.state === "dry_run") return `Not ended by ${by}: dry run`;
   return command.state === "ended" ? "" : `Couldn't be ended by ${by}`;
 }
+
+const STEPS = {
+  warn: { done: "Warned near its limit", open: "Being warned near its limit…" },
+  downgrade: { done: "Asked to use a cheaper model", open: "Being asked to use a cheaper model…" },
+};
+
+/** What is said about a step before the end: that it was executed, or why not. */
+export function stepText({ kind, state }: CallCommand): string {
+  if (kind === "cutoff") return "";
+  const { done, open } = STEPS[kind];
+  if (state === "executed") return done;
+  if (state === "pending" || state === "executing") return open;
+  const why = {
+    dry_run: "dry run",
+    ended: "too late",
+    unsupported: "unsupported",
+    failed: "failed",
+    expired: "expired",
+  }[state];
+  return `Not ${done.charAt(0).toLowerCase()}${done.slice(1)}: ${why}`;
+}

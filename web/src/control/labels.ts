@@ -27,6 +27,10 @@ export const KINDS: Record<CallCommand["kind"], string> = {
   downgrade: "Cheaper model",
 };
 
+/** Why a command was requested: a step before the end comes while the limit is only near. */
+export const causeText = ({ cause, kind }: Pick<CallCommand, "cause" | "kind">): string =>
+  kind === "cutoff" ? CAUSES[cause] : "Call limit is near";
+
 export const MODES: Record<CommandMode, { label: string; effect: string }> = {
   execute: { label: "Execute", effect: "Commands are executed." },
   dry_run: { label: "Dry run", effect: "Commands are recorded, and nothing is sent." },

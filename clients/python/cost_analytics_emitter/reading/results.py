@@ -49,6 +49,7 @@ class Budget:
     thresholds: list[Decimal]
     timezone: str
     auto_cutoff: bool
+    call_steps: CallSteps
     channels: list[Channel]
     budget_basis: Literal["charged", "cost"]
     day_start: datetime
@@ -125,6 +126,15 @@ class CallPage:
     user_id: str
     calls: list[CallSummary]
     next_cursor: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CallSteps:
+    warn: bool
+    warn_at_percent: Decimal
+    downgrade: bool
+    downgrade_at_percent: Decimal
+    closing_sentence: str | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

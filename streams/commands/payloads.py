@@ -1,0 +1,26 @@
+"""Reads the requests of commands, as their CloudEvents have them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from ledger.commands.execution import ClaimedCommand
+from schemas.jsonio import wire_name
+
+
+class _Data(msgspec.Struct, rename=wire_name):
+    closing_sentence: str
+
+
+class _Event(msgspec.Struct):
+    data: _Data
+
+
+_decoder: Final = msgspec.json.Decoder(_Event)
+
+
+def closing_sentence(command: ClaimedCommand) -> str:
+    """Return what the agent of a call is to say, by a warning."""
+    return _decoder.decode(command.payload).data.closing_sentence
