@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Final
+from uuid import UUID
 
 import msgspec
 
@@ -75,7 +76,32 @@ async def read_limit_forecasts(
         notice = limit_notice(spend, budget_forecast(rhythms, spend), row["last_content"])
         if notice is not None:
             notices.append(notice)
-    return notices
+    return await _not_sent_before_restore(connection, notices)
+
+
+async def _not_sent_before_restore(
+    connection: Connection, notices: Sequence[Notice]
+) -> list[Notice]:
+    """Return the messages without those that were sent about a near day before a restore.
+
+    The restored ledger does not have the last message, but the journal has its id.
+    """
+    if not notices:
+        return []
+    near = {notice.notice_id: _near_ids(notice) for notice in notices}
+    asked = [(one.user_id, notice_id) for one in notices for notice_id in near[one.notice_id]]
+    users, ids = zip(*asked, strict=True)
+    rows = await connection.fetch(*_SQL.bind("sent_before_restore", user_ids=users, notice_ids=ids))
+    sent = {UUID(str(row["subject_id"])) for row in rows}
+    return [notice for notice in notices if sent.isdisjoint(near[notice.notice_id])]
+
+
+def _near_ids(notice: Notice) -> list[UUID]:
+    """Return the ids of the messages about days that are not news beside this one."""
+    month, version, day = notice.cause
+    days = range(1 - MOVED.days, MOVED.days)
+    near = [date.fromisoformat(day) + timedelta(days=moved) for moved in days]
+    return [notice._replace(cause=(month, version, on.isoformat())).notice_id for on in near]
 
 
 def limit_notice(

@@ -15,9 +15,13 @@ ON CONFLICT (kind, user_id) DO NOTHING
 
 -- name: take
 -- Locks up to :limit rows that are due, and returns them: whether they are new, whether a verified
--- channel gets them, and the user's time zone.
+-- channel gets them, and the user's time zone. None after a restore, until the events since the backup are counted and
+-- the journal of deliveries is read: totals are incomplete, and it is not known what was sent.
 WITH due AS (
-    SELECT kind, user_id, due_at FROM notice_schedule WHERE due_at <= now()
+    SELECT kind, user_id, due_at FROM notice_schedule
+    WHERE due_at <= now()
+      AND (SELECT published_at IS NOT NULL AND journal_read_at IS NOT NULL
+             FROM ledger_epochs ORDER BY epoch DESC LIMIT 1)
     ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED
 )
 SELECT due.kind, due.user_id, due.due_at = '-infinity' AS is_new,
@@ -67,6 +71,14 @@ SELECT b.user_id, daily_limit_nano, monthly_limit_nano, call_limit_nano, daily_l
         ORDER BY n.seq DESC LIMIT 1) AS last_content
 FROM user_budget_settings AS b
 WHERE b.user_id = ANY (:user_ids::text[]) AND b.monthly_limit_nano IS NOT NULL
+
+-- name: sent_before_restore
+-- Which of the messages :notice_ids about forecasts of :user_ids were delivered, but are not in the ledger: it was
+-- restored from a backup before them.
+SELECT DISTINCT d.subject_id
+FROM unnest(:user_ids::text[], :notice_ids::uuid[]) AS r (user_id, notice_id)
+JOIN notice_deliveries AS d ON d.user_id = r.user_id AND d.subject_id = r.notice_id AND d.kind = 'forecast'
+WHERE NOT EXISTS (SELECT FROM notices AS n WHERE n.notice_id = r.notice_id)
 
 -- name: unpriced_kinds
 -- Kinds of usage without a price, up to :limit, those with most events first: the events, the users

@@ -9,7 +9,7 @@ from devkit.simulation.cast import DEMO_USER
 from devkit.simulation.planning import SimulationRequest, plan_for
 from devkit.simulation.timeline import timeline
 from tests.browser.anomalies import check_for_anomalies
-from tests.support.events import cost, ended, started
+from tests.support.events import cost, ended, granted, started
 from tests.support.notifications import write_channel
 from tests.support.product_processes import Product
 from tests.support.recording import until
@@ -41,11 +41,24 @@ async def write_history(product: Product) -> None:
     database, web = product.pipeline.database_url, "https://example.com/alerts"
     await write_channel(database, "demo@example.com", user_id=DEMO_USER, kind="email")
     await write_channel(database, web, user_id=DEMO_USER, state="unverified")
+    await add_credit_and_budget(product)
     for days_ago in range(DAYS, 0, -1):
         await product.send(*of_day(days_ago))
     await change_prices(product)
     await add_anomalies(product)
     product.simulate()
+
+
+async def add_credit_and_budget(product: Product) -> None:
+    """Grant prepaid credit, some of it used up, and limit a persona by week."""
+    at = datetime.now(UTC) - timedelta(days=DAYS + 1)
+    await product.send(
+        granted(DEMO_USER, amount=25, priority=10, time=at, note="Welcome credit"),
+        granted(DEMO_USER, amount=9_500, time=at, note="Invoice 7731"),
+    )
+    scope = {"kind": "persona", "value": "brad_001"}
+    body = json.dumps({"scope": scope, "period": "week", "limit_usd": 900}).encode()
+    await product.ask("POST", f"/api/costs/user/{DEMO_USER}/budgets", body, DEMO_USER)
 
 
 async def add_anomalies(product: Product) -> None:
