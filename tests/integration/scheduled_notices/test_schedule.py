@@ -23,7 +23,7 @@ USD = 10**9
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 """A Monday."""
 MEMORY_KB_MAX = 20_000
-"""Of two processes, whatever the number of users."""
+"""Of a process, whatever the number of users."""
 
 
 async def enrolled(url: str) -> None:
@@ -179,7 +179,21 @@ async def test_unpriced_usage_is_reported_to_administrators_once(database_url: s
     assert user.accepted == []
 
 
-@pytest.mark.parametrize("users", [20_000, pytest.param(100_000, marks=pytest.mark.long)])
+async def memory_of_a_pass(url: str) -> int:
+    """Return the largest memory while half of the digests are decided again, in KB."""
+    due = "UPDATE notice_schedule SET due_at = now() - interval '1 second' WHERE user_id < 'user-5'"
+    await fetch(url, due)
+    tracemalloc.start()
+    try:
+        assert await step_until_idle(url) == 0
+        return tracemalloc.get_traced_memory()[1] // 1_000
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    "users", [20_000, pytest.param(100_000, marks=[pytest.mark.long, pytest.mark.timeout(600)])]
+)
 async def test_parallel_processes_write_each_digest_once_and_in_small_steps(
     database_url: str, users: int
 ) -> None:
@@ -221,16 +235,14 @@ async def test_parallel_processes_write_each_digest_once_and_in_small_steps(
                 if step.checked == 0:
                     return written
 
-    tracemalloc.start()
     began = time.monotonic()
     written = await asyncio.gather(work(), work())
     took = time.monotonic() - began
-    peak_kb = tracemalloc.get_traced_memory()[1] // 1_000
-    tracemalloc.stop()
     quarter = len(steps_ms) // 4
     early_ms, late_ms = (
         sorted(part)[quarter // 2] for part in (steps_ms[:quarter], steps_ms[-quarter:])
     )
+    peak_kb = await memory_of_a_pass(database_url)
     [row] = await fetch(database_url, "SELECT count(*), count(DISTINCT user_id) FROM notices")
     steps_ms.sort()
     parts.figures.append(
