@@ -142,6 +142,7 @@ def ids_of(endpoint: HttpReceiver) -> Counter[str]:
     return Counter(request.headers["webhook-id"] for request in endpoint.accepted)
 
 
+@pytest.mark.long
 async def test_restored_ledger_has_all_credit_scopes_and_messages_once(
     pipeline: Pipeline,
     new_server: EmbeddedPostgres,  # noqa: F811
