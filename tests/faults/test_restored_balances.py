@@ -123,6 +123,26 @@ async def make_digests_due(url: str) -> None:
     await fetch(url, "UPDATE notice_schedule SET due_at = now() - interval '1 second'")
 
 
+async def start_and_back_up(product: Product, drill: RestoreDrill) -> None:
+    url = drill.pipeline.database_url
+    for name in PROCESSES:
+        product.start(name)
+    await product.until_ready()
+    await prepare(product, url, drill.endpoint)
+    await until(lambda: is_ready(url, len(USERS) * 21), 90)
+    await drill.run_documented(0, ADMIN_DATABASE_URL=url)
+
+
+async def let_it_settle(product: Product, url: str) -> None:
+    """Wait until the restored ledger is complete, twice with digests that are due."""
+    await make_digests_due(url)
+    await until(lambda: is_settled(url), 90)
+    await make_digests_due(url)
+    await asyncio.sleep(8)  # the schedule and the deliveries run meanwhile
+    await until(lambda: is_settled(url), 60)
+    await product.until_ready()
+
+
 async def is_settled(url: str) -> bool:
     """Return whether everything is counted, written, sent and executed."""
     query = """SELECT (SELECT count(*) FROM credit_events) = 12
@@ -159,12 +179,7 @@ async def test_restored_ledger_has_all_credit_scopes_and_messages_once(
             COMMANDS_WEBHOOK_URL=ender.url, COMMANDS_WEBHOOK_SECRET=SECRET,
         )  # fmt: skip
         try:
-            for name in PROCESSES:
-                product.start(name)
-            await product.until_ready()
-            await prepare(product, url, endpoint)
-            await until(lambda: is_ready(url, len(USERS) * 21), 90)
-            await drill.run_documented(0, ADMIN_DATABASE_URL=url)
+            await start_and_back_up(product, drill)
             at_backup = len(endpoint.accepted)
             await let_more_follow(product, url)
             await until(lambda: is_settled(url), 60)
@@ -173,23 +188,15 @@ async def test_restored_ledger_has_all_credit_scopes_and_messages_once(
             link.cut()
             await drill.restore()
             fresh = drill.fresh.database_url
-            await make_digests_due(fresh)
-            await until(lambda: is_settled(fresh), 90)
-            await make_digests_due(fresh)
-            await asyncio.sleep(8)  # the schedule and the deliveries run meanwhile
-            await until(lambda: is_settled(fresh), 60)
-            await product.until_ready()
+            await let_it_settle(product, fresh)
             after = await Observed().read(product, fresh)
         finally:
             product.close()
         verified = await drill.run_documented(2, DATABASE_URL=fresh)
         found, found_executed = ids_of(endpoint), ids_of(ender)
     kinds = Counter(request.json["type"] for request in endpoint.accepted)
-    parts.figures.append(
-        f"restore with credit, {pipeline.broker}: {sum(sent.values())} messages before"
-        f" ({sum(sent.values()) - at_backup} after the backup), {sum((found - sent).values())} more after it,"
-        f" {sum(executed.values())} commands executed, {sum((found_executed - executed).values())} again; {dict(kinds)}"
-    )
+    sums = [sum(one.values()) for one in (sent, found - sent, executed, found_executed - executed)]
+    report(pipeline.broker, at_backup, sums, kinds)
     raised = set().union(*before.alerts.values())
     record_fault(
         f"restore with grants, scopes, messages and commands since the backup, {pipeline.broker}",
@@ -207,6 +214,15 @@ async def test_restored_ledger_has_all_credit_scopes_and_messages_once(
     assert set(found.values()) == {1}, "a message that was under way is sent once, too"
     assert kinds == EXPECTED
     assert "Differences: 0" in verified
+
+
+def report(broker: str, at_backup: int, sums: list[int], kinds: Counter[str]) -> None:
+    """Print the figures: messages before and after the restore, and commands."""
+    parts.figures.append(
+        f"restore with credit, {broker}: {sums[0]} messages before"
+        f" ({sums[0] - at_backup} after the backup), {sums[1]} more after it,"
+        f" {sums[2]} commands executed, {sums[3]} again; {dict(kinds)}"
+    )
 
 
 async def is_ready(url: str, count: int) -> bool:

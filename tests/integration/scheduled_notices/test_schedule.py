@@ -179,6 +179,23 @@ async def test_unpriced_usage_is_reported_to_administrators_once(database_url: s
     assert user.accepted == []
 
 
+async def write_users(database_url: str, users: int, day: datetime) -> None:
+    """Write users with a channel for digests, and with charges around the start of a day."""
+    await fetch(
+        database_url,
+        """WITH users AS (SELECT 'user-' || n AS user_id FROM generate_series(1, $1) AS n),
+                channels AS (
+                    INSERT INTO notice_channels (user_id, type, address, state, verified_at, kinds)
+                    SELECT user_id, 'email', user_id || '@example.com', 'verified', '2026-01-01',
+                           '{"daily_digest": "-infinity"}' FROM users)
+           INSERT INTO user_spend (user_id, quarter, cost_nano, charged_nano, refunded_nano)
+           SELECT user_id, $2::timestamptz + make_interval(mins => 15 * q), 1000000, 2000000, 0
+             FROM users, generate_series(-8, 8) AS q""",
+        users,
+        day,
+    )
+
+
 async def memory_of_a_pass(url: str) -> int:
     """Return the largest memory while half of the digests are decided again, in KB."""
     due = "UPDATE notice_schedule SET due_at = now() - interval '1 second' WHERE user_id < 'user-5'"
@@ -199,19 +216,7 @@ async def test_parallel_processes_write_each_digest_once_and_in_small_steps(
 ) -> None:
     """Memory and the time of a step follow from a step's users, not from all of them."""
     day = NOW - timedelta(days=1)
-    await fetch(
-        database_url,
-        """WITH users AS (SELECT 'user-' || n AS user_id FROM generate_series(1, $1) AS n),
-                channels AS (
-                    INSERT INTO notice_channels (user_id, type, address, state, verified_at, kinds)
-                    SELECT user_id, 'email', user_id || '@example.com', 'verified', '2026-01-01',
-                           '{"daily_digest": "-infinity"}' FROM users)
-           INSERT INTO user_spend (user_id, quarter, cost_nano, charged_nano, refunded_nano)
-           SELECT user_id, $2::timestamptz + make_interval(mins => 15 * q), 1000000, 2000000, 0
-             FROM users, generate_series(-8, 8) AS q""",
-        users,
-        day,
-    )
+    await write_users(database_url, users, day)
     await fetch(database_url, "ANALYZE")
     began = time.monotonic()
     await enrolled(database_url)
