@@ -15,7 +15,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from ledger.budgets.alerting import Alerting
@@ -62,6 +62,14 @@ steps = st.lists(
     ),
     min_size=2, max_size=9,
 )  # fmt: skip
+
+
+LATE_CHARGE: list[Any] = [
+    ("pass", timedelta(days=2)),
+    ("record", [("charge", Decimal(5), timedelta(days=1), 0)]),
+    ("pass", timedelta(hours=7)),
+]
+"""A charge of a day that has ended, then another minute, whose first review is a sweep."""
 
 
 @dataclass
@@ -228,6 +236,7 @@ class _Run:
     max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(first=st.lists(budgets, min_size=1, max_size=2), steps=steps)
+@example(first=[(SCOPES[0], "daily", 3 * USD)], steps=LATE_CHARGE)
 async def test_alerts_of_global_budgets_agree_with_the_plain_definition(
     database_url: str, basis: Any, first: list[Any], steps: list[Any]
 ) -> None:
