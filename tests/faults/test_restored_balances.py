@@ -70,6 +70,14 @@ class Observed:
         self.bodies: dict[str, Any] = {}
         self.alerts: dict[str, set[str]] = {}
 
+    def all_alerts(self) -> set[str]:
+        return set().union(*self.alerts.values())
+
+    def difference_nano(self, other: "Observed") -> int:
+        """Return the sum of the differences of balances."""
+        pairs = [(self.bodies[user][0], other.bodies[user][0]) for user in USERS]
+        return sum(abs(int((one - two) * USD)) for one, two in pairs)
+
     async def read(self, product: Product, url: str) -> "Observed":
         for user in USERS:
             credit = await product.ask("GET", f"/api/costs/user/{user}/credits", None, user)
@@ -197,15 +205,12 @@ async def test_restored_ledger_has_all_credit_scopes_and_messages_once(
     kinds = Counter(request.json["type"] for request in endpoint.accepted)
     sums = [sum(one.values()) for one in (sent, found - sent, executed, found_executed - executed)]
     report(pipeline.broker, at_backup, sums, kinds)
-    raised = set().union(*before.alerts.values())
     record_fault(
         f"restore with grants, scopes, messages and commands since the backup, {pipeline.broker}",
         sent=12,
         counted=sum(len(grants) for _, grants, _ in after.bodies.values()) + 3,
-        difference=sum(
-            abs(int((after.bodies[user][0] - before.bodies[user][0]) * USD)) for user in USERS
-        ),
-        alerts=AlertFigures.of(raised, sorted(set().union(*after.alerts.values()))),
+        difference=after.difference_nano(before),
+        alerts=AlertFigures.of(before.all_alerts(), sorted(after.all_alerts())),
     )
     assert after.bodies == before.bodies
     assert after.alerts == before.alerts
