@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, cast
-from unittest.mock import patch
+from unittest.mock import AsyncMock, patch
 
 import asyncpg
 from aiokafka.errors import KafkaError
@@ -22,7 +22,7 @@ from ledger.recording.offsets import Stream
 from messaging.kafka import KafkaSettings, partition_of
 from messaging.topic_ids import TopicIdentity
 from schemas.topics import CALL_EVENTS
-from streams import decoding, lane, positions
+from streams import decoding, lane, period_sums, positions
 from streams import worker as worker_module
 from streams.watchdog import StalledError
 from streams.worker import Worker
@@ -272,6 +272,8 @@ def started(
         stack.enter_context(patch.object(recording, "BATCHES_BEFORE_TRUST", run.trust))
         stack.enter_context(patch.multiple(worker_module, **_clients(run)))
         stack.enter_context(patch.object(positions, "ask_identity", _identity))
+        no_turn = AsyncMock(return_value=False)  # no batch depends on sums
+        stack.enter_context(patch.object(period_sums, "lock_summing", no_turn))
         yield run
 
 
