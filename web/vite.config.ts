@@ -12,6 +12,7 @@ const APART = {
   channels: /\/src\/channels\//,
   budgets: /\/src\/budget\/(ScopedBudget|owner\.|scoped-form\.|form\.)/,
   reference: /\/src\/api-docs\//,
+  forms: /\/src\/app\/submission\./,
 };
 
 // uPlot and the components that use it: pages without a chart do not load them.
