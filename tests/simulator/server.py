@@ -32,6 +32,7 @@ _SETUP = """
     CREATE UNLOGGED TABLE simulator.clock (at timestamptz NOT NULL);
     INSERT INTO simulator.clock VALUES ('2026-03-15');
     GRANT USAGE ON SCHEMA simulator TO PUBLIC; -- triggers run as the owner of the tables
+    GRANT SELECT ON ALL TABLES IN SCHEMA simulator TO PUBLIC;
     CREATE FUNCTION simulator.now() RETURNS timestamptz LANGUAGE sql STABLE
         AS 'SELECT at FROM simulator.clock';
     CREATE FUNCTION simulator.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE
