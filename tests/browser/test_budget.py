@@ -95,6 +95,29 @@ async def test_form_says_what_is_wrong_and_what_a_limit_does(
         await expect(marks).to_have_value("50")
 
 
+async def test_steps_before_the_end_of_a_call_are_set(open_page: Open) -> None:
+    async with open_page("/budget", "tom") as page:
+        await page.get_by_label("Per-call limit (USD)").fill("2")
+        await page.get_by_label("Ask the agent to say a closing sentence").check()
+        percent = page.get_by_label("Say it at (%)")
+        await expect(percent).to_have_value("80")
+        await percent.fill("96")
+        await page.get_by_label("Ask the agent to use a cheaper model").check()
+        await page.get_by_role("button", name="Save").click()
+        await expect(page.get_by_text("above the percentage of the closing")).to_be_visible()
+        await percent.fill("70%")
+        await page.get_by_label("Closing sentence", exact=True).fill("We finish now.")
+        assert not await faults(page)
+        await page.get_by_role("button", name="Save").click()
+        await expect(page.get_by_text("Budget saved")).to_be_visible()
+        await page.reload()
+        await expect(percent).to_have_value("70")
+        await expect(page.get_by_label("Use it at (%)")).to_have_value("95")
+        await expect(page.get_by_label("Closing sentence", exact=True)).to_have_value(
+            "We finish now."
+        )
+
+
 async def test_unsaved_changes_survive_an_expired_token(open_page: Open, product: Product) -> None:
     async with open_page() as page:
         await page.goto(f"/budget#token={product.token('quo', seconds=6)}")

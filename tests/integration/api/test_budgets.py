@@ -155,13 +155,17 @@ async def test_every_setting_can_be_set_and_read(database_url: str) -> None:
         "thresholds": [50, "90.5", 100, 50],
         "timezone": "Europe/Berlin",
         "autoCutoff": False,
+        "callSteps": {"warn": True, "warnAt_percent": "70.5", "closingSentence": "Bye."},
     }
+    steps = {"warn": True, "warnAt_percent": Decimal("70.5"), "downgrade": False,
+             "downgradeAt_percent": 95, "closingSentence": "Bye."}  # fmt: skip
     async with served_from(database_url) as api:
         content = (await put(api, wanted)).data
         again = (await put(api, {"maxCostPerCall_usd": 3})).data
     assert content["maxCostPerCall_usd"] == Decimal("2.5")
     assert content["thresholds"] == [50, 80, Decimal("90.5"), 100]
     assert (content["timezone"], content["autoCutoff"]) == ("Europe/Berlin", False)
+    assert content["callSteps"] == again["callSteps"] == steps
     assert content["limitVersions"] == {"daily": 0, "monthly": 0, "call": 1}
     assert again["limitVersions"]["call"] == 2
 
@@ -171,7 +175,7 @@ async def test_every_setting_can_be_set_and_read(database_url: str) -> None:
     [({"timezone": "Mars/Olympus"}, "timezone"), ({"timezone": 1}, "timezone"),
      ({"thresholds": [0]}, "thresholds"), ({"thresholds": [1001]}, "thresholds"),
      ({"thresholds": list(range(1, 30))}, "thresholds"), ({"thresholds": 50}, "thresholds"),
-     ({"autoCutoff": "yes"}, "autoCutoff"), ({"maxCostPerCall_usd": -1}, "maxCostPerCall_usd")],
+     ({"callSteps": {"warnAt_percent": 100}}, "warnAt_percent"), ({"autoCutoff": "yes"}, "autoCutoff"), ({"maxCostPerCall_usd": -1}, "maxCostPerCall_usd")],
 )  # fmt: skip
 async def test_invalid_setting_is_refused_by_name(api: ApiClient, body: Any, named: str) -> None:
     response = await put(api, body)

@@ -151,9 +151,20 @@ async def test_replaced_limit_has_a_new_version_and_alerts_again(
     assert found == {(80, 1), (80, 2), (100, 2)}
 
 
+async def test_steps_before_the_end_belong_to_budgets_per_call(api: ApiClient) -> None:
+    steps = {"warn": True, "warnAt_percent": 60, "downgrade": True}
+    created = (await post(api, period="call", callSteps=steps)).data
+    default = {"downgradeAt_percent": 95, "closingSentence": None}
+    assert created["callSteps"] == {**steps, **default}
+    [listed] = (await api.get(PATH, "alice")).data["budgets"]
+    assert listed == created
+
+
 @pytest.mark.parametrize(
     ("body", "named"),
     [
+        ({"callSteps": {"warn": True}}, "callSteps"),
+        ({"period": "call", "callSteps": {"warnAt_percent": 96}}, "callSteps.warnAt_percent"),
         ({"scope": {"kind": "tag", "value": "acme"}}, "scope.key"),
         ({"scope": {"kind": "tag", "key": "Not A Key", "value": "acme"}}, "scope.key"),
         ({"scope": {"kind": "persona"}}, "scope.value"),

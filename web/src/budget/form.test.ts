@@ -11,6 +11,13 @@ describe("form", () => {
     thresholds: ["50", "80", "100"],
     timezone: "UTC",
     autoCutoff: true,
+    callSteps: {
+      warn: false,
+      warnAt_percent: "80",
+      downgrade: false,
+      downgradeAt_percent: "95",
+      closingSentence: null,
+    },
   } as Budget;
 
   it("sends only changed values, with the typed digits", () => {
@@ -43,6 +50,33 @@ describe("form", () => {
       alertThreshold_percent: "50",
       thresholds: ["150"],
     });
+  });
+
+  it("sends the steps before the end of a call together, if one has changed", () => {
+    const before = formOf(budget);
+    const form = { ...before, isWarned: true, warnAt_percent: "70 %", closingSentence: " Bye. " };
+    expect(problemsOf(form)).toEqual({});
+    expect(changeOf(form, before)).toEqual({
+      callSteps: {
+        warn: true,
+        warnAt_percent: "70",
+        downgrade: false,
+        downgradeAt_percent: "95",
+        closingSentence: "Bye.",
+      },
+    });
+  });
+
+  it("refuses steps at or above the limit, and in the wrong order", () => {
+    const form = formOf(budget);
+    expect(problemsOf({ ...form, warnAt_percent: "100" }).warnAt_percent).toContain("below 100");
+    expect(problemsOf({ ...form, downgradeAt_percent: "" }).downgradeAt_percent).toContain(
+      "above 0",
+    );
+    expect(problemsOf({ ...form, warnAt_percent: "95" }).downgradeAt_percent).toContain("above");
+    expect(inWords("`callSteps.warnAt_percent` must be below 100.")).toBe(
+      "`Say it at` must be below 100.",
+    );
   });
 
   it("states what is wrong", () => {

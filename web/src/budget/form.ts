@@ -4,8 +4,9 @@ import type { Budget, BudgetChange } from "../api/bodies";
 import { nano } from "../format/decimal";
 import { formatMoney } from "../format/money";
 import { basisName } from "./basis";
+import { stepsChangeOf, stepsFormOf, stepsProblemsOf, type StepsForm } from "./call-steps";
 
-export interface BudgetForm {
+export interface BudgetForm extends StepsForm {
   dailyLimit_usd: string;
   monthlyLimit_usd: string;
   maxCostPerCall_usd: string;
@@ -24,6 +25,11 @@ export const LABELS: Record<Field, string> = {
   thresholds: "Alert at",
   timezone: "Time zone",
   autoCutoff: "End calls at the per-call limit",
+  isWarned: "Closing sentence before the limit",
+  warnAt_percent: "Say it at",
+  isDowngraded: "Cheaper model near the limit",
+  downgradeAt_percent: "Use it at",
+  closingSentence: "Closing sentence",
 };
 
 const LIMITS = ["dailyLimit_usd", "monthlyLimit_usd", "maxCostPerCall_usd"] as const;
@@ -40,6 +46,7 @@ export function formOf(budget: Budget): BudgetForm {
     thresholds: budget.thresholds.filter(isBelowLimit).join(", "),
     timezone: budget.timezone,
     autoCutoff: budget.autoCutoff,
+    ...stepsFormOf(budget),
   };
 }
 
@@ -57,12 +64,12 @@ export function changeOf(form: BudgetForm, before: BudgetForm): BudgetChange {
   }
   if (form.timezone !== before.timezone) change.timezone = form.timezone;
   if (form.autoCutoff !== before.autoCutoff) change.autoCutoff = form.autoCutoff;
-  return change;
+  return { ...change, ...stepsChangeOf(form, before) };
 }
 
 /** Returns what is wrong with the typed text, by field, in words. */
 export function problemsOf(form: BudgetForm): Partial<Record<Field, string>> {
-  const problems: Partial<Record<Field, string>> = {};
+  const problems: Partial<Record<Field, string>> = stepsProblemsOf(form);
   for (const name of LIMITS) {
     const problem = amountProblem(amount(form[name]));
     if (problem) problems[name] = problem;
@@ -94,7 +101,7 @@ export function inWords(message: string): string {
   const labels = { ...LABELS, alertThreshold_percent: LABELS.thresholds };
   return Object.entries(labels).reduce(
     (text, [name, label]) => text.replaceAll(name, label),
-    message,
+    message.replaceAll("callSteps.", ""),
   );
 }
 
