@@ -2,9 +2,10 @@
 
 PostgreSQL ends a transaction that is idle for too long by itself. In the middle of a statement it
 waits for the client much longer, and if sessions of one frozen process wait for each other's locks,
-each would block others one after the other. A working process starts a statement with each
-heartbeat. So each worker watches the others, and ends those that have started none for some
-seconds.
+each would block others one after the other. A session without a transaction is never ended,
+although it may hold the lock of a process that does something for all, such as finding stuck calls.
+A working process starts a statement with each heartbeat. So each worker watches the others, and
+ends those that have started none for some seconds.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class _Progress(NamedTuple):
 
 
 class FrozenSessionWatch:
-    """Tracks since when each worker with open transactions has made no progress."""
+    """Tracks since when each worker that others may wait for has made no progress."""
 
     def __init__(self, now_ns: Callable[[], int] = time.monotonic_ns) -> None:
         self._now_ns = now_ns
@@ -48,7 +49,7 @@ class FrozenSessionWatch:
         """Check other workers, and end sessions of frozen ones; raises a PostgreSQL error."""
         now_ns, before = self._now_ns(), self._seen
         self._seen = {}
-        for worker, *found in await connection.fetch(*_SQL.bind("open_transactions")):
+        for worker, *found in await connection.fetch(*_SQL.bind("in_the_way")):
             progress, since_ns = _Progress(*found), now_ns
             if worker in before and not progress.is_ahead_of(before[worker][0]):
                 progress, since_ns = before[worker]

@@ -20,6 +20,7 @@ from ledger.postgres.database import TRANSIENT_ERRORS, Connection, connected
 from ledger.prices.price_book import PriceBook
 from ledger.recording.offsets import DeadLetter
 from ledger.recording.recorder import Recorder
+from ledger.stuck_calls.rows import lock_detection
 from tests.support.events import cost
 from tests.support.logins import as_login
 from tests.support.recording import STREAM, TopicLog, assert_verified, fetch, until, until_blocked
@@ -141,6 +142,23 @@ async def test_terminated_session_does_not_count_as_progress(
         await watch.check()
         with pytest.raises(TRANSIENT_ERRORS):
             await waiting.execute("COMMIT")
+
+
+async def test_frozen_worker_lets_another_one_find_stuck_calls(worker_url: str) -> None:
+    """A session without a transaction would keep its locks for as long as it is connected."""
+    async with (
+        session_of(worker_url, "one") as elected,
+        session_of(worker_url, "idle") as idle,
+        session_of(worker_url, "other") as other,
+    ):
+        watch = SteppedWatch(other)
+        assert await lock_detection(elected)
+        for _ in range(SECONDS_WITHOUT_PROGRESS):
+            await watch.check()
+        assert not await lock_detection(other)
+        await watch.check()
+        await until(lambda: lock_detection(other))
+        assert await idle.fetchval("SELECT 1") == 1  # it is in nobody's way
 
 
 async def test_worker_that_starts_statements_is_not_frozen(worker_url: str) -> None:
