@@ -2,6 +2,7 @@
 
 import gc
 import inspect
+import time
 from collections.abc import Generator, Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -21,6 +22,7 @@ from tests.support.fault_table import FAULTS, FaultRecorder
 
 TABLES = (FAULTS, ATTACKS)
 KAFKA_JARS = Path(__file__).parent.parent / ".local" / "kafka" / "lib"
+COLLECTION_SECONDS_MAX = 0.05
 # The data of the shared server need not survive a crash.
 UNSAFE_BUT_FAST = {"fsync": "off", "full_page_writes": "off"}
 
@@ -70,19 +72,15 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
         table.require_figures(item)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _frozen_heap() -> None:
-    """Take what exists before the first test out of garbage collection, which is then quick."""
-    gc.collect()
-    gc.freeze()
-
-
 @pytest.fixture(autouse=True)
 def _collected_garbage(request: pytest.FixtureRequest) -> Iterator[None]:
     """Warn of connections that a test leaves open in this test, not in a later one."""
     yield
     if inspect.iscoroutinefunction(request.function):
+        began = time.monotonic()
         gc.collect()
+        if time.monotonic() - began > COLLECTION_SECONDS_MAX:
+            gc.freeze()  # what is kept now, such as parsed modules, is not looked at again
 
 
 @pytest.fixture

@@ -148,7 +148,7 @@ async def test_user_sets_a_limit_and_a_channel_in_three_clicks(
             await clicks.on(page.get_by_label("Daily limit (USD)"), "Daily limit")
             await page.keyboard.press("ControlOrMeta+a")
             await page.keyboard.type(limit)
-            for _ in range(4):
+            for _ in range(6):
                 await page.keyboard.press("Tab")
             await expect(page.get_by_label("Alert at (%)")).to_be_focused()
             await page.keyboard.type(f"{percent}%")

@@ -119,8 +119,9 @@ class Installation:
         for product in self.products:
             product.start("worker")
             product.start("api")
-        for product in self.products:
+        for number, product in enumerate(self.products):
             await product.until_ready()
+            await self.proxy.use(f"api{number}")
 
     async def restart_all(self) -> None:
         """Replace the workers, then the replicas, each by itself."""

@@ -68,6 +68,7 @@ RUN: Final[Mapping[str, Mapping[str, str]]] = {
 ELSEWHERE: Final = {
     "README.md: make run": "tests/integration/devkit/test_dev.py",
     "README.md: curl -H": "tests/integration/devkit/test_dev.py",
+    "docs/control.md: curl": "tests/unit/house/test_documented_commands.py",
     "docs/finops.md: export AWS_ENDPOINT_URL": "tests/integration/finops/test_focus_upload.py",
     "docs/integrations/python.md: make demo": "tests/integration/devkit/test_demo.py",
     "docs/notifications.md: curl": "tests/unit/house/test_documented_commands.py",
