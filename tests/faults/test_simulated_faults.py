@@ -27,7 +27,7 @@ SEEDS = 200
 SEEDS_UNTIL_FOUND_MAX = 200
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1_500)
 async def test_simulated_runs_lose_and_double_nothing(record_fault: FaultRecorder) -> None:
     command = ["-m", "tests.simulator", "--seeds", str(SEEDS), "--jobs", "2", "--json"]
     process = await asyncio.create_subprocess_exec(

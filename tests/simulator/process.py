@@ -49,7 +49,7 @@ class SimulatedProcess:
     async def wait_while_frozen(self) -> None:
         """Wait while the process is frozen; raises ConnectionError in a killed one."""
         while (left := self._frozen_until - self._loop.time()) > 0 and not self.dead:
-            await asyncio.sleep(left)
+            await asyncio.sleep(max(left, 1e-6))  # a smaller rest would not move the virtual time
         self.check()
 
     def check(self) -> None:
