@@ -44,7 +44,7 @@ class BalanceAlert(Struct, kw_only=True, rename=wire_name):
 
 
 class BalanceEndingAlert(Struct, kw_only=True, rename=wire_name):
-    """A prepaid balance came to end within the days that the user chose, at the present pace.
+    """At the present pace a prepaid balance ends within the days that the user chose.
 
     Money is US dollars, times are UTC. `lasts_until` is when the balance is used up if the user is
     charged as in the last 7 days. It is reported again only after the balance lasted longer.

@@ -14,7 +14,7 @@ from ledger.reports.summing import lock_summing, sum_periods
 from streams.kept_connection import KeptConnection
 from streams.periodic import RetryLog, run_periodically
 
-INTERVAL_SECONDS: Final = 10
+INTERVAL_MS: Final = 10_000
 WORK_SECONDS: Final = 5
 """Of work before the next wait: summing an old ledger leaves time for the stream."""
 
@@ -33,7 +33,7 @@ class PeriodicSums:
         """Sum periods until `stop`."""
         retry = RetryLog("periods are not summed yet, trying again", "period_sums_retry")
         run_once = partial(self.run_once, stop)
-        await run_periodically(run_once, self._connection, stop, INTERVAL_SECONDS, retry)
+        await run_periodically(run_once, self._connection, stop, INTERVAL_MS, retry)
 
     async def run_once(self, stop: asyncio.Event) -> int:
         """Sum what is due, unless another worker does; returns the number of summed periods."""

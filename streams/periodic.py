@@ -25,7 +25,7 @@ async def run_periodically(
     run_once: Callable[[], Awaitable[object]],
     connection: KeptConnection,
     stop: asyncio.Event,
-    interval_seconds: int,
+    interval_ms: int,
     retry: RetryLog,
     errors: tuple[type[Exception], ...] = RETRYABLE_ERRORS,
 ) -> None:
@@ -42,6 +42,6 @@ async def run_periodically(
                     str(error) or type(error).__name__,
                     extra={"action": retry.action},
                 )
-            await wait_until_set(stop, interval_seconds)
+            await wait_until_set(stop, interval_ms / 1000)
     finally:
         connection.terminate()

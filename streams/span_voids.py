@@ -14,7 +14,7 @@ from schemas.alerts import SpendBasis
 from streams.kept_connection import KeptConnection
 from streams.periodic import RetryLog, run_periodically
 
-INTERVAL_SECONDS: Final = 2
+INTERVAL_MS: Final = 2_000
 
 _log: Final = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ class PeriodicSpanVoids:
     async def run(self, stop: asyncio.Event) -> None:
         """Compare traces periodically until `stop`."""
         retry = RetryLog("the comparison of spans failed and is retried", "span_voids_retry")
-        await run_periodically(self.run_once, self._connection, stop, INTERVAL_SECONDS, retry)
+        await run_periodically(self.run_once, self._connection, stop, INTERVAL_MS, retry)
 
     async def run_once(self) -> int:
         """Void the costs that are due; returns their number."""

@@ -66,8 +66,8 @@ class StuckCallWatch:
         """Find stuck calls periodically until `stop`."""
         retry = RetryLog("stuck calls are not found yet, trying again", "stuck_calls_retry")
         errors = (OutdatedPlansError, *CONFLICTS, *RETRYABLE_ERRORS)
-        seconds = self._options.interval_seconds
-        await run_periodically(self.run_once, self._connection, stop, seconds, retry, errors)
+        interval_ms = self._options.interval_seconds * 1_000
+        await run_periodically(self.run_once, self._connection, stop, interval_ms, retry, errors)
 
     async def run_once(self) -> StuckCalls:
         """Find stuck calls, unless another worker does or the stream's progress is unknown."""

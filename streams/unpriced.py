@@ -15,7 +15,7 @@ from schemas.alerts import SpendBasis
 from streams.kept_connection import KeptConnection
 from streams.periodic import RetryLog, run_periodically
 
-INTERVAL_SECONDS: Final = 5
+INTERVAL_MS: Final = 5_000
 
 _log: Final = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class PeriodicPricing:
         """Price events periodically until `stop`."""
         retry = RetryLog("pricing of unpriced events failed and is retried", "pricing_retry")
         run_once = partial(self.run_once, stop)
-        await run_periodically(run_once, self._connection, stop, INTERVAL_SECONDS, retry)
+        await run_periodically(run_once, self._connection, stop, INTERVAL_MS, retry)
 
     async def run_once(self, stop: asyncio.Event) -> PricedEvents:
         """Price the unpriced events that have a price now."""

@@ -29,12 +29,9 @@ from messaging.kafka import KafkaSettings, cluster_id, make_consumer, make_produ
 from messaging.producer import RecoveringProducer
 from schemas.alerts import SpendBasis
 from schemas.topics import CALL_EVENTS
-from streams.budget_watch import BudgetWatch
-from streams.credit_review import CreditReview
 from streams.dead_letters import DeadLetterTopic, RefusalLimit
 from streams.deadlines import run_with_deadline
 from streams.epoch import wait_for_epoch
-from streams.global_budget_watch import GlobalBudgetWatch
 from streams.lane import Lane
 from streams.log_watch import LogWatch
 from streams.offsets import KafkaOffsets
@@ -46,6 +43,7 @@ from streams.publishing.relay import OutboxRelay
 from streams.publishing.republishing import EpochFollower
 from streams.rebalance_listener import RebalanceListener
 from streams.retention import Retention, RetentionOptions
+from streams.reviews import PeriodicReview, reviews
 from streams.span_voids import PeriodicSpanVoids
 from streams.stuck_calls import StuckCallOptions, StuckCallWatch
 from streams.telemetry import WorkerTelemetry
@@ -176,13 +174,14 @@ class Worker:
 
     def _make_watches(
         self, stream: Stream, epoch: int, prices: PriceBook
-    ) -> tuple[StuckCallWatch, BudgetWatch, GlobalBudgetWatch, CreditReview, PeriodicSums]:
+    ) -> tuple[StuckCallWatch | PeriodicReview | PeriodicSums, ...]:
         options, now, wake = self._options, self._clock.now, self._relay.wake
         return (
             StuckCallWatch(options.stuck_calls, self._connect, prices, stream, epoch, now, wake),
-            BudgetWatch(self._connect, options.budget_basis, now, wake),
-            GlobalBudgetWatch(self._connect, options.budget_basis, now, wake),
-            CreditReview(self._connect, now, wake),
+            *(
+                PeriodicReview(review, self._connect, now, wake)
+                for review in reviews(options.budget_basis)
+            ),
             PeriodicSums(self._connect, now),
         )
 

@@ -119,7 +119,7 @@ def _reason(start_decision: CallStartDecision) -> str:
 def budget_name(
     limit: Limit | None, decision: AuthorizationDecision | ReservationDecision
 ) -> BudgetName | None:
-    """Return what refuses a call, `limit` or another reason; None if nothing does."""
+    """Return why a call is refused: `limit`, or another reason; None if it is allowed."""
     if decision.exceeds_global:
         return "global"
     if decision.lacks_balance:

@@ -14,7 +14,7 @@ from api.http.replies import reply, tagged_reply
 from api.openapi.operations import Operation, Tag
 from api.routes.scoped_budgets import budget_body, budget_list, scope_value, wanted_budget
 from ledger.budgets.budgets import LATEST_ALERTS_MAX, Budgets
-from ledger.budgets.scoped import ALL_USERS, BUDGETS_MAX, EVERYONE, SERVICE, Scope
+from ledger.budgets.scoped import ALL_USERS, BUDGETS_MAX, GLOBAL_OWNER, SERVICE, Scope
 from ledger.budgets.scoped_changes import ScopedBudgets, TooManyBudgetsError, WantedBudget
 from ledger.postgres.clock import Clock
 from schemas import scoped_budgets as bodies
@@ -88,7 +88,7 @@ class GlobalBudgetRoutes:
         """Create a budget, and return it."""
         wanted, now = await self._wanted(request), self._now()
         try:
-            created = await self._budgets.create(request[CALLER].viewer, EVERYONE, wanted, now)
+            created = await self._budgets.create(request[CALLER].viewer, GLOBAL_OWNER, wanted, now)
         except TooManyBudgetsError:
             message = f"There are {BUDGETS_MAX} global budgets at most. Delete one first."
             raise Problem(409, "too_many_budgets", message) from None
@@ -98,7 +98,7 @@ class GlobalBudgetRoutes:
         """Replace the settings of a budget, and return it."""
         wanted, now = await self._wanted(request), self._now()
         viewer, budget_id = request[CALLER].viewer, request.match_info["budgetId"]
-        replaced = await self._budgets.replace(viewer, EVERYONE, budget_id, wanted, now)
+        replaced = await self._budgets.replace(viewer, GLOBAL_OWNER, budget_id, wanted, now)
         if replaced is None:
             raise not_found(f"There is no global budget {budget_id}.")
         return reply(budget_body(replaced, self._all.basis, now))
@@ -106,14 +106,14 @@ class GlobalBudgetRoutes:
     async def delete(self, request: web.Request) -> web.Response:
         """Delete a budget, and return the remaining ones."""
         viewer, budget_id = request[CALLER].viewer, request.match_info["budgetId"]
-        if not await self._budgets.delete(viewer, EVERYONE, budget_id, self._now()):
+        if not await self._budgets.delete(viewer, GLOBAL_OWNER, budget_id, self._now()):
             raise not_found(f"There is no global budget {budget_id}.")
         return reply(await self._list(request))
 
     async def _list(self, request: web.Request) -> bodies.GlobalBudgetList:
         viewer, now = request[CALLER].viewer, self._now()
-        statuses = await self._budgets.read(viewer, EVERYONE, now)
-        page = await self._all.alerts(viewer, EVERYONE, None, LATEST_ALERTS_MAX)
+        statuses = await self._budgets.read(viewer, GLOBAL_OWNER, now)
+        page = await self._all.alerts(viewer, GLOBAL_OWNER, None, LATEST_ALERTS_MAX)
         found = budget_list(statuses, self._all.basis, now)
         return bodies.GlobalBudgetList(
             budgets=found.budgets,

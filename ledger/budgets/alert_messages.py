@@ -9,7 +9,7 @@ from typing import Final, NamedTuple, cast
 from uuid import UUID
 
 from ledger.budgets.limits import FULL
-from ledger.budgets.scoped import EVERYONE, SERVICE, TAG, Scope, ScopedBudget
+from ledger.budgets.scoped import GLOBAL_OWNER, SERVICE, TAG, Scope, ScopedBudget
 from ledger.budgets.thresholds import BudgetPosition
 from ledger.calls.event_rows import EventRow
 from schemas.alerts import (
@@ -155,7 +155,7 @@ def cutoff_event(data: CutoffRequest) -> CloudEvent:
 
 
 def spend_basis(budget: ScopedBudget | None, basis: SpendBasis) -> SpendBasis:
-    """Return what counts as the spend of a limit: nobody is charged for a service alone."""
+    """Return what counts as the spend of a limit; of a service its cost: charges name none."""
     return "cost" if budget is not None and budget.dimension == SERVICE else basis
 
 
@@ -171,7 +171,7 @@ def limit_sentence(
         return f"This call cost {spend}, {share} {whose}."
     is_over = position.closed or (position.end is not None and position.end <= now)
     period, kind = _period_text(position, is_over=is_over), position.limit.type
-    if position.user_id == EVERYONE:
+    if position.user_id == GLOBAL_OWNER:
         paid = _paid_by_everyone(position, basis, is_over=is_over)
         return f"{paid} {spend} {period}, {share} the {limit} {kind} limit."
     if basis == "charged":

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from ledger.budgets.alert_rows import limits_of, read_spend
 from ledger.budgets.limits import Limit, Limits
 from ledger.budgets.positions import SpendChange
-from ledger.budgets.scoped import EVERYONE, SERVICE
+from ledger.budgets.scoped import GLOBAL_OWNER, SERVICE
 from ledger.calls.periods import period_of
 from ledger.postgres.database import Connection
 from ledger.postgres.statements import statements
@@ -26,7 +26,7 @@ FRESH_NS: Final = 10**9
 
 _SETTINGS: Final = statements("budgets/budgets")
 _SQL: Final = statements("budgets/everyone")
-_READER: Final = Viewer(EVERYONE, reads_all=True)
+_READER: Final = Viewer(GLOBAL_OWNER, reads_all=True)
 
 
 class GlobalUse(NamedTuple):
@@ -89,11 +89,11 @@ class GlobalUses:
         return self._uses
 
     async def _read(self, connection: Connection, now: datetime) -> list[GlobalUse]:
-        statement = _SETTINGS.bind("settings", user_id=EVERYONE, **_READER.parameters)
+        statement = _SETTINGS.bind("settings", user_id=GLOBAL_OWNER, **_READER.parameters)
         row = await connection.fetchrow(*statement)
-        limits = Limits(user_id=EVERYONE) if row is None else limits_of(row)
+        limits = Limits(user_id=GLOBAL_OWNER) if row is None else limits_of(row)
         changes = [
-            SpendChange(EVERYONE, limit, period_of(limit.type, now, "UTC"), 0)
+            SpendChange(GLOBAL_OWNER, limit, period_of(limit.type, now, "UTC"), 0)
             for limit in limits.scoped(now)
             if limit.type != "call"
         ]

@@ -24,8 +24,8 @@ BUDGETS_MAX: Final = 50
 PERSONA: Final = "persona"
 TAG: Final = "tag."
 WHOLE_USER: Final = "user"
-EVERYONE: Final = ""
-"""The user id of global budgets."""
+GLOBAL_OWNER: Final = ""
+"""The user id under which global budgets are stored."""
 ALL_USERS: Final = "all"
 SERVICE: Final = "service"
 

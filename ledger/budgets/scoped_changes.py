@@ -1,6 +1,6 @@
 """Creates, changes and deletes further budgets, and raises the alerts due: the use case.
 
-Global budgets are those of the user `EVERYONE`, on behalf of viewers that read all.
+Global budgets are those of the user `GLOBAL_OWNER`, on behalf of viewers that read all.
 """
 
 from __future__ import annotations

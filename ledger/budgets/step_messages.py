@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Final, TypedDict
+from typing import Final
 from uuid import UUID
+
+from msgspec.structs import asdict
 
 from ledger.budgets.alert_messages import crossing_of, derived_id, limit_sentence
 from ledger.budgets.thresholds import BudgetPosition
@@ -20,7 +22,6 @@ from schemas.call_steps import (
     StepRequest,
     WarnRequest,
 )
-from schemas.crossings import Crossing
 from schemas.exact import Exact
 from schemas.money import Usd
 from schemas.sentences import dollars
@@ -33,21 +34,6 @@ def step_id(kind: CallStep, call_id: str, limit_version: int) -> UUID:
     return derived_id(kind, call_id, limit_version)
 
 
-class _Common(TypedDict):
-    command_id: str
-    call_id: str
-    user_id: str
-    reason: str
-    threshold_percent: Exact
-    limit_usd: Usd
-    current_cost: Usd
-    limit_version: int
-    budget_id: str | None
-    requested_at: datetime
-    crossed_by: Crossing | None
-    event_time: datetime | None
-
-
 def warn_request(
     position: BudgetPosition,
     percent: Decimal,
@@ -56,8 +42,8 @@ def warn_request(
     now: datetime,
 ) -> WarnRequest:
     """Return the request to say a sentence."""
-    common = _common("warn", position, percent, crossed_by, now)
-    return WarnRequest(**common, closing_sentence=sentence)
+    request = _request("warn", position, percent, crossed_by, now)
+    return WarnRequest(**asdict(request), closing_sentence=sentence)
 
 
 def downgrade_request(
@@ -68,38 +54,38 @@ def downgrade_request(
     now: datetime,
 ) -> StepRequest:
     """Return the request to use a cheaper model, without one if there is none."""
-    common = _common("downgrade", position, percent, crossed_by, now)
+    request = _request("downgrade", position, percent, crossed_by, now)
     if suggestion is None:
-        return StepRequest(**common)
+        return request
     saving = dollars(suggestion.estimated_saving.nano)
-    common["reason"] += (
+    request.reason += (
         f" With {suggestion.to} instead of {suggestion.from_} it would be {saving} less."
     )
-    return DowngradeRequest(**common, suggestion=suggestion)
+    return DowngradeRequest(**asdict(request), suggestion=suggestion)
 
 
-def _common(
+def _request(
     kind: CallStep,
     position: BudgetPosition,
     percent: Decimal,
     crossed_by: EventRow | None,
     now: datetime,
-) -> _Common:
+) -> StepRequest:
     budget = position.limit.budget
-    return {
-        "command_id": str(step_id(kind, position.period, position.limit.version)),
-        "call_id": position.period,
-        "user_id": position.user_id,
-        "reason": limit_sentence(position, percent, "cost", now),
-        "threshold_percent": Exact(percent),
-        "limit_usd": Usd(position.limit.nano),
-        "current_cost": Usd(position.after_nano),
-        "limit_version": position.limit.version,
-        "budget_id": None if budget is None else budget.budget_id,
-        "requested_at": now,
-        "crossed_by": crossing_of(crossed_by),
-        "event_time": crossed_by.time if crossed_by else None,
-    }
+    return StepRequest(
+        command_id=str(step_id(kind, position.period, position.limit.version)),
+        call_id=position.period,
+        user_id=position.user_id,
+        reason=limit_sentence(position, percent, "cost", now),
+        threshold_percent=Exact(percent),
+        limit_usd=Usd(position.limit.nano),
+        current_cost=Usd(position.after_nano),
+        limit_version=position.limit.version,
+        budget_id=None if budget is None else budget.budget_id,
+        requested_at=now,
+        crossed_by=crossing_of(crossed_by),
+        event_time=crossed_by.time if crossed_by else None,
+    )
 
 
 def step_event(kind: CallStep, data: StepRequest) -> CloudEvent:

@@ -18,7 +18,7 @@ NO_CHEAPER_MODEL: Final = "The catalogue has no cheaper model for the usage of t
 
 
 async def insert_step(connection: Connection, kind: CallStep, request: StepRequest) -> bool:
-    """Insert a step with its message; returns whether neither it nor a later one existed."""
+    """Insert a step and its message, unless it or a later one exists; returns whether it did."""
     await note_traces(connection, [(request.command_id, request.crossed_by)])
     inserted = _SQL.bind(
         "insert_step",

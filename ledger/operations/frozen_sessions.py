@@ -39,7 +39,7 @@ class _Progress(NamedTuple):
 
 
 class FrozenSessionWatch:
-    """Tracks since when each worker that others may wait for has made no progress."""
+    """Tracks for how long each worker that may block others has made no progress."""
 
     def __init__(self, now_ns: Callable[[], int] = time.monotonic_ns) -> None:
         self._now_ns = now_ns
@@ -49,7 +49,7 @@ class FrozenSessionWatch:
         """Check other workers, and end sessions of frozen ones; raises a PostgreSQL error."""
         now_ns, before = self._now_ns(), self._seen
         self._seen = {}
-        for worker, *found in await connection.fetch(*_SQL.bind("in_the_way")):
+        for worker, *found in await connection.fetch(*_SQL.bind("blocking_workers")):
             progress, since_ns = _Progress(*found), now_ns
             if worker in before and not progress.is_ahead_of(before[worker][0]):
                 progress, since_ns = before[worker]

@@ -4,7 +4,7 @@
 -- Marks this session as one of the worker :worker_id, until it is closed.
 SELECT pg_advisory_lock_shared(7201906, hashtext(:worker_id))
 
--- name: in_the_way
+-- name: blocking_workers
 -- Other workers with open transactions, or with a lock that lets one process at a time do something: the start of
 -- their newest statement in any session, and the bytes that their COPYs have sent.
 WITH locks AS MATERIALIZED (

@@ -1,7 +1,7 @@
 """Executes commands at LiveKit through its server API, which speaks Twirp with JSON.
 
 The vendor's id of a call is the name of its room. The end of a call deletes the room. Steps before
-are data messages to the agents in the room, and to nobody else: they tell what the call costs.
+are data messages to the agents in the room only, because they tell what the call costs.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ CREATE TABLE balance_ending_alerts (
 );
 CREATE INDEX balance_ending_alerts_latest ON balance_ending_alerts (user_id, triggered_at);
 COMMENT ON TABLE balance_ending_alerts IS
-    'Each time that a balance came to end within the days that its user chose.';
+    'Each time that a balance began to end within the days that its user chose.';
 
 ALTER TABLE balance_ending_alerts ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_rows ON balance_ending_alerts FOR SELECT TO cost_analytics_viewer

@@ -44,7 +44,7 @@ DECLARE
     bytes   bytea := convert_to(of_user, 'UTF8');
     quoted  text := substr(to_json(of_user)::text, 2, length(to_json(of_user)::text) - 2);
 BEGIN
-    -- Contacts and notifications serve no total.
+    -- No total depends on contacts and notifications.
     FOREACH changes IN ARRAY ARRAY['live_tickets', 'notice_codes', 'notice_attempts', 'notice_deliveries', 'notice_channels', 'notices',
                                    'notice_schedule'] LOOP
         EXECUTE format('DELETE FROM %I WHERE user_id = $1', changes) USING of_user;
@@ -76,7 +76,7 @@ BEGIN
     WHERE aggregateid = of_user OR strpos(payload, of_user) > 0 OR strpos(payload, quoted) > 0;
     GET DIAGNOSTICS number = ROW_COUNT;
     counts := counts || jsonb_build_object('outbox', number);
-    -- All other tables: their user, whoever is named as the author of a row, and texts of the user's rows.
+    -- All other tables: the user and the author of a row, and texts of the user's rows.
     FOR found IN
         SELECT c.relname::text AS name,
                bool_or(a.attname = 'user_id') AS is_of_users,

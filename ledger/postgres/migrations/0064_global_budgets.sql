@@ -1,4 +1,4 @@
--- Budgets of all users and of services are further budgets of the user '', whom nobody is. Their totals exist already:
+-- Budgets of all users and of services are further budgets of the user ''; no user has this id. Their totals exist already:
 -- everyone_days and everyone_day_costs. The previous release decides none of them.
 
 ALTER TABLE user_budget_settings ADD COLUMN reviewed_at timestamptz;

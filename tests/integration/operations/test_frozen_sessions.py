@@ -158,7 +158,7 @@ async def test_frozen_worker_lets_another_one_find_stuck_calls(worker_url: str) 
         assert not await lock_detection(other)
         await watch.check()
         await until(lambda: lock_detection(other))
-        assert await idle.fetchval("SELECT 1") == 1  # it is in nobody's way
+        assert await idle.fetchval("SELECT 1") == 1  # no worker waits for it
 
 
 async def test_worker_that_starts_statements_is_not_frozen(worker_url: str) -> None:

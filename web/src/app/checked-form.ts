@@ -1,0 +1,28 @@
+// A form that is checked when it is sent, and from then on as it is typed.
+import { computed, nextTick, ref, useTemplateRef, type ComputedRef } from "vue";
+
+interface CheckedForm<Problems> {
+  /** What is wrong, by field; empty before the first check. */
+  problems: ComputedRef<Problems>;
+  /** Checks the form and focuses the first invalid field; returns whether all are valid. */
+  check: () => Promise<boolean>;
+  /** Stops checking until the next `check`. */
+  reset: () => void;
+}
+
+/** The template's form must have the ref `box`, and its invalid fields `aria-invalid`. */
+export function useCheckedForm<Problems extends object>(
+  problemsOf: () => Problems,
+): CheckedForm<Partial<Problems>> {
+  const isChecked = ref(false);
+  const box = useTemplateRef<HTMLFormElement>("box");
+  const problems = computed<Partial<Problems>>(() => (isChecked.value ? problemsOf() : {}));
+  async function check(): Promise<boolean> {
+    isChecked.value = true;
+    if (!Object.keys(problems.value).length) return true;
+    await nextTick();
+    box.value?.querySelector<HTMLElement>("[aria-invalid=true]")?.focus();
+    return false;
+  }
+  return { problems, check, reset: () => (isChecked.value = false) };
+}
