@@ -50,6 +50,10 @@ async def test_statement_hides_other_users_without_row_policies(database_url: st
             assert (row["calls"] == 1, row["groups"] is not None) == (seen, seen)
             assert (row["costs"] is not None, json.loads(row["users"])["total"]) == (seen, 0)
             [row] = await superuser.fetch(*grouped.bind("grouped", **given | {"user_id": None}))
+            assert (row["calls"], row["groups"]) == (0, None)
+            given |= {"user_id": None, "tag_names": []}
+            given.pop("reads_calls")
+            [row] = await superuser.fetch(*grouped.bind("grouped_of_all", **given))
             assert row["calls"] == (2 if viewer.reads_all else 0)
             assert (row["groups"] is not None) is viewer.reads_all
     await superuser.close()
