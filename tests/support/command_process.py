@@ -1,6 +1,7 @@
 """A command of the product as a process, to be killed without warning."""
 
 import asyncio
+import signal
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -51,8 +52,11 @@ class CommandProcess:
         self._process.wait(10)
 
     async def stop(self, seconds: int = 40) -> None:
-        """Stop it with SIGTERM and require exit status 0."""
+        """Stop it with SIGTERM, once it has a handler for it, and require exit status 0."""
         assert self._process is not None
+        async with asyncio.timeout(seconds):
+            while not (self.has_ended() or catches(self.pid, signal.SIGTERM)):
+                await asyncio.sleep(0.05)
         self._process.terminate()
         code = await asyncio.to_thread(self._process.wait, seconds)
         assert code == 0, self.log.read_text()[-2000:]
@@ -66,3 +70,10 @@ class CommandProcess:
     def action_count(self, action: str) -> int:
         """Return how often an action is in its log."""
         return self.log.read_text().count(f'"action": "{action}"')
+
+
+def catches(pid: int, number: signal.Signals) -> bool:
+    """Return whether a process has a handler for a signal."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    [caught] = [line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:")]
+    return bool(int(caught, 16) >> (number - 1) & 1)

@@ -250,6 +250,17 @@ async def own_node() -> dict[str, Any]:
     return outcome(emitter, *attachments)
 
 
+class EnteringAgent(Agent):
+    """Says when it has taken over: a reply that is asked for before that is refused."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.has_entered = asyncio.Event()
+
+    async def on_enter(self) -> None:
+        self.has_entered.set()
+
+
 async def changed() -> dict[str, Any]:
     """A session changes to an agent with components of its own, one behind an adapter."""
     emitter = RecordingEmitter()
@@ -260,15 +271,14 @@ async def changed() -> dict[str, Any]:
     own = ScriptedLLM(
         lambda _: Reply("Yes.", usage=usage(70, 1)), model="own", provider="Own Vendor"
     )
-    session.update_agent(
-        Agent(
-            instructions="Be briefer.",
-            llm=FallbackAdapter([own]),
-            stt=ScriptedSTT(model="own-ears", provider="Own Vendor"),
-            tts=ScriptedTTS(model="own-voice", provider="Own Vendor"),
-        )
+    briefer = EnteringAgent(
+        instructions="Be briefer.",
+        llm=FallbackAdapter([own]),
+        stt=ScriptedSTT(model="own-ears", provider="Own Vendor"),
+        tts=ScriptedTTS(model="own-voice", provider="Own Vendor"),
     )
-    await asyncio.sleep(0.1)
+    session.update_agent(briefer)
+    await briefer.has_entered.wait()
     await hold(session, microphone, ["b", "c"])
     await session.aclose()
     return outcome(emitter, attachment)
