@@ -98,7 +98,8 @@ class CutoffRequest(Struct, kw_only=True, rename=wire_name):
     """Asks the voice pipeline to end a call whose cost reached its limit. Money is US dollars.
 
     A stuck call, and one that a person ends, has no limit: `limit_usd` and `alert_id` are null, and
-    `limit_version` is 0. Then `anomaly_id` or `requested_by` is set.
+    `limit_version` is 0. Then `anomaly_id` or `requested_by` is set. `budget_id` is that of a
+    further budget, null for the limit of a call in the user's settings.
     """
 
     command_id: str
@@ -114,6 +115,7 @@ class CutoffRequest(Struct, kw_only=True, rename=wire_name):
     event_time: datetime | None
     anomaly_id: str | None = None
     requested_by: str | None = None
+    budget_id: str | None = None
 
 
 class PublishedCutoff(CutoffRequest, kw_only=True, rename=wire_name):

@@ -9,7 +9,7 @@ from msgspec import Raw, field
 
 from schemas.bodies import Body
 from schemas.charge_plans import CallChargePlan
-from schemas.costs import RoundingCost
+from schemas.costs import EndedByLimit, RoundingCost
 from schemas.events import CallStatus, EventReference
 from schemas.exact import Exact
 from schemas.money import Usd
@@ -34,7 +34,7 @@ class CallSummary(Body):
 
     `cost_by_service` sums to `total_cost`, exactly. `calculated_at` is when the totals last
     changed. `unpriced_events` are counted at a cost of 0, or at an estimate, until they
-    have a price. `charge_plan` is that of `CallCost`.
+    have a price. `charge_plan` and `ended_by_limit` are those of `CallCost`.
     """
 
     call_id: str
@@ -56,6 +56,7 @@ class CallSummary(Body):
     ended_at: datetime | None
     unpriced_events: int = 0
     charge_plan: CallChargePlan | None = None
+    ended_by_limit: EndedByLimit | None = None
 
 
 class CallPage(Body):

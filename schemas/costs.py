@@ -85,6 +85,18 @@ class TransactionCost(Body):
     total_fee: Usd
 
 
+class EndedByLimit(Body):
+    """The limit that ended a call, and when the receiver of the command to end it accepted it.
+
+    `budget_id` is that of a further budget, null for the limit of a call in the user's settings.
+    """
+
+    limit_usd: Usd
+    budget_id: str | None
+    limit_version: int
+    executed_at: datetime
+
+
 class CallCost(Body):
     """Cost and revenue of one call. `cost_by_service` sums to `total_cost`, exactly.
 
@@ -96,7 +108,8 @@ class CallCost(Body):
     others; the call's events have all of them. `unpriced_events` are counted at a cost of 0, or at
     an estimate, until they have a price. `charge_plan` is null if an event charged the call, if it
     is not charged, or if it was charged before there were any plans. `roundings` of legs are in the
-    totals, too.
+    totals, too. `ended_by_limit` is null unless a limit ended the call; until its vendor reports
+    the end, its status is still `active`.
     """
 
     call_id: str
@@ -129,6 +142,7 @@ class CallCost(Body):
     unpriced_events: int = 0
     charge_plan: CallChargePlan | None = None
     roundings: list[RoundingCost] = field(default_factory=list)
+    ended_by_limit: EndedByLimit | None = None
 
 
 class Period(Body):

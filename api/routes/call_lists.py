@@ -36,6 +36,7 @@ from api.http.replies import tagged_reply
 from api.openapi.operations import Operation, Parameter, Tag
 from api.routes.breakdown import nonzero_costs, rounding_costs, with_standard_services
 from api.routes.charged_calls import charge_plan_body
+from api.routes.ended_calls import ended_by_limit_body
 from api.routes.filters import CALL_FILTERS, cost_filter_of
 from ledger.calls.tags import read_tags
 from ledger.postgres.viewers import ReaderPool
@@ -201,6 +202,7 @@ def summary(call: ListedCall) -> CallSummary:
         ended_at=call.ended_at,
         unpriced_events=call.unpriced_events,
         charge_plan=charge_plan_body(call.charge_plan),
+        ended_by_limit=ended_by_limit_body(call.ended_by_limit),
     )
 
 

@@ -12,6 +12,7 @@ from api.http.replies import cached_version, scope_of, versioned_reply
 from api.openapi.operations import Operation, Tag
 from api.routes.breakdown import api_costs, by_service, costs_of_class, rounding_costs
 from api.routes.charged_calls import charge_plan_body
+from api.routes.ended_calls import ended_by_limit_body
 from ledger.postgres.viewers import ReaderPool
 from ledger.reports.costs import CallReport, call_report
 from schemas.costs import (
@@ -96,4 +97,5 @@ def call_cost(report: CallReport) -> CallCost:
         unpriced_events=report.unpriced_events,
         charge_plan=charge_plan_body(report.charge_plan),
         roundings=rounding_costs(report.roundings),
+        ended_by_limit=ended_by_limit_body(report.ended_by_limit),
     )

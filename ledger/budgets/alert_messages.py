@@ -127,6 +127,7 @@ def cutoff(position: BudgetPosition, full: BudgetAlert) -> CutoffRequest:
         requested_at=full.triggered_at,
         crossed_by=full.crossed_by,
         event_time=full.event_time,
+        budget_id=full.budget_id,
     )
 
 

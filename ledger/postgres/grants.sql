@@ -49,7 +49,7 @@ SELECT * FROM (VALUES
     ('budget_alerts',          'SID',  'S',    'SI',   'SI',   'S',    '-'),
     ('alert_reads',            '-',    '-',    'S',    'SID',  'S',    '-'),
     ('call_cutoffs',           'SID',  '-',    'SI',   'SI',   '-',    '-'),
-    ('call_commands',          'SID',  'SIU',  'SI',   'SI',   '-',    '-'),
+    ('call_commands',          'SID',  'SIU',  'SI',   'SI',   'S',    '-'),
     ('call_command_attempts',  '-',    'SIU',  'S',    'S',    '-',    '-'),
     ('command_modes',          '-',    'S',    'S',    'SI',   '-',    '-'),
     ('command_journal_reads',  '-',    'SI',   'S',    '-',    '-',    '-'),

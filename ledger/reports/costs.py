@@ -17,6 +17,7 @@ from ledger.postgres.database import Record
 from ledger.postgres.functions import reads
 from ledger.postgres.versions import VersionedReport
 from ledger.postgres.viewers import ReaderPool, Viewer
+from ledger.reports.limit_cutoffs import LimitCutoff, read_limit_cutoff
 from ledger.reports.profit import Profit
 from schemas.costs import UNKNOWN_PERSONA
 
@@ -110,6 +111,7 @@ class CallReport(NamedTuple):
     unpriced_events: int = 0
     charge_plan: ChargeDecision | None = None
     roundings: Sequence[Rounding] = ()
+    ended_by_limit: LimitCutoff | None = None
 
 
 class PersonaSum(msgspec.Struct, gc=False, rename="camel"):
@@ -199,6 +201,7 @@ def _call_report(row: Record) -> CallReport:
         "lines": _lines.decode(values["lines"]),
         "archived_events": int(values["archived_events"]),
         "roundings": read_roundings(values["roundings"]) or [],
+        "ended_by_limit": read_limit_cutoff(values["ended_by_limit"]),
     }
     return CallReport(**(values | decoded))
 

@@ -9,10 +9,10 @@
 -- index. Money is nano-dollars.
 --
 -- The version changes with everything that the row depends on: with the call, whose row changes with
--- each of its events; with the ledger's epoch, because a restore sets rows back; with its archived
--- events, which leave with the seal of their month; and with the catalogue and the processors, which
--- only grow, and whose entries are serialized. If it is still :known_version, there are no classes and
--- no lines.
+-- each of its events; with the execution of its cutoff; with the ledger's epoch, because a restore sets
+-- rows back; with its archived events, which leave with the seal of their month; and with the catalogue
+-- and the processors, which only grow, and whose entries are serialized. If it is still :known_version,
+-- there are no classes and no lines.
 SELECT state.version, c.call_id, c.user_id, c.persona_id, c.status, c.duration_ms, c.costs, c.charges,
        c.tags::text AS tags, c.charge_plan::text AS charge_plan, c.roundings::text AS roundings,
        c.estimated_count > 0 AS estimated, c.first_at, c.started_at, c.ended_at, c.updated_at,
@@ -21,6 +21,7 @@ SELECT state.version, c.call_id, c.user_id, c.persona_id, c.status, c.duration_m
           AND (user_id = :viewer_id OR :reads_all)) AS archived_events,
        (SELECT count(*) FROM unpriced_events
          WHERE call_id = :call_id AND (user_id = :viewer_id OR :reads_all)) AS unpriced_events,
+       cutoff.ended_by_limit,
        CASE WHEN state.version <> :known_version THEN (
         SELECT json_object_agg(s.service, k.class)
           FROM (SELECT DISTINCT service
@@ -66,9 +67,10 @@ SELECT state.version, c.call_id, c.user_id, c.persona_id, c.status, c.duration_m
                  LIMIT :lines_max) AS e
           LEFT JOIN service_prices AS p ON p.price_id = abs(e.price_id)) END AS lines
   FROM calls AS c
+ CROSS JOIN LATERAL (SELECT {{reports/filters.ended_by_limit}} AS ended_by_limit OFFSET 0) AS cutoff
  CROSS JOIN LATERAL (
        SELECT encode(sha256(convert_to(concat_ws(
-                  ' ', c::text, (SELECT max(epoch) FROM ledger_epochs),
+                  ' ', c::text, cutoff.ended_by_limit::text, (SELECT max(epoch) FROM ledger_epochs),
                   (SELECT row(count(*), sum(event_count), max(seal_id)) FROM sealed_calls
                     WHERE call_id = :call_id AND (user_id = :viewer_id OR :reads_all)),
                   (SELECT max(price_id) FROM service_prices),

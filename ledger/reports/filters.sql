@@ -39,3 +39,17 @@
 c.call_id, c.user_id, c.persona_id, c.status, c.duration_ms, c.costs, c.charges, c.tags::text AS tags,
        c.charge_plan::text AS charge_plan, c.estimated_count > 0 AS estimated, c.first_at, c.started_at, c.ended_at,
        c.updated_at
+
+-- fragment: ended_by_limit
+-- The limit that ended the call, as JSON: its first executed cutoff, if the limit caused it; else null.
+(SELECT CASE WHEN k.cause = 'limit' THEN json_build_object(
+                   'limitNano', ((k.payload::json #>> '{data,limit_usd}')::numeric * 1000000000)::bigint,
+                   'budgetId', k.payload::json #>> '{data,budgetId}',
+                   'limitVersion', (k.payload::json #>> '{data,limitVersion}')::integer, 'executedAt', k.ended_at) END
+          FROM call_commands AS k
+         WHERE k.call_id = c.call_id
+           AND (k.user_id = :viewer_id OR :reads_all)
+           AND k.kind = 'cutoff'
+           AND k.state = 'executed'
+         ORDER BY k.ended_at, k.seq
+         LIMIT 1)

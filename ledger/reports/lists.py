@@ -20,6 +20,7 @@ from ledger.postgres.database import Record
 from ledger.postgres.functions import reads
 from ledger.postgres.viewers import ReaderPool, Viewer
 from ledger.reports.filters import NO_FILTER, CostFilter
+from ledger.reports.limit_cutoffs import LimitCutoff, read_limit_cutoff
 from ledger.reports.profit import Profit
 from schemas.costs import UNKNOWN_PERSONA
 from schemas.numbers import read_number
@@ -90,6 +91,7 @@ class ListedCall(NamedTuple):
     unpriced_events: int = 0
     rank: int = 0
     charge_plan: ChargeDecision | None = None
+    ended_by_limit: LimitCutoff | None = None
 
     @property
     def position(self) -> PagePosition:
@@ -234,6 +236,7 @@ def listed_call(row: Record) -> ListedCall:
         "tags": read_tags(values["tags"]) or {},
     }
     decoded["charge_plan"] = read_decision(values["charge_plan"])
+    decoded["ended_by_limit"] = read_limit_cutoff(values.get("ended_by_limit"))
     return ListedCall(**(values | decoded))
 
 

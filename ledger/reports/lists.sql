@@ -7,7 +7,8 @@
 -- the index scan; the rest is a filter.
 SELECT {{reports/filters.listed_columns}},
        (SELECT count(*) FROM unpriced_events AS u
-         WHERE u.call_id = c.call_id AND (u.user_id = :viewer_id OR :reads_all)) AS unpriced_events
+         WHERE u.call_id = c.call_id AND (u.user_id = :viewer_id OR :reads_all)) AS unpriced_events,
+       {{reports/filters.ended_by_limit}} AS ended_by_limit
   FROM calls AS c
  WHERE user_id = :user_id
    AND (user_id = :viewer_id OR :reads_all)
@@ -49,6 +50,7 @@ WITH ranked AS (
 SELECT {{reports/filters.listed_columns}},
        (SELECT count(*) FROM unpriced_events AS u
          WHERE u.call_id = c.call_id AND (u.user_id = :viewer_id OR :reads_all)) AS unpriced_events,
+       {{reports/filters.ended_by_limit}} AS ended_by_limit,
        rank::numeric(40, 0) AS rank
   FROM ranked AS c
  WHERE :after_rank::numeric IS NULL OR (rank, call_id) > (:after_rank::numeric, :after_key::text)

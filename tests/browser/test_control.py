@@ -86,7 +86,9 @@ async def test_calls_are_ended_and_administrators_see_how(
         async with open_page("/calls/over-limit", "cora") as page:
             await expect(page.get_by_text("Ended by its limit")).to_be_visible()
             await expect(page.get_by_role("button", name="End call")).to_have_count(0)
+            await expect(page.get_by_text("Ended by limit", exact=True)).to_be_visible()
             await check(page, "ended-by-limit")
+            await _look_at_list(page)
             await page.goto("/calls/talking")
             await page.get_by_role("button", name="End call").click()
             question = page.get_by_role("group", name="End this call now?")
@@ -99,6 +101,16 @@ async def test_calls_are_ended_and_administrators_see_how(
             await check(page, "ended-by-hand")
         assert server.executions == {"twilio:over-limit": 1, "twilio:talking": 1}
     await _look_at_commands(open_page, product)
+
+
+async def _look_at_list(page: Page) -> None:
+    """Check that the list of calls marks the call that a limit ended, and no other."""
+    await page.goto("/spending")
+    rows = page.get_by_role("region", name="Calls in this period").get_by_role("row")
+    ended = rows.filter(has=page.locator('a[title="over-limit"]'))
+    await expect(ended.get_by_title("Ended by its $0.01 limit")).to_be_visible()
+    await expect(page.get_by_text("Ended by limit", exact=True)).to_have_count(1)
+    await check(page, "calls-ended-by-limit")
 
 
 async def _look_at_commands(open_page: Open, product: Product) -> None:

@@ -33,6 +33,8 @@ CREDIT_OF_USER = (
                  "triggeredAt": "2026-11-30T12:00:00Z"}')""",
 )
 COMMAND_TABLES = ("call_cutoffs", "call_commands", "call_command_attempts")
+HIDDEN_TABLES = ("cost_reservations", "scope_spend", "call_cutoffs", "call_command_attempts")
+"""Tables that reports never read."""
 COMMANDS_OF_USER = (
     """INSERT INTO call_cutoffs (call_id, limit_version, command_id, user_id, requested_at)
        VALUES ('call-of-' || $1, 1, gen_random_uuid(), $1, now())""",

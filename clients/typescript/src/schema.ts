@@ -415,6 +415,7 @@ export interface components {
             unpricedEvents: Decimal;
             chargePlan: components["schemas"]["CallChargePlan"] | null;
             roundings: components["schemas"]["RoundingCost"][];
+            endedByLimit: components["schemas"]["EndedByLimit"] | null;
         };
         CallCostSuccess: {
             /** @constant */
@@ -517,6 +518,7 @@ export interface components {
             endedAt: string | null;
             unpricedEvents: Decimal;
             chargePlan: components["schemas"]["CallChargePlan"] | null;
+            endedByLimit: components["schemas"]["EndedByLimit"] | null;
         };
         CallUpdated: {
             /** @default null */
@@ -894,6 +896,13 @@ export interface components {
             subject?: string | null;
             /** @default null */
             timesource?: string | null;
+        };
+        EndedByLimit: {
+            limit_usd: Decimal;
+            budgetId: string | null;
+            limitVersion: Decimal;
+            /** Format: date-time */
+            executedAt: string;
         };
         ErasureReceipt: {
             pseudonym: string;
@@ -2448,6 +2457,7 @@ export type DismissalRequest = components['schemas']['DismissalRequest'];
 export type Driver = components['schemas']['Driver'];
 export type EndRequest = components['schemas']['EndRequest'];
 export type Ended = components['schemas']['Ended'];
+export type EndedByLimit = components['schemas']['EndedByLimit'];
 export type ErasureReceipt = components['schemas']['ErasureReceipt'];
 export type ErasureReceiptSuccess = components['schemas']['ErasureReceiptSuccess'];
 export type ErasureRequest = components['schemas']['ErasureRequest'];

@@ -79,6 +79,7 @@ async def test_listed_call_has_all_fields(api: ApiClient, ledger: LedgerRowWrite
         "endedAt": "2025-11-19T12:00:00Z",
         "unpricedEvents": 0,
         "chargePlan": None,
+        "endedByLimit": None,
     }
     assert sum(listed_call["costByService"].values()) == listed_call["totalCost"]
 

@@ -118,6 +118,7 @@ DOCUMENTED_CALL = {
     "unpricedEvents": 0,
     "chargePlan": None,
     "roundings": [],
+    "endedByLimit": None,
     "createdAt": "2025-11-19T12:00:00Z",
     "calculatedAt": "2025-11-19T12:00:00Z",
     "startedAt": "2025-11-19T12:00:00Z",

@@ -24,7 +24,7 @@ from ledger.reports.costs import call_report, spending_report
 from schemas.jsonio import encode
 from tests.support.alerting import an_alert
 from tests.support.api import ApiClient, served_from, token
-from tests.support.foreign_user import COMMAND_TABLES, ROWS_OF_USER, TABLES_OF_ROWS
+from tests.support.foreign_user import HIDDEN_TABLES, ROWS_OF_USER, TABLES_OF_ROWS
 from tests.support.ledger_rows import LiveCallRow, rows
 from tests.support.logins import SIGNER, as_login
 
@@ -113,7 +113,7 @@ async def test_row_policies_hide_other_users_from_unfiltered_queries(
     assert await seen(None) == []
 
 
-UNREADABLE = {(RIGHTS["reports"], t) for t in ("cost_reservations", "scope_spend", *COMMAND_TABLES)}
+UNREADABLE = {(RIGHTS["reports"], table) for table in HIDDEN_TABLES}
 """Tables that one of the two roles never reads."""
 
 REPORTS, BUDGETS = statements("reports/costs"), statements("budgets/budgets")

@@ -21,9 +21,10 @@ from ledger.repricing.rows import RepricingScope
 from tests.integration.archives.test_archive_laws import CALLS, TIMES, play, steps
 from tests.support.api import ApiClient, served_from, token
 from tests.support.archives import NOW, archive
+from tests.support.commands import request
 from tests.support.databases import DatabaseCloner
 from tests.support.events import charged
-from tests.support.recording import BatchWriter, TopicLog
+from tests.support.recording import BatchWriter, TopicLog, fetch
 from tests.support.repricing import a_price, add
 
 USERS = sorted(set(CALLS.values()))
@@ -45,7 +46,17 @@ OWN = [
     ),
 ]
 """Users and paths of their own reports."""
-EXTRA = ("day", "hour", "processor", "processor priced", "class", "backup", "restore", "budget")
+EXTRA = (
+    "day",
+    "hour",
+    "processor",
+    "processor priced",
+    "class",
+    "backup",
+    "restore",
+    "budget",
+    "cutoff",
+)
 extras = st.lists(st.tuples(st.integers(0, 24), st.sampled_from(EXTRA)), min_size=2, max_size=8)
 
 
@@ -161,6 +172,8 @@ class Play:
             )
         elif step in ("processor priced", "class"):
             await self._enter("cerebras" if step == "class" else "twilio", "talk")
+        elif step == "cutoff":
+            await self._cut_off()
         elif step == "budget":
             limit = {"dailyLimit_usd": 1 + self._price}
             self._price += 1
@@ -174,6 +187,16 @@ class Play:
             await archive(self.url, self._files, step[1])
         elif step != "end":
             await rebuild(self.url)
+
+    async def _cut_off(self) -> None:
+        """Execute the cutoff of a call."""
+        self._price += 1
+        call, owner = sorted(CALLS.items())[self._price % len(CALLS)]
+        await request(self.url, call, user=owner, version=self._price)
+        await fetch(
+            self.url,
+            "UPDATE call_commands SET state = 'executed', ended_at = now() WHERE state = 'pending'",
+        )
 
     async def _enter(self, service: str, operation: str) -> None:
         self._price += 1

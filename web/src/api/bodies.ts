@@ -45,6 +45,7 @@ export type {
   DayCost,
   Deliveries,
   Delivery,
+  EndedByLimit,
   EventPage,
   Forecast,
   GroupSums,

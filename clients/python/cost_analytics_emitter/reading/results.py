@@ -119,6 +119,7 @@ class CallCost:
     unpriced_events: int
     charge_plan: CallChargePlan | None
     roundings: list[RoundingCost]
+    ended_by_limit: EndedByLimit | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -158,6 +159,7 @@ class CallSummary:
     ended_at: datetime | None
     unpriced_events: int
     charge_plan: CallChargePlan | None
+    ended_by_limit: EndedByLimit | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -232,6 +234,14 @@ class Driver:
     service: str
     cost: Decimal
     share_percent: Decimal
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EndedByLimit:
+    limit_usd: Decimal
+    budget_id: str | None
+    limit_version: int
+    executed_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
