@@ -19,12 +19,13 @@ from tests.support.attacks import ATTACKS, AttackRecorder
 from tests.support.background_loop import BackgroundLoop
 from tests.support.databases import DatabaseCloner
 from tests.support.fault_table import FAULTS, FaultRecorder
+from tests.support.memory_directory import memory_directory
 
 TABLES = (FAULTS, ATTACKS)
 KAFKA_JARS = Path(__file__).parent.parent / ".local" / "kafka" / "lib"
 COLLECTION_SECONDS_MAX = 0.05
 # The data of the shared server need not survive a crash.
-UNSAFE_BUT_FAST = {"fsync": "off", "full_page_writes": "off"}
+UNSAFE_BUT_FAST = {"fsync": "off", "full_page_writes": "off", "max_wal_size": "1GB"}
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -107,12 +108,11 @@ def postgres(
     background: BackgroundLoop, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[EmbeddedPostgres]:
     """The shared database server; a test that kills one starts its own."""
-    server = EmbeddedPostgres(
-        tmp_path_factory.mktemp("postgres") / "data", settings=UNSAFE_BUT_FAST
-    )
-    background.run(server.start())
-    yield server
-    background.run(server.stop())
+    with memory_directory(tmp_path_factory.mktemp("postgres")) as directory:
+        server = EmbeddedPostgres(directory / "data", settings=UNSAFE_BUT_FAST)
+        background.run(server.start())
+        yield server
+        background.run(server.stop())
 
 
 @pytest.fixture(scope="session")
