@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import suppress
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 from cost_analytics import settings
 from cost_analytics.commands.listing import add_json, print_rows
+from cost_analytics.commands.options import whole_number
 from cost_analytics.database_work import run_connected
 from cost_analytics.failures import CommandError
-from schemas.events import GRANT_PRIORITY
+from schemas.events import GRANT_PRIORITY, GRANT_PRIORITY_MAX
+from schemas.money import MAX_EVENT_NANO, NANO_PER_USD
+from schemas.numbers import decimal_from
 
 if TYPE_CHECKING:
     from cost_analytics.configuration.kafka_section import KafkaSection
     from ledger.credits.credits import ListedGrant
 
 _NAME: Final = "credits"
+_NANO_DOLLAR: Final = Decimal(1).scaleb(-9)
+_AMOUNT_MAX: Final = MAX_EVENT_NANO // NANO_PER_USD
 _SOURCE: Final = "/cost-analytics/credits"
 
 DESCRIPTION: Final = """\
@@ -44,7 +50,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     granting.add_argument(
         "--priority",
-        type=int,
+        type=whole_number(0, GRANT_PRIORITY_MAX),
         default=GRANT_PRIORITY,
         metavar="N",
         help=f"the lowest is drawn first (default: {GRANT_PRIORITY})",
@@ -86,13 +92,9 @@ def _line(grant: ListedGrant) -> str:
 def _grant(arguments: argparse.Namespace) -> int:
     from schemas.effective_times import parse_time
 
-    try:
-        amount = Decimal(arguments.amount)
-        is_amount = amount.is_finite() and amount > 0
-    except InvalidOperation:
-        is_amount = False
-    if not is_amount:
-        raise CommandError("USD must be a number above 0.")
+    amount = _amount(arguments.amount)
+    if arguments.id == "":
+        raise CommandError("--id must not be empty: a repeat would be granted again.")
     data: dict[str, object] = {"amount": amount, "priority": arguments.priority}
     if arguments.note:
         data["note"] = arguments.note
@@ -105,6 +107,17 @@ def _grant(arguments: argparse.Namespace) -> int:
     _send(arguments.user, "credit.granted", event_id, data)
     print(f"Granted {arguments.user} ${amount:,f}: {_SOURCE} {event_id}")
     return 0
+
+
+def _amount(text: str) -> Decimal:
+    """Return whole nano-dollars above 0, in US dollars; raises CommandError."""
+    with suppress(ValueError):
+        amount = decimal_from(text)
+        if _NANO_DOLLAR <= amount <= _AMOUNT_MAX and not amount % _NANO_DOLLAR:
+            return amount
+    raise CommandError(
+        f"USD must be a number above 0 and at most {_AMOUNT_MAX}, with at most 9 decimals."
+    )
 
 
 def _void(arguments: argparse.Namespace) -> int:
@@ -123,6 +136,8 @@ def _send(user_id: str, kind: str, event_id: str, data: dict[str, object]) -> No
     from schemas.cloudevents import RECEIVER, Window, decode
     from schemas.refusals import Refused
 
+    if not user_id:
+        raise CommandError("USER must not be empty.")
     now = datetime.now(UTC)
     event = {
         "specversion": "1.0",

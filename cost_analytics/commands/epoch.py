@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from cost_analytics import settings
 from cost_analytics.commands.listing import add_json, print_rows
 from cost_analytics.database_work import run_connected
+from cost_analytics.failures import CommandError
 
 if TYPE_CHECKING:
     from ledger.recording.epochs import Epoch
@@ -35,6 +36,8 @@ def run(arguments: argparse.Namespace) -> int:
     from ledger.recording.epochs import all_epochs, raise_epoch
 
     if arguments.action == "raise":
+        if not arguments.reason.strip():
+            raise CommandError("--reason must say what happened.")
         epoch = run_connected(url, "epoch", partial(raise_epoch, reason=arguments.reason))
         print(f"The ledger's epoch is {epoch}.")
         return 0

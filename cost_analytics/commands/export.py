@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from calendar import monthrange
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -80,19 +81,20 @@ def period(text: str) -> tuple[date, date]:
         return _month(first if text == "this-month" else (first - _DAY).replace(day=1))
     with suppress(ValueError):
         day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).date()
-        return day, day
-    try:
-        first = month(text)
-    except argparse.ArgumentTypeError:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not a month or a day like 2026-01 or 2026-01-31, last-month, this-month "
-            "or yesterday"
-        ) from None
-    return _month(first)
+        if day < date.max:
+            return day, day
+    with suppress(argparse.ArgumentTypeError):
+        first, last = _month(month(text))
+        if last < date.max:
+            return first, last
+    raise argparse.ArgumentTypeError(
+        f"{text!r} is not a month or a day like 2026-01 or 2026-01-31, last-month, this-month "
+        "or yesterday"
+    )
 
 
 def _month(first: date) -> tuple[date, date]:
-    return first, (first + timedelta(days=31)).replace(day=1) - _DAY
+    return first, first.replace(day=monthrange(first.year, first.month)[1])
 
 
 def run(arguments: argparse.Namespace) -> int:

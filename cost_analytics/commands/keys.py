@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from cost_analytics import settings
 from cost_analytics.commands.listing import add_json, print_rows
+from cost_analytics.commands.options import whole_number
 from cost_analytics.database_work import run_connected
 from cost_analytics.failures import CommandError
 from schemas.api_keys import SCOPES
@@ -38,7 +39,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="what it permits; may be repeated",
     )
     revoking = actions.add_parser("revoke", help="refuse a key from now on")
-    revoking.add_argument("key", type=int, metavar="ID", help="its number in the list")
+    revoking.add_argument(
+        "key", type=whole_number(1, 2**31 - 1), metavar="ID", help="its number in the list"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -54,11 +54,11 @@ def moment(text: str) -> datetime:
     """Parse an ISO 8601 time, UTC if it has no zone; returns it in UTC."""
     try:
         parsed = datetime.fromisoformat(text)
-    except ValueError:
+        return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise argparse.ArgumentTypeError(
             f"{text!r} is not a time like 2026-01-31T12:00:00Z"
         ) from None
-    return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
 
 
 def add_set_by(parser: argparse.ArgumentParser) -> None:

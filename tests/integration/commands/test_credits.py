@@ -36,7 +36,7 @@ async def test_grants_and_voids_are_counted_and_listed(
         assert run("grant", user, "3", "--expires", "2040-01-31", "--id", "two").returncode == 0
     done = run("void", user, "/cost-analytics/credits", "one", "--reason", "Paid twice")
     assert done.returncode == 0
-    assert run("grant", user, "-1").stderr.endswith("USD must be a number above 0.\n")
+    assert "USD must be a number above 0 and " in run("grant", user, "-1").stderr
 
     def is_ours(record: ConsumerRecord) -> bool:
         return user.encode() in (record.value or b"")

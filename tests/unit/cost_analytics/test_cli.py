@@ -79,6 +79,10 @@ def test_each_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) ->
         ["simulate", "--past-days", "0"],
         ["simulate", "--past-days", "367"],
         ["dev", "--port", "0"],
+        ["keys", "revoke", "999999999999"],
+        ["credits", "grant", "alice", "5", "--priority", "1001"],
+        ["prices", "rerate", "--from", "0001-01-01T00:00:00+14:00"],
+        ["simulate", "--start", "9999-12-31T23:59:59-14:00"],
     ],
 )
 def test_misuse_exits_with_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -197,6 +201,29 @@ def test_invalid_arguments_are_refused() -> None:
     assert moment("2026-01-31").isoformat() == "2026-01-31T00:00:00+00:00"
     assert moment("2026-01-31T01:00:00+01:00").isoformat() == "2026-01-31T00:00:00+00:00"
     assert whole_number(1, 5)("5") == 5
+
+
+@pytest.mark.parametrize(
+    ("words", "result"),
+    [
+        (["grant", "alice", "1_000"], "USD must be a number above 0"),
+        (["grant", "alice", "\u0663"], "USD must be a number above 0"),
+        (["grant", "alice", "1e-10"], "with at most 9 decimals"),
+        (["grant", "alice", "1e999999999"], "at most 1000000000"),
+        (["grant", "alice", "5", "--id", ""], "--id must not be empty"),
+        (["grant", "", "5"], "USER must not be empty"),
+        (["void", "", "/billing", "top-up", "--reason", "Paid twice"], "USER must not be empty"),
+    ],
+)
+def test_credit_that_could_be_misread_is_refused(
+    words: list[str],
+    result: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", NOWHERE)
+    assert main(["credits", *words]) == 1
+    assert result in capsys.readouterr().err
 
 
 def test_endless_calls_need_a_rate() -> None:

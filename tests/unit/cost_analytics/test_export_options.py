@@ -13,9 +13,11 @@ from cost_analytics.settings import SettingsError, settings_from
 def test_periods_are_days_and_months() -> None:
     assert period("2026-02") == (date(2026, 2, 1), date(2026, 2, 28))
     assert period("2026-12") == (date(2026, 12, 1), date(2026, 12, 31))
+    assert period("9999-11") == (date(9999, 11, 1), date(9999, 11, 30))
     assert period("2026-01-31") == (date(2026, 1, 31), date(2026, 1, 31))
-    with pytest.raises(ArgumentTypeError, match="last-month"):
-        period("november")
+    for text in ("november", "9999-12", "9999-12-31"):
+        with pytest.raises(ArgumentTypeError, match="last-month"):
+            period(text)
 
 
 def test_relative_periods_end_and_begin_without_a_gap() -> None:
