@@ -6,6 +6,7 @@ import gzip
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from types import MappingProxyType
 from typing import Final
@@ -39,7 +40,7 @@ class CachedFile:
         brotli: bytes | None = None,
     ) -> CachedFile:
         """Return a file; `brotli` is the content as compressed by the build, if it was."""
-        encoded = {"br": brotli, "gzip": gzip.compress(content, mtime=0)}
+        encoded = {"br": brotli, "gzip": _gzip(content)}
         return cls(
             content=content,
             compressed={
@@ -69,6 +70,11 @@ class CachedFile:
                 sent_headers[hdrs.CONTENT_ENCODING] = encoding
                 body = self.compressed[encoding]
         return web.Response(body=body, headers=sent_headers)
+
+
+@lru_cache(maxsize=128)  # tests build the application, with its files, for each case
+def _gzip(content: bytes) -> bytes:
+    return gzip.compress(content, mtime=0)
 
 
 def _cached_etags(request: web.Request) -> tuple[ETag, ...]:

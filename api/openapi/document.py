@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from inspect import cleandoc
 from typing import Any, Final, cast
 
@@ -96,8 +97,13 @@ class _Types:
             DescribedType(Failure, incoming=False),
             *(kind for operation in operations for kind in _types_of(operation)),
         }
+        return cls.described(frozenset(described))
+
+    @classmethod
+    @lru_cache(maxsize=1)  # tests build the application for each case
+    def described(cls, types: frozenset[DescribedType]) -> _Types:
         # In an order that is the same at each start.
-        ordered = sorted(described, key=repr)
+        ordered = sorted(types, key=repr)
         schemas, named = describe_types(ordered, _SCHEMAS)
         return cls(dict(zip(ordered, schemas, strict=True)), dict(sorted(named.items())))
 
