@@ -8,8 +8,8 @@ from typing import Final
 from bench.databases import as_login, open_database
 from bench.events import PERSONAS, user_ids
 from ledger.budgets.budgets import Budgets
-from ledger.budgets.scoped import WHOLE_USER, Scope
-from ledger.budgets.scoped_changes import ScopedBudgets, WantedBudget
+from ledger.budgets.scoped import WHOLE_USER, SpendScope
+from ledger.budgets.scoped_changes import BudgetSettings, ScopedBudgets
 from ledger.postgres.viewer import Viewer
 from ledger.postgres.viewers import reader_pool
 from schemas.alerts import AlertType
@@ -31,12 +31,12 @@ async def create_budgets(database_url: str) -> None:
     async with reader_pool(as_login(database_url, "api"), connections_max=1) as readers:
         budgets = ScopedBudgets(Budgets(readers, "charged", 80))
         for scope, period in _wanted():
-            wanted = WantedBudget(scope, period, _LIMIT_NANO, None, True, None)
+            wanted = BudgetSettings(scope, period, _LIMIT_NANO, None, True, None)
             await budgets.create(Viewer(first), first, wanted, datetime.now(UTC))
     async with open_database(database_url) as connection:
         await connection.execute(_COPY, first, others)
 
 
-def _wanted() -> list[tuple[Scope, AlertType]]:
-    personas = [Scope("persona", persona) for persona in PERSONAS]
-    return [(Scope(WHOLE_USER, ""), "weekly"), *zip(personas, _PERIODS, strict=True)]
+def _wanted() -> list[tuple[SpendScope, AlertType]]:
+    personas = [SpendScope("persona", persona) for persona in PERSONAS]
+    return [(SpendScope(WHOLE_USER, ""), "weekly"), *zip(personas, _PERIODS, strict=True)]

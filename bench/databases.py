@@ -10,14 +10,14 @@ from datetime import datetime
 
 from devkit.embedded.postgres import EmbeddedPostgres
 from ledger.postgres.database import Connection, connected
-from ledger.postgres.logins import PROCESSES, LoginPlan, Process, create_logins, login_url
+from ledger.postgres.logins import PROCESSES, LoginPlan, ProcessName, create_logins, login_url
 from ledger.postgres.partitions import ensure_months, month_of
 
 _TEMPLATE = "bench_template"
-_PASSWORDS: dict[Process, str] = {each: secrets.token_urlsafe(24) for each in PROCESSES}
+_PASSWORDS: dict[ProcessName, str] = {each: secrets.token_urlsafe(24) for each in PROCESSES}
 
 
-def as_login(url: str, process: Process) -> str:
+def as_login(url: str, process: ProcessName) -> str:
     """Return the address of the same database for one of our processes."""
     return login_url(url, process, _PASSWORDS[process])
 

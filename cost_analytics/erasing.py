@@ -14,7 +14,7 @@ from api.people import ErasureFailedError
 from cost_analytics.progress import print_progress
 from ledger.operations.archive_files import ArchiveManifest
 from ledger.operations.erased_files import rewrite_files
-from ledger.people.erasure import ErasureBusyError, Journal, erase_user
+from ledger.people.erasure import ErasureBusyError, ErasureJournal, erase_user
 from ledger.people.export import export_lines
 from ledger.postgres.database import TRANSIENT_ERRORS, connected
 from ledger.postgres.viewers import StoreUnavailableError
@@ -51,7 +51,7 @@ _SPAN_MS_MAX: Final = 100 * 365 * 86_400_000
 
 
 @asynccontextmanager
-async def erasure_journal(kafka: KafkaSettings) -> AsyncIterator[Journal]:
+async def erasure_journal(kafka: KafkaSettings) -> AsyncIterator[ErasureJournal]:
     """Provide the journal of erasures; writing to it raises KafkaError or TimeoutError."""
     await ensure_topics(kafka)
     producer = RecoveringProducer(lambda: make_producer(kafka), WRITE_SECONDS_MAX)

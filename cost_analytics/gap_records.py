@@ -9,8 +9,9 @@ import msgspec
 from cost_analytics.configuration.kafka_section import KafkaSection
 from cost_analytics.failures import CommandError
 from cost_analytics.publishing import open_lines, read_lines
-from cost_analytics.sending import Headers, open_sender
+from cost_analytics.sending import open_sender
 from ledger.operations.gaps import StreamGap
+from schemas.cloudevents import Headers
 from schemas.topics import GAP_ID, GAP_OFFSET
 
 

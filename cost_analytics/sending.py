@@ -8,20 +8,19 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 from cost_analytics.configuration.kafka_section import KafkaSection
 from cost_analytics.failures import kafka_failure, using_kafka
 from messaging.kafka import AIOKafkaProducer, KafkaError, ensure_topics, make_producer
+from schemas.cloudevents import Headers
 
 IN_FLIGHT_MAX: Final = 5_000
 ANSWER_SECONDS_MAX: Final = 30
 _STOP_SECONDS_MAX: Final = 5
 _LINGER_MS: Final = 5
-
-Headers = Sequence[tuple[str, bytes | None]]
 
 
 class RecordSender:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from itertools import islice
 from typing import Any, Final, NamedTuple, TypeVar
@@ -16,10 +16,10 @@ from messaging.kafka import (
     MessageSizeTooLargeError,
     partition_of,
 )
+from schemas.cloudevents import Headers
 
 T = TypeVar("T")
 KeyAndValue = tuple[bytes, bytes]
-Headers = Sequence[tuple[str, bytes | None]]
 
 SEND_TIMEOUT_SECONDS: Final = 15
 STOP_TIMEOUT_SECONDS: Final = 5

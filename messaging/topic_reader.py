@@ -17,6 +17,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
+from messaging.broker_log import TopicPartitionKey
+
 ANSWER_SECONDS: Final = 5
 POLL_MS: Final = 1_000
 RECORDS_MAX: Final = 500
@@ -33,9 +35,6 @@ LOG_ERRORS: Final = (KafkaError, LogChangedError, OSError, TimeoutError)
 """Errors that a restart of the reader may resolve."""
 
 T = TypeVar("T")
-
-TopicPartitionKey = tuple[str, int]
-"""A topic and a partition."""
 
 
 class LogRecord(NamedTuple):

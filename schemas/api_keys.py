@@ -11,10 +11,10 @@ from schemas.events import CallStatus
 from schemas.jsonio import wire_name
 from schemas.money import Usd
 
-Scope = Literal["ingest", "reserve", "read"]
+KeyScope = Literal["ingest", "reserve", "read"]
 """What a key permits: to send events, to authorize calls, to read the costs of all users."""
 
-SCOPES: Final[tuple[Scope, ...]] = ("ingest", "reserve", "read")
+SCOPES: Final[tuple[KeyScope, ...]] = ("ingest", "reserve", "read")
 KEY_PREFIX: Final = "cak_"
 """The beginning of every key, by which scanners for leaked secrets recognize it."""
 KEY_FORM: Final = rf"{KEY_PREFIX}[A-Za-z0-9_-]{{43}}"
@@ -31,7 +31,7 @@ class ApiKeyItem(Struct, kw_only=True, rename=wire_name):
     id: int
     hint: str
     service: str
-    scopes: list[Scope]
+    scopes: list[KeyScope]
     created_by: str
     created_at: datetime
     revoked_by: str | None
@@ -87,7 +87,7 @@ class WantedApiKey(Struct, kw_only=True, rename=wire_name, forbid_unknown_fields
     """A key to make: the service that will use it, and what it may do."""
 
     service: Annotated[str, Meta(min_length=1, max_length=255)]
-    scopes: Annotated[list[Scope], Meta(min_length=1, max_length=len(SCOPES))]
+    scopes: Annotated[list[KeyScope], Meta(min_length=1, max_length=len(SCOPES))]
 
 
 class NewApiKey(Struct, kw_only=True, rename=wire_name):

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from api.openapi.operations import Operation, Tag
 from ledger.postgres.viewers import Viewer
-from schemas.api_keys import Scope
+from schemas.api_keys import KeyScope
 
 Role = Literal["user", "admin", "service"]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -27,7 +27,7 @@ class Caller:
     user_id: str
     role: Role
     expires_at: int
-    scopes: frozenset[Scope] | None = None
+    scopes: frozenset[KeyScope] | None = None
     key_id: int | None = None
 
     @property
@@ -87,7 +87,7 @@ class Route:
     handler: Handler
     operation: Operation | None = None
     credential_sources: CredentialSources | None = None
-    scope: Scope | None = None
+    scope: KeyScope | None = None
 
     def permits(self, caller: Caller, user_id: str | None) -> bool:
         """Return whether a caller may use the route; `user_id` is the user in the path, if any."""
@@ -96,7 +96,7 @@ class Route:
         return self.needed_scope in caller.scopes
 
     @property
-    def needed_scope(self) -> Scope | None:
+    def needed_scope(self) -> KeyScope | None:
         """The scope of keys that may use the route, None if keys may not.
 
         No key reads notification channels: their addresses are personal data, not costs.

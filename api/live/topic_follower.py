@@ -14,11 +14,11 @@ from api.live.alerts import AlertMessage, AlertReader
 from api.live.reconciler import StateReconciler
 from api.live.tracing import FeedTracing
 from ledger.postgres.viewers import StoreUnavailableError
+from messaging.broker_log import TopicPartitionKey
 from messaging.topic_reader import (
     LOG_ERRORS,
     LogChangedError,
     LogRecord,
-    TopicPartitionKey,
     TopicReader,
     open_topic_reader,
 )

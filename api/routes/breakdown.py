@@ -24,7 +24,7 @@ from schemas.costs import (
 from schemas.exact import Exact
 from schemas.money import NANO_PER_USD, Usd, half_even
 
-Day = TypeVar("Day")
+DayBody = TypeVar("DayBody")
 
 UNIT_COST_PLACES: Final = 12
 
@@ -53,8 +53,8 @@ def nonzero_costs(sums: Mapping[str, int]) -> dict[str, Usd]:
 
 
 def fill_days(
-    first: date, last: date, sums: Iterable[DaySum], body: Callable[[DaySum], Day]
-) -> list[Day]:
+    first: date, last: date, sums: Iterable[DaySum], body: Callable[[DaySum], DayBody]
+) -> list[DayBody]:
     """Return the body of every day from the first to the last, so that charts have no gaps."""
     by_day = {day.day: day for day in sums}
     days = (first + timedelta(days=number) for number in range((last - first).days + 1))

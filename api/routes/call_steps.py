@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from api.http.problems import invalid_body
 from api.routes.budget_numbers import percent_of
-from ledger.budgets.call_steps import CallSteps
+from ledger.budgets.call_steps import StepSettings
 from ledger.budgets.limits import FULL
 from schemas import call_steps as bodies
 from schemas.exact import Exact
 
 
-def steps_of(wanted: bodies.WantedCallSteps) -> CallSteps:
+def steps_of(wanted: bodies.WantedCallSteps) -> StepSettings:
     """Return the requested steps; raises the 400 Problem, which names the field."""
     sentence = wanted.closing_sentence
     if sentence is not None and (not sentence.strip() or "\0" in sentence):
         raise invalid_body("`callSteps.closingSentence` must have a text without U+0000.")
     maximum = int(FULL)
-    steps = CallSteps(
+    steps = StepSettings(
         warn=wanted.warn,
         warn_at=percent_of("callSteps.warnAt_percent", wanted.warn_at_percent, maximum),
         downgrade=wanted.downgrade,
@@ -33,7 +33,7 @@ def steps_of(wanted: bodies.WantedCallSteps) -> CallSteps:
     return steps
 
 
-def steps_body(steps: CallSteps) -> bodies.CallSteps:
+def steps_body(steps: StepSettings) -> bodies.CallSteps:
     """Return the steps of a budget."""
     return bodies.CallSteps(
         warn=steps.warn,

@@ -14,8 +14,8 @@ from api.http.replies import reply, tagged_reply
 from api.openapi.operations import Operation, Tag
 from api.routes.scoped_budgets import budget_body, budget_list, scope_value, wanted_budget
 from ledger.budgets.budgets import LATEST_ALERTS_MAX, Budgets
-from ledger.budgets.scoped import ALL_USERS, BUDGETS_MAX, GLOBAL_OWNER, SERVICE, Scope
-from ledger.budgets.scoped_changes import ScopedBudgets, TooManyBudgetsError, WantedBudget
+from ledger.budgets.scoped import ALL_USERS, BUDGETS_MAX, GLOBAL_OWNER, SERVICE, SpendScope
+from ledger.budgets.scoped_changes import BudgetSettings, ScopedBudgets, TooManyBudgetsError
 from ledger.postgres.clock import Clock
 from schemas import scoped_budgets as bodies
 from schemas.alerts import ListedAlert
@@ -122,13 +122,13 @@ class GlobalBudgetRoutes:
             alerts=[decode(ListedAlert, alert.encode()) for alert in page.alerts],
         )
 
-    async def _wanted(self, request: web.Request) -> WantedBudget:
+    async def _wanted(self, request: web.Request) -> BudgetSettings:
         body = await read_json(request, self._limits, bodies.WantedGlobalBudget)
         return wanted_budget(body, _scope_of(body.scope), self._now())
 
 
-def _scope_of(wanted: bodies.WantedGlobalScope) -> Scope:
+def _scope_of(wanted: bodies.WantedGlobalScope) -> SpendScope:
     """Return the scope of a body; raises the 400 Problem, which names the field."""
     if (wanted.value is None) != (wanted.kind == "all"):
         raise invalid_body("`scope.value` names the service: give it unless the kind is `all`.")
-    return Scope(ALL_USERS if wanted.kind == "all" else SERVICE, scope_value(wanted.value))
+    return SpendScope(ALL_USERS if wanted.kind == "all" else SERVICE, scope_value(wanted.value))

@@ -19,8 +19,8 @@ from ledger.operations.reconciliation import (
     BilledServiceDay,
     DayCount,
     ListedServiceDay,
-    Place,
     Reconciliation,
+    TotalsPlace,
     reconcile,
 )
 from ledger.postgres.clock import Clock
@@ -87,7 +87,7 @@ def reconciliation(days: DayRange, report: Reconciliation) -> ReconciliationBody
     )
 
 
-def _day(day: date, counts: Mapping[Place, DayCount]) -> ReconciledDay:
+def _day(day: date, counts: Mapping[TotalsPlace, DayCount]) -> ReconciledDay:
     figures = zip(*counts.values(), strict=True)
     return ReconciledDay(
         date=day,
@@ -99,7 +99,7 @@ def _day(day: date, counts: Mapping[Place, DayCount]) -> ReconciledDay:
     )
 
 
-def _money(nano: Mapping[Place, int]) -> CountedMoney:
+def _money(nano: Mapping[TotalsPlace, int]) -> CountedMoney:
     return CountedMoney(**{place: Usd(amount) for place, amount in nano.items()})
 
 

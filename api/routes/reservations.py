@@ -19,7 +19,7 @@ from api.openapi.operations import Operation, Tag
 from api.routes.authorizations import budget_name, refusal
 from api.routes.budget_numbers import bounded
 from ledger.budgets.budgets import Budgets
-from ledger.budgets.reserving import ReservationRequest, ReservationResult, reserve
+from ledger.budgets.reserving import CostBounds, ReservationResult, reserve
 from ledger.postgres.clock import Clock
 from ledger.postgres.viewers import ReaderPool, Viewer
 from ledger.reports.planned_usage import PlannedPrices, PlannedUsage
@@ -87,7 +87,7 @@ class ReservationRoutes:
         amounts = {cost.identity: cost.nano for cost in costs}
         if len(amounts) < len(costs):
             raise invalid_body("`costs` names an event twice.")
-        wanted = ReservationRequest(call_id, amounts, lasts, _by_service(body.costs, costs))
+        wanted = CostBounds(call_id, amounts, lasts, _by_service(body.costs, costs))
         result = await reserve(self._budgets, body.user_id, wanted, now)
         _require_decided(result, call_id, costs)
         cheaper = await self._cheaper(result, costs, viewer, now)

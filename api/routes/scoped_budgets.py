@@ -21,12 +21,12 @@ from api.routes.budget_numbers import limit_nano, thresholds_of
 from api.routes.call_steps import steps_body, steps_of
 from ledger.budgets.alert_messages import scope_body, spend_basis
 from ledger.budgets.budgets import Budgets
-from ledger.budgets.scoped import BUDGETS_MAX, PERSONA, TAG, WHOLE_USER, Raise, Scope
+from ledger.budgets.scoped import BUDGETS_MAX, PERSONA, TAG, WHOLE_USER, Raise, SpendScope
 from ledger.budgets.scoped_changes import (
+    BudgetSettings,
     ScopedBudgets,
     ScopedStatus,
     TooManyBudgetsError,
-    WantedBudget,
 )
 from ledger.postgres.clock import Clock
 from schemas import scoped_budgets as bodies
@@ -138,12 +138,12 @@ class ScopedBudgetRoutes:
         now = self._now()
         return budget_list(await self._budgets.read(viewer, user_id, now), self._basis, now)
 
-    async def _wanted(self, request: web.Request) -> WantedBudget:
+    async def _wanted(self, request: web.Request) -> BudgetSettings:
         body = await read_json(request, self._limits, bodies.WantedBudget)
         return wanted_budget(body, scope_of(body.scope), self._now())
 
 
-def scope_of(wanted: bodies.WantedScope) -> Scope:
+def scope_of(wanted: bodies.WantedScope) -> SpendScope:
     """Return the scope of a body; raises the 400 Problem, which names the field."""
     kind, key, value = wanted.kind, wanted.key, wanted.value
     if (key is not None) != (kind == "tag"):
@@ -153,8 +153,8 @@ def scope_of(wanted: bodies.WantedScope) -> Scope:
     if key is not None and not _TAG_KEY.fullmatch(key):
         raise invalid_body(f"`scope.key` must match {TAG_KEY}.")
     if kind == "tag":
-        return Scope(f"{TAG}{key}", scope_value(value))
-    return Scope(PERSONA if kind == "persona" else WHOLE_USER, scope_value(value))
+        return SpendScope(f"{TAG}{key}", scope_value(value))
+    return SpendScope(PERSONA if kind == "persona" else WHOLE_USER, scope_value(value))
 
 
 def scope_value(value: str | None) -> str:
@@ -165,8 +165,8 @@ def scope_value(value: str | None) -> str:
 
 
 def wanted_budget(
-    body: bodies.WantedBudget | bodies.WantedGlobalBudget, scope: Scope, now: datetime
-) -> WantedBudget:
+    body: bodies.WantedBudget | bodies.WantedGlobalBudget, scope: SpendScope, now: datetime
+) -> BudgetSettings:
     """Return the requested budget; raises the 400 Problem, which names the field."""
     nano = limit_nano("limit_usd", body.limit_usd)
     raised = None
@@ -174,11 +174,11 @@ def wanted_budget(
         raised = _raise(body.raise_, nano, now)
     thresholds = thresholds_of(body.thresholds)
     if not isinstance(body, bodies.WantedBudget):
-        return WantedBudget(scope, _TYPES[body.period], nano, thresholds, False, raised)
+        return BudgetSettings(scope, _TYPES[body.period], nano, thresholds, False, raised)
     steps = steps_of(body.call_steps)
     if steps.is_on and body.period != "call":
         raise invalid_body("`callSteps` apply to budgets per call only.")
-    return WantedBudget(
+    return BudgetSettings(
         scope, _TYPES[body.period], nano, thresholds, body.auto_cutoff, raised, steps
     )
 

@@ -15,7 +15,7 @@ from api.openapi.operations import Operation, Tag
 from api.routes.spending import SPAN, DayRange, days_of
 from ledger.postgres.clock import Clock
 from ledger.postgres.viewers import ReaderPool
-from ledger.reports.top import TopEntry, TopKind, TopOrder, TopReport, TopSort, top_report
+from ledger.reports.top import RankedTotals, TopKind, TopOrder, TopReport, TopSort, top_report
 from schemas import analytics
 from schemas.exact import Exact
 from schemas.money import Usd, percent_text
@@ -77,7 +77,7 @@ def top_costs(days: DayRange, order: TopOrder, report: TopReport) -> analytics.T
     )
 
 
-def _entry(kind: TopKind, entry: TopEntry, all_cost_nano: int) -> analytics.TopEntry:
+def _entry(kind: TopKind, entry: RankedTotals, all_cost_nano: int) -> analytics.TopEntry:
     profit, has_calls = entry.profit, kind != "service"
     return analytics.TopEntry(
         name=entry.name,

@@ -16,7 +16,7 @@ from cost_analytics.configuration.dev_file import read_dev_file, write_dev_file
 from cost_analytics.failures import MISUSED, CommandError, using_database
 
 if TYPE_CHECKING:
-    from ledger.postgres.logins import Process
+    from ledger.postgres.logins import ProcessName
 
 DESCRIPTION: Final = """\
 PostgreSQL logins: `migrate` owns the tables; `operator`, `worker`, `api` and `notifications` have
@@ -87,7 +87,7 @@ def run(arguments: argparse.Namespace) -> int:
                 set(PROCESSES) if arguments.rotate else _missing_logins(existing),
                 given | earlier,
             )
-            passwords: Mapping[Process, str] = generated | earlier | given  # type: ignore[assignment]
+            passwords: Mapping[ProcessName, str] = generated | earlier | given  # type: ignore[assignment]
             if generated and arguments.write is None:
                 raise CommandError(
                     f"Passwords must be generated for {', '.join(sorted(generated))}: choose a "
@@ -114,7 +114,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _missing_logins(existing: set[Process]) -> set[str]:
+def _missing_logins(existing: set[ProcessName]) -> set[str]:
     return set(PROCESSES) - existing
 
 

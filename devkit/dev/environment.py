@@ -15,7 +15,7 @@ from cost_analytics.configuration.variable import Need
 from cost_analytics.failures import CommandError
 
 if TYPE_CHECKING:
-    from ledger.postgres.logins import Process
+    from ledger.postgres.logins import ProcessName
 
 _HOST: Final = "127.0.0.1"
 _SECRET_BYTES: Final = 48
@@ -40,14 +40,14 @@ _RETENTION: Final = {
 }
 
 
-def new_passwords() -> dict[Process, str]:
+def new_passwords() -> dict[ProcessName, str]:
     """Return a new password for each login; every start generates new ones."""
     from ledger.postgres.logins import PROCESSES
 
     return {process: secrets.token_urlsafe(_PASSWORD_BYTES) for process in PROCESSES}
 
 
-def database_urls(url: str, passwords: Mapping[Process, str]) -> dict[str, str]:
+def database_urls(url: str, passwords: Mapping[ProcessName, str]) -> dict[str, str]:
     """Return the addresses of a database by the names of their settings.
 
     DATABASE_URL, for other programs that read the file, is the operator's.

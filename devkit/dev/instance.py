@@ -31,7 +31,7 @@ from devkit.embedded.processes import ServerError
 from devkit.simulation.cast import DEMO_USER
 
 if TYPE_CHECKING:
-    from ledger.postgres.logins import Process
+    from ledger.postgres.logins import ProcessName
 
 WhenReady = Callable[[Settings], Awaitable[None]]
 """Called with the settings of the instance once it serves."""
@@ -162,7 +162,7 @@ class Instance:
 
 
 async def _create_logins(
-    settings: Settings, admin_url: str, passwords: Mapping[Process, str]
+    settings: Settings, admin_url: str, passwords: Mapping[ProcessName, str]
 ) -> None:
     """Create the logins of the processes and migrate the schema."""
     from ledger.postgres.logins import LoginPlan, create_logins

@@ -35,7 +35,7 @@ _WEEK: Final = 7
 _RECENT_DAYS: Final = 14
 _ACTIVE_MIN: Final = 15
 
-Costs = Mapping[str, int]
+CostByService = Mapping[str, int]
 """Nano-dollars by service."""
 
 
@@ -103,9 +103,9 @@ def usual_range(past: Sequence[int]) -> UsualRange | None:
 
 
 def day_spikes(
-    observed: Costs,
-    past: Sequence[Costs],
-    explained: Costs | None = None,
+    observed: CostByService,
+    past: Sequence[CostByService],
+    explained: CostByService | None = None,
     raised: Collection[str] = (),
 ) -> Iterator[DaySpike]:
     """Yield the spikes of a day, compared with the days of `past`, in order.
@@ -145,7 +145,10 @@ def _is_significant(compared: _DayComparison, total: _DayComparison) -> bool:
 
 
 def resolved_parts(
-    parts: Collection[str], observed: Costs, past: Sequence[Costs], explained: Costs
+    parts: Collection[str],
+    observed: CostByService,
+    past: Sequence[CostByService],
+    explained: CostByService,
 ) -> list[str]:
     """Return the services, empty for all together, whose cost is not unusual any more."""
     if len(past) < DAYS_MIN:
@@ -160,7 +163,7 @@ def resolved_parts(
 
 
 def _by_service(
-    observed: Costs, past: Sequence[Costs], explained: Costs
+    observed: CostByService, past: Sequence[CostByService], explained: CostByService
 ) -> dict[str, _DayComparison]:
     compared = {
         service: _compare(nano - explained.get(service, 0), [day.get(service, 0) for day in past])
@@ -170,7 +173,7 @@ def _by_service(
 
 
 def _all_services(
-    observed: Costs, past: Sequence[Costs], explained: Costs
+    observed: CostByService, past: Sequence[CostByService], explained: CostByService
 ) -> _DayComparison | None:
     return _compare(
         sum(observed.values()) - sum(explained.values()), [sum(day.values()) for day in past]

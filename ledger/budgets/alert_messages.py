@@ -9,7 +9,7 @@ from typing import Final, NamedTuple, cast
 from uuid import UUID
 
 from ledger.budgets.limits import FULL
-from ledger.budgets.scoped import GLOBAL_OWNER, SERVICE, TAG, Scope, ScopedBudget
+from ledger.budgets.scoped import GLOBAL_OWNER, SERVICE, TAG, SpendScope, StoredBudget
 from ledger.budgets.thresholds import BudgetPosition
 from ledger.calls.event_rows import EventRow
 from schemas.alerts import (
@@ -105,7 +105,7 @@ def alert(
     )
 
 
-def scope_body(scope: Scope) -> BudgetScope:
+def scope_body(scope: SpendScope) -> BudgetScope:
     """Return a scope as published."""
     if scope.dimension.startswith(TAG):
         return BudgetScope(kind="tag", key=scope.dimension.removeprefix(TAG), value=scope.value)
@@ -155,7 +155,7 @@ def cutoff_event(data: CutoffRequest) -> CloudEvent:
     )
 
 
-def spend_basis(budget: ScopedBudget | None, basis: SpendBasis) -> SpendBasis:
+def spend_basis(budget: StoredBudget | None, basis: SpendBasis) -> SpendBasis:
     """Return what counts as the spend of a limit; of a service its cost: charges name none."""
     return "cost" if budget is not None and budget.dimension == SERVICE else basis
 

@@ -20,7 +20,7 @@ from ledger.budgets.contexts import read_contexts
 from ledger.budgets.crossings import find_crossing
 from ledger.budgets.limits import FULL, Limit, Limits
 from ledger.budgets.positions import (
-    SpendChange,
+    PeriodChange,
     applies,
     call_positions,
     is_active_call,
@@ -40,7 +40,7 @@ from ledger.budgets.windows import SpendWindow
 from ledger.calls.batch_changes import BatchChanges
 from ledger.calls.call import Call
 from ledger.calls.event_rows import EventRow
-from ledger.calls.periods import Period, period_of
+from ledger.calls.periods import CalendarPeriod, period_of
 from ledger.postgres.database import Connection
 from schemas.alerts import SpendBasis
 from schemas.budgets import DEFAULT_ALERT_THRESHOLD_PERCENT
@@ -56,9 +56,9 @@ class AlertReview(NamedTuple):
     """
 
     budgets: dict[str, Limits]
-    moves: list[SpendChange]
+    moves: list[PeriodChange]
     scopes: ScopeMoves = ScopeMoves({}, {})
-    scope_moves: Sequence[SpendChange] = ()
+    scope_moves: Sequence[PeriodChange] = ()
 
     def spans(self) -> list[SpendWindow]:
         return [move.span() for move in self.moves]
@@ -149,7 +149,7 @@ class Alerting:
         `calls` are the user's active ones. Returns the number of alerts and commands to send.
         """
         moves = [
-            SpendChange(limits.user_id, limit, period_of(limit.type, now, limits.timezone), 0)
+            PeriodChange(limits.user_id, limit, period_of(limit.type, now, limits.timezone), 0)
             for limit in limits.periods_of_user(now) + limits.periods_of_scopes(now)
             if limit.type != "call"
         ]
@@ -167,7 +167,7 @@ class Alerting:
         self,
         connection: Connection,
         limits: Limits,
-        periods: Sequence[tuple[Limit, Period]],
+        periods: Sequence[tuple[Limit, CalendarPeriod]],
         reviewed_at: datetime,
         now: datetime,
     ) -> int:
@@ -177,7 +177,7 @@ class Alerting:
         to send. Call `committed` after the commit.
         """
         self._uncommitted = (), ()
-        moves = [SpendChange(limits.user_id, *limit_period, 0) for limit_period in periods]
+        moves = [PeriodChange(limits.user_id, *limit_period, 0) for limit_period in periods]
         spent = await read_spend(connection, [move.span() for move in moves], self.basis)
         positions = [
             position_of(move._replace(nano=nano), nano, reviewed_at)

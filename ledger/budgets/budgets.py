@@ -20,7 +20,7 @@ from ledger.budgets.limits import Limits
 from ledger.budgets.scoped import raise_ends_at, stored_budgets
 from ledger.budgets.thresholds import CALL_CLOSES_AFTER
 from ledger.calls.call import Call
-from ledger.calls.periods import Period, period_of
+from ledger.calls.periods import CalendarPeriod, period_of
 from ledger.charge_plans.plans import ChargePlans, plans_from_json
 from ledger.postgres.database import Connection, Record
 from ledger.postgres.functions import reads
@@ -49,8 +49,8 @@ class BudgetStatus(NamedTuple):
     limits: Limits
     warning_percent: Decimal
     thresholds: list[Decimal]
-    day: Period
-    month: Period
+    day: CalendarPeriod
+    month: CalendarPeriod
     day_nano: int
     month_nano: int
     burn_rate: int
@@ -65,8 +65,8 @@ class PeriodSpend(NamedTuple):
     Amounts are nano-dollars.
     """
 
-    day: Period
-    month: Period
+    day: CalendarPeriod
+    month: CalendarPeriod
     day_nano: int
     month_nano: int
     default_charge_nano: int
@@ -287,5 +287,5 @@ def _limits(user_id: str, row: Record) -> Limits:
     return Limits(user_id=user_id) if row["user_id"] is None else limits_of(row)
 
 
-def _periods(now: datetime, zone: str) -> tuple[Period, Period]:
+def _periods(now: datetime, zone: str) -> tuple[CalendarPeriod, CalendarPeriod]:
     return period_of("daily", now, zone), period_of("monthly", now, zone)

@@ -20,7 +20,7 @@ from schemas.call_steps import (
 _FULL: Final = 100
 
 
-class CallSteps(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+class StepSettings(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """Which steps are on, and at which percentage of the limit."""
 
     warn: bool = False
@@ -45,17 +45,17 @@ class CallSteps(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
         return self.closing_sentence or CLOSING_SENTENCE
 
 
-NO_STEPS: Final = CallSteps()
+NO_STEPS: Final = StepSettings()
 
 _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
-_decode: Final = msgspec.json.Decoder(CallSteps).decode
+_decode: Final = msgspec.json.Decoder(StepSettings).decode
 
 
-def read_steps(stored: str | None) -> CallSteps:
+def read_steps(stored: str | None) -> StepSettings:
     """Return stored steps."""
     return NO_STEPS if stored is None else _decode(stored)
 
 
-def stored_steps(steps: CallSteps) -> str | None:
+def stored_steps(steps: StepSettings) -> str | None:
     """Return steps as stored; None for those by default."""
     return None if steps == NO_STEPS else _encode(steps).decode()

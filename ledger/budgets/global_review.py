@@ -17,7 +17,7 @@ from typing import Final
 from ledger.budgets.alert_rows import limits_of
 from ledger.budgets.alerting import Alerting
 from ledger.budgets.limits import Limit
-from ledger.calls.periods import Period, period_of
+from ledger.calls.periods import CalendarPeriod, period_of
 from ledger.postgres.database import Connection
 from ledger.postgres.statements import statements
 
@@ -63,7 +63,7 @@ def _applies_since(limit: Limit, now: datetime) -> datetime:
     return now if limit.budget is None else limit.budget.applies_since(now)
 
 
-def _periods(limit: Limit, first: datetime, now: datetime) -> Iterator[Period]:
+def _periods(limit: Limit, first: datetime, now: datetime) -> Iterator[CalendarPeriod]:
     """Yield the periods of a limit that contain a time, from the present back to `first`."""
     if limit.type == "call":
         return

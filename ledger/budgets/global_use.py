@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from ledger.budgets.alert_rows import limits_of, read_spend
 from ledger.budgets.limits import Limit, Limits
-from ledger.budgets.positions import SpendChange
+from ledger.budgets.positions import PeriodChange
 from ledger.budgets.scoped import GLOBAL_OWNER, SERVICE
 from ledger.calls.periods import period_of
 from ledger.postgres.database import Connection
@@ -93,7 +93,7 @@ class GlobalUses:
         row = await connection.fetchrow(*statement)
         limits = Limits(user_id=GLOBAL_OWNER) if row is None else limits_of(row)
         changes = [
-            SpendChange(GLOBAL_OWNER, limit, period_of(limit.type, now, "UTC"), 0)
+            PeriodChange(GLOBAL_OWNER, limit, period_of(limit.type, now, "UTC"), 0)
             for limit in limits.scoped(now)
             if limit.type != "call"
         ]

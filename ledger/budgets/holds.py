@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from ledger.budgets.scoped import Scope
+from ledger.budgets.scoped import SpendScope
 from ledger.calls.tags import read_tags
 from ledger.postgres.database import Connection
 from ledger.postgres.statements import statements
@@ -39,7 +39,7 @@ class OtherCall(NamedTuple):
     tags: dict[str, str]
 
 
-class Committed(NamedTuple):
+class CommittedSpend(NamedTuple):
     """What a user's calls may still spend, in nano-dollars: a call's own and that of all others.
 
     `counted` are the identities of excluded costs that are counted already. `persona_id` and `tags`
@@ -54,7 +54,7 @@ class Committed(NamedTuple):
     tags: Mapping[str, str] = _NO_TAGS
     others: Sequence[OtherCall] = ()
 
-    def others_in(self, scope: Scope) -> int:
+    def others_in(self, scope: SpendScope) -> int:
         """Return what the other calls of a scope may still spend."""
         if not scope.selects_calls:
             return self.others_nano
@@ -103,7 +103,7 @@ class Holds:
         by_cost: bool,
         by_call: bool,
         without: Sequence[str] = (),
-    ) -> Committed:
+    ) -> CommittedSpend:
         """Return what a call and all others may still spend, except the costs `without`.
 
         With `by_call`, the other calls are returned one by one, too.
@@ -113,7 +113,7 @@ class Holds:
         values["identities"] = without
         [row] = await self._connection.fetch(*self._bind("committed", **values))
         others_nano, held_nano, reserved_nano = map(int, row[:3])
-        return Committed(
+        return CommittedSpend(
             others_nano,
             held_nano,
             reserved_nano,

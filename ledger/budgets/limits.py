@@ -10,8 +10,8 @@ from typing import Final, NamedTuple
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ledger.budgets.call_steps import NO_STEPS, CallSteps
-from ledger.budgets.scoped import ScopedBudget
+from ledger.budgets.call_steps import NO_STEPS, StepSettings
+from ledger.budgets.scoped import StoredBudget
 from schemas.alerts import AlertType
 
 FULL: Final = Decimal(100)
@@ -27,7 +27,7 @@ class Limit(NamedTuple):
     type: AlertType
     nano: int
     version: int
-    budget: ScopedBudget | None = None
+    budget: StoredBudget | None = None
 
 
 class Limits(Struct, frozen=True, kw_only=True):
@@ -48,8 +48,8 @@ class Limits(Struct, frozen=True, kw_only=True):
     extra_thresholds: tuple[Decimal, ...] = ()
     timezone: str = "UTC"
     auto_cutoff: bool = True
-    call_steps: CallSteps = NO_STEPS
-    budgets: tuple[ScopedBudget, ...] = ()
+    call_steps: StepSettings = NO_STEPS
+    budgets: tuple[StoredBudget, ...] = ()
     has_credit: bool = False
 
     def scoped(self, now: datetime) -> Iterator[Limit]:
@@ -84,7 +84,7 @@ class Limits(Struct, frozen=True, kw_only=True):
         """Return whether the end of a call that reaches a limit is requested."""
         return self.auto_cutoff if limit.budget is None else limit.budget.auto_cutoff
 
-    def steps_of(self, limit: Limit) -> CallSteps:
+    def steps_of(self, limit: Limit) -> StepSettings:
         """Return the steps before the end of a call that reaches a limit."""
         return self.call_steps if limit.budget is None else limit.budget.call_steps
 
@@ -130,7 +130,7 @@ class LimitChange(NamedTuple):
     thresholds: tuple[Decimal, ...] | None = None
     timezone: str | None = None
     auto_cutoff: bool | None = None
-    call_steps: CallSteps | None = None
+    call_steps: StepSettings | None = None
 
 
 def apply_change(limits: Limits, change: LimitChange, epoch: int) -> Limits:

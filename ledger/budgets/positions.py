@@ -8,21 +8,21 @@ from typing import NamedTuple
 
 from ledger.budgets.limits import Limit, Limits
 from ledger.budgets.scope_moves import ScopeKey, ScopeMoves
-from ledger.budgets.scoped import Scope
+from ledger.budgets.scoped import SpendScope
 from ledger.budgets.thresholds import BudgetPosition, call_position, period_position
 from ledger.budgets.windows import SpendWindow
 from ledger.calls.call import Call
-from ledger.calls.periods import Period, period_of
+from ledger.calls.periods import CalendarPeriod, period_of
 from ledger.calls.spend import SpendKey
 from schemas.alerts import SpendBasis
 
 
-class SpendChange(NamedTuple):
+class PeriodChange(NamedTuple):
     """The change of a limited period's spend, in nano-dollars."""
 
     user_id: str
     limit: Limit
-    period: Period
+    period: CalendarPeriod
     nano: int
 
     def span(self) -> SpendWindow:
@@ -36,36 +36,36 @@ def user_changes(
     moved: Mapping[SpendKey, Sequence[int]],
     basis: SpendBasis,
     now: datetime,
-) -> list[SpendChange]:
+) -> list[PeriodChange]:
     """Return the change of each limited period of whole users."""
     of_users = {user: limits.periods_of_user(now) for user, limits in budgets.items()}
-    sums: dict[tuple[str, Limit, Period], int] = {}
+    sums: dict[tuple[str, Limit, CalendarPeriod], int] = {}
     for (user, quarter), spend in moved.items():
         limits = of_users.get(user)
         if limits and (nano := _nano(spend, basis)):
             _add(sums, user, limits, quarter, budgets[user].timezone, nano)
-    return [SpendChange(*key, nano) for key, nano in sums.items()]
+    return [PeriodChange(*key, nano) for key, nano in sums.items()]
 
 
 def scope_changes(
     budgets: Mapping[str, Limits], scopes: ScopeMoves, basis: SpendBasis, now: datetime
-) -> list[SpendChange]:
+) -> list[PeriodChange]:
     """Return the change of each limited period of a persona or a tag."""
     of_scopes: dict[ScopeKey, list[Limit]] = {}
     for user in {key.user_id for key, _ in scopes.sums}:
         for limit in budgets[user].periods_of_scopes(now):
             if limit.budget is not None:
                 of_scopes.setdefault(ScopeKey(user, limit.budget.scope), []).append(limit)
-    sums: dict[tuple[str, Limit, Period], int] = {}
+    sums: dict[tuple[str, Limit, CalendarPeriod], int] = {}
     for (key, quarter), spend in scopes.sums.items():
         limits = of_scopes.get(key)
         if limits and (nano := _nano(spend, basis)):
             _add(sums, key.user_id, limits, quarter, budgets[key.user_id].timezone, nano)
-    return [SpendChange(*key, nano) for key, nano in sums.items()]
+    return [PeriodChange(*key, nano) for key, nano in sums.items()]
 
 
 def _add(
-    sums: dict[tuple[str, Limit, Period], int],
+    sums: dict[tuple[str, Limit, CalendarPeriod], int],
     user: str,
     limits: Iterable[Limit],
     quarter: datetime,
@@ -84,7 +84,7 @@ def _nano(spend: Sequence[int], basis: SpendBasis) -> int:
 
 
 def position_of(
-    move: SpendChange, after: int, now: datetime, scopes: ScopeMoves | None = None
+    move: PeriodChange, after: int, now: datetime, scopes: ScopeMoves | None = None
 ) -> BudgetPosition:
     """Return the position of a period; `scopes` are the changes of personas and tags."""
     position = period_position(
@@ -96,7 +96,7 @@ def position_of(
     return position._replace(call_ids=frozenset(calls))
 
 
-def scope_of(position: BudgetPosition) -> Scope | None:
+def scope_of(position: BudgetPosition) -> SpendScope | None:
     """Return the scope that a position belongs to, None for a whole user."""
     budget = position.limit.budget
     return budget.scope if budget is not None and budget.scope.has_own_totals else None

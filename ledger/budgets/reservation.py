@@ -10,7 +10,7 @@ from ledger.budgets.limits import FULL, Limit
 from ledger.credits.prepaid import PrepaidUse
 
 
-class LimitUse(NamedTuple):
+class ReservationUsage(NamedTuple):
     """A limit with its use in nano-dollars, without and with the reservation to decide."""
 
     limit: Limit
@@ -39,7 +39,9 @@ class ReservationDecision(NamedTuple):
         return self.refused_by is None and not self.lacks_balance and not self.exceeds_global
 
 
-def decide_reservation(uses: Iterable[LimitUse], warning_percent: Decimal) -> ReservationDecision:
+def decide_reservation(
+    uses: Iterable[ReservationUsage], warning_percent: Decimal
+) -> ReservationDecision:
     """Decide a reservation by the use of each limit."""
     rests = []
     is_tight = False

@@ -14,11 +14,11 @@ from typing import NamedTuple
 
 from ledger.budgets.budgets import Budgets, PeriodSpend
 from ledger.budgets.global_use import CallUse, GlobalUse, exceeds_global
-from ledger.budgets.holds import CallState, Committed, Holds
+from ledger.budgets.holds import CallState, CommittedSpend, Holds
 from ledger.budgets.limits import Limit, Limits
 from ledger.budgets.reservation import (
-    LimitUse,
     ReservationDecision,
+    ReservationUsage,
     decide_reservation,
     reserve_prepaid,
 )
@@ -34,7 +34,7 @@ from ledger.credits.prepaid import raise_held_charge, read_prepaid_use
 from ledger.postgres.viewers import Viewer
 
 
-class ReservationRequest(NamedTuple):
+class CostBounds(NamedTuple):
     """The upper bounds of costs by the identity of their events, in nano-dollars.
 
     They replace earlier bounds of the same costs; a bound of 0 ends a reservation. `services` are
@@ -60,7 +60,7 @@ _UNDECIDED = ReservationDecision(None, None, False)
 
 
 async def reserve(
-    budgets: Budgets, user_id: str, request: ReservationRequest, now: datetime
+    budgets: Budgets, user_id: str, request: CostBounds, now: datetime
 ) -> ReservationResult:
     """Decide whether a user's call may cause costs, and reserve them if so.
 
@@ -101,7 +101,9 @@ async def reserve(
         return ReservationResult(decision, until)
 
 
-def _kind_of(call: CallState | None, committed: Committed) -> tuple[str | None, Mapping[str, str]]:
+def _kind_of(
+    call: CallState | None, committed: CommittedSpend
+) -> tuple[str | None, Mapping[str, str]]:
     """Return the persona and the tags of a call: as reported, else as authorized."""
     if call is None:
         return committed.persona_id, committed.tags
@@ -115,12 +117,12 @@ class _Decider(NamedTuple):
     limits: Limits
     spend: PeriodSpend
     call: CallState | None
-    committed: Committed
+    committed: CommittedSpend
     scoped: Sequence[ScopedUse]
     of_calls: Sequence[Limit]
     everyone: Sequence[GlobalUse]
 
-    def decide(self, request: ReservationRequest, now: datetime) -> tuple[ReservationDecision, int]:
+    def decide(self, request: CostBounds, now: datetime) -> tuple[ReservationDecision, int]:
         """Return the decision, and the expected charge of the call; 0 if it is charged."""
         by_cost = self.budgets.basis == "cost"
         committed = self.committed
@@ -135,12 +137,12 @@ class _Decider(NamedTuple):
         uses = []
         for limit in self.limits.periodic():
             used = spend_of[limit.type] + committed.others_nano
-            uses.append(LimitUse(limit, used + before, used + after))
+            uses.append(ReservationUsage(limit, used + before, used + after))
         for limit, scope, spend_nano in self.scoped:
             used = spend_nano + committed.others_in(scope)
-            uses.append(LimitUse(limit, used + before, used + after))
+            uses.append(ReservationUsage(limit, used + before, used + after))
         of_call = (so_far + reserved, so_far + reserved_after)
-        uses += [LimitUse(limit, *of_call) for limit in self.of_calls]
+        uses += [ReservationUsage(limit, *of_call) for limit in self.of_calls]
         default = Decimal(self.budgets.default_threshold_percent)
         decision = decide_reservation(uses, self.limits.warning(default))
         use = CallUse(before, before, after, request.services)

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from ledger.budgets.limits import Limits
-from ledger.budgets.scoped import Scope, kept_scopes
+from ledger.budgets.scoped import SpendScope, kept_scopes
 from ledger.calls.batch_changes import BatchChanges
 from ledger.calls.call import Call
 from ledger.calls.periods import quarter_of
@@ -22,7 +22,7 @@ class ScopeKey(NamedTuple):
     """A persona or a tag of a user."""
 
     user_id: str
-    scope: Scope
+    scope: SpendScope
 
 
 class CallMove(NamedTuple):
@@ -30,9 +30,9 @@ class CallMove(NamedTuple):
 
     before: Call | None
     call: Call
-    left: Sequence[Scope]
-    stayed: Sequence[Scope]
-    joined: Sequence[Scope]
+    left: Sequence[SpendScope]
+    stayed: Sequence[SpendScope]
+    joined: Sequence[SpendScope]
 
     @property
     def takes_spend(self) -> bool:
@@ -115,10 +115,10 @@ class _Adder(NamedTuple):
     """Adds postings of a user's calls to sums, from the time on that a scope counts."""
 
     user_id: str
-    counts_from: Mapping[Scope, datetime]
+    counts_from: Mapping[SpendScope, datetime]
     sums: dict[tuple[ScopeKey, datetime], list[int]]
 
-    def add(self, scope: Scope, postings: Iterable[SpendPosting], sign: int) -> None:
+    def add(self, scope: SpendScope, postings: Iterable[SpendPosting], sign: int) -> None:
         since = self.counts_from[scope]
         for posting in postings:
             if posting.at >= since:

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from ledger.budgets.scope_moves import ScopeMoves
-from ledger.budgets.scoped import PERSONA, TAG, Scope
+from ledger.budgets.scoped import PERSONA, TAG, SpendScope
 from ledger.budgets.windows import SpendWindow
 from ledger.calls.call import Call
 from ledger.calls.periods import quarter_of
@@ -77,7 +77,7 @@ def _window_columns(windows: Iterable[SpendWindow]) -> dict[str, Sequence[object
 
 
 async def fill_scope(
-    connection: Connection, viewer: Viewer, user_id: str, scope: Scope, since: datetime
+    connection: Connection, viewer: Viewer, user_id: str, scope: SpendScope, since: datetime
 ) -> None:
     """Replace the totals of a scope of a user by the sums of its calls since a time."""
     await clear_scope(connection, viewer, user_id, scope)
@@ -115,7 +115,9 @@ async def fill_scope(
         )  # fmt: skip
 
 
-async def clear_scope(connection: Connection, viewer: Viewer, user_id: str, scope: Scope) -> None:
+async def clear_scope(
+    connection: Connection, viewer: Viewer, user_id: str, scope: SpendScope
+) -> None:
     """Delete the totals of a scope of a user."""
     of_scope = {"user_id": user_id, **viewer.parameters, **scope._asdict()}
     await connection.execute(*_SQL.bind("clear_scope", **of_scope))

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from ledger.budgets.call_steps import NO_STEPS, CallSteps
+from ledger.budgets.call_steps import NO_STEPS, StepSettings
 from ledger.calls.call import Call
 from ledger.calls.periods import period_of
 from schemas.alerts import AlertType
@@ -32,7 +32,7 @@ SERVICE: Final = "service"
 _ZONES_APART: Final = timedelta(days=2)
 
 
-class Scope(NamedTuple):
+class SpendScope(NamedTuple):
     """What a budget applies to: `dimension` is user, persona, or `tag.` and a key.
 
     Of a global budget it is all, service, or `tag.` and a key.
@@ -76,7 +76,7 @@ class Raise(msgspec.Struct, frozen=True, rename="camel"):
     until: datetime
 
 
-class ScopedBudget(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class StoredBudget(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A limit in nano-dollars. Without `thresholds`, those of the user apply.
 
     `counts_from` is when the totals of its scope begin. `limit_since` is when the limit was
@@ -91,15 +91,15 @@ class ScopedBudget(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     version: int
     thresholds: tuple[Decimal, ...] | None = None
     auto_cutoff: bool = True
-    call_steps: CallSteps = NO_STEPS
+    call_steps: StepSettings = NO_STEPS
     raised: Raise | None = None
     counts_from: datetime
     created_at: datetime
     limit_since: datetime | None = None
 
     @property
-    def scope(self) -> Scope:
-        return Scope(self.dimension, self.value)
+    def scope(self) -> SpendScope:
+        return SpendScope(self.dimension, self.value)
 
     def scope_text(self) -> str:
         """Return the scope as the end of a sentence, nothing for a whole user or all users."""
@@ -133,27 +133,27 @@ class ScopedBudget(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
-_decode: Final = msgspec.json.Decoder(tuple[ScopedBudget, ...]).decode
+_decode: Final = msgspec.json.Decoder(tuple[StoredBudget, ...]).decode
 
 
-def read_budgets(stored: str | None) -> tuple[ScopedBudget, ...]:
+def read_budgets(stored: str | None) -> tuple[StoredBudget, ...]:
     """Return stored budgets."""
     return () if stored is None else _decode(stored)
 
 
-def stored_budgets(budgets: Sequence[ScopedBudget]) -> str | None:
+def stored_budgets(budgets: Sequence[StoredBudget]) -> str | None:
     """Return budgets as stored."""
     return _encode(budgets).decode() if budgets else None
 
 
-def raise_ends_at(budgets: Iterable[ScopedBudget]) -> datetime | None:
+def raise_ends_at(budgets: Iterable[StoredBudget]) -> datetime | None:
     """Return when the first raise ends."""
     return min((b.raised.until for b in budgets if b.raised is not None), default=None)
 
 
 def without_ended_raises(
-    budgets: Iterable[ScopedBudget], now: datetime
-) -> tuple[ScopedBudget, ...]:
+    budgets: Iterable[StoredBudget], now: datetime
+) -> tuple[StoredBudget, ...]:
     """Return the budgets without raises that have ended."""
     return tuple(
         msgspec.structs.replace(budget, raised=None, limit_since=budget.raised.until)
@@ -172,9 +172,9 @@ def counting_start(now: datetime, zone: str) -> datetime:
     return datetime.combine((first - _ZONES_APART).date(), time(), UTC)
 
 
-def kept_scopes(budgets: Iterable[ScopedBudget]) -> dict[Scope, datetime]:
+def kept_scopes(budgets: Iterable[StoredBudget]) -> dict[SpendScope, datetime]:
     """Return the scopes whose totals are kept, and since when."""
-    scopes: dict[Scope, datetime] = {}
+    scopes: dict[SpendScope, datetime] = {}
     for budget in budgets:
         if budget.scope.selects_calls:
             known = scopes.get(budget.scope, budget.counts_from)

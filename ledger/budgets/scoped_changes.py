@@ -16,20 +16,20 @@ from msgspec.structs import replace
 from ledger.budgets.alert_rows import read_epoch, read_spend
 from ledger.budgets.alerting import Alerting
 from ledger.budgets.budgets import Budgets
-from ledger.budgets.call_steps import NO_STEPS, CallSteps
+from ledger.budgets.call_steps import NO_STEPS, StepSettings
 from ledger.budgets.limits import Limits
-from ledger.budgets.positions import SpendChange
+from ledger.budgets.positions import PeriodChange
 from ledger.budgets.scope_rows import clear_scope, fill_scope
 from ledger.budgets.scoped import (
     BUDGETS_MAX,
     Raise,
-    Scope,
-    ScopedBudget,
+    SpendScope,
+    StoredBudget,
     counting_start,
     kept_scopes,
     without_ended_raises,
 )
-from ledger.calls.periods import Period, period_of
+from ledger.calls.periods import CalendarPeriod, period_of
 from ledger.postgres.database import Connection
 from ledger.postgres.viewers import Viewer
 from schemas.alerts import AlertType
@@ -39,28 +39,28 @@ class TooManyBudgetsError(Exception):
     """The user has as many budgets as are allowed."""
 
 
-class WantedBudget(NamedTuple):
+class BudgetSettings(NamedTuple):
     """The settings of a budget; `thresholds` of None are those of the user."""
 
-    scope: Scope
+    scope: SpendScope
     period: AlertType
     limit_nano: int
     thresholds: tuple[Decimal, ...] | None
     auto_cutoff: bool
     raised: Raise | None
-    call_steps: CallSteps = NO_STEPS
+    call_steps: StepSettings = NO_STEPS
 
 
 class ScopedStatus(NamedTuple):
     """A budget, its present period and its spend there; neither for a limit per call."""
 
-    budget: ScopedBudget
+    budget: StoredBudget
     thresholds: list[Decimal]
-    period: Period | None
+    period: CalendarPeriod | None
     spend_nano: int | None
 
 
-Change = Callable[[Limits, int], tuple[ScopedBudget, ...] | None]
+BudgetsChange = Callable[[Limits, int], tuple[StoredBudget, ...] | None]
 """Returns the new budgets of a user, by the limits and the ledger's epoch; None for no change."""
 
 
@@ -77,12 +77,12 @@ class ScopedBudgets:
             return await self._statuses(connection, limits, now)
 
     async def create(
-        self, viewer: Viewer, user_id: str, wanted: WantedBudget, now: datetime
+        self, viewer: Viewer, user_id: str, wanted: BudgetSettings, now: datetime
     ) -> ScopedStatus:
         """Create a budget; raises TooManyBudgetsError and StoreUnavailableError."""
         budget_id = str(uuid4())
 
-        def add(limits: Limits, epoch: int) -> tuple[ScopedBudget, ...]:
+        def add(limits: Limits, epoch: int) -> tuple[StoredBudget, ...]:
             if len(limits.budgets) >= BUDGETS_MAX:
                 raise TooManyBudgetsError
             version = max(limits.latest_version + 1, epoch) + (wanted.raised is not None)
@@ -93,14 +93,14 @@ class ScopedBudgets:
         return next(p for p in statuses if p.budget.budget_id == budget_id)
 
     async def replace(
-        self, viewer: Viewer, user_id: str, budget_id: str, wanted: WantedBudget, now: datetime
+        self, viewer: Viewer, user_id: str, budget_id: str, wanted: BudgetSettings, now: datetime
     ) -> ScopedStatus | None:
         """Replace the settings of a budget; None if there is no such budget.
 
         The limit has a new version if the scope, the period, the limit or its raise changed.
         """
 
-        def change(limits: Limits, epoch: int) -> tuple[ScopedBudget, ...] | None:
+        def change(limits: Limits, epoch: int) -> tuple[StoredBudget, ...] | None:
             before = find_budget(limits, budget_id)
             if before is None:
                 return None
@@ -121,7 +121,7 @@ class ScopedBudgets:
         """Delete a budget; returns whether there was one. Its alerts stay."""
         found = False
 
-        def remove(limits: Limits, _: int) -> tuple[ScopedBudget, ...] | None:
+        def remove(limits: Limits, _: int) -> tuple[StoredBudget, ...] | None:
             nonlocal found
             found = find_budget(limits, budget_id) is not None
             rest = tuple(b for b in limits.budgets if b.budget_id != budget_id)
@@ -131,7 +131,7 @@ class ScopedBudgets:
         return found
 
     async def _change(
-        self, viewer: Viewer, user_id: str, change: Change, now: datetime
+        self, viewer: Viewer, user_id: str, change: BudgetsChange, now: datetime
     ) -> list[ScopedStatus]:
         """Change a user's budgets, fill the totals of new scopes, and raise the alerts due."""
         async with self._budgets.lock(viewer, user_id) as (connection, before):
@@ -156,7 +156,7 @@ class ScopedBudgets:
     ) -> list[ScopedStatus]:
         default = Decimal(self._budgets.default_threshold_percent)
         found: list[ScopedStatus] = []
-        changes: list[SpendChange] = []
+        changes: list[PeriodChange] = []
         for limit in limits.scoped(now):
             if limit.budget is None:
                 continue
@@ -164,22 +164,22 @@ class ScopedBudgets:
             period = None
             if limit.type != "call":
                 period = period_of(limit.type, now, limits.timezone)
-                changes.append(SpendChange(limits.user_id, limit, period, 0))
+                changes.append(PeriodChange(limits.user_id, limit, period, 0))
             found.append(ScopedStatus(limit.budget, thresholds, period, None))
         spans = [change.span() for change in changes]
         spent = iter(await read_spend(connection, spans, self._budgets.basis))
         return [p if p.period is None else p._replace(spend_nano=next(spent)) for p in found]
 
 
-def find_budget(limits: Limits, budget_id: str) -> ScopedBudget | None:
+def find_budget(limits: Limits, budget_id: str) -> StoredBudget | None:
     """Return the budget with an id, if there is one."""
     return next((b for b in limits.budgets if b.budget_id == budget_id), None)
 
 
 def _budget(
-    budget_id: str, wanted: WantedBudget, version: int, start: datetime, created_at: datetime
-) -> ScopedBudget:
-    return ScopedBudget(
+    budget_id: str, wanted: BudgetSettings, version: int, start: datetime, created_at: datetime
+) -> StoredBudget:
+    return StoredBudget(
         budget_id=budget_id,
         dimension=wanted.scope.dimension,
         value=wanted.scope.value,
@@ -195,6 +195,6 @@ def _budget(
     )
 
 
-def _limit_of(budget: ScopedBudget) -> tuple[object, ...]:
+def _limit_of(budget: StoredBudget) -> tuple[object, ...]:
     """Return what a version of a limit stands for."""
     return budget.scope, budget.period, budget.limit_nano, budget.raised

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from ledger.budgets.alert_rows import read_spend
 from ledger.budgets.limits import Limit, Limits
-from ledger.budgets.positions import SpendChange
-from ledger.budgets.scoped import Scope, ScopedBudget
+from ledger.budgets.positions import PeriodChange
+from ledger.budgets.scoped import SpendScope, StoredBudget
 from ledger.calls.periods import period_of
 from ledger.postgres.database import Connection
 from schemas.alerts import SpendBasis
@@ -19,7 +19,7 @@ class ScopedUse(NamedTuple):
     """A limit of a period that applies to a call, and its spend in nano-dollars."""
 
     limit: Limit
-    scope: Scope
+    scope: SpendScope
     spend_nano: int
 
 
@@ -30,7 +30,7 @@ def selects_calls(limits: Limits) -> bool:
 
 def limits_of_call(
     limits: Limits, persona_id: str | None, tags: Mapping[str, str], now: datetime
-) -> list[tuple[Limit, ScopedBudget]]:
+) -> list[tuple[Limit, StoredBudget]]:
     """Return the limits of further budgets that apply to a call with a persona and tags."""
     return [
         (limit, limit.budget)
@@ -42,13 +42,13 @@ def limits_of_call(
 async def read_scoped_use(
     connection: Connection,
     limits: Limits,
-    applying: list[tuple[Limit, ScopedBudget]],
+    applying: list[tuple[Limit, StoredBudget]],
     basis: SpendBasis,
     now: datetime,
 ) -> list[ScopedUse]:
     """Return the spend of limits of periods in their present period."""
     changes = [
-        (limit, budget, SpendChange(limits.user_id, limit, period, 0))
+        (limit, budget, PeriodChange(limits.user_id, limit, period, 0))
         for limit, budget in applying
         if limit.type != "call" and (period := period_of(limit.type, now, limits.timezone))
     ]

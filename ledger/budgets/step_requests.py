@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from ledger.budgets.bounded_set import BoundedSet
-from ledger.budgets.call_steps import CallSteps
+from ledger.budgets.call_steps import StepSettings
 from ledger.budgets.crossings import find_crossing
 from ledger.budgets.limits import FULL, Limits
 from ledger.budgets.model_suggestions import ModelSuggestions
@@ -36,7 +36,7 @@ class DueStep(NamedTuple):
     position: BudgetPosition
     kind: CallStep
     percent: Decimal
-    steps: CallSteps
+    steps: StepSettings
 
     @property
     def command_id(self) -> UUID:
@@ -44,7 +44,7 @@ class DueStep(NamedTuple):
 
 
 def reached_step(
-    position: BudgetPosition, steps: CallSteps, *, ends_calls: bool
+    position: BudgetPosition, steps: StepSettings, *, ends_calls: bool
 ) -> tuple[CallStep, Decimal] | None:
     """Return the last step that a cost has reached; None at the end, and before the first step."""
     spend, limit = position.after_nano, position.limit.nano

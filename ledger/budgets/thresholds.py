@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from ledger.budgets.limits import Limit
 from ledger.calls.call import Call
-from ledger.calls.periods import Period
+from ledger.calls.periods import CalendarPeriod
 
 CALL_CLOSES_AFTER: Final = timedelta(days=1)
 """How long after its end a call's costs still raise alerts; after its start if it has no end."""
@@ -40,7 +40,13 @@ class BudgetPosition(NamedTuple):
 
 
 def period_position(
-    user_id: str, limit: Limit, period: Period, *, moved_nano: int, after_nano: int, now: datetime
+    user_id: str,
+    limit: Limit,
+    period: CalendarPeriod,
+    *,
+    moved_nano: int,
+    after_nano: int,
+    now: datetime,
 ) -> BudgetPosition:
     """Return the position of a calendar period; `moved_nano` is the new part of its spend."""
     before, closed = after_nano - moved_nano, period.end <= now

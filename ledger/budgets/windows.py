@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
-from ledger.budgets.scoped import Scope
+from ledger.budgets.scoped import SpendScope
 
 
 class SpendWindow(NamedTuple):
@@ -14,4 +14,4 @@ class SpendWindow(NamedTuple):
     user_id: str
     start: datetime
     end: datetime
-    scope: Scope | None = None
+    scope: SpendScope | None = None

@@ -19,7 +19,7 @@ from ledger.calls.settlement import settle
 from ledger.prices.catalogue import Catalogue
 
 
-class Closing(NamedTuple):
+class PendingClosing(NamedTuple):
     """The version of a call that is to be closed, and the time of its last event."""
 
     version: int

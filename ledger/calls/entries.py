@@ -145,7 +145,7 @@ def _tags(tags: dict[str, str] | None) -> str | None:
     return _json.encode(tags).decode() if tags else None
 
 
-def _plain(event: Event, call: Call) -> Entry:
+def _base_entry(event: Event, call: Call) -> Entry:
     return Entry(
         event.identity,
         event.source,
@@ -162,12 +162,12 @@ def _plain(event: Event, call: Call) -> Entry:
 def fact_entry(event: Event, call: Call) -> Entry:
     """Return the row of an event that moves no money by itself."""
     persona_id = getattr(event.data, "persona_id", None)
-    return _plain(event, call)._replace(persona_id=persona_id)
+    return _base_entry(event, call)._replace(persona_id=persona_id)
 
 
 def charge_entry(event: Event, data: CallCharged, call: Call, fee_nano: int | None) -> Entry:
     """Return the row of a charge with the processor's fee; None if the fee is unknown."""
-    return _plain(event, call)._replace(
+    return _base_entry(event, call)._replace(
         service=data.processor,
         cost_nano=fee_nano or 0,
         amount_nano=nano_from_usd(data.amount),
@@ -177,13 +177,13 @@ def charge_entry(event: Event, data: CallCharged, call: Call, fee_nano: int | No
 
 def refund_entry(event: Event, call: Call, amount_nano: int) -> Entry:
     """Return the row of a refund."""
-    return _plain(event, call)._replace(amount_nano=amount_nano)
+    return _base_entry(event, call)._replace(amount_nano=amount_nano)
 
 
 def void_entry(event: Event, data: CostVoided, call: Call) -> Entry:
     """Return the row of a void with the identity of the voided cost."""
     target = identity_of(data.voids.source, data.voids.id)
-    return _plain(event, call)._replace(voids=target)
+    return _base_entry(event, call)._replace(voids=target)
 
 
 def settled_entry(call: Call, first_at: datetime) -> Entry:

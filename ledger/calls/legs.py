@@ -102,7 +102,7 @@ def seconds_of(quantity: int | Decimal, unit: str) -> Fraction:
     return Fraction(quantity) * UNIT_SECONDS[unit]
 
 
-class _Billed(NamedTuple):
+class _LegBill(NamedTuple):
     """The billed duration of a leg, and what it costs more than the pieces, in nano-dollars."""
 
     seconds: Fraction
@@ -144,15 +144,15 @@ def _round_leg(leg: LegKey, pieces: list[LegPiece]) -> Rounding | None:
     )
 
 
-def _bill(pieces: list[LegPiece]) -> _Billed:
+def _bill(pieces: list[LegPiece]) -> _LegBill:
     """Return what is billed for a leg: without increments, its pieces."""
     prices = [(piece.time, piece.price) for piece in pieces if piece.price is not None]
     _, price = min(prices, key=_precedence, default=(None, _NO_PRICE))
     seconds = sum((piece.seconds for piece in pieces), Fraction(0))
     if len(prices) < len(pieces) or price.increments == NO_INCREMENTS:
-        return _Billed(seconds, 0)
+        return _LegBill(seconds, 0)
     billed = price.increments.round_up(seconds)
-    return _Billed(billed, price.cost_nano(billed) - sum(piece.cost_nano for piece in pieces))
+    return _LegBill(billed, price.cost_nano(billed) - sum(piece.cost_nano for piece in pieces))
 
 
 def _precedence(priced: tuple[datetime, LegPrice]) -> tuple[datetime, Fraction, int, int]:

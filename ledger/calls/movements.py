@@ -9,10 +9,10 @@ from ledger.calls.call import CHARGED, REFUNDED, Call, first_day
 from ledger.calls.periods import Day
 from ledger.calls.rating import RatedCost
 
-CostKey = tuple[str, Day, str, str]
+UserDayCostKey = tuple[str, Day, str, str]
 """A row of `user_day_costs`: user, day, persona, service."""
 
-DayKey = tuple[str, Day, str]
+UserDayKey = tuple[str, Day, str]
 """A row of `user_days`: user, day, persona."""
 
 
@@ -29,8 +29,8 @@ class BatchMovements:
     """The sum of the changes of one batch."""
 
     def __init__(self) -> None:
-        self._costs: dict[DayKey, dict[str, int]] = {}
-        self.days: dict[DayKey, UserDayChange] = {}
+        self._costs: dict[UserDayKey, dict[str, int]] = {}
+        self.days: dict[UserDayKey, UserDayChange] = {}
 
     def move(self, before: Call | None, after: Call) -> None:
         """Add the difference between a call as last committed and as it is now."""
@@ -79,11 +79,11 @@ class BatchMovements:
         """Return user and day of the costs that changed before a day."""
         return {key[:2] for key in self._costs if key[1] < day}
 
-    def changed_days(self) -> dict[DayKey, UserDayChange]:
+    def changed_days(self) -> dict[UserDayKey, UserDayChange]:
         """Return the changes of `user_days` that are not zero."""
         return {key: sums for key, sums in self.days.items() if any(sums)}
 
-    def changed_costs(self) -> dict[CostKey, int]:
+    def changed_costs(self) -> dict[UserDayCostKey, int]:
         """Return the changes of `user_day_costs` that are not zero."""
         return {
             (*key, service): nano

@@ -24,7 +24,7 @@ _HOUR: Final = timedelta(hours=1)
 _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Period(NamedTuple):
+class CalendarPeriod(NamedTuple):
     """A calendar day (`2026-11-22`), week (`2026-W47`) or month (`2026-11`).
 
     It starts at `start` and ends before `end`; a week starts on Monday.
@@ -68,22 +68,28 @@ def hours_of(moments: Iterable[datetime | None]) -> list[datetime]:
     return sorted(hours)
 
 
-def period_of(kind: PeriodType, moment: datetime, zone: str) -> Period:
+def period_of(kind: PeriodType, moment: datetime, zone: str) -> CalendarPeriod:
     """Return the calendar period of a time in an IANA time zone, with its bounds in UTC."""
     return _period(kind, moment.astimezone(_zone(zone)).date(), zone)
 
 
 @lru_cache(maxsize=4096)
-def _period(kind: PeriodType, day: date, zone: str) -> Period:
+def _period(kind: PeriodType, day: date, zone: str) -> CalendarPeriod:
     if kind == "daily":
-        return Period(kind, day.isoformat(), _midnight(day, zone), _midnight(_next(day), zone))
+        return CalendarPeriod(
+            kind, day.isoformat(), _midnight(day, zone), _midnight(_next(day), zone)
+        )
     if kind == "weekly":
         monday = day - timedelta(days=day.weekday())
         label = f"{monday:%G-W%V}"
-        return Period(kind, label, _midnight(monday, zone), _midnight(_next(monday, 7), zone))
+        return CalendarPeriod(
+            kind, label, _midnight(monday, zone), _midnight(_next(monday, 7), zone)
+        )
     first = day.replace(day=1)
     following = _next(first.replace(day=28), 4).replace(day=1)
-    return Period(kind, f"{first:%Y-%m}", _midnight(first, zone), _midnight(following, zone))
+    return CalendarPeriod(
+        kind, f"{first:%Y-%m}", _midnight(first, zone), _midnight(following, zone)
+    )
 
 
 def _next(day: date, days: int = 1) -> date:

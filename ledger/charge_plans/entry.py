@@ -18,7 +18,7 @@ _SQL: Final = statements("charge_plans/charge_plans")
 _SCOPE: Final = PlanScope._fields
 _TERMS: Final = PlanTerms.__struct_fields__
 
-State = Literal["in force", "future", "past"]
+PlanState = Literal["in force", "future", "past"]
 
 
 class ListedPlan(NamedTuple):
@@ -26,7 +26,7 @@ class ListedPlan(NamedTuple):
 
     plan_id: int
     row: PlanRow
-    state: State
+    state: PlanState
     set_by: str
     created_at: datetime
 

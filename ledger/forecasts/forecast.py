@@ -14,7 +14,7 @@ from typing import Final, Literal, NamedTuple
 
 from ledger.budgets.burn_rate import seconds_to_threshold
 from ledger.budgets.limits import FULL, Limits
-from ledger.calls.periods import Period, period_of
+from ledger.calls.periods import CalendarPeriod, period_of
 from ledger.forecasts.intervals import ForecastInterval, forecast_interval
 from ledger.forecasts.rhythm import Rhythm, learn
 from schemas.alerts import SpendBasis
@@ -49,8 +49,8 @@ class CurrentSpend(NamedTuple):
 
     limits: Limits
     basis: SpendBasis
-    day: Period
-    month: Period
+    day: CalendarPeriod
+    month: CalendarPeriod
     day_nano: int
     month_nano: int
     burn_rate: int = 0
@@ -188,7 +188,7 @@ def _at_pace(limit: int | None, spent: int, spend: CurrentSpend, now: datetime) 
     return seconds_to_threshold(limit, spent, [FULL], spend.burn_rate, spend.day.seconds_left(now))
 
 
-def _local_days(spend: CurrentSpend) -> Iterator[Period]:
+def _local_days(spend: CurrentSpend) -> Iterator[CalendarPeriod]:
     """Yield the user's current local day and those after it, at least to the month's end."""
     day = spend.day
     for number in range(LIMIT_DAYS_MAX + 1):
@@ -198,11 +198,11 @@ def _local_days(spend: CurrentSpend) -> Iterator[Period]:
         day = period_of("daily", day.end, spend.limits.timezone)
 
 
-def _local_day(day: Period) -> date:
+def _local_day(day: CalendarPeriod) -> date:
     return date.fromisoformat(day.label)
 
 
-def _expected_rest(rhythm: Rhythm, now: datetime, day: Period) -> int:
+def _expected_rest(rhythm: Rhythm, now: datetime, day: CalendarPeriod) -> int:
     """Return the expected value of the rest of a day."""
     start = max(now, day.start)
     if start >= day.end:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from schemas.notices import ChannelType
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 EMAIL_CHARACTERS_MAX: Final = 254
 URL_CHARACTERS_MAX: Final = 1_024
@@ -56,7 +56,7 @@ class AddressError(Exception):
 def is_public(text: str) -> bool:
     """Return whether an IP address is public; False if the text is not an address."""
     try:
-        address: Address = ipaddress.ip_address(text)
+        address: IpAddress = ipaddress.ip_address(text)
     except ValueError:
         return False
     if isinstance(address, ipaddress.IPv6Address):

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from ledger.postgres.database import Connection
 from ledger.postgres.statements import statements
 from ledger.postgres.viewers import ReaderPool, Viewer
-from schemas.api_keys import KEY_PREFIX, Scope
+from schemas.api_keys import KEY_PREFIX, KeyScope
 
 _SQL: Final = statements("operations/api_keys")
 _NO_VIEWER: Final = Viewer("")
@@ -35,7 +35,7 @@ class ApiKey(NamedTuple):
     key_id: int
     hint: str
     service: str
-    scopes: list[Scope]
+    scopes: list[KeyScope]
     created_by: str
     created_at: datetime
     revoked_by: str | None
@@ -78,7 +78,7 @@ class KeyHolder(NamedTuple):
 
     key_id: int
     service: str
-    scopes: frozenset[Scope]
+    scopes: frozenset[KeyScope]
     is_revoked: bool = False
 
 
@@ -108,7 +108,7 @@ def digest_of(key: str) -> bytes:
 
 
 async def add_key(
-    connection: Connection, service: str, scopes: Collection[Scope], *, created_by: str
+    connection: Connection, service: str, scopes: Collection[KeyScope], *, created_by: str
 ) -> tuple[str, ApiKey]:
     """Store a new key; returns it, which is not possible later. Raises TooManyKeysError."""
     key = KEY_PREFIX + token_urlsafe(_SECRET_BYTES)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -15,11 +15,9 @@ from ledger.operations.archive_files import (
     rows_of,
 )
 from ledger.operations.archives import NAME, SECONDS_MAX, SQL, compute_sums, read_sums, write_seal
-from ledger.operations.verification import Verification, compare
+from ledger.operations.verification import Report, Verification, compare
 from ledger.postgres.database import Connection, connected
 from schemas.events import RERATE_SOURCE
-
-Report = Callable[[str], None]
 
 _CHECKS: Final = {
     "call_differences": "calls of",

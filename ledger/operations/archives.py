@@ -24,6 +24,7 @@ from ledger.operations.archive_files import (
     make_manifest,
     manifest_text,
 )
+from ledger.operations.verification import Report
 from ledger.postgres.database import Connection, LockTimeout, connected
 from ledger.postgres.partitions import month_bounds, partition_name
 from ledger.postgres.statements import statements
@@ -40,8 +41,7 @@ _PARTITION: Final = re.compile(r"call_cost_events_(\d{4})_(\d{2})")
 KEPT_DAYS: Final = 31
 """Days whose details are not archived: recommendations read those of the last 30 days."""
 
-Report = Callable[[str], None]
-Progress = Callable[[int], None]
+OnCount = Callable[[int], None]
 """Receives the number of written rows of the month."""
 
 
@@ -64,7 +64,7 @@ class Archiver:
         url: str,
         directory: Path | None,
         report: Report = lambda _: None,
-        progress: Progress = lambda _: None,
+        progress: OnCount = lambda _: None,
     ) -> None:
         """`url` is the database, `directory` the directory of the files.
 

@@ -7,7 +7,6 @@ deleted by the next run.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -24,14 +23,13 @@ from ledger.operations.archive_files import (
     rows_of,
 )
 from ledger.operations.archives import NAME, SECONDS_MAX, SQL, ArchiveRefusedError, read_sums
-from ledger.people.erasure import Journal, relink
+from ledger.operations.verification import Report
+from ledger.people.erasure import ErasureJournal, relink
 from ledger.postgres.database import Connection, connected
 from ledger.postgres.statements import statements
 from schemas.people import RewrittenFileRecord
 
 _SQL: Final = statements("operations/erased_files")
-
-Report = Callable[[str], None]
 
 
 class PendingFile(NamedTuple):
@@ -45,7 +43,7 @@ class PendingFile(NamedTuple):
 
 
 async def rewrite_files(
-    url: str, directory: Path, journal: Journal, report: Report = lambda _: None
+    url: str, directory: Path, journal: ErasureJournal, report: Report = lambda _: None
 ) -> list[ArchiveManifest]:
     """Rewrite all files that contain erased users; returns the manifests of the new files.
 
@@ -65,7 +63,7 @@ async def rewrite_files(
 
 
 async def _rewrite(
-    connection: Connection, directory: Path, pending: PendingFile, journal: Journal
+    connection: Connection, directory: Path, pending: PendingFile, journal: ErasureJournal
 ) -> ArchiveManifest:
     sealed = checked_manifest(directory, pending.file, pending.manifest)
     async with connection.transaction():

@@ -17,8 +17,8 @@ from ledger.postgres.viewers import ReaderPool, Viewer
 
 _SQL: Final = statements("operations/reconciliation")
 
-Place = Literal["events", "calls", "user_days", "everyone"]
-PLACES: Final[tuple[Place, ...]] = get_args(Place)
+TotalsPlace = Literal["events", "calls", "user_days", "everyone"]
+PLACES: Final[tuple[TotalsPlace, ...]] = get_args(TotalsPlace)
 _DAYS_AT_ONCE: Final = timedelta(days=31)
 """The days of recorded events that one statement reads."""
 
@@ -60,7 +60,7 @@ class Reconciliation(NamedTuple):
     archived costs out.
     """
 
-    days: Mapping[date, Mapping[Place, DayCount]]
+    days: Mapping[date, Mapping[TotalsPlace, DayCount]]
     archived_events: int
     billed: list[BilledServiceDay]
     listed: list[ListedServiceDay]
@@ -74,7 +74,7 @@ async def reconcile(
 
     Empty for a viewer who may not read all users. Raises StoreUnavailableError.
     """
-    found: dict[date, dict[Place, DayCount]] = {}
+    found: dict[date, dict[TotalsPlace, DayCount]] = {}
     of_span = {"reads_all": viewer.reads_all, "since": span[0], "until": span[1]}
     async with readers.comparing(viewer) as connection:
         for place in PLACES:

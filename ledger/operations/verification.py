@@ -75,6 +75,8 @@ _LINES_MAX: Final = 20
 _STATEMENT_SECONDS_MAX: Final = 6 * 3600
 
 Report = Callable[[str], None]
+"""Receives a line about the progress or a difference."""
+
 Restore = Callable[[Connection], Awaitable[None]]
 
 

@@ -37,7 +37,7 @@ _PSEUDONYM: Final = "erased-"
 _PSEUDONYM_BYTES: Final = 8
 _JOURNAL: Final = "journal"
 
-Journal = Callable[[ErasureRecord], Awaitable[None]]
+ErasureJournal = Callable[[ErasureRecord], Awaitable[None]]
 """Stores a record outside the database; raises if it is not stored durably."""
 
 _result: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -58,7 +58,7 @@ async def erase_user(
     now: datetime,
     *,
     topics: Sequence[TopicRetention],
-    journal: Journal | None,
+    journal: ErasureJournal | None,
 ) -> ErasureReceipt:
     """Erase a user, and return the receipt; without a journal, show what would be done.
 

@@ -22,8 +22,8 @@ from ledger.postgres.viewer import ViewerSigner
 
 _SQL: Final = statements("postgres/logins")
 
-Process = Literal["migrate", "operator", "worker", "api", "notifications"]
-PROCESSES: Final[tuple[Process, ...]] = get_args(Process)
+ProcessName = Literal["migrate", "operator", "worker", "api", "notifications"]
+PROCESSES: Final[tuple[ProcessName, ...]] = get_args(ProcessName)
 _SEE_ALL_USERS: Final = frozenset({"operator", "worker", "notifications"})
 _FUNCTION_OWNERS: Final = (RIGHTS["reports"], RIGHTS["figures"])
 
@@ -43,17 +43,17 @@ class LoginPlan(NamedTuple):
     empty.
     """
 
-    passwords: Mapping[Process, str]
+    passwords: Mapping[ProcessName, str]
     prefix: str = PREFIX
     schema: bool = True
 
 
-def login_name(process: Process, prefix: str = PREFIX) -> str:
+def login_name(process: ProcessName, prefix: str = PREFIX) -> str:
     """Return the login role of a process."""
     return f"{prefix}{process}"
 
 
-def login_url(url: str, process: Process, password: str, prefix: str = PREFIX) -> str:
+def login_url(url: str, process: ProcessName, password: str, prefix: str = PREFIX) -> str:
     """Return the URL of the same database for another login."""
     parts = urlsplit(url)
     host_and_port = parts.netloc.rpartition("@")[2]
@@ -61,7 +61,7 @@ def login_url(url: str, process: Process, password: str, prefix: str = PREFIX) -
     return urlunsplit(parts._replace(netloc=f"{user}@{host_and_port}"))
 
 
-async def known_logins(url: str, prefix: str = PREFIX) -> set[Process]:
+async def known_logins(url: str, prefix: str = PREFIX) -> set[ProcessName]:
     """Return the processes whose login exists; raises LoginsError for one with too many rights."""
     async with connected(url, name="cost-analytics roles") as connection:
         return {name for name in PROCESSES if await _is_known(connection, login_name(name, prefix))}
@@ -105,7 +105,7 @@ async def _is_known(connection: Connection, name: str) -> bool:
     return row is not None
 
 
-async def _create_login(connection: Connection, process: Process, plan: LoginPlan) -> None:
+async def _create_login(connection: Connection, process: ProcessName, plan: LoginPlan) -> None:
     name, password = login_name(process, plan.prefix), plan.passwords.get(process)
     exists = await _is_known(connection, name)
     if password is None and not exists:

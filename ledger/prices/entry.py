@@ -23,7 +23,7 @@ from ledger.prices.rows import PUBLICATION, RETIREMENT, STORED_COLUMNS, PriceRow
 
 _SQL: Final = statements("prices/entry")
 
-State = Literal["in force", "future", "past"]
+PriceState = Literal["in force", "future", "past"]
 StaleReason = Literal["not_verified", "old_source"]
 """Why a price may be outdated: not verified for long, or its source has an old date."""
 
@@ -32,7 +32,7 @@ class ListedPrice(NamedTuple):
     """A row of the catalogue with its state, who entered it, and when it was verified."""
 
     row: PriceRow
-    state: State
+    state: PriceState
     set_by: str
     price_id: int
     created_at: datetime

@@ -18,7 +18,7 @@ from itertools import islice
 from typing import Final, NamedTuple
 
 from ledger.budgets.alerting import Alerting
-from ledger.calls.abandonment import Closing, abandon_calls
+from ledger.calls.abandonment import PendingClosing, abandon_calls
 from ledger.calls.batch_changes import BatchChanges, KnownState
 from ledger.calls.call import Call
 from ledger.calls.rating import Incoming
@@ -159,7 +159,7 @@ class Ledger:
     async def abandon(
         self,
         connection: Connection,
-        closings: Mapping[str, Closing],
+        closings: Mapping[str, PendingClosing],
         now: datetime,
         catalogue: Catalogue,
     ) -> ApplyResult:

@@ -47,7 +47,7 @@ class Cost(NamedTuple):
     estimated: bool
 
 
-class Costs(NamedTuple):
+class CostRows(NamedTuple):
     """The costs of a period in lists, and the total that the ledger keeps of them."""
 
     rows: AsyncIterator[list[Cost]]
@@ -57,7 +57,7 @@ class Costs(NamedTuple):
 @asynccontextmanager
 async def costs_of(
     connection: Connection, user_id: str | None, first: date, last: date
-) -> AsyncIterator[Costs]:
+) -> AsyncIterator[CostRows]:
     """Provide the costs of UTC days, both included, for the duration of the block.
 
     `user_id` None is all users. Archiving waits meanwhile.
@@ -69,7 +69,7 @@ async def costs_of(
         [total] = await connection.fetch(*_SQL.bind("total", **bounds), timeout=_SECONDS_MAX)
         statement = _SQL.bind("costs", **bounds, processor=DEFAULT_PROCESSOR)
         cursor = await connection.cursor(*statement, timeout=_SECONDS_MAX)
-        yield Costs(_chunks(cursor), int(total["nano"]))
+        yield CostRows(_chunks(cursor), int(total["nano"]))
 
 
 async def _chunks(cursor: Any) -> AsyncIterator[list[Cost]]:

@@ -29,17 +29,17 @@ _HOUR: Final = timedelta(hours=1)
 _DAY: Final = timedelta(days=1)
 
 
-class Span(NamedTuple):
+class SummedRange(NamedTuple):
     """The calls with a first event from `starts` to before `ends`."""
 
     starts: datetime
     ends: datetime
 
 
-class Period(NamedTuple):
+class SummedPeriod(NamedTuple):
     """A summed period, and when a call of it last changed since; None if none did."""
 
-    span: Span
+    span: SummedRange
     changed_at: datetime | None = None
 
 
@@ -53,8 +53,11 @@ class SummingDelays:
 
 
 def next_spans(
-    periods: Sequence[Period], first_day: datetime | None, now: datetime, delays: SummingDelays
-) -> Iterator[Span]:
+    periods: Sequence[SummedPeriod],
+    first_day: datetime | None,
+    now: datetime,
+    delays: SummingDelays,
+) -> Iterator[SummedRange]:
     """Yield what is to be summed: changed periods, missing ones, hours as a day, and new periods.
 
     `periods` are sorted. `first_day` is the day of the first call before them, if there is one.
@@ -67,28 +70,28 @@ def next_spans(
     starts = first_day or periods[0].span.starts
     for span, _ in periods:
         while starts < span.starts:
-            ends = min(_day_of(Span(starts, starts)).ends, span.starts)
-            yield Span(starts, ends)
+            ends = min(_day_of(SummedRange(starts, starts)).ends, span.starts)
+            yield SummedRange(starts, ends)
             starts = ends
         starts = span.ends
     for day in sorted(merged):
         yield day
         starts = max(starts, day.ends)
     while True:
-        day = _day_of(Span(starts, starts))
+        day = _day_of(SummedRange(starts, starts))
         if starts == day.starts and day.ends + delays.day <= now:
             span = day
         elif starts + _HOUR + delays.hour <= now:
-            span = Span(starts, starts + _HOUR)
+            span = SummedRange(starts, starts + _HOUR)
         else:
             return
         yield span
         starts = span.ends
 
 
-def _day_of(span: Span) -> Span:
+def _day_of(span: SummedRange) -> SummedRange:
     starts = span.starts.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    return Span(starts, starts + _DAY)
+    return SummedRange(starts, starts + _DAY)
 
 
 async def lock_summing(connection: Connection) -> bool:
@@ -121,7 +124,9 @@ async def sum_periods(
     )
     if first_day is None:
         return 0
-    periods = [Period(Span(row["starts"], row["ends"]), row["changed_at"]) for row in rows]
+    periods = [
+        SummedPeriod(SummedRange(row["starts"], row["ends"]), row["changed_at"]) for row in rows
+    ]
     number = 0
     for span in next_spans(periods, first_day, now, delays or SummingDelays()):
         if stopped() or (seconds_max is not None and time.monotonic() - began > seconds_max):
@@ -131,7 +136,7 @@ async def sum_periods(
     return number
 
 
-async def _sum_period(connection: Connection, span: Span) -> None:
+async def _sum_period(connection: Connection, span: SummedRange) -> None:
     async with connection.transaction(isolation="repeatable_read"):
         await connection.execute(_SQL["no_usual_limits"])
         await connection.execute(*_SQL.bind("forget_period", **span._asdict()))
@@ -142,7 +147,7 @@ async def _sum_period(connection: Connection, span: Span) -> None:
         await connection.execute(*sums, timeout=_SECONDS_MAX)
 
 
-async def tag_keys(connection: Connection, span: Span) -> list[str] | None:
+async def tag_keys(connection: Connection, span: SummedRange) -> list[str] | None:
     """Return the keys of tags that the sums distinguish; None for all keys of the calls."""
     fewest = _SQL.bind(
         "tag_keys", **span._asdict(), keys_max=TAG_KEYS_MAX, values_max=TAG_VALUES_MAX

@@ -25,7 +25,7 @@ class TopOrder(NamedTuple):
     limit: int
 
 
-class TopEntry(NamedTuple):
+class RankedTotals(NamedTuple):
     """The totals of a user, persona, service or day; services have a cost only."""
 
     name: str
@@ -37,7 +37,7 @@ class TopEntry(NamedTuple):
 class TopReport(NamedTuple):
     """The first entries, the number of all entries, and their cost in nano-dollars."""
 
-    entries: list[TopEntry]
+    entries: list[RankedTotals]
     found: int
     cost_nano: int
 
@@ -62,7 +62,7 @@ async def top_report(
     )
     rows = await readers.read(viewer, *statement)
     entries = [
-        TopEntry(
+        RankedTotals(
             row["name"],
             int(row["calls"]),
             int(row["duration_ms"]),

@@ -16,7 +16,7 @@ from ledger.budgets.thresholds import (
     reached_thresholds,
 )
 from ledger.budgets.windows import SpendWindow
-from ledger.calls.periods import Day, Period, day_of, period_of, quarter_of
+from ledger.calls.periods import CalendarPeriod, Day, day_of, period_of, quarter_of
 from ledger.postgres.database import Connection
 from ledger.recording.batch_rows import read_calls
 from ledger.repricing.recorded_costs import DueCost
@@ -106,7 +106,7 @@ class AlertPreview:
     async def _check_periods(self) -> list[AlertDue]:
         moved, self._quarters = self._quarters, {}
         limits = await read_limits(self._connection, {user_id for user_id, _ in moved})
-        sums: dict[tuple[str, Limit, Period], int] = {}
+        sums: dict[tuple[str, Limit, CalendarPeriod], int] = {}
         for (user_id, quarter), nano in moved.items():
             user_limits = limits.get(user_id)
             if user_limits is None:

@@ -11,7 +11,7 @@ from ledger.prices.increments import UNIT_SECONDS
 from ledger.prices.pricing import UNPRICED
 from ledger.prices.usages import PricedUsage, unpack_usages
 
-CostKey = tuple[str, str]
+RecordedCostKey = tuple[str, str]
 """The identity of a cost and its call."""
 
 

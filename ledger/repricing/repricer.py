@@ -29,7 +29,7 @@ from ledger.repricing.corrections import (
     correcting_events,
     due_spans,
 )
-from ledger.repricing.recorded_costs import CostKey
+from ledger.repricing.recorded_costs import RecordedCostKey
 from ledger.repricing.rows import (
     Earnings,
     RepricingScope,
@@ -47,7 +47,7 @@ from schemas.alerts import SpendBasis
 CHUNK_COSTS: Final = 1_000
 _NAME: Final = "cost-analytics rerate"
 
-Progress = Callable[[int], None]
+OnCount = Callable[[int], None]
 """Receives the number of costs so far."""
 
 
@@ -74,7 +74,7 @@ class Repricer:
     async def preview(
         self,
         scope: RepricingScope,
-        progress: Progress = lambda _: None,
+        progress: OnCount = lambda _: None,
         *,
         changes_charges: bool = False,
     ) -> RepricingReport:
@@ -118,7 +118,7 @@ class Repricer:
         costs_max: int | None = None,
         changes_charges: bool = False,
         stop: asyncio.Event | None = None,
-        progress: Progress = lambda _: None,
+        progress: OnCount = lambda _: None,
     ) -> RepricingResult:
         """Correct the costs that late prices change, up to a number or until `stop`.
 
@@ -133,7 +133,7 @@ class Repricer:
             rates = Rates(await read_catalogue(connection))
             corrections = _Corrections(writing, rates, self._basis, changes_charges=changes_charges)
             spans = list(due_spans(rates, await used_prices(connection, scope)))
-            keys: list[CostKey] = []
+            keys: list[RecordedCostKey] = []
             room, complete = costs_max, True
             async for cost in due_costs(connection, spans, scope):
                 if rates.correction(cost) is None:
@@ -209,7 +209,7 @@ class _Corrections:
         self.costs = 0
         self.alerts = 0
 
-    async def correct(self, keys: Sequence[CostKey]) -> None:
+    async def correct(self, keys: Sequence[RecordedCostKey]) -> None:
         """Correct the costs that still count; raises as `Repricer.apply` does."""
         if not keys:
             return

@@ -12,7 +12,7 @@ from ledger.budgets.limits import Limits
 from ledger.postgres.database import Connection
 from ledger.postgres.statements import statements
 from ledger.repricing.corrections import PriceSpan, UsedPrice
-from ledger.repricing.recorded_costs import CostKey, DueCost, RecordedCost
+from ledger.repricing.recorded_costs import DueCost, RecordedCost, RecordedCostKey
 
 _SQL: Final = statements("repricing/repricing")
 _SECONDS_MAX: Final = 6 * 3600
@@ -74,7 +74,9 @@ async def due_costs(
         yield DueCost(*row)
 
 
-async def counted_costs(connection: Connection, keys: Collection[CostKey]) -> list[RecordedCost]:
+async def counted_costs(
+    connection: Connection, keys: Collection[RecordedCostKey]
+) -> list[RecordedCost]:
     """Return those of the costs that still count; locks their calls until the transaction ends."""
     identities, call_ids = zip(*keys, strict=True)
     await connection.execute(*_SQL.bind("lock_calls", call_ids=sorted(set(call_ids))))

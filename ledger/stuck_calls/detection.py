@@ -15,7 +15,7 @@ from ledger.anomalies.findings import Finding
 from ledger.anomalies.rows import resolve_anomalies, write_findings
 from ledger.budgets.alert_rows import request_cutoff
 from ledger.budgets.alerting import Alerting
-from ledger.calls.abandonment import Closing
+from ledger.calls.abandonment import PendingClosing
 from ledger.postgres.database import Connection
 from ledger.postgres.partitions import ensure_months
 from ledger.prices.catalogue import Catalogue
@@ -153,7 +153,7 @@ class StuckCallDetector:
     ) -> set[str]:
         """Close abandoned calls, and return those that had not changed meanwhile."""
         closings = {
-            call.call_id: Closing(call.version, call.last_at)
+            call.call_id: PendingClosing(call.version, call.last_at)
             for call in activities
             if is_abandoned(call, self._limits, until)
         }

@@ -25,7 +25,7 @@ from streams.metrics.definitions import (
     TOTALS_PENDING,
 )
 from streams.metrics.event_loop import LoopMeter
-from streams.publishing.delays import Outbox
+from streams.publishing.delays import OutboxName
 from streams.publishing.publisher import TotalsPublisher
 
 _NS_PER_SECOND: Final = 1_000_000_000
@@ -35,7 +35,7 @@ _SECONDS: Final = (
 )  # fmt: skip
 _STEPS: Final = ("decode", "record", "commit")
 _OUTCOMES: Final = ("recorded", "repeated", "held", "refused", "unpriced")
-_OUTBOXES: Final[tuple[Outbox, ...]] = ("totals", "messages")
+_OUTBOXES: Final[tuple[OutboxName, ...]] = ("totals", "messages")
 
 
 class WorkerMeter(Collector):
@@ -80,7 +80,7 @@ class WorkerMeter(Collector):
             if count:
                 counter.inc(count)
 
-    def published(self, outbox: Outbox, delay_ms: int) -> None:
+    def published(self, outbox: OutboxName, delay_ms: int) -> None:
         """Measure a round of publishing, by its oldest entry."""
         self._outboxes[outbox].observe(delay_ms / 1000)
 

@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Final, Literal, TypeAlias
 
-Outbox = Literal["totals", "messages"]
+OutboxName = Literal["totals", "messages"]
 
-OnPublished: TypeAlias = Callable[[Outbox, int], None]
+OnPublished: TypeAlias = Callable[[OutboxName, int], None]
 """Called with the delay in milliseconds of the oldest entry of a round that was published."""
 
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
 
-def ignore_delay(outbox: Outbox, delay_ms: int) -> None:
+def ignore_delay(outbox: OutboxName, delay_ms: int) -> None:
     """Do nothing: for publishers without a meter."""
 
 

@@ -4,12 +4,12 @@ import asyncio
 
 import pytest
 
+from messaging.broker_log import TopicPartitionKey
 from messaging.kafka import make_producer
 from messaging.producer import RecoveringProducer
 from messaging.topic_reader import (
     LOG_ERRORS,
     LogRecord,
-    TopicPartitionKey,
     TopicReader,
     open_topic_reader,
 )

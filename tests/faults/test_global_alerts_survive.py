@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from ledger.budgets.budgets import Budgets
-from ledger.budgets.scoped import Scope
-from ledger.budgets.scoped_changes import ScopedBudgets, WantedBudget
+from ledger.budgets.scoped import SpendScope
+from ledger.budgets.scoped_changes import BudgetSettings, ScopedBudgets
 from ledger.postgres.viewers import Viewer, reader_pool
 from schemas.alerts import AlertType
 from schemas.topics import BUDGET_ALERTS
@@ -39,11 +39,11 @@ SEND_SECONDS = 12
 SECONDS_MAX = 300
 THRESHOLDS = tuple(Decimal(percent) for percent in range(5, 101, 5))
 PROBE_USD = 50
-BUDGETS: tuple[tuple[Scope, AlertType, int], ...] = (
-    (Scope("all", ""), "daily", PROBE_USD * len(THRESHOLDS) * USD),
-    (Scope("service", "vultr"), "daily", 11 * USD),
-    (Scope("service", "raindrop"), "weekly", 25 * USD),
-    (Scope("service", "vercel"), "monthly", 13 * USD),
+BUDGETS: tuple[tuple[SpendScope, AlertType, int], ...] = (
+    (SpendScope("all", ""), "daily", PROBE_USD * len(THRESHOLDS) * USD),
+    (SpendScope("service", "vultr"), "daily", 11 * USD),
+    (SpendScope("service", "raindrop"), "weekly", 25 * USD),
+    (SpendScope("service", "vercel"), "monthly", 13 * USD),
 )
 """The shares of vultr, raindrop and vercel are 0.01, 0.02 and 0.005 USD a call."""
 SLOW_DECISIONS = (
@@ -108,7 +108,7 @@ async def _create_budgets(database_url: str) -> list[str]:
         statuses = [
             await budgets.create(
                 Viewer("root", reads_all=True), "",
-                WantedBudget(scope, period, nano, THRESHOLDS, False, None), datetime.now(UTC),
+                BudgetSettings(scope, period, nano, THRESHOLDS, False, None), datetime.now(UTC),
             )
             for scope, period, nano in BUDGETS
         ]  # fmt: skip

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from ledger.budgets.budgets import Budgets
-from ledger.budgets.scoped import Scope
-from ledger.budgets.scoped_changes import ScopedBudgets, WantedBudget
+from ledger.budgets.scoped import SpendScope
+from ledger.budgets.scoped_changes import BudgetSettings, ScopedBudgets
 from ledger.postgres.viewers import Viewer, reader_pool
 from schemas.alerts import AlertType
 from tests.support.alerting import USD, AlertKey, alert_rows
@@ -32,12 +32,12 @@ WORKERS = 3
 KILL_SECONDS = 2
 SECONDS_MAX = 240
 TAGS = ("acme", "initech", "hooli")
-BUDGETS: tuple[tuple[Scope, AlertType, int], ...] = (
-    (Scope("tag.customer", "acme"), "daily", 5 * USD),
-    (Scope("tag.customer", "acme"), "weekly", 10 * USD),
-    (Scope("tag.customer", "initech"), "monthly", 20 * USD),
-    (Scope("tag.customer", "hooli"), "daily", 15 * USD),
-    (Scope("user", ""), "weekly", 40 * USD),
+BUDGETS: tuple[tuple[SpendScope, AlertType, int], ...] = (
+    (SpendScope("tag.customer", "acme"), "daily", 5 * USD),
+    (SpendScope("tag.customer", "acme"), "weekly", 10 * USD),
+    (SpendScope("tag.customer", "initech"), "monthly", 20 * USD),
+    (SpendScope("tag.customer", "hooli"), "daily", 15 * USD),
+    (SpendScope("user", ""), "weekly", 40 * USD),
 )
 
 
@@ -74,7 +74,7 @@ async def _create_budgets(database_url: str) -> list[str]:
     async with reader_pool(as_login(database_url, "api"), connections_max=1) as readers:
         budgets = ScopedBudgets(Budgets(readers, "charged", 80))
         for scope, period, nano in BUDGETS:
-            wanted = WantedBudget(scope, period, nano, None, True, None)
+            wanted = BudgetSettings(scope, period, nano, None, True, None)
             created = await budgets.create(Viewer(USER), USER, wanted, datetime.now().astimezone())
             ids.append(created.budget.budget_id)
     return ids

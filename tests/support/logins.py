@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from ledger.postgres.logins import PROCESSES, LoginPlan, Process, create_logins, login_url
+from ledger.postgres.logins import PROCESSES, LoginPlan, ProcessName, create_logins, login_url
 from ledger.postgres.viewer import ViewerSigner
 
-PASSWORDS: dict[Process, str] = {each: f"the tests' password of {each}" for each in PROCESSES}
+PASSWORDS: dict[ProcessName, str] = {each: f"the tests' password of {each}" for each in PROCESSES}
 
 SIGNER = ViewerSigner(PASSWORDS["api"])
 """Signs viewers as the API of the tests does."""
@@ -17,12 +17,12 @@ async def create_test_logins(admin_url: str) -> None:
     await create_logins(admin_url, LoginPlan(PASSWORDS))
 
 
-def as_login(url: str, process: Process) -> str:
+def as_login(url: str, process: ProcessName) -> str:
     """Return the address of the same database for a process."""
     return login_url(url, process, PASSWORDS[process])
 
 
-_LOGINS: dict[str, Process] = {
+_LOGINS: dict[str, ProcessName] = {
     "worker": "worker",
     "api": "api",
     "notices": "notifications",

@@ -10,7 +10,7 @@ from ledger.calls.batch_changes import BatchChanges, CountedCost, KnownState
 from ledger.calls.call import Call
 from ledger.calls.entries import Entry
 from ledger.calls.legs import LegPiece, leg_pieces
-from ledger.calls.movements import CostKey, DayKey
+from ledger.calls.movements import UserDayCostKey, UserDayKey
 from ledger.calls.rating import Incoming, select_voids
 from ledger.prices.catalogue import Catalogue
 from schemas.events import RERATE_SOURCE, CostVoided, Event
@@ -30,8 +30,8 @@ class MemoryLedger:
         self.entries: list[Entry] = []
         self.held: dict[str, Event] = {}
         self.unpriced: dict[str, Entry] = {}
-        self.user_day_costs: dict[CostKey, int] = {}
-        self.user_days: dict[DayKey, tuple[int, ...]] = {}
+        self.user_day_costs: dict[UserDayCostKey, int] = {}
+        self.user_days: dict[UserDayKey, tuple[int, ...]] = {}
         self.refused: list[tuple[str, str]] = []
         """Identity and code of each refused event."""
         self.conflicts = 0

@@ -12,7 +12,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import NamedTuple
 
-from ledger.budgets.scoped import Scope
+from ledger.budgets.scoped import SpendScope
 from tests.support.alerting import AlertKey
 from tests.support.events import Plain
 from tests.support.expected import expect
@@ -26,7 +26,7 @@ _LABELS = {"daily": "%Y-%m-%d", "weekly": "%G-W%V", "monthly": "%Y-%m"}
 class ModelBudget:
     """A budget; a raise is its limit and its end."""
 
-    scope: Scope
+    scope: SpendScope
     period: str
     nano: int
     version: int

@@ -25,13 +25,13 @@ from cost_analytics_emitter.livekit_estimates import (
 from cost_analytics_emitter.livekit_metrics import (
     UNSEEN,
     Difference,
+    MetricsReading,
     ObservedSums,
-    Reading,
     read_difference,
     read_metrics,
 )
 from cost_analytics_emitter.livekit_nodes import NodeRequest, component_of, current_request
-from cost_analytics_emitter.livekit_sessions import SESSIONS, Follower, guarded
+from cost_analytics_emitter.livekit_sessions import SESSIONS, SessionFollower, guarded
 from cost_analytics_emitter.usage_counts import Usages
 
 _LATE_SECONDS: Final = 5
@@ -75,7 +75,7 @@ class AttachmentCounters(NamedTuple):
     differences: int = 0
 
 
-class Attachment(Follower):
+class Attachment(SessionFollower):
     """The costs of one session, until it is closed."""
 
     def __init__(
@@ -105,7 +105,7 @@ class Attachment(Follower):
         """Return what happened to the metrics so far."""
         return AttachmentCounters(**self._costs.counts)
 
-    def estimates(self) -> Mapping[str, Reading]:
+    def estimates(self) -> Mapping[str, MetricsReading]:
         """Return the estimates that no real usage has replaced, by the id of their event."""
         return self._costs.estimates
 
@@ -233,7 +233,7 @@ class Attachment(Follower):
         users = {one.call.user for one in SESSIONS.sharing(component)}
         return len(users) == 1 and None not in users
 
-    def _report_empty(self, emission: Emission, reading: Reading) -> None:
+    def _report_empty(self, emission: Emission, reading: MetricsReading) -> None:
         """Estimate a response without usage, unless its request does so at its end."""
         metrics, component = emission.metrics, emission.component
         if metrics.type == "llm_metrics" and emission.request is None:

@@ -12,7 +12,7 @@ from cost_analytics_emitter.call import CallReference
 from cost_analytics_emitter.emitter import Emitter
 from cost_analytics_emitter.events import new_id
 from cost_analytics_emitter.livekit_estimates import Estimate
-from cost_analytics_emitter.livekit_metrics import Reading
+from cost_analytics_emitter.livekit_metrics import MetricsReading
 from cost_analytics_emitter.livekit_nodes import NodeRequest
 from cost_analytics_emitter.usage_counts import Usages
 
@@ -40,15 +40,15 @@ class SessionCosts:
     def __init__(self, emitter: Emitter, call: CallReference) -> None:
         self._emitter, self._call = emitter, call
         self._id, self._numbers = new_id(), count(1)
-        self._estimates: dict[str, Reading] = {}
+        self._estimates: dict[str, MetricsReading] = {}
         self.counts: Counter[str] = Counter()
 
     @property
-    def estimates(self) -> Mapping[str, Reading]:
+    def estimates(self) -> Mapping[str, MetricsReading]:
         """The estimates that nothing has replaced, by the id of their event."""
         return dict(self._estimates)
 
-    def record(self, reading: Reading, emission: Emission, *, is_assigned: bool) -> None:
+    def record(self, reading: MetricsReading, emission: Emission, *, is_assigned: bool) -> None:
         """Report a metric; one of an unknown session gets a call of its own, without a user."""
         metrics, request = emission.metrics, emission.request
         is_estimate = bool(reading.problem)
@@ -82,12 +82,12 @@ class SessionCosts:
             at=datetime.fromtimestamp(metrics.timestamp, timezone.utc),
         )
 
-    def record_missed(self, reading: Reading) -> None:
+    def record_missed(self, reading: MetricsReading) -> None:
         """Report usage that only the session's sums have."""
         self.counts["recorded"] += 1
         self._send(self._call, reading, {"reportedIn": "AgentSession.usage"})
 
-    def record_estimate(self, reading: Reading, estimate: Estimate) -> str:
+    def record_estimate(self, reading: MetricsReading, estimate: Estimate) -> str:
         """Report an estimate; return the id of its event."""
         self._emitter.note_unreported(estimate.reason, f"{reading.service} {reading.model or ''}")
         details = {"estimatedFrom": estimate.source, "reason": estimate.reason}
@@ -112,7 +112,7 @@ class SessionCosts:
     def _send(
         self,
         call: CallReference,
-        reading: Reading,
+        reading: MetricsReading,
         details: Mapping[str, Any],
         *,
         is_estimate: bool = False,

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any, Final, NamedTuple
 
 from cost_analytics_emitter.estimates import estimate_tokens
-from cost_analytics_emitter.livekit_metrics import Reading
+from cost_analytics_emitter.livekit_metrics import MetricsReading
 from cost_analytics_emitter.livekit_nodes import NodeRequest, characters_of
 from cost_analytics_emitter.service_names import service_of, stt_operation
 from cost_analytics_emitter.usage_counts import Usages
@@ -46,7 +46,9 @@ def estimate_of_realtime(component: Any) -> Estimate | None:
     return Estimate(usages, "the response was interrupted", "text") if usages else None
 
 
-def read_estimate(request: NodeRequest, estimate: Estimate, services: Mapping[str, str]) -> Reading:
+def read_estimate(
+    request: NodeRequest, estimate: Estimate, services: Mapping[str, str]
+) -> MetricsReading:
     """Return an estimate as usage of the component's service and model."""
     provider = getattr(request.component, "provider", None) or "unknown"
     if provider == "unknown":
@@ -55,7 +57,9 @@ def read_estimate(request: NodeRequest, estimate: Estimate, services: Mapping[st
     service = services.get(provider) or service_of(provider)
     operations = {"llm": "inference", "stt": stt_operation(service, is_streamed=True), "tts": "tts"}
     operation = operations[request.kind]
-    return Reading(service, operation, None if model == "unknown" else model, estimate.usages)
+    return MetricsReading(
+        service, operation, None if model == "unknown" else model, estimate.usages
+    )
 
 
 def _of_model(request: NodeRequest) -> tuple[Usages, str]:

@@ -39,7 +39,7 @@ _SECONDS_DIGITS: Final = 6
 """Sums of binary floats in another order differ only in later digits."""
 
 
-class Reading(NamedTuple):
+class MetricsReading(NamedTuple):
     """The usage of one request. `problem` says why the counts could not be split."""
 
     service: str
@@ -63,7 +63,7 @@ class Difference(NamedTuple):
         return all(amount >= 0 for amount in self.amounts.values())
 
 
-def read_metrics(metrics: Any, services: Mapping[str, str]) -> Reading | None:
+def read_metrics(metrics: Any, services: Mapping[str, str]) -> MetricsReading | None:
     """Return the usage of a component's metrics; None if they have none that is billed.
 
     `services` are names of services by the vendor's name in the metrics.
@@ -79,9 +79,9 @@ def read_metrics(metrics: Any, services: Mapping[str, str]) -> Reading | None:
     elif metrics.type == "stt_metrics":
         operation = stt_operation(service, is_streamed=metrics.streamed)
     try:
-        return Reading(service, operation, model, convert(metrics))
+        return MetricsReading(service, operation, model, convert(metrics))
     except VendorUsageError as error:
-        return Reading(service, operation, model, _whole_counts(metrics), str(error))
+        return MetricsReading(service, operation, model, _whole_counts(metrics), str(error))
 
 
 def _names(metrics: Any) -> tuple[str, str | None]:
@@ -160,11 +160,11 @@ def _outside(value: float, lower: float, upper: float) -> float:
     return max(0, value - upper) + min(0, value - lower)
 
 
-def read_difference(difference: Difference, services: Mapping[str, str]) -> Reading:
+def read_difference(difference: Difference, services: Mapping[str, str]) -> MetricsReading:
     """Return the usage of a difference as one request."""
     service = services.get(difference.provider) or service_of(difference.provider or "unknown")
     operation = _OPERATIONS.get(difference.type) or stt_operation(service, is_streamed=True)
-    return Reading(service, operation, difference.model or None, _usages_of(difference))
+    return MetricsReading(service, operation, difference.model or None, _usages_of(difference))
 
 
 def _usages_of(difference: Difference) -> Usages:

@@ -19,7 +19,7 @@ Owner = Literal["mine", "other", "unknown"]
 _log: Final = logging.getLogger("cost_analytics_emitter")
 
 
-class Follower(Protocol):
+class SessionFollower(Protocol):
     """What follows a session."""
 
     is_closed: bool
@@ -58,11 +58,11 @@ class SessionRegistry:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._followers: dict[Any, Follower] = {}
-        self._speeches: WeakValueDictionary[str, Follower] = WeakValueDictionary()
+        self._followers: dict[Any, SessionFollower] = {}
+        self._speeches: WeakValueDictionary[str, SessionFollower] = WeakValueDictionary()
         self._follows_nodes = False
 
-    def add(self, session: Any, follower: Follower) -> None:
+    def add(self, session: Any, follower: SessionFollower) -> None:
         """Add a follower; the first one of the process begins to follow the agents' nodes."""
         with self._lock:
             self._followers[session] = follower
@@ -78,17 +78,17 @@ class SessionRegistry:
                 extra={"action": "nodes_not_followed"},
             )
 
-    def remove(self, session: Any, follower: Follower) -> None:
+    def remove(self, session: Any, follower: SessionFollower) -> None:
         """Remove a follower, unless another one has taken its place."""
         with self._lock:
             if self._followers.get(session) is follower:
                 del self._followers[session]
 
-    def of_session(self, session: Any) -> Follower | None:
+    def of_session(self, session: Any) -> SessionFollower | None:
         """Return the follower of a session."""
         return self._followers.get(session)
 
-    def note_speech(self, speech_id: str, follower: Follower) -> None:
+    def note_speech(self, speech_id: str, follower: SessionFollower) -> None:
         """Note whose speech has an id: metrics of its requests carry it."""
         self._speeches[speech_id] = follower
 
@@ -103,7 +103,7 @@ class SessionRegistry:
             follower.finish(request)
 
     def owner(
-        self, follower: Follower, session: Any, component: Any, metrics: Any, request: Any
+        self, follower: SessionFollower, session: Any, component: Any, metrics: Any, request: Any
     ) -> Owner:
         """Return whose a metric is: known by its request, else its speech, else its component."""
         if request is not None and request.session is not None:
@@ -117,15 +117,15 @@ class SessionRegistry:
             return "mine"
         return "unknown" if sharing[0] is follower else "other"
 
-    def sharing(self, component: Any) -> list[Follower]:
+    def sharing(self, component: Any) -> list[SessionFollower]:
         """Return the followers that receive a component's metrics, in the order of attachment."""
         return [one for one in self._all() if one.watches(component)]
 
-    def others(self, follower: Follower) -> list[Follower]:
+    def others(self, follower: SessionFollower) -> list[SessionFollower]:
         """Return the other followers."""
         return [one for one in self._all() if one is not follower]
 
-    def _all(self) -> list[Follower]:
+    def _all(self) -> list[SessionFollower]:
         with self._lock:
             return [*self._followers.values()]
 

@@ -19,7 +19,7 @@ from typing import Any, Final, TypeAlias
 from cost_analytics_emitter.call import Call, Direction, Status, Tags
 from cost_analytics_emitter.emitter import Emitter
 from cost_analytics_emitter.events import Number, new_id
-from cost_analytics_emitter.open_call import OpenCall
+from cost_analytics_emitter.framework_call import FrameworkCall
 
 try:
     from pipecat.frames import frames
@@ -88,9 +88,9 @@ class CostObserver(BaseObserver):
             tags=tags,
         )
         self._usage = PipecatUsage(emitter, self.call, session, services or {})
-        self._open_call = OpenCall(self.call, self._usage.settle)
+        self._framework_call = FrameworkCall(self.call, self._usage.settle)
         # A pipeline that is lost without its cleanup, for instance with its event loop.
-        weakref.finalize(self, self._open_call.finish, "failed").atexit = False
+        weakref.finalize(self, self._framework_call.finish, "failed").atexit = False
         self._counted = _counted.setdefault(emitter, weakref.WeakValueDictionary())
         self._has_own_id = call_id is None
         self._status: Status = "failed"
@@ -125,7 +125,7 @@ class CostObserver(BaseObserver):
     async def cleanup(self) -> None:
         """Report what is left, and the end of the call."""
         self._try(self._start)
-        self._try(self._open_call.finish, self._status)
+        self._try(self._framework_call.finish, self._status)
         await super().cleanup()
 
     def _of_pushed(self) -> Mapping[type, _Handler]:
@@ -181,14 +181,14 @@ class CostObserver(BaseObserver):
 
     def _start(self) -> None:
         """Report the start, once the id and the trace of its spans are known."""
-        if self._open_call.is_started or not self._is_set_up:
+        if self._framework_call.is_started or not self._is_set_up:
             return
         trace = self._usage.new_trace()
         if self._has_own_id and trace is not None:
             # The spans of services name their call by this id.
             self.call.call_id = trace["trace_id"]
         # Before the spans of the pipeline begin: of several starts, the first one counts.
-        self._open_call.start(trace, self._began_at)
+        self._framework_call.start(trace, self._began_at)
 
     def _count(self, data: FramePushed) -> None:
         frame = data.frame

@@ -20,7 +20,7 @@ from cost_analytics_emitter.emitter import Emitter
 from cost_analytics_emitter.estimates import count_characters
 from cost_analytics_emitter.events import Fields
 from cost_analytics_emitter.pipecat_names import name_of_class, name_of_host, service_name
-from cost_analytics_emitter.request_log import REASONS, Ending, Request, RequestLog
+from cost_analytics_emitter.request_log import REASONS, Ending, RequestLog, VendorRequest
 from cost_analytics_emitter.service_names import stt_operation
 from cost_analytics_emitter.usage_counts import Usages, VendorUsageError
 from cost_analytics_emitter.vendor_usages import pipecat_usages
@@ -225,7 +225,7 @@ class _Estimates:
         self._emitter, self._call, self._session = emitter, call, session
         self._service, self._processor = service, processor
 
-    def report_estimate(self, request: Request, quantities: Mapping[str, int]) -> str:
+    def report_estimate(self, request: VendorRequest, quantities: Mapping[str, int]) -> str:
         self._emitter.note_unreported(
             "requests without usage", f"{self._processor}: {REASONS[request.ending]}; estimated"
         )
@@ -245,7 +245,7 @@ class _Estimates:
     def void_estimate(self, estimate_id: str) -> None:
         self._call.void(estimate_id, "the usage was reported", event_id=f"{estimate_id}-void")
 
-    def note_unknown(self, request: Request) -> None:
+    def note_unknown(self, request: VendorRequest) -> None:
         self._emitter.note_unreported(
             "requests of unknown size", f"{self._processor}: {REASONS[request.ending]}"
         )

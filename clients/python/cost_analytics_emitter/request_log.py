@@ -24,7 +24,7 @@ REASONS: Final[Mapping[Ending, str]] = {
 
 
 @dataclass
-class Request:
+class VendorRequest:
     """One request to a model. `characters_sent` and `characters_received` are of its text.
 
     `is_sent` says that the service did send it. `estimate_id` is the event of its estimate.
@@ -63,13 +63,13 @@ class Request:
 class Reporter(Protocol):
     """Reports the events of requests."""
 
-    def report_estimate(self, request: Request, quantities: Mapping[str, int]) -> str:
+    def report_estimate(self, request: VendorRequest, quantities: Mapping[str, int]) -> str:
         """Report an estimate, and return the id of its event."""
 
     def void_estimate(self, estimate_id: str) -> None:
         """Cancel an estimate: the real usage is known now."""
 
-    def note_unknown(self, request: Request) -> None:
+    def note_unknown(self, request: VendorRequest) -> None:
         """Note a request of which neither the usage nor any text is known."""
 
 
@@ -84,7 +84,7 @@ class RequestLog:
 
     reporter: Reporter
     is_realtime: bool = False
-    last: Request | None = field(default=None, init=False)
+    last: VendorRequest | None = field(default=None, init=False)
     has_usage: bool = field(default=False, init=False)
 
     def begin(
@@ -98,7 +98,7 @@ class RequestLog:
     ) -> None:
         """Begin a request; the one before is settled."""
         self.settle()
-        self.last = Request(number, model, characters_sent, is_sent, is_speculative)
+        self.last = VendorRequest(number, model, characters_sent, is_sent, is_speculative)
 
     def receive(self, characters: int) -> None:
         """Note a part of the reply."""
@@ -122,7 +122,7 @@ class RequestLog:
             return False
         return request.ending == "interrupted" and not request.is_settled and not self.is_realtime
 
-    def settle(self, ended: Request | None = None) -> None:
+    def settle(self, ended: VendorRequest | None = None) -> None:
         """Report an estimate of the last request if it reported no usage, at most once.
 
         With `ended`, only if that is still the last request.

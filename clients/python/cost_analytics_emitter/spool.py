@@ -18,8 +18,8 @@ from cost_analytics_emitter.counters import Tally
 from cost_analytics_emitter.events import Event, read_event
 from cost_analytics_emitter.outbox import BATCH_BYTES_MAX, BATCH_EVENTS_MAX, Mark, MemoryOutbox
 from cost_analytics_emitter.spool_files import (
-    Position,
     SpoolInUseError,
+    SpoolPosition,
     create_segment,
     done_position,
     encode_done,
@@ -67,7 +67,7 @@ class SpoolOutbox:
             raise
         self._segments.append(number)
         if self._read_from.segment not in self._segments:
-            self._read_from = Position(number, 0)
+            self._read_from = SpoolPosition(number, 0)
         self._taken_to = self._read_from
         self._taken_events = self._removed = 0
         self._is_closed = False
@@ -150,16 +150,16 @@ class SpoolOutbox:
                 os.close(self._lock_descriptor)
         self._memory.close()
 
-    def _left_events(self) -> tuple[Position, int]:
+    def _left_events(self) -> tuple[SpoolPosition, int]:
         """Return where to read from, and the number of events after it."""
         numbers = segment_numbers(self._directory)
-        done = Position(numbers[0] if numbers else 0, 0)
-        ends: list[Position] = []
+        done = SpoolPosition(numbers[0] if numbers else 0, 0)
+        ends: list[SpoolPosition] = []
         for number in numbers:
             data = segment_path(self._directory, number).read_bytes()
             for line in lines_of(data, 0, is_whole=True):
                 if line.is_event:
-                    ends.append(Position(number, line.end))
+                    ends.append(SpoolPosition(number, line.end))
                 else:
                     done = max(done, done_position(line) or done)
         return done, sum(end > done for end in ends)
@@ -174,11 +174,11 @@ class SpoolOutbox:
 
     def _store_position(self) -> None:
         """Empty the newest segment if all is done, else append how far the events are done."""
-        if self._read_from == Position(self._segments[-1], self._written):
+        if self._read_from == SpoolPosition(self._segments[-1], self._written):
             os.ftruncate(self._newest, 0)
             self._bytes -= self._written
             self._written = 0
-            self._read_from = Position(self._segments[-1], 0)
+            self._read_from = SpoolPosition(self._segments[-1], 0)
         else:
             # If it fails, these events are sent again after a crash, and count once.
             self._append(encode_done(self._read_from))
@@ -210,7 +210,7 @@ class SpoolOutbox:
         self._bytes += len(line)
         return True
 
-    def _read(self, size: int) -> tuple[list[Event], Position]:
+    def _read(self, size: int) -> tuple[list[Event], SpoolPosition]:
         """Return the next events of a segment of which `size` bytes are written, and their end."""
         segment, start = self._read_from
         data = self._read_bytes(start, min(max(size - start, 0), BATCH_BYTES_MAX))
@@ -225,7 +225,7 @@ class SpoolOutbox:
                 self._report_damage(segment)
             elif line.is_event:
                 events.append(read_event(line.content))
-        return events, Position(segment, end)
+        return events, SpoolPosition(segment, end)
 
     def _read_bytes(self, start: int, length: int) -> bytes:
         segment = self._read_from.segment
@@ -258,7 +258,7 @@ class SpoolOutbox:
             self._bytes -= self._size_of(left)
             segment_path(self._directory, left).unlink(missing_ok=True)
             del self._segments[0]
-            self._read_from = Position(self._segments[0], 0)
+            self._read_from = SpoolPosition(self._segments[0], 0)
 
     def _report_damage(self, segment: int) -> None:
         self._tally.drop("damaged in the spool")

@@ -27,14 +27,14 @@ class SpoolInUseError(RuntimeError):
     """Another process, or another emitter of this one, uses the directory."""
 
 
-class Position(NamedTuple):
+class SpoolPosition(NamedTuple):
     """A place in the spool: a segment's number and an offset in bytes."""
 
     segment: int
     offset: int
 
 
-class Line(NamedTuple):
+class SpoolLine(NamedTuple):
     """A line: where it ends, and its content, None if it is damaged."""
 
     end: int
@@ -50,20 +50,20 @@ def encode_line(content: bytes) -> bytes:
     return b"%08x %s\n" % (crc32(content), content)
 
 
-def encode_done(position: Position) -> bytes:
+def encode_done(position: SpoolPosition) -> bytes:
     """Return the line that says that everything before a position is done."""
     return encode_line(b"%s%d %d" % (_DONE, *position))
 
 
-def done_position(line: Line) -> Position | None:
+def done_position(line: SpoolLine) -> SpoolPosition | None:
     """Return the position of a line that says what is done, None for other lines."""
     if line.content is None or line.is_event:
         return None
     segment, offset = line.content[len(_DONE) :].split()
-    return Position(int(segment), int(offset))
+    return SpoolPosition(int(segment), int(offset))
 
 
-def lines_of(data: bytes, start: int, *, is_whole: bool) -> Iterator[Line]:
+def lines_of(data: bytes, start: int, *, is_whole: bool) -> Iterator[SpoolLine]:
     """Yield the lines of data that begins at the offset `start`.
 
     The end of `data` may be in the middle of a line, which is then left out; if it `is_whole`, this
@@ -71,10 +71,10 @@ def lines_of(data: bytes, start: int, *, is_whole: bool) -> Iterator[Line]:
     """
     at = 0
     while (newline := data.find(b"\n", at)) >= 0:
-        yield Line(start + newline + 1, _checked(data[at:newline]))
+        yield SpoolLine(start + newline + 1, _checked(data[at:newline]))
         at = newline + 1
     if is_whole and at < len(data):
-        yield Line(start + len(data), None)
+        yield SpoolLine(start + len(data), None)
 
 
 def _checked(line: bytes) -> bytes | None:

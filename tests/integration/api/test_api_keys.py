@@ -15,7 +15,7 @@ from ledger.operations.api_keys import ACTIVE_KEYS_MAX
 from ledger.postgres.pool import Pool
 from ledger.postgres.rights import RIGHTS
 from ledger.postgres.viewers import ReaderPool, Viewer
-from schemas.api_keys import SCOPES, Scope
+from schemas.api_keys import SCOPES, KeyScope
 from tests.support.api import ApiClient, ApiResponse, authenticator, served_from, token
 from tests.support.attacks import AttackRecorder
 from tests.support.events import cost
@@ -43,7 +43,7 @@ async def api(database_url: str) -> AsyncIterator[ApiClient]:
         yield api
 
 
-async def make(api: ApiClient, *scopes: Scope, service: str = "voice-bot") -> dict[str, Any]:
+async def make(api: ApiClient, *scopes: KeyScope, service: str = "voice-bot") -> dict[str, Any]:
     """Return a new key with its item."""
     body = {"service": service, "scopes": scopes}
     made: dict[str, Any] = (await api.ask("POST", KEYS, bearer=ROOT, body=body)).data
@@ -57,7 +57,7 @@ async def use(api: ApiClient, key: str, source: str = "/bot") -> ApiResponse:
     return await api.ask("POST", EVENTS, bearer=key, body=body)
 
 
-def scope_of(route: Route) -> Scope | None:
+def scope_of(route: Route) -> KeyScope | None:
     """Return the scope that a route needs: the rule, independently of the code that decides."""
     if route.access is Access.EMITTER:
         return "reserve" if route.path in RESERVING else "ingest"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from schemas.api_keys import Scope
+from schemas.api_keys import KeyScope
 from tests.support.api import ApiClient, served_from, token
 from tests.support.events import Plain, cost
 from tests.support.intake import EVENTS, MemoryEventStream
@@ -25,7 +25,7 @@ async def api(database_url: str) -> AsyncIterator[ApiClient]:
         yield api
 
 
-async def make(api: ApiClient, *scopes: Scope) -> dict[str, Any]:
+async def make(api: ApiClient, *scopes: KeyScope) -> dict[str, Any]:
     body = {"service": "voice-bot", "scopes": scopes}
     made: dict[str, Any] = (await api.ask("POST", KEYS, bearer=ROOT, body=body)).data
     return made
@@ -114,7 +114,7 @@ async def test_an_event_that_the_worker_refuses_is_shown_with_the_reason(
     ],
 )
 async def test_a_refused_report_is_noted_with_its_reason(
-    api: ApiClient, scopes: tuple[Scope, ...], body: Plain, reason: str
+    api: ApiClient, scopes: tuple[KeyScope, ...], body: Plain, reason: str
 ) -> None:
     made = await make(api, *scopes)
     event = an_event()

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from ledger.budgets.call_steps import CallSteps
+from ledger.budgets.call_steps import StepSettings
 from ledger.budgets.model_suggestions import ModelSuggestions
 from ledger.budgets.step_rows import NO_CHEAPER_MODEL
 from tests.support.alerting import USD, change, just_now
@@ -13,7 +13,7 @@ from tests.support.commands import command_rows
 from tests.support.events import Plain, cost, ended, started, voided
 from tests.support.recording import BatchWriter, TopicLog, fetch
 
-BOTH = CallSteps(warn=True, downgrade=True, closing_sentence="Goodbye then.")
+BOTH = StepSettings(warn=True, downgrade=True, closing_sentence="Goodbye then.")
 
 
 def inference(tokens: int, at: datetime, model: str = "llama3.1-70b", **more: Any) -> Plain:

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ledger.budgets.alerting import Alerting
-from ledger.budgets.call_steps import CallSteps
+from ledger.budgets.call_steps import StepSettings
 from tests.support.alerting import USD, change, just_now, spend_of
 from tests.support.events import Plain, cost, ended, voided
 from tests.support.recording import BatchWriter, TopicLog, fetch
@@ -22,7 +22,7 @@ users = (f"user-{number}" for number in itertools.count())
 orders = st.sampled_from(["cost", "cost", "cost", "void", "end"])
 moves = st.tuples(orders, st.integers(0, 60), st.integers(0, 1))
 switches = st.builds(
-    CallSteps,
+    StepSettings,
     warn=st.booleans(),
     downgrade=st.booleans(),
     warn_at=st.sampled_from([Decimal(80), Decimal(50)]),
@@ -51,7 +51,7 @@ async def test_steps_agree_with_the_plain_definition(
     plain = _PlainCalls(user)
     log = TopicLog()
     async with BatchWriter(database_url, alerting=Alerting()) as writer:
-        for step in [{"call_limit": (True, USD), "call_steps": CallSteps(warn=True)}, *history]:
+        for step in [{"call_limit": (True, USD), "call_steps": StepSettings(warn=True)}, *history]:
             if isinstance(step, dict):
                 await change(database_url, user, **step)
                 plain.change(step)
@@ -97,7 +97,7 @@ class _PlainCalls:
         self.user, self.now = user, just_now()
         self.events: list[Plain] = []
         self.limit: tuple[int | None, int] = (None, 0)
-        self.steps, self.auto_cutoff = CallSteps(), True
+        self.steps, self.auto_cutoff = StepSettings(), True
         self.requested: set[Request] = set()
 
     def change(self, step: dict[str, Any]) -> None:

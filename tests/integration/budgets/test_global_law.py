@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 from ledger.budgets.alerting import Alerting
 from ledger.budgets.budgets import Budgets
 from ledger.budgets.global_review import review_global_budgets
-from ledger.budgets.scoped import Raise, Scope
-from ledger.budgets.scoped_changes import ScopedBudgets, WantedBudget
+from ledger.budgets.scoped import Raise, SpendScope
+from ledger.budgets.scoped_changes import BudgetSettings, ScopedBudgets
 from ledger.postgres.database import Connection, connected
 from ledger.postgres.viewers import Viewer, reader_pool
 from tests.support.alerting import USD, AlertKey, just_now, raised_alerts
@@ -33,7 +33,7 @@ from tests.support.recording import BatchWriter, TopicLog, assert_verified, fetc
 
 EARLIER = timedelta(days=40)
 ROOT = Viewer("root", reads_all=True)
-SCOPES = (Scope("all", ""), Scope("service", "twilio"), Scope("service", "stripe"))
+SCOPES = (SpendScope("all", ""), SpendScope("service", "twilio"), SpendScope("service", "stripe"))
 LABELS = {"daily": "%Y-%m-%d", "weekly": "%G-W%V", "monthly": "%Y-%m"}
 
 numbers = itertools.count()
@@ -76,7 +76,7 @@ LATE_CHARGE: list[Any] = [
 class ModelBudget:
     """A budget; `since` is when its limit was changed, a raise is its limit and its end."""
 
-    scope: Scope
+    scope: SpendScope
     period: str
     nano: int
     version: int
@@ -172,7 +172,7 @@ class _Run:
             await self._writer.record(self._log.batch(batch))
         elif kind == "create":
             scope, period, nano = what
-            wanted = WantedBudget(scope, period, nano, None, False, None)
+            wanted = BudgetSettings(scope, period, nano, None, False, None)
             status = await self._stored.create(ROOT, "", wanted, model.now)
             budget = ModelBudget(scope, period, nano, self._next_version(), model.now)
             model.budgets[status.budget.budget_id] = budget
@@ -197,7 +197,7 @@ class _Run:
         else:
             after = self._after(kind, before, what[1])
             raised = after.raised and Raise(*after.raised)
-            wanted = WantedBudget(after.scope, after.period, after.nano, None, False, raised)  # type: ignore[arg-type]
+            wanted = BudgetSettings(after.scope, after.period, after.nano, None, False, raised)  # type: ignore[arg-type]
             assert await self._stored.replace(ROOT, "", key, wanted, model.now)
             if replace(after, since=before.since) != before:
                 after.version = self._next_version() + (after.raised is not None)

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from ledger.budgets.alerting import Alerting
 from ledger.budgets.budgets import Budgets
 from ledger.budgets.raise_ends import end_raises
-from ledger.budgets.scoped import Raise, Scope
-from ledger.budgets.scoped_changes import ScopedBudgets, WantedBudget
+from ledger.budgets.scoped import Raise, SpendScope
+from ledger.budgets.scoped_changes import BudgetSettings, ScopedBudgets
 from ledger.postgres.database import connected
 from ledger.postgres.viewers import ReaderPool, Viewer, reader_pool
 from tests.support.alerting import USD, just_now, raised_alerts
@@ -25,7 +25,11 @@ from tests.support.scope_model import ModelBudget, ScopeModel
 
 EARLIER = timedelta(days=30)
 """The first step is so long ago that no step is in the future, whose events would be refused."""
-SCOPES = (Scope("user", ""), Scope("persona", "sales"), Scope("tag.customer", "acme"))
+SCOPES = (
+    SpendScope("user", ""),
+    SpendScope("persona", "sales"),
+    SpendScope("tag.customer", "acme"),
+)
 
 users = (f"scoped-{number}" for number in itertools.count())
 amounts = st.integers(0, 12).map(lambda cents: Decimal(cents) / 2)
@@ -106,7 +110,7 @@ class _Run:
             return
         if kind == "create":
             scope, period, nano = what
-            wanted = WantedBudget(scope, period, nano, None, True, None)
+            wanted = BudgetSettings(scope, period, nano, None, True, None)
             created = await self._budgets.create(self._viewer, model.user, wanted, model.now)
             version = model.next_version()
             key = created.budget.budget_id
@@ -131,7 +135,7 @@ class _Run:
         model, before = self._model, self._model.budgets[key]
         raised = after.raised and Raise(*after.raised)
         period: Any = after.period
-        wanted = WantedBudget(after.scope, period, after.nano, None, True, raised)
+        wanted = BudgetSettings(after.scope, period, after.nano, None, True, raised)
         assert await self._budgets.replace(self._viewer, model.user, key, wanted, model.now)
         after.version = before.version
         if after != before:

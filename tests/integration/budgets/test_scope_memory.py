@@ -4,8 +4,8 @@ import tracemalloc
 
 from ledger.budgets.budgets import Budgets
 from ledger.budgets.scope_rows import CALLS_AT_ONCE
-from ledger.budgets.scoped import Scope
-from ledger.budgets.scoped_changes import ScopedBudgets, WantedBudget
+from ledger.budgets.scoped import SpendScope
+from ledger.budgets.scoped_changes import BudgetSettings, ScopedBudgets
 from ledger.postgres.viewers import Viewer, reader_pool
 from tests.support import parts
 from tests.support.alerting import USD, just_now
@@ -33,7 +33,9 @@ async def test_memory_does_not_grow_with_the_calls_of_a_persona(database_url: st
                        FROM calls, generate_series($1::integer, $2) AS n WHERE call_id = 'call-1'
                        ON CONFLICT DO NOTHING"""
             await fetch(database_url, copy, 1, count)
-            wanted = WantedBudget(Scope("persona", "brad_001"), "weekly", USD, None, True, None)
+            wanted = BudgetSettings(
+                SpendScope("persona", "brad_001"), "weekly", USD, None, True, None
+            )
             tracemalloc.start()
             created = await budgets.create(Viewer("alice"), "alice", wanted, now)
             peaks.append(tracemalloc.get_traced_memory()[1])

@@ -5,8 +5,8 @@ from decimal import Decimal
 from typing import Any
 
 from ledger.budgets.budgets import Budgets
-from ledger.budgets.scoped import Raise, Scope
-from ledger.budgets.scoped_changes import ScopedBudgets, WantedBudget
+from ledger.budgets.scoped import Raise, SpendScope
+from ledger.budgets.scoped_changes import BudgetSettings, ScopedBudgets
 from ledger.postgres.viewers import Viewer, reader_pool
 from tests.support.alerting import USD
 from tests.support.archives import NOW
@@ -16,7 +16,7 @@ from tests.support.personal_data import IDENTITY, erased, places_in_database
 from tests.support.recording import BatchWriter, TopicLog, assert_verified, fetch
 
 TAG = f"for {IDENTITY}"
-SCOPES = (Scope("user", ""), Scope("persona", "sales"), Scope("tag.customer", TAG))
+SCOPES = (SpendScope("user", ""), SpendScope("persona", "sales"), SpendScope("tag.customer", TAG))
 
 
 async def test_budgets_on_a_tag_with_the_identity_follow_its_calls(database_url: str) -> None:
@@ -31,7 +31,7 @@ async def test_budgets_on_a_tag_with_the_identity_follow_its_calls(database_url:
         raised = Raise(9 * USD, NOW + timedelta(days=1))
         for scope in SCOPES:
             for period in ("weekly", "call"):
-                wanted = WantedBudget(scope, period, USD, (Decimal(50),), True, raised)
+                wanted = BudgetSettings(scope, period, USD, (Decimal(50),), True, raised)
                 await budgets.create(Viewer(IDENTITY), IDENTITY, wanted, NOW)
         first = [started(**call, persona="sales", tags=tags), cost(**call, totalCost=20)]
         untagged = cost("e", IDENTITY, time=NOW)

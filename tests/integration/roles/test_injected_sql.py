@@ -9,7 +9,7 @@ import pytest
 from ledger.live.tickets import TicketHolder, TicketStore
 from ledger.postgres.database import connected
 from ledger.postgres.functions import all_reads, install_functions, reads
-from ledger.postgres.logins import PROCESSES, Process
+from ledger.postgres.logins import PROCESSES, ProcessName
 from ledger.postgres.pool import connection_pool
 from ledger.postgres.viewer import ViewerSigner
 from ledger.postgres.viewers import ReaderPool, Viewer, reader_pool
@@ -110,7 +110,7 @@ async def test_session_of_the_api_cannot_change_its_role(
 
 @pytest.mark.parametrize("process", PROCESSES)
 async def test_no_login_can_gain_privileges(
-    written: str, process: Process, record_attack: AttackRecorder
+    written: str, process: ProcessName, record_attack: AttackRecorder
 ) -> None:
     statements = [*OF_SUPERUSERS, *(() if process == "migrate" else OF_OWNERS)]
     statements += [f"SET ROLE cost_analytics_{other}" for other in PROCESSES if other != process]

@@ -14,7 +14,7 @@ from api.http.problems import Problem
 from api.routes.budgets import budget
 from api.routes.budgets import change_of as change_of_body
 from ledger.budgets.budgets import BudgetStatus
-from ledger.budgets.call_steps import CallSteps
+from ledger.budgets.call_steps import StepSettings
 from ledger.budgets.limits import LimitChange, Limits
 from ledger.calls.periods import period_of
 from schemas.budgets import BudgetChange
@@ -53,11 +53,11 @@ def test_every_storable_amount_is_kept_exactly(nano: int) -> None:
     ("body", "change"),
     [
         ("{}", LimitChange()),
-        ('{"callSteps": {}}', LimitChange(call_steps=CallSteps())),
+        ('{"callSteps": {}}', LimitChange(call_steps=StepSettings())),
         (
             '{"callSteps": {"warn": true, "warnAt_percent": "70.5", "closingSentence": "Bye."}}',
             LimitChange(
-                call_steps=CallSteps(warn=True, warn_at=Decimal("70.5"), closing_sentence="Bye.")
+                call_steps=StepSettings(warn=True, warn_at=Decimal("70.5"), closing_sentence="Bye.")
             ),
         ),
         ('{"dailyLimit_usd": null}', LimitChange(daily_limit=(True, None))),

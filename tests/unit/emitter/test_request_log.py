@@ -7,7 +7,7 @@ import pytest
 
 from cost_analytics_emitter.estimates import count_characters, estimate_tokens
 from cost_analytics_emitter.pipecat_names import name_of_class, name_of_host, service_name
-from cost_analytics_emitter.request_log import Ending, Request, RequestLog
+from cost_analytics_emitter.request_log import Ending, RequestLog, VendorRequest
 
 
 @dataclass
@@ -16,14 +16,14 @@ class Events:
 
     reported: list[str] = field(default_factory=list)
 
-    def report_estimate(self, request: Request, quantities: Mapping[str, int]) -> str:
+    def report_estimate(self, request: VendorRequest, quantities: Mapping[str, int]) -> str:
         self.reported.append(f"{request.number}: {dict(quantities)}")
         return f"estimate-{request.number}"
 
     def void_estimate(self, estimate_id: str) -> None:
         self.reported.append(f"void {estimate_id}")
 
-    def note_unknown(self, request: Request) -> None:
+    def note_unknown(self, request: VendorRequest) -> None:
         self.reported.append(f"{request.number}: unknown")
 
 
@@ -37,7 +37,7 @@ def begun(
     return log, events
 
 
-def ended(log: RequestLog, ending: Ending) -> Request:
+def ended(log: RequestLog, ending: Ending) -> VendorRequest:
     assert log.last is not None
     log.last.end(ending)
     return log.last

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from ledger.budgets.alert_messages import scope_body
-from ledger.budgets.scoped import Scope
+from ledger.budgets.scoped import SpendScope
 from ledger.notifications.deliveries import ClaimedDelivery
 from ledger.notifications.retry_policy import (
     PAUSE_MS_MAX,
@@ -174,12 +174,14 @@ def test_html_is_escaped() -> None:
 @pytest.mark.parametrize(
     ("scope", "percent", "subject"),
     [
-        (Scope("all", ""), 80, "All users have used 80% of their daily budget"),
-        (Scope("service", "twilio"), 80, "Twilio has used 80% of its daily budget"),
-        (Scope("service", "twilio"), 100, "Twilio has reached its daily budget"),
+        (SpendScope("all", ""), 80, "All users have used 80% of their daily budget"),
+        (SpendScope("service", "twilio"), 80, "Twilio has used 80% of its daily budget"),
+        (SpendScope("service", "twilio"), 100, "Twilio has reached its daily budget"),
     ],
 )
-def test_alert_of_a_global_budget_names_no_user(scope: Scope, percent: int, subject: str) -> None:
+def test_alert_of_a_global_budget_names_no_user(
+    scope: SpendScope, percent: int, subject: str
+) -> None:
     raised = alert(user_id="", scope=scope_body(scope), threshold_percent=Exact(Decimal(percent)))
     delivery = claim("alert", "email", content=encode(raised).decode())
     sent = notification_of(delivery, "https://costs.example")

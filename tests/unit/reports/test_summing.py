@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from ledger.calls.periods import hours_of
-from ledger.reports.summing import Period, Span, SummingDelays, next_spans
+from ledger.reports.summing import SummedPeriod, SummedRange, SummingDelays, next_spans
 
 DELAYS = SummingDelays(
     quiet=timedelta(minutes=1), hour=timedelta(minutes=15), day=timedelta(days=1)
@@ -16,15 +16,15 @@ def at(text: str) -> datetime:
     return datetime.fromisoformat(f"2026-11-{text}+00:00")
 
 
-def hour(text: str, changed_at: datetime | None = None) -> Period:
-    return Period(Span(at(text), at(text) + timedelta(hours=1)), changed_at)
+def hour(text: str, changed_at: datetime | None = None) -> SummedPeriod:
+    return SummedPeriod(SummedRange(at(text), at(text) + timedelta(hours=1)), changed_at)
 
 
-def day(text: str, changed_at: datetime | None = None) -> Period:
-    return Period(Span(at(text), at(text) + timedelta(days=1)), changed_at)
+def day(text: str, changed_at: datetime | None = None) -> SummedPeriod:
+    return SummedPeriod(SummedRange(at(text), at(text) + timedelta(days=1)), changed_at)
 
 
-def due(periods: list[Period], now: str) -> list[Span]:
+def due(periods: list[SummedPeriod], now: str) -> list[SummedRange]:
     first_day = None if periods else at("01 00:00")
     return list(next_spans(periods, first_day, at(now), DELAYS))
 

@@ -13,7 +13,7 @@ import aiohttp
 from cost_analytics_emitter.backoff import Backoff
 from cost_analytics_emitter.reading.decoding import decode, parse_json
 from cost_analytics_emitter.reading.errors import ApiError
-from cost_analytics_emitter.reading.requests import RequestSender
+from cost_analytics_emitter.reading.requests import ApiRequests
 from cost_analytics_emitter.reading.results import (
     LiveAlert,
     LiveBudget,
@@ -35,7 +35,7 @@ _SILENCE_SECONDS: Final = 4
 _CLOSE_SECONDS: Final = 1
 
 
-async def follow(sender: RequestSender, calls: Sequence[str] | None) -> AsyncIterator[LiveMessage]:
+async def follow(sender: ApiRequests, calls: Sequence[str] | None) -> AsyncIterator[LiveMessage]:
     """Yield each message; a snapshot first, and again after each reconnect.
 
     Raises ApiError if the server refuses the token, or the caller.

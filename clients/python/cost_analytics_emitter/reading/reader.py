@@ -11,7 +11,7 @@ from typing import Final, Literal, TypeVar
 from urllib.parse import quote
 
 from cost_analytics_emitter.reading.feed import LiveMessage, follow
-from cost_analytics_emitter.reading.requests import RequestSender, Value
+from cost_analytics_emitter.reading.requests import ApiRequests, QueryValue
 from cost_analytics_emitter.reading.results import (
     AlertList,
     AnomalyList,
@@ -43,7 +43,7 @@ class CostFilters:
     services: Sequence[str] = ()
     models: Sequence[str] = ()
 
-    def query(self) -> dict[str, Value]:
+    def query(self) -> dict[str, QueryValue]:
         """Return the parameters of the API."""
         return {
             "personaId": self.personas,
@@ -73,7 +73,7 @@ class CostReader:
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
         """`token` is a token, or a function that returns the current one. Raises ValueError."""
-        self._sender = RequestSender(url, token, timeout_seconds, retry_seconds, ssl_context)
+        self._sender = ApiRequests(url, token, timeout_seconds, retry_seconds, ssl_context)
 
     async def __aenter__(self) -> CostReader:
         return self
@@ -222,11 +222,13 @@ class CostReader:
         """
         return follow(self._sender, calls)
 
-    async def read(self, path: str, result: type[T], **query: Value) -> T:
+    async def read(self, path: str, result: type[T], **query: QueryValue) -> T:
         """Return the result of any route with this path, as an instance of a dataclass."""
         return await self._sender.data(path, result, query)
 
-    async def _pages(self, path: str, result: type[Page], **query: Value) -> AsyncIterator[Page]:
+    async def _pages(
+        self, path: str, result: type[Page], **query: QueryValue
+    ) -> AsyncIterator[Page]:
         cursor: str | None = None
         while True:
             page = await self.read(path, result, **query, cursor=cursor)

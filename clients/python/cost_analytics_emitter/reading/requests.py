@@ -23,10 +23,10 @@ T = TypeVar("T")
 _REFUSALS: Final = {401: "unauthorized", 403: "forbidden", 429: "rate_limited", 503: "unavailable"}
 """The API's codes by status: the body of a refused WebSocket cannot be read."""
 
-Value = str | int | bool | None | Sequence[str]
+QueryValue = str | int | bool | None | Sequence[str]
 
 
-class RequestSender:
+class ApiRequests:
     """Sends reads over connections that it keeps open.
 
     An attempt takes at most `timeout_seconds`. A read that may succeed later is repeated until
@@ -49,7 +49,7 @@ class RequestSender:
         self._context: ssl.SSLContext | bool = context or True
         self._session: aiohttp.ClientSession | None = None
 
-    async def data(self, path: str, result: type[T], query: Mapping[str, Value]) -> T:
+    async def data(self, path: str, result: type[T], query: Mapping[str, QueryValue]) -> T:
         """Return the `data` of a success; raises ApiError."""
         deadline = monotonic() + self._retry_seconds
         backoff = Backoff()
@@ -88,7 +88,7 @@ class RequestSender:
             self._root + path, headers=self._headers(), ssl=self._context, max_msg_size=0
         )
 
-    async def _attempt(self, path: str, result: type[T], query: Mapping[str, Value]) -> T:
+    async def _attempt(self, path: str, result: type[T], query: Mapping[str, QueryValue]) -> T:
         url = self._root + path + _query_string(query)
         try:
             async with self._open_session().get(
@@ -115,7 +115,7 @@ class RequestSender:
         return self._session
 
 
-def _query_string(query: Mapping[str, Value]) -> str:
+def _query_string(query: Mapping[str, QueryValue]) -> str:
     pairs: list[tuple[str, str]] = []
     for name, value in query.items():
         if isinstance(value, Sequence) and not isinstance(value, str):

@@ -9,7 +9,7 @@ from datetime import datetime
 from cost_analytics_emitter.call import Call, Status, Tags
 
 
-class OpenCall:
+class FrameworkCall:
     """A call that is started once, and ends by `finish`, at the latest when the program ends.
 
     `settle` reports what is left before the end. Neither may refer to the framework's session, so
