@@ -127,7 +127,7 @@ def make_consumer(
         **settings.client_options(),
         group_id=group,
         enable_auto_commit=False,
-        isolation_level="read_committed",  # aborted transactions never happened
+        isolation_level="read_committed",  # skips records of aborted transactions
         auto_offset_reset=start,
         partition_assignment_strategy=(RoundRobinPartitionAssignor,),
         fetch_min_bytes=1,

@@ -27,7 +27,7 @@ RECORDS_PER_SLICE: Final = 500
 RECORDS_PER_TURN: Final = 25
 GATHERED_PER_SLICE: Final = 2_000
 GATHERED_PER_TURN: Final = 100
-"""Sending so many records without yielding takes about a millisecond."""
+"""Sending this many records without yielding takes about a millisecond."""
 HEADER_FRAME_BYTES: Final = 10
 """The maximum of a header's size besides its name and value; there may be many small headers."""
 

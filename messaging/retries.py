@@ -1,4 +1,4 @@
-"""Pauses that an event ends: a fixed time, or exponential backoff; and an end of tasks in time."""
+"""Pauses that an event can end, exponential backoff, and a limited wait for the end of tasks."""
 
 from __future__ import annotations
 

@@ -29,8 +29,9 @@ async def read_topic(
     """Yield all records present when this began; each list is of one partition, in order.
 
     Reported end offsets are only a lower bound (the embedded broker reports too low ones). So
-    reading ends after them and after those of a fetch, with an empty poll, or with a record written
-    since this began. Raises KafkaError or TimeoutError.
+    reading a partition ends with an empty poll, once both the reported end and the end in a fetch
+    are reached, or with a record that was written since this began. Raises KafkaError or
+    TimeoutError.
     """
     consumer = make_consumer(settings, topic, group=None)
     await start_consumer(consumer)

@@ -47,8 +47,7 @@ def record_span(
     end_ns: int,
     *,
     kind: SpanKind = "internal",
-    attributes: Attributes | None = None,
 ) -> None:
     """Record a span that has ended; one that would end before its start has no duration."""
-    span = tracer.start(name, kind, parent=parent, at_ns=start_ns, attributes=attributes)
+    span = tracer.start(name, kind, parent=parent, at_ns=start_ns)
     span.end(max(start_ns, end_ns))

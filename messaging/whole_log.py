@@ -17,7 +17,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import IllegalStateError
 
 LATE_SECONDS_MAX: Final = 1
-"""A hole that lasts for so long contains no records."""
+"""A hole that lasts for this long contains no records."""
 
 _log: Final = logging.getLogger(__name__)
 

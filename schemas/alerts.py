@@ -38,9 +38,10 @@ class Driver(Struct, kw_only=True, rename=wire_name):
 
 
 class BudgetScope(Struct, kw_only=True, rename=wire_name):
-    """What a budget applies to: a user, or calls of it with the persona or tag `value`.
+    """What a budget applies to: a user, or the user's calls with the persona or tag `value`.
 
-    `key` is that of a tag, else null. `all` are all users; a `service` is one of all users.
+    `key` is that of a tag, else null. The kind `all` means all users, `service` the costs of a
+    service for all users.
     """
 
     kind: ScopeKind

@@ -66,8 +66,8 @@ class RefusedEvent(Struct, kw_only=True, rename=wire_name):
 class ApiKeyReport(Struct, kw_only=True, rename=wire_name):
     """The outcome of a key's last report.
 
-    `callId` is the call of the last accepted report, of several calls the first; `call` is null
-    until an event of it is counted or held. `refusedEvent` is the newest refused event of that
+    `callId` is the call of the last accepted report, or the first one of several calls. `call` is
+    null until an event of it is counted or held. `refusedEvent` is the newest refused event of that
     call.
     """
 

@@ -97,7 +97,7 @@ class BudgetChange(Struct, kw_only=True, rename=wire_name, forbid_unknown_fields
 
 
 class AlertReading(Struct, kw_only=True, rename=wire_name, forbid_unknown_fields=True):
-    """Whether an alert is read; without a value, it is."""
+    """Whether to mark an alert as read, which is the default, or as unread."""
 
     read: bool = True
 
@@ -129,8 +129,8 @@ class Authorization(Struct, kw_only=True, rename=wire_name):
 
     `budget` is the budget that does not allow it, null if the call is allowed; `budget_id` is its
     id if it is a further budget. `remaining` is what that budget has left; for an allowed call,
-    what the tightest budget of the user had left before it; null without limits, and for a limit of
-    all users, `global`, about which nothing else is said. `held` is reserved for the call until
+    what the tightest budget of the user had left before it; null without limits, and for `global`,
+    a limit of all users whose figures are not disclosed. `held` is reserved for the call until
     `held_until`.
     """
 

@@ -180,7 +180,7 @@ def _holds_nul(value: bytes) -> bool:
 
 
 def _is_not_finite(value: bytes) -> bool:
-    """Return whether the value is JSON but for `NaN` or `Infinity`, which some libraries write."""
+    """Return whether the value is JSON except for `NaN` or `Infinity`, as some libraries write."""
     if b"NaN" not in value and b"Infinity" not in value:
         return False
     try:

@@ -85,8 +85,8 @@ class CommandAttempt(Struct, kw_only=True, rename=_milliseconds_name):
 class ListedCommand(CallCommand, kw_only=True, rename=wire_name):
     """A command with its attempts, for administrators.
 
-    `target` is the receiver of the last attempt: a vendor or `webhook`. `outcome` is why the
-    command ended so, null if it was executed.
+    `target` is the receiver of the last attempt: a vendor or `webhook`. `outcome` says why the
+    command was not executed, null if it was.
     """
 
     user_id: str
@@ -116,7 +116,7 @@ class CommandModeChange(Struct, kw_only=True, rename=wire_name):
 
 
 class CommandModes(Struct, kw_only=True, rename=wire_name):
-    """The mode in force, and the newest changes, it among them."""
+    """The mode in force, and the newest changes, including the one to this mode."""
 
     mode: CommandMode
     changes: list[CommandModeChange]

@@ -15,7 +15,7 @@ from schemas.numbers import Number
 LOW_BALANCE_TYPE: Final = "balance.low"
 SOURCE: Final = "/cost-analytics/credits"
 LOW_BALANCE_USD: Final = 10
-"""The balance at which users without a choice of their own are warned; zero is always one."""
+"""The balance at which users are warned by default, in addition to zero."""
 LOW_BALANCES_MAX: Final = 20
 BALANCE_ENDING_TYPE: Final = "balance.ending"
 LOW_BALANCE_DAYS_MAX: Final = 90
@@ -28,8 +28,8 @@ GrantState = Literal["valid", "used", "expired", "voided", "upcoming"]
 class BalanceAlert(Struct, kw_only=True, rename=wire_name):
     """A prepaid balance fell to an amount. Money is US dollars, times are UTC.
 
-    `lasts_until` is when the balance is used up if the user is charged as in the last 7 days,
-    null if it is not in sight. Each amount is reported once after each new grant, `grant_id`.
+    `lasts_until` is when the balance is used up if the user is charged as in the last 7 days, null
+    if that is not expected. Each amount is reported once after each new grant, `grant_id`.
     """
 
     alert_id: str
@@ -61,7 +61,7 @@ class BalanceEndingAlert(Struct, kw_only=True, rename=wire_name):
 
 
 class Grant(Struct, kw_only=True, rename=wire_name):
-    """A grant of prepaid credit: what is left of it, and what of it expired unused.
+    """A grant of prepaid credit, with its remaining amount and its expired amount.
 
     It is valid from `valid_from` to before `valid_until`, which are `granted_at` and `expires_at`
     rounded outwards to quarters of an hour. `source` and `id` name its event, for a void of it.
@@ -87,11 +87,11 @@ class Credit(Struct, kw_only=True, rename=wire_name):
     """A user's prepaid balance, in US dollars; null for a user without a grant that counts.
 
     Charges draw from the grants in the order of `grants`, refunds return to the grant that they
-    came from. A negative balance is a debt, which the next grant pays. `held_usd` is held for
-    calls that were allowed and have not been charged yet. `lasts_until` is when the balance is
-    used up if the user is charged as in the last 7 days, null if that is not in sight.
-    `low_balance_usd` are the balances at which the user is warned, beside zero. The user is also
-    warned when the balance ends within `low_balance_days`, null for never.
+    came from. A negative balance is a debt, which the next grant pays. `held_usd` is held for calls
+    that were allowed and have not been charged yet. `lasts_until` is when the balance is used up if
+    the user is charged as in the last 7 days, null if that is not expected. `low_balance_usd` are
+    the balances at which the user is warned, in addition to zero. The user is also warned when the
+    balance ends within `low_balance_days`, null for never.
     """
 
     user_id: str
@@ -108,10 +108,10 @@ class Credit(Struct, kw_only=True, rename=wire_name):
 
 
 class CreditChange(Struct, kw_only=True, rename=wire_name, forbid_unknown_fields=True):
-    """The balances at which the user is warned, beside zero, which is always one.
+    """The balances at which the user is warned, in addition to zero.
 
-    `low_balance_days` is how many days before its end at the present pace, null for never. What is
-    absent stays.
+    `low_balance_days` is how many days before its end at the present pace, null for never. An
+    absent field keeps its value.
     """
 
     low_balance_usd: Annotated[list[Number], Meta(max_length=LOW_BALANCES_MAX)] | UnsetType = UNSET

@@ -73,7 +73,7 @@ class PriceContext(
     """What the price of a usage may depend on, beside its service, operation, model and unit.
 
     `input_size` is the number of input tokens of the whole request. `destination` is the called
-    number, its prefix or its country; of a number only the first 7 digits are kept. An unknown
+    number, its prefix or its country; only the first 7 digits of a number are kept. An unknown
     field is refused: ignoring it could use a wrong price.
     """
 
@@ -210,8 +210,8 @@ NOTE_LENGTH_MAX: Final = 255
 class CreditGranted(_CreditData):
     """The user may be charged up to `amount` USD from this grant, from `time` to `expires_at`.
 
-    Of several valid grants the one with the lowest `priority` is drawn first, then the one that
-    expires first. Both ends are rounded outwards to quarters of an hour.
+    Charges draw from the valid grant with the lowest `priority` first, and at the same priority
+    from the one that expires first. Both ends are rounded outwards to quarters of an hour.
     """
 
     amount: Number

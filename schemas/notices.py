@@ -23,7 +23,7 @@ ADMINISTRATORS_KINDS: Final = frozenset[ChannelKind]({"alert", "unpriced"})
 USERS_KINDS: Final = frozenset(CHANNEL_KINDS) - {"unpriced"}
 """What channels of users can get."""
 DEFAULT_KINDS: Final[tuple[ChannelKind, ...]] = ("alert",)
-"""What a channel gets if its owner did not choose: what channels got before there were kinds."""
+"""The kinds of a channel whose owner did not choose: what a channel got before kinds existed."""
 NoticeKind = Literal[ChannelKind, "verification", "test"]
 DeliveryState = Literal["pending", "delivering", "delivered", "failed", "skipped"]
 AttemptOutcome = Literal["under way", "delivered", "temporary", "permanent", "gone", "interrupted"]
@@ -47,7 +47,7 @@ ClockTime = Annotated[str, Meta(pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$", max_l
 
 
 class QuietHours(Struct, kw_only=True, rename=wire_name):
-    """From `start` to before `end` what is not urgent waits; they may span midnight.
+    """From `start` to before `end`, also over midnight, only urgent messages are sent.
 
     `timezone` is an IANA time zone; null for the user's, and UTC for administrators' channels.
     """
@@ -106,7 +106,7 @@ class WantedChannel(Struct, kw_only=True, rename=wire_name, forbid_unknown_field
 
 
 class ChannelChange(Struct, kw_only=True, rename=wire_name, forbid_unknown_fields=True):
-    """What to change of a channel; what is left out stays. No quiet hours: null."""
+    """A change of a channel; absent fields stay, null removes the quiet hours."""
 
     kinds: ChosenKinds | UnsetType = UNSET
     quiet_hours: WantedQuietHours | UnsetType | None = UNSET

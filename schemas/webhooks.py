@@ -31,7 +31,7 @@ class WebhookEndpointItem(Struct, kw_only=True, rename=wire_name):
     """An endpoint of a vendor's webhooks. `path` is the path of its address.
 
     `acceptedAt` and `refusedAt` are its last deliveries; `refusal` says why the last refused one
-    was refused. Of its secrets, up to two are valid at a time.
+    was refused. Up to two of its secrets are valid at a time.
     """
 
     id: str
@@ -59,9 +59,9 @@ class WebhookEndpointList(Struct, kw_only=True, rename=wire_name):
 class WantedWebhookEndpoint(Struct, kw_only=True, rename=wire_name, forbid_unknown_fields=True):
     """An endpoint to make. Fields that are left out have the provider's default.
 
-    `userPath` is where a delivery names the user, `callPath` where it names our call, both with
-    points, such as `call.metadata.userId`. `secret` is the vendor's secret or public key; without
-    it, a secret is made if the vendor lets you choose one.
+    `userPath` is where a delivery names the user, `callPath` where it names our call, both as names
+    with dots, such as `call.metadata.userId`. `secret` is the vendor's secret or public key;
+    without it, a secret is made if the vendor lets you choose one.
     """
 
     provider: Text
@@ -89,7 +89,7 @@ class WantedWebhookSecret(Struct, kw_only=True, rename=wire_name, forbid_unknown
 
 
 class AcceptedWebhook(Struct, kw_only=True, rename=wire_name):
-    """The answer to a delivery: the number of events that the stream has durably.
+    """The response to a delivery: the number of its events that are stored in Kafka.
 
     `ignored` says why a valid delivery has no events, `refused` which parts of it do not count.
     """

@@ -10,7 +10,7 @@ CANCEL_SECONDS: Final = 3
 
 
 async def run_with_deadline(seconds: int, stop: asyncio.Event, work: Awaitable[object]) -> None:
-    """Run `work`, and cancel it so many seconds after `stop`; raises its errors.
+    """Run `work`, and cancel it `seconds` after `stop`; raises its errors.
 
     Cancelled work is repeated by the next reader, so a stop need not wait.
     """

@@ -1,9 +1,9 @@
 """A journal: a topic of what was sent outside, which is read after a restore of the ledger.
 
-A restored ledger does not know what was sent after its backup, and decides the same again. The
-journal is a topic, so restoring PostgreSQL does not affect it. A record is written to it before
-PostgreSQL stores the success, so the journal is never behind a backup; while the brokers do not
-respond, sending continues and is journaled later.
+A restored ledger does not know what was sent after its backup, and would send it again. The journal
+is a topic, so restoring PostgreSQL does not affect it. A record is written to it before PostgreSQL
+stores the success, so the journal is never behind a backup; while the brokers do not respond,
+sending continues and is journaled later.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from schemas.topics import Topic
 
 WRITE_SECONDS_MAX: Final = 3
 PAUSE_SECONDS: Final = 30
-"""After a failure the journal pauses for so long, because each attempt delays what is sent."""
+"""After a failure the journal pauses for this long, because each attempt delays what is sent."""
 RECORDS_AT_ONCE: Final = 500
 
 R = TypeVar("R")
@@ -122,7 +122,7 @@ class Journal(Generic[R]):
             await self.read(epoch, stop)
 
     async def read(self, epoch: int, stop: asyncio.Event) -> None:
-        """Mark what the journal has as done, up to its end, unless `stop` is set before.
+        """Mark the records of the journal as done in the ledger, to its end or until `stop`.
 
         Raises KafkaError, TimeoutError or a database error.
         """

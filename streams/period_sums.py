@@ -16,7 +16,8 @@ from streams.periodic import RetryLog, run_periodically
 
 INTERVAL_MS: Final = 10_000
 WORK_SECONDS: Final = 5
-"""Of work before the next wait: summing an old ledger leaves time for the stream."""
+"""The length of a run before the next wait, so that summing an old ledger leaves time for the
+stream."""
 
 _log: Final = logging.getLogger(__name__)
 

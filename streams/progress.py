@@ -1,9 +1,10 @@
-"""Follows until when partitions are counted: all records that were readable then are committed.
+"""Tracks the time up to which each partition is counted: all records readable then are committed.
 
-At each heartbeat the end of each partition, as the last fetch reported it, becomes a target. Once
-the lane has counted up to a target, the partition is counted until the heartbeat before the last
-one that saw an older fetch: the fetch that reported the end was sent after it, even if answers
-wait in a socket. Only PostgreSQL's clock is used.
+If each of the last three heartbeats saw a newer fetch, the newest of these fetches was sent after
+the first heartbeat, even if answers wait in a socket. So the end that it reported includes all
+records that were readable at the first heartbeat. This end is the next target. Once the lane has
+counted up to it, the partition is counted until the time of that heartbeat. Only PostgreSQL's clock
+is used.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ class StreamProgress:
         self._targets: dict[TopicPartition, _Target] = {}
 
     async def store(self, connection: Connection) -> None:
-        """Store until when each partition is counted, if that has become known."""
+        """Store the time up to which each partition is counted, if it is known."""
         now = self._now()
         reached: dict[int, datetime] = {}
         partitions = [(lane, partition) for lane in self._lanes for partition in lane.partitions]
@@ -83,7 +84,7 @@ class StreamProgress:
     async def _counted(self, lane: Lane, partition: TopicPartition) -> int:
         """Return the offset up to which a lane has counted.
 
-        Records can end before the log does, at markers of transactions: then the position does not.
+        A log can end with markers of transactions, which are no records. The position passes them.
         """
         counted = lane.next_offsets.get(partition.partition, 0)
         try:

@@ -34,7 +34,7 @@ class Baseline(NamedTuple):
 
 
 def median(values: Iterable[int]) -> int:
-    """Return the median; of two middle values the mean, rounded half-even. Needs one value."""
+    """Return the median of at least one value; the mean of two middle values is half-even."""
     ordered = sorted(values)
     middle = len(ordered) // 2
     if len(ordered) % 2:
@@ -45,8 +45,8 @@ def median(values: Iterable[int]) -> int:
 def spread(values: Sequence[int], level: int) -> int:
     """Return the spread of values around a level, scaled to a standard deviation.
 
-    It is the median distance, or that of the upper tenth if it is larger: costs are skewed, and
-    what happens on one day or call of ten is not unusual.
+    It is the median distance, or that of the upper tenth if it is larger: costs are skewed, and a
+    cost that one day or call in ten has is not unusual.
     """
     numerator, denominator = _MAD_TO_SIGMA
     middle = half_even(median(abs(value - level) for value in values) * numerator, denominator)
@@ -56,7 +56,7 @@ def spread(values: Sequence[int], level: int) -> int:
 
 
 def baseline(values: Sequence[int], spread_percent_min: int) -> Baseline:
-    """Return the baseline of values, of which there must be one.
+    """Return the baseline of at least one value.
 
     The spread is at least `spread_percent_min` of the level, for values that hardly differ.
     """

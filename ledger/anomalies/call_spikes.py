@@ -24,7 +24,7 @@ EXCESS_NANO_MIN: Final = NANO_PER_USD // 4
 """The minimum amount above the expected cost, in nano-dollars, so that cents raise no alarm."""
 SPREAD_PERCENT_MIN: Final = 25
 PRECEDENTS_MAX: Final = 2
-"""A cost that occurred more often before is not unusual, however far above the median it is."""
+"""A cost with more precedents is not unusual, even if it is far above the median."""
 
 OWN_MAX: Final = 100
 OTHERS_MAX: Final = 100

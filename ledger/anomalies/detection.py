@@ -58,7 +58,7 @@ class AnomalyDetector:
     async def check_calls(
         self, connection: Connection, call_ids: Sequence[str], now: datetime
     ) -> DetectionResult:
-        """Check calls as they are now, without active ones."""
+        """Check the present state of calls, except active ones."""
         result = DetectionResult()
         facts = await _catalogue_facts(connection)
         for begin in range(0, len(call_ids), CALLS_AT_ONCE):

@@ -52,7 +52,7 @@ def is_finished(call: EndedCall) -> bool:
 
 
 def certain_legs(call: EndedCall, legs: ServiceLegs) -> frozenset[Leg]:
-    """Return the legs that a call's services prove: those of services with only one leg."""
+    """Return the legs that a call certainly has: those of its services with only one leg."""
     legs_by_service = (
         legs.get(service, frozenset()) for service, nano in call.costs.items() if nano
     )

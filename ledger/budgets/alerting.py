@@ -1,8 +1,8 @@
 """Raises budget alerts in the transaction that changes the spend.
 
 Each user's settings row is locked before the user's spend changes. A change of settings locks it
-too, so of a batch and a concurrent change the second one sees everything the first one did, and
-raises what is due. The unique key of an alert makes it exist once.
+too. So the later of a batch and a concurrent change sees everything that the earlier one did, and
+raises the alerts that are due. The unique key of an alert makes it exist once.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ class Alerting:
         return await self._raise(connection, review.budgets, positions, folded.entries, now)
 
     def committed(self) -> None:
-        """Remember what the commit has made certain."""
+        """Remember the alerts and steps that are now committed."""
         users, alerts = self._uncommitted
         self._users.add(users)
         self._raised.add(alerts)

@@ -35,7 +35,7 @@ class AuthorizationDecision(NamedTuple):
     """Whether a call may start: `denied_by` is the first limit that denies it.
 
     `lacks_balance` means that the prepaid balance denies it, `exceeds_global` that a global limit
-    does, about which nothing else is said.
+    denies it; the figures of global limits are not disclosed.
     """
 
     denied_by: Limit | None
@@ -72,7 +72,7 @@ def decide_prepaid(
 ) -> AuthorizationDecision:
     """Add the prepaid balance, if there is one, to a decision; it must cover the expected charge.
 
-    A call that asks again gets a new decision, whatever is held for it.
+    A repeated request gets a new decision, independent of what is held for the call.
     """
     if prepaid is None or not decision.is_allowed:
         return decision

@@ -179,7 +179,7 @@ class Budgets:
         )
 
     async def write_budgets(self, connection: Connection, viewer: Viewer, limits: Limits) -> None:
-        """Store a user's further budgets, the settings of whom the caller has locked."""
+        """Store a user's further budgets; the caller has locked the user's settings."""
         await connection.execute(
             *_SQL.bind(
                 "change_budgets",

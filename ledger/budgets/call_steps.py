@@ -57,5 +57,5 @@ def read_steps(stored: str | None) -> StepSettings:
 
 
 def stored_steps(steps: StepSettings) -> str | None:
-    """Return steps as stored; None for those by default."""
+    """Return steps as stored; None for the default steps."""
     return None if steps == NO_STEPS else _encode(steps).decode()

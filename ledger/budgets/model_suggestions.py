@@ -47,7 +47,7 @@ class ModelSuggestions:
     ) -> ModelSuggestion | None:
         """Return the model that saves most for the usage of a call so far; None without one.
 
-        Of equal savings the first by service, operation and model is chosen.
+        If savings are equal, the first model by service, operation and name is chosen.
         """
         await self._book.refresh(connection)
         retirements = await read_retirements(connection)

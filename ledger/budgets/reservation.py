@@ -23,8 +23,8 @@ class ReservationDecision(NamedTuple):
 
     `remaining_nano` is the rest of that budget; of a granted reservation, the lowest rest of all
     budgets after it, None if there is no limit. `is_tight` means that a budget has reached its
-    warning threshold. `lacks_balance` means that the prepaid balance refuses them,
-    `exceeds_global` that a global limit does, about which nothing else is said.
+    warning threshold. `lacks_balance` means that the prepaid balance refuses them, `exceeds_global`
+    that a global limit refuses them; the figures of global limits are not disclosed.
     """
 
     refused_by: Limit | None

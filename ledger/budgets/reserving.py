@@ -151,7 +151,7 @@ class _Decider(NamedTuple):
         return decision, charge
 
     def _charge_nano(self, cost_nano: int, now: datetime) -> int:
-        """Return what the call is expected to be charged at such a cost; 0 if it is charged."""
+        """Return the expected charge of the call at a cost; 0 if it was charged already."""
         call, spend = self.call, self.spend
         if call is None:
             kind, duration_ms = CallKind(self.limits.user_id, None, {}), 0

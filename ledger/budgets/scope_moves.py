@@ -112,7 +112,7 @@ def sum_moves(
 
 
 class _Adder(NamedTuple):
-    """Adds postings of a user's calls to sums, from the time on that a scope counts."""
+    """Adds postings of a user's calls to the sums of scopes, from the start of their totals on."""
 
     user_id: str
     counts_from: Mapping[SpendScope, datetime]

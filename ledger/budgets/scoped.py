@@ -43,7 +43,7 @@ class SpendScope(NamedTuple):
 
     @property
     def has_own_totals(self) -> bool:
-        """Whether the spend of the scope is not that of a user."""
+        """Whether the scope has totals apart from the user's."""
         return self.dimension != WHOLE_USER
 
     @property
@@ -122,7 +122,7 @@ class StoredBudget(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         return self.limit_nano
 
     def applies_since(self, now: datetime) -> datetime:
-        """Return since when the limit that applies does."""
+        """Return the time from which on the present limit applies."""
         if self.raised is not None and not self.is_raised(now):
             return self.raised.until
         return self.limit_since or self.created_at

@@ -52,7 +52,7 @@ class BudgetSettings(NamedTuple):
 
 
 class ScopedStatus(NamedTuple):
-    """A budget, its present period and its spend there; neither for a limit per call."""
+    """A budget, its present period and its spend there; both are None for a limit per call."""
 
     budget: StoredBudget
     thresholds: list[Decimal]
@@ -196,5 +196,5 @@ def _budget(
 
 
 def _limit_of(budget: StoredBudget) -> tuple[object, ...]:
-    """Return what a version of a limit stands for."""
+    """Return the fields whose change gives the limit a new version."""
     return budget.scope, budget.period, budget.limit_nano, budget.raised

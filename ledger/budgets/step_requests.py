@@ -1,9 +1,9 @@
 """Requests the steps before a call's end, in the transaction that changes its cost.
 
-After a batch, the step of a call at a limit is the last one that is switched on and whose
-percentage the cost has reached; the end is the last of all. A step is requested once for each call
-and limit version, unless a later one was requested before. So of the steps that one batch reaches
-the last one replaces the others.
+The steps of a limit are in order: warning, downgrade, end of the call. A batch requests the last
+step that is on and that the cost has reached. A step is requested once for each call and limit
+version, and never after a later step. So the last step that a batch reaches replaces the ones
+before.
 """
 
 from __future__ import annotations
@@ -66,11 +66,11 @@ class StepRequests:
         self._suggestions = ModelSuggestions()
 
     def begin(self) -> None:
-        """Begin a transaction, and forget what one without a commit requested."""
+        """Begin a transaction, and forget the requests of one that was rolled back."""
         self._uncommitted = []
 
     def committed(self) -> None:
-        """Remember what the commit has made certain."""
+        """Remember the requests that are now committed."""
         self._requested.add(self._uncommitted)
 
     async def request(

@@ -1,8 +1,8 @@
 """Decides which thresholds of a budget are reached: exact, in integers and decimals.
 
-A threshold is reached at spend >= threshold % x limit. While a period is open nothing else counts,
-so a limit lowered below the spend is reached immediately. A closed period only reports thresholds
-that a late event crossed. A unique key, not this module, makes each alert exist once.
+A threshold is reached at spend >= threshold % x limit. While a period is open, only this rule
+decides, so a limit lowered below the spend is reached immediately. A closed period only reports
+thresholds that a late event crossed. A unique key, not this module, makes each alert exist once.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A user's time whose spend a budget needs, of the whole user or of one scope."""
+"""The time range of a user or a scope in which a budget counts spend."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ledger.budgets.scoped import SpendScope
 
 
 class SpendWindow(NamedTuple):
-    """A user's time from `start` to before `end`; without a `scope`, of the whole user."""
+    """A time range from `start` to before `end`; without a `scope`, of a whole user."""
 
     user_id: str
     start: datetime

@@ -1,8 +1,8 @@
 """Closes calls without an end of which no event arrived for too long.
 
 A call is abandoned if it was closed when it had exactly the events that it has now: the decision in
-`call.settled` states their number. So any later event reopens it, and both settle it again. It is
-not charged, as a failed call is not.
+`call.settled` states their number. So any later event reopens it. Closing and reopening settle the
+call again. It is not charged, as a failed call is not.
 """
 
 from __future__ import annotations

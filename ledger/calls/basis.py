@@ -17,7 +17,7 @@ CHARGE_BASIS: Final = "chargeBasisNano"
 """The field of a correcting cost's metadata with the cost that charges follow, nano-dollars."""
 
 BASIS_PRICES: Final = "chargeBasisPrices"
-"""The field beside it with the ids of the prices that charges follow, by unit of time."""
+"""The field of the metadata with the ids of the prices that charges follow, by unit of time."""
 
 _fields: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _nano: Final = msgspec.json.Decoder(int)
@@ -33,7 +33,7 @@ def charge_basis_nano(event: Event, data: CostRecorded) -> int | None:
 
 
 def charge_basis_prices(source: str, metadata: str | None) -> dict[str, int]:
-    """Return the ids of the prices that charges follow, by unit, where they are others."""
+    """Return the ids of the prices that charges follow, by unit, where they differ."""
     if source != RERATE_SOURCE or metadata is None or BASIS_PRICES not in metadata:
         return {}
     return read_basis_prices(bytes(_fields.decode(metadata).get(BASIS_PRICES, b"{}")).decode())

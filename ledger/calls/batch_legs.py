@@ -47,7 +47,7 @@ class BatchLegs:
             raise too_old(call)
 
     def roundings(self, opened: OpenCall, voided: Collection[str]) -> list[Rounding] | None:
-        """Return the roundings of a call's legs; without their details those that it has.
+        """Return the roundings of a call's legs, stored ones if details have expired.
 
         `voided` are the identities of voided costs.
         """

@@ -116,7 +116,7 @@ class Call(msgspec.Struct, kw_only=True):
             self.persona_id = persona_id
 
     def set_tags(self, tags: Mapping[str, str], time: datetime, identity: str) -> None:
-        """Take the tags of an event, of each key the earliest."""
+        """Take the tags of an event; the earliest event of each key wins."""
         merged = merge_tags(self.known_tags, tags, time, identity)
         if merged is not None:
             self.tags, self.tagged_by = merged

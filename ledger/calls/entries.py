@@ -77,7 +77,7 @@ class Entry(NamedTuple):
 
     @property
     def unpriced_unit(self) -> str | None:
-        """The unit without a price, of a request the first of several; None for a charge."""
+        """The first unit without a price; None for a charge."""
         if self.usages is None:
             return self.unit
         usages = unpack_usages(bytes(self.usages).decode())

@@ -3,7 +3,7 @@
 A leg is the costs of a call with the same service, operation, model and `legId` whose price is per
 unit of time; audio is measured apart. Its rounding follows from the set of its pieces, so neither
 their number nor their order matters. The same holds for its basis, the rounding that charges
-follow: of the same pieces, at the prices when they were recorded.
+follow: it is that of the same pieces at the prices when they were recorded.
 """
 
 from __future__ import annotations
@@ -112,9 +112,10 @@ class _LegBill(NamedTuple):
 def round_legs(pieces: Iterable[LegPiece]) -> list[Rounding]:
     """Return the roundings of legs with increments, in order, without those that change nothing.
 
-    A leg costs its rounded duration at the price of its earliest piece. Of several at the same time
-    the most expensive one decides, then the one with the longest increment: identities change with
-    corrections. A leg with a piece without a price is not rounded yet.
+    A leg costs its rounded duration at the price of its earliest piece. If several pieces have the
+    earliest time, the most expensive one decides, then the one with the longest increment. Their
+    identities do not decide, because corrections change them. A leg with a piece without a price is
+    not rounded yet.
     """
     by_leg: dict[LegKey, list[LegPiece]] = {}
     for piece in pieces:

@@ -17,7 +17,7 @@ UserDayKey = tuple[str, Day, str]
 
 
 class UserDayChange(NamedTuple):
-    """The change of a row of `user_days`: calls, milliseconds, and nano-dollars twice."""
+    """The change of a row of `user_days`."""
 
     calls: int = 0
     duration_ms: int = 0

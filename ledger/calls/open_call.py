@@ -38,9 +38,9 @@ class OpenCall:
     def grows_by(self, cost: RatedCost) -> bool:
         """Return whether a cost changes only the costs and counts of the call.
 
-        Such a cost is not earlier than the first event, has no persona unless `call.started` was
-        seen, has the owner as its user, or no user, and no tag that the call does not have. It is
-        not the first one that is a part of a leg.
+        Such a cost is not earlier than the first event. It names no user other than the owner, no
+        persona unless `call.started` was seen, and only tags that the call has. It is not the first
+        cost that is a part of a leg.
         """
         return (
             self.grows

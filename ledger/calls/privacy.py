@@ -7,7 +7,7 @@ from typing import Final
 from schemas.money import significant
 
 OTHER_USERS_MIN: Final = 5
-"""A figure made of other users' calls needs the calls of at least so many other users."""
+"""The least number of other users whose calls a figure about other users may be made of."""
 _DIGITS: Final = 2
 
 

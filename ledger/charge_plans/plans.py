@@ -1,9 +1,9 @@
 """All charge plans, and the one that applies to a call: pure.
 
 A plan has a scope: a user, a persona, a tag, several of them, or none for all calls. The newest
-plan of each scope that is in force at the end of the call counts. Of several scopes the most
-specific one has priority: first a scope with a user, then one with a persona, then one with a tag,
-of several tags the one whose key is first in alphabetical order.
+plan of each scope that is in force at the end of the call counts. If several scopes contain the
+call, the most specific one has priority: a scope with a user before one with a persona, and that
+before one with a tag. Scopes with tags have priority in the alphabetical order of their keys.
 """
 
 from __future__ import annotations

@@ -19,7 +19,8 @@ from schemas.money import Usd
 _SQL: Final = statements("commands/ending")
 
 NOT_AGAIN_SECONDS: Final = 60
-"""For so long after its execution, a cutoff answers another request to end the call."""
+"""For this long after its execution, a cutoff is also the answer to another request to end the
+call."""
 _BY_HAND: Final = 0
 """The limit version of a request without a limit."""
 _ENDED: Final = frozenset({"completed", "failed", "terminated"})

@@ -75,7 +75,7 @@ async def commands_of_call(
 async def list_commands(
     connection: Connection, *, before: int | None, state: CommandState | None, limit: int
 ) -> list[CommandRow]:
-    """Return a page of all commands, the newest first; none for others than administrators."""
+    """Return a page of all commands, the newest first; empty for all but administrators."""
     rows = await connection.fetch(*_SQL.bind("page", before=before, state=state, limit=limit))
     return [CommandRow(*row) for row in rows]
 

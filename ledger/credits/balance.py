@@ -5,7 +5,7 @@ what was drawn matters, in whatever order it was drawn, so the balance is the sa
 arrival.
 
 A draw takes from the valid grants in the order of `CreditGrant.order`. What no grant covers is a
-debt, which the next grant pays when it begins. When a grant ends, the rest of it is gone.
+debt, which the next grant pays when it begins. When a grant ends, the rest of it expires.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def balance_ends_at(
 
 
 _FAR_SECONDS: Final = 100 * 365 * 86_400
-"""A balance that lasts longer has no end worth naming."""
+"""An end that is further away is not reported."""
 
 
 class _Drawing:

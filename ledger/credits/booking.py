@@ -74,7 +74,7 @@ def _refunded_calls(changes: BatchChanges, with_credit: Collection[str]) -> set[
 
 
 async def raise_alerts(connection: Connection, user_ids: Sequence[str], now: datetime) -> int:
-    """Raise the alerts that the balances of users are due for; their settings are locked.
+    """Raise the alerts due for the balances of users; their settings are locked.
 
     Returns the number of messages.
     """
@@ -94,7 +94,7 @@ async def raise_alerts(connection: Connection, user_ids: Sequence[str], now: dat
 async def _raise_endings(
     connection: Connection, accounts: Sequence[Account], now: datetime
 ) -> list[BalanceEndingAlert]:
-    """Store which balances end soon; returns the alerts of those that newly do."""
+    """Store which balances end soon; returns the alerts of those that did not before."""
     changed = {
         account.user_id: account
         for account in accounts

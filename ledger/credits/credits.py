@@ -52,7 +52,7 @@ class CreditStatus(NamedTuple):
 
 
 class LowBalanceChange(NamedTuple):
-    """When a user is warned: at these amounts, and so many days before the end; None for never.
+    """When a user is warned: at these amounts, and `days` before the end; None for never.
 
     Only what `has_amounts` and `has_days` say is changed.
     """
@@ -71,7 +71,6 @@ class ListedGrant(NamedTuple):
     state: GrantState
     amount_nano: int
     remaining_nano: int
-    expired_nano: int
     priority: int
     granted_at: datetime
     expires_at: datetime | None
@@ -107,7 +106,6 @@ async def list_grants(connection: Connection, user_id: str, now: datetime) -> li
                 state_of(row, remaining, now),
                 row.amount_nano,
                 remaining,
-                balance.expired.get(row.grant_id, 0),
                 row.priority,
                 row.granted_at,
                 row.expires_at,

@@ -1,8 +1,8 @@
 """Decides which low balances are due for an alert, and builds the alerts: pure.
 
 An alert of an amount is due while the balance is at or below it. A unique key, not this module,
-makes each amount exist once after each new grant. An alert of the end is due when the balance comes
-to end within the days that the user chose; while it does, there is no further one.
+makes each amount exist once after each new grant. An alert about the end is due when the balance
+begins to end within the days that the user chose; there is no other one while it does.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _HOURS: Final = RECENT_DAYS * 24
 
 
 def low_balances(chosen: Sequence[int] | None) -> list[int]:
-    """Return the balances of which a user is warned, in descending order; zero is always one."""
+    """Return the balances at which a user is warned, in descending order, always with zero."""
     amounts = [LOW_BALANCE_USD * NANO_PER_USD] if chosen is None else chosen
     return sorted({0, *amounts}, reverse=True)
 
@@ -59,7 +59,7 @@ def due_alerts(account: Account, now: datetime) -> list[BalanceAlert]:
 def ends_soon(account: Account, now: datetime) -> bool:
     """Return whether the balance ends within the days that the user chose.
 
-    A balance that is used up is a matter of the amount zero: then nothing changes.
+    While a balance is used up, the answer stays as it was: the alert at zero reports it.
     """
     if account.low_days is None:
         return False
@@ -70,7 +70,7 @@ def ends_soon(account: Account, now: datetime) -> bool:
 
 
 def ending_alert(account: Account, now: datetime) -> BalanceEndingAlert | None:
-    """Return the next alert of the end of a balance; None if there is no end in sight."""
+    """Return the next alert about the end of a balance; None if no end is expected."""
     ends_at = lasts_until(account, now)
     if ends_at is None or account.low_days is None:
         return None

@@ -27,7 +27,7 @@ EVERYONE: Final = Viewer("", reads_all=True)
 
 
 class UserTimeRange(NamedTuple):
-    """A user's time from `starts_at` to before `ends_at`."""
+    """A time range of a user, from `starts_at` to before `ends_at`."""
 
     user_id: str
     starts_at: datetime

@@ -1,7 +1,7 @@
 """A user's forecast: over days, by the month's end, and when limits are reached.
 
-Whole days before today are learned from. Today counts with what happened so far and with the
-remaining part of an average day. docs/forecasts.md explains the method.
+The forecast learns from the whole days before today. Today counts with what happened so far and
+with the remaining part of an average day. docs/forecasts.md explains the method.
 """
 
 from __future__ import annotations
@@ -97,8 +97,7 @@ def learn_rhythms(
 ) -> LearnedRhythms:
     """Learn from days in order; days without anything may be missing.
 
-    `first_day` is the user's first day ever. Today and later days are not learned from; `now` is
-    in UTC.
+    `first_day` is the user's first day ever. Today and later days are ignored; `now` is in UTC.
     """
     today = now.date()
     start = max(first_day or today, today - _DAY * HISTORY_DAYS_MAX)

@@ -12,7 +12,7 @@ PERMILLE: Final = 1_000
 
 
 class ServiceSums(NamedTuple):
-    """The calls that have a cost of a service, by so many users, and their sum in nano-dollars."""
+    """The calls with a cost of a service, their users, and the sum in nano-dollars."""
 
     users: int
     calls: int
@@ -33,7 +33,7 @@ class Lengths(NamedTuple):
 
 
 class CallSums(NamedTuple):
-    """Ended calls of one user with a persona, of all users if None."""
+    """Sums of ended calls with a persona, of one user, or of all users if `user_id` is None."""
 
     user_id: str | None
     calls: int
@@ -128,9 +128,10 @@ class PersonaCalls(NamedTuple):
         return cls(users, of_all, {name: one for name, one in by_user.items() if name is not None})
 
     def usual(self, user_id: str) -> UsualCall | None:
-        """Return what a user's call is usually like; None if it would reveal other users' data.
+        """Return the usual call of a user; None if it would reveal other users' data.
 
-        The means of all calls if enough other users are among them, else of the user's own.
+        It has the means of all calls if these include enough other users, else those of the user's
+        own.
         """
         own = self.by_user.get(user_id)
         if self.users - (own is not None) >= OTHER_USERS_MIN:

@@ -28,11 +28,11 @@ SWEEP_SECONDS_BACK: Final = 3 * 86_400
 SWEEP_MAX: Final = 10_000
 NOTICES_AT_ONCE: Final = 1_000
 OLD_SECONDS: Final = 86_400
-"""A message that could not be sent for so long is skipped."""
+"""A message that could not be sent for this long is skipped."""
 ORDER_SECONDS: Final = 900
-"""An alert waiting for its next attempt holds back later alerts of its channel for so long."""
+"""An alert waiting for its next attempt holds back later alerts of its channel for this long."""
 CLAIMS_MAX: Final = 30
-"""After so many interrupted attempts, the delivery itself is considered the cause."""
+"""After this number of interrupted attempts, the delivery itself is considered the cause."""
 KEPT_DAYS: Final = 90
 PRUNE_MAX: Final = 10_000
 
@@ -183,7 +183,7 @@ class DeliveryStore:
             return disabled is not None
 
     async def prune(self) -> int:
-        """Delete old messages, and deliveries that ended long ago; returns those' number."""
+        """Delete old messages and old ended deliveries; returns the number of deliveries."""
         await self._execute("prune_notices", days=KEPT_DAYS, limit=PRUNE_MAX)
         return await self._execute("prune", days=KEPT_DAYS, limit=PRUNE_MAX)
 

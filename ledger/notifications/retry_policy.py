@@ -99,7 +99,7 @@ SCHEDULES: Final[Mapping[ChannelType, RetrySchedule]] = {
     "teams": _PROVIDER,
 }
 """Webhooks: as Standard Webhooks recommends, over three days. All others: within nine hours,
-because it is usually the provider that fails, and people need less of old news."""
+because it is usually the provider that fails, and old messages are of little use to people."""
 
 
 def storable_error(text: str, *hidden: str | None) -> str:

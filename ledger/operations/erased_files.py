@@ -93,7 +93,7 @@ async def _rewrite(
 
 
 async def _delete_replaced(connection: Connection, directory: Path) -> None:
-    """Delete the old files; one in another directory is deleted by a later run with that one."""
+    """Delete the old files that are in this directory; a run with another one deletes its own."""
     for row in await connection.fetch(_SQL["replaced_files"]):
         paths = (directory / row["file"], manifest_path(directory, row["file"]))
         found = [path for path in paths if path.exists()]

@@ -1,7 +1,7 @@
-"""Figures for operators about the whole product, read by one process for all.
+"""Figures for operators about the whole product, read by one process.
 
 PostgreSQL has them already, so workers need no HTTP server of their own. No figure is about a user,
-a call or money, and none takes longer to read the more there is to count.
+a call or money, and the time to read them does not grow with what they count.
 """
 
 from __future__ import annotations

@@ -149,7 +149,7 @@ async def find_endpoint(connection: Connection, endpoint_id: str) -> ListedEndpo
 async def add_secret(
     connection: Connection, endpoint_id: str, secret: str, *, created_by: str
 ) -> None:
-    """Add a secret to an endpoint; of the older ones only the newest stays valid."""
+    """Add a secret to an endpoint; of the older secrets only the newest one stays valid."""
     kept = _SQL.bind("drop_older_secrets", endpoint_id=endpoint_id, kept=SECRETS_MAX - 1)
     await connection.execute(*kept)
     added = _SQL.bind("add_secret", endpoint_id=endpoint_id, secret=secret, created_by=created_by)

@@ -192,7 +192,7 @@ async def _erased_of(connection: Connection, user_ids: Iterable[str]) -> list[st
 
 
 async def _keep_journal(record: ErasureRecord) -> None:
-    """The record is in the journal already."""
+    """Do nothing: the record is in the journal already."""
 
 
 async def relink(connection: Connection, record: RewrittenFileRecord) -> bool:

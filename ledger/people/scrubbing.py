@@ -75,7 +75,7 @@ def _scrubbed(event: Incoming, owner: str | None, erased: ErasedUsers) -> Incomi
 
 
 def scrub(event: Event, identity: str, pseudonym: str) -> Event:
-    """Return an event of an erased user without what is about a person.
+    """Return an event of an erased user without personal data.
 
     The ledger's own events have nothing of the kind.
     """

@@ -78,7 +78,7 @@ def _rate(price: Price, multiplier: int = 1, divisor: int = 1) -> Rate:
 
 
 class Alias(NamedTuple):
-    """Another name of a model of a service, since a time; without a model the name is none."""
+    """Another name of a model of a service, since a time; without a model, the alias ends then."""
 
     service: str
     alias: str

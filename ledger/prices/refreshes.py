@@ -11,7 +11,7 @@ from ledger.postgres.statements import statements
 _SQL: Final = statements("prices/refreshes")
 
 SOURCE_STALE_AFTER: Final = timedelta(days=2)
-"""Sources are read daily; one that was not read for so long is stale."""
+"""Sources are read daily; one that was not read for this long is stale."""
 _SHOWN_FOR: Final = timedelta(days=30)
 
 

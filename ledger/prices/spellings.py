@@ -1,4 +1,4 @@
-"""Other spellings of a model's name, for vendors and frameworks write the same model differently.
+"""Other spellings of a model's name: vendors and frameworks write the same model differently.
 
 A spelling is tried only if the catalogue has no price of the model as sent. The order is total: the
 one that changes the name least is first, so a dated name has the price of its own date before that

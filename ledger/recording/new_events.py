@@ -11,8 +11,8 @@ from schemas.refusals import Refused
 class NewEvents:
     """The new events of a batch by identity, the number of repeats, and the refused events.
 
-    Of events with the same identity, the first is applied first. Whether it is recorded or refused
-    decides whether later ones are repeats, conflicts or corrected versions.
+    The first of several events with the same identity is applied first. Whether it is recorded or
+    refused decides whether later ones are repeats, conflicts or corrected versions.
     """
 
     def __init__(self, events: Sequence[Incoming]) -> None:

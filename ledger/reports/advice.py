@@ -118,7 +118,7 @@ def _replies(usages: Sequence[UsageSum]) -> Iterator[Recommendation]:
 def _bundles(
     charges: Sequence[ChargeSum], catalogue: Catalogue, now: datetime
 ) -> Iterator[Recommendation]:
-    """Charge once for several calls, so that the processor's fixed fee is due once for all.
+    """Charge once for several calls, so that the processor's fixed fee is due once for all of them.
 
     The saving is at most the fees paid for the saved charges.
     """

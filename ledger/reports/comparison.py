@@ -33,9 +33,9 @@ class PreviousTotals(NamedTuple):
 def range_before(first: date, last: date, now: datetime) -> TimeRange:
     """Return the range to compare the UTC days from `first` to `last` with.
 
-    A month, also one that is not over, is compared with the month before; all other days with as
-    many days before. If the days are not over, the range ends at the same time of its last day: at
-    the end of that quarter of an hour, because spend is stored by quarter.
+    A month, even an unfinished one, is compared with the month before; all other days with as many
+    days before. If the days are not over, the range ends at the same time of its last day: at the
+    end of that quarter of an hour, because spend is stored by quarter.
     """
     try:
         start, end = _midnight(first), _midnight(last) + _DAY

@@ -11,7 +11,6 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 from ledger.reports.focus_costs import Cost
 
-FOCUS_VERSION: Final = "1.2"
 ACCOUNT: Final = "cost-analytics"
 CURRENCY: Final = "USD"
 
@@ -95,7 +94,7 @@ def _usd(nano: int) -> Decimal:
 
 
 def _quantity(cost: Cost) -> tuple[Decimal, str]:
-    """Return the usage; of a row without one quantity, the request, transaction or call."""
+    """Return the usage; for a row without a single quantity, one request, transaction or call."""
     if cost.usage is not None and cost.unit:
         return cost.usage, cost.unit.replace("_", " ").title()
     return Decimal(1), _COUNTED_AS.get(cost.kind, "Calls")
@@ -108,7 +107,7 @@ def _month_of(time: datetime) -> tuple[datetime, datetime]:
 
 
 def _period_of(cost: Cost) -> tuple[datetime, datetime]:
-    """Return the UTC hour of a cost; of archived sums, the day."""
+    """Return the UTC hour of a cost; for archived sums, the day."""
     start = cost.time.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
     return start, start + (_DAY if cost.kind == "archived.costs" else _HOUR)
 

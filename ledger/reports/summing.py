@@ -1,8 +1,8 @@
 """Sums the calls of all users by period, so that reports of many calls read few rows.
 
-A period is an hour, and a day once the day is over for a while. Its sums are used as long as none
-of its calls has changed, which is marked by the transaction that changes one; so a reader never
-depends on how far the sums are. One process at a time computes them.
+A period is an hour, and a day once the day is over for a while. A transaction that changes a call
+marks its period, and the sums of a marked period are not used. So reports are right however far the
+summing has come. One process at a time computes them.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ _SQL: Final = statements("reports/summing")
 TAG_KEYS_MAX: Final = 20
 TAG_VALUES_MAX: Final = 1_000
 COMBINATIONS_MAX: Final = 5_000
-"""Of a persona and tags in a period. Keys with the most values are left out until there are so few:
-a report that names such a key reads the calls."""
+"""The maximum of combinations of a persona and tags in a period. To keep it, the keys with the most
+values are left out; a report that names such a key reads the calls."""
 
 _SECONDS_MAX: Final = 600
 _HOUR: Final = timedelta(hours=1)

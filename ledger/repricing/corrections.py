@@ -81,7 +81,7 @@ class Rates:
         self.catalogue = catalogue
 
     def tariff(self, service: str, operation: str, model: str, unit: str) -> Tariff:
-        """Return the tariff of a kind of usage; `model` is empty if there is none."""
+        """Return the tariff of a kind of usage; `model` is empty for a usage without a model."""
         return self.catalogue.tariffs[service, operation, model or None, unit]
 
     def correction(self, cost: PricedCost) -> list[Rate] | None:

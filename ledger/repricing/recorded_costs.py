@@ -19,7 +19,7 @@ class RecordedCost(NamedTuple):
     """A recorded cost as stored: with a single usage, or with the `usages` of one request.
 
     `basis_nano` is the cost that charges follow, `basis_prices` the prices that they follow for
-    units of time where these are others, see `ledger.calls.basis`.
+    units of time where these differ, see `ledger.calls.basis`.
     """
 
     identity: str

@@ -33,7 +33,7 @@ _SQL: Final = statements("scheduled_notices/schedule")
 
 PAGE: Final = "/outlook"
 HISTORY_DAYS_MIN: Final = 3
-"""With fewer whole days of history there is no message."""
+"""A user with fewer whole days of history gets no message."""
 MOVED: Final = timedelta(days=3)
 """A day that moved by less is not reported again."""
 
@@ -97,7 +97,7 @@ async def _not_sent_before_restore(
 
 
 def _near_ids(notice: Notice) -> list[UUID]:
-    """Return the ids of the messages about days that are not news beside this one."""
+    """Return the ids of the messages about days so near that this one is not news beside them."""
     month, version, day = notice.cause
     days = range(1 - MOVED.days, MOVED.days)
     near = [date.fromisoformat(day) + timedelta(days=moved) for moved in days]

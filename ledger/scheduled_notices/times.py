@@ -13,7 +13,8 @@ ScheduledKind = Literal["forecast", "unpriced", "daily_digest", "weekly_digest"]
 DigestKind = Literal["daily_digest", "weekly_digest"]
 
 DIGEST_AT: Final = time(7)
-"""When digests are sent, by the user's clock, and up to an hour later: the load is spread."""
+"""When digests are due, by the user's clock. They are sent up to an hour later, to spread the
+load."""
 SPREAD_SECONDS: Final = 3_600
 FORECAST_EVERY: Final = timedelta(hours=1)
 UNPRICED_EVERY: Final = timedelta(minutes=5)
@@ -36,7 +37,7 @@ class DigestWindow(NamedTuple):
 
 
 def spread_of(user_id: str) -> timedelta:
-    """Return how much later than others a user is looked at; always the same."""
+    """Return how much later than its time a user's message is due: always the same for a user."""
     return timedelta(seconds=crc32(user_id.encode()) % SPREAD_SECONDS)
 
 

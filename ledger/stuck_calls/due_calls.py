@@ -21,7 +21,7 @@ class ActiveCallTimes(NamedTuple):
 
 
 class _Known(NamedTuple):
-    """What a call was when it was read, and when to read it again without a change."""
+    """When a call had changed as it was read, and when to read it again without a change."""
 
     updated_at: datetime
     due_at: datetime | None

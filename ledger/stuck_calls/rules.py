@@ -24,14 +24,14 @@ _MINUTE_MS: Final = 60_000
 
 
 class CallLimits(NamedTuple):
-    """How long a call may cost without a turn, and have no event at all; zero turns a rule off."""
+    """How long a call may cost without a turn, and have no event; zero switches a rule off."""
 
     silent: timedelta = timedelta(seconds=120)
     lifetime: timedelta = timedelta(hours=4)
 
 
 class CallActivity(NamedTuple):
-    """What is known of an active call; money is nano-dollars.
+    """The facts of an active call; money is nano-dollars.
 
     `turn_at` is the time of its last turn and `turn_seen_at` the later of it and its arrival, both
     None for a call without turns. `cost_at` is the time of its last cost. `turn_nano` is what it

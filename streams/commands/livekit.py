@@ -1,7 +1,8 @@
 """Executes commands at LiveKit through its server API, which speaks Twirp with JSON.
 
-The vendor's id of a call is the name of its room. The end of a call deletes the room. Steps before
-are data messages to the agents in the room only, because they tell what the call costs.
+The vendor's id of a call is the name of its room. The end of a call deletes the room. The steps
+before the end are data messages. Only the agents in the room get them, because they say what the
+call costs.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from streams.commands.requests import JSON_HEADERS, Answer, CommandRequest, Requ
 
 _TOKEN_SECONDS: Final = 60
 _CLOCK_SECONDS: Final = 5
-"""Clocks may differ by so much."""
+"""The assumed maximum difference between clocks."""
 _OK: Final = 200
 _NOT_FOUND: Final = 404
 _TOPIC_PREFIX: Final = "cost-analytics."
@@ -106,7 +107,7 @@ class LiveKitReceiver:
 
 
 def _token(project: LiveKitProject, grants: dict[str, Any]) -> str:
-    """Return a token of a minute with some grants."""
+    """Return a token with these grants, valid for a minute."""
     now = int(time.time())
     claims = {
         "iss": project.api_key,

@@ -22,7 +22,7 @@ JSON_HEADERS: Final = {"Content-Type": "application/json"}
 ANSWER_BYTES_MAX: Final = 8 * BUFFER_BYTES
 """More of an answer is not read."""
 _RETRYABLE_STATUSES: Final = frozenset({401, 403, 408, 409, 425, 429})
-"""Statuses about our account, our rate or the moment, which may differ at the next attempt."""
+"""Statuses about our account, our rate or a passing state, which may differ at the next attempt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class CommandRequest:
     headers: Mapping[str, str]
     hidden: tuple[str, ...] = field(default=(), repr=False)
     reads_success: bool = False
-    """Whether the body of a success is read; those of most receivers say nothing."""
+    """Whether the body of a successful response is read; most receivers send none of use."""
 
 
 @dataclass(frozen=True, slots=True)

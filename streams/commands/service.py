@@ -9,7 +9,7 @@ from ledger.commands.execution import command_store
 from messaging.kafka import KafkaSettings
 from streams.commands.journal import command_journal
 from streams.commands.routing import CommandRouter
-from streams.commands.wakening import wake_on_commands
+from streams.commands.wake_ups import wake_on_commands
 from streams.commands.worker import CommandOptions, CommandWorker
 from streams.metrics.commands import CommandMeter
 

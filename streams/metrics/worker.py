@@ -39,7 +39,7 @@ _OUTBOXES: Final[tuple[OutboxName, ...]] = ("totals", "messages")
 
 
 class WorkerMeter(Collector):
-    """The metrics of a worker process; a worker that starts again goes on with the same meter."""
+    """The metrics of a worker process; a restarted worker continues with the same meter."""
 
     def __init__(self) -> None:
         self._records = Histogram(*BATCH_RECORDS, registry=None, buckets=_RECORDS)

@@ -1,7 +1,7 @@
 """Messages in the formats of Slack, Discord and Microsoft Teams.
 
-Titles and lines contain names and ids from emitters. They are shown as they are: they can mention
-no one, and neither format a message nor add links to it. Only our own link is one.
+Titles and lines contain names and ids from emitters. They are shown as plain text: they cannot
+mention anyone, format a message or add a link to it. The only link is ours.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def plain(text: str) -> str:
 
 
 def _cut(text: str, characters_max: int) -> str:
-    """Return a text of at most so many UTF-16 code units, which is what services count."""
+    """Return a text of at most this many UTF-16 code units, the unit in which services count."""
     encoded = text.encode("utf-16-le")
     if len(encoded) <= 2 * characters_max:
         return text

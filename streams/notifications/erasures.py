@@ -22,7 +22,7 @@ _log: Final = logging.getLogger(__name__)
 
 
 async def import_erasures(kafka: KafkaSettings, connection: Connection) -> None:
-    """Erase the users again that the topic says were erased.
+    """Erase again the users whose erasures are on the topic.
 
     Raises KafkaError, TimeoutError or a database error; then it is repeated.
     """

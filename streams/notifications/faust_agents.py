@@ -47,7 +47,7 @@ class _AlertHeader(msgspec.Struct):
 
 
 class _EndedTotal(msgspec.Struct, rename=wire_name):
-    """As much of a total as is needed to find the call."""
+    """The fields of a total that identify an ended call."""
 
     call_id: str
     status: CallStatus

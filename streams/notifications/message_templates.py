@@ -169,12 +169,12 @@ def _subject(alert: _Alert) -> str:
 
 
 def _global_subject(alert: _Alert, used: str) -> str:
-    whose, their = "All users have", "their"
+    subject, their = "All users have", "their"
     if alert.scope is not None and alert.scope.kind == "service":
-        whose, their = f"{service_name(alert.scope.value or '')} has", "its"
+        subject, their = f"{service_name(alert.scope.value or '')} has", "its"
     if alert.threshold_percent == _FULL_PERCENT:
-        return f"{whose} reached {their} {alert.type} budget"
-    return f"{whose} used {used} of {their} {alert.type} budget"
+        return f"{subject} reached {their} {alert.type} budget"
+    return f"{subject} used {used} of {their} {alert.type} budget"
 
 
 def _position(alert: _Alert) -> str:

@@ -1,9 +1,9 @@
 """The list of the library genai-prices: its models, and their prices at a time and in a tier.
 
 The library's package contains the list as objects, and its publisher as JSON of the same form. A
-price is in force from a day, during some hours of the day, or in a service tier. Which one is used
-follows the rules of the library: of the prices of a model the last that applies, replaced by those
-of the first variant that applies.
+price is in force from a day, during some hours of the day, or in a service tier. The rules of the
+library decide which one is used: the last prices of a model that apply, replaced by those of the
+first variant that applies.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ FIRST_DAY: Final = date(2000, 1, 1)
 """Prices without a day are in force from here on."""
 
 _TIER_FIELDS: Final = {"service_tier", "processing", "speed"}
-"""What a request may say about its tier; other conditions of a variant are not known here."""
+"""The fields of a request that name its tier; other conditions of a variant are not known here."""
 _HOUR_MINUTES: Final = 60
 
 
@@ -194,8 +194,8 @@ def matches(logic: Mapping[str, Any], name: str) -> bool:
 def names_of(service: str, models: Sequence[ListedModel]) -> list[list[str]]:
     """Return the names of each model of a service that rules do not derive from each other.
 
-    These are the id, if the library finds the model by it, and further names of the list. Of two
-    models with one name the library finds the first.
+    These are the id, if the library finds the model by it, and further names of the list. If two
+    models have the same name, the library finds the first one.
     """
     owners: dict[str, int] = {}
     for number, model in enumerate(models):
@@ -217,7 +217,7 @@ def names_of(service: str, models: Sequence[ListedModel]) -> list[list[str]]:
 
 
 def _literals(logic: Mapping[str, Any], rules: Collection[str]) -> Iterator[str]:
-    """Yield the texts of these rules; of rules that must hold together none."""
+    """Yield the texts of these rules; none for rules that must hold together."""
     [(rule, value)] = logic.items()
     if rule.rstrip("_") == "or":
         for one in value:

@@ -28,7 +28,7 @@ class PriceSourceError(Exception):
 
 
 class ReadPrices(NamedTuple):
-    """The prices of a list, how many entries have any, and how many figures were left out, why."""
+    """The prices of a list, the number of models with prices, and of left-out figures by reason."""
 
     rows: list[PriceRow]
     models: int
@@ -44,14 +44,14 @@ class PriceCollector:
         self._models = 0
 
     def add(self, rows: Sequence[PriceRow]) -> None:
-        """Add the prices of an entry. Of two prices with the same key the first is kept."""
+        """Add the prices of an entry. If two prices have the same key, the first one is kept."""
         self._models += bool(rows)
         for row in rows:
             if not self._rows.setdefault(row.key, row).same_price(row):
                 self.left_out["two names of a model with different prices"] += 1
 
     def prices(self, services: Collection[str]) -> ReadPrices:
-        """Return what was collected of some services or of all; raises PriceSourceError."""
+        """Return the collected prices of some services or of all; raises PriceSourceError."""
         if not self._rows:
             raise PriceSourceError(
                 "it has no prices of these services" if services else "it has no prices"

@@ -48,7 +48,7 @@ PAUSE_SECONDS_AFTER_FEW: Final = 0.005
 ROUND_CALLS_MAX_BEHIND: Final = 400
 PAUSE_SECONDS_BEHIND: Final = 0.2
 DIRTY_CALLS_MAX: Final = 100_000
-"""With so many pending calls the publisher no longer pauses."""
+"""With this many pending calls the publisher no longer pauses."""
 DELETE_NS: Final = 1_000_000_000
 ORPHAN_AGE_SECONDS: Final = 10
 ORPHANS_PER_ROUND: Final = 50

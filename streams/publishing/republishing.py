@@ -40,7 +40,7 @@ from streams.publishing.versioned_call import totals_of
 
 POLL_SECONDS: Final = 2
 STALLED_SECONDS: Final = 60
-"""Without progress for so long the wait ends: later commits publish their calls in any case."""
+"""Without progress for this long the wait ends: later commits publish their calls in any case."""
 KEYS_PER_ROUND: Final = 20_000
 CALLS_PER_READ: Final = 500
 REPEATS_MAX: Final = 20
@@ -99,7 +99,7 @@ class EpochFollower:
             self._connection.terminate()  # which releases the lock
 
     async def _is_counted(self, connection: Connection) -> bool:
-        """Return whether everything was counted that the stream held at the first call."""
+        """Return whether all records are counted that the stream had at the first call."""
         if self._ends is None:
             self._ends = await end_offsets(self._kafka, self._stream.topic)
             self._moved_ns = time.monotonic_ns()

@@ -78,7 +78,7 @@ class TotalsTracing:
         self._contexts: dict[str, str] = {}
 
     def note(self, outcome: BatchOutcome) -> None:
-        """Remember the contexts of a committed batch, of so many calls at most."""
+        """Remember the contexts of a committed batch, up to the maximum of calls."""
         self._contexts |= outcome.traces
         surplus = len(self._contexts) - TRACED_CALLS_MAX
         for call_id in list(islice(self._contexts, max(0, surplus))):

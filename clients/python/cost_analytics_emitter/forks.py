@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 
 class ForkAware(Protocol):
-    """What has threads or connections, which a child does not inherit."""
+    """An object with threads or connections, which a forked child does not inherit."""
 
     def restart_after_fork(self) -> None:
         """Forget the parent's threads and connections."""
@@ -18,7 +18,7 @@ _known: Final[weakref.WeakSet[ForkAware]] = weakref.WeakSet()
 
 
 def restart_in_children(one: ForkAware) -> None:
-    """Restart it in each forked child, as long as it exists."""
+    """Restart an object in each forked child, as long as the object exists."""
     _known.add(one)
 
 

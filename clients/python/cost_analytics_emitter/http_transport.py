@@ -42,7 +42,7 @@ class HttpTransport:
 
 
 def _reply(response: HTTPResponse, content: bytes) -> Reply:
-    """Return what a response means; only one of the product's own is believed."""
+    """Return the result that a response states; a foreign response is a failed attempt."""
     answer = json_object(content)
     retry_seconds = retry_after_seconds(response.getheader("Retry-After"))
     if response.status in {200, 202} and answer.get("success") is True:

@@ -20,7 +20,7 @@ _REPORTER: Final = "livekit-session"
 
 
 class Emission(NamedTuple):
-    """A metric as a component emitted it: in which run of a node, and a tag of its trace."""
+    """A metric of a component, with the run of a node that emitted it and a tag of its trace."""
 
     component: Any
     metrics: Any
@@ -29,7 +29,7 @@ class Emission(NamedTuple):
 
     @property
     def request(self) -> NodeRequest | None:
-        """The request that the metric is of; a turn that recognition ends runs in its node, too."""
+        """The request of the metric; None if it is of another kind than the node that ran."""
         is_of_node = self.node is not None and self.metrics.type == f"{self.node.kind}_metrics"
         return self.node if is_of_node else None
 

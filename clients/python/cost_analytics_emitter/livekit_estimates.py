@@ -14,11 +14,11 @@ from cost_analytics_emitter.service_names import service_of, stt_operation
 from cost_analytics_emitter.usage_counts import Usages
 
 _SECONDS_MAX: Final = 10
-"""Streams report their audio more often; one that leaves out more bills speech, not audio."""
+"""Streams report audio more often. One that leaves more unreported bills speech, not audio."""
 
 
 class Estimate(NamedTuple):
-    """What a request used, about, why it is not known, and what it was estimated from."""
+    """The estimated usage of a request, why it was estimated, and from what."""
 
     usages: Usages
     reason: str

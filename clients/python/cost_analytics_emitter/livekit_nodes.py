@@ -183,7 +183,7 @@ def _begin(kind: Kind, agent: Any, listener: Listener) -> NodeRequest:
 def component_of(kind: Kind, agent: Any, session: Any) -> Any:
     """Return the component that an agent uses: its own, else that of its session."""
     own = getattr(agent, kind, None)
-    # An agent that is given none has an object that is false.
+    # An agent without a component of its own has a falsy object in its place.
     return own if own or own is None else getattr(session, kind, None)
 
 

@@ -89,7 +89,7 @@ class SessionRegistry:
         return self._followers.get(session)
 
     def note_speech(self, speech_id: str, follower: SessionFollower) -> None:
-        """Note whose speech has an id: metrics of its requests carry it."""
+        """Note the follower of a speech: metrics of its requests contain the speech's id."""
         self._speeches[speech_id] = follower
 
     def begin(self, request: NodeRequest) -> None:
@@ -105,7 +105,7 @@ class SessionRegistry:
     def owner(
         self, follower: SessionFollower, session: Any, component: Any, metrics: Any, request: Any
     ) -> Owner:
-        """Return whose a metric is: known by its request, else its speech, else its component."""
+        """Return the owner of a metric: by its request, else its speech, else its component."""
         if request is not None and request.session is not None:
             return "mine" if request.session is session else "other"
         speech_id = getattr(metrics, "speech_id", None)

@@ -44,7 +44,7 @@ __all__ = ["CostObserver"]
 GRACE_SECONDS: Final = 2.0
 """How long a request may report its usage after its end, before it is estimated."""
 _FAILURES: Final = ("fatal error: ", "can no longer do its job")
-"""How Pipecat gives the reason of a cancellation by a failure."""
+"""A part of the reason that Pipecat gives for a cancellation after a failure."""
 
 _Handler: TypeAlias = Callable[[Any], None]
 

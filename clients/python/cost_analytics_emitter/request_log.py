@@ -1,7 +1,7 @@
 """Requests of one language model: which of them reported usage, and estimates of the others.
 
-A model answers one request at a time, so usage belongs to the request that was begun last. It knows
-nothing of a framework.
+A model answers one request at a time, so usage belongs to the request that was begun last. This
+module does not depend on a framework.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ REASONS: Final[Mapping[Ending, str]] = {
 class VendorRequest:
     """One request to a model. `characters_sent` and `characters_received` are of its text.
 
-    `is_sent` says that the service did send it. `estimate_id` is the event of its estimate.
+    `is_sent` means that the service has sent it. `estimate_id` is the event of its estimate.
     """
 
     number: int

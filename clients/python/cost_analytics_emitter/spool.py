@@ -1,7 +1,7 @@
 """A queue on disk: events of a killed process are sent by its successor, with the same ids.
 
-An event is in the kernel's hands before `put` returns, so it survives the end of the process; only
-a crash of the machine loses what the kernel had not written yet.
+An event is passed to the kernel before `put` returns, so it survives the end of the process. Only a
+crash of the machine loses what the kernel had not written yet.
 """
 
 from __future__ import annotations

@@ -8,11 +8,11 @@ from collections.abc import Callable
 
 
 def token_function(token: str | Callable[[], str]) -> Callable[[], str]:
-    """Return what gives the token of a request; raises ValueError for what no token can be."""
+    """Return a function that returns the token; raises ValueError for an invalid one."""
     if not isinstance(token, str):
         return token
     if not token or not token.isascii() or not token.isprintable():
-        raise ValueError("`token` is empty or has characters that no token has")
+        raise ValueError("`token` is empty, or has characters that a token cannot have")
     return lambda: token
 
 
@@ -20,7 +20,7 @@ def default_source(token: str | Callable[[], str] | None) -> str:
     """Return a source of the service that a token names: a source belongs to one service."""
     try:
         if not isinstance(token, str):
-            raise TypeError("only a token of text can be read now")
+            raise TypeError("the token of a function is not known yet")
         payload = token.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
         return f"/emitter/{claims['sub']}"

@@ -1,4 +1,4 @@
-"""How events are sent, and what came of it."""
+"""The interface of transports, and the result of one attempt."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ _TYPES: Final[dict[str, type[LiveMessage]]] = {
     "budget": LiveBudget,
 }
 _SILENCE_SECONDS: Final = 4
-"""A connection that is silent for so long is pinged, and given up after as long again."""
+"""A connection that is silent for this long is pinged, and closed after the same time again."""
 _CLOSE_SECONDS: Final = 1
 
 
