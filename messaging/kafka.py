@@ -68,7 +68,7 @@ TOPICS_SECONDS: Final = 30
 TOPICS_POLL_SECONDS: Final = 0.05
 MAX_FETCH_BYTES: Final = 4 * 1024 * 1024
 MAX_RECORD_BYTES: Final = 2 * 1024 * 1024
-"""The maximum of a producer's request; most topics allow half of it."""
+"""The maximum size of a producer's request; most topics allow half of it."""
 KEYS_CACHED_MAX: Final = 65_536
 
 Start = Literal["earliest", "none"]

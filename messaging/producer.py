@@ -29,7 +29,7 @@ GATHERED_PER_SLICE: Final = 2_000
 GATHERED_PER_TURN: Final = 100
 """Sending this many records without yielding takes about a millisecond."""
 HEADER_FRAME_BYTES: Final = 10
-"""The maximum of a header's size besides its name and value; there may be many small headers."""
+"""The maximum size of a header besides its name and value; there may be many small headers."""
 
 _log = logging.getLogger(__name__)
 

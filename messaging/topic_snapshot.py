@@ -29,8 +29,8 @@ async def read_topic(
     """Yield all records present when this began; each list is of one partition, in order.
 
     Reported end offsets are only a lower bound (the embedded broker reports too low ones). So
-    reading a partition ends with an empty poll, once both the reported end and the end in a fetch
-    are reached, or with a record that was written since this began. Raises KafkaError or
+    reading a partition ends with a record that was written since this began. It also ends with an
+    empty poll, if the reported end and the end in a fetch are reached. Raises KafkaError or
     TimeoutError.
     """
     consumer = make_consumer(settings, topic, group=None)

@@ -52,10 +52,11 @@ class BudgetScope(Struct, kw_only=True, rename=wire_name):
 class BudgetAlert(Struct, kw_only=True, rename=_alert_name):
     """Spend has reached a threshold of a limit. Money is US dollars, times are UTC.
 
-    `period` is the day, month or call that the limit applies to. `crossed_by` is null if a change
-    of the settings raised the alert. `drivers` are the largest costs of the UTC days in the period.
-    `spent_last_hour` is the user's spend since the last quarter-hour mark at least an hour ago.
-    `budget_id` and `scope` are those of a further budget, null for a limit of the user's settings.
+    `period` is the day, week, month or call that the limit applies to. `crossed_by` is null if a
+    change of the settings raised the alert. `drivers` are the largest costs of the UTC days in the
+    period. `spent_last_hour` is the user's spend since the last quarter-hour mark at least an hour
+    ago. `budget_id` and `scope` are those of a further budget, null for a limit of the user's
+    settings.
     """
 
     alert_id: str

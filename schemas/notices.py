@@ -167,7 +167,8 @@ class ChannelMessage(Struct, kw_only=True, rename=wire_name):
 class WebhookEvent(Struct, kw_only=True):
     """The body of a webhook: `type` decides what `data` is.
 
-    A BudgetAlert, an Anomaly, or a ChannelMessage about the channel itself.
+    It is a BudgetAlert, an Anomaly, a ChannelMessage about the channel itself, or the data of a
+    message about a balance, a forecast, a digest or usage without a price.
     """
 
     type: str

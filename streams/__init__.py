@@ -1,1 +1,1 @@
-"""The worker, from Kafka to the ledger and back to topics; anomalies, notifications, prices."""
+"""The worker, from Kafka to the ledger and back; anomalies, commands, notifications, prices."""

@@ -1,8 +1,8 @@
 """Sends refused records to the dead-letter topic, acknowledged, before their offset moves.
 
 If most of a large batch is refused or has no price, the fault is more likely ours than the
-emitters' (an empty catalogue, a bad release), and refusing more would drain good events. Then the
-batch is not recorded but retried until the fault is fixed.
+emitters': an empty catalogue, for instance, or a bad release. Refusing more would lose good events.
+Then the batch is not recorded but retried until the fault is fixed.
 """
 
 from __future__ import annotations

@@ -72,9 +72,9 @@ class Lane:
         self._idle = asyncio.Event()
         self._idle.set()
         self._poll: asyncio.Task[Any] | None = None
-        self.failing = False
+        self.is_failing = False
         self.retries = 0
-        self.behind = False
+        self.is_behind = False
         self.batches = 0
         self.next_offsets: dict[int, int] = {}
         self.read_offsets: dict[int, int] = {}
@@ -153,7 +153,7 @@ class Lane:
             await wait_until_set(self._assigned, IDLE_SECONDS)
             return assignment, None
         polled = await self._poll_records(self._batch_max, None, POLL_MS)
-        self.behind = _is_old(polled, self._recorder.now())
+        self.is_behind = _is_old(polled, self._recorder.now())
         return assignment, await self._decode(polled, assignment) if polled else None
 
     async def _fill(
@@ -256,12 +256,12 @@ class Lane:
                         str(error) or type(error).__name__,
                         extra={"action": "batch_retry"},
                     )
-                self.failing = True
+                self.is_failing = True
                 self.retries += 1
                 await backoff.wait(stop)
                 if stop.is_set():
                     return
-            self.failing = False
+            self.is_failing = False
             self.next_offsets |= batch.next_offsets
             self.batches += 1
         finally:

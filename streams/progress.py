@@ -1,10 +1,10 @@
 """Tracks the time up to which each partition is counted: all records readable then are committed.
 
-If each of the last three heartbeats saw a newer fetch, the newest of these fetches was sent after
-the first heartbeat, even if answers wait in a socket. So the end that it reported includes all
-records that were readable at the first heartbeat. This end is the next target. Once the lane has
-counted up to it, the partition is counted until the time of that heartbeat. Only PostgreSQL's clock
-is used.
+Suppose that each of the last three heartbeats saw a newer fetch. Then the newest fetch was sent
+after the first heartbeat, even if answers wait in a socket. So the end that it reported includes
+all records that were readable at the first heartbeat. This end is the next target. Once the lane
+has counted up to it, the partition is counted until the time of that heartbeat. Only PostgreSQL's
+clock is used.
 """
 
 from __future__ import annotations

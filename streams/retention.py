@@ -19,7 +19,7 @@ from schemas.topics import CALL_TOTALS
 from streams.retries import RETRYABLE_ERRORS
 
 CHUNKS_MAX: Final = 500
-"""The maximum of chunks of calls per run; the next run continues the pass."""
+"""The maximum number of chunks of calls per run; the next run continues the pass."""
 _CHECKS_PER_INTERVAL: Final = 4
 
 _log: Final = logging.getLogger(__name__)

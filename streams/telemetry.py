@@ -1,4 +1,4 @@
-"""What measures and traces a worker."""
+"""The metrics and traces of a worker."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ class WorkerTelemetry:
 
     @property
     def recorder(self) -> Callable[..., Recorder]:
-        """The class that records batches, called like Recorder."""
+        """The class that records batches; it takes the arguments of Recorder."""
         return Recorder if self.tracer is None else partial(TracedRecorder, self.tracer)
 
     def of_outbox(self) -> tuple[OnPublished, OutboxTracing | None]:
-        """Return what measures and traces the outbox of messages."""
+        """Return the meter and the tracing of the outbox of messages."""
         tracing = None if self.tracer is None else OutboxTracing(self.tracer)
         return self.meter.published, tracing
 
     def of_totals(self, producer: RecoveringProducer) -> tuple[OnPublished, TotalsTracing | None]:
-        """Return what measures and traces totals, which `producer` sends."""
+        """Return the meter and the tracing of totals, which `producer` sends."""
         tracing = None if self.tracer is None else TotalsTracing(self.tracer, producer)
         return self.meter.published, tracing

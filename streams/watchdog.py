@@ -48,7 +48,7 @@ class Watchdog:
     async def _check(self, lane: Lane) -> None:
         """Measure the time during which records wait and none is counted."""
         since, progress = self._waiting.get(lane, (0, -1))
-        if lane.failing or not lane.partitions or progress != lane.batches:
+        if lane.is_failing or not lane.partitions or progress != lane.batches:
             self._waiting[lane] = (time.monotonic_ns(), lane.batches)
             return
         reason = self._find_emptied_log(lane) or await self._find_waiting_records(lane)

@@ -61,7 +61,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class WorkerOptions:
-    """Options of a worker. `batch_max` is the maximum of records per poll of a lane."""
+    """Options of a worker. `batch_max` is the maximum number of records per poll of a lane."""
 
     kafka: KafkaSettings
     database_url: str
@@ -189,7 +189,7 @@ class Worker:
         return await connect_worker(self._options.database_url, self._options.worker_id)
 
     def _is_behind(self) -> bool:
-        return any(lane.behind for lane in self._lanes)
+        return any(lane.is_behind for lane in self._lanes)
 
     def _on_commit(self, outcome: BatchOutcome, next_offsets: Mapping[int, int]) -> None:
         self._offsets.note(next_offsets)

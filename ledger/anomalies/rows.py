@@ -219,7 +219,7 @@ async def read_users_to_check(
     other_services: Sequence[str],
     nano_min: int,
 ) -> dict[str, date]:
-    """Return the users whose day is worth checking, with each user's first day."""
+    """Return the users with a day to check, and each user's first day."""
     rows = await connection.fetch(
         *_SQL.bind(
             "costly_days",

@@ -1,1 +1,1 @@
-"""Budgets: limits, thresholds, alerts, holds and authorization."""
+"""Budgets: limits, scopes, thresholds, alerts, steps before a call's end, and reservations."""

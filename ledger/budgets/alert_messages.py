@@ -168,8 +168,8 @@ def limit_sentence(
     share = _share(position, percent)
     of_scope = position.limit.budget.scope_text() if position.limit.budget else ""
     if position.call is not None:
-        whose = f"the {limit} limit per call{of_scope}" if of_scope else f"its {limit} limit"
-        return f"This call cost {spend}, {share} {whose}."
+        of_limit = f"the {limit} limit per call{of_scope}" if of_scope else f"its {limit} limit"
+        return f"This call cost {spend}, {share} {of_limit}."
     is_over = position.closed or (position.end is not None and position.end <= now)
     period, kind = _period_text(position, is_over=is_over), position.limit.type
     if position.user_id == GLOBAL_OWNER:

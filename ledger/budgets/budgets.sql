@@ -149,13 +149,13 @@ DELETE FROM alert_reads
  WHERE alert_id = :alert_id::uuid AND user_id = :user_id AND (user_id = :viewer_id OR :reads_all)
 
 -- name: committed
--- What calls of :user_id may still spend at :now, in nano-dollars: of calls other than :call_id the sum of
--- `others_nano`; of :call_id its hold, and its reservations for other costs than :identities. A reservation
--- draws on its call's hold, and has ended if its cost is counted or its call has ended. If :by_cost, a hold
--- excludes the cost of the call so far, which is spent already; else reservations are part of the hold.
--- `counted` are those of :identities that are counted already. If :by_call, `others` are the other calls one by one,
--- with their persona and tags, which are those of the hold until an event says them; so are `held_persona` and
--- `held_tags`.
+-- What calls of :user_id may still spend at :now, in nano-dollars. `others_nano` is the sum for calls other than
+-- :call_id. `held_nano` is the hold of :call_id, and `reserved_nano` its reservations for costs other than :identities.
+-- A reservation draws on the hold of its call. It has ended if its cost is counted or its call has ended. If :by_cost,
+-- a hold excludes the cost of the call so far, which is spent already; else reservations are part of the hold.
+-- `counted` are those of :identities that are counted already. If :by_call, `others` lists the other calls with their
+-- persona and tags: those of the events, or else of the hold. `held_persona` and `held_tags` are those of the hold of
+-- :call_id.
 WITH held AS (
     SELECT h.call_id, greatest(0, h.spend_nano - so_far.nano) AS nano, h.persona_id, h.tags
       FROM budget_holds AS h

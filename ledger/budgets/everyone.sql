@@ -35,7 +35,8 @@ SELECT user_id, daily_limit_nano, monthly_limit_nano, call_limit_nano,
 UPDATE user_budget_settings SET reviewed_at = :now WHERE user_id = ''
 
 -- name: held
--- What the calls of all users may still spend at :now, in nano-dollars, as `committed` in budgets.sql has it of a user.
+-- What the calls of all users may still spend at :now, in nano-dollars; `committed` in budgets.sql is the same for one
+-- user.
 WITH held AS (
     SELECT h.user_id, h.call_id, greatest(0, h.spend_nano - so_far.nano) AS nano
       FROM budget_holds AS h

@@ -111,7 +111,7 @@ def _kind_of(
 
 
 class _Decider(NamedTuple):
-    """What a reservation is decided from."""
+    """The facts that decide a reservation."""
 
     budgets: Budgets
     limits: Limits

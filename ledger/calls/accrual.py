@@ -266,7 +266,7 @@ class _Fold:
         return charge_entry(event, data, call, fee)
 
     def _require_details(self, data: CostVoided, call: Call) -> None:
-        """Refuse the void of an archived cost whose details have expired."""
+        """Refuse the void of an archived cost with expired details."""
         if self._legs.lacks_details(call):
             cost = self._voidable.get(identity_of(data.voids.source, data.voids.id))
             if cost is None or cost.call_id != call.call_id:

@@ -39,9 +39,9 @@ class KnownState(msgspec.Struct):
 
     `calls` are the calls of the batch as last committed, `held` their held events. `voidable` are
     the recorded costs that voids of the batch name, `voided` those that are already voided.
-    `without_details` are calls with archived costs whose details have expired: a void of such a
-    cost is refused, and so is a usage of a leg. `legs` are the pieces of calls with legs that count
-    and whose rounding may change.
+    `without_details` are calls that have archived costs with expired details: a void of such a cost
+    is refused, and so is a usage of a leg. `legs` are the pieces of calls with legs that count and
+    whose rounding may change.
     """
 
     calls: Mapping[str, Call] = {}

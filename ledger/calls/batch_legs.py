@@ -29,12 +29,12 @@ class BatchLegs:
         return call.call_id in self._known.without_details
 
     def check_cost(self, cost: RatedCost, call: Call) -> None:
-        """Refuse a usage of a leg whose details have expired."""
+        """Refuse a usage of a leg with expired details."""
         if isinstance(cost, LegCost):
             self._require_details(call, cost.entry.source)
 
     def check_event(self, event: Event, call: Call) -> None:
-        """Refuse a void or a first end that needs legs whose details have expired."""
+        """Refuse a void or a first end that needs legs with expired details."""
         if call.roundings is None:
             return
         is_first_end = isinstance(event.data, CallEnded) and call.ended_at is None

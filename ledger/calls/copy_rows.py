@@ -54,8 +54,8 @@ ENTRY_COLUMNS: Final = (
 )
 """The columns of an entry in the order in which they are written.
 
-Columns that differ from event to event come first, then those that many costs share, and last the
-owner, who may become known only when the event is counted.
+Columns that differ from event to event come first, then those that many costs share. The owner is
+last, because it may become known only when the event is counted.
 """
 
 IDENTITY_COLUMNS: Final = ("identity", "fingerprint")

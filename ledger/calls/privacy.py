@@ -7,7 +7,7 @@ from typing import Final
 from schemas.money import significant
 
 OTHER_USERS_MIN: Final = 5
-"""The least number of other users whose calls a figure about other users may be made of."""
+"""A figure about other users is made of the calls of at least this many of them."""
 _DIGITS: Final = 2
 
 

@@ -28,9 +28,9 @@ def settle(
 
     `roundings` are those of its legs if it has ended, None without legs.
 
-    Returns whether anything changed, which is so if the call is or was abandoned. A newer price
-    changes nothing while the facts are the same.
-    Raises OutdatedPlansError if the catalogue lacks plans that the call was charged by.
+    Returns whether anything changed; True if the call is or was abandoned. A newer price changes
+    nothing while the facts are the same. Raises OutdatedPlansError if the catalogue lacks plans
+    that the call was charged by.
     """
     moved_first = _settle_infrastructure(before, call, catalogue)
     moved_roundings = _settle_roundings(before, call, roundings)

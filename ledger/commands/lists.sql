@@ -11,7 +11,7 @@ ORDER BY c.seq DESC LIMIT 100
 
 -- name: page
 -- Up to :limit commands before the number :before, the newest first, only those in :state if it is given. All users'
--- commands; row policies hide them from others than administrators.
+-- commands; row policies show them to administrators only.
 SELECT c.command_id::text, c.seq, c.call_id, c.user_id, c.kind, c.cause, c.state, c.reason, c.requested_by, c.requested_at,
        c.ended_at, c.target, c.outcome
 FROM call_commands AS c

@@ -1,8 +1,7 @@
 """A user's prepaid balance: a pure function of the grants and of the sums that were drawn.
 
 Which grants are valid changes only when one begins or ends. Between two such times only the sum of
-what was drawn matters, in whatever order it was drawn, so the balance is the same for each order of
-arrival.
+the draws matters. So the balance is the same for each order of arrival.
 
 A draw takes from the valid grants in the order of `CreditGrant.order`. What no grant covers is a
 debt, which the next grant pays when it begins. When a grant ends, the rest of it expires.

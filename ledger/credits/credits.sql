@@ -11,8 +11,8 @@ SELECT * FROM unnest(:identities::uuid[], :sources::text[], :event_ids::text[], 
 ON CONFLICT (identity) DO NOTHING
 
 -- name: plan_review
--- Stores for :user_ids when after :now their next grant ends, or comes so near to its end that they may want to know:
--- no event says so.
+-- Stores for :user_ids when, after :now, their next grant ends or may be due for a warning before its end: no event
+-- announces either.
 UPDATE user_budget_settings AS s
 SET credit_review_at = coalesce((
     SELECT min(t.at) FROM valid_grants AS g,
@@ -70,8 +70,8 @@ FROM quarters AS q JOIN calls AS c USING (call_id)
 WHERE q.charged > 0 AND q.refunded > q.later AND c.user_id IS NOT NULL
 
 -- name: accounts
--- The grants of :user_ids that are not voided, the amounts of which each user is warned, null for the default, and the
--- days before the end of the balance, with what is known of it.
+-- The grants of :user_ids that are not voided; the amounts at which each user is warned, null for the default; the days
+-- before the end of the balance, and whether it was found to end within them, and how often.
 SELECT s.user_id, s.low_balance_nano, s.low_balance_days, s.balance_ends_soon, s.balance_crossings,
        (SELECT json_agg(json_build_array(g.identity, g.amount_nano, g.starts_at, g.ends_at, g.priority, g.time))
           FROM valid_grants AS g WHERE g.user_id = s.user_id) AS grants
@@ -141,8 +141,8 @@ WITH requested AS (
 SELECT ordinality FROM requested JOIN raised USING (alert_id) ORDER BY ordinality
 
 -- name: held
--- The charges that are held at :now for calls of :user_id, of others than :call_id and of it. If :by_cost, the spend of
--- a hold is a cost.
+-- The charges that are held at :now for calls of :user_id: the sum for calls other than :call_id, and that of :call_id.
+-- If :by_cost, the spend of a hold is a cost.
 SELECT coalesce(sum(nano) FILTER (WHERE call_id <> :call_id), 0) AS others_nano,
        coalesce(sum(nano) FILTER (WHERE call_id = :call_id), 0) AS held_nano
 FROM (
@@ -175,8 +175,8 @@ SELECT low_balance_nano, low_balance_days FROM user_budget_settings
 WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all)
 
 -- name: change_low_balance
--- Replaces the balances at which :user_id is warned, if :has_amounts, and the days before the end, if :has_days. Other
--- days are looked at as if for the first time. A worker reviews the balance soon.
+-- Replaces the balances at which :user_id is warned, if :has_amounts, and the days before the end, if :has_days.
+-- Another number of days forgets that the balance ends soon. A worker reviews the balance soon.
 INSERT INTO user_budget_settings AS s (user_id, low_balance_nano, low_balance_days)
 SELECT :user_id, :amounts::bigint[], :days::smallint WHERE :user_id = :viewer_id OR :reads_all
 ON CONFLICT (user_id) DO UPDATE SET

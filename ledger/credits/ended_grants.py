@@ -1,4 +1,4 @@
-"""Reviews balances after grants have ended, which no event announces."""
+"""Reviews balances when grants end or are near their end, which no event announces."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ REVIEWED_MAX: Final = 100
 
 
 async def review_ended_grants(connection: Connection, now: datetime) -> int:
-    """Raise the alerts of balances that fell because grants ended, some users at a time.
+    """Raise the alerts of balances that are due for a review, some users at a time.
 
     Returns the number of alerts. Several workers may do this: each user is reviewed by one.
     """

@@ -76,7 +76,7 @@ def ending_alert(account: Account, now: datetime) -> BalanceEndingAlert | None:
         return None
     nano, per_day = account.balance.nano, charged_per_day(account)
     return BalanceEndingAlert(
-        alert_id=_digest("ending", account.user_id, account.low_days, account.crossings + 1),
+        alert_id=_alert_id("ending", account.user_id, account.low_days, account.crossings + 1),
         user_id=account.user_id,
         threshold_days=account.low_days,
         balance_usd=Usd(nano),
@@ -90,7 +90,7 @@ def ending_alert(account: Account, now: datetime) -> BalanceEndingAlert | None:
     )
 
 
-def _digest(*parts: object) -> str:
+def _alert_id(*parts: object) -> str:
     """Return the id of the alert with this cause."""
     key = "\0".join(map(str, parts))
     return str(UUID(bytes=blake2b(key.encode(), digest_size=16).digest()))
@@ -99,7 +99,7 @@ def _digest(*parts: object) -> str:
 def _alert(account: Account, threshold: int, grant_id: str, now: datetime) -> BalanceAlert:
     ends_at = lasts_until(account, now)
     return BalanceAlert(
-        alert_id=_digest("balance", account.user_id, threshold, grant_id),
+        alert_id=_alert_id("balance", account.user_id, threshold, grant_id),
         user_id=account.user_id,
         threshold_usd=Usd(threshold),
         balance_usd=Usd(account.balance.nano),

@@ -38,9 +38,9 @@ class Account(NamedTuple):
     """A user's grants that are not voided, the balance at a time, and when to warn the user.
 
     `low_nano` are the balances at which the user wants to be warned, None for the default.
-    `drawn_nano` is what was drawn in a window that the reader chose. `low_days` are the days before
-    the end at which the user wants to be warned, None for never; `ends_soon` says whether the
-    balance was known to end within them, `crossings` how often that became true.
+    `drawn_nano` is the sum of the draws since a time that the caller chose. `low_days` are the days
+    before the end at which the user wants to be warned, None for never; `ends_soon` says whether
+    the balance was known to end within them, `crossings` how often that became true.
     """
 
     user_id: str
@@ -88,12 +88,12 @@ async def refresh_returns(connection: Connection, call_ids: Sequence[str]) -> No
 
 
 async def plan_review(connection: Connection, user_ids: Collection[str], now: datetime) -> None:
-    """Store when the next grants of users end. From then on, users have credit."""
+    """Store when the balances of users are reviewed next. From then on, the users have credit."""
     await connection.execute(*_SQL.bind("plan_review", user_ids=list(user_ids), now=now))
 
 
 async def lock_due_users(connection: Connection, now: datetime, limit: int) -> list[str]:
-    """Lock and return users with a grant that has ended since their balance was reviewed."""
+    """Lock and return users whose balance is due for a review."""
     rows = await connection.fetch(*_SQL.bind("lock_due", now=now, limit=limit))
     return [row["user_id"] for row in rows]
 
@@ -154,7 +154,7 @@ async def _read_drawn(
 
 
 def _windows(user_id: str, points: Sequence[datetime], since: datetime) -> list[UserTimeRange]:
-    """Return the windows of a user: the time `since`, and those between the turning points."""
+    """Return the time ranges of a user: from `since` on, and between the turning points."""
     ends = [*points[1:], _FOREVER]
     between = [UserTimeRange(user_id, *pair) for pair in zip(points, ends, strict=False)]
     return [UserTimeRange(user_id, since, _FOREVER), *between]

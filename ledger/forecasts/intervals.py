@@ -1,13 +1,12 @@
 """Prediction intervals with 80 % coverage, from the errors of past forecasts.
 
-The error of a sum over H days is measured in steps of
-√(spread² · (H + H² ÷ n) + (drift² + growth²) · (H² ÷ 2)²): random variation over H days, the
-uncertainty of a level known from n days, a growth of `drift` a day that continues or stops, and the
-uncertainty of growth known from few days, see `_slope_variance`. Growth compounds, so the interval
-reaches further up than down, by 1 + H ÷ 60. Its width in steps is given by the 10 % and 90 %
-quantiles of past errors over as many days, ranked as in split conformal prediction (Vovk and
-others, 2005). Past spans overlap, so only their number ÷ H are independent; a normal error stands
-for `PRIOR_SPANS` of them until there are many.
+The error of a sum over H days is measured in steps of √(spread² · (H + H² ÷ n) + (drift² + growth²)
+· (H² ÷ 2)²): random variation over H days, the uncertainty of a level known from n days, a growth
+of `drift` a day that continues or stops, and the uncertainty of growth (`_slope_variance`). Growth
+compounds, so the interval reaches further up than down, by 1 + H ÷ 60. Its width in steps is given
+by the 10 % and 90 % quantiles of past errors over as many days, ranked as in split conformal
+prediction (Vovk and others, 2005). Past spans overlap, so only their number ÷ H are independent; a
+normal error stands for `PRIOR_SPANS` of them until there are many.
 """
 
 from __future__ import annotations

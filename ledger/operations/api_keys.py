@@ -17,7 +17,7 @@ _SQL: Final = statements("operations/api_keys")
 _NO_VIEWER: Final = Viewer("")
 
 ACTIVE_KEYS_MAX: Final = 20
-"""The maximum of active keys of a service."""
+"""The maximum number of active keys of a service."""
 LISTED_MAX: Final = 1_000
 REFUSED_WITHIN: Final = timedelta(minutes=1)
 """How long before the last noted report a refused event may belong to it."""
@@ -26,7 +26,7 @@ _HINT_CHARACTERS: Final = len(KEY_PREFIX) + 4
 
 
 class TooManyKeysError(Exception):
-    """The service has the maximum of active keys."""
+    """The service already has the maximum number of active keys."""
 
 
 class ApiKey(NamedTuple):

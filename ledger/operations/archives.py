@@ -1,4 +1,4 @@
-"""Archives months of recorded events: a file each, a seal in the ledger, and no partition.
+"""Archives months of recorded events: writes a file, stores a seal, and drops the partition.
 
 For each month the events are written to a file with its manifest, from one snapshot. Then one
 transaction computes the seal from the same rows and drops the partition. It commits only if the

@@ -64,7 +64,7 @@ BEGIN
     LOOP
         EXECUTE command;
     END LOOP;
-    -- Names first, then drops: dropping one routine may drop others, whose names would be unknown.
+    -- Names first, then drops: dropping one routine may drop others, and their names would then be unknown.
     FOREACH command IN ARRAY ARRAY(
         SELECT format('DROP SEQUENCE IF EXISTS %I CASCADE', relname) FROM pg_class
         WHERE relnamespace = current_schema()::regnamespace AND relkind = 'S'

@@ -1,11 +1,11 @@
 """Ends the sessions of frozen workers, all sessions of a process together.
 
 PostgreSQL ends a transaction that is idle for too long by itself. In the middle of a statement it
-waits for the client much longer, and if sessions of one frozen process wait for each other's locks,
-each would block others one after the other. PostgreSQL never ends a session without a transaction,
-although such a session may hold a lock that admits one process at a time, such as that of finding
-stuck calls. A working process starts a statement with each heartbeat. So each worker watches the
-others, and ends those that have started none for some seconds.
+waits for the client much longer. If sessions of a frozen process wait for each other's locks, they
+block other processes one after another. PostgreSQL never ends a session without a transaction,
+although it may hold a lock that admits one process at a time, such as that of finding stuck calls.
+A working process starts a statement with each heartbeat. So each worker watches the others, and
+ends those that have started none for some seconds.
 """
 
 from __future__ import annotations

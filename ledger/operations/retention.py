@@ -1,8 +1,8 @@
 """Retention: removes records that no total needs any more, such as identities and old alerts.
 
-One process runs it at a time, in batches of limited size, each in its own transaction, so that it
-can stop at any time and delays no other session. It never removes totals or recorded events: months
-of events are archived by command (`ledger.operations.archives`).
+One process runs it at a time. It removes batches of limited size, each in its own transaction, so
+that it can stop at any time and delays no other session. It never removes totals or recorded
+events: months of events are archived by command (`ledger.operations.archives`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _SQL: Final = statements("operations/retention")
 
 BATCH_ROWS: Final = 5_000
 BATCHES_MAX: Final = 400
-"""The maximum of batches of a subject per run; the rest waits for the next run."""
+"""The maximum number of batches of a subject per run; the rest waits for the next run."""
 PAGES_AT_ONCE: Final = 500
 RUNS_A_PASS: Final = 100
 """The identities are scanned completely once in this many runs."""

@@ -17,7 +17,7 @@ from ledger.postgres.viewers import ReaderPool, Viewer
 _SQL: Final = statements("operations/sources")
 
 SOURCES_MAX: Final = 1_000
-"""The maximum of sources that a service may claim; an operator may give it more."""
+"""The maximum number of sources that a service may claim; an operator may give it more."""
 LISTED_MAX: Final = 100_000
 
 

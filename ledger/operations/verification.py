@@ -36,8 +36,8 @@ _CHECKS: Final = {
     "user_day_differences": "calls, durations and charges of users by day",
     "user_spend_differences": "spend of users by quarter of an hour",
     "scope_spend_differences": "spend of personas and tags with a budget by quarter of an hour",
-    "everyone_day_differences": "calls, durations and charges of everyone by day",
-    "everyone_day_cost_differences": "costs of everyone by day and service",
+    "everyone_day_differences": "calls, durations and charges of all users by day",
+    "everyone_day_cost_differences": "costs of all users by day and service",
     "user_activity_differences": "first and last days of users",
     "period_cost_differences": "costs of periods by day, persona, tags, service and model",
     "period_call_differences": "calls, durations and charges of periods by day, persona and tags",
@@ -136,7 +136,7 @@ async def compare(
 
 
 def _describe(expected: str | None, actual: str | None) -> str:
-    """Describe the difference; of a whole row only the fields that differ."""
+    """Describe the difference; if whole rows differ, only their different fields."""
     expected_value, actual_value = (
         msgspec.json.decode(side or "null") for side in (expected, actual)
     )
@@ -157,11 +157,10 @@ def _describe(expected: str | None, actual: str | None) -> str:
 async def rebuild(url: str, report: Report = lambda _: None, restore: Restore | None = None) -> int:
     """Rewrite every total from the seals and the recorded events, in one transaction.
 
-    Raises the ledger's epoch, so that live feeds and the totals topic are updated, and the calls of
-    all periods are summed again. `restore` may
-    first rewrite the seals from the files of the archive. Then balances are reviewed again. Returns
-    the number of rewritten calls. Writers wait meanwhile. Raises OSError or a PostgreSQL error, and
-    then changes no total.
+    `restore` may first rewrite the seals from the files of the archive. Raises the ledger's epoch,
+    so that live feeds and the totals topic are updated, and the calls of all periods are summed
+    again. Afterwards balances are reviewed again. Writers wait meanwhile. Returns the number of
+    rewritten calls. Raises OSError or a PostgreSQL error, and then changes no total.
     """
     calls = 0
     async with connected(url, name="cost-analytics rebuild") as connection:
@@ -176,6 +175,6 @@ async def rebuild(url: str, report: Report = lambda _: None, restore: Restore | 
                 if step == "rebuild_calls":
                     calls = affected(status)
             await raise_epoch(connection, "rebuild", keeps_deliveries=True)
-        # Batches lock settings before they wait for the totals: afterwards, or that is a deadlock.
+        # Outside of the transaction, which batches wait for with their settings locked.
         await connection.execute(_SQL["rebuild_credit_users"], timeout=_STATEMENT_SECONDS_MAX)
     return calls

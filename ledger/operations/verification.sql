@@ -82,7 +82,8 @@ ORDER BY 1
 
 -- name: rounding_differences
 -- Calls whose roundings differ from those of their last settlement, or from those that follow from the pieces of their
--- legs, with what later prices added; of a call that has not ended there are none. The latter are not known once details of the call have expired.
+-- legs, with what later prices added; a call that has not ended has none. The pieces of legs are not known once details
+-- of the call have expired.
 WITH pieces AS (
     SELECT l.call_id, l.service, l.operation, l.model, l.leg_id, l.is_audio, l.time, l.seconds, b.is_basis, p.*,
            CASE WHEN b.is_basis AND l.basis_price_id <> l.price_id
@@ -160,8 +161,8 @@ WHERE to_jsonb(expected) IS DISTINCT FROM to_jsonb(actual)
 ORDER BY 1
 
 -- name: charge_differences
--- Charges that differ from the plan that applies to the facts of the call, of the plans that were known. The amount of
--- a default charge is not computed again: the price list may have changed.
+-- Charges that differ from the plan that applies to the facts of the call, among the plans that were known. The amount
+-- of a default charge is not computed again: the price list may have changed.
 WITH decided AS MATERIALIZED (
     SELECT call_id, decided -> 'chargePlan' AS plan, (decided ->> 'defaultCharge')::numeric AS charge_nano,
            (decided ->> 'defaultFee')::numeric AS fee_nano
@@ -578,7 +579,7 @@ SELECT identity, user_id, call_id, time, type, service, operation, model, unit, 
 FROM expected_unpriced_events
 
 -- name: clear_everyone_days
--- Triggers changed these while users' days were rebuilt, from whatever they were before.
+-- Triggers changed these rows while users' days were rebuilt, starting from unverified values.
 DELETE FROM everyone_days
 
 -- name: rebuild_everyone_days

@@ -31,7 +31,7 @@ _encode: Final = msgspec.json.Encoder(order="sorted").encode
 
 
 class TooManyEndpointsError(Exception):
-    """There is the maximum of endpoints."""
+    """The maximum number of endpoints exists already."""
 
 
 class EndpointFields(NamedTuple):

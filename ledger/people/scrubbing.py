@@ -41,7 +41,7 @@ def scrub_held(
     calls: Mapping[str, Call],
     erased: ErasedUsers,
 ) -> dict[str, list[Event]]:
-    """Return held events; those of calls whose owner was erased are scrubbed."""
+    """Return held events; those of calls with an erased owner are scrubbed."""
     owners = _erased_owners(events, calls, erased)
     return {
         name: [scrub(event, "", owners[name]) for event in waiting] if name in owners else waiting

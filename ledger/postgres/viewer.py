@@ -1,4 +1,4 @@
-"""The viewer of a transaction: whose rows it may read, signed so that no SQL can change it.
+"""The viewer of a transaction decides which rows it may read; no SQL can change the signed viewer.
 
 The key is derived from the password of the API's login. The server stores it where only row
 policies read it (`viewer_keys`). So a process that knows the password can name a viewer, and no

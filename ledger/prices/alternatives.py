@@ -26,7 +26,7 @@ from schemas.money import half_even
 _SQL: Final = statements("prices/prices")
 
 RETIRES_SOON: Final = timedelta(days=180)
-"""A model that is retired within this time is warned of, and not recommended."""
+"""A model that is retired within this time causes a warning, and is not recommended."""
 
 
 class Alternative(NamedTuple):
@@ -49,11 +49,11 @@ Retirements = dict[tuple[str, str, str], Retirement]
 
 
 class UsageSlice(NamedTuple):
-    """A part of a sum, of usage that has the same price whatever the catalogue's conditions are.
+    """A part of a sum of usage, which has one price under all conditions of the catalogue.
 
-    `context` is what its events stated, without the input size. `input_size` is the lowest size of
+    `context` is that of its events, without the input size. `input_size` is the lowest size of a
     request that the catalogue does not distinguish from theirs. `minute` is the minute of the UTC
-    day, and `leg` the leg of an ended call, where some price depends on it.
+    day, and `leg` the leg of an ended call; both are None unless a price depends on them.
     """
 
     context: PriceContext | None

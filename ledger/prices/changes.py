@@ -1,7 +1,7 @@
 """Classifies submitted prices: known, accepted or pending approval.
 
-A mistyped price would distort every total, so one that differs by more than a quarter from the
-price that would be in force without it waits for a person's approval.
+A mistyped price would distort every total. So a price waits for a person's approval if it differs
+by more than a quarter from the price that would be in force without it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Billing increments of a price: vendors round the duration of a leg up before they price it.
 
 A price of a time unit may have a minimum and an increment, both in seconds: 60/60 bills whole
-minutes, 30/6 at least 30 seconds and then each 6. They apply to a whole leg (`ledger.calls.legs`),
-not to each event.
+minutes, 30/6 bills at least 30 seconds and then steps of 6 seconds. They apply to a whole leg
+(`ledger.calls.legs`), not to each event.
 """
 
 from __future__ import annotations

@@ -22,8 +22,8 @@ WHERE p.proposal_id = :proposal_id
 SELECT FROM price_proposals WHERE proposal_id = :proposal_id FOR UPDATE
 
 -- name: known
--- The newest earlier proposal of the same price: pending, or rejected while :in_force_price_id was in force. Of
--- the source :refreshed_by it may have any date. Without a source it must be pending for :effective_from.
+-- The newest earlier proposal of the same price: pending, or rejected while :in_force_price_id was in force. A proposal
+-- of the source :refreshed_by may have any date. Without a source, it must be pending for :effective_from.
 SELECT proposal_id, state
 FROM price_proposals
 WHERE (service, class, operation, model, unit) = (:service, :class, :operation, :model, :unit)

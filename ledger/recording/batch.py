@@ -101,8 +101,8 @@ class BatchOutcome(msgspec.Struct):
 def dead_letter(record: ReceivedRecord, refusal: Refused) -> DeadLetter:
     """Return the dead letter of a record.
 
-    Characters that PostgreSQL cannot store are replaced in the reason, which may quote the record,
-    and in the names of headers, so that every dead letter can be stored.
+    Every dead letter can be stored: characters that PostgreSQL cannot store are replaced in the
+    names of headers and in the reason, which may quote the record.
     """
     headers = [
         (_without_nul(_text(name)), None if value is None else base64.b64encode(value).decode())

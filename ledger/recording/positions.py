@@ -24,8 +24,8 @@ LastRecord = Literal["same", "other", "beyond the end", "unknown"]
 class StoredPosition(NamedTuple):
     """The stored position of a partition.
 
-    `generation` rises when the offset is set and not moved. Records below `confirmed_offset` are
-    known to be of `incarnation`; None means all counted records.
+    `generation` rises when a decision sets the offset, not when a batch moves it. Records below
+    `confirmed_offset` are known to be of `incarnation`; None means all counted records.
     """
 
     next_offset: int

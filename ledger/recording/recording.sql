@@ -77,7 +77,7 @@ SELECT replace(identity::text, '-', '') AS identity, call_id, time, service, cos
 FROM found
 
 -- name: calls_without_details
--- Those of :call_ids with archived costs whose details have expired.
+-- Those of :call_ids with archived costs with expired details.
 SELECT DISTINCT call_id
 FROM unnest(:call_ids::text[]) AS requested (call_id)
 JOIN sealed_calls USING (call_id)

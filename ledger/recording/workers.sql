@@ -26,8 +26,8 @@ ON CONFLICT (cluster, topic, "partition")
 DO UPDATE SET counted_until = greatest(p.counted_until, excluded.counted_until)
 
 -- name: counted_until
--- Until when all partitions of :topic on :cluster are counted, of which each has a position; null if it is unknown of
--- one of them, or if there is none.
+-- The time up to which all partitions of :topic on :cluster with a position are counted; null if it is unknown for one
+-- of them, or if there is none.
 SELECT CASE WHEN count(*) = count(p.counted_until) THEN min(p.counted_until) END
 FROM stream_offsets AS o LEFT JOIN stream_progress AS p USING (cluster, topic, "partition")
 WHERE o.cluster = :cluster AND o.topic = :topic

@@ -26,11 +26,11 @@ _examples: Final = msgspec.json.Decoder(list[EventRef])
 _slices: Final = msgspec.json.Decoder(list[UsageSlice])
 
 CALLS_MAX: Final = 1_000
-"""The maximum of calls whose events are read, newest first."""
+"""The maximum number of calls whose events are read, newest first."""
 
 
 class AdviceInput(NamedTuple):
-    """The sums, the catalogue, and how many of how many calls they cover."""
+    """The sums, the catalogue, and the number of calls that were read, of all calls."""
 
     usages: list[UsageSum]
     charges: list[ChargeSum]

@@ -1,8 +1,8 @@
 -- The vendor that carries a call, as its events report it.
 
 -- name: of_call
--- The vendor of :call_id, its id of the call and its control address: of each the value of the latest event. No
--- row if the :viewer_id may read no event of the call. Archived events are left out: such calls are long over.
+-- The vendor of :call_id, its id of the call and its control address, each from the latest event that names it. No row
+-- if the :viewer_id may read no event of the call. Archived events are left out: such calls are long over.
 SELECT (array_agg(e.provider ORDER BY e.time DESC, e.identity DESC) FILTER (WHERE e.provider IS NOT NULL))[1] AS provider,
        (array_agg(e.provider_call_id ORDER BY e.time DESC, e.identity DESC) FILTER (WHERE e.provider_call_id IS NOT NULL))[1]
            AS provider_call_id,

@@ -69,8 +69,8 @@ SELECT (SELECT (SELECT coalesce(sum(event_count), 0)::bigint
           AND user_id IS NOT NULL) AS archived_events
 
 -- name: events
--- Up to :limit events of :call_id, in order of time, after the event :after_key of :after_time. Of
--- settlements only the last one is included, which replaces the others.
+-- Up to :limit events of :call_id, in order of time, after the event :after_key of :after_time. Only the last
+-- settlement is included: it replaces the earlier ones.
 
 SELECT e.identity::text AS identity, e.source, e.event_id, e.type, e.time, e.recorded_at, e.service,
        e.operation, e.model, e.usage, e.unit, e.unit_cost, e.cost_nano, e.amount_nano, e.estimated OR coalesce(e.price_id < 0, false) AS estimated,

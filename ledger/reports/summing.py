@@ -21,8 +21,8 @@ _SQL: Final = statements("reports/summing")
 TAG_KEYS_MAX: Final = 20
 TAG_VALUES_MAX: Final = 1_000
 COMBINATIONS_MAX: Final = 5_000
-"""The maximum of combinations of a persona and tags in a period. To keep it, the keys with the most
-values are left out; a report that names such a key reads the calls."""
+"""The maximum number of combinations of a persona and tags in a period. To keep it, the keys with
+the most values are left out; a report that names such a key reads the calls."""
 
 _SECONDS_MAX: Final = 600
 _HOUR: Final = timedelta(hours=1)

@@ -122,7 +122,7 @@ class Repricer:
     ) -> RepricingResult:
         """Correct the costs that late prices change, up to a number or until `stop`.
 
-        With `changes_charges` charges at cost plus a markup follow the corrected costs.
+        With `changes_charges`, charges at cost plus a markup follow the corrected costs.
 
         Raises RepricingBusyError, RepricingRefusedError, OSError or a PostgreSQL error; complete
         chunks may have been corrected then, and a new run continues after them.

@@ -29,10 +29,7 @@ _SQL: Final = statements("repricing/repricing")
 
 
 class SettledChange(NamedTuple):
-    """What is settled for a call, as it is and as it would be, in nano-dollars.
-
-    A cost of one service, or what the user is charged.
-    """
+    """A settled cost of a service or charge of a call, now and after correction; nano-dollars."""
 
     user_id: str
     call_id: str
@@ -53,7 +50,7 @@ class SettlementChanges(NamedTuple):
     charge: SettledChange | None = None
 
 
-class _Corrected(NamedTuple):
+class _CorrectedCost(NamedTuple):
     """A cost, the rates that it would be corrected to, and whether its charge follows."""
 
     cost: DueCost
@@ -79,7 +76,7 @@ class SettlementPreview:
         self._catalogue = catalogue
         self._changes_charges = changes_charges
         self._call_id: str | None = None
-        self._corrected: dict[str, _Corrected] = {}
+        self._corrected: dict[str, _CorrectedCost] = {}
 
     async def next_call(self, call_id: str | None) -> SettlementChanges:
         """Return the changes of the call before `call_id`, None at the end."""
@@ -92,7 +89,7 @@ class SettlementPreview:
     def add(self, cost: DueCost, rates: Sequence[Rate], after_nano: int) -> None:
         """Add a cost of the call that would be corrected to these rates."""
         follows = self._changes_charges or lacks_price(cost.price_id)
-        self._corrected[cost.identity] = _Corrected(cost, rates, after_nano, follows)
+        self._corrected[cost.identity] = _CorrectedCost(cost, rates, after_nano, follows)
 
     async def _changes(self) -> SettlementChanges:
         if self._call_id is None or not self._corrected:
@@ -121,7 +118,7 @@ class SettlementPreview:
         kept = [piece_of(row) for row in rows if row["identity"] not in self._corrected]
         return round_legs([*kept, *pieces])
 
-    def _pieces(self, corrected: _Corrected) -> Iterable[LegPiece]:
+    def _pieces(self, corrected: _CorrectedCost) -> Iterable[LegPiece]:
         """Yield the corrected pieces of legs of a cost."""
         cost = corrected.cost
         basis_ids: Mapping[str, int] = {} if corrected.follows else basis_price_ids(cost)

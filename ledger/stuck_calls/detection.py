@@ -2,7 +2,7 @@
 
 Calls are read, found and closed in transactions of some calls each. The anomaly, the request to end
 the call and the closing of a call are in one of them. Each cause exists once, and a call is closed
-only if it did not change since it was read, so that several processes may run and any may be
+only if it did not change since it was read. So several processes may run, and any of them may be
 killed.
 """
 

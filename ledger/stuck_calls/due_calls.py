@@ -1,4 +1,4 @@
-"""Which active calls are worth reading: most of them had a turn since they were last read.
+"""Decides which active calls are read again: most of them had a turn since they were last read.
 
 What is in memory only saves reads. A process that begins without it reads every active call once.
 """

@@ -1,1 +1,1 @@
-"""Executes commands: ends calls through their vendors, or through a signed webhook."""
+"""Executes commands about calls through their vendors, or through a signed webhook."""

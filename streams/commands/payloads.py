@@ -22,5 +22,5 @@ _decoder: Final = msgspec.json.Decoder(_Event)
 
 
 def closing_sentence(command: ClaimedCommand) -> str:
-    """Return what the agent of a call is to say, by a warning."""
+    """Return the sentence that a warning asks the agent of a call to say."""
     return _decoder.decode(command.payload).data.closing_sentence

@@ -102,7 +102,7 @@ class CommandWorker:
             task.add_done_callback(self._on_done)
 
     async def _check(self) -> None:
-        """Journal what is missing, and log what waits, every few seconds."""
+        """Journal missing records, and log overdue commands, every few seconds."""
         now_ns = time.monotonic_ns()
         if now_ns < self._check_at_ns:
             return

@@ -89,7 +89,7 @@ class WorkerMeter(Collector):
         retries = sum(lane.retries for lane in self._lanes)
         self._retries.inc(retries - self._known_retries)
         self._known_retries = retries
-        self._retrying.set(sum(lane.failing for lane in self._lanes))
+        self._retrying.set(sum(lane.is_failing for lane in self._lanes))
         if self._publisher is not None:
             self._pending.set(self._publisher.pending)
         if self._consumer is None:

@@ -1,1 +1,1 @@
-"""Notifies people of alerts: by email, SMS and signed webhooks."""
+"""Delivers notifications: by email, SMS, chat and signed webhooks."""

@@ -14,7 +14,7 @@ from streams.notifications.sender import ATTEMPT_MS
 CONNECTIONS_MAX: Final = 100
 CONNECT_SECONDS: Final = 5
 BUFFER_BYTES: Final = 16 * 1024
-"""The maximum of a response's body that is read."""
+"""The maximum size of a response body that is read."""
 USER_AGENT: Final = "cost-analytics"
 
 FAILURES: Final = (aiohttp.ClientError, OSError, TimeoutError, ValueError, ssl.CertificateError)

@@ -1,1 +1,1 @@
-"""Publishes committed totals and alerts."""
+"""Publishes committed totals, alerts, commands and anomalies."""

@@ -1,8 +1,8 @@
 """Follows the ledger's epoch: ends a worker of an earlier one, and republishes totals.
 
 After a restore the totals topic contains totals that the ledger no longer has: newer ones, and
-those of calls that were not counted again. Once the workers have counted what Kafka still holds,
-one of them reads the topic, publishes every call again in the new epoch, and removes calls that do
+those of calls that were not counted again. Once the workers have counted what Kafka still has, one
+of them reads the topic. It publishes every call again in the new epoch, and removes calls that do
 not exist.
 """
 

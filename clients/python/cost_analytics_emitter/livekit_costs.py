@@ -55,14 +55,14 @@ class SessionCosts:
         if reading.problem:
             self._emitter.note_unreported("counts that contradict", reading.problem)
         if metrics.type == "llm_metrics" and metrics.cancelled:
-            is_estimate = True  # the vendor may have counted on
+            is_estimate = True  # the vendor may have continued to count
         if request is not None and request.estimate_id is not None:
             self._void(request.estimate_id)
             request.estimate_id = None
         call = self._call
         if not is_assigned:
             self.counts["unassigned"] += 1
-            message = "sessions share a component, and a request is of none of them for certain"
+            message = "sessions share a component, and the session of a request is unknown"
             self._emitter.note_unreported("session not known", message)
             call = self._emitter.existing_call(f"unassigned-{self._id}", persona=call.persona)
         self.counts["recorded"] += 1

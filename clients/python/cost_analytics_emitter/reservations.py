@@ -23,9 +23,10 @@ _log: Final = logging.getLogger("cost_analytics_emitter")
 class Reservation(NamedTuple):
     """The answer. If `granted`, report the cost with `event_id`, which releases the reservation.
 
-    `budget` is the budget that refused (`daily`, `monthly` or `call`), and `remaining` what is left
-    of it in US dollars. `cheaper_model` is a model to use instead, if a budget is nearly used up.
-    `is_decided` is False if the server gave no decision: `granted` is then the caller's choice.
+    `budget` is what refused: a limit (`daily`, `weekly`, `monthly`, `call`), the prepaid `balance`,
+    or `global`, a limit of all users. `remaining` is what is left of it in US dollars.
+    `cheaper_model` is a model to use instead, if a budget is nearly used up. `is_decided` is False
+    if the server gave no decision: `granted` is then the caller's choice.
     """
 
     granted: bool

@@ -2,9 +2,9 @@
 
 Vendors report inclusive counts: prompt tokens contain cached and audio ones, completion tokens
 contain reasoning. Each function takes the usage object of one vendor's response, as decoded JSON or
-as the object of the vendor's library, and returns the quantities that are not zero, by unit. A
-count that is missing or null is zero. Raises `VendorUsageError` for counts that contradict each
-other, or that the units cannot express.
+as the object of the vendor's library. It returns the quantities that are not zero, by unit. A count
+that is missing or null is zero. Raises `VendorUsageError` for counts that contradict each other, or
+that the units cannot express.
 """
 
 from __future__ import annotations

@@ -275,7 +275,7 @@ async def test_database_outage_consumes_no_records(
         async with asyncio.timeout(10):
             while len(seen) < 2:
                 await asyncio.sleep(0.001)
-        assert own.failing
+        assert own.is_failing
     assert set(seen) == {20}
     assert own.next_offsets == {}
 

@@ -50,7 +50,7 @@ class WatchedLane:
         self._batches, self._steps = 0, steps
 
     @property
-    def failing(self) -> bool:
+    def is_failing(self) -> bool:
         """Return whether the database fails; each check starts here, and the last one stops it."""
         self.checks += 1
         if self.checks == CHECKS:
