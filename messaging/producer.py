@@ -83,8 +83,8 @@ class RecoveringProducer:
     async def send_gathered(self, topic: str, records: Iterable[KeyAndValue]) -> int:
         """Send like `send_all`, with records grouped by partition.
 
-        It takes a fraction of the time, but blocks other senders to a partition: for a producer
-        with a single such sender.
+        It takes a fraction of the time, but blocks other senders to a partition. So use it only for
+        a producer with a single sender.
         """
         return await self._send_slices(_send_gathered, topic, records, GATHERED_PER_SLICE)
 

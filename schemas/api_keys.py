@@ -12,7 +12,8 @@ from schemas.jsonio import wire_name
 from schemas.money import Usd
 
 KeyScope = Literal["ingest", "reserve", "read"]
-"""What a key permits: to send events, to authorize calls, to read the costs of all users."""
+"""What a key permits: to send events; to authorize calls and reserve costs; to read all users'
+costs."""
 
 SCOPES: Final[tuple[KeyScope, ...]] = ("ingest", "reserve", "read")
 KEY_PREFIX: Final = "cak_"

@@ -1,4 +1,4 @@
-"""Lets the parts of a worker end in time."""
+"""Ends the parts of a worker within a time limit."""
 
 from __future__ import annotations
 

@@ -66,5 +66,5 @@ class BatchLegs:
 
 
 def too_old(call: Call) -> Refused:
-    """Return the refusal of what needs expired details."""
+    """Return the refusal of an event that needs expired details."""
     return Refused("too_old", f"The cost details of call {call.call_id} are no longer kept.")

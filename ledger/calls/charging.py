@@ -20,7 +20,7 @@ from ledger.prices.catalogue import DEFAULT_PROCESSOR, Catalogue
 
 
 class ChargeBasis(NamedTuple):
-    """What the charge of a call is expected from: nano-dollars, milliseconds."""
+    """The facts from which the expected charge of a call follows."""
 
     call: CallKind
     duration_ms: int

@@ -22,7 +22,7 @@ class AttachedTraces:
         self._known: OrderedDict[str, None] = OrderedDict()
 
     async def attached(self, trace_ids: set[str]) -> set[str]:
-        """Return those of the traces that are declared; raises StoreUnavailableError."""
+        """Return the declared ones among the traces; raises StoreUnavailableError."""
         found = {trace_id for trace_id in trace_ids if trace_id in self._known}
         unknown = trace_ids - found
         if unknown:

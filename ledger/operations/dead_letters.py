@@ -104,7 +104,7 @@ async def pending_pages(
 
 
 async def count_pending(connection: Connection, *, code: str | None) -> int:
-    """Return how many are not replayed."""
+    """Return the number of dead letters that are not replayed."""
     return int(await connection.fetchval(*_SQL.bind("count_pending", code=code)))
 
 

@@ -49,7 +49,7 @@ class SourceStore:
             await connection.execute(
                 *_SQL.bind("claim", subject=subject, sources=new, limit=SOURCES_MAX)
             )
-            # Another service may have been faster: this statement sees what it committed.
+            # Another service may have claimed a source first: this statement sees its commit.
             return owners | await _owners(connection, new)
 
 

@@ -46,7 +46,7 @@ class Grouping(NamedTuple):
 
 
 class GroupSum(NamedTuple):
-    """The sums of one or more groups."""
+    """The sums of one or more groups; `number` counts groups that are summed together."""
 
     calls: int
     duration_ms: int

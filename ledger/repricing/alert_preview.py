@@ -116,10 +116,10 @@ class AlertPreview:
                     key = (user_id, limit, period_of(limit.type, quarter, user_limits.timezone))
                     sums[key] = sums.get(key, 0) + nano
         changed = [(key, nano) for key, nano in sums.items() if nano]
-        spans = [
+        windows = [
             SpendWindow(user_id, period.start, period.end) for (user_id, _, period), _ in changed
         ]
-        spent = await read_spend(self._connection, spans, self._basis)
+        spent = await read_spend(self._connection, windows, self._basis)
         return await self._not_raised_yet(
             [
                 (

@@ -25,7 +25,7 @@ USERS_AT_ONCE: Final = 100
 
 
 class DueRow(NamedTuple):
-    """A due row; a new one only gets its first time, one that no channel wants is removed."""
+    """A due row. A new digest only gets its first time; a row that no channel wants is removed."""
 
     kind: ScheduledKind
     user_id: str
@@ -45,7 +45,7 @@ class ScheduleStep(NamedTuple):
 async def enrol(connection: Connection) -> int:
     """Add the users whose channels want scheduled messages; returns how many rows are new.
 
-    In a transaction, which one process has at a time.
+    Runs in the caller's transaction; one process does it at a time.
     """
     if not await connection.fetchval(_SQL["lock_enrolment"]):
         return 0

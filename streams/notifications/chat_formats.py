@@ -29,7 +29,7 @@ _MARKDOWN: Final = re.compile(r"([\\*_~`|>#\[\]()<\-+!.:])")
 _OPEN: Final = f"Open in {PRODUCT}"
 
 
-def plain(text: str) -> str:
+def without_links(text: str) -> str:
     """Return a text in which no service recognizes an address or a mention."""
     return _RECOGNIZED.sub(rf"\1{_BREAK}", text)
 
@@ -48,14 +48,14 @@ def _lines(notice: Notification) -> Iterator[str]:
     for line in notice.lines[:_LINES_MAX]:
         if left <= 1:
             return
-        shown = _cut(plain(line), min(left, SLACK_LINE_MAX // 2))
+        shown = _cut(without_links(line), min(left, SLACK_LINE_MAX // 2))
         left -= len(shown)
         yield shown
 
 
 def slack_body(notice: Notification) -> bytes:
     """Return the body for an incoming webhook of Slack: blocks of plain text, and a button."""
-    title = _cut(plain(notice.title), SLACK_TITLE_MAX)
+    title = _cut(without_links(notice.title), SLACK_TITLE_MAX)
     blocks: list[dict[str, Any]] = [{"type": "header", "text": _slack_text(title)}]
     blocks += ({"type": "section", "text": _slack_text(line)} for line in _lines(notice))
     if notice.link is not None:
@@ -75,7 +75,7 @@ def _slack_text(text: str) -> dict[str, Any]:
 def discord_body(notice: Notification) -> bytes:
     """Return the body for a webhook of Discord: one embed, and no mentions."""
     embed: dict[str, Any] = {
-        "title": _cut(_escape_markdown(plain(notice.title)), DISCORD_TITLE_MAX),
+        "title": _cut(_escape_markdown(without_links(notice.title)), DISCORD_TITLE_MAX),
         "description": _cut(
             "\n\n".join(_escape_markdown(line) for line in _lines(notice)), DISCORD_TEXT_MAX
         ),
@@ -92,7 +92,9 @@ def _escape_markdown(text: str) -> str:
 def teams_body(notice: Notification) -> bytes:
     """Return the body for a workflow of Teams: an adaptive card whose texts are not Markdown."""
     body = [
-        _teams_text(_cut(plain(notice.title), SLACK_TITLE_MAX), weight="Bolder", size="Medium"),
+        _teams_text(
+            _cut(without_links(notice.title), SLACK_TITLE_MAX), weight="Bolder", size="Medium"
+        ),
         *(_teams_text(line) for line in _lines(notice)),
     ]
     card: dict[str, Any] = {

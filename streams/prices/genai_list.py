@@ -226,17 +226,17 @@ def _literals(logic: Mapping[str, Any], rules: Collection[str]) -> Iterator[str]
         yield value
 
 
-def plain(value: Any) -> Any:
+def to_json_form(value: Any) -> Any:
     """Return the objects of the library's package in the form of its JSON."""
     if isinstance(value, list):
-        return [plain(one) for one in value]
+        return [to_json_form(one) for one in value]
     if isinstance(value, dict):
-        return {key: plain(one) for key, one in value.items()}
+        return {key: to_json_form(one) for key, one in value.items()}
     fields = getattr(value, "__dict__", None)
     if fields is None:
         return value
     return {
-        key.rstrip("_"): plain(one)
+        key.rstrip("_"): to_json_form(one)
         for key, one in fields.items()
         if one is not None and not key.startswith("_")
     }

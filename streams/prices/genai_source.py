@@ -13,7 +13,7 @@ import msgspec
 
 from ledger.prices.rows import PriceRow
 from schemas.jsonio import wire_name
-from streams.prices.genai_list import plain
+from streams.prices.genai_list import to_json_form
 from streams.prices.genai_prices import read_genai_prices
 from streams.prices.reading import ConfiguredSource, PriceSourceError, ReadPrices
 
@@ -30,7 +30,7 @@ def packaged_list() -> tuple[Any, str]:
     from genai_prices import __version__
     from genai_prices.data import providers
 
-    return plain(providers), __version__
+    return to_json_form(providers), __version__
 
 
 def update_url() -> str:

@@ -13,9 +13,9 @@ from ledger.recording.epochs import published_version
 
 
 class PendingTotal(msgspec.Struct, frozen=True, gc=False):
-    """A call as of its newest commit at `at`; `batch` is its oldest unpublished one.
+    """A call as of its newest commit at `at`; `batch` is its oldest unpublished batch.
 
-    `version` is the published one.
+    `version` is the version to publish.
     """
 
     call: Call

@@ -70,7 +70,7 @@ def _of_model(request: NodeRequest) -> tuple[Usages, str]:
 
 
 def _of_speech(request: NodeRequest) -> tuple[Usages, str]:
-    """Estimate text that was pushed into a stream that ended before it reported it.
+    """Estimate the text that a stream received and had not reported when it ended.
 
     Speech that is requested sentence by sentence is reported even if it is interrupted.
     """
@@ -82,7 +82,7 @@ def _of_speech(request: NodeRequest) -> tuple[Usages, str]:
 
 
 def _of_audio(request: NodeRequest) -> tuple[Usages, str]:
-    """Estimate the audio after the last report of a stream that was cut."""
+    """Estimate the audio after the last report of an interrupted stream."""
     is_billed_in_tokens = bool(getattr(request.last_metrics, "input_tokens", 0))
     rest = round(request.seconds_pushed - request.seconds_reported, 3)
     if is_billed_in_tokens or not _is_stream(request) or not 0 < rest <= _SECONDS_MAX:
