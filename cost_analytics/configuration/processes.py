@@ -30,6 +30,8 @@ NOTICES: Final = Process(
     ("kafka", "database", "delivery", "prices", "anomalies", "budget", "metrics", "tracing"),
 )
 COMMANDS: Final = Process(
-    "commands", "notifications", ("kafka", "database", "delivery", "commands", "metrics")
+    "commands",
+    "notifications",
+    ("kafka", "database", "delivery", "commands", "metrics", "tracing"),
 )
 SERVICES: Final = (API, WORKER, NOTICES, COMMANDS)

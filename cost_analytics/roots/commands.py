@@ -12,6 +12,7 @@ from cost_analytics.configuration.tree import Settings
 from cost_analytics.failures import FAILED, using_database
 from cost_analytics.metrics import metrics_of
 from cost_analytics.running import serve_until_stopped
+from cost_analytics.tracing import tracing
 from ledger.postgres.session import warn_of_privileged_login
 from streams.commands.livekit import LiveKitProject, LiveKitReceiver
 from streams.commands.receiver import CommandReceiver
@@ -51,8 +52,11 @@ async def _execute(settings: Settings, stop: asyncio.Event) -> int:
     )
     meter = CommandMeter()
     try:
-        with metrics_of(meter, settings.metrics, settings.metrics.commands_port):
-            await run_commands(options, stop, meter)
+        with (
+            metrics_of(meter, settings.metrics, settings.metrics.commands_port),
+            tracing(settings.tracing, "commands") as tracer,
+        ):
+            await run_commands(options, stop, meter, tracer)
     except ExceptionGroup as group:
         error = _first(group)
         if hasattr(error, "sqlstate"):  # PostgreSQL's, which the command puts into a sentence

@@ -7,11 +7,14 @@ from dataclasses import dataclass, field
 
 from ledger.commands.execution import command_store
 from messaging.kafka import KafkaSettings
+from messaging.tracing import Tracer
 from streams.commands.journal import command_journal
 from streams.commands.routing import CommandRouter
+from streams.commands.telemetry import CommandTelemetry
 from streams.commands.wake_ups import wake_on_commands
 from streams.commands.worker import CommandOptions, CommandWorker
 from streams.metrics.commands import CommandMeter
+from streams.tracing.commands import CommandTracing
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +28,12 @@ class CommandServiceOptions:
 
 
 async def run_commands(
-    options: CommandServiceOptions, stop: asyncio.Event, meter: CommandMeter | None = None
+    options: CommandServiceOptions,
+    stop: asyncio.Event,
+    meter: CommandMeter | None = None,
+    tracer: Tracer | None = None,
 ) -> None:
-    """Run until `stop` is set, measured by `meter`, then close the receivers.
+    """Run until `stop` is set, measured by `meter`, traced by `tracer`; then close the receivers.
 
     Raises OSError or a PostgreSQL error if the database is unavailable at the start.
     """
@@ -37,7 +43,9 @@ async def run_commands(
             command_store(options.database_url) as store,
             command_journal(options.kafka, store) as journal,
         ):
-            worker = CommandWorker(store, options.router, options.commands, journal, meter)
+            tracing = None if tracer is None else CommandTracing(tracer, store)
+            telemetry = CommandTelemetry(meter, tracing)
+            worker = CommandWorker(store, options.router, options.commands, journal, telemetry)
             async with asyncio.TaskGroup() as parts:
                 parts.create_task(worker.run(stop))
                 parts.create_task(meter.loop.run(stop))

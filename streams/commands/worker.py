@@ -22,7 +22,7 @@ from schemas.commands import ExecutedCommand
 from streams.commands.journal import CommandJournal
 from streams.commands.receiver import ATTEMPT_MS, CommandReceiver
 from streams.commands.routing import CommandRouter
-from streams.metrics.commands import CommandMeter
+from streams.commands.telemetry import CommandTelemetry
 from streams.retries import RETRYABLE_ERRORS
 
 FINISH_SECONDS: Final = 12
@@ -55,14 +55,14 @@ class CommandWorker:
         router: CommandRouter,
         options: CommandOptions | None = None,
         journal: CommandJournal | None = None,
-        meter: CommandMeter | None = None,
+        telemetry: CommandTelemetry | None = None,
     ) -> None:
         """Without a `journal` commands are not journaled."""
         self._store = store
         self._router = router
         self._options = options or CommandOptions()
         self._journal = journal
-        self._meter = meter or CommandMeter()
+        self._telemetry = telemetry or CommandTelemetry()
         self._wake = asyncio.Event()
         self._running: set[asyncio.Task[None]] = set()
         self._check_at_ns = 0
@@ -171,13 +171,13 @@ class CommandWorker:
         if result.outcome == "temporary":
             delay_ms = retry_delay_ms(claim.number, result.retry_after_seconds)
             await self._store.postpone(claim, result, duration_ms, delay_ms)
-            self._meter.attempted(result.outcome, duration_ms)
+            await self._telemetry.attempted(claim, result, duration_ms)
             _log.warning(
                 "not executed: %s", result.error, extra={"action": "command_postponed", **fields}
             )
             return
         await self._store.finish(claim, result, duration_ms, is_journaled=is_journaled)
-        self._meter.attempted(result.outcome, duration_ms)
+        await self._telemetry.attempted(claim, result, duration_ms)
         level = (
             logging.INFO if result.outcome in {"executed", "ended", "dry_run"} else logging.WARNING
         )

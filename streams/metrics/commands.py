@@ -9,7 +9,7 @@ from prometheus_client import Counter, Histogram
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from schemas.commands import CommandOutcome
+from schemas.commands import CommandKind, CommandOutcome
 from streams.metrics.definitions import COMMAND_SECONDS, COMMANDS
 from streams.metrics.event_loop import LoopMeter
 
@@ -24,13 +24,15 @@ class CommandMeter(Collector):
         self._seconds = Histogram(*COMMAND_SECONDS, registry=None, buckets=_BOUNDS_SECONDS)
         self.loop = LoopMeter()
         # Zero for what did not happen yet, so that the first failure shows as an increase.
-        for outcome in get_args(CommandOutcome):
-            self._attempts.labels(outcome)
+        for kind in get_args(CommandKind):
+            self._seconds.labels(kind)
+            for outcome in get_args(CommandOutcome):
+                self._attempts.labels(kind, outcome)
 
-    def attempted(self, outcome: CommandOutcome, duration_ms: int) -> None:
+    def attempted(self, kind: CommandKind, outcome: CommandOutcome, duration_ms: int) -> None:
         """Measure an attempt whose result is stored."""
-        self._attempts.labels(outcome).inc()
-        self._seconds.observe(duration_ms / 1000)
+        self._attempts.labels(kind, outcome).inc()
+        self._seconds.labels(kind).observe(duration_ms / 1000)
 
     def collect(self) -> Iterable[Metric]:
         for metric in (self._attempts, self._seconds, self.loop):

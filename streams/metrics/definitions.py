@@ -67,12 +67,14 @@ DELIVERIES_RUNNING: Final = Definition(
 )
 COMMANDS: Final = Definition(
     "cost_analytics_commands_total",
-    "Attempts to execute a command to the vendor of a call, by outcome; `temporary` is repeated.",
-    ("outcome",),
+    "Attempts to execute a command to the vendor of a call, by its kind and their outcome;"
+    " `temporary` is repeated.",
+    ("kind", "outcome"),
 )
 COMMAND_SECONDS: Final = Definition(
     "cost_analytics_command_seconds",
-    "Time of each attempt to execute a command.",
+    "Time of each attempt to execute a command, by its kind.",
+    ("kind",),
 )
 LOOP_DELAY: Final = Definition(
     "cost_analytics_event_loop_delay_seconds",

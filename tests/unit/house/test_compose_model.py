@@ -105,7 +105,7 @@ def test_services_send_traces_to_the_port_of_the_collector() -> None:
         for name, service in SERVICES.items()
         if "OTEL_EXPORTER_OTLP_ENDPOINT" in service.get("environment", {})
     ]
-    assert set(traced) == {"worker", "notices", "api"}
+    assert set(traced) == {"worker", "notices", "commands", "api"}
     for name in traced:
         assert set(SERVICES[name]["networks"]) & set(SERVICES["collector"]["networks"])
 

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from typing import Any
+from typing import Any, get_args
 from urllib.request import urlopen
 
 import pytest
@@ -10,6 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from api.metrics.webhooks import WebhookMeter
 from ledger.recording.batch import BatchOutcome
+from schemas.commands import CommandKind, CommandOutcome
 from streams.metrics.commands import CommandMeter
 from streams.metrics.deliveries import DeliveryMeter
 from streams.metrics.server import Meter, serving_metrics
@@ -63,18 +64,29 @@ def test_worker_measures_batches() -> None:
     assert not [name for name, _ in seen if name.endswith("_created")]
 
 
-def test_deliveries_and_commands_are_counted_by_outcome() -> None:
+def test_deliveries_are_counted_by_channel_and_commands_by_kind() -> None:
     deliveries, commands = DeliveryMeter(), CommandMeter()
     deliveries.attempted("webhook", "delivered", 20)
     deliveries.attempted("email", "postponed", 15_000)
-    commands.attempted("permanent", 40)
+    commands.attempted("cutoff", "permanent", 40)
+    commands.attempted("warn", "unsupported", 5)
     seen = scraped(deliveries) | scraped(commands)
     name = "cost_analytics_deliveries_total"
     assert seen[name, (("channel", "webhook"), ("outcome", "delivered"))] == 1
     assert seen[name, (("channel", "email"), ("outcome", "postponed"))] == 1
     assert seen[name, (("channel", "sms"), ("outcome", "failed"))] == 0
-    assert seen["cost_analytics_commands_total", (("outcome", "permanent"),)] == 1
-    assert seen["cost_analytics_commands_total", (("outcome", "executed"),)] == 0
+    commands_total = {
+        (kind, outcome): seen[
+            "cost_analytics_commands_total", (("kind", kind), ("outcome", outcome))
+        ]
+        for kind in get_args(CommandKind)
+        for outcome in get_args(CommandOutcome)
+    }
+    assert commands_total.pop(("cutoff", "permanent")) == 1
+    assert commands_total.pop(("warn", "unsupported")) == 1
+    assert set(commands_total.values()) == {0}
+    seconds = "cost_analytics_command_seconds_sum"
+    assert [seen[seconds, (("kind", kind),)] for kind in get_args(CommandKind)] == [0.04, 0.005, 0]
 
 
 def test_a_port_in_use_is_an_error() -> None:
