@@ -30,7 +30,7 @@ FLAGS = [
     "--disable-sync",
 ]
 # The longest time of a step in the browser, in milliseconds.
-PATIENCE_MS = 15_000
+PATIENCE_MS = 30_000
 
 Open: TypeAlias = Callable[..., AbstractAsyncContextManager[Page]]
 

@@ -27,7 +27,7 @@ async def send(pipeline: Pipeline, topic: str, *values: bytes) -> None:
 
 async def read(log: TopicReader, count: int) -> list[LogRecord]:
     found: list[LogRecord] = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while len(found) < count:
             found += await log.poll()
     assert len(found) == count
@@ -36,7 +36,7 @@ async def read(log: TopicReader, count: int) -> list[LogRecord]:
 
 async def until_missed(log: TopicReader) -> list[LogRecord]:
     found: list[LogRecord] = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while (BUDGET_ALERTS.name, b"missed") not in {(r.topic, r.value) for r in found}:
             found += await log.poll()
     return found

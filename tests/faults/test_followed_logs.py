@@ -60,7 +60,7 @@ class Followed:
 
     def kill(self) -> None:
         self.running.kill()
-        self.running.wait(10)
+        self.running.wait(60)
         self.kills += 1
 
     async def stop(self) -> None:
@@ -72,7 +72,7 @@ class Followed:
 
         await until(has_begun, 30)
         process.terminate()
-        assert await asyncio.to_thread(process.wait, 15) == 0, self.output()
+        assert await asyncio.to_thread(process.wait, 60) == 0, self.output()
 
     def has_read_all(self) -> bool:
         return is_read(self.state, self.log)

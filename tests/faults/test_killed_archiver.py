@@ -70,6 +70,6 @@ async def test_killed_archiver_loses_nothing(
 async def _without_sessions(database_url: str) -> None:
     """Wait until PostgreSQL has noticed that the archiver is gone."""
     query = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'cost-analytics archive' AND datname = current_database()"
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while (await fetch(database_url, query))[0][0]:
             await asyncio.sleep(0.05)

@@ -71,7 +71,7 @@ class Bot:
     def kill(self) -> None:
         assert self._process is not None
         self._process.kill()
-        self._process.wait(10)
+        self._process.wait(60)
 
     async def finish(self) -> None:
         assert self._process is not None

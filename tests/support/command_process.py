@@ -49,7 +49,7 @@ class CommandProcess:
         assert self._process is not None
         assert self._process.poll() is None, self.log.read_text()[-2000:]
         self._process.kill()
-        self._process.wait(10)
+        self._process.wait(60)
 
     async def stop(self, seconds: int = 40) -> None:
         """Stop it with SIGTERM, once it has a handler for it, and require exit status 0."""
@@ -65,7 +65,7 @@ class CommandProcess:
         """Kill a process that still runs, after any result of the test."""
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
-            self._process.wait(10)
+            self._process.wait(60)
 
     def action_count(self, action: str) -> int:
         """Return how often an action is in its log."""

@@ -47,7 +47,7 @@ class DevInstance:
         processes_of_dev = family(self.process.pid)
         self.process.send_signal(number)
         code = self.process.wait(STOP_SECONDS)
-        assert wait_for(lambda: not any(map(alive, processes_of_dev)), 10), processes_of_dev
+        assert wait_for(lambda: not any(map(alive, processes_of_dev)), 60), processes_of_dev
         return code
 
     def close(self) -> None:

@@ -83,7 +83,7 @@ class HaProxy:
         """Stop it."""
         if self._process is not None:
             self._process.kill()
-            self._process.wait(10)
+            self._process.wait(60)
 
     async def _is_up(self, name: str) -> bool:
         states = [line.split() for line in (await self._ask("show servers state api")).splitlines()]

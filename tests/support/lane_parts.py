@@ -109,7 +109,7 @@ async def running(consumer: MemoryConsumer, ledger: BlockableRecorder) -> AsyncI
     task = asyncio.create_task(own.run(stop))
     yield own
     stop.set()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await task
     assert ledger.closed
 
@@ -121,12 +121,12 @@ async def let_tasks_run() -> None:
 
 
 async def until_recorded(ledger: BlockableRecorder, count: int) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while len(ledger.recorded) < count:
             await asyncio.sleep(0.001)
 
 
 async def until_polled(consumer: MemoryConsumer, polls: int) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while consumer.polls < polls:
             await asyncio.sleep(0.001)

@@ -101,7 +101,7 @@ def running_storage(directory: Path) -> Iterator[ObjectStorage]:
         yield ObjectStorage(port, bucket)
     finally:
         process.kill()
-        process.wait(20)
+        process.wait(60)
 
 
 def _java() -> str:

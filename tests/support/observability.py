@@ -148,4 +148,4 @@ def running_prometheus(directory: Path, targets: Mapping[str, int]) -> Iterator[
         yield Prometheus(port)
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)

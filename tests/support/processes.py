@@ -28,7 +28,7 @@ def family(pid: int) -> list[int]:
     return [pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))]
 
 
-def wait_for(condition: Callable[[], bool], seconds: int = 20) -> bool:
+def wait_for(condition: Callable[[], bool], seconds: int = 60) -> bool:
     """Wait until `condition()` holds, for at most `seconds`; return whether it does."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -78,14 +78,14 @@ class Product:
         process = self._processes[name]
         assert process.poll() is None, self.log(name)
         process.kill()
-        process.wait(10)
+        process.wait(60)
 
     def close(self) -> None:
         """Stop everything."""
         for process in self._processes.values():
             if process.poll() is None:
                 process.kill()
-                process.wait(10)
+                process.wait(60)
 
     def log(self, name: str) -> str:
         """Return the end of a process's log."""

@@ -170,7 +170,7 @@ async def until_blocked(database_url: str) -> None:
     await until(is_blocked)
 
 
-async def until(condition: Callable[[], Awaitable[bool]], seconds: int = 30) -> None:
+async def until(condition: Callable[[], Awaitable[bool]], seconds: int = 60) -> None:
     """Wait until a condition holds; raises TimeoutError."""
     async with asyncio.timeout(seconds):
         while not await condition():

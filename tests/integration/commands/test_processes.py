@@ -49,7 +49,7 @@ async def test_exit_report_quotes_the_current_run_only(tmp_path: Path) -> None:
 
 async def test_large_log_is_rotated(tmp_path: Path) -> None:
     (tmp_path / "log").write_bytes(b"x" * (4 * 1024 * 1024 + 1))
-    await run_to_end(python(tmp_path, "print('new')"), timeout_seconds=20)
+    await run_to_end(python(tmp_path, "print('new')"), timeout_seconds=60)
     assert (tmp_path / "log").read_text() == "new\n"
     assert (tmp_path / "log.1").exists()
 
@@ -80,8 +80,8 @@ async def test_only_the_owner_can_read_logs(tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_bytes(b"x" * (4 * 1024 * 1024 + 1))
     log.chmod(0o644)
-    await run_to_end(python(tmp_path, "print('new')"), timeout_seconds=20)
-    await run_to_end(python(tmp_path, "print('x' * 5_000_000)"), timeout_seconds=20)
+    await run_to_end(python(tmp_path, "print('new')"), timeout_seconds=60)
+    await run_to_end(python(tmp_path, "print('x' * 5_000_000)"), timeout_seconds=60)
     child = ServerProcess(python(tmp_path, "print('new'); import time; time.sleep(60)"))
     await child.start()
     modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
@@ -98,7 +98,7 @@ async def test_stop_sends_sigterm_first(tmp_path: Path) -> None:
     """
     child = ServerProcess(python(tmp_path, code))
     await child.start()
-    await child.wait_until(lambda: child.last_lines() == ["ready"], timeout_seconds=20)
+    await child.wait_until(lambda: child.last_lines() == ["ready"], timeout_seconds=60)
     await child.stop()
     assert child.returncode == 0
     await child.stop()
@@ -113,7 +113,7 @@ async def test_child_that_ignores_sigterm_is_killed_with_its_children(tmp_path: 
     """
     child = ServerProcess(python(tmp_path, code))
     await child.start()
-    await child.wait_until(lambda: bool(child.last_lines()), timeout_seconds=20)
+    await child.wait_until(lambda: bool(child.last_lines()), timeout_seconds=60)
     grandchild = int(child.last_lines()[0])
     await child.stop(grace_seconds=1)
     assert child.returncode == -signal.SIGKILL
@@ -124,7 +124,7 @@ async def test_waiting_fails_when_a_child_ends_or_times_out(tmp_path: Path) -> N
     dying = ServerProcess(python(tmp_path, "raise SystemExit('no disk')"))
     await dying.start()
     with pytest.raises(ServerError, match="ended with status 1; last lines:\n  no disk"):
-        await dying.wait_until(lambda: False, timeout_seconds=20)
+        await dying.wait_until(lambda: False, timeout_seconds=60)
     slow = ServerProcess(python(tmp_path, "import time; time.sleep(60)"))
     await slow.start()
     with pytest.raises(ServerError, match="the child was not ready after 0 s"):
@@ -133,9 +133,9 @@ async def test_waiting_fails_when_a_child_ends_or_times_out(tmp_path: Path) -> N
 
 
 async def test_run_to_end_returns_output_or_fails(tmp_path: Path) -> None:
-    assert await run_to_end(python(tmp_path, "print('done')"), timeout_seconds=20) == "done"
+    assert await run_to_end(python(tmp_path, "print('done')"), timeout_seconds=60) == "done"
     with pytest.raises(ServerError, match="ended with status 2"):
-        await run_to_end(python(tmp_path, "raise SystemExit(2)"), timeout_seconds=20)
+        await run_to_end(python(tmp_path, "raise SystemExit(2)"), timeout_seconds=60)
     with pytest.raises(ServerError, match="took more than 0 s"):
         await run_to_end(python(tmp_path, "import time; time.sleep(60)"), timeout_seconds=0)
 
@@ -143,13 +143,13 @@ async def test_run_to_end_returns_output_or_fails(tmp_path: Path) -> None:
 async def test_missing_program_is_named(tmp_path: Path) -> None:
     missing = Program("the child", [str(tmp_path / "missing")], tmp_path / "log")
     with pytest.raises(ServerError, match=r"cannot start .*missing: No such file"):
-        await run_to_end(missing, timeout_seconds=20)
+        await run_to_end(missing, timeout_seconds=60)
 
 
 async def test_child_inherits_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JWT_SECRET", "a secret")
     program = python(tmp_path, "import os; print(sorted(os.environ))")
-    assert "JWT_SECRET" not in await run_to_end(program, timeout_seconds=20)
+    assert "JWT_SECRET" not in await run_to_end(program, timeout_seconds=60)
 
 
 async def test_child_that_was_not_started_has_no_pid() -> None:

@@ -64,7 +64,7 @@ def api(values: dict[str, str], tmp_path: Path) -> Iterator[str]:
         yield url
     finally:
         process.terminate()
-        process.wait(15)
+        process.wait(60)
     assert process.returncode == 0
 
 

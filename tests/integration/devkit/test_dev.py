@@ -153,7 +153,7 @@ def test_dead_part_stops_the_others(tmp_path: Path, port: str, part: str) -> Non
         assert running.process.wait(STOP_SECONDS) == 1
         assert "ended by signal SIGKILL" in running.output()
         assert "Traceback" not in running.output()
-        assert wait_for(lambda: not any(map(alive, everyone)), 10)
+        assert wait_for(lambda: not any(map(alive, everyone)), 60)
 
 
 def test_killed_dev_leaves_no_process(tmp_path: Path, port: str) -> None:

@@ -110,7 +110,7 @@ async def test_death_of_the_server_is_detected(data: Path) -> None:
     async with EmbeddedPostgres(data) as server:
         waiting = asyncio.create_task(server.process.wait())
         os.kill(server.process.pid, 9)
-        await asyncio.wait_for(waiting, 10)
+        await asyncio.wait_for(waiting, 60)
         assert "(PostgreSQL) ended by signal SIGKILL; last lines:" in server.process.exit_report()
         assert "ready to accept connections" in server.process.exit_report()
 

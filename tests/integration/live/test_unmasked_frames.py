@@ -48,7 +48,7 @@ async def opened(replica: Replica) -> tuple[asyncio.StreamReader, asyncio.Stream
 async def test_unmasked_frame_closes_the_socket_with_1002(
     replica: Replica, unmasked: bytes
 ) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         reader, writer = await opened(replica)
         writer.write(MASKED + unmasked + MASKED)
         body = await reader.read()
@@ -59,7 +59,7 @@ async def test_unmasked_frame_closes_the_socket_with_1002(
 
 
 async def test_masked_frames_split_into_bytes_are_answered(replica: Replica) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         reader, writer = await opened(replica)
         for byte in MASKED * 2:
             writer.write(bytes([byte]))

@@ -99,7 +99,7 @@ async def test_no_delivery_starts_before_the_journal_is_read(
         await write_alerts(url, alert())
         await restore_backup(url)
         async with journal_on(NO_BROKER, url) as journal, delivery_worker(url, journal=journal):
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while "deliveries failed" not in caplog.text:
                     await asyncio.sleep(0.05)
         async with delivery_worker(url):  # also not by a process without a journal

@@ -4,8 +4,6 @@ import os
 import time
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
 from ledger.postgres.partitions import ensure_months, month_of
 from ledger.postgres.viewers import slow_reader_pool
 from ledger.reports.summing import sum_periods
@@ -22,7 +20,6 @@ SECONDS_MAX = 20.0
 """For a report of many calls, on a busy machine."""
 
 
-@pytest.mark.alone
 async def test_groups_of_many_calls(database_url: str) -> None:
     """`GROUPED_CALLS=1000000` prints the figures of the benchmark."""
     async with (

@@ -111,8 +111,7 @@ async def found_by_step(
     return found
 
 
-@pytest.mark.alone
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 async def test_stuck_calls_among_ten_thousand_are_found_in_time(
     database_url: str, record_fault: FaultRecorder
 ) -> None:

@@ -40,7 +40,7 @@ def test_bash_completes(
     assert bash is not None
     program = _COMPLETE.format(script=script("bash", capsys), words=words)
     done = subprocess.run(
-        [bash, "-c", program], capture_output=True, text=True, timeout=20, check=True
+        [bash, "-c", program], capture_output=True, text=True, timeout=60, check=True
     )
     assert done.stdout.split() == completed, done.stderr
 

@@ -23,7 +23,7 @@ async def test_worker_without_partitions_keeps_watching(monkeypatch: Any) -> Non
     watching = asyncio.create_task(
         LogWatch(cast(AIOKafkaConsumer, None), [lane], positions).run(stop)
     )
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while positions.refresh_metadata.call_count < 2:
             assert not watching.done(), watching.exception()
             await asyncio.sleep(0.01)

@@ -272,7 +272,7 @@ async def test_database_outage_consumes_no_records(
     for _ in range(20):
         await consumer.send(FIRST)
     async with running(consumer, recorder) as own:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while len(seen) < 2:
                 await asyncio.sleep(0.001)
         assert own.is_failing

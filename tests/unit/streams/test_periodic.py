@@ -33,7 +33,7 @@ async def run(results: list[Exception | None]) -> CountedConnection:
             raise error
 
     kept = cast(KeptConnection, cast(Any, connection))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await run_periodically(work, kept, stop, 0, RETRY)
     return connection
 

@@ -114,7 +114,7 @@ async def test_failed_takeover_of_partitions_ends_the_worker(
         with pytest.raises(type(error)):
             await own.on_partitions_assigned({PARTITION})  # aiokafka logs this one
         with pytest.raises(type(error)):
-            await asyncio.wait_for(task, 1)
+            await asyncio.wait_for(task, 60)
 
 
 async def test_lane_starts_at_the_found_positions() -> None:

@@ -73,7 +73,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 async def _watch(brokers: WatchedConsumer, lane: WatchedLane) -> None:
     """Watch a lane for CHECKS checks; a check without progress since the previous one is a stall."""
     watching = Watchdog(cast("AIOKafkaConsumer", brokers), [cast("Lane", lane)], 0)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await watching.run(lane.stop)
 
 
