@@ -95,7 +95,7 @@ class Worker:
         self._clock = clock
         self._consumer = make_consumer(options.kafka, group=GROUP, start="none")
         self._producer = RecoveringProducer(lambda: make_producer(options.kafka))
-        self._totals_producing = RecoveringProducer(lambda: make_producer(options.kafka))
+        self._totals_producer = RecoveringProducer(lambda: make_producer(options.kafka))
         self._publisher = self._make_publisher()
         self._relay = OutboxRelay(
             self._producer, self._connect, clock.now, *self._telemetry.of_outbox()
@@ -114,7 +114,7 @@ class Worker:
         )
         self._follower = self._make_follower(stream, epoch)
         progress = StreamProgress(self._consumer, self._lanes, stream, clock.now)
-        self._assignment = RebalanceListener(
+        self._rebalance_listener = RebalanceListener(
             self._consumer,
             self._lanes,
             self._positions,
@@ -125,7 +125,7 @@ class Worker:
         )
         self._log_watch = LogWatch(self._consumer, self._lanes, self._positions)
         self._retention = Retention(
-            options.retention, self._connect, self._totals_producing, epoch, clock.now
+            options.retention, self._connect, self._totals_producer, epoch, clock.now
         )
         self._watches = self._make_watches(stream, epoch, prices)
         self._watchdog = Watchdog(self._consumer, self._lanes, options.stall_seconds)
@@ -153,12 +153,12 @@ class Worker:
 
     def _make_publisher(self) -> TotalsPublisher:
         return TotalsPublisher(
-            self._totals_producing,
+            self._totals_producer,
             self._connect,
             self._is_behind,
             self._options.worker_id,
             self._clock.now,
-            *self._telemetry.of_totals(self._totals_producing),
+            *self._telemetry.of_totals(self._totals_producer),
         )
 
     def _make_follower(self, stream: Stream, epoch: int) -> EpochFollower:
@@ -166,7 +166,7 @@ class Worker:
             self._options.kafka,
             stream,
             self._connect,
-            self._totals_producing,
+            self._totals_producer,
             self._publisher,
             epoch,
             self._clock.now,
@@ -207,7 +207,7 @@ class Worker:
         """Run until `stop` is set or a part fails; raises the part's error."""
         publishing_ends = asyncio.Event()
         await start_consumer(self._consumer)
-        self._consumer.subscribe([CALL_EVENTS.name], listener=self._assignment)
+        self._consumer.subscribe([CALL_EVENTS.name], listener=self._rebalance_listener)
         publishing = asyncio.gather(
             *(
                 run_with_deadline(PUBLISH_SECONDS, publishing_ends, part.run(publishing_ends))
@@ -220,7 +220,7 @@ class Worker:
                     parts.create_task(run_with_deadline(FINISH_SECONDS, stop, lane.run(stop)))
                 for part in (
                     self._offsets,
-                    self._assignment,
+                    self._rebalance_listener,
                     self._log_watch,
                     self._watchdog,
                     self._follower,
@@ -235,7 +235,7 @@ class Worker:
         finally:
             publishing_ends.set()
             await asyncio.gather(publishing, self._leave_group(), return_exceptions=True)
-            await asyncio.gather(self._producer.close(), self._totals_producing.close())
+            await asyncio.gather(self._producer.close(), self._totals_producer.close())
 
     async def _leave_group(self) -> None:
         """Leave the group and remove this worker's entry, if the servers respond.
@@ -247,7 +247,7 @@ class Worker:
             async with asyncio.timeout(LEAVE_SECONDS):
                 with suppress(ClusterReplacedError):
                     await self._log_watch.confirm()
-                await asyncio.gather(self._assignment.leave(), self._positions.close())
+                await asyncio.gather(self._rebalance_listener.leave(), self._positions.close())
                 await self._consumer.stop()
         except TimeoutError:
             _log.warning("could not leave the group in time", extra={"action": "leave_timeout"})

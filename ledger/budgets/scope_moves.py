@@ -86,8 +86,8 @@ def sum_moves(
 ) -> ScopeMoves:
     """Return the changes of scopes.
 
-    `recorded` are the events of calls that take spend along; if it `includes_batch`, those of this
-    batch are among them.
+    `recorded` has the postings of the recorded events of calls that take spend along. With
+    `includes_batch`, the events of this batch are among them.
     """
     starts = {user: kept_scopes(limits.budgets) for user, limits in budgets.items()}
     result = ScopeMoves({}, defaultdict(set))

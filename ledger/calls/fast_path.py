@@ -41,9 +41,9 @@ _KindKey = tuple[str, str, str, str | None, str, str | None, bool]
 
 
 class _CostKind(NamedTuple):
-    """What the costs of one source, persona and usage share, from the time `since` on.
+    """The common facts of the costs of one source, persona and usage, from the time `since` on.
 
-    `rate` is None if no price is known; of costs with their own price it is the list price. `nano`
+    `rate` is None if no price is known; for costs with their own price it is the list price. `nano`
     is the price of a unit in nano-dollars, None if it is a fraction. `cells` are those of
     `kind_cells`.
     """

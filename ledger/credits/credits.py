@@ -54,7 +54,7 @@ class CreditStatus(NamedTuple):
 class LowBalanceChange(NamedTuple):
     """When a user is warned: at these amounts, and `days` before the end; None for never.
 
-    Only what `has_amounts` and `has_days` say is changed.
+    `amounts` are changed only if `has_amounts`, and `days` only if `has_days`.
     """
 
     amounts: Sequence[int] = ()

@@ -17,7 +17,7 @@ from schemas.refusals import Refused
 UNPRICED: Final = 0
 """The `price_id` in the row of an event without a price, which costs 0 until there is one.
 
-If a row of the catalogue estimates the cost, its negative id is in this place.
+If a row of the catalogue estimates the cost, the `price_id` is the negative id of that row.
 """
 
 

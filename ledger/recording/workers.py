@@ -41,7 +41,7 @@ async def stream_is_read(connection: Connection) -> bool:
 async def store_progress(
     connection: Connection, stream: Stream, counted_until: Mapping[int, datetime]
 ) -> None:
-    """Store until when partitions are counted, by partition; a time never goes back."""
+    """Store the time up to which each partition is counted; a stored time never goes back."""
     partitions = sorted(counted_until)
     await connection.execute(
         *_SQL.bind(
@@ -54,7 +54,7 @@ async def store_progress(
 
 
 async def read_counted_until(connection: Connection, stream: Stream) -> datetime | None:
-    """Return until when all partitions of a stream are counted; None if that is unknown of one."""
+    """Return the time up to which all partitions are counted; None if it is unknown for one."""
     until: datetime | None = await connection.fetchval(
         *_SQL.bind("counted_until", **stream._asdict())
     )

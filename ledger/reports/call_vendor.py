@@ -11,7 +11,7 @@ _SQL: Final = statements("reports/call_vendor")
 
 
 class CallVendor(NamedTuple):
-    """The vendor of a call; each is None if no event names it."""
+    """The vendor of a call; each field is None if no event names it."""
 
     provider: str | None
     provider_call_id: str | None

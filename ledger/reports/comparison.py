@@ -16,7 +16,7 @@ _DAY: Final = timedelta(days=1)
 
 
 class TimeRange(NamedTuple):
-    """The time from `earliest` to `before`, excluded; both in UTC."""
+    """The time from `earliest` to before `before`; both in UTC."""
 
     earliest: datetime
     before: datetime

@@ -24,9 +24,9 @@ def name_of_host(service: str, host: str | None) -> str:
 def service_name(of: type, given: Mapping[str, str]) -> str:
     """Return the catalogue's name of the vendor of a service class.
 
-    `given` are names by class, of the class or of one that it extends. Otherwise it is the vendor
-    of the first class of the package: `pipecat.services.openai.llm` is `openai`. Any other class
-    has its own name, without `LLMService`.
+    A name in `given`, for the class or for one that it extends, is used first. A class of Pipecat,
+    or one that extends it, has the name of its package: `pipecat.services.openai.llm` is `openai`.
+    Any other class has its own name, without `LLMService`.
     """
     for one in of.__mro__:
         if one.__name__ in given:

@@ -66,8 +66,8 @@ def done_position(line: SpoolLine) -> SpoolPosition | None:
 def lines_of(data: bytes, start: int, *, is_whole: bool) -> Iterator[SpoolLine]:
     """Yield the lines of data that begins at the offset `start`.
 
-    The end of `data` may be in the middle of a line, which is then left out; if it `is_whole`, this
-    is the rest of a line that was never completed, and is damaged.
+    `data` may end in the middle of a line, which is then left out. If `data` `is_whole`, such a
+    line was never completed, and is yielded as damaged.
     """
     at = 0
     while (newline := data.find(b"\n", at)) >= 0:

@@ -1,4 +1,4 @@
-"""What a failed read raises."""
+"""The error of a failed read."""
 
 from __future__ import annotations
 
