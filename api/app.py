@@ -93,7 +93,7 @@ def build_app(
 
     `slow_readers` serve long queries; the default is `readers`. `source_owners` and
     `declared_traces` default to the database. `checks` must pass, and the schema must be current,
-    before `/ready` answers 200. The caller closes what it passed. What lacks its part answers 503.
+    before `/ready` answers 200. The caller closes what it passed. A route without its part is 503.
     """
     code_digest()
     gate = RequestGate(authenticator, KeyStore(readers), options := options or ApiOptions())
@@ -133,7 +133,7 @@ def _reports(
     options: ApiOptions,
     now: Clock,
 ) -> tuple[TraceRoutes, WebhookRoutes]:
-    """Return the routes that turn others' reports into events, and count them."""
+    """Return the routes of traces and of vendors' webhooks, which also count them."""
     declared = declared_traces or AttachedTraces(readers)
     return (
         TraceRoutes(events, declared, options, now),
@@ -142,7 +142,7 @@ def _reports(
 
 
 def _with_documents(routes: Sequence[Route]) -> tuple[Route, ...]:
-    """Return all routes: those that the two documents describe, and the documents'."""
+    """Return the routes, and those of the two documents that describe them."""
     described = (*routes, *AsyncApiRoutes(routes).routes())
     return (*described, *OpenApiRoutes(described).routes())
 

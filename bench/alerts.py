@@ -21,7 +21,7 @@ from bench.broker import Broker
 from bench.context import BenchContext, InvalidRunError
 from bench.databases import open_database
 from bench.durable import wait_counted, warm_up
-from bench.events import CALLS, Emitter, Record, partition_of
+from bench.events import CALLS, LoadEmitter, LoadRecord, partition_of
 from bench.figures import percentile
 from bench.latency import LINGER_MS
 from bench.workers import running_workers
@@ -166,9 +166,9 @@ async def offer(context: BenchContext, broker: Broker, offered: Offer) -> None:
         raise InvalidRunError("the load could not be sent in time")
 
 
-def _encode_events(context: BenchContext, offered: Offer, began_ms: int) -> list[Record]:
+def _encode_events(context: BenchContext, offered: Offer, began_ms: int) -> list[LoadRecord]:
     """Encode the events of a round in advance, to use less CPU while measuring."""
-    emitter = Emitter(context.options.seed + 100 * offered.number + offered.before, 0)
+    emitter = LoadEmitter(context.options.seed + 100 * offered.number + offered.before, 0)
     records = []
     for number in range(offered.events):
         due_ms = began_ms + number * 1_000 // EVENTS_PER_SECOND
@@ -180,7 +180,7 @@ def _encode_events(context: BenchContext, offered: Offer, began_ms: int) -> list
     return records
 
 
-def _charge(emitter: Emitter, user: int, time_ms: int) -> Record:
+def _charge(emitter: LoadEmitter, user: int, time_ms: int) -> LoadRecord:
     """Return a charge of the user's daily limit."""
     key = f"alerted-{user}".encode()
     value = (
@@ -188,7 +188,7 @@ def _charge(emitter: Emitter, user: int, time_ms: int) -> Record:
         f'"type":"call.charged","time":"{time_text(time_ms)}","data":{{"callId":"alerted-{user}",'
         f'"userId":"alerted-{user}","amount":5,"fee":0.445}}}}'
     )
-    return Record(partition_of(key), key, value.encode())
+    return LoadRecord(partition_of(key), key, value.encode())
 
 
 async def _sleep_until(moment: float) -> None:

@@ -46,7 +46,7 @@ _OF_SERVICE: Final = dict(OPERATIONS)
 
 
 @dataclass(slots=True)
-class Tally:
+class AnomalyTally:
     """Counts for one kind of user: findings by rule; injected and found labels by rule and size."""
 
     found: Counter[str] = field(default_factory=Counter)
@@ -55,7 +55,7 @@ class Tally:
     recognized: Counter[tuple[str, int]] = field(default_factory=Counter)
     checked: Counter[str] = field(default_factory=Counter)
 
-    def add(self, other: Tally) -> None:
+    def add(self, other: AnomalyTally) -> None:
         """Add the counts of another kind."""
         self.found += other.found
         self.correct += other.correct
@@ -83,7 +83,7 @@ class _RuleCheck:
     """Checks the calls and days of users of one kind in order, like the service."""
 
     def __init__(self) -> None:
-        self.tally = Tally()
+        self.tally = AnomalyTally()
         self._own: dict[str, list[PastCall]] = {}
         self._with_persona: dict[str, list[PastCall]] = {}
         self._costs: dict[tuple[str, date], dict[str, int]] = {}
@@ -179,12 +179,12 @@ def _explains(label: Label, found: tuple[str, str, str]) -> bool:
     return kind == "call_spike" and label.kind == "day_spike" and label.service == part
 
 
-def measure(number: int, seed: int) -> dict[str, Tally]:
+def measure(number: int, seed: int) -> dict[str, AnomalyTally]:
     """Check `number` users of each kind; returns the counts by kind."""
     return {kind.name: _measure(kind, number, seed) for kind in KINDS}
 
 
-def _measure(kind: AnomalyUserKind, number: int, seed: int) -> Tally:
+def _measure(kind: AnomalyUserKind, number: int, seed: int) -> AnomalyTally:
     print(f"{kind.name} …", file=sys.stderr, flush=True)
     check = _RuleCheck()
     for days in simulate(kind, number, seed):
@@ -193,9 +193,9 @@ def _measure(kind: AnomalyUserKind, number: int, seed: int) -> Tally:
     return check.tally
 
 
-def report(tallies: dict[str, Tally], number: int, seed: int) -> list[str]:
+def report(tallies: dict[str, AnomalyTally], number: int, seed: int) -> list[str]:
     """Return the tables as Markdown."""
-    every = Tally()
+    every = AnomalyTally()
     for tally in tallies.values():
         every.add(tally)
     lines = [
@@ -212,7 +212,7 @@ def report(tallies: dict[str, Tally], number: int, seed: int) -> list[str]:
     return lines
 
 
-def _row(name: str, tally: Tally, rule: str, sizes: Sequence[int]) -> list[str]:
+def _row(name: str, tally: AnomalyTally, rule: str, sizes: Sequence[int]) -> list[str]:
     by_size = [tally.recall(rule, size) for size in sizes]
     return [name, tally.precision(rule), tally.recall(rule), *by_size]
 

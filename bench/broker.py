@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from bench.events import Record
+from bench.events import LoadRecord
 from bench.options import BrokerName
 from cost_analytics.configuration.kafka_section import KafkaSection
 from devkit.embedded import kafka_jars
@@ -84,7 +84,7 @@ async def fresh_broker(name: BrokerName, directory: Path) -> AsyncIterator[Broke
         yield Broker(kafka, server.process.pid)
 
 
-async def fill(broker: Broker, topic: str, records: Sequence[Record]) -> None:
+async def fill(broker: Broker, topic: str, records: Sequence[LoadRecord]) -> None:
     """Store records in a topic, each in its partition and in order, and wait until all are stored.
 
     Raises KafkaError.
@@ -92,7 +92,7 @@ async def fill(broker: Broker, topic: str, records: Sequence[Record]) -> None:
     producer = make_producer(broker.kafka)
     await producer.start()
     try:
-        by_partition: dict[int, list[Record]] = {}
+        by_partition: dict[int, list[LoadRecord]] = {}
         for record in records:
             by_partition.setdefault(record.partition, []).append(record)
         await asyncio.gather(
@@ -103,7 +103,7 @@ async def fill(broker: Broker, topic: str, records: Sequence[Record]) -> None:
 
 
 async def _fill_partition(
-    producer: Any, topic: str, partition: int, records: Sequence[Record]
+    producer: Any, topic: str, partition: int, records: Sequence[LoadRecord]
 ) -> None:
     sent = []
     for start in range(0, len(records), _RECORDS_PER_BATCH):

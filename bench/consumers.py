@@ -25,7 +25,7 @@ _SECONDS_MAX: Final = 120
 _READ_RECORDS: Final = 8_000
 _READ_MS: Final = 200
 
-Role = Literal["noop", "fails", "fails-take", "heals"]
+AgentRole = Literal["noop", "fails", "fails-take", "heals"]
 _FAUST: Final = "bench.faust_agent"
 
 
@@ -76,7 +76,7 @@ async def measure_noop(context: BenchContext) -> TimedRun:
 
 
 def agent(
-    context: BenchContext, broker: Broker, role: Role, report: Path, *more: str
+    context: BenchContext, broker: Broker, role: AgentRole, report: Path, *more: str
 ) -> ServerProcess:
     """Return a Faust agent, not started yet; agents on one broker share a group."""
     where = [role, broker.kafka.bootstrap_servers, "bench-faust", str(report)]

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 from bench.broker import SESSION_TIMEOUT_MS, Broker, fill
 from bench.context import BenchContext, InvalidRunError
 from bench.databases import open_database
-from bench.events import Record
+from bench.events import LoadRecord
 from bench.machine import CpuMeter, CpuUse
 from bench.workers import Workers, running_workers
 from ledger.operations.verification import verify
@@ -74,7 +74,7 @@ async def measure_workers(
     context: BenchContext,
     number: int,
     database_url: str,
-    measured: Sequence[Record],
+    measured: Sequence[LoadRecord],
     *,
     verified: bool = True,
 ) -> DurableRun:
@@ -107,7 +107,7 @@ async def measure_workers(
 
 
 async def _fill_frozen(
-    context: BenchContext, broker: Broker, workers: Workers, measured: Sequence[Record]
+    context: BenchContext, broker: Broker, workers: Workers, measured: Sequence[LoadRecord]
 ) -> None:
     """Fill the topic with the measured events while the workers are frozen."""
     context.progress.update("workers are frozen while events are put into the topic")

@@ -47,7 +47,7 @@ _USAGE: Final = (
 )
 
 
-class Record(NamedTuple):
+class LoadRecord(NamedTuple):
     """A record for the topic, with the partition of its key."""
 
     partition: int
@@ -58,8 +58,8 @@ class Record(NamedTuple):
 class Load(NamedTuple):
     """The records of the warm-up and those of the measured part."""
 
-    warm_up: list[Record]
-    measured: list[Record]
+    warm_up: list[LoadRecord]
+    measured: list[LoadRecord]
 
 
 def partition_of(key: bytes) -> int:
@@ -72,7 +72,7 @@ def user_ids() -> list[str]:
     return [f"user-{number:05d}" for number in range(USERS)]
 
 
-class Emitter:
+class LoadEmitter:
     """Writes events with increasing times."""
 
     def __init__(self, seed: int, start_ms: int) -> None:
@@ -91,18 +91,18 @@ class Emitter:
         """Return the id of a call."""
         return f"call-{call:08d}"
 
-    def started(self, call: int) -> Record:
+    def started(self, call: int) -> LoadRecord:
         """Return the start of a call."""
         persona = PERSONAS[call % len(PERSONAS)]
         data = f'"personaId":"{persona}","direction":"outbound","expectedDuration_seconds":300'
         return self._record("call.started", "voice-gateway", call, data)
 
-    def cost_at(self, call: int, time_ms: int) -> Record:
+    def cost_at(self, call: int, time_ms: int) -> LoadRecord:
         """Return the cost of one service in a turn of a call at a given time."""
         self._count, self._start_ms = 0, time_ms
         return self.cost(call)
 
-    def cost(self, call: int) -> Record:
+    def cost(self, call: int) -> LoadRecord:
         """Return the cost of one service in a turn of a call."""
         turn = self._turns[call] = self._turns.get(call, 0) + 1
         service, operation, model, unit, usage_max = _USAGE[turn % len(_USAGE)]
@@ -113,17 +113,17 @@ class Emitter:
         )
         return self._record("cost.recorded", f"{service}-adapter", call, data)
 
-    def charged(self, call: int) -> Record:
+    def charged(self, call: int) -> LoadRecord:
         """Return the charge of a call."""
         data = '"amount":4.99,"fee":0.445,"processor":"stripe"'
         return self._record("call.charged", "billing", call, data)
 
-    def ended(self, call: int) -> Record:
+    def ended(self, call: int) -> LoadRecord:
         """Return the end of a call."""
         data = f'"status":"completed","duration_seconds":{self.rng.randint(60, 600)}'
         return self._record("call.ended", "voice-gateway", call, data)
 
-    def _record(self, kind: str, source: str, call: int, data: str) -> Record:
+    def _record(self, kind: str, source: str, call: int, data: str) -> LoadRecord:
         time_ms = self._start_ms + self._count * 1_000 // _EVENTS_PER_SECOND
         self._count += 1
         user, call_id = self.user_of(call), self.call_id(call)
@@ -133,19 +133,19 @@ class Emitter:
             f'"datacontenttype":"application/json",'
             f'"data":{{"callId":"{call_id}","userId":"{user}",{data}}}}}'
         )
-        return Record(self._partitions[call % USERS], user.encode(), value.encode())
+        return LoadRecord(self._partitions[call % USERS], user.encode(), value.encode())
 
 
 def make_load(seed: int, events: int, end_ms: int) -> Load:
     """Return the load for these arguments; its last event is at about `end_ms`."""
     total_ms = (WARM_UP_EVENTS + events) * 1_000 // _EVENTS_PER_SECOND
-    emitter = Emitter(seed, end_ms - total_ms)
+    emitter = LoadEmitter(seed, end_ms - total_ms)
     warm_up = [emitter.started(call) for call in range(CALLS)]
     warm_up += [emitter.cost(call) for call in range(CALLS)]
     return Load(warm_up, list(_conversations(emitter, events)))
 
 
-def _conversations(emitter: Emitter, events: int) -> Iterator[Record]:
+def _conversations(emitter: LoadEmitter, events: int) -> Iterator[LoadRecord]:
     """Yield the turns of many calls, of which a few end while as many begin."""
     rng, calls = emitter.rng, list(range(CALLS))
     newest = CALLS
@@ -164,11 +164,11 @@ def _conversations(emitter: Emitter, events: int) -> Iterator[Record]:
             left -= 1
 
 
-def with_repeats(records: Sequence[Record], percent: int, seed: int) -> list[Record]:
+def with_repeats(records: Sequence[LoadRecord], percent: int, seed: int) -> list[LoadRecord]:
     """Return the records with `percent` of them repeated, up to some thousand records later."""
     rng = Random(seed)
-    due: dict[int, list[Record]] = {}
-    result: list[Record] = []
+    due: dict[int, list[LoadRecord]] = {}
+    result: list[LoadRecord] = []
     for place, record in enumerate(records):
         result.append(record)
         if rng.randrange(100) < percent:
@@ -178,7 +178,7 @@ def with_repeats(records: Sequence[Record], percent: int, seed: int) -> list[Rec
     return result + [record for place in sorted(due) for record in due[place]]
 
 
-def as_varied(records: Sequence[Record], seed: int) -> list[Record]:
+def as_varied(records: Sequence[LoadRecord], seed: int) -> list[LoadRecord]:
     """Return the records with costs in the style of various emitters.
 
     Seconds have a fraction; one of four costs has no user, one of ten has its own price.
@@ -202,7 +202,7 @@ def _varied(cost: bytes, rng: Random) -> bytes:
     return cost
 
 
-def with_usages(records: Sequence[Record]) -> list[Record]:
+def with_usages(records: Sequence[LoadRecord]) -> list[LoadRecord]:
     """Return the records with each usage of tokens as four quantities of one request."""
     return [record._replace(value=_TOKENS.sub(_request, record.value)) for record in records]
 
@@ -214,7 +214,7 @@ def _request(found: re.Match[bytes]) -> bytes:
     return f'"usages":[{usages}]'.encode()
 
 
-def with_random_ids(records: Sequence[Record], seed: int) -> list[Record]:
+def with_random_ids(records: Sequence[LoadRecord], seed: int) -> list[LoadRecord]:
     """Return the records with version 4 UUIDs as ids, which makes keys unordered."""
     rng = Random(seed)
 
@@ -224,7 +224,7 @@ def with_random_ids(records: Sequence[Record], seed: int) -> list[Record]:
     return [record._replace(value=_ID.sub(random_id, record.value, count=1)) for record in records]
 
 
-def mean_bytes(records: Iterable[Record]) -> int:
+def mean_bytes(records: Iterable[LoadRecord]) -> int:
     """Return the average size of an event."""
     sizes = [len(record.value) for record in records]
     return sum(sizes) // max(1, len(sizes))

@@ -12,10 +12,11 @@ from typing import Final, NamedTuple
 
 from aiohttp import ClientSession, ClientTimeout
 
+from api.http.roles import Role
 from bench.context import BenchContext, InvalidRunError
 from bench.databases import open_database
 from bench.durable import DurableRun, measure_workers
-from bench.events import WARM_UP_EVENTS, Load, Record, make_load
+from bench.events import WARM_UP_EVENTS, Load, LoadRecord, make_load
 from bench.http_load import LoadResult, offer, request_bytes, saturate
 from bench.machine import CpuMeter
 from bench.memory import MemoryPeaks
@@ -30,7 +31,7 @@ from bench.stored_events import (
 )
 from cost_analytics.configuration.secret import Secret
 from cost_analytics.configuration.token_section import TokenSection
-from cost_analytics.tokens import Role, mint
+from cost_analytics.tokens import mint
 from devkit.embedded.ports import LOOPBACK
 
 READ_SECONDS: Final = 5
@@ -98,7 +99,7 @@ def write_loads(context: BenchContext) -> Iterator[Load]:
     options = context.options
     events = options.runs * (WARM_UP_EVENTS + options.events)
     load = make_load(options.seed, events - WARM_UP_EVENTS, time.time_ns() // 1_000_000)
-    records: list[Record] = [*load.warm_up, *load.measured]
+    records: list[LoadRecord] = [*load.warm_up, *load.measured]
     for start in range(0, events, WARM_UP_EVENTS + options.events):
         end = start + WARM_UP_EVENTS
         yield Load(records[start:end], records[end : end + options.events])

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 
 from aiohttp import ClientSession, ClientTimeout
 
+from api.http.roles import Role
 from bench.context import BenchContext, InvalidRunError
 from bench.http_load import LoadResult, request_bytes, saturate
 from bench.memory import memory_of
@@ -20,7 +21,7 @@ from bench.million import CALLS, EVENTS, EXPORTER, make_calls, make_events
 from bench.reads import running_api
 from cost_analytics.configuration.secret import Secret
 from cost_analytics.configuration.token_section import TokenSection
-from cost_analytics.tokens import Role, mint
+from cost_analytics.tokens import mint
 from devkit.embedded.ports import LOOPBACK
 
 _SECONDS: Final = 3

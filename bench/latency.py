@@ -22,7 +22,7 @@ from bench.broker import Broker
 from bench.context import BenchContext, InvalidRunError
 from bench.databases import open_database
 from bench.durable import wait_counted, warm_up
-from bench.events import CALLS, USERS, Emitter, Record
+from bench.events import CALLS, USERS, LoadEmitter, LoadRecord
 from bench.figures import percentile
 from bench.live import running_live_api
 from bench.live_clients import upgrade
@@ -67,7 +67,7 @@ class _Due(NamedTuple):
     """An event and its scheduled time, in milliseconds since 1970; `call` if it is watched."""
 
     at_ms: int
-    record: Record
+    record: LoadRecord
     call: str | None
 
 
@@ -145,7 +145,7 @@ async def _cancel(task: asyncio.Task[None]) -> None:
 
 def _upgrades(secret: str) -> list[bytes]:
     """Return the upgrade requests of the watched users."""
-    tokens, emitter = TokenSection(secret=Secret(secret)), Emitter(0, 0)
+    tokens, emitter = TokenSection(secret=Secret(secret)), LoadEmitter(0, 0)
     users = map(emitter.user_of, range(WATCHED_USERS))
     return [upgrade(mint(tokens, user, ttl_seconds=_TOKEN_SECONDS)) for user in users]
 
@@ -159,7 +159,7 @@ async def _read_existing(consumer: AIOKafkaConsumer) -> None:
 def _encode_events(load: int, seed: int, now_ms: int) -> list[_Due]:
     """Encode the events of a round; the first is due when encoding is certainly finished."""
     count = load * SECONDS
-    rng, emitter = Random(seed), Emitter(seed, 0)
+    rng, emitter = Random(seed), LoadEmitter(seed, 0)
     start_ms = now_ms + count * _ENCODING_US // 1_000 + 100
     calls = rng.sample(range(CALLS), CALLS)
     watched = [call for call in calls if call % USERS < WATCHED_USERS]
@@ -195,7 +195,7 @@ async def _send_on_schedule(broker: Broker, events: Sequence[_Due], linger_ms: i
         raise InvalidRunError("the load could not be sent in time")
 
 
-async def send_records(records: Sequence[Record], producer: Any) -> list[Any]:
+async def send_records(records: Sequence[LoadRecord], producer: Any) -> list[Any]:
     """Send records in one batch for each partition; returns futures of their confirmation."""
     batches: dict[int, Any] = {}
     for record in records:

@@ -21,7 +21,7 @@ from bench.broker import Broker, fill
 from bench.context import BenchContext, InvalidRunError
 from bench.databases import as_login, open_database
 from bench.durable import wait_counted
-from bench.events import Emitter
+from bench.events import LoadEmitter
 from bench.live_clients import LiveClients, upgrade
 from bench.workers import running_workers
 from cost_analytics.configuration.secret import Secret
@@ -70,7 +70,7 @@ async def measure_live(context: BenchContext) -> list[LiveResult]:
         await workers.wait_assigned(connection)
         secret = secrets.token_urlsafe(_SECRET_BYTES)
         api = await stack.enter_async_context(running_live_api(context, broker, url, secret))
-        emitter = Emitter(context.options.seed, time.time_ns() // 1_000_000)
+        emitter = LoadEmitter(context.options.seed, time.time_ns() // 1_000_000)
         calls = [emitter.started(call) for call in range(ACTIVE_CALLS)]
         await fill(broker, CALL_EVENTS.name, calls)
         await wait_counted(connection, workers, len(calls))
@@ -125,7 +125,7 @@ class _LiveTests:
         self,
         context: BenchContext,
         broker: Broker,
-        emitter: Emitter,
+        emitter: LoadEmitter,
         port: int,
         api: psutil.Process,
     ) -> None:

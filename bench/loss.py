@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from typing import Final, Literal, NamedTuple
 
 from bench.broker import Broker, fill
-from bench.consumers import AgentReport, Role, agent, read_report
+from bench.consumers import AgentReport, AgentRole, agent, read_report
 from bench.context import BenchContext, InvalidRunError
-from bench.events import Record, partition_of
+from bench.events import LoadRecord, partition_of
 from devkit.embedded.processes import ServerProcess
 from messaging.kafka import AIOKafkaConsumer, TopicPartition, make_consumer
 from schemas.topics import CALL_EVENTS, DEFAULT_PARTITIONS
@@ -58,23 +58,23 @@ async def measure_loss(context: BenchContext, role: Literal["fails", "fails-take
     return Loss(len(records), first.done, first.failed, redelivered)
 
 
-def _records() -> list[Record]:
+def _records() -> list[LoadRecord]:
     records = []
     for number in range(_EVENTS):
         key = f"user-{number:05d}".encode()
         ending = b"-fails" if number % _FAILURE_INTERVAL == _FAILURE_INTERVAL - 1 else b""
         value = b'{"id":"event-%d%s"}' % (number, ending)
-        records.append(Record(partition_of(key), key, value))
+        records.append(LoadRecord(partition_of(key), key, value))
     return records
 
 
-def _one_in_each_partition(records: Sequence[Record]) -> list[Record]:
+def _one_in_each_partition(records: Sequence[LoadRecord]) -> list[LoadRecord]:
     keys = {record.partition: record.key for record in records}
-    return [Record(place, key, b'{"id":"one-more"}') for place, key in keys.items()]
+    return [LoadRecord(place, key, b'{"id":"one-more"}') for place, key in keys.items()]
 
 
 async def _run_until_committed(
-    context: BenchContext, broker: Broker, role: Role, events: int
+    context: BenchContext, broker: Broker, role: AgentRole, events: int
 ) -> AgentReport:
     """Run an agent until its group has committed `events` offsets; return its result."""
     report = context.directory / f"{role}-{time.monotonic_ns()}.json"

@@ -21,7 +21,7 @@ from bench.broker import Broker, fill
 from bench.context import BenchContext, InvalidRunError
 from bench.databases import as_login, open_database
 from bench.durable import wait_counted, warm_up
-from bench.events import Emitter
+from bench.events import LoadEmitter
 from bench.http_load import (
     NOT_MODIFIED,
     OK,
@@ -111,7 +111,7 @@ async def _fill_database(context: BenchContext, broker: Broker, url: str) -> Non
 def _requests(context: BenchContext, secret: str) -> dict[str, list[bytes]]:
     """Return the requests of each route; each user requests own data."""
     tokens = TokenSection(secret=Secret(secret))
-    emitter = Emitter(context.options.seed, 0)
+    emitter = LoadEmitter(context.options.seed, 0)
     calls, spending, budgets = [], [], []
     for number in range(_USERS):
         user = emitter.user_of(number)

@@ -19,7 +19,7 @@ from bench.broker import Broker, fill
 from bench.context import BenchContext, InvalidRunError
 from bench.databases import as_login, open_database
 from bench.durable import COUNTED, require_verified, wait_counted, warm_up
-from bench.events import Record, make_load
+from bench.events import LoadRecord, make_load
 from bench.figures import spread, table
 from bench.latency import send_records
 from bench.live import running_live_api
@@ -57,15 +57,15 @@ class Recovery(NamedTuple):
 class RecoveryLoad(NamedTuple):
     """The events of each phase; those of `after` arrive while workers catch up."""
 
-    load: list[Record]
-    backlog: list[Record]
-    after: list[Record]
+    load: list[LoadRecord]
+    backlog: list[LoadRecord]
+    after: list[LoadRecord]
 
 
 class SteadySender:
     """Sends events at RATE during `running`; `sent` is their number so far."""
 
-    def __init__(self, broker: Broker, records: Sequence[Record]) -> None:
+    def __init__(self, broker: Broker, records: Sequence[LoadRecord]) -> None:
         self.sent = 0
         self._broker = broker
         self._records = records

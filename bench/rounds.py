@@ -14,7 +14,7 @@ from bench import consumers
 from bench.budgets import create_budgets
 from bench.context import BenchContext
 from bench.durable import measure_workers
-from bench.events import Record, as_varied, with_random_ids, with_repeats, with_usages
+from bench.events import LoadRecord, as_varied, with_random_ids, with_repeats, with_usages
 from bench.figures import TimedRun
 from bench.limit import extract, measure_copy
 from bench.options import Part
@@ -96,7 +96,7 @@ async def _workers(
     rounds: Rounds,
     name: str,
     number: int,
-    measured: Sequence[Record],
+    measured: Sequence[LoadRecord],
     prepare: Callable[[str], Awaitable[None]] | None = None,
 ) -> None:
     async with context.databases.fresh() as url:

@@ -1,4 +1,4 @@
-"""Serves the metrics of workers and notifications, if they have a port."""
+"""Serves the metrics of a process other than the API, if it has a port for them."""
 
 from __future__ import annotations
 

@@ -130,7 +130,7 @@ async def upload(
 
 
 def _reason(error: Exception, where: str) -> str:
-    """Return what the storage says, with a remedy; no key and no signature is in it."""
+    """Return the storage's error with a remedy, without keys and signatures."""
     text = str(error).partition("\n\nDebug source")[0]
     code = _CODE.search(text)
     if code is not None:

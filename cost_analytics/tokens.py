@@ -6,15 +6,13 @@ Only the shared key (HS256) can sign; with a public key or a JWKS address, the i
 from __future__ import annotations
 
 import time
-from typing import Literal
 
 import jwt
 
 from api.http.identifiers import identifier_error
+from api.http.roles import Role
 from cost_analytics.configuration.token_section import TokenSection
 from cost_analytics.failures import CommandError
-
-Role = Literal["user", "admin", "service"]
 
 
 def mint(

@@ -66,11 +66,11 @@ async def talk(emitter: Emitter) -> tuple[str, Decimal]:
     return attachment.call.call_id, costs_of(session, attachment)
 
 
-def answer(context: llm.ChatContext) -> Reply:
+def answer(context: llm.ChatContext) -> ModelReply:
     """Return what the model says, and how many tokens it says it used."""
     text = [item.text_content for item in context.items if item.type == "message"][-1]
     usage = llm.CompletionUsage(prompt_tokens=300, completion_tokens=40, total_tokens=340)
-    return Reply(ANSWERS[text], usage=usage)
+    return ModelReply(ANSWERS[text], usage=usage)
 
 
 def costs_of(session: Any, attachment: Attachment) -> Decimal:
@@ -103,7 +103,7 @@ def main() -> int:
 
 
 @dataclass
-class Reply:
+class ModelReply:
     """What a model answers: text, or the call of a tool, and the usage that it reports.
 
     It waits `wait` seconds before the first word.
@@ -119,7 +119,7 @@ class ScriptedLLM(llm.LLM):
     """A model that answers a conversation as `answer` says."""
 
     def __init__(
-        self, answer: Callable[[llm.ChatContext], Reply], *, model: str, provider: str
+        self, answer: Callable[[llm.ChatContext], ModelReply], *, model: str, provider: str
     ) -> None:
         super().__init__()
         self.answer, self._model, self._provider = answer, model, provider

@@ -1,4 +1,4 @@
-"""A voice bot that is only traced: its OpenTelemetry spans are the report of its costs.
+"""A voice bot whose OpenTelemetry spans report its costs; it needs no emitter.
 
 python examples/opentelemetry_bot.py --url http://127.0.0.1:8080 --token TOKEN, with the Python of
 `.local/integrations`, which has OpenTelemetry's SDK (`make setup-integrations`). A bot of your own

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final, Literal, Protocol
+from typing import Final, Protocol
 
 from aiohttp import web
 
+from api.http.roles import Role
 from api.openapi.operations import Operation, Tag
 from ledger.postgres.viewers import Viewer
 from schemas.api_keys import KeyScope
 
-Role = Literal["user", "admin", "service"]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -46,7 +46,7 @@ class Access(Enum):
     OWNER = "the owner of the call, which the query decides, and admins"
     ADMIN = "admins"
     EMITTER = "services that report costs, and admins"
-    LISTENER = "users, each for what is their own, and admins"
+    LISTENER = "users, each for their own data, and admins"
 
     def permits(self, caller: Caller, user_id: str | None) -> bool:
         """Return whether a caller may use the route; `user_id` is the user in the path, if any."""
@@ -64,7 +64,7 @@ class Access(Enum):
 
 
 class CredentialSources(Protocol):
-    """Other credentials than the Authorization header, for clients that cannot set one."""
+    """Credentials for clients that cannot set the Authorization header."""
 
     def authorization(self, request: web.Request) -> str | None:
         """Return a replacement for the `Authorization` header; None to use the header itself."""
@@ -78,7 +78,7 @@ class Route:
     """A method and a path with access rule, handler and OpenAPI operation.
 
     A route with `credential_sources` is a WebSocket, which only pages of allowed origins may open.
-    `scope` is the one that a key needs, if the access rule does not say it.
+    `scope` is the scope that a key needs, unless the access rule defines it.
     """
 
     method: str

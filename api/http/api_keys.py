@@ -1,4 +1,4 @@
-"""Keys of services as bearer tokens, beside JWTs.
+"""API keys of services, which are accepted as bearer tokens like JWTs.
 
 An active key is remembered for a second, so a revoked one is refused within a second on every
 replica. While PostgreSQL is unavailable, when no key can be revoked either, a key that was active

@@ -21,10 +21,11 @@ from aiohttp import hdrs
 from cryptography.exceptions import UnsupportedAlgorithm
 from multidict import MultiMapping
 
-from api.http.access import Caller, Role
+from api.http.access import Caller
 from api.http.identifiers import is_identifier
 from api.http.keys import KeySource, VerificationKey, verification_key
 from api.http.problems import Problem, unauthorized
+from api.http.roles import Role
 from schemas.api_keys import KEY_FORM
 
 LEEWAY_SECONDS_MAX: Final = 30

@@ -22,7 +22,7 @@ from typing import Final, TypeAlias
 
 from aiohttp import hdrs, web
 
-Address: TypeAlias = IPv4Address | IPv6Address
+IpAddress: TypeAlias = IPv4Address | IPv6Address
 Network: TypeAlias = IPv4Network | IPv6Network
 
 HOPS_MAX: Final = 32
@@ -66,7 +66,7 @@ class ClientAddresses:
         address = parsed_address(peer)
         return address is not None and self._trusts(address)
 
-    def _trusts(self, address: Address) -> bool:
+    def _trusts(self, address: IpAddress) -> bool:
         return any(address in network for network in self._trusted)
 
     def _find_address(self, peer: str, forwarded: str | None, x_forwarded_for: str | None) -> str:
@@ -75,7 +75,7 @@ class ClientAddresses:
             return peer
         if not self._trusts(address):
             return counted_as(address)
-        claimed: set[Address] = set()
+        claimed: set[IpAddress] = set()
         try:
             if forwarded is not None:
                 claimed.add(self._walk(address, _forwarded_nodes(forwarded), _forwarded_address))
@@ -88,8 +88,8 @@ class ClientAddresses:
         return counted_as(claimed.pop() if len(claimed) == 1 else address)
 
     def _walk(
-        self, peer: Address, nodes: Sequence[str], read: Callable[[str], Address | None]
-    ) -> Address:
+        self, peer: IpAddress, nodes: Sequence[str], read: Callable[[str], IpAddress | None]
+    ) -> IpAddress:
         """Return the first untrusted address from the right; raises ValueError if malformed."""
         if len(nodes) > HOPS_MAX:
             raise ValueError("too many proxies")
@@ -104,14 +104,14 @@ class ClientAddresses:
         return nearest
 
 
-def counted_as(address: Address) -> str:
+def counted_as(address: IpAddress) -> str:
     """Return the key of an address in limits: the IPv4 address, or the IPv6 /64 network."""
     if isinstance(address, IPv4Address):
         return str(address)
     return str(ip_network((address.packed, IPV6_PREFIX_BITS), strict=False))
 
 
-def parsed_address(text: str) -> Address | None:
+def parsed_address(text: str) -> IpAddress | None:
     """Return the address, an IPv4-mapped one as IPv4; None if the text is not an address."""
     try:
         address = ip_address(text)
@@ -157,7 +157,7 @@ def _unquote(value: str) -> str:
     return re.sub(r"\\(.)", r"\1", value[1:-1]) if value.startswith('"') else value
 
 
-def _forwarded_address(node: str) -> Address | None:
+def _forwarded_address(node: str) -> IpAddress | None:
     """Return an address of a `Forwarded` header, which requires brackets around IPv6."""
     if _HIDDEN.fullmatch(node):
         return None
@@ -166,7 +166,7 @@ def _forwarded_address(node: str) -> Address | None:
     return _node_address(node)
 
 
-def _node_address(node: str) -> Address | None:
+def _node_address(node: str) -> IpAddress | None:
     if _HIDDEN.fullmatch(node):
         return None
     match = _NODE.fullmatch(node)

@@ -78,7 +78,10 @@ class JwksKeys:
 
     @property
     def remember_seconds(self) -> int:
-        """A revoked key is rejected within this time, twice at most."""
+        """The cache time of the keys and of verified tokens.
+
+        Together, both caches accept a revoked key for at most twice this time.
+        """
         return self._ttl_seconds
 
     async def key_for(self, token_key_id: str | None) -> VerificationKey | None:

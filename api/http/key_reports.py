@@ -1,7 +1,7 @@
-"""Notes what keys report, and why a report was refused, so that administrators can see it.
+"""Stores the last report and the last refusal of each key, for administrators.
 
-A key is noted at most once a second for each outcome, in the background: a request never waits for
-its note, and a note that fails is lost.
+Each outcome of a key is stored at most once a second, in the background: no request waits for it,
+and a note that fails is lost.
 """
 
 from __future__ import annotations

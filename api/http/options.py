@@ -84,7 +84,8 @@ class ApiOptions:
     `webhook_allow_private` is unsafe: it allows webhooks to private addresses.
     With `separate_metrics_port` `/metrics` is served on its own port only.
     An answer of `/metrics` is reused for `metrics_cache_seconds`. `trace_names` are the attributes
-    by which spans name their call and user. `public_url` is our address for vendors that sign it.
+    by which spans name their call and user. `public_url` is the API's address, which some vendors
+    include in their signatures.
     `dashboard` is the folder of the built dashboard. Without a `tracer` nothing is traced.
     """
 

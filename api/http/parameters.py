@@ -90,10 +90,10 @@ def check_query(request: web.Request, operation: Operation) -> None:
     declared = [parameter.name for parameter in operation.query]
     for name in request.query:
         if name not in declared:
-            raise invalid_parameter(name[:_UNKNOWN_CHARACTERS_MAX], _way_out(name, declared))
+            raise invalid_parameter(name[:_UNKNOWN_CHARACTERS_MAX], _suggestion(name, declared))
 
 
-def _way_out(name: str, declared: Sequence[str]) -> str:
+def _suggestion(name: str, declared: Sequence[str]) -> str:
     """Return the rest of the error sentence, with the closest declared parameter."""
     if not declared:
         return "is unknown; this route has no parameters"

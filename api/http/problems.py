@@ -134,7 +134,7 @@ def rate_limited(
 
 
 def unavailable(dependency: str, limit: LimitName | None = None) -> Problem:
-    """Return a 503 for a dependency that is gone."""
+    """Return a 503 for a dependency that is unavailable."""
     return Problem(
         503,
         "unavailable",

@@ -75,7 +75,7 @@ def versioned_reply(
 ) -> web.Response:
     """Return 200 with the body of a report, or 304 if the client has the current one.
 
-    `found` was read with the `cached_version` of the same scope.
+    `versioned` was read with the `cached_version` of the same scope.
     """
     tag = f"{versioned.version}-{scope}"
     headers = {"Cache-Control": "private, no-cache", "ETag": f'"{tag}"'}

@@ -14,7 +14,7 @@ from api.http.options import RequestLimits
 from api.metrics.refusals import REFUSALS
 
 
-class Address(NamedTuple):
+class ServerAddress(NamedTuple):
     """The address of a running server; the port is the actual one, even if 0 was requested."""
 
     host: str
@@ -24,7 +24,7 @@ class Address(NamedTuple):
 @asynccontextmanager
 async def serving(
     app: web.Application, host: str, port: int, limits: RequestLimits | None = None
-) -> AsyncIterator[Address]:
+) -> AsyncIterator[ServerAddress]:
     """Serve for the duration of the block; raises OSError if the address cannot be bound.
 
     At its end the server stops accepting connections, lets requests finish for up to
@@ -42,7 +42,7 @@ async def serving(
             factory, host, port, backlog=limits.backlog
         )
         bound_host, bound_port = listener.sockets[0].getsockname()[:2]
-        yield Address(bound_host, bound_port)
+        yield ServerAddress(bound_host, bound_port)
     finally:
         if listener is not None:
             listener.close()

@@ -29,11 +29,13 @@ class SlotPool:
     def taken(self, user_id: str, address: str) -> Iterator[None]:
         """Take a slot for the duration of the block; raises the 429 Problem if none is free."""
         if self._users[user_id] >= self._per_user_max:
-            raise self._refusal(f"A user may have {self._per_user_max} of these running.")
+            raise self._refusal(f"A user may run {self._per_user_max} of these requests at once.")
         if self._addresses[address] >= self._per_address_max:
-            raise self._refusal(f"An address may have {self._per_address_max} of these running.")
+            raise self._refusal(
+                f"An address may run {self._per_address_max} of these requests at once."
+            )
         if self._users.total() >= self._total_max:
-            raise self._refusal(f"There are {self._total_max} of these running already.")
+            raise self._refusal(f"{self._total_max} of these requests are already running.")
         self._users[user_id] += 1
         self._addresses[address] += 1
         try:

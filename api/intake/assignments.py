@@ -15,7 +15,7 @@ _encode: Final = Encoder().encode
 
 
 def assignment_event(call_id: str, user_id: str, now: datetime) -> CheckedEvent:
-    """Return the `call.updated` that names the user; of several for a call, the first counts.
+    """Return the `call.updated` that names the user; the first one of a call counts.
 
     Raises Refused for an id that an event cannot have.
     """

@@ -90,7 +90,7 @@ def cost_event(body: bytes, sender: EventSender) -> CheckedEvent:
 def _usages(body_fields: Track) -> dict[str, object]:
     """Return the field for the quantities of a request, in the order of units; empty without any.
 
-    A body without quantities has the same content, and so the same identity, as before.
+    Without quantities, the field is absent: the digest of the content is the event's identity.
     """
     if body_fields.usages is None:
         return {}
@@ -131,7 +131,7 @@ def end_events(call_id: str, body: bytes, sender: EventSender) -> list[CheckedEv
 
 
 def _tags(tags: dict[str, str] | None) -> dict[str, dict[str, str]]:
-    """Return the field `tags`, if there are any: without them, the content and its id stay."""
+    """Return the field `tags`; absent without tags, which keeps the digest of the content."""
     return {"tags": dict(sorted(tags.items()))} if tags else {}
 
 

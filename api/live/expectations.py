@@ -1,6 +1,6 @@
-"""What calls usually last and cost by persona, and what a call costs once.
+"""The usual duration and cost of calls by persona, and the services with a one-time cost.
 
-Read again every minute for the personas of present calls, so that replicas agree, and immediately
+Read again every minute for the personas of active calls, so that replicas agree, and immediately
 for a new persona.
 """
 
@@ -34,11 +34,11 @@ class UsualCalls:
         self.once_services: frozenset[str] = frozenset(
             (*INFRASTRUCTURE_SERVICES, *TRANSACTION_SERVICES)
         )
-        """The services that are paid once per call, whatever its duration."""
+        """The services with one cost per call, whatever its duration."""
         self._charge_prices = Catalogue(())
 
     def usual(self, persona_id: str | None, user_id: str) -> UsualCall | None:
-        """Return what a user's calls with a persona are usually like; None if unknown.
+        """Return the usual call of a user with a persona; None if unknown.
 
         A persona that is requested for the first time is unknown until it is read.
         """

@@ -1,7 +1,8 @@
-"""The costs of the last ten minutes by service, of each user and of all, in steps of five seconds.
+"""The costs of the last ten minutes by service, per user and over all users, in steps of 5 seconds.
 
-A step holds by how much the published totals of calls rose in it. It is kept in memory, so that
-nothing is read from the database when a page opens; a replica knows it from its own start on.
+A step contains the increase of the calls' published totals during its five seconds. Steps are kept
+in memory, so opening a page reads nothing from the database. A replica has no steps from before its
+own start.
 """
 
 from __future__ import annotations

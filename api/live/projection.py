@@ -1,4 +1,4 @@
-"""Projects the cost of an active call at hang-up, from what it cost so far and from usual calls."""
+"""Projects the cost of an active call at hang-up, from its cost so far and from usual calls."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from schemas.forecasts import INTERVAL_PERCENT
 from schemas.money import half_even
 
 RATE_MS_MIN: Final = 20_000
-"""The shortest duration for a rate of its own: one early cost says little about later minutes."""
+"""The minimum duration before a call's own rate is used: early costs predict little."""
 USUAL_WEIGHT_MS: Final = 60_000
-"""A call's own rate counts as much as the usual one after so long, and more from then on."""
+"""The duration at which a call's own rate and the usual rate have equal weights."""
 _SURE_PERMILLE: Final = 900
-"""A cost that so many usual calls have is expected without doubt."""
+"""A cost that at least this share of usual calls has is expected with certainty."""
 _DEVIATIONS_PERMILLE: Final = {80: 1_500}[INTERVAL_PERCENT]
-"""How many standard deviations contain the interval, in thousandths. Durations are not normal."""
+"""Half the interval's width in standard deviations, in thousandths. Durations are not normal."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProjectedCall:
-    """What is known of an active call; durations are milliseconds, money nano-dollars."""
+    """The known facts of an active call; durations are milliseconds, money nano-dollars."""
 
     elapsed_ms: int
     announced_ms: int | None
@@ -33,8 +33,8 @@ class ProjectedCall:
 class Projection(NamedTuple):
     """The expected cost of a call at hang-up, and the range of 8 in 10 calls.
 
-    `duration_ms` is the expected duration, `once_nano` the part of the cost that is still due once,
-    and `calls` the number of earlier calls it is based on. Money is nano-dollars.
+    `duration_ms` is the expected duration, `once_nano` the expected remaining one-time costs, and
+    `calls` the number of earlier calls that it is based on. Money is nano-dollars.
     """
 
     cost_nano: int
@@ -48,7 +48,7 @@ class Projection(NamedTuple):
 def project(
     call: ProjectedCall, usual: UsualCall | None, once_services: Collection[str], fee_nano: int
 ) -> Projection | None:
-    """Return the projection of a call; None while nothing can be said about its duration or rate.
+    """Return the projection of a call; None while its duration or its rate is unknown.
 
     Without usual calls, `fee_nano` is the payment fee that is expected at the end, and the call
     must have announced its duration and have a rate of its own.
@@ -61,7 +61,7 @@ def project(
     rest = _remaining_running_costs(call, usual, once_services, expected_ms)
     so_far = sum(call.costs.values())
     once = sum(nano for service, nano in call.costs.items() if service in once_services)
-    # The uncertainty of the whole running cost, less as less of it is left.
+    # The uncertainty of the running cost shrinks with the part that remains.
     spread = length.spread_permille * isqrt((so_far - once + rest) * rest) // PERMILLE
     width = spread * _DEVIATIONS_PERMILLE // PERMILLE
     return Projection(
@@ -80,7 +80,7 @@ class _Length(NamedTuple):
 
 
 def _length(call: ProjectedCall, usual: UsualCall) -> _Length:
-    """Return the expected duration: as announced, corrected by what announcements are worth."""
+    """Return the expected duration: the announced one, scaled by earlier calls' durations."""
     if call.announced_ms is None:
         return _Length(usual.duration_ms, usual.length.spread_permille)
     known = usual.announced_length or UsualLength(1, 1, usual.length.spread_permille)
@@ -90,7 +90,7 @@ def _length(call: ProjectedCall, usual: UsualCall) -> _Length:
 def _remaining_once_costs(
     call: ProjectedCall, usual: UsualCall, once_services: Collection[str]
 ) -> tuple[int, int, int]:
-    """Return what is still due once: expected, at least and at most."""
+    """Return the remaining one-time costs: expected, minimum and maximum."""
     expected = low = high = 0
     for service, cost in usual.costs.items():
         if service not in once_services or call.costs.get(service):
@@ -104,10 +104,10 @@ def _remaining_once_costs(
 def _remaining_running_costs(
     call: ProjectedCall, usual: UsualCall, once_services: Collection[str], duration_ms: int
 ) -> int:
-    """Return what running services will add until a duration.
+    """Return the running costs that will be added until a duration.
 
     A service without a cost so far is billed at the end, at the usual rate of the whole call. The
-    others go on at a rate between their own and the usual one.
+    other services continue at a rate between their own and the usual one.
     """
     added = 0
     rest_ms = duration_ms - call.elapsed_ms

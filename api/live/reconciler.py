@@ -1,10 +1,14 @@
-"""Keeps the live state equal to the database, whatever happens to the topic.
+"""Keeps the live state equal to the database, even if the topic fails.
 
-The topic is fast; the database is authoritative. Versions are compared, and differing calls read,
-before a snapshot (the calls of its user), after the topic was read again (all active calls), and
-every ten seconds (all; every two seconds without a topic). So a socket is at most ten seconds
-behind the database, and a snapshot is never older than a message that any replica sent before,
-because nothing is published before it is committed.
+The topic is fast; the database is authoritative. Versions are compared, and differing calls are
+read from the database:
+
+* before a snapshot: the calls of its user;
+* after the topic was read again: all active calls;
+* every ten seconds, without a topic every two seconds: all active calls.
+
+So a socket is at most ten seconds behind the database. A snapshot is never older than a message
+that any replica sent before, because totals are published only after their commit.
 """
 
 from __future__ import annotations

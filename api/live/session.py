@@ -1,8 +1,8 @@
 """One open socket: its subscription, its writes, and its end.
 
-Messages are encoded frames written straight to the connection. Nothing here waits for a client: one
-that has not read earlier messages gets no further ones until it has, and one that reads nothing is
-disconnected, so a slow client delays no other socket and its memory stays bounded.
+Messages are encoded frames, written directly to the connection. Nothing here waits for a client. A
+client with unread messages gets no more until it has read them, and a client that reads nothing is
+disconnected. So a slow client delays no other socket, and its memory stays bounded.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The pending messages of one socket: the newest state of each call, never a backlog.
 
-A call takes one entry however often it changes, and is sent at most ten times a second. Of alerts
-the last ones are kept, in order; of the budget the newest. So the memory of a client that does not
-read is bounded by the number of its calls.
+Each call has one entry, however often it changes, and is sent at most ten times a second. The last
+alerts are kept in order, and the newest budget. So the memory of a client that does not read is
+bounded by the number of its calls.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""All open sockets of a process: their limit, who receives what, and when it is written."""
+"""All open sockets of a process: their limits, recipients and writes."""
 
 from __future__ import annotations
 

@@ -2,8 +2,8 @@
 
 States arrive from the topic and from the database, in any order and repeatedly; the version
 decides. Only the header of a state is decoded on arrival, because most states are replaced before
-they are sent. An ended call is kept for a while, so that its end is seen; after that its version is
-remembered, so that an old state does not bring it back.
+they are sent. An ended call is kept for a while, so that sockets receive its end. After that, its
+version is remembered, so that an older state does not make the call active again.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from schemas.events import CallStatus
 from schemas.jsonio import wire_name
 
 CALLS_MAX: Final = 50_000
-"""So many calls take about 100 MB. Beyond it, the least recently changed calls are removed."""
+"""50,000 calls take about 100 MB. Beyond it, the least recently changed calls are removed."""
 GRACE_SECONDS: Final = 30
 STALE_HOURS: Final = 24
-"""A call without an update for so long is not shown as active."""
+"""A call without an update for this long is not shown as active."""
 _REMOVED_MAX: Final = 100_000
 _SECOND_NS: Final = 1_000_000_000
 
@@ -48,7 +48,7 @@ read_head: Final = msgspec.json.Decoder(TotalHeader).decode
 class CallVersion(msgspec.Struct, gc=False, eq=False):
     """A call at one version. `text` is its published total; `body` and `frame` are caches.
 
-    Without garbage collection, because examining many calls would hold the event loop.
+    Without garbage collection, because examining many calls would block the event loop.
     """
 
     call_id: str
@@ -77,7 +77,7 @@ class CallVersion(msgspec.Struct, gc=False, eq=False):
 class CallStateChange(NamedTuple):
     """A call before a change, if it was kept, and after it.
 
-    `was_known` also of a call whose earlier state was removed.
+    `was_known` is also true of a call whose earlier state was removed.
     """
 
     before: CallVersion | None

@@ -1,4 +1,4 @@
-"""Single-use tickets, valid for thirty seconds, for browsers: their sockets have no headers."""
+"""Single-use tickets, valid for 30 seconds: a browser cannot set headers on a WebSocket."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from hashlib import sha256
 from secrets import token_urlsafe
 from typing import Final, cast
 
-from api.http.access import Caller, Role
+from api.http.access import Caller
 from api.http.problems import rate_limited, unauthorized
+from api.http.roles import Role
 from ledger.live.tickets import TicketHolder, TicketStore
 from schemas.live import LiveTicket
 

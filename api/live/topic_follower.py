@@ -35,7 +35,7 @@ _log: Final = logging.getLogger(__name__)
 
 
 class TopicFollower:
-    """Dispatches records of the topics. `is_ready` once the live state was current."""
+    """Dispatches records of the topics. `is_ready` is set once the live state has been current."""
 
     def __init__(
         self,
@@ -94,7 +94,7 @@ class TopicFollower:
                 if partition[0] == BUDGET_ALERTS.name
             }
             due = time.monotonic_ns() - checked_ns > CHECK_SECONDS * 1_000_000_000
-            if due or falls_silent:  # an emptied topic first shows as silence
+            if due or falls_silent:  # an emptied topic sends no more records
                 checked_ns = time.monotonic_ns()
                 await log.check()
                 if (

@@ -86,7 +86,7 @@ def _project(total: CallTotal, expectations: UsualCalls, now: datetime) -> Proje
 
 
 def _charge_basis(total: CallTotal, call: ProjectedCall) -> ChargeBasis:
-    """Return what the charge of a call is expected from; its cost is that so far."""
+    """Return the basis of a call's expected charge; its cost is the cost so far."""
     kind = CallKind(total.user_id, total.persona_id, total.tags)
     duration_ms = max(call.elapsed_ms, call.announced_ms or 0)
     return ChargeBasis(kind, duration_ms, sum(call.costs.values()))

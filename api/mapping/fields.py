@@ -7,7 +7,7 @@ from typing import Final
 
 from msgspec.structs import fields
 
-from api.mapping.values import Kind
+from api.mapping.values import FieldKind
 from schemas.events import CALL_DATA_TYPES, EventReference, PriceContext
 
 _NUMBERS: Final = frozenset(
@@ -16,7 +16,7 @@ _NUMBERS: Final = frozenset(
 )
 _FLAGS: Final = frozenset({"estimated"})
 
-TABLES: Final[Mapping[str, Kind]] = {
+TABLES: Final[Mapping[str, FieldKind]] = {
     "usages": "number",
     "metadata": "any",
     "tags": "text",
@@ -41,7 +41,7 @@ REQUIRED: Final[Mapping[str, frozenset[str]]] = {
 }
 
 
-def kind_of(name: str) -> Kind:
+def kind_of(name: str) -> FieldKind:
     """Return the kind of a field that is not a table."""
     if name in _NUMBERS:
         return "number"

@@ -32,7 +32,7 @@ from api.mapping.errors import InputError, MappingError
 from api.mapping.fields import FIELDS, KEYS_OF_TABLES, REQUIRED, TABLES, kind_of
 from api.mapping.places import Place, read_places
 from api.mapping.rules import Condition, MappedEvent, Rule
-from api.mapping.values import Kind, Value, read_value
+from api.mapping.values import FieldKind, FieldValue, read_value
 from schemas.jsonio import json_error
 
 MAPPING_BYTES_MAX: Final = 64 * 1024
@@ -104,7 +104,7 @@ def _rule(own: Mapping[str, Any], shared: Mapping[str, Any], number: int) -> Rul
     if not isinstance(kind, str) or kind not in FIELDS:
         raise MappingError(f"event {number}.type must be one of {', '.join(FIELDS)}, not {kind!r}.")
     name = _text(own, "name") or kind
-    # A field of `all` that events of this type do not have is for the others.
+    # Fields of `all` that events of this type do not have apply to other types.
     raw = {key: value for key, value in shared.items() if key in FIELDS[kind] | _SHARED}
     for key in shared:
         if key not in _SHARED and not any(key in known for known in FIELDS.values()):
@@ -135,9 +135,9 @@ def _rule(own: Mapping[str, Any], shared: Mapping[str, Any], number: int) -> Rul
 
 def _fields(
     raw: Mapping[str, Any], name: str, *, has_elements: bool
-) -> tuple[dict[str, Value], dict[str, dict[str, Value]]]:
-    fields: dict[str, Value] = {}
-    tables: dict[str, dict[str, Value]] = {}
+) -> tuple[dict[str, FieldValue], dict[str, dict[str, FieldValue]]]:
+    fields: dict[str, FieldValue] = {}
+    tables: dict[str, dict[str, FieldValue]] = {}
     for field, value in raw.items():
         where = f"{name}.{field}"
         if field in _OWN:
@@ -154,7 +154,7 @@ def _fields(
     return fields, tables
 
 
-def _kind(table: str, key: str) -> Kind:
+def _kind(table: str, key: str) -> FieldKind:
     return kind_of(key) if table == "priceContext" else TABLES[table]
 
 
@@ -194,8 +194,8 @@ def _place(raw: object, where: str, *, has_elements: bool) -> Place:
 
 
 def _value(
-    raw: Mapping[str, Any], key: str, kind: Kind, name: str, *, has_elements: bool
-) -> Value | None:
+    raw: Mapping[str, Any], key: str, kind: FieldKind, name: str, *, has_elements: bool
+) -> FieldValue | None:
     if key not in raw:
         return None
     return read_value(raw[key], kind, f"{name}.{key}", has_elements=has_elements)

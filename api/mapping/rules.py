@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from api.mapping.errors import InputError
 from api.mapping.places import Place, PointerScope
-from api.mapping.values import Value
+from api.mapping.values import FieldValue
 
 ELEMENTS_MAX: Final = 200
 """The elements of `each` in one document."""
@@ -60,11 +60,11 @@ class Rule:
     type: str
     conditions: tuple[Condition, ...]
     each: Place | None
-    id: Value | None
+    id: FieldValue | None
     shares_id: bool
-    time: Value
-    fields: Mapping[str, Value]
-    tables: Mapping[str, Mapping[str, Value]]
+    time: FieldValue
+    fields: Mapping[str, FieldValue]
+    tables: Mapping[str, Mapping[str, FieldValue]]
     required: frozenset[str]
 
     def events(self, document: Any) -> Iterator[MappedEvent]:
@@ -127,7 +127,7 @@ class Rule:
 
 
 def _usages(
-    found: Mapping[str, Any], table: Mapping[str, Value], rule_name: str
+    found: Mapping[str, Any], table: Mapping[str, FieldValue], rule_name: str
 ) -> list[dict[str, Any]]:
     """Return the quantities above zero, or a single quantity of zero if all are zero."""
     if not found:

@@ -1,4 +1,4 @@
-"""The value of a field: a constant, or a place in the document and how it is read."""
+"""The value of a field: a constant, or a place in the document and its conversion."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from api.mapping.conversions import (
 from api.mapping.errors import InputError, MappingError
 from api.mapping.places import Place, PointerScope, first_value, is_pointer, read_places
 
-Kind = Literal["text", "number", "flag", "time", "any"]
+FieldKind = Literal["text", "number", "flag", "time", "any"]
 
 DECIMALS_MAX: Final = 12
 _KEYS_OF_ALL: Final = frozenset({"at", "values", "default"})
-_KEYS: Final[Mapping[Kind, frozenset[str]]] = {
+_KEYS: Final[Mapping[FieldKind, frozenset[str]]] = {
     "text": _KEYS_OF_ALL | {"join"},
     "number": _KEYS_OF_ALL | {"decimals", "minus"},
     "flag": _KEYS_OF_ALL,
     "time": frozenset({"at", "format", "offset"}),
     "any": _KEYS_OF_ALL,
 }
-_CONVERSIONS: Final[Mapping[Kind, Callable[[Any, str], Any]]] = {
+_CONVERSIONS: Final[Mapping[FieldKind, Callable[[Any, str], Any]]] = {
     "text": as_text,
     "number": as_number,
     "flag": as_flag,
@@ -43,7 +43,7 @@ _SEPARATOR: Final = "/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Value:
+class FieldValue:
     """How a field is read. The first place that has a value counts; `origin` names all of them."""
 
     origin: str
@@ -94,7 +94,7 @@ class Value:
         return self.default
 
 
-def read_value(raw: object, kind: Kind, where: str, *, has_elements: bool) -> Value:
+def read_value(raw: object, kind: FieldKind, where: str, *, has_elements: bool) -> FieldValue:
     """Return the value that a mapping describes; raises MappingError."""
     if is_pointer(raw):
         raw = {"at": raw}
@@ -108,7 +108,7 @@ def read_value(raw: object, kind: Kind, where: str, *, has_elements: bool) -> Va
         raise MappingError(f"{where} needs `at`, a pointer, or is a constant.")
     places = read_places(raw.get("at", raw.get("join")), where, has_elements=has_elements)
     parts = _parts(raw, where, has_elements=has_elements)
-    return Value(
+    return FieldValue(
         origin=" minus ".join(_names(alternatives) for alternatives in (places, *parts)),
         convert=_conversion(raw, kind, where),
         places=places,
@@ -120,17 +120,17 @@ def read_value(raw: object, kind: Kind, where: str, *, has_elements: bool) -> Va
     )
 
 
-def _constant(raw: object, kind: Kind, where: str) -> Value:
+def _constant(raw: object, kind: FieldKind, where: str) -> FieldValue:
     if kind == "time":
         raise MappingError(f"{where} must be a pointer: a time cannot be a constant.")
-    return Value(
+    return FieldValue(
         origin="a constant of the mapping",
         convert=_CONVERSIONS[kind],
         default=_checked(raw, kind, where),
     )
 
 
-def _checked(raw: object, kind: Kind, where: str) -> Any:
+def _checked(raw: object, kind: FieldKind, where: str) -> Any:
     if raw is None or raw == "":
         raise MappingError(f"{where} is empty.")
     try:
@@ -139,7 +139,7 @@ def _checked(raw: object, kind: Kind, where: str) -> Any:
         raise MappingError(str(error)) from None
 
 
-def _conversion(raw: dict[str, Any], kind: Kind, where: str) -> Callable[[Any, str], Any]:
+def _conversion(raw: dict[str, Any], kind: FieldKind, where: str) -> Callable[[Any, str], Any]:
     if kind != "time":
         return _CONVERSIONS[kind]
     form, offset = raw.get("format", FORMATS[0]), raw.get("offset")
@@ -170,7 +170,7 @@ def _decimals(raw: dict[str, Any], where: str) -> int:
     return decimals
 
 
-def _translations(raw: dict[str, Any], kind: Kind, where: str) -> Mapping[str, Any] | None:
+def _translations(raw: dict[str, Any], kind: FieldKind, where: str) -> Mapping[str, Any] | None:
     values = raw.get("values")
     if values is None:
         return None
@@ -181,7 +181,7 @@ def _translations(raw: dict[str, Any], kind: Kind, where: str) -> Mapping[str, A
     return {name: _checked(value, kind, f"{where}.values.{name}") for name, value in values.items()}
 
 
-def _default(raw: dict[str, Any], kind: Kind, where: str) -> Any:
+def _default(raw: dict[str, Any], kind: FieldKind, where: str) -> Any:
     return _checked(raw["default"], kind, f"{where}.default") if "default" in raw else None
 
 

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, TypeAlias
+from typing import Final
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
@@ -23,9 +23,6 @@ from api.metrics.product import ProductCollector
 from api.openapi.operations import FileBody, Operation, Tag
 from ledger.operations.figures import ProductStatus, read_product_status
 from ledger.postgres.viewers import ReaderPool, StoreUnavailableError
-
-Meter: TypeAlias = Collector
-"""A part that yields its metrics when Prometheus asks for them."""
 
 READ_SECONDS_MAX: Final = 3
 """The longest wait for the database: scrapers usually give up after ten seconds."""
@@ -57,7 +54,7 @@ class MetricsRoutes:
 
     def __init__(
         self,
-        meters: Sequence[Meter],
+        meters: Sequence[Collector],
         pools: Mapping[str, ReaderPool],
         sockets: Callable[[], int],
         sockets_max: int,

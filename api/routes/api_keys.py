@@ -55,7 +55,7 @@ _REPORT: Final = Operation(
 _CREATE: Final = Operation(
     name="createApiKey",
     tag=Tag.KEYS,
-    summary="Make a key for a service",
+    summary="Create a key for a service",
     response=NewApiKey,
     body=WantedApiKey,
     example={"service": "voice-bot", "scopes": ["ingest"]},
@@ -91,7 +91,7 @@ class ApiKeyRoutes:
         return tagged_reply(request, ApiKeyList(keys=[*map(item, keys)]))
 
     async def create(self, request: web.Request) -> web.Response:
-        """Make a key; only this response has it."""
+        """Create a key; only this response contains it."""
         wanted = await read_json(request, self._limits, WantedApiKey)
         if (flaw := identifier_error(wanted.service)) is not None:
             raise invalid_body(f"`service` {flaw}.")

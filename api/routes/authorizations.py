@@ -128,7 +128,7 @@ def budget_name(
 
 
 def refusal(limit: Limit | None, decision: AuthorizationDecision | ReservationDecision) -> str:
-    """Return a sentence about what refuses; of a limit of all users it says no amount."""
+    """Return the reason of a refusal; it names no amount of a limit over all users."""
     if decision.exceeds_global:
         return "A limit of all users does not allow it. Ask an administrator."
     remaining = decision.remaining_nano

@@ -1,4 +1,4 @@
-"""What users are charged, for administrators: `/api/admin/charge-plans`."""
+"""Charge plans, for administrators: `/api/admin/charge-plans`."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ class CommandRoutes:
         return reply(_modes(modes))
 
     async def set_mode(self, request: web.Request) -> web.Response:
-        """Put a mode in force, at once in all processes."""
+        """Set the mode, which all processes apply immediately."""
         wanted = await read_json(request, self._limits, WantedMode)
         reason, caller = wanted.reason.strip(), request[CALLER]
         if not reason:

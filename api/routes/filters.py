@@ -1,7 +1,7 @@
-"""The parameters that filter and group costs, one meaning for every route that has them.
+"""The parameters that filter and group costs, with the same meaning on every route.
 
-`personaId` and `tag` select calls, `service` and `model` costs; values of one parameter, and of one
-tag, are alternatives.
+`personaId` and `tag` select calls; `service` and `model` select costs. Values of one parameter, and
+of one tag, are alternatives.
 """
 
 from __future__ import annotations
@@ -49,24 +49,24 @@ SERVICE: Final = repeated(
 )
 MODEL: Final = repeated(
     "model",
-    "Narrows costs to a model, as `service` does; an empty one for costs without a model.",
+    "Narrows costs to a model, as `service` does; an empty value selects costs without a model.",
     {**NAME, "minLength": 0},
 )
 CALL_SERVICE: Final = repeated("service", "Filters by a service that cost something.", NAME)
 CALL_MODEL: Final = repeated(
     "model",
-    "Filters by the model of a recorded cost; an empty one for costs without a model.",
+    "Filters by the model of a recorded cost; an empty value selects costs without a model.",
     MODEL.schema["items"],
 )
 EXPORT_SERVICE: Final = repeated(
     "service",
-    "Of events and days only the costs of a service; of calls those with such a cost.",
+    "Events and days include only the costs of a service; calls must have such a cost.",
     NAME,
 )
 EXPORT_MODEL: Final = repeated(
     "model",
-    "Of events and days only the costs of a model; of calls those with such a cost. An empty one "
-    "for costs without a model.",
+    "Events and days include only the costs of a model; calls must have such a cost. An empty "
+    "value selects costs without a model.",
     MODEL.schema["items"],
 )
 GROUP_BY: Final = Parameter(

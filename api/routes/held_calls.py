@@ -79,7 +79,7 @@ class HeldCallRoutes:
     async def assign(self, request: web.Request) -> web.Response:
         """Name the user of a call; its held events are counted once the stream's worker reads it.
 
-        Of several assignments of a call, the first counts.
+        Only the first assignment of a call counts.
         """
         call_id = request.match_info["callId"]
         user_id = (await read_json(request, self._limits, Assignment)).user_id

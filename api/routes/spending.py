@@ -54,8 +54,8 @@ END_DATE: Final = Parameter(
 )
 COMPARE: Final = flag(
     "compare",
-    "Adds `previous`, the totals of the period before: of the month before for a month, else of "
-    "as many days; up to the same time if the period is not over.",
+    "Adds `previous`, the totals of the preceding period: the month before a month, else the same "
+    "number of days. While the period lasts, `previous` ends at the same time of its last day.",
     default=False,
 )
 SPAN: Final = (PERIOD, START_DATE, END_DATE)

@@ -22,7 +22,9 @@ from schemas.money import Usd, percent_text
 
 BY: Final = choice("by", "What is ranked.", get_args(TopKind), "user")
 SORT: Final = choice("sort", "What the entries are sorted by.", get_args(TopSort), "cost")
-ORDER: Final = choice("order", "The direction; without it `desc`, by name `asc`.", ["desc", "asc"])
+ORDER: Final = choice(
+    "order", "The direction; by default `desc`, but `asc` by name.", ["desc", "asc"]
+)
 LIMIT: Final = row_limit(10, 500)
 SORTS_OF_SERVICES: Final = ("cost", "name")
 

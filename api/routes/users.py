@@ -19,7 +19,7 @@ from schemas.analytics import UserEntry, UserList
 
 PART: Final = Parameter(
     "q",
-    "A user id or a part of it; upper and lower case are alike. Without it, all users.",
+    "A user id or a part of it, case-insensitive. Without it, all users.",
     {"type": "string", "maxLength": ID_CHARACTERS_MAX},
 )
 LIMIT: Final = row_limit(10, 100)

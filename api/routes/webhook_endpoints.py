@@ -12,7 +12,7 @@ from api.http.options import RequestLimits
 from api.http.problems import Problem, invalid_body, invalid_parameter, not_found
 from api.http.replies import reply, tagged_reply
 from api.openapi.operations import Operation, Tag
-from api.webhooks.making import InvalidEndpointError, prepare, prepare_secret
+from api.webhooks.endpoint_checks import InvalidEndpointError, prepare, prepare_secret
 from ledger.operations.webhooks import (
     ENDPOINTS_MAX,
     ListedEndpoint,
@@ -48,7 +48,7 @@ _LIST: Final = Operation(
 _CREATE: Final = Operation(
     name="createWebhookEndpoint",
     tag=Tag.WEBHOOKS,
-    summary="Make an endpoint for a vendor's webhooks",
+    summary="Create an endpoint for a vendor's webhooks",
     response=NewWebhookEndpoint,
     body=WantedWebhookEndpoint,
     example={"provider": "vapi", "name": "Vapi, production"},
@@ -102,7 +102,7 @@ class WebhookEndpointRoutes:
         return tagged_reply(request, WebhookEndpointList(endpoints=[*map(item, endpoints)]))
 
     async def create(self, request: web.Request) -> web.Response:
-        """Make an endpoint; only this response has a secret that was made for it."""
+        """Create an endpoint; only this response contains a generated secret."""
         wanted = await read_json(request, self._limits, WantedWebhookEndpoint)
         caller = request[CALLER]
         try:
@@ -130,7 +130,7 @@ class WebhookEndpointRoutes:
         return reply(item(found))
 
     async def add_secret(self, request: web.Request) -> web.Response:
-        """Add a secret; only this response has one that was made."""
+        """Add a secret; only this response contains a generated one."""
         wanted = await read_json(request, self._limits, WantedWebhookSecret)
         caller, endpoint_id = request[CALLER], request.match_info["endpointId"]
         async with self._readers.writing(caller.viewer) as connection:

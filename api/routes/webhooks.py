@@ -1,7 +1,7 @@
 """`POST /api/webhooks/{provider}/{endpointId}`: a vendor reports the costs of calls.
 
-The vendor's signature is the only credential. It is checked before the body is read as anything but
-bytes. A success means that the stream has the events; otherwise the vendor should try again.
+The vendor's signature is the only credential. It is checked before the body is parsed. A success
+means that the stream has the events; otherwise the vendor should try again.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from api.metrics.webhooks import WebhookMeter
 from api.openapi.operations import JSON, Operation, Parameter, Tag
 from api.webhooks.deliveries import SignatureError, WebhookDelivery, WebhookProvider
 from api.webhooks.endpoints import EndpointDirectory, Endpoints
-from api.webhooks.intake import NoRoomError, WebhookIntake, have_user, outgoing_events
+from api.webhooks.intake import HeldEventsLimitError, WebhookIntake, have_user, outgoing_events
 from api.webhooks.providers import PROVIDERS
 from ledger.operations.webhooks import WebhookEndpoint
 from ledger.postgres.clock import Clock
@@ -155,8 +155,8 @@ class WebhookRoutes:
         except StreamUnavailableError as error:
             _log.warning("no event stream: %s", error, extra={"action": "stream_unavailable"})
             raise unavailable("The event stream") from None
-        except NoRoomError:
-            raise unavailable("Room for events without a user") from None
+        except HeldEventsLimitError:
+            raise unavailable("Storage for events without a user") from None
         return AcceptedWebhook(events=len(events), ignored=reading.ignored, refused=reading.refused)
 
     def _urls(self, request: web.Request) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from api.traces.spans import ReceivedSpan, Value
+from api.traces.spans import AttributeValue, ReceivedSpan
 from schemas.spans import LIVEKIT_SCOPE, PIPECAT_SCOPES
 
 Names = Sequence[str]
@@ -100,7 +100,7 @@ _SERVICES: Final = {
 _HOST_PREFIXES: Final = ("api.", "tts.", "stt.")
 
 
-def first(span: ReceivedSpan, names: Names) -> Value | None:
+def first(span: ReceivedSpan, names: Names) -> AttributeValue | None:
     """Return the first of several attributes that a span has."""
     for name in names:
         value = span.attributes.get(name)

@@ -14,7 +14,7 @@ from urllib.parse import quote
 from api.http.options import TraceNames
 from api.intake.events import CheckedEvent, make_event
 from api.traces.calls import CallOfSpan, call_of, check_times, conversation_tags, persona_of
-from api.traces.nesting import Request
+from api.traces.nesting import RequestSpan
 from api.traces.spans import ReceivedSpan, SpanError
 from schemas.events import TRACES_SOURCE
 from schemas.refusals import Refused
@@ -37,7 +37,7 @@ class SpanEvents:
         self._wanted = wanted
         self._now = now
 
-    def cost(self, request: Request) -> CheckedEvent:
+    def cost(self, request: RequestSpan) -> CheckedEvent:
         """Return the cost of a request at the end of its span; raises SpanError."""
         span, usage = request
         found = self._call_of(span)

@@ -12,12 +12,12 @@ import msgspec
 from api.traces.spans import (
     SPAN_BYTES_MAX,
     SPANS_MAX,
-    Attributes,
+    AttributeValue,
     MalformedTracesError,
     ReceivedSpan,
     ReceivedSpans,
+    SpanAttributes,
     SpanError,
-    Value,
     may_matter,
 )
 from schemas.jsonio import json_error
@@ -86,7 +86,7 @@ def _read(request: TraceExport) -> ReceivedSpans:
     return ReceivedSpans(spans, seen - len(spans) - len(errors), errors)
 
 
-def _span(encoded: bytes, scope: str, resource: Attributes) -> ReceivedSpan:
+def _span(encoded: bytes, scope: str, resource: SpanAttributes) -> ReceivedSpan:
     if len(encoded) > SPAN_BYTES_MAX:
         raise SpanError(f"a span has more than {SPAN_BYTES_MAX} bytes")
     try:
@@ -112,8 +112,8 @@ def _span(encoded: bytes, scope: str, resource: Attributes) -> ReceivedSpan:
     )
 
 
-def _attributes(encoded: Iterable[KeyValue]) -> Attributes:
-    attributes: dict[str, Value] = {}
+def _attributes(encoded: Iterable[KeyValue]) -> SpanAttributes:
+    attributes: dict[str, AttributeValue] = {}
     for attribute in encoded:
         value = _value(attribute.value) if attribute.value is not None else None
         if value is not None:
@@ -121,7 +121,7 @@ def _attributes(encoded: Iterable[KeyValue]) -> Attributes:
     return attributes
 
 
-def _value(value: AnyValue) -> Value | None:
+def _value(value: AnyValue) -> AttributeValue | None:
     if value.string_value is not None:
         return value.string_value
     if value.bool_value is not None:

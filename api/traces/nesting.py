@@ -16,7 +16,7 @@ from schemas.numbers import Number
 from schemas.usages import token_sums
 
 
-class Request(NamedTuple):
+class RequestSpan(NamedTuple):
     """A span of a request, and its usage."""
 
     span: ReceivedSpan
@@ -28,9 +28,9 @@ class Request(NamedTuple):
         return token_sums(self.usage.quantities)
 
 
-def outermost(requests: Sequence[Request]) -> list[Request]:
+def outermost(requests: Sequence[RequestSpan]) -> list[RequestSpan]:
     """Return the requests that no other one of the same trace contains."""
-    traces: dict[tuple[str, tuple[Number, Number]], list[Request]] = {}
+    traces: dict[tuple[str, tuple[Number, Number]], list[RequestSpan]] = {}
     for request in requests:
         traces.setdefault((request.span.trace_id, request.sums), []).append(request)
     return [
@@ -47,7 +47,7 @@ _COMPARED_MAX: Final = 64
 """Requests of one trace with the same sums that each is compared with."""
 
 
-def _contains(outer: Request, inner: Request) -> bool:
+def _contains(outer: RequestSpan, inner: RequestSpan) -> bool:
     """Return whether `outer` reports the request of `inner`, too."""
     one, other = outer.span, inner.span
     if one.span_id == other.span_id or not (

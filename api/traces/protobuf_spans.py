@@ -25,12 +25,12 @@ from api.traces.protobuf_wire import WireError, submessages
 from api.traces.spans import (
     SPAN_BYTES_MAX,
     SPANS_MAX,
-    Attributes,
+    AttributeValue,
     MalformedTracesError,
     ReceivedSpan,
     ReceivedSpans,
+    SpanAttributes,
     SpanError,
-    Value,
     may_matter,
 )
 from schemas.spans import is_span_id, is_trace_id
@@ -48,7 +48,7 @@ def read_protobuf(body: bytes) -> ReceivedSpans:
     seen = 0
     try:
         for resource_spans in _content(memoryview(body), _RESOURCE_SPANS):
-            resource: Attributes | None = None
+            resource: SpanAttributes | None = None
             for scope_spans in _content(resource_spans, _SCOPE_SPANS):
                 scope: str | None = None
                 for encoded in _content(scope_spans, _SPANS):
@@ -80,7 +80,7 @@ def _content(message: memoryview, wanted: int) -> Iterator[memoryview]:
     return (content for number, content in submessages(message) if number == wanted)
 
 
-def _add(received: ReceivedSpans, encoded: bytes, scope: str, resource: Attributes) -> None:
+def _add(received: ReceivedSpans, encoded: bytes, scope: str, resource: SpanAttributes) -> None:
     """Decode a span and add it, or its error."""
     try:
         received.spans.append(_span(encoded, scope, resource))
@@ -98,7 +98,7 @@ def _merged(message: memoryview, wanted: int) -> bytes:
     return encoded
 
 
-def _resource(resource_spans: memoryview) -> Attributes:
+def _resource(resource_spans: memoryview) -> SpanAttributes:
     resource = Resource()
     resource.ParseFromString(_merged(resource_spans, _RESOURCE))
     return _attributes(resource.attributes)
@@ -110,7 +110,7 @@ def _scope(scope_spans: memoryview) -> str:
     return scope.name
 
 
-def _span(encoded: bytes, scope: str, resource: Attributes) -> ReceivedSpan:
+def _span(encoded: bytes, scope: str, resource: SpanAttributes) -> ReceivedSpan:
     if len(encoded) > SPAN_BYTES_MAX:
         raise SpanError(f"a span has more than {SPAN_BYTES_MAX} bytes")
     message = SpanMessage()
@@ -132,8 +132,8 @@ def _span(encoded: bytes, scope: str, resource: Attributes) -> ReceivedSpan:
     )
 
 
-def _attributes(encoded: Iterable[KeyValue]) -> Attributes:
-    attributes: dict[str, Value] = {}
+def _attributes(encoded: Iterable[KeyValue]) -> SpanAttributes:
+    attributes: dict[str, AttributeValue] = {}
     for attribute in encoded:
         value = attribute.value
         kind = value.WhichOneof("value")

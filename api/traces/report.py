@@ -10,7 +10,7 @@ from api.intake.events import CheckedEvent
 from api.metrics.spans import SpanOutcome
 from api.traces.calls import is_call
 from api.traces.events import SpanEvents
-from api.traces.nesting import Request, outermost
+from api.traces.nesting import RequestSpan, outermost
 from api.traces.spans import ReceivedSpan, ReceivedSpans, SpanError
 from api.traces.usages import usage_of
 from schemas.spans import FRAMEWORK_SCOPES
@@ -33,7 +33,7 @@ class SpanReport(NamedTuple):
 
     @property
     def message(self) -> str:
-        """What the sender should know, empty if there is nothing."""
+        """The message for the sender; empty if there is nothing to report."""
         parts = []
         if self.errors:
             shown = list(dict.fromkeys(self.errors))[:_SHOWN_MAX]
@@ -49,7 +49,7 @@ def report_of(
     """Return the events of spans; `attached` are traces that an attachment reports."""
     outcomes: Counter[SpanOutcome] = Counter({"ignored": received.ignored})
     report = SpanReport([], outcomes, list(received.errors), 0)
-    requests: list[Request] = []
+    requests: list[RequestSpan] = []
     calls: list[ReceivedSpan] = []
     for span in received.spans:
         try:
@@ -60,7 +60,7 @@ def report_of(
             elif not usage.quantities:
                 outcomes["no_usage"] += 1
             else:
-                requests.append(Request(span, usage))
+                requests.append(RequestSpan(span, usage))
         except SpanError as error:
             report.errors.append(str(error))
     counted = outermost(requests)
@@ -80,7 +80,7 @@ def traces_of(received: ReceivedSpans) -> set[str]:
 
 
 def _add_cost(
-    report: SpanReport, maker: SpanEvents, request: Request, attached: Collection[str]
+    report: SpanReport, maker: SpanEvents, request: RequestSpan, attached: Collection[str]
 ) -> bool:
     """Add the event of a request; returns whether it counts and names no user."""
     if request.span.trace_id in attached and _is_of_framework(request.span):

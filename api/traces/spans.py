@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final, NamedTuple, TypeAlias
 
-Value: TypeAlias = str | bool | int | Decimal
+AttributeValue: TypeAlias = str | bool | int | Decimal
 """The value of an attribute. Arrays, maps and bytes are left out: no rule reads them."""
 
-Attributes: TypeAlias = Mapping[str, Value]
+SpanAttributes: TypeAlias = Mapping[str, AttributeValue]
 
 SPANS_MAX: Final = 20_000
 """Spans of one request. An exporter of OpenTelemetry sends 512 by default, a collector 8,192."""
@@ -48,8 +48,8 @@ class ReceivedSpan(NamedTuple):
     end_ns: int
     has_failed: bool
     scope: str
-    attributes: Attributes
-    resource: Attributes
+    attributes: SpanAttributes
+    resource: SpanAttributes
 
 
 class ReceivedSpans(NamedTuple):

@@ -1,6 +1,6 @@
-"""Endpoints as deliveries find them: read once a second, and still known while PostgreSQL is away.
+"""Cached endpoints: read again after a second, and kept while PostgreSQL is unavailable.
 
-Vendors give up after few attempts, and Kafka, where events go, may be available meanwhile.
+Vendors give up after few attempts, while Kafka, which receives the events, may be available.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class EndpointDirectory:
         return found if found is not None and found.provider == provider else None
 
     async def note(self, endpoint_id: str, refusal: str | None) -> None:
-        """Store the outcome of a delivery, for administrators; a failure only costs the note."""
+        """Store the outcome of a delivery, for administrators; an error is only logged."""
         key = (endpoint_id, refusal is None)
         now_ns = self._clock_ns()
         if now_ns - self._noted.get(key, -_SECOND_NS) < _SECOND_NS:

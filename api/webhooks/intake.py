@@ -17,7 +17,7 @@ from schemas.cloudevents import RECEIVER
 from schemas.refusals import Refused
 
 HELD_EVENTS_MAX: Final = 100_000
-"""The held events from which on deliveries without a user are refused, so that vendors retry."""
+"""With more held events, deliveries without a user are refused, so that vendors retry."""
 EVENTS_MAX: Final = 1_000
 """The events of one delivery. LiteLLM sends up to 512 payloads at once."""
 
@@ -25,8 +25,8 @@ _TEXT_MAX: Final = 255
 _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
 
 
-class NoRoomError(Exception):
-    """Too many events wait for their user."""
+class HeldEventsLimitError(Exception):
+    """Too many events are held because their user is unknown."""
 
 
 class WebhookIntake:
@@ -39,14 +39,14 @@ class WebhookIntake:
     async def put(self, events: Sequence[OutgoingEvent], *, have_user: bool) -> None:
         """Return once the stream has all events durably.
 
-        Raises StreamUnavailableError, StoreUnavailableError and NoRoomError.
+        Raises StreamUnavailableError, StoreUnavailableError and HeldEventsLimitError.
         """
         if not events:
             return
         if not have_user:
             held = await self._endpoints.count_held_events(HELD_EVENTS_MAX)
             if held >= HELD_EVENTS_MAX:
-                raise NoRoomError
+                raise HeldEventsLimitError
         await self._stream.put(events)
 
 

@@ -1,8 +1,8 @@
-"""Webhooks of any service, read by a mapping; and what they share with LiteLLM's.
+"""Webhooks of any service, read by a mapping, and the parts that LiteLLM's webhooks share.
 
-The endpoint's setting `map` is a mapping as `follow` has it, in JSON. The mapping's `source` ends
-the source of the events, so that two services with equal ids do not collide, and a new endpoint
-with the same mapping repeats no event.
+The endpoint's setting `map` is a mapping in JSON, as for `cost-analytics follow`. The source of the
+events ends with the mapping's `source`. So equal ids of two services do not collide, and a new
+endpoint with the same mapping repeats no event.
 """
 
 from __future__ import annotations

@@ -35,9 +35,9 @@ def hmac_sha256(secret: str, *parts: bytes) -> bytes:
 def require_match(
     given: bytes, secrets: Iterable[str], expected: Callable[[str], bytes | None]
 ) -> None:
-    """Raise SignatureError unless `given` is what one of the secrets makes.
+    """Raise SignatureError unless one of the secrets produces `given`.
 
-    Each secret is tried, whatever the others make, so the time says nothing about them.
+    Every secret is tried, so the response time reveals nothing about them.
     """
     matches = False
     for secret in secrets:

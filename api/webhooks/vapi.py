@@ -37,7 +37,7 @@ from schemas.numbers import Number
 _NAME: Final = "vapi"
 _DIRECTIONS: Final = {"inboundPhoneCall": "inbound", "outboundPhoneCall": "outbound"}
 _CARRIERS: Final = frozenset({"twilio", "vonage", "telnyx"})
-"""Transports that their provider charges: those of web calls cost nothing."""
+"""Transports that the carrier charges; web calls have no such charge."""
 _RENAMED: Final = {"11labs": "elevenlabs"}
 _FAILED: Final = ("error", "failed", "pipeline-")
 
@@ -170,7 +170,7 @@ def _report(call: VendorCall, message: _Message, reported: _Call) -> list[EventD
 def _costs(
     call: VendorCall, costs: list[_Cost], call_type: str | None, at: datetime | None
 ) -> Iterator[EventDraft]:
-    """Yield an event for each item; its id follows from its kind, not from its place."""
+    """Yield an event for each item; its id follows from its kind, not from its position."""
     seen: dict[tuple[str, ...], int] = {}
     for item in sorted(costs, key=repr):
         service, operation, model = _kind(item, call_type)

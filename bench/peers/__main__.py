@@ -13,7 +13,7 @@ from bench.broker import missing_requirement
 from bench.context import BenchContext
 from bench.databases import open_database
 from bench.durable import measure_workers
-from bench.events import CALLS, USERS, WARM_UP_EVENTS, Record, mean_bytes, with_repeats
+from bench.events import CALLS, USERS, WARM_UP_EVENTS, LoadRecord, mean_bytes, with_repeats
 from bench.figures import TimedRun
 from bench.limit import extract, measure_copy
 from bench.options import Options, add_common, common_options
@@ -76,7 +76,7 @@ class PeerRounds:
         self.context.progress.result(f"{rate}, {run.findings.text()}")
 
 
-def repeated(context: BenchContext, events_max: int | None = None) -> list[Record]:
+def repeated(context: BenchContext, events_max: int | None = None) -> list[LoadRecord]:
     """Return the measured events, a few of which are repeated."""
     records = context.load.measured[:events_max]
     return with_repeats(records, _REPEATS_PERCENT, context.options.seed)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeVar
 
-from bench.events import Record
+from bench.events import LoadRecord
 from bench.peers.costs import rows_of
 from ledger.postgres.database import Connection
 
@@ -67,7 +67,7 @@ class Expected:
     user_days: Mapping[tuple[str, str], Total]
 
     @classmethod
-    def of(cls, records: Iterable[Record]) -> Expected:
+    def of(cls, records: Iterable[LoadRecord]) -> Expected:
         """Return the totals of these records; repeated events count once."""
         rows = rows_of(dict.fromkeys(record.value for record in records))
         calls: dict[str, Total] = {}

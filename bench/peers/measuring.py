@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 from bench.broker import Broker, fill
 from bench.context import BenchContext, InvalidRunError
 from bench.databases import open_database
-from bench.events import Record
+from bench.events import LoadRecord
 from bench.figures import TimedRun
 from bench.machine import CpuMeter, CpuUse
 from bench.peers.checks import Expected, find_faults
@@ -41,7 +41,9 @@ _COUNTED = "SELECT coalesce(sum(events), 0) FROM user_totals"
 _RECORDED = "SELECT count(*) FROM cost_events"
 
 
-async def measure_peer(context: BenchContext, peer: Peer, measured: Sequence[Record]) -> PeerRun:
+async def measure_peer(
+    context: BenchContext, peer: Peer, measured: Sequence[LoadRecord]
+) -> PeerRun:
     """Let a peer record the load; raises InvalidRunError if it does not start."""
     warm_up = Expected.of(context.load.warm_up)
     expected = Expected.of([*context.load.warm_up, *measured])

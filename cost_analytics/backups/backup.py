@@ -23,10 +23,10 @@ from ledger.postgres.database import connected
 
 _SAVING: Final = "dumping contents of table "
 
-Report = Callable[[str], None]
 
-
-async def take_backup(url: Secret, dump: Path, report: Report) -> archive.BackupManifest:
+async def take_backup(
+    url: Secret, dump: Path, report: Callable[[str], None]
+) -> archive.BackupManifest:
     """Write a dump and its manifest; returns the manifest.
 
     The counts in the manifest are from the same snapshot as the dump. Raises CommandError, OSError
@@ -76,7 +76,7 @@ async def take_backup(url: Secret, dump: Path, report: Report) -> archive.Backup
     return manifest
 
 
-def _report_table(line: str, report: Report) -> None:
+def _report_table(line: str, report: Callable[[str], None]) -> None:
     _, separator, table = line.partition(_SAVING)
     if separator:
         report(f"saving {table.strip(chr(34)).removeprefix('public.')}")

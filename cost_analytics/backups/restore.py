@@ -27,11 +27,9 @@ from ledger.recording.epochs import highest_epoch
 
 _LOADING: Final = "processing data for table "
 
-Report = Callable[[str], None]
-
 
 async def restore_backup(
-    url: Secret, dump: Path, report: Report, *, replace: bool = False
+    url: Secret, dump: Path, report: Callable[[str], None], *, replace: bool = False
 ) -> tuple[archive.BackupManifest, int]:
     """Load a backup into an empty database; returns its manifest and the ledger's new epoch.
 
@@ -99,7 +97,7 @@ async def _prepare(connection: Connection, *, replace: bool) -> int:
     return epoch
 
 
-def _report_table(line: str, report: Report) -> None:
+def _report_table(line: str, report: Callable[[str], None]) -> None:
     _, separator, table = line.partition(_LOADING)
     if separator:
         report(f"loading {table.strip(chr(34)).removeprefix('public.')}")

@@ -28,7 +28,7 @@ _AMOUNT_MAX: Final = MAX_EVENT_NANO // NANO_PER_USD
 _SOURCE: Final = "/cost-analytics/credits"
 
 DESCRIPTION: Final = """\
-Prepaid credit: what users are charged draws from their grants, and no call starts without a balance
+Prepaid credit: charges are drawn from a user's grants, and no call starts without a balance
 (docs/credits.md). It applies from a user's first grant. Grants and voids are events: they count as
 soon as a worker has read them.
 """
@@ -46,7 +46,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     granting.add_argument(
         "--expires",
         metavar="TIME",
-        help="when the rest is gone: a day or a time like 2027-01-31",
+        help="when the rest expires: a day or a time like 2027-01-31",
     )
     granting.add_argument(
         "--priority",

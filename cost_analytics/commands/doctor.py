@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from cost_analytics.diagnosis.check_result import CheckResult, State, counted
+from cost_analytics.diagnosis.check_result import CheckResult, CheckState, counted
 from cost_analytics.diagnosis.checked_settings import PROCESSES
 from cost_analytics.failures import FAILED
 
@@ -22,8 +22,8 @@ nothing and can run at any time.
 Without --process it checks each process whose settings are in this environment. Exits with code 1
 if there is a problem; a warning alone is not a problem.
 """
-_MARKS: Final[dict[State, str]] = {"ok": "✓", "skipped": "-", "warning": "!", "problem": "✗"}
-_COLORS: Final[dict[State, str]] = {
+_MARKS: Final[dict[CheckState, str]] = {"ok": "✓", "skipped": "-", "warning": "!", "problem": "✗"}
+_COLORS: Final[dict[CheckState, str]] = {
     "ok": "\033[32m",
     "skipped": "\033[2m",
     "warning": "\033[33m",

@@ -21,8 +21,8 @@ LISTED_MAX: Final = 1_000
 
 DESCRIPTION: Final = """\
 Events of a call without a known user are held, and counted as soon as an event names the user.
-Webhooks of vendors may name none. `assign` names the user of a call: all its events, held and later
-ones, are counted for this user, each once.
+Webhooks of vendors may name no user. `assign` names the user of a call: all its events, held and
+later ones, are counted for this user, each once.
 """
 
 

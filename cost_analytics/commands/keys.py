@@ -29,7 +29,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the actions."""
     actions = parser.add_subparsers(dest="action", metavar="list|create|revoke", required=True)
     add_json(actions.add_parser("list", help="show active and revoked keys"))
-    creating = actions.add_parser("create", help="make a key and print it")
+    creating = actions.add_parser("create", help="create a key and print it")
     creating.add_argument("--service", required=True, metavar="NAME", help="who will use it")
     creating.add_argument(
         "--scope",

@@ -20,7 +20,7 @@ _NAME: Final = "webhooks"
 _OPERATOR: Final = "operator"
 
 DESCRIPTION: Final = """\
-Vendors such as Vapi, Retell and Twilio report calls by webhook. `create` makes an endpoint and
+Vendors such as Vapi, Retell and Twilio report calls by webhook. `create` adds an endpoint and
 prints the path of its address, and a secret if the vendor lets you choose one. `rotate` adds a
 secret; the previous one stays valid until it is deleted, or until the next rotation.
 """
@@ -32,7 +32,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         dest="action", metavar="list|create|rotate|delete|delete-secret", required=True
     )
     add_json(actions.add_parser("list", help="show endpoints, without their secrets"))
-    creating = actions.add_parser("create", help="make an endpoint")
+    creating = actions.add_parser("create", help="create an endpoint")
     creating.add_argument("provider", metavar="PROVIDER", help="the vendor, such as vapi")
     creating.add_argument("--name", required=True, help="any name")
     creating.add_argument("--user-path", metavar="PATH", help="where a delivery names the user")
@@ -71,7 +71,7 @@ def _list(arguments: argparse.Namespace) -> int:
 
 
 def _create(arguments: argparse.Namespace) -> int:
-    from api.webhooks.making import InvalidEndpointError, prepare
+    from api.webhooks.endpoint_checks import InvalidEndpointError, prepare
     from ledger.operations.webhooks import TooManyEndpointsError, add_endpoint
     from schemas.jsonio import decode
     from schemas.webhooks import WantedWebhookEndpoint
@@ -101,7 +101,7 @@ def _create(arguments: argparse.Namespace) -> int:
 
 
 def _rotate(arguments: argparse.Namespace) -> int:
-    from api.webhooks.making import InvalidEndpointError, prepare_secret
+    from api.webhooks.endpoint_checks import InvalidEndpointError, prepare_secret
     from ledger.operations.webhooks import add_secret
 
     async def rotate(db: Connection) -> str | None:

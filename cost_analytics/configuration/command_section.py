@@ -80,7 +80,7 @@ def _hosts(reader: Reader, name: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class CommandSection(Section):
-    """What executes commands; a vendor without credentials is not used."""
+    """The receivers of commands; a vendor without credentials is not used."""
 
     deadline_seconds: int = integer(
         "COMMAND_DEADLINE_SECONDS",

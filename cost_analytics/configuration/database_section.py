@@ -31,10 +31,10 @@ _SHARED_URL: Final = Variable(
     "DATABASE_URL",
     "",
     "`postgresql://user:password@host:port/database`. TLS: add `?sslmode=verify-full` and "
-    "`&sslrootcert=/path/ca.pem`. Needed by all commands but `publish`, `simulate` and "
-    "`token`. Each process has its own login (`cost-analytics roles create`); if several "
-    "processes share one environment, the addresses below have priority. The password may be "
-    "given separately, as one of the passwords below.",
+    "`&sslrootcert=/path/ca.pem`. Needed by all commands but `publish`, `simulate`, `follow`, "
+    "`map`, `token` and `completion`. Each process has its own login (`cost-analytics roles "
+    "create`); if several processes share one environment, the addresses below have priority. The "
+    "password may be given separately, as one of the passwords below.",
     secret=True,
 )
 _RERATE_URL: Final = Variable(

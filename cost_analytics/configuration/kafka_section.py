@@ -33,8 +33,8 @@ class KafkaSection(Section):
     bootstrap_servers: str = custom(
         "KAFKA_BOOTSTRAP_SERVERS",
         "",
-        "Brokers, `host:port`, separated by commas. Needed by `worker`, `notices`, `api`, "
-        "`publish`, `simulate` and `dlq replay`.",
+        "Brokers, `host:port`, separated by commas. Needed by `worker`, `notices`, `commands`, "
+        "`api`, and by commands that read or write topics, such as `publish` and `dlq replay`.",
         lambda reader, name: reader.servers(name, DEV_FILE_HINT),
     )
     security_protocol: str = choice(

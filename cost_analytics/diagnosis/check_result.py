@@ -5,13 +5,13 @@ from __future__ import annotations
 from functools import partial
 from typing import Final, Literal, NamedTuple
 
-State = Literal["ok", "skipped", "warning", "problem"]
+CheckState = Literal["ok", "skipped", "warning", "problem"]
 
 
 class CheckResult(NamedTuple):
     """The result of a check; `remedy` is empty if there is nothing to do."""
 
-    state: State
+    state: CheckState
     subject: str
     found: str
     remedy: str = ""

@@ -24,7 +24,7 @@ _SHOWN_BYTES: Final = 16 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class LogLine:
     """A complete line without its end; `number` counts from 1."""
 
     number: int
@@ -73,13 +73,13 @@ class BatchReader:
                 break
         if not batch.lines:
             return None
-        # After the read: the lines are only valid if the file still is what it was.
+        # After the read: the lines are only valid if the file was not replaced meanwhile.
         batch.proof = proof_of(tracked.file, batch.offset) or ""
         is_same = fingerprint == tracked.fingerprint() and position.is_in(tracked.file)
         return batch if is_same and batch.proof else None
 
     def _add(
-        self, batch: LineBatch, line: Line, file: str, fingerprint: str, now: datetime
+        self, batch: LineBatch, line: LogLine, file: str, fingerprint: str, now: datetime
     ) -> None:
         text = line.text.lstrip(b"\0")  # what a truncation leaves if a program does not append
         identity = line_id(fingerprint, line.offset, text)
@@ -106,7 +106,7 @@ class BatchReader:
         batch.events += [(row, event) for event in events]
 
 
-def _lines(tracked: TrackedFile, *, takes_rest: bool, is_final: bool) -> Iterator[Line]:
+def _lines(tracked: TrackedFile, *, takes_rest: bool, is_final: bool) -> Iterator[LogLine]:
     """Yield the next lines of a file, as many as one read has."""
     offset, number = tracked.position.offset, tracked.position.line
     content = tracked.file.read_at(offset, _READ_BYTES)
@@ -116,7 +116,7 @@ def _lines(tracked: TrackedFile, *, takes_rest: bool, is_final: bool) -> Iterato
     for text in whole:
         number += 1
         end = offset + len(text) + 1
-        yield Line(number, offset, end, text)
+        yield LogLine(number, offset, end, text)
         offset = end
     if whole or not rest:
         return
@@ -124,9 +124,9 @@ def _lines(tracked: TrackedFile, *, takes_rest: bool, is_final: bool) -> Iterato
         end_of_line = _end_of_line(tracked, offset + len(rest), is_final=is_final)
         if end_of_line is not None:
             error = f"The line has {end_of_line - offset} bytes; {LINE_BYTES_MAX} are allowed."
-            yield Line(number + 1, offset, end_of_line, rest[:_SHOWN_BYTES], error)
+            yield LogLine(number + 1, offset, end_of_line, rest[:_SHOWN_BYTES], error)
     elif is_final or (takes_rest and is_object(rest)):
-        yield Line(number + 1, offset, offset + len(rest), rest)
+        yield LogLine(number + 1, offset, offset + len(rest), rest)
 
 
 def _end_of_line(tracked: TrackedFile, offset: int, *, is_final: bool) -> int | None:

@@ -1,4 +1,4 @@
-"""Finds the files to follow: those that are named, and what a rotation made of them."""
+"""Finds the files to follow: the named files and their rotated ones."""
 
 from __future__ import annotations
 

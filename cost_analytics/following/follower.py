@@ -53,7 +53,7 @@ class FollowCounts:
         )
 
 
-class Follower:
+class LogFollower:
     """Follows files until it is stopped. The checkpoint only moves over accepted events."""
 
     def __init__(
@@ -165,7 +165,7 @@ class Follower:
             _log.info("%s", self.counts.text(), extra={"action": "follow_progress"})
 
     def _report_rest(self) -> None:
-        """Save, and say what is left of files that end in the middle of a line."""
+        """Save, and log the rest of files that end in the middle of a line."""
         self._save()
         for tracked in self._tracker.files:
             rest = tracked.size - tracked.position.offset

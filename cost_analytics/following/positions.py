@@ -25,7 +25,7 @@ class Content(Protocol):
 
 
 @dataclass(slots=True)
-class Position:
+class FilePosition:
     """How far a file was read: `line` complete lines, which end at `offset`.
 
     `is_complete` means that no process writes to the file any more and that it was read to its
@@ -68,7 +68,7 @@ def fingerprint_of(content: Content) -> str:
 
 
 def line_id(fingerprint: str, offset: int, line: bytes) -> str:
-    """Return what identifies a line: the same in a renamed or copied file, and after a restart.
+    """Return the id of a line, the same in a renamed or copied file, and after a restart.
 
     Two lines have the same id only if both they and the first lines of their files are equal, and
     they begin at the same offset.

@@ -7,7 +7,7 @@ import asyncio
 from api.mapping.language import DocumentMapping
 from cost_analytics.configuration.intake_section import IntakeSection
 from cost_analytics.following.batches import BatchReader
-from cost_analytics.following.follower import FollowCounts, Follower, FollowOptions
+from cost_analytics.following.follower import FollowCounts, FollowOptions, LogFollower
 from cost_analytics.following.intake_client import IntakeClient
 from cost_analytics.following.state_file import locked
 
@@ -22,6 +22,6 @@ async def follow(
     """Follow until stopped, or once; raises CommandError."""
     with locked(options.state):
         async with IntakeClient(intake.url, intake.token, stop) as client:
-            follower = Follower(options, BatchReader(mapping, source), client, stop)
+            follower = LogFollower(options, BatchReader(mapping, source), client, stop)
             await follower.run()
             return follower.counts

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from cost_analytics.failures import CommandError
-from cost_analytics.following.positions import Position
+from cost_analytics.following.positions import FilePosition
 
 _VERSION: Final = 1
 _MODE: Final = 0o600
@@ -22,11 +22,11 @@ _MODE: Final = 0o600
 class Checkpoint:
     """The positions of files, and since when they are followed, in Unix seconds.
 
-    What compressed files have from before is history, which is not read. 0: it is read, too.
+    Lines of compressed files from before `since` are not read; with 0, all lines are read.
     """
 
     since: int
-    positions: list[Position] = field(default_factory=list)
+    positions: list[FilePosition] = field(default_factory=list)
 
 
 @contextmanager
@@ -54,7 +54,7 @@ def load(path: Path) -> Checkpoint | None:
         stored = json.loads(path.read_bytes())
         if stored["version"] != _VERSION:
             raise ValueError("it is of another release")
-        positions = [Position(**row) for row in stored["files"]]
+        positions = [FilePosition(**row) for row in stored["files"]]
         return Checkpoint(int(stored["since"]), positions)
     except FileNotFoundError:
         return None
@@ -67,7 +67,7 @@ def load(path: Path) -> Checkpoint | None:
         ) from None
 
 
-def save(path: Path, since: int, positions: Iterable[Position]) -> None:
+def save(path: Path, since: int, positions: Iterable[FilePosition]) -> None:
     """Replace the checkpoint; returns once it is on the disk. Raises CommandError."""
     files = [asdict(one) for one in positions]
     content = json.dumps({"version": _VERSION, "since": since, "files": files})

@@ -12,7 +12,7 @@ from typing import Final
 
 from cost_analytics.following.discovery import FoundFile, find_files
 from cost_analytics.following.log_file import FileId, LogFile, is_compressed
-from cost_analytics.following.positions import Position, fingerprint_of, proof_of
+from cost_analytics.following.positions import FilePosition, fingerprint_of, proof_of
 from cost_analytics.following.state_file import Checkpoint
 
 QUIET_SECONDS: Final = 10
@@ -29,13 +29,13 @@ class TrackedFile:
     """An open file and how far it was read."""
 
     file: LogFile
-    position: Position
+    position: FilePosition
     is_live: bool
     size: int
     changed_at: float
 
     def fingerprint(self) -> str:
-        """Return what begins the ids of its lines; its first line must be complete."""
+        """Return the prefix of its lines' ids; its first line must be complete."""
         return fingerprint_of(self.file)
 
     def note_size(self, now: float) -> None:
@@ -56,9 +56,9 @@ class Tracker:
     def __init__(
         self, patterns: Sequence[str], checkpoint: Checkpoint | None, *, from_start: bool
     ) -> None:
-        """Without a checkpoint it is a first start.
+        """`checkpoint` is None at the first start.
 
-        It skips what the files have already, unless it is `from_start`.
+        A first start skips the lines that exist already, unless `from_start` is set.
         """
         self._patterns = patterns
         self._skips_present = checkpoint is None and not from_start
@@ -76,7 +76,7 @@ class Tracker:
         """The open files, rotated ones first: their lines are older."""
         return sorted(self._open.values(), key=lambda one: one.is_live)
 
-    def positions(self) -> list[Position]:
+    def positions(self) -> list[FilePosition]:
         """Return the positions of open files and the newest others, for the checkpoint."""
         attached = [tracked.position for tracked in self._open.values()]
         return self._unattached()[-POSITIONS_MAX:] + attached
@@ -101,7 +101,7 @@ class Tracker:
         self._detached_at[id(tracked.position)] = time.monotonic() if now is None else now
         self._copies.clear()
 
-    def take_lost(self, *, at_once: bool, now: float | None = None) -> Iterator[Position]:
+    def take_lost(self, *, at_once: bool, now: float | None = None) -> Iterator[FilePosition]:
         """Yield positions whose file is gone, once: lines after them may never have been read."""
         now = time.monotonic() if now is None else now
         for position in self._unattached():
@@ -115,7 +115,7 @@ class Tracker:
         for tracked in self._open.values():
             tracked.file.close()
 
-    def _unattached(self) -> list[Position]:
+    def _unattached(self) -> list[FilePosition]:
         attached = {id(tracked.position) for tracked in self._open.values()}
         return [one for one in self._positions if id(one) not in attached]
 
@@ -149,7 +149,7 @@ class Tracker:
             file.close()
             return
         if position is None:
-            position = Position(str(found.path), *file.id)
+            position = FilePosition(str(found.path), *file.id)
             self._positions.append(position)
             if self._skips_present:
                 end = _end_of_lines(file, size)
@@ -158,7 +158,7 @@ class Tracker:
         position.device, position.inode = file.id
         self._open[file.id] = TrackedFile(file, position, found.is_live, size, now)
 
-    def _position_in(self, file: LogFile) -> Position | None:
+    def _position_in(self, file: LogFile) -> FilePosition | None:
         """Return the position of what a file continues: preferably one of the same inode."""
         candidates = [one for one in self._unattached() if one.offset and one.is_in(file)]
         candidates.sort(key=lambda one: ((one.device, one.inode) == file.id, one.offset))

@@ -12,8 +12,8 @@ WINDOW_SECONDS: Final = 15
 """Rates are averages over this time."""
 
 
-class Reading(NamedTuple):
-    """What is counted at a moment of a monotonic clock, in milliseconds."""
+class MonitorReading(NamedTuple):
+    """The counts at a moment of a monotonic clock, in milliseconds."""
 
     at_ms: int
     records: int
@@ -25,9 +25,9 @@ class RecentReadings:
     """The readings of the last seconds."""
 
     def __init__(self) -> None:
-        self._readings: deque[Reading] = deque()
+        self._readings: deque[MonitorReading] = deque()
 
-    def add(self, reading: Reading) -> None:
+    def add(self, reading: MonitorReading) -> None:
         """Add a reading, and forget those that are older than the window."""
         self._readings.append(reading)
         while reading.at_ms - self._readings[0].at_ms > 1_000 * WINDOW_SECONDS:

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from cost_analytics.configuration.tree import Settings
 from cost_analytics.failures import CommandError, using_database, using_kafka
 from cost_analytics.lag import lag
-from cost_analytics.monitor.rates import Reading, RecentReadings, costs_of
+from cost_analytics.monitor.rates import MonitorReading, RecentReadings, costs_of
 from ledger.operations.activity import ActiveCall, RaisedAlert, active_calls, newest_alerts
 from ledger.operations.figures import ProductFigures, read_figures
 from ledger.postgres.database import Connection, connect
@@ -23,7 +23,7 @@ _NAME: Final = "cost-analytics top"
 
 
 class Snapshot(NamedTuple):
-    """What is known at a moment; `waiting` is None if Kafka does not answer."""
+    """The state of the product at a moment; `waiting` is None if Kafka does not answer."""
 
     at: datetime
     figures: ProductFigures
@@ -53,7 +53,7 @@ class Monitor:
             raise
         records = sum(position.records for position in snapshot.figures.positions)
         now_ms = time.monotonic_ns() // 1_000_000
-        self.rates.add(Reading(now_ms, records, costs_of(snapshot.calls)))
+        self.rates.add(MonitorReading(now_ms, records, costs_of(snapshot.calls)))
         return snapshot
 
     async def close(self) -> None:

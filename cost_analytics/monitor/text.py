@@ -17,7 +17,7 @@ Order = Literal["cost", "rate", "age"]
 ORDERS: Final[tuple[Order, ...]] = ("cost", "rate", "age")
 
 CALL_COLUMNS: Final = ("cost", "per minute", "age", "events", "user", "persona", "call")
-"""What is longest is last: a narrow terminal cuts it."""
+"""The longest columns are last: a narrow terminal cuts them."""
 ALERT_COLUMNS: Final = ("raised", "user", "budget", "period", "reached")
 _OLD_SECONDS: Final = 60
 _NANO_PER_STEP: Final = 100_000

@@ -10,10 +10,10 @@ from cost_analytics import settings
 from cost_analytics.commands.options import whole_number
 
 DESCRIPTION: Final = """\
-Starts the product as `dev` does, without simulated calls, makes a key for one service, and runs the
-example of a way: a program of examples/ that reports a call as your voice stack would. Prints the
-address of the call on the dashboard, what was counted, and the difference to what the example
-reported. Without a name it lists the ways. Ctrl-C stops everything.
+Starts the product as `dev` does, without simulated calls, creates a key for one service, and runs
+the example WAY: a program in examples/ that reports a call as your voice stack would. Prints the
+address of the call on the dashboard, the counted costs, and their difference to the reported ones.
+Without WAY it lists the examples. Ctrl-C stops everything.
 
   cost-analytics demo python
 """

@@ -10,11 +10,11 @@ from cost_analytics import settings
 from cost_analytics.commands.options import whole_number
 
 DESCRIPTION: Final = """\
-Runs the whole product on this machine: a broker, PostgreSQL, one worker, one notification process,
-one API, and simulated calls. Nothing else needs to be installed beside this package with its extra
-`dev`. Prints the address of the dashboard and a `curl` command that works as it is. Data are kept
-in .local/ of the current directory; addresses and secrets are in .local/dev.env, where the other
-commands find them.
+Runs the whole product on this machine: a broker, PostgreSQL, one worker, one process each for
+notifications and commands, one API, and simulated calls. Nothing else needs to be installed beside
+this package with its extra `dev`. Prints the address of the dashboard and a `curl` command that
+works as it is. Data are kept in .local/ of the current directory; addresses and secrets are in
+.local/dev.env, where the other commands find them.
 
 Ctrl-C stops everything. If a process ends by itself, the others are stopped, too, and its last
 lines are shown.

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from devkit.contracts.references import Change, Document, Schema
-from devkit.contracts.schemas import Direction, SchemaComparison
+from devkit.contracts.references import Change, Document, JsonObject
+from devkit.contracts.schemas import SchemaComparison, ValueDirection
 
-DIRECTIONS: dict[str, Direction] = {"receive": "received", "send": "sent"}
+DIRECTIONS: dict[str, ValueDirection] = {"receive": "received", "send": "sent"}
 
 
 def asyncapi_changes(old: Document, new: Document) -> Iterator[Change]:
@@ -34,7 +34,7 @@ def asyncapi_changes(old: Document, new: Document) -> Iterator[Change]:
             yield from _message_changes(schemas, message, messages[title], title, direction)
 
 
-def _channel_changes(old: Schema, new: Schema) -> Iterator[Change]:
+def _channel_changes(old: JsonObject, new: JsonObject) -> Iterator[Change]:
     place = old["address"]
     if new["address"] != place:
         yield Change(place, f"was renamed to {new['address']}")
@@ -43,19 +43,23 @@ def _channel_changes(old: Schema, new: Schema) -> Iterator[Change]:
         yield Change(place, f"changed its cleanup.policy from {policies[0]} to {policies[1]}")
 
 
-def _cleanup_policy(channel: Schema) -> list[str]:
+def _cleanup_policy(channel: JsonObject) -> list[str]:
     settings = channel.get("bindings", {}).get("kafka", {}).get("topicConfiguration", {})
     return list(settings.get("cleanup.policy", ["delete"]))
 
 
-def _messages(document: Document, operation: Schema) -> dict[str, Any]:
+def _messages(document: Document, operation: JsonObject) -> dict[str, Any]:
     """Return the messages of an operation by name."""
     found = [document.resolve(one) for one in operation["messages"]]
     return {message["name"]: message for message in found}
 
 
 def _message_changes(
-    schemas: SchemaComparison, old: Schema, new: Schema, name: str, direction: Direction
+    schemas: SchemaComparison,
+    old: JsonObject,
+    new: JsonObject,
+    name: str,
+    direction: ValueDirection,
 ) -> Iterator[Change]:
     if old["contentType"] != new["contentType"]:
         yield Change(name, f"is {new['contentType']} now, not {old['contentType']}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from devkit.contracts.references import Change, Document, Schema
+from devkit.contracts.references import Change, Document, JsonObject
 from devkit.contracts.schemas import SchemaComparison
 
 
@@ -31,7 +31,7 @@ class _Operations:
         self._schemas = schemas
         self._place = place
 
-    def changes(self, old: Schema, new: Schema) -> Iterator[Change]:
+    def changes(self, old: JsonObject, new: JsonObject) -> Iterator[Change]:
         if old["operationId"] != new["operationId"]:
             yield Change(
                 self._place, f"changed its name from {old['operationId']} to {new['operationId']}"
@@ -45,7 +45,7 @@ class _Operations:
         yield from self._responses(old["responses"], new["responses"])
         yield from self._socket(old.get("x-websocket"), new.get("x-websocket"))
 
-    def _parameters(self, old: Schema, new: Schema) -> Iterator[Change]:
+    def _parameters(self, old: JsonObject, new: JsonObject) -> Iterator[Change]:
         before, after = _parameters(self._old, old), _parameters(self._new, new)
         for key, parameter in before.items():
             place = f"{self._place} {key[1]}"
@@ -61,7 +61,7 @@ class _Operations:
             if after[key].get("required"):
                 yield Change(f"{self._place} {key[1]}", "is required now")
 
-    def _body(self, old: Schema | None, new: Schema | None) -> Iterator[Change]:
+    def _body(self, old: JsonObject | None, new: JsonObject | None) -> Iterator[Change]:
         place = f"{self._place} body"
         if new is not None and new.get("required") and not (old and old.get("required")):
             yield Change(place, "is required now")
@@ -76,7 +76,7 @@ class _Operations:
                     content["schema"], after["schema"], place, "received"
                 )
 
-    def _responses(self, old: Schema, new: Schema) -> Iterator[Change]:
+    def _responses(self, old: JsonObject, new: JsonObject) -> Iterator[Change]:
         for status, response in old.items():
             if not status.startswith(("1", "2", "3")):
                 continue  # other failures may occur, and failures are one type
@@ -94,7 +94,7 @@ class _Operations:
         )
         yield from self._contents(before, after, f"{self._place} failure")
 
-    def _contents(self, old: Schema, new: Schema, place: str) -> Iterator[Change]:
+    def _contents(self, old: JsonObject, new: JsonObject, place: str) -> Iterator[Change]:
         for media, content in old.items():
             if media not in new:
                 yield Change(place, f"is not available as {media} any more")
@@ -103,7 +103,7 @@ class _Operations:
                     content["schema"], new[media].get("schema", {}), place, "sent"
                 )
 
-    def _socket(self, old: Schema | None, new: Schema | None) -> Iterator[Change]:
+    def _socket(self, old: JsonObject | None, new: JsonObject | None) -> Iterator[Change]:
         if old is None:
             return
         if new is None:
@@ -117,7 +117,7 @@ class _Operations:
         )
 
 
-def _parameters(document: Document, operation: Schema) -> dict[tuple[str, str], Any]:
+def _parameters(document: Document, operation: JsonObject) -> dict[tuple[str, str], Any]:
     """Return the parameters by their location and name."""
     found = [document.resolve(one) for one in operation.get("parameters", ())]
     return {(one["in"], one["name"]): one for one in found}

@@ -1,4 +1,4 @@
-"""A document with references in it, and the incompatible changes between two of them."""
+"""JSON documents with internal references, and incompatible changes between two documents."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-Schema = Mapping[str, Any]
+JsonObject = Mapping[str, Any]
 _LITERALS: Final = frozenset({"example", "examples", "default", "enum", "const"})
 """Keywords whose values are data, in which nothing is a reference."""
 
@@ -29,11 +29,11 @@ class Change:
 class Document:
     """A JSON document whose references lead into itself."""
 
-    def __init__(self, name: str, content: Schema) -> None:
+    def __init__(self, name: str, content: JsonObject) -> None:
         self.name = name
         self.content = content
 
-    def resolve(self, part: Schema) -> Schema:
+    def resolve(self, part: JsonObject) -> JsonObject:
         """Return the part that a reference leads to; raises UnknownReferenceError."""
         while "$ref" in part:
             part = self._target(part["$ref"])
@@ -44,7 +44,7 @@ class Document:
         for reference in _references(self.content):
             self._target(reference)
 
-    def _target(self, reference: str) -> Schema:
+    def _target(self, reference: str) -> JsonObject:
         found: Any = self.content
         head, *names = reference.split("/")
         for name in names:
@@ -54,7 +54,7 @@ class Document:
         return found
 
 
-def name_of(part: Schema) -> str | None:
+def name_of(part: JsonObject) -> str | None:
     """Return the name of the type that a reference leads to; None for another schema."""
     reference = part.get("$ref")
     return str(reference).rsplit("/", 1)[-1] if reference else None

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, Literal
 
-from devkit.contracts.references import Change, Document, Schema, name_of
+from devkit.contracts.references import Change, Document, JsonObject, name_of
 
-Direction = Literal["received", "sent"]
+ValueDirection = Literal["received", "sent"]
 """What the product does with a value."""
 
 _LOWER: Final = ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties")
@@ -28,10 +28,10 @@ class SchemaComparison:
     def __init__(self, old: Document, new: Document) -> None:
         self._old = old
         self._new = new
-        self._compared: set[tuple[str, str, Direction]] = set()
+        self._compared: set[tuple[str, str, ValueDirection]] = set()
 
     def changes(
-        self, old: Schema, new: Schema, place: str, direction: Direction
+        self, old: JsonObject, new: JsonObject, place: str, direction: ValueDirection
     ) -> Iterator[Change]:
         """Yield the incompatible changes; the places in a named type begin with its name."""
         old_name, new_name = name_of(old), name_of(new)
@@ -50,7 +50,11 @@ class SchemaComparison:
             yield from _default_changes(self._old.resolve(old), self._new.resolve(new), place)
 
     def _unions(
-        self, before: list[Schema], after: list[Schema], place: str, direction: Direction
+        self,
+        before: list[JsonObject],
+        after: list[JsonObject],
+        place: str,
+        direction: ValueDirection,
     ) -> Iterator[Change]:
         """Compare each old alternative of input, or each new one of output, with its partner."""
         is_input = direction == "received"
@@ -67,12 +71,12 @@ class SchemaComparison:
             else:
                 yield from self.changes(partner, one, place, direction)
 
-    def _kind(self, is_old: bool) -> Callable[[Schema], str]:
+    def _kind(self, is_old: bool) -> Callable[[JsonObject], str]:
         document = self._old if is_old else self._new
         return lambda one: name_of(one) or str(document.resolve(one).get("type", "any value"))
 
     def _values(
-        self, old: Schema, new: Schema, place: str, direction: Direction
+        self, old: JsonObject, new: JsonObject, place: str, direction: ValueDirection
     ) -> Iterator[Change]:
         """Compare two schemas without alternatives."""
         before, after = self._old.resolve(old), self._new.resolve(new)
@@ -90,7 +94,7 @@ class SchemaComparison:
         yield from self._parts(before, after, place, direction)
 
     def _fields(
-        self, before: Schema, after: Schema, place: str, direction: Direction
+        self, before: JsonObject, after: JsonObject, place: str, direction: ValueDirection
     ) -> Iterator[Change]:
         old, new = before.get("properties", {}), after.get("properties", {})
         needed_before, needed_after = before.get("required", ()), after.get("required", ())
@@ -107,7 +111,7 @@ class SchemaComparison:
                 yield Change(f"{place}.{name}", "may be absent now")
 
     def _parts(
-        self, before: Schema, after: Schema, place: str, direction: Direction
+        self, before: JsonObject, after: JsonObject, place: str, direction: ValueDirection
     ) -> Iterator[Change]:
         """Compare the items of lists and the values of maps."""
         for keyword, mark in (("items", "[]"), ("additionalProperties", ".*")):
@@ -122,7 +126,7 @@ class SchemaComparison:
                 yield Change(place + mark, "is restricted now")
 
 
-def _alternatives(part: Schema, document: Document) -> list[Schema]:
+def _alternatives(part: JsonObject, document: Document) -> list[JsonObject]:
     """Return the alternatives of a schema: of `anyOf`, and one for each of several types."""
     whole = document.resolve(part)
     if "anyOf" in whole:
@@ -133,29 +137,29 @@ def _alternatives(part: Schema, document: Document) -> list[Schema]:
 
 
 def _partner(
-    one: Schema,
-    others: list[Schema],
-    kind_of_one: Callable[[Schema], str],
-    kind_of_other: Callable[[Schema], str],
-) -> Schema | None:
+    one: JsonObject,
+    others: list[JsonObject],
+    kind_of_one: Callable[[JsonObject], str],
+    kind_of_other: Callable[[JsonObject], str],
+) -> JsonObject | None:
     """Return the alternative of the same type, preferably one that is the same."""
     found = [other for other in others if kind_of_other(other) == kind_of_one(one)]
     return next((other for other in found if other == one), found[0] if found else None)
 
 
-def _is_wider(old: Any, new: Any, direction: Direction) -> bool:
+def _is_wider(old: Any, new: Any, direction: ValueDirection) -> bool:
     """Return whether a change of type only accepts more input, or sends less output."""
     if direction == "received":
         return new is None or _WIDER.get(str(old)) == new
     return old is None or _WIDER.get(str(new)) == old
 
 
-def _choices(schema: Schema) -> list[Any] | None:
+def _choices(schema: JsonObject) -> list[Any] | None:
     return [schema["const"]] if "const" in schema else schema.get("enum")
 
 
 def _choice_changes(
-    before: Schema, after: Schema, place: str, direction: Direction
+    before: JsonObject, after: JsonObject, place: str, direction: ValueDirection
 ) -> Iterator[Change]:
     old, new = _choices(before), _choices(after)
     if old is None and (new is None or direction == "sent"):
@@ -180,7 +184,7 @@ def _listed(values: Any) -> str:
 
 
 def _format_changes(
-    before: Schema, after: Schema, place: str, direction: Direction
+    before: JsonObject, after: JsonObject, place: str, direction: ValueDirection
 ) -> Iterator[Change]:
     old, new = before.get("format"), after.get("format")
     relevant = new if direction == "received" else old
@@ -188,7 +192,7 @@ def _format_changes(
         yield Change(place, f"changed its format from {old or 'any'} to {new or 'any'}")
 
 
-def _bound_changes(before: Schema, after: Schema, place: str) -> Iterator[Change]:
+def _bound_changes(before: JsonObject, after: JsonObject, place: str) -> Iterator[Change]:
     """Yield bounds of input that are narrower, and forms that changed."""
     for keyword in (*_LOWER, *_UPPER):
         new, old = after.get(keyword), before.get(keyword)
@@ -203,7 +207,7 @@ def _bound_changes(before: Schema, after: Schema, place: str) -> Iterator[Change
             yield Change(place, f"has another {keyword} now")
 
 
-def _form_changes(before: Schema, after: Schema, place: str) -> Iterator[Change]:
+def _form_changes(before: JsonObject, after: JsonObject, place: str) -> Iterator[Change]:
     """Yield forms of input of which exactly one is allowed, and which changed."""
     if "oneOf" not in after:
         return
@@ -213,7 +217,7 @@ def _form_changes(before: Schema, after: Schema, place: str) -> Iterator[Change]
         yield Change(place, "no longer accepts one of its forms")
 
 
-def _default_changes(before: Schema, after: Schema, place: str) -> Iterator[Change]:
+def _default_changes(before: JsonObject, after: JsonObject, place: str) -> Iterator[Change]:
     if "default" in before and "default" in after and before["default"] != after["default"]:
         yield Change(
             place, f"changed its default from {before['default']!r} to {after['default']!r}"

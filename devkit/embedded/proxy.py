@@ -1,4 +1,4 @@
-"""A loopback address that stays the same while the server behind it is replaced.
+"""A constant loopback address whose server can be replaced.
 
 Bytes are forwarded in both directions. The server must advertise this address as its own.
 """

@@ -15,9 +15,10 @@ _NAMES: Final = (
 
 
 class Persona(NamedTuple):
-    """A voice with a character. `split_tokens`: input and output tokens have separate prices.
+    """A voice with a character.
 
-    They are reported as the quantities of one request.
+    With `split_tokens`, input and output tokens have separate prices, and are reported as the
+    quantities of one request.
     """
 
     id: str
@@ -66,7 +67,7 @@ def pick_persona(rng: Random) -> Persona:
     return rng.choices(PERSONAS, _POPULARITY)[0]
 
 
-class Tags(NamedTuple):
+class CallTags(NamedTuple):
     """The tags that each emitter knows: at the start, of the telephony, and at the end."""
 
     start: dict[str, str]
@@ -74,7 +75,7 @@ class Tags(NamedTuple):
     end: dict[str, str]
 
 
-def pick_tags(call_id: str) -> Tags:
+def pick_tags(call_id: str) -> CallTags:
     """Return the tags of a call; a third of the calls has none.
 
     They follow from the id alone, so that a seed has the same events with and without tags.
@@ -83,4 +84,4 @@ def pick_tags(call_id: str) -> Tags:
     campaign = {"campaign": rng.choice(_CAMPAIGNS)}
     start = campaign | {"agent_version": rng.choice(_AGENT_VERSIONS)}
     end = {"team": rng.choice(_TEAMS)} if rng.randrange(2) else {}
-    return Tags(start, campaign, end) if rng.randrange(3) else Tags({}, {}, {})
+    return CallTags(start, campaign, end) if rng.randrange(3) else CallTags({}, {}, {})

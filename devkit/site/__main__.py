@@ -17,7 +17,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, Final
 
-from devkit.site.navigation import INDEX, Entry, navigation_of
+from devkit.site.navigation import INDEX, NavigationEntry, navigation_of
 from devkit.site.sources import MissingTargetError, stage
 
 ROOT: Final = Path(__file__).parents[2]
@@ -51,7 +51,7 @@ def build(root: Path, site: Path) -> int:
     return done.returncode
 
 
-def _settings(entries: list[Entry]) -> dict[str, Any]:
+def _settings(entries: list[NavigationEntry]) -> dict[str, Any]:
     return {
         "site_name": "Cost Analytics",
         "docs_dir": "pages",

@@ -10,7 +10,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright, expect
 
 from api.http.options import BUILT_DASHBOARD
-from cost_analytics.tokens import Role
+from api.http.roles import Role
 from devkit.embedded.tansu import EmbeddedTansu
 from tests.browser.history import write_history
 from tests.support.background_loop import BackgroundLoop

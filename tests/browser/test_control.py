@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Locator, Page, expect
 
-from api.http.access import Role
+from api.http.roles import Role
 from tests.browser.axe import faults
 from tests.browser.conftest import Open
 from tests.support.commands import command_worker, router, until_closed

@@ -15,7 +15,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Page, expect
 
-from cost_analytics.tokens import Role
+from api.http.roles import Role
 from tests.browser.axe import faults
 from tests.browser.conftest import Open
 from tests.browser.measuring import heap_bytes

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import pytest
 from playwright.async_api import Page, expect
 
-from cost_analytics.tokens import Role
+from api.http.roles import Role
 from devkit.simulation.cast import DEMO_USER
 from tests.browser.axe import faults
 from tests.browser.conftest import Open

@@ -13,7 +13,7 @@ from decimal import Decimal
 import pytest
 from playwright.async_api import Locator, Page, expect
 
-from cost_analytics.tokens import Role
+from api.http.roles import Role
 from devkit.simulation.cast import DEMO_USER
 from tests.browser.conftest import Open
 from tests.browser.test_pages import SIZES as PAGE_SIZES

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
-from cost_analytics.tokens import Role
+from api.http.roles import Role
 from tests.support import parts
 from tests.support.alerting import change
 from tests.support.events import cost, started

@@ -15,7 +15,7 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 
 from cost_analytics_emitter.livekit import attach
-from examples.livekit_agent import Reply, ScriptedLLM, ScriptedSTT, ScriptedTTS
+from examples.livekit_agent import ModelReply, ScriptedLLM, ScriptedSTT, ScriptedTTS
 from tests.support.livekit_conversation import hold, interrupt, new_session, run, usage
 from tests.support.livekit_parts import (
     MODEL,
@@ -90,7 +90,7 @@ async def beside_one_user() -> dict[str, Any]:
 async def failed() -> dict[str, Any]:
     """The model answers with an error, and the session fails."""
 
-    def answer(_: Any) -> Reply:
+    def answer(_: Any) -> ModelReply:
         raise APIStatusError("no capacity", status_code=400, retryable=False)
 
     emitter = RecordingEmitter()
@@ -214,7 +214,7 @@ async def traced() -> dict[str, Any]:
     model, traces = answering(), set()
     original = model.answer
 
-    def answer(context: Any) -> Reply:
+    def answer(context: Any) -> ModelReply:
         traces.add(format(trace.get_current_span().get_span_context().trace_id, "032x"))
         return original(context)
 
@@ -269,7 +269,7 @@ async def changed() -> dict[str, Any]:
     await session.start(Agent(instructions="Be brief."))
     await say(session, "a")
     own = ScriptedLLM(
-        lambda _: Reply("Yes.", usage=usage(70, 1)), model="own", provider="Own Vendor"
+        lambda _: ModelReply("Yes.", usage=usage(70, 1)), model="own", provider="Own Vendor"
     )
     briefer = EnteringAgent(
         instructions="Be briefer.",

@@ -20,7 +20,7 @@ from cost_analytics_emitter import Emitter
 from cost_analytics_emitter.livekit import Attachment, attach
 from examples.livekit_agent import (
     Microphone,
-    Reply,
+    ModelReply,
     ScriptedLLM,
     ScriptedSTT,
     ScriptedTTS,
@@ -44,22 +44,22 @@ def usage(prompt: int, completion: int, **details: int) -> llm.CompletionUsage:
 LONG = "This answer is much longer than anybody wants to hear on the telephone today. " * 12
 SILENT = "Wait."
 FIRST = {
-    "Hello.": Reply("Hello, how can I help?", usage=usage(120, 9)),
-    "What is the weather?": Reply(tool="weather", usage=usage(180, 14)),
-    "Tell me everything.": Reply(LONG, usage=usage(260, 80)),
-    "Shorter, please.": Reply("It is sunny.", usage=usage(300, 6, prompt_cached_tokens=128)),
-    SILENT: Reply("Of course.", usage=usage(320, 4), wait=30),
-    "The billing department, please.": Reply(tool="billing", usage=usage(350, 15)),
+    "Hello.": ModelReply("Hello, how can I help?", usage=usage(120, 9)),
+    "What is the weather?": ModelReply(tool="weather", usage=usage(180, 14)),
+    "Tell me everything.": ModelReply(LONG, usage=usage(260, 80)),
+    "Shorter, please.": ModelReply("It is sunny.", usage=usage(300, 6, prompt_cached_tokens=128)),
+    SILENT: ModelReply("Of course.", usage=usage(320, 4), wait=30),
+    "The billing department, please.": ModelReply(tool="billing", usage=usage(350, 15)),
 }
 SECOND = {
-    "Is this the billing department?": Reply(
+    "Is this the billing department?": ModelReply(
         "It is.", usage=usage(700, 5, cache_creation_tokens=512)
     ),
-    "Explain my bill.": Reply(LONG, usage=usage(760, 90, prompt_cached_tokens=512)),
-    "Is it right?": Reply(
+    "Explain my bill.": ModelReply(LONG, usage=usage(760, 90, prompt_cached_tokens=512)),
+    "Is it right?": ModelReply(
         "It is.", usage=usage(800, 60, prompt_cached_tokens=512, reasoning_tokens=55)
     ),
-    "Thank you, goodbye.": Reply("Goodbye.", usage=usage(830, 4, prompt_cached_tokens=768)),
+    "Thank you, goodbye.": ModelReply("Goodbye.", usage=usage(830, 4, prompt_cached_tokens=768)),
 }
 INTERRUPTED = {"Tell me everything.", "Explain my bill."}
 
@@ -67,16 +67,18 @@ INTERRUPTED = {"Tell me everything.", "Explain my bill."}
 class Script:
     """Answers by the last item of a conversation, and counts what was asked."""
 
-    def __init__(self, replies: dict[str, Reply]) -> None:
+    def __init__(self, replies: dict[str, ModelReply]) -> None:
         self._replies, self.requests = replies, 0
 
-    def __call__(self, context: Any) -> Reply:
+    def __call__(self, context: Any) -> ModelReply:
         self.requests += 1
         last = context.items[-1]
         if last.type == "function_call_output":
-            return Reply("The sun shines all day.", usage=usage(210, 7, prompt_cached_tokens=64))
+            return ModelReply(
+                "The sun shines all day.", usage=usage(210, 7, prompt_cached_tokens=64)
+            )
         texts = [item.text_content for item in context.items if item.type == "message"]
-        return self._replies.get(texts[-1]) or Reply("Billing here.", usage=usage(600, 3))
+        return self._replies.get(texts[-1]) or ModelReply("Billing here.", usage=usage(600, 3))
 
 
 class Billing(Agent):

@@ -11,7 +11,7 @@ from livekit.agents import llm, metrics
 from livekit.agents.metrics.base import Metadata
 
 from cost_analytics_emitter import Emitter
-from examples.livekit_agent import Reply, ScriptedLLM
+from examples.livekit_agent import ModelReply, ScriptedLLM
 from tests.support.livekit_conversation import LONG, usage
 
 MODEL = {"model": "llama3.1-8b", "provider": "api.cerebras.ai"}
@@ -41,10 +41,10 @@ class RecordingEmitter(Emitter):
 def answering(*, prompt: int = 100, wait: float = 0.0) -> ScriptedLLM:
     """Return a model whose every reply has the same usage."""
 
-    def answer(context: Any) -> Reply:
+    def answer(context: Any) -> ModelReply:
         texts = [item.text_content for item in context.items if item.type == "message"]
         text = LONG if texts[-1].startswith("long") else "Yes."
-        return Reply(text, usage=usage(prompt, 2), wait=wait)
+        return ModelReply(text, usage=usage(prompt, 2), wait=wait)
 
     return ScriptedLLM(answer, **MODEL)
 

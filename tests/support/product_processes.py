@@ -12,9 +12,10 @@ from typing import Any
 from urllib.error import URLError
 from urllib.request import Request, urlopen
 
+from api.http.roles import Role
 from cost_analytics.configuration.secret import Secret
 from cost_analytics.configuration.token_section import TokenSection
-from cost_analytics.tokens import Role, mint
+from cost_analytics.tokens import mint
 from devkit.embedded.ports import choose_port
 from tests.support.command import COMMAND, environment
 from tests.support.events import Plain

@@ -635,7 +635,7 @@ export const listApiKeys = (
   options?: RequestOptions,
 ): Promise<ApiKeyList> => client.data<ApiKeyList>("GET", "/api/admin/keys", input, options);
 
-/** Make a key for a service: `POST /api/admin/keys`. */
+/** Create a key for a service: `POST /api/admin/keys`. */
 export const createApiKey = (
   client: CostClient,
   input: { body: WantedApiKey; },
@@ -663,7 +663,7 @@ export const listWebhookEndpoints = (
   options?: RequestOptions,
 ): Promise<WebhookEndpointList> => client.data<WebhookEndpointList>("GET", "/api/admin/webhooks", input, options);
 
-/** Make an endpoint for a vendor's webhooks: `POST /api/admin/webhooks`. */
+/** Create an endpoint for a vendor's webhooks: `POST /api/admin/webhooks`. */
 export const createWebhookEndpoint = (
   client: CostClient,
   input: { body: WantedWebhookEndpoint; },

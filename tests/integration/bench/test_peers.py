@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bench.events import Record, make_load, with_repeats
+from bench.events import LoadRecord, make_load, with_repeats
 from bench.peers import faust
 from bench.peers.checks import RIGHT, Expected, Findings, find_faults, find_workers_faults
 from bench.peers.costs import INCOMING, TABLES, rows_of
@@ -18,7 +18,7 @@ from tests.support.recording import BatchWriter, TopicLog
 
 
 @pytest.fixture
-def records() -> list[Record]:
+def records() -> list[LoadRecord]:
     load = make_load(3, 400, time.time_ns() // 1_000_000)
     users = {record.key for record in load.measured}
     announced = [record for record in load.warm_up if record.key in users]
@@ -33,14 +33,14 @@ async def connection(database_url: str) -> AsyncIterator[Connection]:
         yield connection
 
 
-async def record(connection: Connection, records: list[Record]) -> None:
+async def record(connection: Connection, records: list[LoadRecord]) -> None:
     """Record two batches; repeated events are in one of them and across both."""
     for batch in (records[::2], records[1::2]):
         await faust.record(connection, rows_of(record.value for record in batch))
 
 
 async def test_peers_and_worker_have_the_same_totals(
-    connection: Connection, database_url: str, records: list[Record]
+    connection: Connection, database_url: str, records: list[LoadRecord]
 ) -> None:
     expected = Expected.of(records)
     await record(connection, records)
@@ -52,7 +52,7 @@ async def test_peers_and_worker_have_the_same_totals(
 
 
 async def test_lost_and_doubled_events_are_found(
-    connection: Connection, records: list[Record]
+    connection: Connection, records: list[LoadRecord]
 ) -> None:
     expected = Expected.of(records)
     await record(connection, records)

@@ -12,9 +12,10 @@ import pytest
 from aiohttp import web
 
 from api.app import build_app
-from api.http.access import ROUTES, Access, Caller, Role, Route
+from api.http.access import ROUTES, Access, Caller, Route
 from api.http.auth import Authenticator, TokenRules
 from api.http.jwks import key_source
+from api.http.roles import Role
 from ledger.postgres.pool import Pool
 from ledger.postgres.viewers import ReaderPool
 from tests.support.api import SECRET, ApiClient, ApiResponse, authenticator, served, token

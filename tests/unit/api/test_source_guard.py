@@ -4,8 +4,9 @@ from collections.abc import Collection, Mapping
 
 import pytest
 
-from api.http.access import Caller, Role
+from api.http.access import Caller
 from api.http.problems import Problem
+from api.http.roles import Role
 from api.intake.sources import CACHE_SECONDS, SourceGuard
 from ledger.postgres.viewers import StoreUnavailableError
 from tests.support.api import MemorySourceOwners

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.events import Record, make_load, with_repeats
+from bench.events import LoadRecord, make_load, with_repeats
 from bench.figures import TimedRun
 from bench.machine import CpuUse
 from bench.peers.checks import RIGHT, Expected, Findings
@@ -44,7 +44,7 @@ def test_repeated_events_are_expected_once() -> None:
 
 
 def test_a_deleted_record_has_no_row() -> None:
-    record = Record(0, b"user", b"")
+    record = LoadRecord(0, b"user", b"")
     assert Expected.of([record]).events == 0
 
 

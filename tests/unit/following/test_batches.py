@@ -10,7 +10,7 @@ import pytest
 from api.mapping.language import mapping_from_text
 from cost_analytics.following.batches import LINE_BYTES_MAX, BatchReader, LineBatch
 from cost_analytics.following.log_file import LogFile
-from cost_analytics.following.positions import Position, proof_of
+from cost_analytics.following.positions import FilePosition, proof_of
 from cost_analytics.following.tracking import TrackedFile
 
 NOW = datetime.now(UTC).isoformat()
@@ -36,7 +36,7 @@ class Log:
         path.touch()
         self._reader = BatchReader(MAPPING, "/bots")
         file = LogFile(path)
-        self.tracked = TrackedFile(file, Position(str(path), *file.id), True, 0, 0)
+        self.tracked = TrackedFile(file, FilePosition(str(path), *file.id), True, 0, 0)
 
     def write(self, content: bytes | str) -> None:
         with self.path.open("ab") as file:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cost_analytics.following.positions import Position, proof_of
+from cost_analytics.following.positions import FilePosition, proof_of
 from cost_analytics.following.state_file import Checkpoint
 from cost_analytics.following.tracking import QUIET_SECONDS, Tracker
 
@@ -23,7 +23,7 @@ class Reader:
 
     def __init__(self, directory: Path, *patterns: str, from_start: bool = True) -> None:
         self._patterns = [str(directory / pattern) for pattern in patterns or ("bot.log",)]
-        self._stored: list[Position] = []
+        self._stored: list[FilePosition] = []
         self.now = 0.0
         self.lines: list[str] = []
         self.lost: list[int] = []

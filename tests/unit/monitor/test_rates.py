@@ -1,13 +1,13 @@
 """Rates are averages over the last seconds."""
 
-from cost_analytics.monitor.rates import WINDOW_SECONDS, Reading, RecentReadings
+from cost_analytics.monitor.rates import WINDOW_SECONDS, MonitorReading, RecentReadings
 from cost_analytics.monitor.text import amount
 
 
 def rates(*readings: tuple[int, int, dict[str, int]]) -> RecentReadings:
     made = RecentReadings()
     for at_ms, records, costs in readings:
-        made.add(Reading(at_ms, records, costs))
+        made.add(MonitorReading(at_ms, records, costs))
     return made
 
 

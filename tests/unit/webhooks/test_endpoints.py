@@ -4,7 +4,7 @@ import pytest
 
 from api.intake.event_stream import OutgoingEvent
 from api.webhooks.endpoints import FRESH_SECONDS, KEPT_SECONDS, EndpointDirectory
-from api.webhooks.intake import HELD_EVENTS_MAX, NoRoomError, WebhookIntake
+from api.webhooks.intake import HELD_EVENTS_MAX, HeldEventsLimitError, WebhookIntake
 from ledger.operations.webhooks import WebhookEndpoint
 from ledger.postgres.viewers import StoreUnavailableError
 from tests.support.intake import MemoryEventStream
@@ -75,7 +75,7 @@ async def test_events_without_a_user_are_refused_when_too_many_are_held() -> Non
     store, stream = Store(), MemoryEventStream()
     intake = WebhookIntake(stream, store)
     store.held = HELD_EVENTS_MAX
-    with pytest.raises(NoRoomError):
+    with pytest.raises(HeldEventsLimitError):
         await intake.put([EVENT], have_user=False)
     await intake.put([EVENT], have_user=True)
     store.held = HELD_EVENTS_MAX - 1
