@@ -7,7 +7,7 @@ import { choiceOf, resettingShown, useAddressState, wholeNumber } from "../app/a
 export const ROWS_A_PAGE = 10;
 /** The API's limit. */
 export const ROWS_A_REQUEST_MAX = 200;
-/** The most rows that a reload, or a way back, restores. */
+/** The most rows that a reload, or going back, restores. */
 export const SHOWN_MAX = 500;
 
 export const KINDS: { value: Anomaly["kind"] | ""; label: string }[] = [

@@ -7,7 +7,7 @@ import { serviceColour } from "../format/services";
 import { legName } from "../forecast/labels";
 
 /** A day's bar; `height` is a share of the chart, from 0 to 1. */
-export interface DayBar {
+interface DayBar {
   date: string;
   cost: Decimal;
   height: number;

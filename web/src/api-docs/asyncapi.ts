@@ -34,7 +34,7 @@ export interface AsyncApi {
   operations: Record<string, OperationObject>;
 }
 
-export interface Message {
+export interface TopicMessage {
   id: string;
   title: string;
   /** What the product does with the message. */
@@ -46,15 +46,15 @@ export interface Message {
   example: string | null;
 }
 
-export interface Channel {
+export interface TopicChannel {
   name: string;
   address: string;
   description: string;
-  messages: Message[];
+  messages: TopicMessage[];
 }
 
 /** Returns the channels; each message contains all `search` words. */
-export function channelsOf(api: AsyncApi, search = ""): Channel[] {
+export function channelsOf(api: AsyncApi, search = ""): TopicChannel[] {
   const words = search.toLowerCase().split(/\s+/).filter(Boolean);
   return Object.entries(api.channels)
     .map(([name, { address, description }]) => ({
@@ -68,7 +68,7 @@ export function channelsOf(api: AsyncApi, search = ""): Channel[] {
     .filter(({ messages }) => messages.length);
 }
 
-function messagesOf(api: AsyncApi, channel: string): Message[] {
+function messagesOf(api: AsyncApi, channel: string): TopicMessage[] {
   return Object.values(api.operations)
     .filter((operation) => operation.channel.$ref === `#/channels/${channel}`)
     .flatMap(({ action, messages }) =>

@@ -3,7 +3,7 @@ import { resolveReference, type ApiDocument, type Schema } from "./openapi";
 
 const DEPTH_MAX = 4;
 
-export interface Field {
+export interface SchemaField {
   name: string;
   /** Nesting depth. */
   depth: number;
@@ -17,7 +17,7 @@ export interface Shape {
   title: string;
   description: string;
   type: string;
-  fields: Field[];
+  fields: SchemaField[];
   choices: Shape[];
 }
 
@@ -44,7 +44,7 @@ export function shapeOf(schema: Schema, api: ApiDocument): Shape {
   };
 }
 
-function fieldsOf(schema: Schema, api: ApiDocument, depth: number): Field[] {
+function fieldsOf(schema: Schema, api: ApiDocument, depth: number): SchemaField[] {
   const object = objectIn(schema, api);
   if (!object?.properties || depth >= DEPTH_MAX) return [];
   return Object.entries(object.properties).flatMap(([name, field]) => [

@@ -1,6 +1,6 @@
 // Parses the markup of OpenAPI descriptions: paragraphs, lists and `code`.
 
-export interface Piece {
+interface Piece {
   code: boolean;
   text: string;
 }

@@ -28,7 +28,7 @@ export interface Parameter {
   schema: Schema;
 }
 
-export interface Media {
+interface Media {
   schema: Schema;
   example?: unknown;
 }
@@ -39,7 +39,7 @@ export interface ApiResponse {
   content?: Record<string, Media>;
 }
 
-export interface Method {
+interface Method {
   operationId: string;
   tags: string[];
   summary: string;

@@ -16,7 +16,7 @@ export interface HttpRequest {
 }
 
 const SHOWN_CHARACTERS_MAX = 50_000;
-export const TOKEN = "$TOKEN";
+const TOKEN = "$TOKEN";
 
 /** Returns the request; empty fields are not sent. */
 export function buildRequest(

@@ -1,4 +1,4 @@
-// What a key of a service permits, in words.
+// The permissions of a service's key, in words.
 import type { WantedApiKey } from "../api/bodies";
 
 export type Scope = WantedApiKey["scopes"][number];

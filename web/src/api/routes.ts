@@ -131,13 +131,13 @@ const callFilters = ({ q, status, filters }: Omit<CallQuery, "span" | "sort">) =
   ...filtersOf(filters),
 });
 
-/** Whether the user has had a call, of any time. */
+/** Whether the user has ever had a call. */
 export async function hasCalls(user: string, signal: AbortSignal): Promise<boolean> {
   const page = await costs.listCalls(api, { userId: user, limit: 1 }, { signal });
   return page.calls.length > 0;
 }
 
-/** A file with what the filters select; days have no status and no id. */
+/** A file of the filtered rows; days have no status and no id to filter by. */
 export async function exportCsv(
   user: string,
   type: ExportType,

@@ -1,4 +1,4 @@
-// The time as a reactive value, for what changes from minute to minute.
+// The time as a reactive value, for texts that change every minute.
 import { onScopeDispose, shallowRef, type ShallowRef } from "vue";
 
 const EVERY_MS = 30_000;

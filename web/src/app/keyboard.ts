@@ -6,7 +6,7 @@ export interface Shortcut {
 }
 
 /** The letter after "g", and the page that it opens. */
-export const PAGES: Record<string, { path: string; title: string; forAdmins?: true }> = {
+const PAGES: Record<string, { path: string; title: string; forAdmins?: true }> = {
   l: { path: "/", title: "Live" },
   s: { path: "/spending", title: "Spending" },
   f: { path: "/outlook", title: "Forecast" },

@@ -1,4 +1,4 @@
-// Loads data for a component, with its error, loading state and reload; refreshes it if asked to.
+// Loads data for a component, with its error, loading state and reload; can refresh it periodically.
 import {
   computed,
   onScopeDispose,
@@ -59,7 +59,7 @@ export function useLoaded<T>(
 
   const reload = (): Promise<void> => run(false);
 
-  /** Loads again without a sign of it, unless the page is hidden or loads anyway. */
+  /** Loads again without showing it, unless the page is hidden or is loading already. */
   async function refresh(): Promise<void> {
     if (document.visibilityState !== "hidden" && !loading.value) await run(true);
   }

@@ -17,13 +17,13 @@ interface Claims {
   expiresAtMs: number;
 }
 
-interface State {
+interface SessionState {
   token: string | null;
   claims: Claims | null;
   reason: string | null;
 }
 
-const state = reactive<State>({ token: null, claims: null, reason: null });
+const state = reactive<SessionState>({ token: null, claims: null, reason: null });
 let timer: ReturnType<typeof setTimeout> | undefined;
 
 let channel: TokenChannel | undefined;

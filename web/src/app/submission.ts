@@ -1,4 +1,4 @@
-// A request that a form or a button sends: whether it is on its way, and why the last one failed.
+// A request that a form or a button sends: whether it is running, and why the last one failed.
 import { ref, shallowRef, type Ref, type ShallowRef } from "vue";
 import { ApiError } from "cost-analytics-client";
 

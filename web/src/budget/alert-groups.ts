@@ -4,7 +4,7 @@ import { formatDay, formatMonth, formatWeek } from "../format/dates";
 import { formatMoney } from "../format/money";
 import { scopeSuffix } from "./scopes";
 
-/** An alert of the list or of the live socket, which knows nothing of reading. */
+/** An alert of the list or of the live socket; only the list says whether it was read. */
 export type ShownAlert = Alert & Partial<Pick<ListedAlert, "readAt">>;
 
 export interface AlertGroup {

@@ -1,4 +1,4 @@
-// Unsaved changes of the budget form, kept in this tab: an expired token does not lose them.
+// Unsaved changes of the budget form, kept in this tab, so that an expired token does not lose them.
 import { session } from "../app/session";
 import type { BudgetForm } from "./form";
 

@@ -13,7 +13,7 @@ import type { Span } from "../app/period";
 import { useCostFilters, type FilterQuery } from "../spending/cost-filters";
 
 export const STATUSES: CallStatus[] = ["active", "completed", "failed", "terminated", "abandoned"];
-export const SORT_FIELDS = [
+const SORT_FIELDS = [
   "createdAt",
   "duration_seconds",
   "totalCost",
@@ -24,7 +24,7 @@ export type SortField = (typeof SORT_FIELDS)[number];
 /** A field; `-` before it sorts in descending order. */
 export type CallSort = SortField | `-${SortField}`;
 export const PAGE_SIZES = ["25", "50", "100"] as const;
-/** The most rows that a reload, or a way back, restores. */
+/** The most rows that a reload, or going back, restores. */
 export const SHOWN_MAX = 1_000;
 
 const SORTS = SORT_FIELDS.flatMap((field): CallSort[] => [field, `-${field}`]);

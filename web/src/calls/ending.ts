@@ -6,7 +6,7 @@ const ENDED_BY = { limit: "its limit", stuck: "the stuck-call rule", hand: "hand
 export const isUnderWay = ({ state }: CallCommand): boolean =>
   state === "pending" || state === "executing";
 
-/** What is said about the newest cutoff of a call: by what it is ended, or that it couldn't be. */
+/** The text of a call's newest cutoff: what ended the call, or that it couldn't be ended. */
 export function endingText(command: CallCommand): string {
   const by = ENDED_BY[command.cause];
   if (command.state === "executed") return `Ended by ${by}`;
@@ -20,7 +20,7 @@ const STEPS = {
   downgrade: { done: "Asked to use a cheaper model", open: "Being asked to use a cheaper model…" },
 };
 
-/** What is said about a step before the end: that it was executed, or why not. */
+/** The text of a step before the end: that it was executed, or why not. */
 export function stepText({ kind, state }: CallCommand): string {
   if (kind === "cutoff") return "";
   const { done, open } = STEPS[kind];

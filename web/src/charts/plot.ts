@@ -5,7 +5,7 @@ import { onBeforeUnmount, onMounted, shallowRef, watch, type Ref, type ShallowRe
 import { formatMoneyAxis } from "../format/money";
 import { colour, paintVersion } from "../app/theme";
 
-export const CHART_HEIGHT = 260;
+const CHART_HEIGHT = 260;
 const TIP_PX = 190;
 const AXIS_PX = 52;
 

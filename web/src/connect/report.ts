@@ -3,7 +3,7 @@ import type { ApiKeyReport, WebhookEndpointItem } from "../api/bodies";
 import { formatMoneyBrief } from "../format/money";
 import { pluralize } from "../format/numbers";
 
-export type Tone = "good" | "warn" | "bad" | "none";
+type Tone = "good" | "warn" | "bad" | "none";
 
 export interface Outcome {
   tone: Tone;
@@ -39,7 +39,7 @@ export function keyOutcome({ item, callId, call, refusedEvent }: ApiKeyReport): 
     return {
       tone: "none",
       title: "Waiting for the first event",
-      text: "Nothing was sent with this key yet. A mistyped key is refused with 401 and can't be shown here.",
+      text: "No request has used this key yet. A mistyped key is refused with 401 and can't be shown here.",
       at: null,
     };
   if (callId === null)

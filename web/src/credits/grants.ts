@@ -1,4 +1,4 @@
-// What the page says of a prepaid balance and of a grant.
+// Texts of a prepaid balance and of its grants.
 import type { Credit, Grant } from "../api/bodies";
 import { formatDateTime, formatDay } from "../format/dates";
 import { formatMoney } from "../format/money";
@@ -19,7 +19,7 @@ export function grantStatus(grant: Grant): string {
   }
 }
 
-/** What can still be drawn from a grant; a dash if it does not count. */
+/** The rest of a grant; a dash if it does not count. */
 export const grantRest = (grant: Grant): string =>
   grant.state === "valid" || grant.state === "used"
     ? formatMoney(grant.remaining_usd)
@@ -35,6 +35,6 @@ export function lastingNote(credit: Credit): string {
   const pace = `At ${formatMoney(credit.chargedPerDay_usd)} a day, the average of the last 7 days`;
   if (credit.lastsUntil) return `${pace}, it lasts until ${formatDay(credit.lastsUntil)}.`;
   return Number(credit.chargedPerDay_usd)
-    ? `${pace}, its end is not in sight.`
+    ? `${pace}, it lasts for more than 100 years.`
     : "Nothing was charged in the last 7 days.";
 }

@@ -13,8 +13,7 @@ const CHANGE = new Intl.NumberFormat(undefined, {
 const PERCENT_MAX = 999;
 
 /**
- * "+12% from $3.20", or "45× $4.04" above +999%; without a percentage where the earlier figure is not
- * positive.
+ * "+12% from $3.20", or "45× $4.04" above +999%; no percentage if the earlier figure is not positive.
  */
 export function formatChange(
   now: Decimal,

@@ -10,7 +10,7 @@ export const KIND_LABELS: Record<PlanKind, string> = {
   per_minute: "Per minute",
   cost_plus: "Cost plus a markup",
   default: "Default price",
-  ended: "No plan any more",
+  ended: "End of the plan",
 };
 
 /** The fields of each kind; the first one is required. */
@@ -33,9 +33,9 @@ const FIELD_LABELS: Record<PlanField, string> = {
 export const fieldLabel = (kind: PlanKind, field: PlanField): string =>
   kind === "cost_plus" && field === "amount_usd" ? "Fixed amount (USD)" : FIELD_LABELS[field];
 
-type Scope = Pick<ChargePlan, "userId" | "personaId" | "tagKey" | "tagValue">;
+type PlanScope = Pick<ChargePlan, "userId" | "personaId" | "tagKey" | "tagValue">;
 
-export function scopeLabel({ userId, personaId, tagKey, tagValue }: Scope): string {
+export function scopeLabel({ userId, personaId, tagKey, tagValue }: PlanScope): string {
   const parts = [
     userId && `User ${userId}`,
     personaId && `Persona ${personaId}`,
@@ -45,7 +45,7 @@ export function scopeLabel({ userId, personaId, tagKey, tagValue }: Scope): stri
 }
 
 /** What the form contains, as text. */
-export interface PlanForm extends Scope, Record<PlanField, string> {
+export interface PlanForm extends PlanScope, Record<PlanField, string> {
   kind: PlanKind;
   /** A UTC day, or empty for now. */
   from: string;

@@ -1,4 +1,4 @@
-// Filters and groups of costs, all of them in the address: one meaning on every page that has them.
+// Filters and groups of costs, kept in the address, with the same meaning on every page.
 import { computed, type ComputedRef, type WritableComputedRef } from "vue";
 import { useRoute, type RouteLocationRaw } from "vue-router";
 import { anyText, useAddressState, type AddressFormat } from "../app/address-state";
@@ -20,7 +20,7 @@ export const isTagKey = (text: string): boolean => TAG_KEY.test(text);
 export const isTagFilter = (text: string): boolean => TAG.test(text);
 
 /** Tags, one a line: values have no line breaks. */
-export const tagList: AddressFormat<string[]> = {
+const tagList: AddressFormat<string[]> = {
   read: (text) => {
     const tags = [...new Set(text.split("\n").filter(isTagFilter))].slice(0, TAGS_MAX);
     return tags.length ? tags : null;
@@ -76,7 +76,7 @@ export function useCostFilters(): CostFilters {
 }
 
 /** The parameters of filters that are set. */
-export function filterQuery(filters: {
+function filterQuery(filters: {
   personaId: string;
   service: string;
   model: string;
