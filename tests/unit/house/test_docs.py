@@ -2,6 +2,7 @@
 
 import ast
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, cast
@@ -132,6 +133,27 @@ def test_functions_named_in_the_architecture_exist() -> None:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         }
         assert name in functions, f"{name} in {path}"
+
+
+def test_the_architecture_lists_every_table() -> None:
+    """`grants.sql` has a row for each table; its views come after them."""
+    tables, _, views = text_of("ledger/postgres/grants.sql").partition("-- Views")
+    assert views
+    names = re.findall(r"^    \('(\w+)',", tables, re.MULTILINE)
+    page = text_of("docs/architecture.md")
+    assert len(names) > 50
+    assert [name for name in names if f"`{name}`" not in page] == []
+
+
+def test_readme_lists_the_folders_of_the_ledger_by_layer() -> None:
+    """A folder stands above those on which it builds, as the import contract orders them."""
+    contracts = tomllib.loads(text_of("pyproject.toml"))["tool"]["importlinter"]["contracts"]
+    [layers] = [one["layers"] for one in contracts if one.get("containers") == ["ledger"]]
+    layer_of = {name: number for number, row in enumerate(layers) for name in row.split(" | ")}
+    table = text_of("README.md").partition("Inside `ledger/`")[2].partition("\n## ")[0]
+    listed = re.findall(r"`(\w+)/`", "".join(re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)))
+    assert sorted(listed) == sorted(layer_of)
+    assert listed == sorted(listed, key=layer_of.__getitem__)
 
 
 def test_operations_and_events_explain_every_refusal() -> None:
