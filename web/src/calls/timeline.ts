@@ -54,6 +54,7 @@ export function timelineMarks(events: EventLine[]): Mark[] {
 
 const NAMES: Record<string, string> = {
   "call.started": "Call started",
+  "call.updated": "Call updated",
   "cost.recorded": "Cost recorded",
   "cost.voided": "Cost voided",
   "call.charged": "Charged",
