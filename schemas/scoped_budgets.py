@@ -30,8 +30,9 @@ class ScopedBudget(Struct, kw_only=True, rename=wire_name):
 
     Periods of a global budget are in UTC. `basis` is what counts as spend; for a service, it is the
     cost. `limit_usd` is the limit without its `raise`, `current_limit_usd` the one that applies
-    now. A limit per call has neither spend nor a period. `counts_from` is when the totals of a
-    persona or a tag begin. Each `limit_version` can raise its alerts once.
+    now. A limit per call has neither spend nor a period; the spend of a tag over all users is null
+    while its calls are summed. `counts_from` is when the totals of a persona or a tag begin. Each
+    `limit_version` can raise its alerts once.
     """
 
     budget_id: str
@@ -104,9 +105,13 @@ class WantedBudget(Struct, kw_only=True, rename=wire_name, forbid_unknown_fields
 class WantedGlobalScope(
     Struct, kw_only=True, frozen=True, rename=wire_name, forbid_unknown_fields=True
 ):
-    """What a global budget applies to: all users, or the costs of the service `value`."""
+    """What a global budget applies to: all users, a service, or the calls with a tag.
 
-    kind: Literal["all", "service"] = "all"
+    `value` is the service or the tag's value, `key` that of a tag.
+    """
+
+    kind: Literal["all", "service", "tag"] = "all"
+    key: Text | None = None
     value: Text | None = None
 
 

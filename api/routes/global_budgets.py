@@ -1,4 +1,4 @@
-"""Budgets of all users and of services, for administrators: `/api/admin/budgets`."""
+"""Budgets of all users, of services and of tags, for administrators: `/api/admin/budgets`."""
 
 from __future__ import annotations
 
@@ -12,9 +12,15 @@ from api.http.options import RequestLimits
 from api.http.problems import Problem, invalid_body, not_found
 from api.http.replies import reply, tagged_reply
 from api.openapi.operations import Operation, Tag
-from api.routes.scoped_budgets import budget_body, budget_list, scope_value, wanted_budget
+from api.routes.scoped_budgets import (
+    budget_body,
+    budget_list,
+    checked_key,
+    scope_value,
+    wanted_budget,
+)
 from ledger.budgets.budgets import LATEST_ALERTS_MAX, Budgets
-from ledger.budgets.scoped import ALL_USERS, BUDGETS_MAX, GLOBAL_OWNER, SERVICE, SpendScope
+from ledger.budgets.scoped import ALL_USERS, BUDGETS_MAX, GLOBAL_OWNER, SERVICE, TAG, SpendScope
 from ledger.budgets.scoped_changes import BudgetSettings, ScopedBudgets, TooManyBudgetsError
 from ledger.postgres.clock import Clock
 from schemas import scoped_budgets as bodies
@@ -32,14 +38,14 @@ _EXAMPLE: Final = {
 _LIST: Final = Operation(
     name="listGlobalBudgets",
     tag=Tag.EVERYONE,
-    summary="List the budgets of all users and of services, and their newest alerts",
+    summary="List the budgets of all users, of services and of tags, and their newest alerts",
     response=bodies.GlobalBudgetList,
     has_etag=True,
 )
 _CREATE: Final = Operation(
     name="createGlobalBudget",
     tag=Tag.EVERYONE,
-    summary="Create a budget of all users or of a service",
+    summary="Create a budget of all users, of a service or of a tag",
     response=bodies.ScopedBudget,
     body=bodies.WantedGlobalBudget,
     example=_EXAMPLE,
@@ -130,5 +136,10 @@ class GlobalBudgetRoutes:
 def _scope_of(wanted: bodies.WantedGlobalScope) -> SpendScope:
     """Return the scope of a body; raises the 400 Problem, which names the field."""
     if (wanted.value is None) != (wanted.kind == "all"):
-        raise invalid_body("`scope.value` names the service: give it unless the kind is `all`.")
-    return SpendScope(ALL_USERS if wanted.kind == "all" else SERVICE, scope_value(wanted.value))
+        raise invalid_body(
+            "`scope.value` names the service or the tag's value: give it unless the kind is `all`."
+        )
+    key, value = checked_key(wanted.kind, wanted.key), scope_value(wanted.value)
+    if key is not None:
+        return SpendScope(f"{TAG}{key}", value)
+    return SpendScope(ALL_USERS if wanted.kind == "all" else SERVICE, value)

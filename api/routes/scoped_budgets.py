@@ -145,16 +145,22 @@ class ScopedBudgetRoutes:
 
 def scope_of(wanted: bodies.WantedScope) -> SpendScope:
     """Return the scope of a body; raises the 400 Problem, which names the field."""
-    kind, key, value = wanted.kind, wanted.key, wanted.value
-    if (key is not None) != (kind == "tag"):
-        raise invalid_body("`scope.key` is the key of a tag: give it with the kind `tag` only.")
+    kind, value = wanted.kind, wanted.value
+    key = checked_key(kind, wanted.key)
     if (value is None) != (kind == "user"):
         raise invalid_body("`scope.value` names the persona or the tag's value.")
-    if key is not None and not _TAG_KEY.fullmatch(key):
-        raise invalid_body(f"`scope.key` must match {TAG_KEY}.")
-    if kind == "tag":
+    if key is not None:
         return SpendScope(f"{TAG}{key}", scope_value(value))
     return SpendScope(PERSONA if kind == "persona" else WHOLE_USER, scope_value(value))
+
+
+def checked_key(kind: str, key: str | None) -> str | None:
+    """Return the key of a tag, None for other kinds; raises the 400 Problem."""
+    if (key is not None) != (kind == "tag"):
+        raise invalid_body("`scope.key` is the key of a tag: give it with the kind `tag` only.")
+    if key is not None and not _TAG_KEY.fullmatch(key):
+        raise invalid_body(f"`scope.key` must match {TAG_KEY}.")
+    return key
 
 
 def scope_value(value: str | None) -> str:

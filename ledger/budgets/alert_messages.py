@@ -174,12 +174,18 @@ def limit_sentence(
     period, kind = _period_text(position, is_over=is_over), position.limit.type
     if position.user_id == GLOBAL_OWNER:
         paid = _paid_by_everyone(position, basis, is_over=is_over)
-        return f"{paid} {spend} {period}, {share} the {limit} {kind} limit."
+        of_tag = of_scope if _is_of_tag(position) else ""
+        return f"{paid} {spend} {period}, {share} the {limit} {kind} limit{of_tag}."
     if basis == "charged":
         paid = "You were charged" if is_over else "You've been charged"
     else:
         paid = "Your calls cost" if is_over else "Your calls have cost"
     return f"{paid} {spend} {period}, {share} your {limit} {kind} limit{of_scope}."
+
+
+def _is_of_tag(position: BudgetPosition) -> bool:
+    budget = position.limit.budget
+    return budget is not None and budget.scope.selects_calls
 
 
 def _paid_by_everyone(position: BudgetPosition, basis: SpendBasis, *, is_over: bool) -> str:

@@ -84,8 +84,8 @@ async def read_spend(
 ) -> list[int]:
     """Return the spend of each window, in nano-dollars."""
     of_users = [span for span in spans if span.scope is None]
-    of_days = [span for span in spans if span.scope is not None and span.scope.is_kept_by_day]
-    of_scopes = [s for s in spans if s.scope is not None and not s.scope.is_kept_by_day]
+    of_days = [span for span in spans if span.scope is not None and span.is_of_all_users]
+    of_scopes = [s for s in spans if s.scope is not None and not s.is_of_all_users]
     found = dict(zip(of_scopes, await read_windows(connection, of_scopes, basis), strict=True))
     everyone = await read_everyone_spend(connection, of_days, basis)
     found |= zip(of_days, everyone, strict=True)

@@ -30,6 +30,7 @@ from ledger.budgets.positions import (
 )
 from ledger.budgets.scope_moves import ScopeMoves, find_moves, sum_moves
 from ledger.budgets.scope_rows import move_scopes, read_recorded
+from ledger.budgets.scoped import GLOBAL_OWNER
 from ledger.budgets.step_requests import StepRequests
 from ledger.budgets.thresholds import (
     BudgetPosition,
@@ -146,11 +147,15 @@ class Alerting:
     ) -> int:
         """Raise the alerts that are due after a change of settings; the caller has locked the row.
 
-        `calls` are the user's active ones. Returns the number of alerts and commands to send.
+        `calls` are the user's active ones. Tags over all users are left to the next review, which
+        first brings their totals up to date. Returns the number of alerts and commands to send.
         """
+        periodic = limits.periods_of_user(now)
+        if limits.user_id != GLOBAL_OWNER:
+            periodic += limits.periods_of_scopes(now)
         moves = [
             PeriodChange(limits.user_id, limit, period_of(limit.type, now, limits.timezone), 0)
-            for limit in limits.periods_of_user(now) + limits.periods_of_scopes(now)
+            for limit in periodic
             if limit.type != "call"
         ]
         spent = await read_spend(connection, [move.span() for move in moves], self.basis)

@@ -22,7 +22,7 @@ from ledger.budgets.authorization import (
 )
 from ledger.budgets.budgets import Budgets, PeriodSpend
 from ledger.budgets.global_use import CallUse
-from ledger.budgets.holds import CallState, Holds
+from ledger.budgets.holds import CallState, CommittedSpend, Holds
 from ledger.budgets.limits import Limits
 from ledger.budgets.scoped_use import limits_of_call, read_scoped_use, selects_calls
 from ledger.calls.charging import ChargeBasis, expected_charge_nano
@@ -100,7 +100,7 @@ async def authorize(
         if limits.has_credit:
             prepaid = await read_prepaid_use(connection, viewer, call_id, now, by_cost=by_cost)
             decision = decide_prepaid(decision, prepaid, charge)
-        use = CallUse(committed.held_nano, -1, left_to_spend, dict.fromkeys(request.services, 1))
+        use = _use_of(request, call, committed)._replace(after_nano=left_to_spend)
         decision = decide_global(decision, everyone, use)
         await holds.drop_expired(now)
         if not decision.is_allowed:
@@ -111,6 +111,20 @@ async def authorize(
         if by_cost and limits.has_credit:
             await raise_held_charge(connection, viewer, call_id, charge)
         return CallStartDecision(decision, limits, left_to_spend, until)
+
+
+def _use_of(
+    request: CallStartRequest, call: CallState | None, committed: CommittedSpend
+) -> CallUse:
+    """Return what a call would spend of global limits, without its expected spend."""
+    return CallUse(
+        committed.held_nano,
+        before_nano=-1,
+        after_nano=0,
+        services=dict.fromkeys(request.services, 1),
+        tags=_kind_of(request, call)[1],
+        held_tags={**committed.tags, **(call.tags if call is not None else {})},
+    )
 
 
 def _kind_of(

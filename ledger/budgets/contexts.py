@@ -10,7 +10,7 @@ from ledger.budgets.alert_messages import AlertContext
 from ledger.budgets.alert_rows import read_alert_contexts, read_spend
 from ledger.budgets.everyone_spend import read_everyone_costs
 from ledger.budgets.positions import scope_of
-from ledger.budgets.scoped import ALL_USERS
+from ledger.budgets.scoped import ALL_USERS, GLOBAL_OWNER
 from ledger.budgets.thresholds import BudgetPosition
 from ledger.budgets.windows import SpendWindow
 from ledger.calls.periods import quarter_of
@@ -36,7 +36,7 @@ async def read_contexts(
             context = next(of_whole)
             if position.call is not None:
                 context = context._replace(costs=position.call.costs_by_service())
-        elif scope.is_kept_by_day:  # without an hour
+        elif position.user_id == GLOBAL_OWNER:  # without an hour
             context = AlertContext({}, 0)
             if scope.dimension == ALL_USERS and position.end is not None:
                 days = (position.start.date(), position.end.date())

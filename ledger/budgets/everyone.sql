@@ -1,12 +1,18 @@
--- Budgets of all users: their totals, which the triggers of users' days keep by UTC day, and when they are decided.
+-- Budgets of all users: their totals by UTC day, and when they are decided. Triggers of users' days keep the totals of
+-- all users and of services, `tags.sql` those of tags.
 
 -- name: spent
 -- The spend of each window of whole UTC days, from :first_days to before :end_days: the cost of the service :values if
--- :dimensions is service, else that of all users, by cost if :by_cost, else by charge.
+-- :dimensions is service; else that of a tag or of all users, by cost if :by_cost, else by charge.
 SELECT coalesce(CASE
            WHEN w.dimension = 'service' THEN (
                SELECT sum(cost_nano) FROM everyone_day_costs
                 WHERE day >= w.first AND day < w.before AND service = w.value)
+           WHEN w.dimension LIKE 'tag.%' THEN (
+               SELECT sum(CASE WHEN :by_cost THEN cost_nano ELSE charged_nano - refunded_nano END)
+                 FROM tag_days JOIN tag_scopes USING (scope_id)
+                WHERE tag_key = substr(w.dimension, 5) AND tag_scopes.value = w.value AND NOT has_ended
+                  AND day >= w.first AND day < w.before)
            WHEN :by_cost THEN (
                SELECT sum(cost_nano) FROM everyone_day_costs WHERE day >= w.first AND day < w.before)
            ELSE (
@@ -25,9 +31,10 @@ SELECT service, sum(cost_nano)::bigint AS nano FROM everyone_day_costs
 -- Locks the settings of global budgets, unless another session has them locked or a review was stored after :before.
 SELECT user_id, daily_limit_nano, monthly_limit_nano, call_limit_nano,
        daily_limit_version, monthly_limit_version, call_limit_version,
-       alert_threshold_percent, thresholds, timezone, auto_cutoff, budgets::text AS budgets, reviewed_at
+       alert_threshold_percent, thresholds, timezone, auto_cutoff, budgets::text AS budgets, reviewed_at,
+       EXISTS (SELECT FROM tag_scopes) OR EXISTS (SELECT FROM changed_calls) AS has_tags
   FROM user_budget_settings
- WHERE user_id = '' AND budgets IS NOT NULL AND (reviewed_at IS NULL OR reviewed_at <= :before)
+ WHERE user_id = '' AND (budgets IS NOT NULL OR EXISTS (SELECT FROM tag_scopes)) AND (reviewed_at IS NULL OR reviewed_at <= :before)
    FOR NO KEY UPDATE SKIP LOCKED
 
 -- name: store_review
@@ -35,10 +42,10 @@ SELECT user_id, daily_limit_nano, monthly_limit_nano, call_limit_nano,
 UPDATE user_budget_settings SET reviewed_at = :now WHERE user_id = ''
 
 -- name: held
--- What the calls of all users may still spend at :now, in nano-dollars; `committed` in budgets.sql is the same for one
--- user.
+-- What the calls of all users may still spend at :now, in nano-dollars, as `committed` in budgets.sql has it of a user:
+-- for each of :tag_keys and :values of the calls with this tag; with an empty key, of all.
 WITH held AS (
-    SELECT h.user_id, h.call_id, greatest(0, h.spend_nano - so_far.nano) AS nano
+    SELECT h.user_id, h.call_id, greatest(0, h.spend_nano - so_far.nano) AS nano, h.tags
       FROM budget_holds AS h
      CROSS JOIN LATERAL (
            SELECT coalesce(sum(cost.value::numeric), 0) AS nano
@@ -55,6 +62,13 @@ WITH held AS (
       FROM open_reservations
      WHERE identity NOT IN (SELECT counted_costs_among(ARRAY(SELECT identity FROM open_reservations)))
      GROUP BY user_id, call_id
+), of_calls AS MATERIALIZED (
+    SELECT greatest(coalesce(h.nano, 0), coalesce(r.nano, 0)) AS nano,
+           coalesce(h.tags, '{}') || coalesce(c.tags, '{}') AS tags
+      FROM held AS h
+      FULL JOIN reserved AS r USING (user_id, call_id)
+      LEFT JOIN calls AS c USING (user_id, call_id)
 )
-SELECT coalesce(sum(greatest(coalesce(h.nano, 0), coalesce(r.nano, 0))), 0)::bigint
-  FROM held AS h FULL JOIN reserved AS r USING (user_id, call_id)
+SELECT (SELECT coalesce(sum(nano), 0)::bigint FROM of_calls AS o WHERE w.tag_key = '' OR o.tags ->> w.tag_key = w.value) AS nano
+  FROM unnest(:tag_keys::text[], :values::text[]) WITH ORDINALITY AS w (tag_key, value, ordinality)
+ ORDER BY w.ordinality

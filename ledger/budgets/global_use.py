@@ -10,12 +10,13 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from time import monotonic_ns
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from ledger.budgets.alert_rows import limits_of, read_spend
 from ledger.budgets.limits import Limit, Limits
 from ledger.budgets.positions import PeriodChange
-from ledger.budgets.scoped import GLOBAL_OWNER, SERVICE
+from ledger.budgets.scoped import GLOBAL_OWNER, SERVICE, TAG, StoredBudget
 from ledger.calls.periods import period_of
 from ledger.postgres.database import Connection
 from ledger.postgres.statements import statements
@@ -30,7 +31,7 @@ _READER: Final = Viewer(GLOBAL_OWNER, reads_all=True)
 
 
 class GlobalUse(NamedTuple):
-    """A global limit with its spend and what calls may still spend of it, in nano-dollars."""
+    """A global limit with its spend and what its calls may still spend, in nano-dollars."""
 
     limit: Limit
     spend_nano: int
@@ -42,23 +43,38 @@ class CallUse(NamedTuple):
 
     `held_nano` is held for it already, `before_nano` what it may spend without the decision, and
     `after_nano` with it; a call that does not spend more is not refused. `services` are the costs
-    of services that it is about to cause.
+    of services that it is about to cause. `tags` are those that it has or is expected to have, and
+    `held_tags` those with which it was held.
     """
 
     held_nano: int
     before_nano: int
     after_nano: int
     services: Mapping[str, int]
+    tags: Mapping[str, str] = MappingProxyType({})
+    held_tags: Mapping[str, str] = MappingProxyType({})
+
+    def uses(self, budget: StoredBudget) -> bool:
+        """Return whether the call has the tag of a budget, if it is one of a tag."""
+        return not budget.scope.selects_calls or budget.scope.matches(None, self.tags)
+
+    def held_in(self, budget: StoredBudget) -> int:
+        """Return what is held for the call among the calls of a budget."""
+        is_held = not budget.scope.selects_calls or budget.scope.matches(None, self.held_tags)
+        return self.held_nano if is_held else 0
 
 
 def exceeds_global(uses: Iterable[GlobalUse], call: CallUse) -> bool:
     """Return whether a call would exceed a global limit that applies to it."""
     for limit, spend_nano, held_nano in uses:
+        budget = limit.budget
+        if budget is None or not call.uses(budget):
+            continue
         others = 0
-        if limit.budget is not None and limit.budget.dimension == SERVICE:
-            before, after = 0, call.services.get(limit.budget.value, 0)
+        if budget.dimension == SERVICE:
+            before, after = 0, call.services.get(budget.value, 0)
         else:
-            others = max(0, held_nano - call.held_nano)
+            others = max(0, held_nano - call.held_in(budget))
             before, after = call.before_nano, call.after_nano
         if after > before and spend_nano + others + after > limit.nano:
             return True
@@ -100,7 +116,23 @@ class GlobalUses:
         if not changes:
             return []
         spent = await read_spend(connection, [change.span() for change in changes], self._basis)
-        held = await connection.fetchval(*_SQL.bind("held", now=now, by_cost=self._basis == "cost"))
+        tags = [_tag_of(change.limit.budget) for change in changes]
+        statement = _SQL.bind(
+            "held",
+            now=now,
+            by_cost=self._basis == "cost",
+            tag_keys=[key for key, _ in tags],
+            values=[value for _, value in tags],
+        )
+        held = [row["nano"] for row in await connection.fetch(*statement)]
         return [
-            GlobalUse(change.limit, nano, held) for change, nano in zip(changes, spent, strict=True)
+            GlobalUse(change.limit, *nanos)
+            for change, *nanos in zip(changes, spent, held, strict=True)
         ]
+
+
+def _tag_of(budget: StoredBudget | None) -> tuple[str, str]:
+    """Return the key and the value of a budget's tag, empty without one."""
+    if budget is None or not budget.scope.selects_calls:
+        return "", ""
+    return budget.dimension.removeprefix(TAG), budget.value

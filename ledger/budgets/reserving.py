@@ -145,7 +145,8 @@ class _Decider(NamedTuple):
         uses += [ReservationUsage(limit, *of_call) for limit in self.of_calls]
         default = Decimal(self.budgets.default_threshold_percent)
         decision = decide_reservation(uses, self.limits.warning(default))
-        use = CallUse(before, before, after, request.services)
+        _, tags = _kind_of(self.call, committed)
+        use = CallUse(before, before, after, request.services, tags, tags)
         if decision.is_granted and exceeds_global(self.everyone, use):
             decision = ReservationDecision(None, None, False, exceeds_global=True)
         return decision, charge

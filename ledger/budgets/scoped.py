@@ -47,11 +47,6 @@ class SpendScope(NamedTuple):
         return self.dimension != WHOLE_USER
 
     @property
-    def is_kept_by_day(self) -> bool:
-        """Whether the totals of the scope are those of all users, by UTC day."""
-        return self.dimension in {ALL_USERS, SERVICE}
-
-    @property
     def selects_calls(self) -> bool:
         """Whether the scope is a persona or a tag, whose totals are kept by themselves."""
         return self.dimension == PERSONA or self.dimension.startswith(TAG)

@@ -22,6 +22,7 @@ from ledger.budgets.positions import PeriodChange
 from ledger.budgets.scope_rows import clear_scope, fill_scope
 from ledger.budgets.scoped import (
     BUDGETS_MAX,
+    GLOBAL_OWNER,
     Raise,
     SpendScope,
     StoredBudget,
@@ -29,6 +30,7 @@ from ledger.budgets.scoped import (
     kept_scopes,
     without_ended_raises,
 )
+from ledger.budgets.tag_totals import is_unsummed, summed_tags
 from ledger.calls.periods import CalendarPeriod, period_of
 from ledger.postgres.database import Connection
 from ledger.postgres.viewers import Viewer
@@ -52,7 +54,10 @@ class BudgetSettings(NamedTuple):
 
 
 class ScopedStatus(NamedTuple):
-    """A budget, its present period and its spend there; both are None for a limit per call."""
+    """A budget, its present period and its spend there; both are None for a limit per call.
+
+    The spend of a tag over all users is None while its calls are summed.
+    """
 
     budget: StoredBudget
     thresholds: list[Decimal]
@@ -141,11 +146,12 @@ class ScopedBudgets:
             limits = replace(before, budgets=without_ended_raises(changed, now))
             old, new = kept_scopes(before.budgets), kept_scopes(limits.budgets)
             await self._budgets.write_budgets(connection, viewer, limits)
-            for scope in old.keys() - new.keys():
-                await clear_scope(connection, viewer, user_id, scope)
-            for scope, since in new.items():
-                if old.get(scope) != since:
-                    await fill_scope(connection, viewer, user_id, scope, since)
+            if user_id != GLOBAL_OWNER:  # a worker sums tags over all users
+                for scope in old.keys() - new.keys():
+                    await clear_scope(connection, viewer, user_id, scope)
+                for scope, since in new.items():
+                    if old.get(scope) != since:
+                        await fill_scope(connection, viewer, user_id, scope, since)
             calls = await self._budgets.active_calls(connection, viewer, user_id, now)
             basis, percent = self._budgets.basis, self._budgets.default_threshold_percent
             await Alerting(basis, percent).review_user(connection, limits, calls, now)
@@ -168,7 +174,11 @@ class ScopedBudgets:
             found.append(ScopedStatus(limit.budget, thresholds, period, None))
         spans = [change.span() for change in changes]
         spent = iter(await read_spend(connection, spans, self._budgets.basis))
-        return [p if p.period is None else p._replace(spend_nano=next(spent)) for p in found]
+        found = [p if p.period is None else p._replace(spend_nano=next(spent)) for p in found]
+        if limits.user_id != GLOBAL_OWNER or not kept_scopes(limits.budgets):
+            return found
+        summed = await summed_tags(connection)
+        return [p._replace(spend_nano=None) if is_unsummed(p.budget, summed) else p for p in found]
 
 
 def find_budget(limits: Limits, budget_id: str) -> StoredBudget | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
-from ledger.budgets.scoped import SpendScope
+from ledger.budgets.scoped import GLOBAL_OWNER, SpendScope
 
 
 class SpendWindow(NamedTuple):
@@ -15,3 +15,8 @@ class SpendWindow(NamedTuple):
     start: datetime
     end: datetime
     scope: SpendScope | None = None
+
+    @property
+    def is_of_all_users(self) -> bool:
+        """Whether the window is of all users, whose totals are kept by UTC day."""
+        return self.user_id == GLOBAL_OWNER

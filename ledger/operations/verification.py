@@ -36,6 +36,8 @@ _CHECKS: Final = {
     "user_day_differences": "calls, durations and charges of users by day",
     "user_spend_differences": "spend of users by quarter of an hour",
     "scope_spend_differences": "spend of personas and tags with a budget by quarter of an hour",
+    "tag_call_differences": "calls of tags with a budget of all users by day",
+    "tag_day_differences": "sums of tags with a budget of all users by day",
     "everyone_day_differences": "calls, durations and charges of all users by day",
     "everyone_day_cost_differences": "costs of all users by day and service",
     "user_activity_differences": "first and last days of users",

@@ -450,6 +450,38 @@ DELETE FROM scope_spend
 INSERT INTO scope_spend (user_id, dimension, value, quarter, cost_nano, charged_nano, refunded_nano)
 SELECT user_id, dimension, value, quarter, cost_nano, charged_nano, refunded_nano FROM expected_scope_spend
 
+-- name: tag_call_differences
+-- Calls of tags with a budget of all users that differ from the sum of their events. Tags whose calls are still summed,
+-- and calls that changed since, are not compared.
+SELECT concat_ws(' ', tag_key, value, call_id, day) AS row_key,
+       to_jsonb(expected) - 'scope_id' AS expected, to_jsonb(actual) - 'scope_id' AS actual
+FROM expected_tag_call_days AS expected
+FULL JOIN (
+    SELECT t.* FROM tag_call_days AS t JOIN tag_scopes AS s USING (scope_id)
+    WHERE s.is_summed AND NOT s.has_ended AND t.day >= s.first_day
+) AS actual USING (scope_id, call_id, day)
+JOIN tag_scopes USING (scope_id)
+WHERE (coalesce(expected.cost_nano, 0), coalesce(expected.charged_nano, 0), coalesce(expected.refunded_nano, 0))
+   <> (coalesce(actual.cost_nano, 0), coalesce(actual.charged_nano, 0), coalesce(actual.refunded_nano, 0))
+  AND call_id NOT IN (SELECT unnest(call_ids) FROM changed_calls)
+ORDER BY 1
+
+-- name: tag_day_differences
+-- Tags with a budget of all users whose days differ from the sum of their calls.
+SELECT concat_ws(' ', tag_key, value, day) AS row_key,
+       to_jsonb(expected) - 'scope_id' AS expected, to_jsonb(actual) - 'scope_id' AS actual
+FROM (
+    SELECT scope_id, day, sum(cost_nano) AS cost_nano, sum(charged_nano) AS charged_nano,
+           sum(refunded_nano) AS refunded_nano
+    FROM tag_call_days GROUP BY scope_id, day
+) AS expected
+FULL JOIN tag_days AS actual USING (scope_id, day)
+JOIN tag_scopes AS s USING (scope_id)
+WHERE NOT s.has_ended AND day >= s.first_day
+  AND (coalesce(expected.cost_nano, 0), coalesce(expected.charged_nano, 0), coalesce(expected.refunded_nano, 0))
+   <> (coalesce(actual.cost_nano, 0), coalesce(actual.charged_nano, 0), coalesce(actual.refunded_nano, 0))
+ORDER BY 1
+
 -- name: everyone_day_differences
 -- Days of all users whose calls, durations or charges differ from the sum of users' days.
 SELECT day::text AS row_key, to_jsonb(expected) AS expected, to_jsonb(actual) AS actual

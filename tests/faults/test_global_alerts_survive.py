@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -21,15 +22,15 @@ from ledger.postgres.viewers import Viewer, reader_pool
 from schemas.alerts import AlertType
 from schemas.topics import BUDGET_ALERTS
 from tests.support.alerting import USD, AlertKey, alert_rows
-from tests.support.events import Plain, charged
+from tests.support.events import Plain, charged, cost
 from tests.support.expected import expect
-from tests.support.fault_load import FaultLoad
+from tests.support.fault_load import USER, FaultLoad
 from tests.support.fault_table import AlertFigures, FaultRecorder, difference_nano
 from tests.support.logins import as_login
 from tests.support.recording import assert_verified, fetch, until
 from tests.support.sockets import owner_of_port
 from tests.support.streaming import Pipeline
-from tests.support.totals import read_totals
+from tests.support.totals import Totals, read_totals
 from tests.support.worker_process import WorkerProcess
 
 EVENTS = 3_000
@@ -44,8 +45,10 @@ BUDGETS: tuple[tuple[SpendScope, AlertType, int], ...] = (
     (SpendScope("service", "vultr"), "daily", 11 * USD),
     (SpendScope("service", "raindrop"), "weekly", 25 * USD),
     (SpendScope("service", "vercel"), "monthly", 13 * USD),
+    (SpendScope("tag.customer", "acme"), "daily", 4 * USD),
 )
 """The shares of vultr, raindrop and vercel are 0.01, 0.02 and 0.005 USD a call."""
+TAG = {"tags": {"customer": "acme"}}
 SLOW_DECISIONS = (
     """CREATE FUNCTION slow_decision() RETURNS trigger LANGUAGE plpgsql AS
        $$ BEGIN
@@ -66,6 +69,7 @@ async def test_alerts_of_all_users_exist_once_though_the_deciding_worker_is_kill
     url = pipeline.database_url
     ids = await _create_budgets(url)
     load = FaultLoad(pipeline, EVENTS)
+    _add_tags(load)
     workers = [WorkerProcess(pipeline, tmp_path / str(n), batch_max=100) for n in range(WORKERS)]
     try:
         for worker in workers:
@@ -98,6 +102,7 @@ async def test_alerts_of_all_users_exist_once_though_the_deciding_worker_is_kill
     assert kills
     assert {one["id"] for one in published} == await _alert_ids(url)
     assert not any(late for _, late in await alert_rows(url))
+    assert await _tag_nano(url) == sum(nano for _, nano in _spend_by_day(expected, BUDGETS[-1][0]))
     assert totals == expected
     await assert_verified(url)
 
@@ -113,6 +118,19 @@ async def _create_budgets(database_url: str) -> list[str]:
             for scope, period, nano in BUDGETS
         ]  # fmt: skip
     return [status.budget.budget_id for status in statuses]
+
+
+def _add_tags(load: FaultLoad) -> None:
+    """Give a third of the calls a tag with their charge, and a third in an event of its own."""
+    calls = {event["data"]["callId"]: event for event in load.events}
+    late = []
+    for number, (call, event) in enumerate(sorted(calls.items())):
+        if number % 3 == 0:
+            event["data"] |= TAG
+        elif number % 3 == 1:
+            late.append(cost(call, USER, time=event["time"], totalCost=0, **TAG))
+    load.events += late
+    Random(7).shuffle(load.events)
 
 
 async def _probe(pipeline: Pipeline) -> list[Plain]:
@@ -156,13 +174,7 @@ def _expected_alerts(events: Sequence[Plain], ids: Sequence[str]) -> set[AlertKe
     keys = set()
     for version, (key, (scope, period, nano)) in enumerate(zip(ids, BUDGETS, strict=True), 1):
         form = forms[period]
-        days = [
-            (day, nano)
-            for (_, day, _, service), nano in totals.user_day_costs.items()
-            if service == scope.value
-        ]
-        if scope.dimension == "all":
-            days = [(row[1], sums[2] - sums[3]) for row, sums in totals.user_days.items()]
+        days = _spend_by_day(totals, scope)
         present = [
             spent
             for day, spent in days
@@ -176,6 +188,26 @@ def _expected_alerts(events: Sequence[Plain], ids: Sequence[str]) -> set[AlertKe
     return keys
 
 
+def _spend_by_day(totals: Totals, scope: SpendScope) -> list[tuple[str, int]]:
+    """Return what a scope adds to UTC days, by the plain definition."""
+    if scope.dimension == "all":
+        return [(row[1], sums[2] - sums[3]) for row, sums in totals.user_days.items()]
+    if scope.dimension == "service":
+        costs = totals.user_day_costs.items()
+        return [(day, nano) for (_, day, _, service), nano in costs if service == scope.value]
+    return [
+        (day, plus - minus)
+        for call in totals.calls.values()
+        if call.tags.get("customer") == scope.value
+        for day, (plus, minus) in call.charges.items()
+    ]
+
+
+async def _tag_nano(database_url: str) -> int:
+    query = "SELECT coalesce(sum(charged_nano - refunded_nano), 0)::bigint FROM tag_days"
+    return int((await fetch(database_url, query))[0][0])
+
+
 async def _is_complete(pipeline: Pipeline, load: FaultLoad, expected: set[AlertKey]) -> bool:
     alerts = await _alert_ids(pipeline.database_url)
     counted = await load.recorded() >= load.different + len(THRESHOLDS)
@@ -183,7 +215,8 @@ async def _is_complete(pipeline: Pipeline, load: FaultLoad, expected: set[AlertK
 
 
 async def _outboxes(database_url: str) -> int:
-    query = "SELECT (SELECT count(*) FROM outbox) + (SELECT count(*) FROM totals_outbox)"
+    query = """SELECT (SELECT count(*) FROM outbox) + (SELECT count(*) FROM totals_outbox)
+                    + (SELECT count(*) FROM changed_calls)"""
     return int((await fetch(database_url, query))[0][0])
 
 

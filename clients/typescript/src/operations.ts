@@ -215,14 +215,14 @@ export const deleteBudget = (
   options?: RequestOptions,
 ): Promise<ScopedBudgetList> => client.data<ScopedBudgetList>("DELETE", "/api/costs/user/{userId}/budgets/{budgetId}", input, options);
 
-/** List the budgets of all users and of services, and their newest alerts: `GET /api/admin/budgets`. */
+/** List the budgets of all users, of services and of tags, and their newest alerts: `GET /api/admin/budgets`. */
 export const listGlobalBudgets = (
   client: CostClient,
   input?: Record<string, never>,
   options?: RequestOptions,
 ): Promise<GlobalBudgetList> => client.data<GlobalBudgetList>("GET", "/api/admin/budgets", input, options);
 
-/** Create a budget of all users or of a service: `POST /api/admin/budgets`. */
+/** Create a budget of all users, of a service or of a tag: `POST /api/admin/budgets`. */
 export const createGlobalBudget = (
   client: CostClient,
   input: { body: WantedGlobalBudget; },

@@ -2253,6 +2253,7 @@ export interface components {
             /**
              * @default {
              *       "kind": "all",
+             *       "key": null,
              *       "value": null
              *     }
              */
@@ -2268,7 +2269,9 @@ export interface components {
              * @default all
              * @enum {unknown}
              */
-            kind?: "all" | "service";
+            kind?: "all" | "service" | "tag";
+            /** @default null */
+            key?: string | null;
             /** @default null */
             value?: string | null;
         };

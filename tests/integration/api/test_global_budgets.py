@@ -1,4 +1,4 @@
-"""Budgets of all users and of services over HTTP: spend, alerts, raises, and who may see them."""
+"""Budgets of all users, of services and of tags over HTTP: spend, alerts, raises, and who may see them."""
 
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
@@ -13,7 +13,7 @@ from ledger.notifications.notices import ADMINISTRATORS
 from ledger.postgres.database import connected
 from tests.support.alerting import just_now, raised_alerts
 from tests.support.api import ApiClient, ApiResponse, served_from, token
-from tests.support.events import charged, cost
+from tests.support.events import charged, cost, started
 from tests.support.notifications import delivery_worker, until_ended, write_channel
 from tests.support.receivers import receiver
 from tests.support.recording import BatchWriter, TopicLog, assert_verified, fetch
@@ -21,6 +21,7 @@ from tests.support.recording import BatchWriter, TopicLog, assert_verified, fetc
 PATH = "/api/admin/budgets"
 ADMIN = token("root", role="admin")
 TWILIO = {"kind": "service", "value": "twilio"}
+ACME = {"kind": "tag", "key": "customer", "value": "acme"}
 
 
 @pytest.fixture
@@ -98,6 +99,37 @@ async def test_budget_of_a_service_counts_its_cost(
     assert (alerts[0]["basis"], alerts[0]["scope"]) == ("cost", {**TWILIO, "key": None})
 
 
+async def test_budget_of_a_tag_counts_calls_of_all_users(api: ApiClient, database_url: str) -> None:
+    now = just_now()
+    tags = {"customer": "acme"}
+    await record(
+        database_url,
+        started("one", "alice", time=now, tags=tags),
+        charged("one", user="alice", time=now, amount=3, fee=0),
+        started("two", "bob", time=now, tags=tags),
+        charged("two", user="bob", time=now, amount=2.5, fee=0),
+        charged("three", user="bob", time=now, amount=9, fee=0),
+    )
+    created = (await post(api, scope=ACME, thresholds=[50])).data
+    assert (created["scope"], created["basis"]) == (ACME, "charged")
+    assert (created["currentSpend"], created["remaining"]) == (None, None), "not summed yet"
+    for second in range(1, 20):
+        if await review(database_url, now + timedelta(seconds=second)):
+            break
+    found = await listed(api)
+    [budget], [alert] = found["budgets"], found["alerts"]
+    assert (budget["currentSpend"], budget["remaining"]) == (5.5, 4.5)
+    assert (alert["userId"], alert["scope"], alert["late"]) == ("", ACME, False)
+    assert alert["message"] == (
+        "All users have been charged $5.50 today, past 50% of the $10.00 daily limit"
+        " for customer: acme."
+    )
+    path = f"{PATH}/{created['budgetId']}"
+    body = {"scope": {**ACME, "value": "other"}, "period": "week", "limit_usd": 1}
+    changed = (await api.ask("PUT", path, bearer=ADMIN, body=body)).data
+    assert (changed["currentSpend"], changed["limitVersion"]) == (None, 2)
+
+
 async def test_spend_before_midnight_alerts_after_it(api: ApiClient, database_url: str) -> None:
     midnight = just_now().replace(hour=0, minute=0, second=0) - timedelta(days=3)
     await post(api)
@@ -162,6 +194,12 @@ async def test_replaced_and_deleted_budgets(api: ApiClient, database_url: str) -
         ({"scope": {"kind": "persona", "value": "x"}}, "scope.kind"),
         ({"scope": {"kind": "all", "value": "x"}}, "scope.value"),
         ({"scope": {"kind": "service"}}, "scope.value"),
+        ({"scope": {"kind": "tag", "value": "acme"}}, "scope.key"),
+        ({"scope": {"kind": "tag", "key": "customer"}}, "scope.value"),
+        ({"scope": {"kind": "tag", "key": "Customer", "value": "acme"}}, "scope.key"),
+        ({"scope": {"kind": "tag", "key": "customer", "value": ""}}, "scope.value"),
+        ({"scope": {"kind": "tag", "key": "customer", "value": "a\0b"}}, "scope.value"),
+        ({"scope": {"kind": "service", "key": "customer", "value": "acme"}}, "scope.key"),
         ({"limit_usd": -1}, "limit_usd"),
         ({"thresholds": [0]}, "thresholds"),
         ({"scope": {"kind": "service", "value": "a\0b"}}, "scope.value"),

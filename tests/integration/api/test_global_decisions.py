@@ -1,4 +1,4 @@
-"""Authorizations and reservations count the budgets of all users and of services."""
+"""Authorizations and reservations count the budgets of all users, of services and of tags."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,15 +7,18 @@ from typing import Any
 import pytest
 
 from api.http.options import ApiOptions
+from ledger.budgets.tag_totals import sum_tags
+from ledger.postgres.database import connected
 from tests.support.alerting import just_now
 from tests.support.api import ApiClient, served_from, token
-from tests.support.events import cost
-from tests.support.recording import BatchWriter, TopicLog
+from tests.support.events import charged, cost
+from tests.support.recording import BatchWriter, TopicLog, until
 
 BUDGETS = "/api/admin/budgets"
 ADMIN = token("root", role="admin")
 SERVICE = token("voice-pipeline", role="service")
 REASON = "A limit of all users does not allow it. Ask an administrator."
+ACME = {"key": "customer", "value": "acme"}
 NOTHING = {"budget": "global", "budgetId": None, "remaining": None, "reason": REASON}
 
 
@@ -86,3 +89,34 @@ async def test_service_counts_where_it_is_named(api: ApiClient, database_url: st
     assert (await authorize(api, "three", services=["openai"]))["allowed"]
     assert (await authorize(api, "four"))["allowed"]
     assert said(await reserve(api, "one", "0.01", service="twilio")) == NOTHING
+
+
+async def test_tag_counts_where_the_call_has_it(api: ApiClient, database_url: str) -> None:
+    await create(api, limit_usd=5, scope={"kind": "tag", **ACME})
+    tags = {ACME["key"]: ACME["value"]}
+    assert (await authorize(api, "one", estimatedCost=3, tags=tags))["allowed"]
+    assert (await authorize(api, "two", "bob", estimatedCost=9))["allowed"]
+    await asyncio.sleep(1.1)
+    refused = await authorize(api, "three", "bob", estimatedCost=3, tags=tags)
+    assert said(refused) == NOTHING, "another call of the tag holds 3"
+    assert (await authorize(api, "three", "bob", estimatedCost=3))["allowed"]
+    assert (await authorize(api, "four", estimatedCost=2, tags=tags))["allowed"]
+    again = await authorize(api, "one", estimatedCost=3, tags=tags)
+    assert again["allowed"], "its own hold does not count"
+    async with BatchWriter(database_url) as writer:
+        spent = [
+            cost(call="x", user="bob", time=just_now(), totalCost=5, tags=tags),
+            charged("x", "bob", time=just_now(), amount=5),
+        ]
+        await writer.record(TopicLog().batch(spent))
+    async with connected(database_url, name="test") as connection:
+
+        async def is_summed() -> bool:
+            return await sum_tags(connection, just_now())
+
+        await until(is_summed)
+    await asyncio.sleep(1.1)
+    assert said(await authorize(api, "five", tags=tags)) == NOTHING
+    assert said(await reserve(api, "one", "9")) == NOTHING, "authorized with the tag"
+    assert (await authorize(api, "five"))["allowed"]
+    assert (await reserve(api, "six", "0.5"))["granted"]

@@ -23,17 +23,22 @@ from ledger.budgets.budgets import Budgets
 from ledger.budgets.global_review import review_global_budgets
 from ledger.budgets.scoped import Raise, SpendScope
 from ledger.budgets.scoped_changes import BudgetSettings, ScopedBudgets
+from ledger.budgets.tag_totals import sum_tags
 from ledger.postgres.database import Connection, connected
 from ledger.postgres.viewers import Viewer, reader_pool
 from tests.support.alerting import USD, AlertKey, just_now, raised_alerts
-from tests.support.events import Plain, charged, cost, refunded
+from tests.support.events import Plain, charged, cost, refunded, voided
 from tests.support.expected import expect
 from tests.support.logins import as_login
-from tests.support.recording import BatchWriter, TopicLog, assert_verified, fetch
+from tests.support.recording import BatchWriter, TopicLog, assert_verified, fetch, until
+from tests.support.totals import CallFigures
 
 EARLIER = timedelta(days=40)
 ROOT = Viewer("root", reads_all=True)
-SCOPES = (SpendScope("all", ""), SpendScope("service", "twilio"), SpendScope("service", "stripe"))
+SCOPES = (
+    SpendScope("all", ""), SpendScope("service", "twilio"), SpendScope("service", "stripe"),
+    SpendScope("tag.customer", "acme"), SpendScope("tag.customer", "other"),
+)  # fmt: skip
 LABELS = {"daily": "%Y-%m-%d", "weekly": "%G-W%V", "monthly": "%Y-%m"}
 
 numbers = itertools.count()
@@ -46,7 +51,7 @@ budgets = st.tuples(
     st.sampled_from([0, 3 * USD, 10 * USD, 40 * USD]),
 )
 events = st.tuples(
-    st.sampled_from(["cost", "charge", "refund"]), amounts,
+    st.sampled_from(["cost", "charge", "refund", "void", "acme", "other"]), amounts,
     st.sampled_from([0, 0, 1, 6]).map(lambda days: timedelta(days=days)), st.integers(0, 2),
 )  # fmt: skip
 steps = st.lists(
@@ -70,6 +75,14 @@ LATE_CHARGE: list[Any] = [
     ("pass", timedelta(hours=7)),
 ]
 """A charge of a day that has ended, then another minute, whose first review is a sweep."""
+
+LATE_TAG: list[Any] = [
+    ("record", [("charge", Decimal(6), timedelta(0), 0), ("acme", Decimal(0), timedelta(0), 0)]),
+    ("pass", timedelta(days=2)),
+    ("record", [("other", Decimal(0), timedelta(days=6), 0)]),
+    ("pass", timedelta(hours=7)),
+]
+"""A tag that arrives days later and moves the spend of a day that has ended."""
 
 
 @dataclass
@@ -127,6 +140,13 @@ class GlobalModel:
     def spend(self, budget: ModelBudget) -> dict[str, int]:
         """Return the spend of a budget by period."""
         totals, sums = expect(self.events).totals, defaultdict[str, int](int)
+        key, value = budget.scope.dimension.removeprefix("tag."), budget.scope.value
+        if key != budget.scope.dimension:
+            for call in totals.calls.values():
+                if call.tags.get(key) == value:
+                    for day, nano in spend_by_day(call, self.basis):
+                        sums[date.fromisoformat(day).strftime(LABELS[budget.period])] += nano
+            return sums
         is_cost = self.basis == "cost" or budget.scope.dimension == "service"
         days: list[tuple[str, int]] = [
             (day, nano)
@@ -146,6 +166,13 @@ class GlobalModel:
             if self.spend(budget).get(label, 0) * 100 >= percent * limit:
                 place = AlertKey("", budget.period, f"{key} {label}", Fraction(percent), version)
                 self.alerts.setdefault(place, is_late)
+
+
+def spend_by_day(call: CallFigures, basis: str) -> list[tuple[str, int]]:
+    """Return the spend of a call by UTC day."""
+    if basis == "cost":
+        return [(day, nano) for (day, _), nano in call.costs.items()]
+    return [(day, charge - refund) for day, (charge, refund) in call.charges.items()]
 
 
 def _days(first: date, last: date) -> Iterator[date]:
@@ -185,6 +212,10 @@ class _Run:
             )
 
     async def review(self) -> None:
+        async def is_summed() -> bool:
+            return await sum_tags(self._connection, self._model.now)
+
+        await until(is_summed)
         self._model.review()
         await review_global_budgets(self._connection, self._alerting, self._model.now)
         self._model.now += timedelta(seconds=1)
@@ -227,6 +258,12 @@ class _Run:
             return charged(amount=amount, fee="0.25", **where)
         if kind == "refund":
             return refunded(amount=amount, **where)
+        if kind in {"acme", "other"}:
+            where["tags"] = {"customer": kind}
+        mine = [e for e in self._model.events if e["type"] == "cost.recorded"]
+        mine = [event for event in mine if event["data"]["callId"] == where["call"]]
+        if kind == "void" and mine:
+            return voided(mine[-1], **where)
         return cost(totalCost=amount, service=("twilio", "deepgram", "twilio")[call], **where)
 
 
@@ -237,6 +274,7 @@ class _Run:
 )
 @given(first=st.lists(budgets, min_size=1, max_size=2), steps=steps)
 @example(first=[(SCOPES[0], "daily", 3 * USD)], steps=LATE_CHARGE)
+@example(first=[(scope, "daily", 3 * USD) for scope in SCOPES[3:]], steps=LATE_TAG)
 async def test_alerts_of_global_budgets_agree_with_the_plain_definition(
     database_url: str, basis: Any, first: list[Any], steps: list[Any]
 ) -> None:
