@@ -15,6 +15,7 @@ from api.http.gate import PageNotFound, RequestGate
 from api.http.limits import reject_expectation
 from api.http.options import ApiOptions
 from api.http.replies import code_digest
+from api.http.report_cache import ReportCache
 from api.http.tracing import TRACER
 from api.intake.event_stream import EventStream
 from api.intake.routes import IntakeRoutes
@@ -212,12 +213,13 @@ def _administration(
 
 def _costs(readers: ReaderPool, options: ApiOptions, now: Clock) -> tuple[Route, ...]:
     """Return the routes of costs: one call, lists of calls, a user's spending."""
+    cache = ReportCache(options.report_cache_bytes)
     return (
-        *CallRoutes(readers).routes(),
+        *CallRoutes(readers, cache).routes(),
         *CallVendorRoutes(readers).routes(),
         *CallCommandRoutes(readers, options.limits, now).routes(),
         *CallLists(readers).routes(),
-        *SpendingRoutes(readers, now).routes(),
+        *SpendingRoutes(readers, cache, now).routes(),
     )
 
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
 import psutil
@@ -21,7 +22,7 @@ from bench.broker import Broker, fill
 from bench.context import BenchContext, InvalidRunError
 from bench.databases import as_login, open_database
 from bench.durable import wait_counted, warm_up
-from bench.events import LoadEmitter
+from bench.events import CALLS, USERS, LoadEmitter
 from bench.http_load import (
     NOT_MODIFIED,
     OK,
@@ -31,6 +32,7 @@ from bench.http_load import (
     saturate,
     with_tags,
 )
+from bench.machine import CpuMeter
 from bench.workers import running_workers
 from cost_analytics.configuration.secret import Secret
 from cost_analytics.configuration.token_section import TokenSection
@@ -39,15 +41,24 @@ from devkit.embedded.ports import LOOPBACK, choose_port, is_listening
 from schemas.topics import CALL_EVENTS
 
 BARE: Final = "bare handler"
+API: Final = "API"
+POSTGRES: Final = "PostgreSQL"
 CALL: Final = "GET call/{callId}"
 SPENDING: Final = "GET user/{userId}/spending"
 BUDGET: Final = "GET user/{userId}/budget"
 REVALIDATED: Final = (CALL, SPENDING)
 """Routes that answer an unchanged version without building the body."""
+AGAIN: Final = ", again"
+UNCHANGED: Final = ", unchanged"
 
 OFFERED_PER_SECOND: Final = 500
 _USERS: Final = 500
 """The number of users; requests alternate, so that none reaches the request limit."""
+_SPANS: Final = 40
+"""The number of different periods of a user, so that the API reads each for the first time."""
+_DAYS_MIN: Final = 10
+_WARM_UP, _SATURATED, _OFFERED = 0.0, 0.2, 0.92
+"""Where each part of a measurement begins in the requests, so that no part repeats another's."""
 _CONNECTIONS: Final = 32
 _SECONDS: Final = 3
 _EVENTS: Final = 40_000
@@ -59,11 +70,24 @@ _TOKEN_SECONDS: Final = 3_600
 _SECRET_BYTES: Final = 48
 
 
+class Target(NamedTuple):
+    """A route of a server to measure, and the status that its responses should have."""
+
+    name: str
+    port: int
+    pid: int
+    status: int = OK
+
+
 class ReadResult(NamedTuple):
-    """One run of one route: at saturation and at the fixed load."""
+    """One run of one route: at saturation and at the fixed load.
+
+    `cpu_us` are the CPU microseconds of a read by part, at saturation.
+    """
 
     saturated: LoadResult
     offered: LoadResult
+    cpu_us: Mapping[str, float]
 
 
 async def measure_reads(context: BenchContext) -> dict[str, list[ReadResult]]:
@@ -74,22 +98,22 @@ async def measure_reads(context: BenchContext) -> dict[str, list[ReadResult]]:
         await _fill_database(context, broker, url)
         for number in range(1, context.options.runs + 1):
             context.progress.title(f"reads, round {number} of {context.options.runs}")
-            async with _bare(context) as port:
-                run = await _measure(context, BARE, port, [request_bytes(bare_server.PATH)])
+            async with _bare(context) as (port, pid):
+                bare = Target(BARE, port, pid)
+                run = await _measure(context, bare, [request_bytes(bare_server.PATH)])
                 runs.setdefault(BARE, []).append(run)
             secret = secrets.token_urlsafe(_SECRET_BYTES)
             routes = _requests(context, secret)
             context.progress.update("the API starts and loads the active calls")
-            async with running_api(context, url, secret, broker) as (port, _):
+            async with running_api(context, url, secret, broker) as (port, pid):
                 for name, requests in routes.items():
-                    run = await _measure(context, name, port, requests)
+                    run = await _measure(context, Target(name, port, pid), requests)
                     runs.setdefault(name, []).append(run)
                 for name in REVALIDATED:
-                    requests = await with_tags(port, routes[name])
-                    run = await _measure(
-                        context, f"{name}, unchanged", port, requests, NOT_MODIFIED
-                    )
-                    runs.setdefault(f"{name}, unchanged", []).append(run)
+                    tagged = await with_tags(port, routes[name + AGAIN])
+                    unchanged = Target(name + UNCHANGED, port, pid, NOT_MODIFIED)
+                    run = await _measure(context, unchanged, tagged)
+                    runs.setdefault(unchanged.name, []).append(run)
     return runs
 
 
@@ -112,23 +136,37 @@ def _requests(context: BenchContext, secret: str) -> dict[str, list[bytes]]:
     """Return the requests of each route; each user requests own data."""
     tokens = TokenSection(secret=Secret(secret))
     emitter = LoadEmitter(context.options.seed, 0)
-    calls, spending, budgets = [], [], []
-    for number in range(_USERS):
-        user = emitter.user_of(number)
-        token = mint(tokens, user, ttl_seconds=_TOKEN_SECONDS)
-        calls.append(request_bytes(f"/api/costs/call/{emitter.call_id(number)}", token))
-        spending.append(request_bytes(f"/api/costs/user/{user}/spending?period=30d", token))
-        budgets.append(request_bytes(f"/api/costs/user/{user}/budget", token))
-    return {CALL: calls, SPENDING: spending, BUDGET: budgets}
+    bearers = [
+        mint(tokens, emitter.user_of(number), ttl_seconds=_TOKEN_SECONDS) for number in range(USERS)
+    ]
+    calls = [
+        request_bytes(f"/api/costs/call/{emitter.call_id(number)}", bearers[number % USERS])
+        for number in range(CALLS)
+    ]
+    today = datetime.now(UTC).date()
+    spans = [f"{today - timedelta(days=_DAYS_MIN + number)}" for number in range(_SPANS)]
+    of_users = [f"/api/costs/user/{emitter.user_of(number)}" for number in range(_USERS)]
+
+    def of_each_user(rest: str) -> list[bytes]:
+        return [request_bytes(f"{of_users[n]}/{rest}", bearers[n]) for n in range(_USERS)]
+
+    first = [f"spending?period=custom&startDate={since}&endDate={today}" for since in spans]
+    return {
+        CALL: calls,
+        CALL + AGAIN: calls[:_USERS],
+        SPENDING: [request for rest in first for request in of_each_user(rest)],
+        SPENDING + AGAIN: of_each_user("spending?period=30d"),
+        BUDGET: of_each_user("budget"),
+    }
 
 
 @asynccontextmanager
-async def _bare(context: BenchContext) -> AsyncIterator[int]:
+async def _bare(context: BenchContext) -> AsyncIterator[tuple[int, int]]:
     port = choose_port()
     values = {"API_HOST": LOOPBACK, "API_PORT": str(port)}
-    async with context.running("bare server", "bench.bare_server", values=values):
+    async with context.running("bare server", "bench.bare_server", values=values) as process:
         await _wait_listening(port)
-        yield port
+        yield port, process.pid
 
 
 @asynccontextmanager
@@ -179,18 +217,23 @@ async def _wait_idle(pid: int) -> None:
             raise InvalidRunError(f"the API is not idle after {_IDLE_SECONDS_MAX} s")
 
 
-async def _measure(
-    context: BenchContext, name: str, port: int, requests: Sequence[bytes], status: int = OK
-) -> ReadResult:
+async def _measure(context: BenchContext, target: Target, requests: Sequence[bytes]) -> ReadResult:
+    name, port, pid, status = target
     context.progress.update(f"{name}: measuring")
-    # One request per user first, so that connections are open and tokens cached.
-    await saturate(port, requests, connections=_CONNECTIONS, seconds=1)
+    # Connections are opened and tokens verified before.
+    await saturate(port, _from(requests, _WARM_UP), connections=_CONNECTIONS, seconds=1)
+    meter = CpuMeter({API: [pid], POSTGRES: [context.databases.server_pid]})
     saturated = await saturate(
-        port, requests, connections=_CONNECTIONS, seconds=_SECONDS, status=status
+        port,
+        _from(requests, _SATURATED),
+        connections=_CONNECTIONS,
+        seconds=_SECONDS,
+        status=status,
     )
+    used = meter.read().seconds
     offered = await offer(
         port,
-        requests,
+        _from(requests, _OFFERED),
         connections=_CONNECTIONS,
         rate=OFFERED_PER_SECOND,
         seconds=_SECONDS,
@@ -200,4 +243,12 @@ async def _measure(
     if refused:
         raise InvalidRunError(f"{name}: {refused} responses did not have the status {status}")
     context.progress.result(f"{name}: {saturated.rate:,.0f} reads/s")
-    return ReadResult(saturated, offered)
+    reads = len(saturated.milliseconds)
+    cpu_us = {part: used[part] * 1_000_000 / reads for part in (API, POSTGRES)}
+    return ReadResult(saturated, offered, cpu_us)
+
+
+def _from(requests: Sequence[bytes], share: float) -> Sequence[bytes]:
+    """Return the requests from this share of them on, followed by those before it."""
+    start = int(len(requests) * share)
+    return [*requests[start:], *requests[:start]]

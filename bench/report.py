@@ -21,7 +21,7 @@ from bench.latency import LINGER_MS, SECONDS, WATCHED_USERS, Latencies
 from bench.live import ACTIVE_CALLS, CHANGES_PER_SECOND, LiveResult
 from bench.loss import Loss
 from bench.options import Options
-from bench.reads import BARE, OFFERED_PER_SECOND, ReadResult
+from bench.reads import API, BARE, OFFERED_PER_SECOND, POSTGRES, ReadResult
 from bench.recovery import Recovery, recovery_lines
 from bench.rounds import (
     BUDGETS,
@@ -219,13 +219,22 @@ class Report:
                 name,
                 spread([_rate(run) / _rate(other) for run, other in zip(its, bare, strict=True)]),
                 spread([_rate(run) for run in its], -1),
+                " / ".join(
+                    spread([run.cpu_us[part] for run in its], 0) for part in (API, POSTGRES)
+                ),
                 *_percentiles([run.offered.milliseconds for run in its]),
             ]
             for name, its in runs.items()
         ]
         at = f"ms at {OFFERED_PER_SECOND}/s"
-        self.lines += table(["", "÷ bare handler", "reads/s", f"p50, {at}", f"p99, {at}"], rows)
-        self._note("The client runs on the same machine and uses about as much CPU.")
+        cpu = f"CPU µs a read: {API} / {POSTGRES}"
+        header = ["", "÷ bare handler", "reads/s", cpu, f"p50, {at}", f"p99, {at}"]
+        self.lines += table(header, rows)
+        self._note(
+            "The client runs on the same machine and uses about as much CPU. *Again*: reports that "
+            "the API has built before and that have not changed; each other report of a call or of "
+            "spending is read for the first time."
+        )
 
     def recovery(self, runs: Mapping[int, Sequence[Recovery]]) -> None:
         """Add the recovery after a downtime, and the memory of each process."""

@@ -83,9 +83,10 @@ class ApiOptions:
     `channel_types` are the types of notification channels that are available.
     `webhook_allow_private` is unsafe: it allows webhooks to private addresses.
     With `separate_metrics_port` `/metrics` is served on its own port only.
-    An answer of `/metrics` is reused for `metrics_cache_seconds`. `trace_names` are the attributes
-    by which spans name their call and user. `public_url` is the API's address, which some vendors
-    include in their signatures.
+    An answer of `/metrics` is reused for `metrics_cache_seconds`. Bodies of unchanged reports use
+    at most `report_cache_bytes` of memory. `trace_names` are the attributes by which spans name
+    their call and user. `public_url` is the API's address, which some vendors include in their
+    signatures.
     `dashboard` is the folder of the built dashboard. Without a `tracer` nothing is traced.
     """
 
@@ -95,6 +96,7 @@ class ApiOptions:
     webhook_allow_private: bool = False
     separate_metrics_port: bool = False
     metrics_cache_seconds: int = 3
+    report_cache_bytes: int = 16 * 1024 * 1024
     limits: RequestLimits = field(default_factory=RequestLimits)
     public_url: str | None = None
     trace_names: TraceNames = field(default_factory=TraceNames)

@@ -7,7 +7,7 @@ everything else (ADR 0036). With a version, an unchanged body is neither read no
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import cache
 from hashlib import blake2b
 from importlib.resources import files
@@ -19,7 +19,8 @@ from aiohttp import ETag, web
 from msgspec import Struct
 
 from api.http.access import CALLER
-from api.http.problems import JSON_TYPE
+from api.http.problems import JSON_TYPE, forbidden
+from api.http.report_cache import ReportCache
 from ledger.postgres.versions import VersionedReport
 from schemas.jsonio import encode
 from schemas.replies import Success
@@ -60,29 +61,37 @@ def scope_of(request: web.Request, *parameters: object) -> str:
     return blake2b(text.encode(), digest_size=_TAG_BYTES).hexdigest()
 
 
-def cached_version(request: web.Request, scope: str) -> str:
-    """Return the version of the rows that the client has for a scope; empty if it has none."""
-    if "If-None-Match" in request.headers:
-        for tag in request.if_none_match or ():
-            version, _, its_scope = tag.value.partition("-")
-            if its_scope == scope and _VERSION.fullmatch(version):
-                return version
-    return ""
-
-
-def versioned_reply(
-    request: web.Request, scope: str, versioned: VersionedReport[T], body: Callable[[T], Struct]
+async def versioned_reply(
+    request: web.Request,
+    scope: str,
+    cache: ReportCache,
+    read: Callable[[str], Awaitable[VersionedReport[T] | None]],
+    body: Callable[[T], Struct],
 ) -> web.Response:
     """Return 200 with the body of a report, or 304 if the client has the current one.
 
-    `versioned` was read with the `cached_version` of the same scope.
+    `read` returns the report, or only its version if that is the given one, which the client or the
+    cache has; None for one that the viewer may not see, which raises the 403 Problem.
     """
-    tag = f"{versioned.version}-{scope}"
+    of_client, cached = _version_of_client(request, scope), cache.find(scope)
+    versioned = await read(of_client or (cached.version if cached else ""))
+    if versioned is None:
+        raise forbidden()
+    version, report = versioned
+    tag = f"{version}-{scope}"
     headers = {"Cache-Control": "private, no-cache", "ETag": f'"{tag}"'}
-    is_tagged = "If-None-Match" in request.headers
-    if versioned.report is None or (is_tagged and _matches(request.if_none_match, tag)):
+    if version == of_client or (
+        "If-None-Match" in request.headers and _matches(request.if_none_match, tag)
+    ):
         return web.Response(status=304, headers=headers)
-    return _response(encode(Success(data=body(versioned.report))), headers)
+    if report is not None:
+        content = encode(Success(data=body(report)))
+        cache.store(scope, version, content)
+    elif cached is not None and cached.version == version:
+        content = cached.body
+    else:
+        raise RuntimeError("only a version that was asked for comes without its report")
+    return _response(content, headers)
 
 
 @cache
@@ -107,6 +116,16 @@ def _sources(folder: Traversable) -> list[bytes]:
         elif entry.name.endswith((".py", ".sql")):
             sources.append(entry.name.encode() + b"\0" + entry.read_bytes())
     return sources
+
+
+def _version_of_client(request: web.Request, scope: str) -> str:
+    """Return the version of the rows that the client has for a scope; empty if it has none."""
+    if "If-None-Match" in request.headers:
+        for tag in request.if_none_match or ():
+            version, _, its_scope = tag.value.partition("-")
+            if its_scope == scope and _VERSION.fullmatch(version):
+                return version
+    return ""
 
 
 def _matches(etags: tuple[ETag, ...] | None, tag: str) -> bool:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import cast
 
 from aiohttp import web
 
 from api.http.access import CALLER, Access, Route
-from api.http.problems import forbidden
-from api.http.replies import cached_version, scope_of, versioned_reply
+from api.http.replies import scope_of, versioned_reply
+from api.http.report_cache import ReportCache
 from api.openapi.operations import Operation, Tag
 from api.routes.breakdown import api_costs, by_service, costs_of_class, rounding_costs
 from api.routes.charged_calls import charge_plan_body
@@ -30,8 +31,9 @@ from schemas.money import Usd
 class CallRoutes:
     """The route of a call's cost."""
 
-    def __init__(self, readers: ReaderPool) -> None:
+    def __init__(self, readers: ReaderPool, cache: ReportCache) -> None:
         self._readers = readers
+        self._cache = cache
 
     def routes(self) -> tuple[Route, ...]:
         operation = Operation(
@@ -47,12 +49,9 @@ class CallRoutes:
     async def cost(self, request: web.Request) -> web.Response:
         """Return a call's cost; 403 for another user's call and for one that does not exist."""
         viewer, call_id = request[CALLER].viewer, request.match_info["callId"]
+        read = partial(call_report, self._readers, viewer, call_id)
         scope = scope_of(request, call_id)
-        cached = cached_version(request, scope)
-        versioned = await call_report(self._readers, viewer, call_id, cached)
-        if versioned is None:
-            raise forbidden()
-        return versioned_reply(request, scope, versioned, call_cost)
+        return await versioned_reply(request, scope, self._cache, read, call_cost)
 
 
 def call_cost(report: CallReport) -> CallCost:

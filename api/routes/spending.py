@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 from aiohttp import web
 
 from api.http.access import CALLER, Access, Route
 from api.http.parameters import MOMENT, choice, day_of, flag, flag_of, is_given, one_of
 from api.http.problems import invalid_parameter
-from api.http.replies import cached_version, scope_of, tagged_reply, versioned_reply
+from api.http.replies import scope_of, tagged_reply, versioned_reply
+from api.http.report_cache import ReportCache
 from api.openapi.operations import Operation, Parameter, Tag
 from api.routes.breakdown import by_service, fill_days, spending_day
 from api.routes.filters import COST_FILTERS, GROUPING, cost_filter_of, grouping_of
@@ -81,8 +82,9 @@ class DayRange(NamedTuple):
 class SpendingRoutes:
     """The route of a user's spending."""
 
-    def __init__(self, readers: ReaderPool, now: Clock) -> None:
+    def __init__(self, readers: ReaderPool, cache: ReportCache, now: Clock) -> None:
         self._readers = readers
+        self._cache = cache
         self._now = now
 
     def routes(self) -> tuple[Route, ...]:
@@ -115,16 +117,17 @@ class SpendingRoutes:
                     await previous_totals(self._readers, viewer, user_id, span, now)
                 )
             return tagged_reply(request, body)
+        read = partial(spending_report, self._readers, viewer, user_id, span)
+        if is_compared:
+            report = cast(SpendingReport, (await read()).report)  # as no version was given
+            body = spending(user_id, days, report)
+            body.previous = previous_body(
+                await previous_totals(self._readers, viewer, user_id, span, now)
+            )
+            return tagged_reply(request, body)
         scope = scope_of(request, user_id, *days)
-        cached = "" if is_compared else cached_version(request, scope)
-        versioned = await spending_report(self._readers, viewer, user_id, span, cached)
-        if versioned.report is None or not is_compared:
-            return versioned_reply(request, scope, versioned, partial(spending, user_id, days))
-        body = spending(user_id, days, versioned.report)
-        body.previous = previous_body(
-            await previous_totals(self._readers, viewer, user_id, span, now)
-        )
-        return tagged_reply(request, body)
+        build = partial(spending, user_id, days)
+        return await versioned_reply(request, scope, self._cache, read, build)
 
 
 def days_of(request: web.Request, today: date, period_parameter: Parameter = PERIOD) -> DayRange:

@@ -3,11 +3,16 @@
 A function takes the parameters of its statement and a signed viewer, and runs the statement as a
 role that row policies restrict. Its name contains a digest of the statement: processes of the
 previous release keep calling theirs, which the next release drops.
+
+A statement with a companion, `call` with `call_version`, has a version: its function takes the
+known version as the last parameter before the viewer, and reads no more if that is current.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
+from collections.abc import Sequence
 from functools import cache
 from typing import Final, NamedTuple
 
@@ -18,6 +23,8 @@ from ledger.postgres.statements import Statement, Statements, statements
 _SQL: Final = statements("postgres/functions")
 _SCHEMA: Final = "cost_analytics_reads"
 _DIGEST_LENGTH: Final = 12
+_KNOWN_VERSION: Final = "known_version"
+_PLACEHOLDER: Final = re.compile(r"\$(\d+)")
 
 _REPORTS, _FIGURES = RIGHTS["reports"], RIGHTS["figures"]
 _READS: Final = {
@@ -44,18 +51,25 @@ _READS: Final = {
 
 
 class ReadFunction(NamedTuple):
-    """A statement as a function; `call` is the statement that calls it, with the viewer last."""
+    """A statement as a function; `call` is the statement that calls it, with the viewer last.
+
+    `version` is the text that reads the current version, with the statement's parameters.
+    """
 
     name: str
     statement: Statement
     owner: str
+    version: str | None = None
 
     @property
     def call(self) -> Statement:
         """The calling statement; `bind` leaves the viewer out."""
-        places = ", ".join(f"${n}" for n in range(1, len(self.statement.parameters) + 2))
+        names = self.statement.parameters
+        if self.version is not None:
+            names = (*names, _KNOWN_VERSION)
+        places = ", ".join(f"${n}" for n in range(1, len(names) + 2))
         text = _fill("call", name=f"{_SCHEMA}.{self.name}", arguments=places)
-        return self.statement._replace(text=text)
+        return self.statement._replace(text=text, parameters=names)
 
 
 @cache
@@ -71,9 +85,18 @@ def all_reads() -> list[ReadFunction]:
 
 
 def _read(topic: str, name: str, owner: str) -> ReadFunction:
-    statement = statements(topic).statement(name)
-    digest = _digest(statement.text)
-    return ReadFunction(f"{topic.replace('/', '_')}_{name}_{digest}", statement, owner)
+    known = statements(topic)
+    statement, version = known.statement(name), None
+    if f"{name}_version" in known:
+        version = _renumbered(known.statement(f"{name}_version"), statement.parameters)
+    digest = _digest(f"{statement.text}{version or ''}")
+    return ReadFunction(f"{topic.replace('/', '_')}_{name}_{digest}", statement, owner, version)
+
+
+def _renumbered(statement: Statement, parameters: Sequence[str]) -> str:
+    """Return a statement's text with the numbers that its parameters have among `parameters`."""
+    numbers = [parameters.index(name) + 1 for name in statement.parameters]
+    return _PLACEHOLDER.sub(lambda place: f"${numbers[int(place[1]) - 1]}", statement.text)
 
 
 async def functions_are_installed(connection: Connection) -> bool:
@@ -117,12 +140,16 @@ async def _definition(connection: Connection, read: ReadFunction) -> str:
     columns = prepared.get_attributes()
     types = await _type_names(connection, [column.type.oid for column in columns])
     names = await connection.fetch(*_SQL.bind("quoted", names=[column.name for column in columns]))
+    if read.version is not None:
+        parameters.append("text")
     return _fill(
-        "definition",
+        "definition" if read.version is None else "versioned_definition",
         name=f"{_SCHEMA}.{read.name}",
         parameters=", ".join([*parameters, "text"]),
         columns=", ".join(f"{row['name']} {kind}" for row, kind in zip(names, types, strict=True)),
         viewer=str(len(parameters) + 1),
+        known_version=str(len(parameters)),
+        version=read.version or "",
         statement=read.statement.text,
     )
 

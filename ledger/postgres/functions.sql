@@ -15,6 +15,29 @@ BEGIN
 END
 $report$
 
+-- name: versioned_definition
+-- The same for a report with a version. A caller who knows the current one gets a row with the version
+-- only: both statements read the snapshot of the caller's, because the function is STABLE.
+CREATE FUNCTION {name}({parameters}) RETURNS TABLE ({columns})
+    LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $report$
+#variable_conflict use_column
+BEGIN
+    PERFORM set_config('cost_analytics.viewer', ${viewer}, true);
+    IF ${known_version} <> '' THEN
+        SELECT current.version INTO version FROM (
+{version}
+) AS current;
+        IF version = ${known_version} THEN
+            RETURN NEXT;
+            RETURN;
+        END IF;
+    END IF;
+    RETURN QUERY
+{statement}
+;
+END
+$report$
+
 -- name: call
 -- The statement that calls the function.
 SELECT * FROM {name}({arguments})

@@ -1,19 +1,34 @@
 -- Every statement checks the viewer (:viewer_id); :reads_all is true for an administrator. Row policies
 -- hide other users' rows in addition.
 
+-- fragment: digest_of_call
+-- A digest that changes with everything that the report of a call depends on: with the call `c`, whose
+-- row changes with each of its events; with the execution of its `cutoff`; with the ledger's epoch, because a
+-- restore sets rows back; with its archived events, which leave with the seal of their month; and with the
+-- catalogue and the processors, which only grow, and whose entries are serialized.
+encode(sha256(convert_to(concat_ws(
+           ' ', c::text, cutoff.ended_by_limit::text, (SELECT max(epoch) FROM ledger_epochs),
+           (SELECT row(count(*), sum(event_count), max(seal_id)) FROM sealed_calls
+             WHERE call_id = :call_id AND (user_id = :viewer_id OR :reads_all)),
+           (SELECT max(price_id) FROM service_prices),
+           (SELECT count(*) FROM payment_processors)), 'UTF8')), 'hex')
+
+-- name: call_version
+-- The version of a call's report, which is all that a revalidation needs.
+SELECT {{digest_of_call}} AS version
+  FROM calls AS c
+ CROSS JOIN LATERAL (SELECT {{reports/filters.ended_by_limit}} AS ended_by_limit OFFSET 0) AS cutoff
+ WHERE c.call_id = :call_id
+   AND (c.user_id = :viewer_id OR :reads_all)
+   AND c.user_id IS NOT NULL
+
 -- name: call
 -- A call with the class of each of its services, its first :lines_max usage lines, and the number of all
 -- lines. Voided lines are left out, so that the rest sums up to the totals, except for archived lines, of
 -- which there is only a count. No event is older than the call's first one, which excludes earlier
 -- partitions. Events are found by :call_id, not by c.call_id, whose collation differs from that of their
 -- index. Money is nano-dollars.
---
--- The version changes with everything that the row depends on: with the call, whose row changes with
--- each of its events; with the execution of its cutoff; with the ledger's epoch, because a restore sets
--- rows back; with its archived events, which leave with the seal of their month; and with the catalogue
--- and the processors, which only grow, and whose entries are serialized. If it is still :known_version,
--- there are no classes and no lines.
-SELECT state.version, c.call_id, c.user_id, c.persona_id, c.status, c.duration_ms, c.costs, c.charges,
+SELECT {{digest_of_call}} AS version, c.call_id, c.user_id, c.persona_id, c.status, c.duration_ms, c.costs, c.charges,
        c.tags::text AS tags, c.charge_plan::text AS charge_plan, c.roundings::text AS roundings,
        c.estimated_count > 0 AS estimated, c.first_at, c.started_at, c.ended_at, c.updated_at,
        (SELECT coalesce(sum(event_count), 0)
@@ -22,14 +37,12 @@ SELECT state.version, c.call_id, c.user_id, c.persona_id, c.status, c.duration_m
        (SELECT count(*) FROM unpriced_events
          WHERE call_id = :call_id AND (user_id = :viewer_id OR :reads_all)) AS unpriced_events,
        cutoff.ended_by_limit,
-       CASE WHEN state.version <> :known_version THEN (
-        SELECT json_object_agg(s.service, k.class)
+       (SELECT json_object_agg(s.service, k.class)
           FROM (SELECT DISTINCT service
                   FROM jsonb_each(c.costs::jsonb) AS day (date, costs),
                        jsonb_object_keys(day.costs) AS service) AS s,
-               cost_class_of(s.service) AS k) END AS classes,
-       CASE WHEN state.version <> :known_version THEN (
-        SELECT json_build_object(
+               cost_class_of(s.service) AS k) AS classes,
+       (SELECT json_build_object(
                    'number', coalesce(max(e.number), 0),
                    'listed', coalesce(json_agg(json_build_object(
                        'service', e.service, 'operation', e.operation,
@@ -65,29 +78,16 @@ SELECT state.version, c.call_id, c.user_id, c.persona_id, c.status, c.duration_m
                                     WHERE v.call_id = :call_id AND v.voids = e.identity)
                  ORDER BY e.time, e.identity
                  LIMIT :lines_max) AS e
-          LEFT JOIN service_prices AS p ON p.price_id = abs(e.price_id)) END AS lines
+          LEFT JOIN service_prices AS p ON p.price_id = abs(e.price_id)) AS lines
   FROM calls AS c
  CROSS JOIN LATERAL (SELECT {{reports/filters.ended_by_limit}} AS ended_by_limit OFFSET 0) AS cutoff
- CROSS JOIN LATERAL (
-       SELECT encode(sha256(convert_to(concat_ws(
-                  ' ', c::text, cutoff.ended_by_limit::text, (SELECT max(epoch) FROM ledger_epochs),
-                  (SELECT row(count(*), sum(event_count), max(seal_id)) FROM sealed_calls
-                    WHERE call_id = :call_id AND (user_id = :viewer_id OR :reads_all)),
-                  (SELECT max(price_id) FROM service_prices),
-                  (SELECT count(*) FROM payment_processors)), 'UTF8')), 'hex') AS version
-       OFFSET 0 -- computed once, not at each use
-       ) AS state
  WHERE c.call_id = :call_id
    AND (c.user_id = :viewer_id OR :reads_all)
    AND c.user_id IS NOT NULL
 
--- name: spending
--- The spending of :user_id from :first_day to :last_day, both included: sums, the cost and class of each
--- service, the :personas_max most expensive personas, and each day with anything on it, with the costs of
--- these personas, and the number of events without a price. A persona whose calls were all reassigned to another is left out; calls without one
--- count as :unnamed_persona. The version is a digest of these rows and of what decides the class of a
--- service. If it is still :known_version, only the sums are read.
-WITH day_rows AS MATERIALIZED (
+-- fragment: rows_of_spending
+-- The rows of :user_id from :first_day to :last_day that a report of spending sums up.
+day_rows AS MATERIALIZED (
     SELECT day, coalesce(nullif(persona_id, ''), :unnamed_persona) AS persona_id, calls, duration_ms,
            charged_nano, refunded_nano
       FROM user_days
@@ -107,13 +107,27 @@ WITH day_rows AS MATERIALIZED (
        AND (user_id = :viewer_id OR :reads_all)
        AND time >= :first_day::date::timestamp AT TIME ZONE 'UTC'
        AND time < (:last_day::date + 1)::timestamp AT TIME ZONE 'UTC'
-), state AS MATERIALIZED (
-    SELECT encode(sha256(convert_to(concat_ws(
-               ' ', (SELECT string_agg(d::text, ' ' ORDER BY d) FROM day_rows AS d), '|',
-               (SELECT string_agg(c::text, ' ' ORDER BY c) FROM cost_rows AS c),
-               (SELECT max(epoch) FROM ledger_epochs), (SELECT max(price_id) FROM service_prices),
-               (SELECT count(*) FROM payment_processors), (SELECT events FROM unpriced)), 'UTF8')), 'hex') AS version
-), day_costs AS (
+)
+
+-- fragment: digest_of_spending
+-- A digest of these rows and of what decides the class of a service.
+(SELECT encode(sha256(convert_to(concat_ws(
+            ' ', (SELECT string_agg(d::text, ' ' ORDER BY d) FROM day_rows AS d), '|',
+            (SELECT string_agg(c::text, ' ' ORDER BY c) FROM cost_rows AS c),
+            (SELECT max(epoch) FROM ledger_epochs), (SELECT max(price_id) FROM service_prices),
+            (SELECT count(*) FROM payment_processors), (SELECT events FROM unpriced)), 'UTF8')), 'hex'))
+
+-- name: spending_version
+-- The version of a report of spending, which is all that a revalidation needs.
+WITH {{rows_of_spending}}
+SELECT {{digest_of_spending}} AS version
+
+-- name: spending
+-- The spending of :user_id from :first_day to :last_day, both included: sums, the cost and class of each
+-- service, the :personas_max most expensive personas, and each day with anything on it, with the costs of
+-- these personas, and the number of events without a price. A persona whose calls were all reassigned to
+-- another is left out; calls without one count as :unnamed_persona.
+WITH {{rows_of_spending}}, day_costs AS (
     SELECT day, service, sum(cost_nano) AS cost_nano FROM cost_rows GROUP BY day, service
 ), services AS (
     SELECT service, sum(cost_nano) AS cost_nano FROM day_costs GROUP BY service
@@ -146,21 +160,17 @@ SELECT coalesce(sum(calls), 0)::bigint AS calls,
        coalesce(sum(duration_ms), 0) AS duration_ms,
        coalesce(sum(charged_nano), 0) AS charged_nano,
        coalesce(sum(refunded_nano), 0) AS refunded_nano,
-       (SELECT version FROM state) AS version,
+       {{digest_of_spending}} AS version,
        (SELECT events FROM unpriced) AS unpriced_events,
-       CASE WHEN (SELECT version FROM state) <> :known_version THEN
-            (SELECT json_object_agg(service, cost_nano) FROM services) END AS costs,
-       CASE WHEN (SELECT version FROM state) <> :known_version THEN
-            (SELECT json_object_agg(s.service, k.class)
-               FROM services AS s, cost_class_of(s.service) AS k) END AS classes,
-       CASE WHEN (SELECT version FROM state) <> :known_version THEN
-            (SELECT json_agg(json_build_object(
+       (SELECT json_object_agg(service, cost_nano) FROM services) AS costs,
+       (SELECT json_object_agg(s.service, k.class)
+               FROM services AS s, cost_class_of(s.service) AS k) AS classes,
+       (SELECT json_agg(json_build_object(
                         'personaId', persona_id, 'calls', calls, 'costNano', cost_nano))
-               FROM personas) END AS personas,
-       CASE WHEN (SELECT version FROM state) <> :known_version THEN
-            (SELECT json_agg(json_build_object(
+               FROM personas) AS personas,
+       (SELECT json_agg(json_build_object(
                         'day', day, 'calls', calls, 'chargedNano', charged_nano,
                         'refundedNano', refunded_nano, 'costs', costs, 'byPersona', by_persona)
                     ORDER BY day)
-               FROM daily) END AS daily
+               FROM daily) AS daily
   FROM day_rows

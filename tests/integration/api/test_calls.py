@@ -157,7 +157,6 @@ async def test_lines_of_a_call_are_read_by_an_index(ledger: LedgerRowWriter) -> 
         viewer_id="alice",
         reads_all=False,
         lines_max=10,
-        known_version="",
     )
     plan = await ledger.connection.fetch(f"EXPLAIN {statement}", *arguments)
     text = "\n".join(line for (line,) in plan)

@@ -125,7 +125,7 @@ VALUES: dict[str, Any] = {
     "day_start": NOW, "day_end": NOW + DAY, "month_start": NOW, "month_end": NOW + DAY,
     "since": NOW - DAY, "now": NOW, "by_cost": False, "by_call": False, "unnamed_persona": "unknown",
     "most": 10, "limit": 10, "personas_max": 10, "calls_max": 10, "alerts_max": 10, "lines_max": 10, **dict.fromkeys(ANY),
-    "known_version": "", "daily_nano": 7, "monthly_nano": 7, "call_nano": 7, "daily_version": 1, "monthly_version": 1,
+    "daily_nano": 7, "monthly_nano": 7, "call_nano": 7, "daily_version": 1, "monthly_version": 1,
     "call_version": 1, "warning_percent": Decimal(80), "thresholds": [], "timezone": "UTC",
     "auto_cutoff": True, "call_steps": "{}", "spend_nano": 99, "until": NOW + DAY,
 }  # fmt: skip

@@ -12,7 +12,7 @@ from tests.support.long_calls import EVENTS, rows_read
 
 AT = datetime(2025, 11, 19, tzinfo=UTC)
 READS: dict[str, tuple[str, dict[str, Any]]] = {
-    "reports/costs": ("call", {"known_version": "", "lines_max": 1_000}),
+    "reports/costs": ("call", {"lines_max": 1_000}),
     "reports/lists": ("events", {"after_time": None, "after_key": None, "limit": 100_000}),
 }
 ALICE = {"call_id": "call-1", "viewer_id": "alice", "reads_all": False}

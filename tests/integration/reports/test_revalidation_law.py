@@ -7,12 +7,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from api.http.options import ApiOptions
 from ledger.operations.verification import rebuild
 from ledger.postgres.database import connected
 from ledger.recording.epochs import raise_epoch
@@ -57,6 +58,7 @@ EXTRA = (
     "budget",
     "cutoff",
 )
+BUILDING = ApiOptions(report_cache_bytes=0)
 extras = st.lists(st.tuples(st.integers(0, 24), st.sampled_from(EXTRA)), min_size=2, max_size=8)
 
 
@@ -69,6 +71,13 @@ class Clock:
     now: datetime = NOW
 
 
+class Apis(NamedTuple):
+    """Two processes on one ledger: one that keeps bodies of reports, and one that builds each."""
+
+    caching: ApiClient
+    building: ApiClient
+
+
 @dataclass
 class TaggedBodies:
     """The bodies that came with each tag, by viewer and path; counts what was answered."""
@@ -76,10 +85,15 @@ class TaggedBodies:
     bodies: dict[tuple[str, str], dict[str, bytes]] = field(default_factory=dict)
     revalidated: int = 0
 
-    async def check(self, api: ApiClient, viewer: str, path: str, *, all_tags: bool) -> None:
-        """Compare the fresh body with the answers to tags that were given before."""
+    async def check(self, apis: Apis, viewer: str, path: str, *, all_tags: bool) -> None:
+        """Compare a body that was built with the cached one, and with the answers to earlier tags."""
         bearer = token(viewer, role="admin" if viewer == "root" else "user")
-        fresh = await api.ask("GET", path, bearer=bearer)
+        api = apis.caching
+        fresh = await apis.building.ask("GET", path, bearer=bearer)
+        if is_versioned(path):
+            cached = await api.ask("GET", path, bearer=bearer)
+            assert (cached.status, cached.body) == (fresh.status, fresh.body)
+            assert cached.headers.get("ETag") == fresh.headers.get("ETag")
         if fresh.status == 403:  # the call is not known yet, or not any more
             return
         known = self.bodies.setdefault((viewer, path), {})
@@ -126,12 +140,13 @@ class Play:
         self._log, self._price = TopicLog(), 0
 
     @asynccontextmanager
-    async def opened(self) -> AsyncIterator[tuple[ApiClient, BatchWriter]]:
+    async def opened(self) -> AsyncIterator[tuple[Apis, BatchWriter]]:
         async with (
-            served_from(self.url, now=lambda: self.clock.now) as api,
+            served_from(self.url, now=lambda: self.clock.now) as caching,
+            served_from(self.url, options=BUILDING, now=lambda: self.clock.now) as building,
             BatchWriter(self.url) as writer,
         ):
-            yield api, writer
+            yield Apis(caching, building), writer
 
     async def run(self, played: list[Any]) -> None:
         async with self._copies:
@@ -140,15 +155,15 @@ class Play:
     async def _run(self, played: list[Any]) -> None:
         remaining = [*played, "end"]
         while remaining:
-            async with self.opened() as (api, writer):
+            async with self.opened() as (apis, writer):
                 while remaining and (step := remaining.pop(0)) not in ("backup", "restore"):
-                    await self._step(api, writer, step)
+                    await self._step(apis.caching, writer, step)
                     for user, path in OWN:
-                        await self.seen.check(api, user, path, all_tags=False)
+                        await self.seen.check(apis, user, path, all_tags=False)
                 for user, path in OWN:
                     for viewer in (user, "root"):
-                        await self.seen.check(api, viewer, path, all_tags=True)
-                    await self.seen.check_foreign(api, user, path)
+                        await self.seen.check(apis, viewer, path, all_tags=True)
+                    await self.seen.check_foreign(apis.caching, user, path)
             if step == "backup":
                 self._backup = await self._copy(self.url)
             elif step == "restore" and self._backup is not None:

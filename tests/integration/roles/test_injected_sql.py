@@ -132,7 +132,7 @@ async def test_reports_need_a_signed_viewer(
 ) -> None:
     call = reads("reports/costs")["call"]
     async with connected(as_login(written, "api"), name="tests") as connection:
-        arguments = ("of-bob", "bob", True, "", 10)
+        arguments = ("of-bob", "bob", True, 10, "")
         assert await connection.fetch(call, *arguments, SIGNER.sign(ALICE)) == []
         assert await connection.fetch(call, *arguments, "") == []
         assert len(await connection.fetch(call, *arguments, SIGNER.sign(Viewer("bob")))) == 1
