@@ -51,8 +51,8 @@ export function ofUser(user: string): BudgetOwner {
 export const OF_ALL_USERS: BudgetOwner = {
   title: "Budgets of all users",
   emptyTitle: "No budgets of all users",
-  emptyText: "Limit what all users spend together, or what a service costs.",
-  kinds: { all: "All users", service: "A service" },
+  emptyText: "Limit what all users spend together, or what a service or calls with a tag cost.",
+  kinds: { all: "All users", service: "A service", tag: "Calls with a tag" },
   periods: { day: "Day (UTC)", week: "Week, from Monday (UTC)", month: "Month (UTC)" },
   list: (signal) => listGlobalBudgets(signal),
   save: (form, budgetId) =>

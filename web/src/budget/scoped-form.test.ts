@@ -22,6 +22,13 @@ describe("budgets of all users", () => {
     });
   });
 
+  it("name a tag by key and value", () => {
+    const tagged = { ...emptyForm("tag"), ...typed, key: " customer", value: "Acme " };
+    expect(scopedProblems(tagged)).toEqual({});
+    expect(globalBodyOf(tagged).scope).toEqual({ kind: "tag", key: "customer", value: "Acme" });
+    expect(scopedProblems({ ...tagged, key: "" })).toHaveProperty("key");
+  });
+
   it("are not made of a single call", () => {
     expect(globalBodyOf({ ...emptyForm("all"), ...typed, period: "call" }).period).toBe("day");
   });

@@ -74,8 +74,12 @@ export function bodyOf(form: ScopedForm): WantedBudget {
 /** Returns the body of a form of a global budget without problems. */
 export function globalBodyOf(form: ScopedForm): WantedGlobalBudget {
   const period = form.period === "call" ? "day" : form.period;
-  if (form.kind !== "service") return { ...limitsOf(form), scope: { kind: "all" }, period };
-  return { ...limitsOf(form), scope: { kind: "service", value: serviceId(form.value) }, period };
+  return { ...limitsOf(form), scope: globalScopeOf(form), period };
+}
+
+function globalScopeOf({ kind, key, value }: ScopedForm): NonNullable<WantedGlobalBudget["scope"]> {
+  if (kind === "tag") return { kind, key: key.trim(), value: value.trim() };
+  return kind === "service" ? { kind, value: serviceId(value) } : { kind: "all" };
 }
 
 /** Services are reported in lower case, whatever a person types. */
