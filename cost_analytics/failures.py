@@ -64,13 +64,13 @@ def using_database(url: Secret) -> Iterator[None]:
 def _database_reason(error: Exception) -> str | None:
     """Return the description of a database error, None for any other error."""
     from ledger.postgres.database import DATA_ERRORS, TRANSIENT_ERRORS
-    from ledger.postgres.migrate import UnknownSchemaError
+    from ledger.postgres.migrate import UnfinishedRestoreError, UnknownSchemaError
     from ledger.postgres.rights import MissingRolesError
 
     sqlstate = getattr(error, "sqlstate", None)
     if isinstance(sqlstate, str) and sqlstate in _REASON_OF_SQLSTATE:
         return _REASON_OF_SQLSTATE[sqlstate]
-    if isinstance(error, UnknownSchemaError | MissingRolesError):
+    if isinstance(error, UnknownSchemaError | UnfinishedRestoreError | MissingRolesError):
         return str(error).rstrip(".")
     if isinstance(error, TimeoutError):
         return "no response in time; check that it is running and not overloaded"

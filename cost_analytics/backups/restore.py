@@ -7,17 +7,20 @@ from pathlib import Path
 from typing import Final
 
 from cost_analytics.backups import archive, programs
+from cost_analytics.configuration.dev_file import DEVELOPMENT_SERVER
 from cost_analytics.configuration.secret import Secret
 from cost_analytics.failures import CommandError
 from cost_analytics.progress import Progress
 from ledger.operations.backups import (
     IncompleteRestoreError,
     analyze,
+    begin_restore,
     check_counts,
     count_relations,
     empty_database,
     open_ledger,
     remove_time_limits,
+    server_name,
     server_version,
 )
 from ledger.postgres.database import Connection, connected
@@ -64,7 +67,7 @@ async def restore_backup(
         url,
         lambda line: _report_table(line, report),
     )
-    await migrate(url.reveal(), report=report)
+    await migrate(url.reveal(), report=report, is_restore=True)
     async with connected(url.reveal(), name="cost-analytics restore") as connection:
         await remove_time_limits(connection)
         report("counting")
@@ -87,6 +90,11 @@ async def _prepare(connection: Connection, *, replace: bool) -> int:
             f"The database is not empty: it holds {held:,} tables and views. Restore into a new "
             "one (createdb), or drop what it holds with --replace."
         )
+    if held and await server_name(connection) == DEVELOPMENT_SERVER:
+        raise CommandError(
+            "This PostgreSQL server belongs to a running `make run`, which would stop it as soon "
+            "as its processes miss their tables. Restore into another server."
+        )
     try:
         await ensure_roles(connection)
     except MissingRolesError as error:
@@ -94,6 +102,8 @@ async def _prepare(connection: Connection, *, replace: bool) -> int:
     epoch = await highest_epoch(connection)
     if held:
         await empty_database(connection)
+    else:
+        await begin_restore(connection)
     return epoch
 
 

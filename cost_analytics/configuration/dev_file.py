@@ -11,6 +11,8 @@ DEV_FILE: Final = Path(".local") / "dev.env"
 """Relative to the directory in which a command is run."""
 DEV_FILE_HINT: Final = f"; beside a running `make run` it is taken from {DEV_FILE}"
 """The end of the error sentence about a setting that is not set."""
+DEVELOPMENT_SERVER: Final = "cost-analytics dev"
+"""The `cluster_name` of the PostgreSQL server that a running `make run` starts, and stops."""
 
 _HEAD: Final = "# Written by `cost-analytics dev`. Holds secrets: readable by its owner only.\n"
 

@@ -15,7 +15,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from cost_analytics.configuration.dev_file import DEV_FILE, write_dev_file
+from cost_analytics.configuration.dev_file import DEV_FILE, DEVELOPMENT_SERVER, write_dev_file
 from cost_analytics.configuration.run_sections import DevSection
 from cost_analytics.configuration.tree import Settings
 from cost_analytics.failures import CommandError, using_database, using_kafka
@@ -107,7 +107,9 @@ class Instance:
             await asyncio.gather(serving, ended, return_exceptions=True)
 
     async def _start_servers(self, stack: AsyncExitStack) -> tuple[EmbeddedPostgres, DevBroker]:
-        postgres = EmbeddedPostgres(self._directory / "postgres")
+        postgres = EmbeddedPostgres(
+            self._directory / "postgres", settings={"cluster_name": DEVELOPMENT_SERVER}
+        )
         broker = DevBroker(self._directory / "tansu")
         first = "" if postgres.directory.exists() else " (first run: creating a database)"
         print_line(f"Starting PostgreSQL and the broker{first}…")

@@ -58,6 +58,11 @@ async def server_version(connection: Connection) -> int:
     return int(await connection.fetchval(_SQL["server_version"]))
 
 
+async def server_name(connection: Connection) -> str:
+    """Return the server's name, which its administrator may set; usually empty."""
+    return str(await connection.fetchval(_SQL["server_name"]))
+
+
 async def remove_time_limits(connection: Connection) -> None:
     """Remove the time limits of statements and transactions in this session."""
     await connection.execute(_SQL["lift_limits"])
@@ -90,8 +95,13 @@ async def count_relations(connection: Connection) -> int:
     return int(await connection.fetchval(_SQL["holds"]))
 
 
+async def begin_restore(connection: Connection) -> None:
+    """Refuse migrations of the database until `open_ledger`: they would make an empty ledger."""
+    await connection.execute(_SQL["begin_restore"])
+
+
 async def empty_database(connection: Connection) -> None:
-    """Close the ledger, then drop everything in the schema.
+    """Close the ledger, drop everything in the schema, and begin the restore.
 
     All tables are locked before the first is dropped, and no lock is waited for: running processes
     lock tables in another order, so waiting would end in deadlocks. Once the ledger is closed they
@@ -123,9 +133,9 @@ async def check_counts(connection: Connection, contents: BackupContents) -> None
 async def open_ledger(
     connection: Connection, contents: BackupContents, reason: str, *, above: int
 ) -> int:
-    """Store the epochs of the backup and raise a new one, which opens the ledger; returns it.
+    """End the restore: store the epochs of the backup and raise a new one, which opens the ledger.
 
-    It is above the backup's epochs and `above`.
+    Returns the new epoch. It is above the backup's epochs and `above`.
     """
     async with connection.transaction():
         columns = [list(column) for column in zip(*contents.epochs, strict=True)]
@@ -140,6 +150,7 @@ async def open_ledger(
                 journal_read_at=journal_read_at,
             )
         )
+        await connection.execute(_SQL["end_restore"])
         return await raise_epoch(connection, reason, above=max(contents.epoch, above))
 
 

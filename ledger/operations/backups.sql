@@ -12,6 +12,10 @@ SELECT pg_export_snapshot()
 -- The server's version number, such as 160014.
 SELECT current_setting('server_version_num')::integer
 
+-- name: server_name
+-- The server's name, usually empty.
+SELECT current_setting('cluster_name')
+
 -- name: counts
 -- The row counts of the most important tables.
 SELECT (SELECT count(*) FROM call_cost_events) AS events,
@@ -39,9 +43,17 @@ BEGIN
     END IF;
 END $$
 
+-- name: begin_restore
+-- Marks the database: `migrate` makes no new ledger of it until the restore is complete. A schema, because a dump
+-- contains no such one, and the tables' schema stays empty.
+CREATE SCHEMA IF NOT EXISTS cost_analytics_restore
+
+-- name: end_restore
+DROP SCHEMA IF EXISTS cost_analytics_restore
+
 -- name: empty
 -- Locks all tables without waiting, then drops everything in the schema: views, tables, sequences and functions; and
--- the read functions.
+-- the read functions. Marks the database as `begin_restore` does.
 DO $$
 DECLARE
     command text;
@@ -53,6 +65,7 @@ BEGIN
     LOOP
         EXECUTE command;
     END LOOP;
+    CREATE SCHEMA IF NOT EXISTS cost_analytics_restore;
     DROP SCHEMA IF EXISTS cost_analytics_reads CASCADE;
     FOREACH command IN ARRAY ARRAY(
         SELECT format('DROP %s IF EXISTS %I CASCADE',

@@ -31,6 +31,10 @@ class UnknownSchemaError(Exception):
     """The database was migrated by a newer version of this program."""
 
 
+class UnfinishedRestoreError(Exception):
+    """A restore into the database has begun and is not complete."""
+
+
 def migrations() -> list[Migration]:
     """Return all steps in order; raises ValueError if the numbering has a gap."""
     folder = files("ledger.postgres") / "migrations"
@@ -44,22 +48,33 @@ def migrations() -> list[Migration]:
     return steps
 
 
-async def migrate(url: str, *, report: Callable[[str], None] = lambda _: None) -> int:
+async def migrate(
+    url: str, *, report: Callable[[str], None] = lambda _: None, is_restore: bool = False
+) -> int:
     """Apply missing migrations, and create the partitions of this month and the next ones.
 
     Missing roles, row policies and rights are restored. Returns the number of applied migrations.
     Safe to run repeatedly and concurrently: an advisory lock admits one process at a time. Raises
-    UnknownSchemaError if the database is newer than this program, and MissingRolesError if the
-    server lacks our roles and this session may not create them.
+    UnknownSchemaError if the database is newer than this program, MissingRolesError if the server
+    lacks our roles and this session may not create them, and UnfinishedRestoreError if the database
+    is being restored, unless `is_restore`.
     """
     async with connected(url, name="cost-analytics migrate") as connection:
-        return await migrate_on(connection, report)
+        return await migrate_on(connection, report, is_restore=is_restore)
 
 
-async def migrate_on(connection: Connection, report: Callable[[str], None]) -> int:
+async def migrate_on(
+    connection: Connection, report: Callable[[str], None], *, is_restore: bool = False
+) -> int:
     """Do the same on a connection, as the role that will own the schema."""
     await connection.execute(_SQL["lock"])
     try:
+        if not is_restore and await connection.fetchval(_SQL["is_being_restored"]):
+            raise UnfinishedRestoreError(
+                "A restore into this database has begun and is not complete, so its ledger is "
+                "missing. Wait for its end, or repeat it: cost-analytics restore FILE --replace. "
+                "To begin an empty ledger instead, create a new database."
+            )
         return await _migrate(connection, report)
     finally:
         await connection.execute(_SQL["unlock"])

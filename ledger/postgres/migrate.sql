@@ -6,6 +6,10 @@ SELECT set_config('lock_timeout', '0', false), set_config('statement_timeout', '
 -- name: unlock
 SELECT pg_advisory_unlock(hashtext('cost-analytics migrate'))
 
+-- name: is_being_restored
+-- Whether a restore has begun and is not complete.
+SELECT to_regnamespace('cost_analytics_restore') IS NOT NULL
+
 -- name: create_history
 CREATE TABLE IF NOT EXISTS schema_migrations (
     version    integer     PRIMARY KEY,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from cost_analytics.configuration.dev_file import DEVELOPMENT_SERVER
 from devkit.embedded.postgres import EmbeddedPostgres
 from devkit.embedded.postgres_files import find_program
 from ledger.operations.verification import verify
@@ -132,6 +133,23 @@ async def test_failed_restore_leaves_nothing_behind(
         other_server.url, "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace"
     )
     assert tables == []
+    refused = run(other_server.url, "migrate")  # as a deployment does: no empty ledger begins
+    assert (refused.returncode, "repeat it" in refused.stderr) == (1, True)
+    await fetch(other_server.url, "DROP DOMAIN calls")
+    assert run(other_server.url, "restore", dump).returncode == 0
+    assert run(other_server.url, "migrate").returncode == 0
+
+
+async def test_server_of_a_running_dev_is_not_replaced(database_url: str, tmp_path: Path) -> None:
+    """It would be stopped in the middle, and begin an empty ledger at its next start."""
+    dump = tmp_path / "ledger.dump"
+    assert run(database_url, "backup", "--to", dump).returncode == 0
+    named = UNSAFE_BUT_FAST | {"cluster_name": DEVELOPMENT_SERVER}
+    async with EmbeddedPostgres(tmp_path / "dev" / "data", settings=named) as server:
+        await fetch(server.url, "CREATE TABLE calls ()")
+        refused = run(server.url, "restore", dump, "--replace")
+        assert (refused.returncode, "another server" in refused.stderr) == (1, True)
+        assert await fetch(server.url, "SELECT FROM calls") == []
 
 
 async def test_manual_restore_without_roles_is_detected_and_repaired(

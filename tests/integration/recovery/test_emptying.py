@@ -7,6 +7,7 @@ import pytest
 from ledger.operations import backups
 from ledger.operations.backups import count_relations, empty_database
 from ledger.postgres.database import LockTimeout, connected
+from ledger.postgres.migrate import UnfinishedRestoreError, migrate
 
 NEWEST_TABLE = """
 SELECT oid::regclass::text FROM pg_class
@@ -44,6 +45,8 @@ async def test_drop_waits_for_a_writer_without_a_deadlock(database_url: str) -> 
         assert await count_relations(restore) == 0
         await restore.execute("SELECT pg_stat_force_next_flush()")
         assert await monitor.fetchval(DEADLOCKS) == 0
+    with pytest.raises(UnfinishedRestoreError):
+        await migrate(database_url)
 
 
 async def test_drop_gives_up_if_a_table_stays_locked(

@@ -7,7 +7,7 @@ from aiokafka.errors import KafkaConnectionError, TopicAuthorizationFailedError
 from cost_analytics.configuration.kafka_section import KafkaSection
 from cost_analytics.configuration.secret import Secret
 from cost_analytics.failures import CommandError, using_database, using_kafka
-from ledger.postgres.migrate import UnknownSchemaError
+from ledger.postgres.migrate import UnfinishedRestoreError, UnknownSchemaError
 
 URL = Secret("postgresql://user:correct-horse@db.example:6432/costs")
 KAFKA = KafkaSection(bootstrap_servers="broker:9092", sasl_password=Secret("correct-horse"))
@@ -25,6 +25,7 @@ KAFKA = KafkaSection(bootstrap_servers="broker:9092", sasl_password=Secret("corr
         (asyncpg.TooManyConnectionsError("no"), "no free connections"),
         (asyncpg.AdminShutdownError("shutting correct-horse down"), "shutting *** down"),
         (UnknownSchemaError("The database has schema version 9."), "schema version 9"),
+        (UnfinishedRestoreError("A restore is not complete."), "restore is not complete"),
     ],
 )
 def test_database_errors_get_a_clear_message(error: Exception, words: str) -> None:
