@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
         for number, line in enumerate(text.split("\n"), 1):
             if line.strip():
                 trial.add(f"line {number}", line.encode())
-    print("\n".join([*trial.results, trial.summary()]))
+    print("\n".join([*trial.results, trial.summary()]), flush=True)
     if trial.refused:
         print("Refused lines would not be sent.", file=sys.stderr)
     return 1 if trial.refused else 0

@@ -144,10 +144,13 @@ def _record(message: OutboxMessage, now: datetime) -> OutgoingRecord:
 
 
 def add_timestamps(payload: str, committed_at: datetime, published_at: datetime) -> bytes:
-    """Return a CloudEvent with the two timestamps that only the relay knows."""
+    """Return a CloudEvent with the two timestamps that only the relay knows.
+
+    A worker's clock is imprecise, so the publication is never before the commit.
+    """
     event = _RAW.decode(payload)
     data = _RAW.decode(event["data"])
     data["committedAt"] = msgspec.Raw(_encode(committed_at))
-    data["publishedAt"] = msgspec.Raw(_encode(published_at))
+    data["publishedAt"] = msgspec.Raw(_encode(max(published_at, committed_at)))
     event["data"] = msgspec.Raw(_encode(data))
     return _encode(event)
