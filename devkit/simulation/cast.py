@@ -67,7 +67,7 @@ def pick_persona(rng: Random) -> Persona:
     return rng.choices(PERSONAS, _POPULARITY)[0]
 
 
-class CallTags(NamedTuple):
+class TagsByEmitter(NamedTuple):
     """The tags that each emitter knows: at the start, of the telephony, and at the end."""
 
     start: dict[str, str]
@@ -75,7 +75,7 @@ class CallTags(NamedTuple):
     end: dict[str, str]
 
 
-def pick_tags(call_id: str) -> CallTags:
+def pick_tags(call_id: str) -> TagsByEmitter:
     """Return the tags of a call; a third of the calls has none.
 
     They follow from the id alone, so that a seed has the same events with and without tags.
@@ -84,4 +84,4 @@ def pick_tags(call_id: str) -> CallTags:
     campaign = {"campaign": rng.choice(_CAMPAIGNS)}
     start = campaign | {"agent_version": rng.choice(_AGENT_VERSIONS)}
     end = {"team": rng.choice(_TEAMS)} if rng.randrange(2) else {}
-    return CallTags(start, campaign, end) if rng.randrange(3) else CallTags({}, {}, {})
+    return TagsByEmitter(start, campaign, end) if rng.randrange(3) else TagsByEmitter({}, {}, {})

@@ -16,10 +16,12 @@ SELECT scope_id, tag_key, value, first_day, position, is_summed, has_ended,
 SELECT tag_key, value FROM tag_scopes WHERE is_summed AND NOT has_ended
 
 -- name: add_scopes
+-- Begins totals of tags, each from its first day.
 INSERT INTO tag_scopes (tag_key, value, first_day)
 SELECT * FROM unnest(:tag_keys::text[], :values::text[], :first_days::date[])
 
 -- name: end_scopes
+-- Ends totals: they are not used any more, and are deleted in parts.
 UPDATE tag_scopes SET has_ended = true WHERE scope_id = ANY (:scope_ids::bigint[])
 
 -- name: delete_part
@@ -29,6 +31,7 @@ DELETE FROM tag_call_days WHERE ctid = ANY (ARRAY(
      WHERE scope_id = :scope_id AND (:before::date IS NULL OR day < :before) LIMIT :limit))
 
 -- name: delete_scope
+-- Deletes a tag whose parts are deleted, with its sums.
 WITH days AS (DELETE FROM tag_days WHERE scope_id = :scope_id)
 DELETE FROM tag_scopes WHERE scope_id = :scope_id
 
@@ -37,6 +40,7 @@ DELETE FROM tag_scopes WHERE scope_id = :scope_id
 UPDATE tag_scopes SET first_day = :first_day WHERE scope_id = :scope_id
 
 -- name: delete_days
+-- Deletes the sums of :scope_id before :before.
 DELETE FROM tag_days WHERE scope_id = :scope_id AND day < :before
 
 -- name: has_passed_barrier
@@ -54,6 +58,7 @@ SELECT coalesce(array_agg(call_id ORDER BY call_id), '{}')
   FROM (SELECT call_id FROM calls WHERE call_id > :after ORDER BY call_id LIMIT :limit) AS next
 
 -- name: store_position
+-- Stores the last call of :scope_id that was summed, and whether it was the last of all.
 UPDATE tag_scopes SET position = :position, is_summed = :is_summed WHERE scope_id = :scope_id
 
 -- name: take_changes

@@ -49,6 +49,7 @@ END $$
 CREATE SCHEMA IF NOT EXISTS cost_analytics_restore
 
 -- name: end_restore
+-- Removes the mark: the restore is complete.
 DROP SCHEMA IF EXISTS cost_analytics_restore
 
 -- name: empty
