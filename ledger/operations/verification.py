@@ -116,6 +116,7 @@ async def verify_on(connection: Connection, report: Report = lambda _: None) -> 
     result = Verification()
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         await connection.execute(_SQL["no_time_limit"])
+        await connection.execute(_SQL["no_nested_loops"])
         await connection.execute(_SQL["keep_partitions"])
         counts = await connection.fetchrow(_SQL["counts"], timeout=_STATEMENT_SECONDS_MAX)
         result.checked = dict(counts or {})
@@ -171,6 +172,7 @@ async def rebuild(url: str, report: Report = lambda _: None, restore: Restore | 
             await connection.execute(_SQL["stop_writers"])
             if restore is not None:
                 await restore(connection)
+            await connection.execute(_SQL["no_nested_loops"])
             for step in _REBUILD:
                 report(step.replace("_", " "))
                 status = await connection.execute(_SQL[step], timeout=_STATEMENT_SECONDS_MAX)

@@ -2,6 +2,11 @@
 -- Removes the time limit: a whole ledger takes longer than a usual statement.
 SET LOCAL statement_timeout = 0
 
+-- name: no_nested_loops
+-- The planner estimates the calls of a view over all events at 200, whatever their number, and would
+-- then compare each call with each other one.
+SET LOCAL enable_nestloop = off
+
 -- name: stop_writers
 -- Blocks writers while the totals are rebuilt; readers continue. Writers that lock rows before they
 -- write wait here too, which avoids a deadlock.

@@ -13,6 +13,13 @@ EVENTS = """
     FROM generate_series(1, $3::integer) AS call, generate_series(1, $1::integer) AS n
 """
 """$1 events, one a second from $2, of each of $3 calls; one of 50 voids the cost before it."""
+DECISIONS = """
+    INSERT INTO call_cost_events (identity, source, event_id, type, time, user_id, call_id, data)
+    SELECT md5('decision ' || call_id)::uuid, 'test', call_id, 'call.settled', min(time), 'alice', call_id,
+           '{"infrastructure":{"vultr":1},"defaultCharge":0,"defaultFee":0,"version":2}'
+    FROM call_cost_events GROUP BY call_id
+"""
+"""The decision of the ledger about each call."""
 
 
 def rows_read(plan: dict[str, Any]) -> int:

@@ -8,17 +8,11 @@ import pytest
 
 from ledger.postgres.partitions import ensure_months
 from ledger.postgres.statements import statements
-from tests.support.long_calls import EVENTS, rows_read
+from tests.support.long_calls import DECISIONS, EVENTS, rows_read
 
 DAY = datetime(2025, 11, 19, tzinfo=UTC)
 WEEK = {"reads_all": True, "since": DAY - timedelta(days=6), "until": DAY + timedelta(days=1)}
 READS_OF_AN_EVENT_MAX = 30
-DECISIONS = """
-    INSERT INTO call_cost_events (identity, source, event_id, type, time, user_id, call_id, data)
-    SELECT md5('decision ' || call_id)::uuid, 'test', call_id, 'call.settled', min(time), 'alice', call_id,
-           '{"infrastructure":{"vultr":1},"defaultCharge":0,"defaultFee":0,"version":2}'
-    FROM call_cost_events GROUP BY call_id
-"""
 SHAPES = [(3, 1_000), (3, 4_000), (1_000, 4), (4_000, 4)]
 """Calls, and events of each."""
 
