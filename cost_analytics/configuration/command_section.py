@@ -103,7 +103,8 @@ class CommandSection(Section):
         secret=True,
     )
     twilio_account_sid: str | None = optional(
-        "TWILIO_ACCOUNT_SID", "The account (`AC…`) whose calls are ended. Unset: none are."
+        "TWILIO_ACCOUNT_SID",
+        "The account (`AC…`) whose calls are ended. Unset: no command goes to Twilio.",
     )
     twilio_auth_token: Secret = secret(
         "TWILIO_AUTH_TOKEN", "The account's token, or the secret of `TWILIO_API_KEY`."
@@ -118,7 +119,8 @@ class CommandSection(Section):
         lambda reader, name: _vendor_url(reader, name, _TWILIO_URL),
     )
     telnyx_api_key: Secret = secret(
-        "TELNYX_API_KEY", "The key of the account whose calls are ended. Unset: none are."
+        "TELNYX_API_KEY",
+        "The key of the account whose calls are ended. Unset: no command goes to Telnyx.",
     )
     telnyx_url: str = custom(
         "TELNYX_URL",
@@ -134,7 +136,8 @@ class CommandSection(Section):
         _hosts,
     )
     retell_api_key: Secret = secret(
-        "RETELL_API_KEY", "The key of the account whose calls are ended. Unset: none are."
+        "RETELL_API_KEY",
+        "The key of the account whose calls are ended. Unset: no command goes to Retell.",
     )
     retell_url: str = custom(
         "RETELL_URL",
@@ -146,10 +149,10 @@ class CommandSection(Section):
         "LIVEKIT_URL",
         None,
         "The LiveKit server whose rooms are deleted and whose agents get messages, such as "
-        "`wss://project.livekit.cloud`. Unset: none are.",
+        "`wss://project.livekit.cloud`. Unset: no command goes to LiveKit.",
         _livekit_url,
     )
-    livekit_api_key: str | None = optional("LIVEKIT_API_KEY", "The key that signs its tokens.")
+    livekit_api_key: str | None = optional("LIVEKIT_API_KEY", "The key of the server's tokens.")
     livekit_api_secret: Secret = secret("LIVEKIT_API_SECRET", "The secret of the key.")
 
     def check(self, reader: Reader) -> None:

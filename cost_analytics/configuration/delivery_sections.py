@@ -67,7 +67,7 @@ def _legs(reader: Reader, name: str) -> tuple[Leg, ...]:
 
 @dataclass(frozen=True, slots=True)
 class DeliverySection(Section):
-    """Delivery of alerts to people; an empty address turns its channel type off."""
+    """Delivery of notifications; an empty address turns its channel type off."""
 
     smtp_url: Secret = custom(
         "SMTP_URL",

@@ -54,7 +54,7 @@ class KafkaSection(Section):
         "KAFKA_IDEMPOTENT",
         True,
         "Whether producers are idempotent. `false` only for a broker that does not support it, "
-        "such as the embedded one; repeated events are recognised by their identities in any case.",
+        "such as the embedded one; repeated events are recognized by their identities in any case.",
     )
     session_timeout_ms: int = integer(
         "KAFKA_SESSION_TIMEOUT_MS",

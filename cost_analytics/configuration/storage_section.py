@@ -33,13 +33,13 @@ class StorageSection(Section):
     """Where objects are written, and with which keys; without keys, the machine's own are used."""
 
     s3_endpoint: str | None = custom(
-        "AWS_ENDPOINT_URL_S3", None, "Comes before `AWS_ENDPOINT_URL`.", _endpoint
+        "AWS_ENDPOINT_URL_S3", None, "Takes precedence over `AWS_ENDPOINT_URL`.", _endpoint
     )
     general_endpoint: str | None = custom(
         "AWS_ENDPOINT_URL",
         None,
         "Address of an S3-compatible storage, such as `https://minio.example:9000`; unset: Amazon "
-        "S3. With `http`, what is written is not encrypted on its way.",
+        "S3. With `http`, files are sent unencrypted.",
         _endpoint,
     )
     region: str | None = optional(

@@ -23,7 +23,7 @@ _TITLES: Final[dict[SectionName, str]] = {
     "worker": "The worker",
     "stuck_calls": "Stuck calls",
     "retention": "Retention",
-    "delivery": "Delivery of alerts to people",
+    "delivery": "Notifications",
     "commands": "Commands to vendors of calls",
     "anomalies": "Anomalies",
     "intake": "Sending events (`follow`)",

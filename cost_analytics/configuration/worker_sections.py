@@ -54,13 +54,14 @@ class WorkerSection(Section):
         "WORKER_BATCH_MAX",
         64_000,
         (1, 100_000),
-        "The maximum of events in one transaction. Larger is faster under load, up to about 64000.",
+        "The maximum number of events in one transaction. Under load, larger batches are faster, up "
+        "to about 64,000 events.",
     )
     refusal_stop_percent: int = integer(
         "WORKER_REFUSAL_STOP_PERCENT",
         50,
         (0, 100),
-        "A batch with 1000 refusals or more is not recorded but retried if this percentage of it "
+        "A batch with 1,000 refusals or more is not recorded but retried if this percentage of it "
         "is refused, because the fault is more likely ours. Events without a price count as "
         "refused. 0 turns this off.",
     )
@@ -74,14 +75,14 @@ class StuckCallSection(Section):
         "SILENT_CALL_SECONDS",
         120,
         (0, _SECONDS_MAX),
-        "A call that keeps costing for so long without a cost of inference is an anomaly "
+        "A call that keeps costing for this time without a cost of inference is an anomaly "
         "([anomalies](anomalies.md#stuck-calls)). 0 turns this off.",
     )
     lifetime_seconds: int = integer(
         "CALL_LIFETIME_MAX_SECONDS",
         14_400,
         (0, _SECONDS_MAX),
-        "A call without an end, and without any event for so long, is closed as `abandoned`. A "
+        "A call without an end, and without an event for this time, is closed as `abandoned`. A "
         "later event reopens it. 0 turns this off.",
     )
     ends_calls: bool = flag(
@@ -107,7 +108,7 @@ class RetentionSection(Section):
         (_IDENTITY_DAYS_MIN, _DAYS_MAX),
         "Identities of events, counted from their recording, and the details of archived costs "
         f"that voids and late prices need. At least {_IDENTITY_DAYS_MIN}: an event may be 400 "
-        "days old, and a repeat of it must be recognised.",
+        "days old, and a repeat of it must be recognized.",
     )
     dead_letter_days: int = integer(
         "RETENTION_DEAD_LETTER_DAYS",
