@@ -54,8 +54,8 @@ class WorkerSection(Section):
         "WORKER_BATCH_MAX",
         64_000,
         (1, 100_000),
-        "The maximum number of events in one transaction. Under load, larger batches are faster, up "
-        "to about 64,000 events.",
+        "The maximum number of events in one transaction. Under load, larger batches are faster, "
+        "up to about 64,000 events.",
     )
     refusal_stop_percent: int = integer(
         "WORKER_REFUSAL_STOP_PERCENT",
