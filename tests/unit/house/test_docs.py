@@ -5,7 +5,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final, cast
+from typing import Final, cast, get_args
 
 import pytest
 
@@ -13,8 +13,10 @@ from api.app import build_app
 from api.http.access import ROUTES, Route
 from cost_analytics.cli import COMMANDS
 from cost_analytics.configuration.variables import VARIABLES
+from ledger.operations.retention import SUBJECTS
 from ledger.postgres.pool import Pool
 from ledger.postgres.viewers import ReaderPool
+from schemas.problems import ProblemCode
 from schemas.refusals import REFUSAL_CODES
 from schemas.topics import ALL_TOPICS
 from tests.support.api import authenticator
@@ -160,6 +162,16 @@ def test_operations_and_events_explain_every_refusal() -> None:
     for page in ("docs/events.md", "docs/operations.md"):
         for code in REFUSAL_CODES:
             assert f"`{code}`" in text_of(page), f"{code} in {page}"
+
+
+def test_operations_explain_every_kind_of_data_that_retention_removes() -> None:
+    section = text_of("docs/operations.md").split("## Retention")[1].split("### ")[0]
+    assert [name for name in SUBJECTS if f"`{name}`" not in section] == []
+
+
+def test_the_api_page_explains_every_code_of_a_failure() -> None:
+    section = text_of("docs/api.md").split("## Responses and errors")[1].split("### ")[0]
+    assert [code for code in get_args(ProblemCode) if f"`{code}`" not in section] == []
 
 
 def test_named_topics_exist() -> None:
