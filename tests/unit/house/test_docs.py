@@ -16,11 +16,12 @@ from cost_analytics.configuration.variables import VARIABLES
 from ledger.operations.retention import SUBJECTS
 from ledger.postgres.pool import Pool
 from ledger.postgres.viewers import ReaderPool
+from schemas.commands import CommandOutcome
 from schemas.problems import ProblemCode
 from schemas.refusals import REFUSAL_CODES
 from schemas.topics import ALL_TOPICS
 from tests.support.api import authenticator
-from tests.support.house import PACKAGES, ROOT
+from tests.support.house import PACKAGES, ROOT, modules
 
 PAGES: Final = sorted(
     path.relative_to(ROOT).as_posix()
@@ -167,6 +168,19 @@ def test_operations_and_events_explain_every_refusal() -> None:
 def test_operations_explain_every_kind_of_data_that_retention_removes() -> None:
     section = text_of("docs/operations.md").split("## Retention")[1].split("### ")[0]
     assert [name for name in SUBJECTS if f"`{name}`" not in section] == []
+
+
+def test_actions_of_the_log_exist() -> None:
+    """Those in the first column of the tables of operations."""
+    tables = re.findall(
+        r"^\| `action`.*\n(?:^\|.*\n)+", text_of("docs/operations.md"), re.MULTILINE
+    )
+    named = [name for table in tables for name in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)]
+    code = "\n".join(line for module in modules(*PACKAGES) for line in module.lines)
+    logged = {*re.findall(r'"([a-z_]+)"', code)}
+    logged |= {f"command_{outcome}" for outcome in get_args(CommandOutcome)}
+    assert len(named) > 20
+    assert {*re.findall(r"`(\w+)`", "".join(named))} - logged == {"action"}
 
 
 def test_the_api_page_explains_every_code_of_a_failure() -> None:
