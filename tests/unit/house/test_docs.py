@@ -17,6 +17,7 @@ from ledger.operations.retention import SUBJECTS
 from ledger.postgres.pool import Pool
 from ledger.postgres.viewers import ReaderPool
 from schemas.commands import CommandOutcome
+from schemas.events import RESERVED_SOURCES
 from schemas.problems import ProblemCode
 from schemas.refusals import REFUSAL_CODES
 from schemas.topics import ALL_TOPICS
@@ -168,6 +169,11 @@ def test_operations_and_events_explain_every_refusal() -> None:
 def test_operations_explain_every_kind_of_data_that_retention_removes() -> None:
     section = text_of("docs/operations.md").split("## Retention")[1].split("### ")[0]
     assert [name for name in SUBJECTS if f"`{name}`" not in section] == []
+
+
+def test_events_name_every_reserved_source() -> None:
+    page = text_of("docs/events.md")
+    assert [source for source in RESERVED_SOURCES if f"`{source}`" not in page] == []
 
 
 def test_actions_of_the_log_exist() -> None:
