@@ -4,6 +4,7 @@ import json
 import re
 from itertools import pairwise
 from typing import Any, Final
+from urllib.parse import parse_qsl
 
 import pytest
 
@@ -55,12 +56,16 @@ def test_target_of_make_exists(target: str) -> None:
 
 
 @pytest.mark.parametrize(("page", "words"), REQUESTS, ids=[" ".join(w)[-70:] for _, w in REQUESTS])
-def test_request_has_a_route_and_a_documented_body(page: str, words: list[str]) -> None:
+def test_request_has_a_route_and_a_documented_query_and_body(page: str, words: list[str]) -> None:
     options = dict(pairwise(words))
     [url] = [word for word in words if "$API" in word]
-    path = url.partition("$API")[2].partition("?")[0]
+    path, _, query = url.partition("$API")[2].partition("?")
     method = options.get("-X", "POST" if "-d" in options else "GET").lower()
     operation = _operation(path, method)
+    parameters = {one["name"]: one["schema"] for one in operation.get("parameters", [])}
+    for name, value in parse_qsl(query, strict_parsing=bool(query)):
+        assert name in parameters
+        assert value in parameters[name].get("enum", [value])
     body = options.get("-d")
     if body is not None and not body.startswith("@"):
         schema = operation["requestBody"]["content"]["application/json"]["schema"]
