@@ -62,7 +62,10 @@ def test_request_has_a_route_and_a_documented_query_and_body(page: str, words: l
     path, _, query = url.partition("$API")[2].partition("?")
     method = options.get("-X", "POST" if "-d" in options else "GET").lower()
     operation = _operation(path, method)
-    parameters = {one["name"]: one["schema"] for one in operation.get("parameters", [])}
+    parameters = {
+        one["name"]: one["schema"]
+        for one in map(documented_answers.resolved, operation.get("parameters", []))
+    }
     for name, value in parse_qsl(query, strict_parsing=bool(query)):
         assert name in parameters
         assert value in parameters[name].get("enum", [value])

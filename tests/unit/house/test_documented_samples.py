@@ -82,7 +82,7 @@ def unnamed_fields(value: Any, schema: dict[str, Any], root: dict[str, Any]) -> 
     """Return the fields of a value, at any depth, that its schema does not name."""
     parts = alternatives(schema, root)
     if isinstance(value, list):
-        items = next((part["items"] for part in parts if "items" in part), {})
+        items: dict[str, Any] = next((part["items"] for part in parts if "items" in part), {})
         return [name for one in value for name in unnamed_fields(one, items, root)]
     if not isinstance(value, dict):
         return []
@@ -97,7 +97,7 @@ def alternatives(schema: dict[str, Any], root: dict[str, Any]) -> list[dict[str,
             found = found[name]
         schema = found
     choices = schema.get("anyOf") or schema.get("oneOf")
-    if not choices:
+    if not choices or "properties" in schema:
         return [schema]
     found = [part for choice in choices for part in alternatives(choice, root)]
     return [part for part in found if part.get("type") != "null"]

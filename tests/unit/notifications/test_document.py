@@ -10,7 +10,6 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
 from ledger.notifications.channels import DELIVERIES_MAX, MESSAGES_PER_HOUR
-from ledger.notifications.deliveries import KEPT_DAYS
 from ledger.notifications.retry_policy import SCHEDULES
 from ledger.notifications.verification_codes import GUESSES_MAX
 from schemas import generate
@@ -77,7 +76,7 @@ def test_documented_limits_and_delays_are_those_of_the_code() -> None:
     assert DELIVERIES_MAX == 50
     assert "five attempts" in words
     assert "A page has fifty deliveries" in words
-    assert f"kept for {KEPT_DAYS} days" in words
+    assert "kept for `RETENTION_NOTIFICATION_DAYS`" in words
     rows: dict[str, Any] = {
         way: ", ".join(["0", *map(_words, schedule.delays_ms)])
         for way, schedule in SCHEDULES.items()
