@@ -18,7 +18,6 @@ from ledger.postgres.pool import Pool
 from ledger.postgres.viewers import ReaderPool
 from schemas.commands import CommandOutcome
 from schemas.events import RESERVED_SOURCES
-from schemas.problems import ProblemCode
 from schemas.refusals import REFUSAL_CODES
 from schemas.topics import ALL_TOPICS
 from tests.support.api import authenticator
@@ -187,11 +186,6 @@ def test_actions_of_the_log_exist() -> None:
     logged |= {f"command_{outcome}" for outcome in get_args(CommandOutcome)}
     assert len(named) > 20
     assert {*re.findall(r"`(\w+)`", "".join(named))} <= logged
-
-
-def test_the_api_page_explains_every_code_of_a_failure() -> None:
-    section = text_of("docs/api.md").split("## Responses and errors")[1].split("### ")[0]
-    assert [code for code in get_args(ProblemCode) if f"`{code}`" not in section] == []
 
 
 def test_named_topics_exist() -> None:
