@@ -1,6 +1,9 @@
 """Calls with very many events, and how many rows a query reads of them."""
 
+import json
 from typing import Any
+
+import asyncpg
 
 EVENTS = """
     INSERT INTO call_cost_events (identity, source, event_id, type, time, user_id, call_id, service,
@@ -28,3 +31,16 @@ def rows_read(plan: dict[str, Any]) -> int:
         number for name, number in plan.items() if name.startswith("Rows Removed by")
     )
     return int(own * plan["Actual Loops"]) + sum(map(rows_read, plan.get("Plans", [])))
+
+
+class CountingConnection(asyncpg.Connection):
+    """Counts the rows that the plan of each query reads."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.reads = 0
+
+    async def fetch(self, query: str, *values: Any, **options: Any) -> Any:
+        plan = await super().fetch(f"EXPLAIN (ANALYZE, FORMAT JSON) {query}", *values, **options)
+        self.reads += rows_read(json.loads(plan[0][0])[0]["Plan"])
+        return await super().fetch(query, *values, **options)

@@ -1,14 +1,12 @@
 """`verify` reads each event a few times, however many calls there are."""
 
-import json
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import asyncpg
 
 from ledger.operations.verification import verify_on
 from ledger.postgres.partitions import ensure_months
-from tests.support.long_calls import DECISIONS, EVENTS, rows_read
+from tests.support.long_calls import DECISIONS, EVENTS, CountingConnection
 
 DAY = datetime(2025, 11, 19, tzinfo=UTC)
 READS_OF_AN_EVENT_MAX = 400
@@ -17,17 +15,6 @@ SHAPES = [(3, 1_000), (1_000, 4), (4_000, 4)]
 """Calls, and events of each."""
 LARGE = "UPDATE pg_class SET reltuples = 100 * reltuples WHERE relname LIKE 'call_cost_events_20%'"
 """Lets the planner expect a large ledger."""
-
-
-class CountingConnection(asyncpg.Connection):
-    """Counts the rows that the plan of each query reads."""
-
-    reads = 0
-
-    async def fetch(self, query: str, *values: Any, **options: Any) -> Any:
-        plan = await super().fetch(f"EXPLAIN (ANALYZE, FORMAT JSON) {query}", *values, **options)
-        type(self).reads += rows_read(json.loads(plan[0][0])[0]["Plan"])
-        return await super().fetch(query, *values, **options)
 
 
 async def test_work_is_linear_in_events_and_calls(database_url: str) -> None:
@@ -40,10 +27,10 @@ async def test_work_is_linear_in_events_and_calls(database_url: str) -> None:
             await connection.execute(DECISIONS)
             await connection.execute("ANALYZE")
             await connection.execute(LARGE)
-            CountingConnection.reads = 0
+            connection.reads = 0
             found = await verify_on(connection)
             assert found.differences >= calls, "the calls have no totals"
-            reads = CountingConnection.reads / (calls * events)
+            reads = connection.reads / (calls * events)
             assert reads < READS_OF_AN_EVENT_MAX, f"{calls} calls of {events} events"
     finally:
         await connection.close()
