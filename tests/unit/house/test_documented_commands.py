@@ -77,6 +77,15 @@ def test_request_has_a_route_and_a_documented_query_and_body(page: str, words: l
         documented_answers.assert_fits(body.encode(), documented_answers.part(name))
 
 
+@pytest.mark.parametrize(("page", "words"), REQUESTS, ids=[" ".join(w)[-70:] for _, w in REQUESTS])
+def test_token_of_a_request_is_made_on_the_page_of_the_api(page: str, words: list[str]) -> None:
+    command = " ".join(words)
+    token = re.search(r"Bearer \$(\w+)", command)
+    made = re.findall(r"^export (\w+)=", (ROOT / "docs" / "api.md").read_text(), re.MULTILINE)
+    assert token is None or token[1] in made
+    assert ("$API/api/admin" in command) == (token is not None and token[1] == "ADMIN_TOKEN")
+
+
 def _operation(path: str, method: str) -> dict[str, Any]:
     """Return the operation of the route with the fewest variables that a path fits."""
     fitting = [
