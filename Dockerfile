@@ -59,7 +59,7 @@ COPY --from=build /opt/cost-analytics /opt/cost-analytics
 ENV PATH=/opt/cost-analytics/bin:$PATH PYTHONUNBUFFERED=1 API_HOST=0.0.0.0
 USER 10001:10001
 EXPOSE 8080
-# For `api`. Whoever runs another command switches it off: a worker ends by itself when it is stuck.
+# For `api`; switch it off for other commands. A worker that is stuck ends by itself.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s \
     CMD ["python", "-c", "from os import environ as e; from urllib.request import urlopen; urlopen(f\"http://127.0.0.1:{e.get('API_PORT', '8080')}/health\", timeout=4)"]
 ENTRYPOINT ["cost-analytics"]

@@ -11,7 +11,7 @@ export PORT SIMULATE BROKER_MEMORY_MB
 .DEFAULT_GOAL := help
 .PHONY: help run demo test faults security simulator check contracts bench bench-growth bench-peers forecast screenshots pages kafka lock release clean setup-run setup-all setup-forecast setup-integrations setup-peers setup-chart setup-focus setup-docs docs web
 
-help: ## say what there is
+help: ## list the targets
 	@echo 'make TARGET, where TARGET is one of'
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -24,14 +24,14 @@ demo: setup-run ## the product and one example that reports a call (WAY=python; 
 	@$(if $(WAY),tools/web try)
 	@exec $(BIN)/cost-analytics demo $(WAY) $(if $(DEMO_EXIT),--exit)
 
-test: setup-all setup-integrations setup-chart setup-focus setup-docs ## pass every test this machine can run (ARGS="-k name" for some)
+test: setup-all setup-integrations setup-chart setup-focus setup-docs ## run every test that this machine can run (ARGS="-k name" for some)
 	@tools/web try
 	@exec $(BIN)/python -m pytest --numprocesses=3 --dist=worksteal $(ARGS)
 
-faults: setup-all ## every fault and what it changed, as one table (ARGS="-k name" for some)
+faults: setup-all ## inject every fault, and print the differences as one table (ARGS="-k name" for some)
 	@exec $(BIN)/python -m pytest --quiet --numprocesses=2 --dist=worksteal -m fault $(ARGS)
 
-security: setup-all ## every attack and what it reached, as one table that ends with zeros (ARGS="-k name" for some)
+security: setup-all ## run every attack, and print the breaches as one table (ARGS="-k name" for some)
 	@exec $(BIN)/python -m pytest --quiet --numprocesses=2 --dist=worksteal -m attack $(ARGS)
 
 simulator: setup-all ## seeded runs of the whole write path under faults (SEEDS=10000; ARGS="--seed N" repeats one)

@@ -35,13 +35,13 @@ _FROZEN_MS_MAX: Final = SESSION_TIMEOUT_MS - 2_000
 COUNTED: Final = "SELECT coalesce(sum(next_offset), 0) FROM stream_offsets"
 """The number of counted events."""
 _START = "SELECT clock_timestamp() AS since, pg_current_wal_insert_lsn() AS log"
-_LOGGED = "SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), $1)"
-_KEPT_BYTES = """
+_WAL_BYTES = "SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), $1)"
+_STORED_BYTES = """
 SELECT sum(pg_total_relation_size(oid))
 FROM pg_class
 WHERE relkind = 'r' AND (relname LIKE 'call_cost_events_2%' OR relname = 'event_identities')
 """
-_KEPT = """
+_ROW_COUNTS = """
 SELECT (SELECT count(*) FROM call_cost_events WHERE type <> 'call.settled') AS events,
        (SELECT count(*) FROM event_identities) AS identities,
        (SELECT count(*) FROM dead_letters) AS refused,
@@ -53,16 +53,15 @@ SELECT (SELECT count(*) FROM call_cost_events WHERE type <> 'call.settled') AS e
 class DurableRun(NamedTuple):
     """The result of a run. Rows recorded after `since` belong to the measured part.
 
-    `logged_bytes` are the bytes of WAL per event, `kept_bytes` those of stored events and their
-    indexes.
+    `wal_bytes` are the bytes of WAL per event, `stored_bytes` those of tables and indexes.
     """
 
     events: int
     seconds: float
     since: datetime
     cpu: CpuUse
-    logged_bytes: int
-    kept_bytes: int
+    wal_bytes: int
+    stored_bytes: int
 
     @property
     def rate(self) -> float:
@@ -89,7 +88,7 @@ async def measure_workers(
         running_workers(context, number, broker, database_url) as workers,
     ):
         context.progress.update("workers join their group")
-        before = await _kept(connection)
+        before = await _count_rows(connection)
         await workers.wait_assigned(connection)
         context.progress.update("warm-up: calls are announced")
         await warm_up(context, broker, connection, workers)
@@ -102,8 +101,8 @@ async def measure_workers(
         await _require_complete(connection, before, expected)
         if verified:
             await require_verified(database_url)
-        stored = int(await connection.fetchval(_KEPT_BYTES))
-    return run._replace(kept_bytes=stored // (before["events"] + expected))
+        stored = int(await connection.fetchval(_STORED_BYTES))
+    return run._replace(stored_bytes=stored // (before["events"] + expected))
 
 
 async def _fill_frozen(
@@ -160,17 +159,17 @@ async def _timed(
     await wait_counted(connection, workers, len(context.load.warm_up) + events)
     seconds = time.monotonic() - began
     cpu = meter.read()
-    logged = int(await connection.fetchval(_LOGGED, start["log"]))
+    logged = int(await connection.fetchval(_WAL_BYTES, start["log"]))
     return DurableRun(events, seconds, start["since"], cpu, logged // events, 0)
 
 
-async def _kept(connection: Connection) -> dict[str, int]:
-    return dict(await connection.fetchrow(_KEPT) or {})
+async def _count_rows(connection: Connection) -> dict[str, int]:
+    return dict(await connection.fetchrow(_ROW_COUNTS) or {})
 
 
 async def _require_complete(connection: Connection, before: dict[str, int], events: int) -> None:
     """Raise InvalidRunError if not exactly these events were added to those `before`."""
-    stored, wanted = await _kept(connection), dict(before)
+    stored, wanted = await _count_rows(connection), dict(before)
     wanted["events"] += events
     wanted["identities"] += events
     if stored != wanted:

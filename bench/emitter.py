@@ -2,7 +2,7 @@
 
 The emitter's thread sends the events to a server in another process, or to one that never answers.
 Reports come in a row, and one by one after a pause, when the caches of the processor hold the work
-of other programs; beside them is what the JSON of such an event takes alone.
+of other programs. For comparison, the JSON of such an event is measured alone.
 """
 
 from __future__ import annotations

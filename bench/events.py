@@ -1,6 +1,6 @@
 """The seeded events for all contenders: realistic calls, many at a time.
 
-2 000 users have 20 000 active calls. A warm-up starts each call and records its first cost. The
+2,000 users have 20,000 active calls. A warm-up starts each call and records its first cost. The
 measured part continues these calls in random order, as turns of many conversations reach a topic:
 costs of four services, and sometimes a call that is charged and ends while another begins. Ids are
 version 7 UUIDs, and times increase with the events, as emitters write them.

@@ -1,6 +1,6 @@
-"""Tests whose memory or time must not grow with the number of rows: an export, and analytics.
+"""Measures an export and the analytics of all users: neither may need more memory with more rows.
 
-They use the API as in production, in its own process, with a million calls and a million events.
+Both use the API as in production, in its own process, with a million calls and a million events.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ PARTS: Final[dict[Part, str]] = {
     "latency": "from an event's time to its commit, to the topic of totals and to a socket",
     "delivery": "from an event's time to a consumer, broker only, at the load of `alerts`",
     "alerts": "from the event that crosses a threshold to its alert on the topic",
-    "live": "from a commit to 2 000 sockets, and to 100 beside one that never reads",
+    "live": "from a commit to 2,000 sockets, and to 100 beside one that never reads",
     "reads": "authenticated reads of the API against a bare handler on the same server",
     "recovery": "seconds to catch up after a minute, and each process's memory (only with --only)",
     "export": "time and memory of a CSV file of a million events (only with --only)",

@@ -1,7 +1,7 @@
 """Authenticated reads of the API, against a handler that does nothing on the same server.
 
-The API runs as in production, in its own process, on a database that a worker has filled; the bare
-handler also has its own process. Its live feed has loaded the active calls before measuring. Rates
+The API runs as in production, in its own process, on a database that a worker has filled. Its live
+feed has loaded the active calls before measuring. The bare handler has a process of its own. Rates
 are measured at saturation, latencies at a fixed load.
 """
 
@@ -133,7 +133,7 @@ async def _fill_database(context: BenchContext, broker: Broker, url: str) -> Non
 
 
 def _requests(context: BenchContext, secret: str) -> dict[str, list[bytes]]:
-    """Return the requests of each route; each user requests own data."""
+    """Return the requests of each route; each user reads the user's own data."""
     tokens = TokenSection(secret=Secret(secret))
     emitter = LoadEmitter(context.options.seed, 0)
     bearers = [

@@ -42,8 +42,8 @@ class Rounds:
     """
 
     runs: dict[str, list[TimedRun]] = field(default_factory=dict)
-    kept_bytes: list[int] = field(default_factory=list)
-    logged_bytes: list[int] = field(default_factory=list)
+    stored_bytes: list[int] = field(default_factory=list)
+    wal_bytes: list[int] = field(default_factory=list)
 
     def add(self, name: str, run: TimedRun) -> None:
         """Add the run of a contender."""
@@ -108,8 +108,8 @@ async def _workers(
     ratio = copy_input.seconds / run.seconds
     if name in (ONE, TWO):
         rounds.add(COPY, copy_input)
-        rounds.kept_bytes.append(run.kept_bytes)
-        rounds.logged_bytes.append(run.logged_bytes)
+        rounds.stored_bytes.append(run.stored_bytes)
+        rounds.wal_bytes.append(run.wal_bytes)
     rounds.add(name, TimedRun(run.events, run.seconds, ratio, run.cpu))
     context.progress.result(
         f"{run.rate:,.0f} events/s, {ratio:.2f} of COPY ({len(rows.measured)} batches)"

@@ -1,7 +1,7 @@
 """A voice agent of LiveKit that reports what its calls cost, beside a running `make run`.
 
 `make demo WAY=livekit` runs it, with a key of `cost-analytics keys create --scope ingest`. It needs
-no network: the session is LiveKit's, its vendors answer by a script. Replace `ScriptedLLM`,
+no network: the session is LiveKit's, and its vendors are simulated. Replace `ScriptedLLM`,
 `ScriptedSTT` and `ScriptedTTS` by `openai.LLM()`, `deepgram.STT()` and `elevenlabs.TTS()`.
 """
 
@@ -87,7 +87,7 @@ def costs_of(session: Any, attachment: Attachment) -> Decimal:
 
 
 def main() -> int:
-    """Report one call, and say what became of its events."""
+    """Report one call, and print how many events were sent."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     parser = argparse.ArgumentParser(description="Reports a call of three turns.")
     parser.add_argument("--url", required=True, help="the address of Cost Analytics")

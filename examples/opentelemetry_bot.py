@@ -55,7 +55,7 @@ def talk(tracer: Tracer, call_id: str, speed: float) -> Decimal:
 
 
 def main() -> int:
-    """Trace one call, and say what it costs."""
+    """Trace one call, and print what it costs."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     parser = argparse.ArgumentParser(description="Traces a call of five turns.")
     parser.add_argument("--url", required=True, help="the address of Cost Analytics")

@@ -2,8 +2,8 @@
 
 python examples/pipecat_bot.py --url http://127.0.0.1:8080 --token TOKEN, with the Python of
 `make setup-integrations`, where TOKEN is a key of `cost-analytics keys create --service voice-bot
---scope ingest`. The vendors are played by classes at Pipecat's own interfaces; the line that
-matters is the `CostObserver` in `main`.
+--scope ingest`. Classes at Pipecat's own interfaces simulate the vendors; the line that matters is
+the `CostObserver` in `hold_call`.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class DemoEar(STTService):
 
 
 class DemoModel(OpenAILLMService):
-    """Plays OpenAI: it says the same to everything, after some time."""
+    """Simulated OpenAI: it gives the same answer to everything, after some time."""
 
     costs = Decimal()
 
@@ -85,7 +85,7 @@ class DemoModel(OpenAILLMService):
 
 
 class DemoVoice(TTSService):
-    """Plays a voice: silence of the right price."""
+    """Simulated speech: it returns silence, and reports the characters."""
 
     costs = Decimal()
 
@@ -103,7 +103,7 @@ class DemoVoice(TTSService):
 
 
 async def talk(worker: PipelineWorker, observer: CostObserver) -> None:
-    """Play the caller: ask all questions, and hang up."""
+    """Simulate the caller: ask all questions, and hang up."""
     for question in QUESTIONS:
         speech = InputAudioRawFrame(bytes(SECONDS_OF_SPEECH * 32_000), 16_000, 1)
         asked = LLMMessagesAppendFrame([{"role": "user", "content": question}], run_llm=True)
@@ -133,7 +133,7 @@ async def hold_call(emitter: Emitter, speed: float) -> tuple[str, Decimal]:
 
 
 def main() -> int:
-    """Report one call, and say what became of its events."""
+    """Report one call, and print how many events were sent."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     logger.remove()
     logger.add(sys.stderr, level="WARNING")

@@ -48,7 +48,7 @@ async def talk(emitter: Emitter, speed: float) -> tuple[str, Decimal]:
 
 
 def main() -> int:
-    """Report one call, and say what became of its events."""
+    """Report one call, and print how many events were sent."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     parser = argparse.ArgumentParser(description="Reports a call of five turns.")
     parser.add_argument("--url", required=True, help="the address of Cost Analytics")

@@ -33,7 +33,7 @@ def post(url: str, body: bytes, headers: dict[str, str]) -> Any:
 
 
 def main() -> int:
-    """Make an endpoint, send everything twice, and say what the call costs."""
+    """Make an endpoint, send everything twice, and print what the call costs."""
     parser = argparse.ArgumentParser(description="Sends a vendor's webhooks about one call.")
     parser.add_argument("--vendor", required=True, choices=VENDORS)
     parser.add_argument("--url", required=True, help="the address of Cost Analytics")

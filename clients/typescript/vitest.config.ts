@@ -1,4 +1,4 @@
-// Runs the tests of the client's own rules; tests/clients runs it against the product.
+// Runs the tests of the client's own rules; tests/integration/clients runs it against the product.
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({

@@ -128,7 +128,7 @@ securityContext:
 {{- end }}
 
 {{/*
-A Deployment, its PodDisruptionBudget. Takes root, process, values, login, keys, optional, settings
+A Deployment and its PodDisruptionBudget. Takes root, process, values, login, keys, optional, settings
 (of this process, by name), ports (by name) and probes (of the container, YAML).
 */}}
 {{- define "cost-analytics.deployment" -}}

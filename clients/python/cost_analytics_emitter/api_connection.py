@@ -33,7 +33,7 @@ class _DeadlineReader(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        self._wire.settimeout(_left(self._deadline))
+        self._wire.settimeout(_seconds_left(self._deadline))
         return self._raw.readinto(buffer)
 
     def close(self) -> None:
@@ -119,10 +119,10 @@ class ApiConnection:
         for name, value in headers.items():
             connection.putheader(name, value)
         wire = connection.sock
-        wire.settimeout(_left(deadline))
+        wire.settimeout(_seconds_left(deadline))
         connection.endheaders()
         for start in range(0, len(body), _SEND_BYTES):
-            wire.settimeout(_left(deadline))
+            wire.settimeout(_seconds_left(deadline))
             connection.send(body[start : start + _SEND_BYTES])
         connection.response_class = _response_class(deadline)
         response = connection.getresponse()
@@ -134,7 +134,7 @@ class ApiConnection:
 
     def _connect(self, deadline: float) -> HTTPConnection:
         host, port = self._url.hostname or "", self._url.port
-        timeout = _left(deadline)
+        timeout = _seconds_left(deadline)
         connection = (
             HTTPSConnection(host, port, timeout=timeout, context=self._context)
             if self._url.scheme == "https"
@@ -145,7 +145,8 @@ class ApiConnection:
         return connection
 
 
-def _left(deadline: float) -> float:
+def _seconds_left(deadline: float) -> float:
+    """Return the time until a deadline; raises TimeoutError after it."""
     left = deadline - monotonic()
     if left <= 0:
         raise TimeoutError("the server did not answer in time")

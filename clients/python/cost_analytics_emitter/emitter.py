@@ -36,7 +36,7 @@ _log: Final = logging.getLogger("cost_analytics_emitter")
 
 
 class _Parts(NamedTuple):
-    """What belongs to one process."""
+    """The queue, the sending thread and the counts of one process."""
 
     tally: Tally
     memory: MemoryOutbox

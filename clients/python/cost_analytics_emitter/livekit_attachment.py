@@ -23,7 +23,7 @@ from cost_analytics_emitter.livekit_estimates import (
     read_estimate,
 )
 from cost_analytics_emitter.livekit_metrics import (
-    UNSEEN,
+    ONLY_IN_SUMS,
     Difference,
     MetricsReading,
     ObservedSums,
@@ -52,8 +52,8 @@ _note_error_safely: Final = guarded(_note_error)
 """One handler for all sessions, so a component has it once."""
 
 
-def _nothing() -> None:
-    """Do nothing but what follows all work."""
+def _no_job() -> None:
+    """Do nothing: the comparison of sums, which follows all jobs, is wanted."""
 
 
 class AttachmentCounters(NamedTuple):
@@ -88,7 +88,7 @@ class Attachment(SessionFollower):
         self._costs = SessionCosts(emitter, self._call.reference)
         self._sums = ObservedSums()
         self._components: dict[int, tuple[Any, Callable[[Any], None]]] = {}
-        self._work: deque[Callable[[], None]] = deque()
+        self._jobs: deque[Callable[[], None]] = deque()
         self._recent: deque[Any] = deque(maxlen=_RECENT_METRICS)
         SESSIONS.add(session, self)
         self._handlers = {name: guarded(handler) for name, handler in self._methods().items()}
@@ -115,11 +115,11 @@ class Attachment(SessionFollower):
 
     def begin(self, request: NodeRequest) -> None:
         """Listen to the component of a request that is about to be made; never raises."""
-        self._soon(partial(self._watch, request.component), is_now=True)
+        self._queue(partial(self._watch, request.component), at_once=True)
 
     def finish(self, request: NodeRequest) -> None:
         """Estimate what an ended request did not report, after its reports; never raises."""
-        self._soon(partial(self._estimate, request))
+        self._queue(partial(self._estimate, request))
 
     def watches(self, component: Any) -> bool:
         """Return whether metrics of a component are received."""
@@ -128,7 +128,7 @@ class Attachment(SessionFollower):
     def detach(self) -> None:
         """Stop listening; late metrics are compared a last time."""
         self._is_compared = False
-        self._soon(_nothing, is_now=True)
+        self._queue(_no_job, at_once=True)
         for component, handler in self._components.values():
             component.off("metrics_collected", handler)
         self._components.clear()
@@ -147,7 +147,7 @@ class Attachment(SessionFollower):
         }
 
     def _on_progress(self, _: Any) -> None:
-        self._soon(self._watch_all)
+        self._queue(self._watch_all)
         self._call.look_later()
 
     def _on_speech(self, event: Any) -> None:
@@ -156,13 +156,13 @@ class Attachment(SessionFollower):
 
     def _on_usage(self, _: Any) -> None:
         self._is_compared = False
-        self._soon(_nothing)
+        self._queue(_no_job)
 
     def _on_close(self, event: Any) -> None:
         self._is_compared = False
-        self._soon(_nothing, is_now=True)
+        self._queue(_no_job, at_once=True)
         self.is_closed = True
-        self._soon(partial(self._call.close, event.reason.value), is_now=True)
+        self._queue(partial(self._call.close, event.reason.value), at_once=True)
         asyncio.get_running_loop().call_later(_LATE_SECONDS, self.detach)
 
     def _watch_all(self) -> None:
@@ -190,23 +190,26 @@ class Attachment(SessionFollower):
         if not any(one is metrics for one in self._recent):
             self._recent.append(metrics)
             emission = Emission(component, metrics, current_request(), self._call.tags())
-            self._soon(partial(self._report, emission))
+            self._queue(partial(self._report, emission))
 
-    def _soon(self, job: Callable[[], None], *, is_now: bool = False) -> None:
-        """Do a job after all handlers of the current event, which complete its metrics."""
-        self._work.append(job)
+    def _queue(self, job: Callable[[], None], *, at_once: bool = False) -> None:
+        """Do a job after all handlers of the current event, which complete its metrics.
+
+        With `at_once` it is done now, after all queued jobs.
+        """
+        self._jobs.append(job)
         try:
-            if not is_now:
-                asyncio.get_running_loop().call_soon(self._run_work)
+            if not at_once:
+                asyncio.get_running_loop().call_soon(self._run_jobs)
                 return
         except RuntimeError:
             _log.debug("outside the event loop")
-        self._run_work()
+        self._run_jobs()
 
-    def _run_work(self) -> None:
-        while self._work or not self._is_compared:
+    def _run_jobs(self) -> None:
+        while self._jobs or not self._is_compared:
             # Last, because the session has also summed up metrics that wait here.
-            job = self._work.popleft() if self._work else self._compare
+            job = self._jobs.popleft() if self._jobs else self._compare
             try:
                 job()
             except Exception as error:  # the session goes on
@@ -255,13 +258,13 @@ class Attachment(SessionFollower):
         """Compare the session's sums with the received metrics, and report what was missed."""
         self._is_compared = True
         for difference in self._sums.differences(self._session.usage.model_usage):
-            if difference.type not in UNSEEN:
+            if difference.type not in ONLY_IN_SUMS:
                 self._costs.counts["differences"] += 1
                 message = f"{difference.type} of {difference.provider} {difference.model}: "
                 message += f"the session has {dict(difference.amounts)} more than was received"
                 self._emitter.note_unreported("sums that differ", message)
             if difference.is_missed and not self._is_shared(difference):
-                self._costs.counts["missed"] += difference.type not in UNSEEN
+                self._costs.counts["missed"] += difference.type not in ONLY_IN_SUMS
                 self._costs.record_missed(read_difference(difference, self._services))
 
     def _is_shared(self, difference: Difference) -> bool:

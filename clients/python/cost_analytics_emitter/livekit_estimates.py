@@ -14,7 +14,7 @@ from cost_analytics_emitter.service_names import service_of, stt_operation
 from cost_analytics_emitter.usage_counts import Usages
 
 _SECONDS_MAX: Final = 10
-"""Streams report audio more often. One that leaves more unreported bills speech, not audio."""
+"""A stream that leaves more audio than this unreported bills speech: others report more often."""
 
 
 class Estimate(NamedTuple):

@@ -27,7 +27,7 @@ _CONVERSIONS: Final[Mapping[str, Callable[[Any], Usages]]] = {
 }
 """The kinds of metrics with usage that a vendor bills. Others are durations or local models."""
 
-UNSEEN: Final = frozenset({"eot_usage", "interruption_usage"})
+ONLY_IN_SUMS: Final = frozenset({"eot_usage", "interruption_usage"})
 """Usage that only a session's sums include: no component reports it."""
 _OPERATIONS: Final[Mapping[str, str]] = {
     "llm_usage": "inference",
@@ -169,7 +169,7 @@ def read_difference(difference: Difference, services: Mapping[str, str]) -> Metr
 
 def _usages_of(difference: Difference) -> Usages:
     amounts = difference.amounts
-    if difference.type in UNSEEN:
+    if difference.type in ONLY_IN_SUMS:
         return {"requests": int(amounts.get("total_requests", 0))}
     if difference.type == "stt_usage":
         return livekit_stt_usages(amounts)

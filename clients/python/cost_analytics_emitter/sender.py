@@ -41,7 +41,8 @@ class Sender:
         self._linger_seconds = linger_seconds
         self._on_refused = on_refused
         self._work = threading.Event()
-        self._hurry = threading.Event()
+        # While a flush waits, events are not held back for others.
+        self._is_urgent = threading.Event()
         self._stopping = threading.Event()
         self._progress = threading.Condition()
         self._backoff = Backoff()
@@ -59,7 +60,7 @@ class Sender:
     def flush(self, timeout_seconds: float) -> bool:
         """Return whether all events queued before are accepted or refused, within the time."""
         mark = self._outbox.mark()
-        self._hurry.set()
+        self._is_urgent.set()
         self._work.set()
         deadline = monotonic() + timeout_seconds
         try:
@@ -70,12 +71,12 @@ class Sender:
                         return self._outbox.has_passed(mark)
             return True
         finally:
-            self._hurry.clear()
+            self._is_urgent.clear()
 
     def stop(self, timeout_seconds: float) -> None:
         """End the thread; a request that takes longer is left behind."""
         self._stopping.set()
-        self._hurry.set()
+        self._is_urgent.set()
         self._work.set()
         self._thread.join(timeout_seconds)
 
@@ -83,7 +84,7 @@ class Sender:
         while not self._stopping.is_set():
             self._work.wait()
             if self._outbox.pending < BATCH_EVENTS_MAX:
-                self._hurry.wait(self._linger_seconds)
+                self._is_urgent.wait(self._linger_seconds)
             self._work.clear()
             try:
                 self._send_batch()

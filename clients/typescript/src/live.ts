@@ -51,11 +51,11 @@ export class LiveFeed {
   #socket: FeedSocket | null = null;
   #attempt = 0;
   #generation = 0;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #retryTimer: ReturnType<typeof setTimeout> | undefined;
   #pinger: ReturnType<typeof setInterval> | undefined;
-  #limit: ReturnType<typeof setTimeout> | undefined;
-  #heardMs = 0;
-  #pinged = false;
+  #connectTimer: ReturnType<typeof setTimeout> | undefined;
+  #lastMessageMs = 0;
+  #isPinged = false;
   #calls: string[] | undefined;
   readonly #client: CostClient;
   readonly #options: FeedOptions;
@@ -76,7 +76,7 @@ export class LiveFeed {
     this.#options.onState?.({ is: "stopped" });
   }
 
-  /** Restricts the feed to these calls, or to none with null; a snapshot of them follows. */
+  /** Restricts the feed to these calls; null lifts the restriction. A snapshot follows. */
   subscribe(calls: string[] | null): void {
     this.#calls = calls ?? undefined;
     if (this.#socket?.readyState === OPEN) this.#sendSubscription(this.#socket);
@@ -84,45 +84,45 @@ export class LiveFeed {
 
   /** Reconnects at once, for example when the network is back; no-op while connected. */
   reconnectNow(): void {
-    if (this.#timer !== undefined) void this.#connect();
+    if (this.#retryTimer !== undefined) void this.#connect();
   }
 
   async #connect(): Promise<void> {
     this.#drop();
-    const mine = this.#generation;
+    const generation = this.#generation;
     this.#options.onState?.(
       this.#attempt ? { is: "waiting", attempt: this.#attempt } : { is: "connecting" },
     );
-    this.#limit = setTimeout(() => this.#retry(), CONNECT_MAX_MS);
+    this.#connectTimer = setTimeout(() => this.#retry(), CONNECT_MAX_MS);
     try {
       const { ticket } = await getTicket(this.#client);
-      if (mine !== this.#generation) return;
+      if (generation !== this.#generation) return;
       const path = `/api/costs/live?ticket=${encodeURIComponent(ticket)}`;
       const url = this.#client.address(path, "ws");
-      this.#listen(this.#options.open?.(url) ?? new WebSocket(url), mine);
+      this.#listen(this.#options.open?.(url) ?? new WebSocket(url), generation);
     } catch (error) {
-      if (mine === this.#generation) this.#retry(error);
+      if (generation === this.#generation) this.#retry(error);
     }
   }
 
-  #listen(socket: FeedSocket, mine: number): void {
+  #listen(socket: FeedSocket, generation: number): void {
     this.#socket = socket;
-    const current = (): boolean => mine === this.#generation;
-    let greeted = false;
+    const isCurrent = (): boolean => generation === this.#generation;
+    let hasMessage = false;
     socket.onopen = () => {
-      if (!current()) return;
-      this.#heardMs = performance.now();
+      if (!isCurrent()) return;
+      this.#lastMessageMs = performance.now();
       this.#pinger = setInterval(() => this.#checkSilence(), CHECK_EVERY_MS);
       if (this.#calls) this.#sendSubscription(socket);
     };
     socket.onmessage = (event: { data: unknown }) => {
-      if (!current()) return;
-      this.#heardMs = performance.now();
-      this.#pinged = false;
+      if (!isCurrent()) return;
+      this.#lastMessageMs = performance.now();
+      this.#isPinged = false;
       // The backoff resets only after the first message.
-      if (!greeted) {
-        greeted = true;
-        clearTimeout(this.#limit);
+      if (!hasMessage) {
+        hasMessage = true;
+        clearTimeout(this.#connectTimer);
         this.#attempt = 0;
         this.#options.onState?.({ is: "live" });
       }
@@ -130,7 +130,7 @@ export class LiveFeed {
       if (message) this.#options.onMessage(message);
     };
     socket.onclose = (event: { code: number }) => {
-      if (!current()) return;
+      if (!isCurrent()) return;
       if (event.code === EXPIRED && this.#options.onExpired) {
         this.#drop();
         this.#options.onExpired();
@@ -143,10 +143,10 @@ export class LiveFeed {
   }
 
   #checkSilence(): void {
-    const silentMs = performance.now() - this.#heardMs;
+    const silentMs = performance.now() - this.#lastMessageMs;
     if (silentMs > SILENCE_MAX_MS) this.#retry();
-    else if (silentMs >= PING_AFTER_MS && !this.#pinged) {
-      this.#pinged = true;
+    else if (silentMs >= PING_AFTER_MS && !this.#isPinged) {
+      this.#isPinged = true;
       if (this.#socket?.readyState === OPEN) this.#socket.send('{"type":"ping"}');
     }
   }
@@ -160,15 +160,15 @@ export class LiveFeed {
     // Jitter, so that browsers do not all reconnect at once.
     const random = this.#options.random?.() ?? Math.random();
     const pause = longest * (0.5 + random / 2);
-    this.#timer = setTimeout(() => void this.#connect(), pause);
+    this.#retryTimer = setTimeout(() => void this.#connect(), pause);
   }
 
   #drop(): void {
     this.#generation += 1;
-    clearTimeout(this.#timer);
-    clearTimeout(this.#limit);
-    this.#timer = undefined;
-    this.#pinged = false;
+    clearTimeout(this.#retryTimer);
+    clearTimeout(this.#connectTimer);
+    this.#retryTimer = undefined;
+    this.#isPinged = false;
     clearInterval(this.#pinger);
     const socket = this.#socket;
     this.#socket = null;

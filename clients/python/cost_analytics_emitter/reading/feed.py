@@ -35,7 +35,7 @@ _SILENCE_SECONDS: Final = 4
 _CLOSE_SECONDS: Final = 1
 
 
-async def follow(sender: ApiRequests, calls: Sequence[str] | None) -> AsyncIterator[LiveMessage]:
+async def follow(requests: ApiRequests, calls: Sequence[str] | None) -> AsyncIterator[LiveMessage]:
     """Yield each message; a snapshot first, and again after each reconnect.
 
     Raises ApiError if the server refuses the token, or the caller.
@@ -44,7 +44,7 @@ async def follow(sender: ApiRequests, calls: Sequence[str] | None) -> AsyncItera
     while True:
         retry_seconds = 0.0
         try:
-            socket = await sender.socket(_PATH)
+            socket = await requests.socket(_PATH)
         except ApiError as error:
             if not error.is_retryable:
                 raise

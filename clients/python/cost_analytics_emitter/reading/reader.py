@@ -73,7 +73,7 @@ class CostReader:
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
         """`token` is a token, or a function that returns the current one. Raises ValueError."""
-        self._sender = ApiRequests(url, token, timeout_seconds, retry_seconds, ssl_context)
+        self._requests = ApiRequests(url, token, timeout_seconds, retry_seconds, ssl_context)
 
     async def __aenter__(self) -> CostReader:
         return self
@@ -88,7 +88,7 @@ class CostReader:
 
     async def close(self) -> None:
         """Close all connections."""
-        await self._sender.close()
+        await self._requests.close()
 
     async def call(self, call_id: str) -> CallCost:
         """Return the costs of a call."""
@@ -220,11 +220,11 @@ class CostReader:
         The first message is a snapshot, which replaces all before; another one follows each lost
         connection.
         """
-        return follow(self._sender, calls)
+        return follow(self._requests, calls)
 
     async def read(self, path: str, result: type[T], **query: QueryValue) -> T:
         """Return the result of any route with this path, as an instance of a dataclass."""
-        return await self._sender.data(path, result, query)
+        return await self._requests.data(path, result, query)
 
     async def _pages(
         self, path: str, result: type[Page], **query: QueryValue
