@@ -111,7 +111,7 @@ _ANOMALIES: Final = """
                'anomalyId', md5('anomaly ' || call_id)::uuid, 'userId', user_id,
                'kind', 'call_spike', 'service', 'elevenlabs', 'leg', NULL, 'callId', call_id,
                'day', utc_day(first_at), 'observed_usd', 2, 'expected_usd', 0.5, 'score', 8,
-               'comparedWith', 'own_calls', 'comparedCount', 20, 'message', 'Four times as much as usual.',
+               'comparedWith', 'own_calls', 'comparedCount', 20, 'message', 'Four times the usual.',
                'occurredAt', to_char(ended_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
                'detectedAt', to_char(ended_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'))
     FROM calls WHERE call_id ~ '[0-9]$' AND substr(call_id, 6)::bigint % $1 = 0
