@@ -59,7 +59,7 @@ class _Alert(msgspec.Struct):
 _decode: Final = msgspec.json.Decoder(_Alert).decode
 
 
-class Offer(NamedTuple):
+class AlertLoad(NamedTuple):
     """The events of one round; `before` is how many were sent already."""
 
     number: int
@@ -99,8 +99,10 @@ async def _round(context: BenchContext, number: int) -> AlertLatencies:
         await consumer.start()
         stack.push_async_callback(consumer.stop)
         context.progress.update(f"{EVENTS_PER_SECOND:,} events/s, first unmeasured, then measured")
-        await _measure(context, broker, consumer, Offer(number, _WARM_UP_EVENTS))
-        measured = await _measure(context, broker, consumer, Offer(number, EVENTS, _WARM_UP_EVENTS))
+        await _measure(context, broker, consumer, AlertLoad(number, _WARM_UP_EVENTS))
+        measured = await _measure(
+            context, broker, consumer, AlertLoad(number, EVENTS, _WARM_UP_EVENTS)
+        )
         await wait_counted(
             connection, workers, len(context.load.warm_up) + _WARM_UP_EVENTS + EVENTS
         )
@@ -118,12 +120,12 @@ async def _check(connection: asyncpg.Connection, expected: int) -> None:
 
 
 async def _measure(
-    context: BenchContext, broker: Broker, consumer: AIOKafkaConsumer, offered: Offer
+    context: BenchContext, broker: Broker, consumer: AIOKafkaConsumer, load: AlertLoad
 ) -> AlertLatencies:
-    expected = offered.events // _CHARGE_INTERVAL * _ALERTS_PER_CHARGE
+    expected = load.events // _CHARGE_INTERVAL * _ALERTS_PER_CHARGE
     try:
         reading = asyncio.create_task(_read(consumer, expected))
-        await offer(context, broker, offered)
+        await send_load(context, broker, load)
         async with asyncio.timeout(ANSWER_SECONDS_MAX):
             return await reading
     except TimeoutError:
@@ -144,7 +146,7 @@ async def _read(consumer: AIOKafkaConsumer, expected: int) -> AlertLatencies:
     return found
 
 
-async def offer(context: BenchContext, broker: Broker, offered: Offer) -> None:
+async def send_load(context: BenchContext, broker: Broker, load: AlertLoad) -> None:
     """Send events on schedule; every hundredth one reaches a limit."""
     producer: Any = make_producer(broker.kafka, linger_ms=LINGER_MS[context.options.broker])
     await producer.start()
@@ -152,7 +154,7 @@ async def offer(context: BenchContext, broker: Broker, offered: Offer) -> None:
         began = time.monotonic() + _ENCODING_SECONDS
         began_ms = time.time_ns() // 1_000_000 + _ENCODING_SECONDS * 1_000
         sent = []
-        for number, record in enumerate(_encode_events(context, offered, began_ms)):
+        for number, record in enumerate(_encode_events(context, load, began_ms)):
             await _sleep_until(began + number / EVENTS_PER_SECOND)
             sent.append(
                 await producer.send(
@@ -162,20 +164,20 @@ async def offer(context: BenchContext, broker: Broker, offered: Offer) -> None:
         await asyncio.gather(*sent)
     finally:
         await producer.stop()
-    if time.monotonic() - began > 2 * offered.events / EVENTS_PER_SECOND:
+    if time.monotonic() - began > 2 * load.events / EVENTS_PER_SECOND:
         raise InvalidRunError("the load could not be sent in time")
 
 
-def _encode_events(context: BenchContext, offered: Offer, began_ms: int) -> list[LoadRecord]:
+def _encode_events(context: BenchContext, load: AlertLoad, began_ms: int) -> list[LoadRecord]:
     """Encode the events of a round in advance, to use less CPU while measuring."""
-    emitter = LoadEmitter(context.options.seed + 100 * offered.number + offered.before, 0)
+    emitter = LoadEmitter(context.options.seed + 100 * load.number + load.before, 0)
     records = []
-    for number in range(offered.events):
+    for number in range(load.events):
         due_ms = began_ms + number * 1_000 // EVENTS_PER_SECOND
         if number % _CHARGE_INTERVAL:
             records.append(emitter.cost_at(emitter.rng.randrange(CALLS), due_ms))
         else:
-            user = (offered.before + number) // _CHARGE_INTERVAL
+            user = (load.before + number) // _CHARGE_INTERVAL
             records.append(_charge(emitter, user, due_ms))
     return records
 

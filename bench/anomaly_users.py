@@ -123,12 +123,12 @@ class _User:
         at_service = rng.choice(("", "", "elevenlabs", "elevenlabs", "cerebras"))
         count = _poisson(rng, expected)
         found = SimulatedDay(self._user_id, day)
-        for place in range(count * times if times > 1 and not at_service else count):
-            found.calls.append(self._call(day, place))
+        for index in range(count * times if times > 1 and not at_service else count):
+            found.calls.append(self._call(day, index))
         if times > 1:
             self._label_day(found, at_service, times)
-        for place, call in enumerate(found.calls):
-            self._disturb(found, place, call)
+        for index, call in enumerate(found.calls):
+            self._disturb(found, index, call)
         return found
 
     def _label_day(self, found: SimulatedDay, service: str, times: int) -> None:
@@ -145,7 +145,7 @@ class _User:
             label = Label("day_spike", found.day.isoformat(), service, times)
             found.labels.append(label)
 
-    def _disturb(self, found: SimulatedDay, place: int, call: call_rule.EndedCall) -> None:
+    def _disturb(self, found: SimulatedDay, index: int, call: call_rule.EndedCall) -> None:
         rng = self._rng
         if rng.randrange(_CALL_SPIKE_OF) == 0:
             service, size = rng.choice(("elevenlabs", "elevenlabs", "cerebras")), rng.choice(SIZES)
@@ -157,23 +157,23 @@ class _User:
             service = rng.choice(list(LEG_SERVICES))
             talked = call.duration_ms >= call_rule.CONVERSATION_MS_MIN and call.status != "failed"
             if service in call.costs and talked:
-                found.calls[place] = call._replace(
+                found.calls[index] = call._replace(
                     costs={name: nano for name, nano in call.costs.items() if name != service}
                 )
                 leg = LEG_SERVICES[service]
                 found.labels.append(Label("missing_leg", call.call_id, leg, 1))
 
-    def _call(self, day: date, place: int) -> call_rule.EndedCall:
+    def _call(self, day: date, index: int) -> call_rule.EndedCall:
         rng = self._rng
         persona = rng.choices((*self._favourites, rng.choice(_PERSONAS)), (70, 22, 8))[0]
         outcome: CallStatus = rng.choices(("completed", "failed", "terminated"), (88, 5, 7))[0]
         duration_ms = round(1000 * min(1800.0, rng.lognormvariate(5.0, 0.7)))
         if outcome == "failed":
             duration_ms = rng.randrange(800, 25_000)
-        begins = datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(minutes=place)
+        begins = datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(minutes=index)
         ends = begins + timedelta(milliseconds=duration_ms)
         return call_rule.EndedCall(
-            f"{self._user_id} {day} {place}",
+            f"{self._user_id} {day} {index}",
             self._user_id,
             persona.name,
             outcome,

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from bench.alerts import ANSWER_SECONDS_MAX, EVENTS, READ_MS, Offer, offer
+from bench.alerts import ANSWER_SECONDS_MAX, EVENTS, READ_MS, AlertLoad, send_load
 from bench.broker import fill
 from bench.context import BenchContext, InvalidRunError
 from bench.figures import percentile
@@ -50,7 +50,7 @@ async def measure_delivery(context: BenchContext) -> list[BrokerLatency]:
                 context.progress.title(f"delivery, round {number} of {context.options.runs}")
                 meter = CpuMeter({"broker": [broker.pid]})
                 reading = asyncio.create_task(_read(consumer, EVENTS))
-                await offer(context, broker, Offer(number, EVENTS))
+                await send_load(context, broker, AlertLoad(number, EVENTS))
                 async with asyncio.timeout(ANSWER_SECONDS_MAX):
                     found = await reading
                 runs.append(BrokerLatency(found, meter.read().seconds["broker"]))

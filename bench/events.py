@@ -151,16 +151,16 @@ def _conversations(emitter: LoadEmitter, events: int) -> Iterator[LoadRecord]:
     newest = CALLS
     left = events
     while left > 0:
-        place = rng.randrange(CALLS)
+        index = rng.randrange(CALLS)
         if left >= 3 and rng.randrange(1_000) < _TURNOVER_PER_MILLE:
-            yield emitter.charged(calls[place])
-            yield emitter.ended(calls[place])
+            yield emitter.charged(calls[index])
+            yield emitter.ended(calls[index])
             yield emitter.started(newest)
-            calls[place] = newest
+            calls[index] = newest
             newest += 1
             left -= 3
         else:
-            yield emitter.cost(calls[place])
+            yield emitter.cost(calls[index])
             left -= 1
 
 
@@ -169,13 +169,13 @@ def with_repeats(records: Sequence[LoadRecord], percent: int, seed: int) -> list
     rng = Random(seed)
     due: dict[int, list[LoadRecord]] = {}
     result: list[LoadRecord] = []
-    for place, record in enumerate(records):
+    for index, record in enumerate(records):
         result.append(record)
         if rng.randrange(100) < percent:
-            later = place + rng.randint(1, _REPEAT_DISTANCE_MAX)
+            later = index + rng.randint(1, _REPEAT_DISTANCE_MAX)
             due.setdefault(later, []).append(record)
-        result += due.pop(place, [])
-    return result + [record for place in sorted(due) for record in due[place]]
+        result += due.pop(index, [])
+    return result + [record for index in sorted(due) for record in due[index]]
 
 
 def as_varied(records: Sequence[LoadRecord], seed: int) -> list[LoadRecord]:

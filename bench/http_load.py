@@ -130,18 +130,18 @@ async def saturate(
     took: list[float] = []
     refused = 0
 
-    async def send_requests(connection: HttpConnection, place: int) -> None:
+    async def send_requests(connection: HttpConnection, index: int) -> None:
         nonlocal refused
         now = time.monotonic()
         while now < end:
-            refused += await connection.get(requests[place % len(requests)]) != status
-            place += connections
+            refused += await connection.get(requests[index % len(requests)]) != status
+            index += connections
             then, now = now, time.monotonic()
             took.append((now - then) * 1_000)
 
     try:
         async with asyncio.timeout(seconds + _ANSWER_SECONDS_MAX):
-            await asyncio.gather(*(send_requests(each, place) for place, each in enumerate(opened)))
+            await asyncio.gather(*(send_requests(each, index) for index, each in enumerate(opened)))
         return LoadResult(time.monotonic() - began, took, refused)
     finally:
         for connection in opened:
@@ -174,12 +174,12 @@ async def offer(
     began = time.monotonic()
     try:
         async with asyncio.timeout(seconds + _ANSWER_SECONDS_MAX), asyncio.TaskGroup() as asking:
-            for place in range(rate * seconds):
-                due = began + place / rate
+            for index in range(rate * seconds):
+                due = began + index / rate
                 rest = due - time.monotonic()
                 if rest > 0:
                     await asyncio.sleep(rest)
-                request = requests[place % len(requests)]
+                request = requests[index % len(requests)]
                 asking.create_task(send_requests(await free.get(), request, due))
         return LoadResult(time.monotonic() - began, took, refused)
     finally:

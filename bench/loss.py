@@ -70,7 +70,7 @@ def _records() -> list[LoadRecord]:
 
 def _one_in_each_partition(records: Sequence[LoadRecord]) -> list[LoadRecord]:
     keys = {record.partition: record.key for record in records}
-    return [LoadRecord(place, key, b'{"id":"one-more"}') for place, key in keys.items()]
+    return [LoadRecord(partition, key, b'{"id":"one-more"}') for partition, key in keys.items()]
 
 
 async def _run_until_committed(
@@ -92,7 +92,7 @@ async def _run_until_committed(
 
 
 async def _wait_committed(process: ServerProcess, observer: AIOKafkaConsumer, events: int) -> None:
-    partitions = [TopicPartition(CALL_EVENTS.name, place) for place in range(DEFAULT_PARTITIONS)]
+    partitions = [TopicPartition(CALL_EVENTS.name, number) for number in range(DEFAULT_PARTITIONS)]
     deadline = time.monotonic() + _SECONDS_MAX
     while True:
         counts = [await observer.committed(partition) or 0 for partition in partitions]

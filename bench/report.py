@@ -135,10 +135,10 @@ class Report:
         rows = [
             [
                 name,
-                *_percentiles([_steps(run.moments, place) for run in runs]),
-                *_percentiles([[one[place] for one in run.moments] for run in runs]),
+                *_percentiles([_steps(run.moments, index) for run in runs]),
+                *_percentiles([[one[index] for one in run.moments] for run in runs]),
             ]
-            for place, name in enumerate(_STEPS)
+            for index, name in enumerate(_STEPS)
         ]
         header = ["", "step, p50", "step, p99", "since the event, p50", "since the event, p99"]
         self.lines += table(header, rows)
@@ -273,9 +273,9 @@ class Report:
             self.lines += ["", paragraph]
 
 
-def _steps(moments: Sequence[Moments], place: int) -> list[float]:
+def _steps(moments: Sequence[Moments], index: int) -> list[float]:
     """Return how long one step took each event."""
-    return [one[place] - (one[place - 1] if place else 0) for one in moments]
+    return [one[index] - (one[index - 1] if index else 0) for one in moments]
 
 
 def _timed_row(name: str, runs: Sequence[TimedRun]) -> list[str]:

@@ -88,8 +88,8 @@ async def running_workers(
         "LOG_LEVEL": "INFO",
     }
     processes = [
-        context.python(f"worker {place}", "cost_analytics", "worker", values=values)
-        for place in range(1, number + 1)
+        context.python(f"worker {index}", "cost_analytics", "worker", values=values)
+        for index in range(1, number + 1)
     ]
     try:
         for process in processes:

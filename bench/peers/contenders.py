@@ -49,7 +49,7 @@ class Peer:
             return [arguments] * self.processes
         ports = [choose_port() for _ in range(self.processes)]
         addresses = ";".join(f"{LOOPBACK}:{port}" for port in ports)
-        return [[*arguments, "-i", str(place), "-a", addresses] for place in range(self.processes)]
+        return [[*arguments, "-i", str(index), "-a", addresses] for index in range(self.processes)]
 
 
 _BY_SQL: Final = "dedupe, exact money, totals in the transaction of the rows, except by our own SQL"

@@ -55,7 +55,7 @@ def _cells(name: str, row: Row) -> list[str]:
     if unfinished:
         rate = f"{rate or 'none'}; {unfinished} of {len(row.runs)} runs not finished"
     faults = [
-        max(run.findings[place] for run in row.runs) for place in range(len(Findings._fields))
+        max(run.findings[index] for run in row.runs) for index in range(len(Findings._fields))
     ]
     used = spread([_cpu_seconds(run) for run in row.timed], 0)
     return [name, rate, cpu_text(row.timed), used, *(f"{fault:,}" for fault in faults), row.missing]

@@ -94,9 +94,9 @@ class Reserver:
         if self._url is None or self._token is None:
             raise ValueError("reservations need an emitter with `url` and `token`")
         with self._lock:
-            for place, (seconds, connection) in enumerate(self._idle):
+            for index, (seconds, connection) in enumerate(self._idle):
                 if seconds == timeout_seconds:
-                    del self._idle[place]
+                    del self._idle[index]
                     return connection
         return ApiConnection(self._url, self._token, timeout_seconds, self._context)
 
