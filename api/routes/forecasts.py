@@ -23,7 +23,7 @@ from ledger.forecasts.forecast import (
     period_forecast,
 )
 from ledger.forecasts.intervals import ForecastInterval
-from ledger.forecasts.rows import history
+from ledger.forecasts.rows import read_forecast_data
 from ledger.forecasts.warnings import forecast_warnings
 from ledger.postgres.clock import Clock
 from ledger.postgres.viewers import ReaderPool
@@ -69,9 +69,9 @@ class ForecastRoutes:
         """Return the forecast of the requested period."""
         period = cast(ForecastPeriod, choice_of(request, PERIOD))
         viewer, user_id, now = request[CALLER].viewer, request.match_info["userId"], self._now()
-        past = await history(self._readers, self._budgets, viewer, user_id, now)
-        rhythms = learn_rhythms(past.days, past.first_day, now)
-        return tagged_reply(request, forecast(user_id, period, rhythms, past.spend))
+        data = await read_forecast_data(self._readers, self._budgets, viewer, user_id, now)
+        rhythms = learn_rhythms(data.history.days, data.history.first_day, now)
+        return tagged_reply(request, forecast(user_id, period, rhythms, data.spend))
 
 
 def forecast(

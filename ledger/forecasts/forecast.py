@@ -1,7 +1,7 @@
 """A user's forecast: over days, by the month's end, and when limits are reached.
 
-The forecast learns from the whole days before today. Today counts with what happened so far and
-with the remaining part of an average day. docs/forecasts.md explains the method.
+The forecast learns from the whole days before today. Today is what happened so far plus the
+remaining part of the expected day. docs/forecasts.md explains the method.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ PERIOD_DAYS: Final[dict[ForecastPeriod, int]] = {"daily": 1, "weekly": 7, "month
 """The number of UTC days of a forecast, beginning with today."""
 
 _DAY: Final = timedelta(days=1)
-_HALF_KNOWN_DAYS: Final = 7
+_HALF_CONFIDENT_DAYS: Final = 7
+"""With a history of this many days the confidence is at most one half."""
 _HUNDREDTHS: Final = 100
 
 
@@ -80,9 +81,10 @@ class PeriodForecast(NamedTuple):
 
 
 class BudgetForecast(NamedTuple):
-    """The spend at the month's end, and the local days on which limits are reached, if any.
+    """The spend at the month's end, and when limits are reached, if that is expected.
 
-    `_seconds` is the time until a limit is reached today at the pace of active calls, if it is.
+    `daily_on` and `monthly_on` are local days. `daily_seconds` and `monthly_seconds` are None unless
+    the active calls reach the limit today at their burn rate.
     """
 
     month_end: ForecastInterval
@@ -95,9 +97,9 @@ class BudgetForecast(NamedTuple):
 def learn_rhythms(
     totals: Sequence[DayTotals], first_day: date | None, now: datetime
 ) -> LearnedRhythms:
-    """Learn from days in order; days without anything may be missing.
+    """Learn from the days before today, in order; days without anything may be missing.
 
-    `first_day` is the user's first day ever. Today and later days are ignored; `now` is in UTC.
+    `first_day` is the user's first day ever; `now` is in UTC.
     """
     today = now.date()
     start = max(first_day or today, today - _DAY * HISTORY_DAYS_MAX)
@@ -144,17 +146,17 @@ def _day_fractions(start: datetime, end: datetime) -> list[Fraction]:
 def _confidence(days: int, interval: ForecastInterval) -> Decimal:
     """Return days ÷ (days + 7) · forecast ÷ (forecast + half the interval), to two decimals."""
     half_width = Fraction(interval.high - interval.low, 2)
-    sure = max(0, interval.expected)
-    narrow = Fraction(sure) / (sure + half_width) if half_width else Fraction(1)
-    return Decimal(round(narrow * days * 100 / (days + _HALF_KNOWN_DAYS))).scaleb(-2)
+    expected = max(0, interval.expected)
+    narrowness = Fraction(expected) / (expected + half_width) if half_width else Fraction(1)
+    return Decimal(round(narrowness * days * 100 / (days + _HALF_CONFIDENT_DAYS))).scaleb(-2)
 
 
 def budget_forecast(rhythms: LearnedRhythms, spend: CurrentSpend) -> BudgetForecast:
     """Return the forecast of the user's month and of the days on which limits are reached.
 
-    A limit that is reached already is reached today. For a monthly limit the current month is
-    searched, for a daily one the next days, by the expected spend, not by the interval. The pace of
-    active calls counts until the day's end, as in the budget's time to its next threshold.
+    A limit that the spend has reached already is reached today. Otherwise the expected spend, not
+    its interval, decides: it must reach the monthly limit by the end of the current month, or the
+    daily limit on one of the next days. Today the burn rate of active calls decides, too.
     """
     rhythm = rhythms.revenue if spend.basis == "charged" else rhythms.cost
     month_end = forecast_interval(rhythm, _day_fractions(rhythms.now, spend.month.end)).plus(
@@ -170,8 +172,9 @@ def budget_forecast(rhythms: LearnedRhythms, spend: CurrentSpend) -> BudgetForec
             daily_on = _local_day(day)
         if day.end <= spend.month.end and monthly_on is None:
             monthly_on = _local_day(day) if _is_reached(spend.limits.monthly_nano, so_far) else None
-    daily_seconds = _at_pace(spend.limits.daily_nano, spend.day_nano, spend, rhythms.now)
-    monthly_seconds = _at_pace(spend.limits.monthly_nano, spend.month_nano, spend, rhythms.now)
+    limits, now = spend.limits, rhythms.now
+    daily_seconds = _seconds_to_limit(limits.daily_nano, spend.day_nano, spend, now)
+    monthly_seconds = _seconds_to_limit(limits.monthly_nano, spend.month_nano, spend, now)
     today_on = _local_day(spend.day)
     return BudgetForecast(
         month_end,
@@ -182,8 +185,10 @@ def budget_forecast(rhythms: LearnedRhythms, spend: CurrentSpend) -> BudgetForec
     )
 
 
-def _at_pace(limit: int | None, spent: int, spend: CurrentSpend, now: datetime) -> int | None:
-    """Return the seconds until a limit is reached today at the pace of active calls, if it is."""
+def _seconds_to_limit(
+    limit: int | None, spent: int, spend: CurrentSpend, now: datetime
+) -> int | None:
+    """Return the seconds until the active calls reach a limit today; None if they do not."""
     return seconds_to_threshold(limit, spent, [FULL], spend.burn_rate, spend.day.seconds_left(now))
 
 

@@ -5,8 +5,8 @@ The error of a sum over H days is measured in steps of √(spread² · (H + H² 
 of `drift` a day that continues or stops, and the uncertainty of growth (`_slope_variance`). Growth
 compounds, so the interval reaches further up than down, by 1 + H ÷ 60. Its width in steps is given
 by the 10 % and 90 % quantiles of past errors over as many days, ranked as in split conformal
-prediction (Vovk and others, 2005). Past spans overlap, so only their number ÷ H are independent; a
-normal error stands for `PRIOR_SPANS` of them until there are many.
+prediction (Vovk and others, 2005). Past spans of H days overlap, so only their number ÷ H are
+independent; while these are few, a normal error has more weight (`PRIOR_SPANS`).
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ GROWTH_PERCENT: Final = 1
 COMPOUNDING_DAYS: Final = 60
 """Over this many days the interval reaches up twice as far as random variation alone would."""
 PRIOR_SPANS: Final = 4
+"""The weight of a normal error, in independent past spans."""
 NORMAL_REACH: Final = Fraction(1_606, 1_000)
-"""80 % of normal errors lie within 1.2816 standard deviations; one is 1.2533 mean errors."""
+"""80 % of normal errors are within this many mean errors: 1.2816 (deviations) × 1.2533."""
 
 _TAIL: Final = Fraction(1, 10)
 
@@ -61,6 +62,7 @@ def forecast_interval(rhythm: Rhythm, shares: Sequence[Fraction]) -> ForecastInt
 
 
 def _step(state: RhythmState, days: Fraction | int) -> int:
+    """Return the step in which errors over `days` days are measured, in units of `SCALE`."""
     known_from = min(max(1, state.days), LEVEL_DAYS_MAX)
     by_chance = state.spread**2 * (days + Fraction(days * days, known_from))
     slope = Fraction(state.level.drift) ** 2 + _slope_variance(state)
@@ -95,7 +97,7 @@ def _with_prior(error: int, spans: Fraction) -> Fraction:
 
 
 def _past_errors(rhythm: Rhythm, days: int) -> list[int]:
-    """Return the errors of past forecasts over this many days, in steps of `ONE`."""
+    """Return the errors of past forecasts over this many days; `ONE` is an error of one step."""
     errors = []
     for state in rhythm.states[1 : max(1, len(rhythm.amounts) - days + 1)]:
         start, step = state.days, _step(state, days)

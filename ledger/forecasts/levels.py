@@ -3,7 +3,7 @@
 Each level is an exponentially weighted sum of amounts ÷ the same sum of their weekdays' factors. A
 line through the two slower ones (Brown's double smoothing, 1963) follows growth; it flattens with
 the days ahead (Gardner and McKenzie's damped trend, 1985). The four are averaged, with more weight
-for the better ones (Bates and Granger, 1969), by their forecasts of this week's mean a week ago.
+for those that forecast the mean of each week better a week before (Bates and Granger, 1969).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _DAMPING: Final = (31, 32)
 _ERROR_MEMORY: Final = 16
 _LINE_DAYS_MIN: Final = 14
 _LINE_LEVER_MIN: Final = 2 * ONE
-_WEEKS_MIN: Final = WEEK
+_MEASURED_DAYS_MIN: Final = WEEK
 _SMALLEST_SQUARE: Final = SCALE * SCALE >> 20
 
 
@@ -83,7 +83,7 @@ class Levels:
         self._averages = [_Average(smoothing) for smoothing in SMOOTHINGS]
         self._squares = [0] * (len(SMOOTHINGS) + 1)
         self._forecasts: list[tuple[int, ...]] = []
-        self._weeks = 0
+        self._measured_days = 0
 
     def learn(self, amount: int, factor: int, week_mean: int | None) -> Level:
         """Learn a day, and the mean of the week that ends with it; return the new level."""
@@ -97,7 +97,7 @@ class Levels:
         return self._mean(levels)
 
     def _measure_errors(self, week_mean: int) -> None:
-        self._weeks += 1
+        self._measured_days += 1
         for index, forecast in enumerate(self._forecasts[-WEEK]):
             square = (week_mean - forecast) ** 2
             self._squares[index] += (square - self._squares[index]) // _ERROR_MEMORY
@@ -114,7 +114,7 @@ class Levels:
     def _mean(self, levels: list[Level]) -> Level:
         """Return the average, weighted by 1 ÷ the square of each level's mean squared error."""
         weights = [1] * len(SMOOTHINGS) + [0]
-        if self._weeks >= _WEEKS_MIN:
+        if self._measured_days >= _MEASURED_DAYS_MIN:
             weights = [
                 ((SCALE * SCALE << 20) // (square + _SMALLEST_SQUARE)) ** 2
                 for square in self._squares

@@ -20,7 +20,7 @@ PRIOR_ERRORS: Final = 2
 
 OUTLIER_DAYS: Final = 28
 OUTLIER_FACTOR: Final = 3
-"""A day counts as at most this many times the second largest of the last days."""
+"""A day counts as at most this many times the largest of the days before it."""
 
 _ERROR_MEMORY: Final = (31, 32)
 
@@ -78,24 +78,24 @@ def learn(amounts: Sequence[int], weekday: int) -> Rhythm:
     levels, weekdays, errors = Levels(), Weekdays(), _Errors()
     states = [RhythmState()]
     for number, amount in enumerate(scaled):
-        before, today = states[-1], (weekday + number) % WEEK
+        before, day = states[-1], (weekday + number) % WEEK
         if number:
-            errors.learn(amount - before.ahead(1, today))
+            errors.learn(amount - before.ahead(1, day))
         week = scaled[number + 1 - WEEK : number + 1] if number + 1 >= WEEK else None
         mean = None if week is None else max(0, sum(week)) // WEEK
         factors = before.factors
         if mean is not None:
-            weekdays.learn(today, amount, mean)
+            weekdays.learn(day, amount, mean)
         if number % WEEK == WEEK - 1:  # weekly is often enough, and saves most of the time
             factors = weekdays.factors()
         counted = _limit_outlier(amount, scaled[max(0, number - OUTLIER_DAYS) : number])
-        level = levels.learn(counted, factors[today], mean)
+        level = levels.learn(counted, factors[day], mean)
         states.append(RhythmState(number + 1, level, errors.spread(level.amount), factors))
     return Rhythm(scaled, largest, weekday, states)
 
 
 def _limit_outlier(amount: int, before: Sequence[int]) -> int:
-    """Return a day's amount, limited if it is an outlier until a similar one occurs."""
+    """Return a day's amount, limited if it is far above all days before it."""
     if len(before) < WEEK:
         return amount
     second = sorted([*before, amount])[-2]

@@ -17,14 +17,6 @@ _SQL: Final = statements("forecasts/forecast")
 _days: Final = msgspec.json.Decoder(list[DayTotals])
 
 
-class DayHistory(NamedTuple):
-    """A user's days in order, without empty ones, and the spend of the budget."""
-
-    first_day: date | None
-    days: list[DayTotals]
-    spend: CurrentSpend
-
-
 class UserDays(NamedTuple):
     """A user's days in order, without empty ones, and the first day ever."""
 
@@ -32,28 +24,33 @@ class UserDays(NamedTuple):
     days: list[DayTotals]
 
 
-async def read_days(connection: Connection, user_id: str, now: datetime) -> UserDays:
-    """Return the days that a forecast learns from, for a process that reads all users."""
+class ForecastData(NamedTuple):
+    """A user's days, and the current spend of the user's budget."""
+
+    history: UserDays
+    spend: CurrentSpend
+
+
+async def read_days(
+    connection: Connection, viewer: Viewer, user_id: str, now: datetime
+) -> UserDays:
+    """Return the days that a forecast learns from; none for a viewer without access."""
     since = now.date() - timedelta(days=HISTORY_DAYS_MAX)
-    viewer = Viewer(user_id)
     [row] = await connection.fetch(
         *_SQL.bind("days", user_id=user_id, **viewer.parameters, since=since)
     )
     return UserDays(row["first_day"], _days.decode(row["days"] or "[]"))
 
 
-async def history(
+async def read_forecast_data(
     readers: ReaderPool, budgets: Budgets, viewer: Viewer, user_id: str, now: datetime
-) -> DayHistory:
+) -> ForecastData:
     """Return the data of a forecast; raises StoreUnavailableError.
 
     Empty for a viewer without access to the user.
     """
-    since = now.date() - timedelta(days=HISTORY_DAYS_MAX)
     async with readers.comparing(viewer) as connection:
-        [row] = await connection.fetch(
-            *_SQL.bind("days", user_id=user_id, **viewer.parameters, since=since)
-        )
+        history = await read_days(connection, viewer, user_id, now)
         limits = await budgets.limits(connection, viewer, user_id)
         status = await budgets.read_status_on(connection, viewer, limits, now)
     spend = CurrentSpend(
@@ -65,4 +62,4 @@ async def history(
         status.month_nano,
         status.burn_rate,
     )
-    return DayHistory(row["first_day"], _days.decode(row["days"] or "[]"), spend)
+    return ForecastData(history, spend)

@@ -1,7 +1,7 @@
 """Fixed-point numbers for forecasts.
 
-Amounts are divided by the largest of their series. So series that differ by a factor have exactly
-the same rhythm, and no amount is ever a binary fraction.
+The amounts of a series are divided by its largest one. So series that differ by a factor have the
+same rhythm, and no amount is a binary fraction.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ PRIOR_DEGREES: Final = 3
 
 
 class Weekdays:
-    """The sums that the factors of Monday to Sunday are computed from."""
+    """Sums by weekday, from which the factors of Monday to Sunday are computed."""
 
     def __init__(self) -> None:
         self._counts = [0] * WEEK

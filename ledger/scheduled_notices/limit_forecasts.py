@@ -23,6 +23,7 @@ from ledger.forecasts.rows import read_days
 from ledger.notifications.notices import Notice
 from ledger.postgres.database import Connection
 from ledger.postgres.statements import statements
+from ledger.postgres.viewers import Viewer
 from schemas.alerts import SpendBasis
 from schemas.jsonio import wire_name
 from schemas.money import Usd
@@ -69,7 +70,7 @@ async def read_limit_forecasts(
     notices = []
     for row, one, day, month, nano in zip(rows, limits, days, months, spent, strict=True):
         spend = CurrentSpend(one, basis, day, month, 0, nano)
-        history = await read_days(connection, one.user_id, now)
+        history = await read_days(connection, Viewer(one.user_id), one.user_id, now)
         rhythms = learn_rhythms(history.days, history.first_day, now)
         if len(rhythms.days) < HISTORY_DAYS_MIN:
             continue

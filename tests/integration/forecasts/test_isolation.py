@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 
 from ledger.budgets.budgets import Budgets
-from ledger.forecasts.rows import history
+from ledger.forecasts.rows import read_forecast_data
 from ledger.postgres.statements import statements
 from ledger.postgres.viewers import Viewer, reader_pool
 from ledger.reports.advice_rows import read_advice_input
@@ -90,8 +90,9 @@ async def test_reports_are_empty_without_permission(written: str) -> None:
     async with reader_pool(as_login(written, "api")) as readers:
         budgets = Budgets(readers, "charged", 80)
         for viewer, seen in ((BOB, 0), (ALICE, 1), (ROOT, 1)):
-            found = await history(readers, budgets, viewer, "alice", NOW)
-            assert (len(found.days), found.first_day is not None) == (seen, bool(seen))
+            found = await read_forecast_data(readers, budgets, viewer, "alice", NOW)
+            history = found.history
+            assert (len(history.days), history.first_day is not None) == (seen, bool(seen))
             assert (found.spend.limits.daily_nano, found.spend.month_nano > 0) == (
                 seen or None,
                 bool(seen),
