@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import isqrt
 from typing import Final, NamedTuple
 
-from ledger.live.usual_calls import PERMILLE, UsualCall, UsualLength
+from ledger.live.usual_calls import PERMILLE, CallLengths, UsualCall
 from schemas.forecasts import INTERVAL_PERCENT
 from schemas.money import half_even
 
@@ -82,9 +82,10 @@ class _Length(NamedTuple):
 def _length(call: ProjectedCall, usual: UsualCall) -> _Length:
     """Return the expected duration: the announced one, scaled by earlier calls' durations."""
     if call.announced_ms is None:
-        return _Length(usual.duration_ms, usual.length.spread_permille)
-    known = usual.announced_length or UsualLength(1, 1, usual.length.spread_permille)
-    return _Length(half_even(call.announced_ms * known.part, known.whole), known.spread_permille)
+        return _Length(usual.duration_ms, usual.lengths.spread_permille)
+    known = usual.announced_lengths or CallLengths(1, 1, usual.lengths.spread_permille)
+    expected_ms = half_even(call.announced_ms * known.duration_ms, known.base)
+    return _Length(expected_ms, known.spread_permille)
 
 
 def _remaining_once_costs(

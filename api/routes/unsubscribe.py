@@ -19,7 +19,7 @@ from api.http.parameters import one_of
 from api.http.problems import Problem
 from api.http.verification import verification_budget
 from api.openapi.operations import Parameter
-from ledger.notifications.unsubscribe import turn_channel_off
+from ledger.notifications.unsubscribe import disable_channel
 from ledger.postgres.viewers import ReaderPool
 from schemas.problems import ProblemCode
 
@@ -84,7 +84,7 @@ class UnsubscribeRoutes:
         token = _token_of(request)
         await read_body(request, self._limits)
         async with self._budget.turn(self._addresses.of(request)):
-            if not await turn_channel_off(self._readers, token):
+            if not await disable_channel(self._readers, token):
                 raise _UnknownLinkProblem(401, "unauthorized")
         return _page(_DONE)
 

@@ -98,8 +98,8 @@ def _limit_outlier(amount: int, before: Sequence[int]) -> int:
     """Return a day's amount, limited if it is far above all days before it."""
     if len(before) < WEEK:
         return amount
-    second = sorted([*before, amount])[-2]
-    return min(amount, OUTLIER_FACTOR * second) if second > 0 else amount
+    largest = max(before)
+    return min(amount, OUTLIER_FACTOR * largest) if largest > 0 else amount
 
 
 class _Errors:

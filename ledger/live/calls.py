@@ -13,7 +13,7 @@ import msgspec
 from ledger.calls.call import Call
 from ledger.calls.privacy import OTHER_USERS_MIN
 from ledger.charge_plans.plans import read_plan_list
-from ledger.live.usual_calls import CallSums, Lengths, PersonaCalls, ServiceSums
+from ledger.live.usual_calls import CallLengths, CallSums, PersonaCalls, ServiceSums
 from ledger.postgres.database import Record
 from ledger.postgres.functions import reads
 from ledger.postgres.viewers import ReaderPool, Viewer
@@ -76,7 +76,7 @@ class LiveStore:
     async def calls(self, call_ids: Collection[str]) -> list[CommittedCall]:
         """Return the calls that exist and have an owner, as last committed.
 
-        Many ids are read part by part (see `parts`), so that the event loop is not held for long.
+        A caller with many ids splits them (`parts`), so that no read holds the event loop for long.
         """
         rows = await self._readers.read(_ALL_USERS, *_READS.bind("calls", call_ids=list(call_ids)))
         return [_committed_call(dict(row)) for row in rows]
@@ -119,8 +119,8 @@ def _call_sums(row: Record) -> CallSums:
     return CallSums(
         row["user_id"],
         row["calls"],
-        Lengths(row["duration_ms"], row["calls"], row["spread_permille"]),
-        Lengths(row["announced_ms"], row["expected_ms"], row["announced_spread_permille"]),
+        CallLengths(row["duration_ms"], row["calls"], row["spread_permille"]),
+        CallLengths(row["announced_ms"], row["expected_ms"], row["announced_spread_permille"]),
         services,
     )
 

@@ -38,12 +38,12 @@ SELECT (SELECT max(epoch) FROM ledger_epochs) AS epoch, call_id, user_id, person
    AND user_id IS NOT NULL
 
 -- name: usual_calls
--- Sums over the last :calls_max ended calls with each of :personas, by `users` users, and of each user if
--- there are at most :users_min. `user_id` is null in the sums of all. Durations are milliseconds;
--- `announced_ms` and `expected_ms` are of the calls that announced a duration. Spreads are standard
--- deviations, in thousandths of the mean, of the cost without :once_services: of a call, and of an
--- announced millisecond. `services` is [users, calls, nano-dollars] by service, as JSON. Personas without
--- calls are left out.
+-- For each of :personas, sums of its last :calls_max ended calls: of all users, with `user_id` null, and of
+-- each user if there are at most :users_min `users`. Durations are milliseconds. For the calls that announced
+-- a duration, `announced_ms` is what they lasted, and `expected_ms` what they announced. Spreads are standard
+-- deviations, in thousandths of the mean, of the cost of a call and of the cost per announced millisecond,
+-- both without :once_services. `services` is [users, calls, nano-dollars] by service, as JSON. Personas
+-- without calls are left out.
 SELECT requested.persona_id, sums.users, sums.user_id, sums.calls, sums.duration_ms, sums.spread_permille,
        sums.announced_ms, sums.expected_ms, sums.announced_spread_permille, sums.services
   FROM unnest(:personas::text[]) AS requested (persona_id),

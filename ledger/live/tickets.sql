@@ -1,4 +1,4 @@
--- Only the functions access tickets. The viewer is set before they run.
+-- The API accesses tickets only through functions. The :viewer is set before they run.
 
 -- name: issue
 -- Stores a ticket by its :digest for the user :user_id with the :role, whose token expires at

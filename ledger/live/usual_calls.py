@@ -19,12 +19,12 @@ class ServiceSums(NamedTuple):
     cost_nano: int
 
 
-class Lengths(NamedTuple):
-    """Sums of durations, and the spread of the cost of running services.
+class CallLengths(NamedTuple):
+    """The durations of calls, relative to `base`, and how much their running costs vary.
 
-    `base` is what the durations are relative to: a number of calls, or the sum of the durations
-    that the calls announced (ms); 0 if there are none. `spread_permille` is the standard deviation
-    of the cost per unit of `base`, relative to its mean.
+    `base` is the number of calls, or the sum of the durations that they announced (ms); 0 if there
+    are none. `spread_permille` is the standard deviation of the running costs per unit of `base`,
+    relative to their mean. Running costs are those of services that are not paid once per call.
     """
 
     duration_ms: int
@@ -37,8 +37,8 @@ class CallSums(NamedTuple):
 
     user_id: str | None
     calls: int
-    by_call: Lengths
-    by_announced: Lengths
+    by_call: CallLengths
+    by_announced: CallLengths
     services: Mapping[str, ServiceSums]
 
 
@@ -49,26 +49,21 @@ class UsualServiceCost(NamedTuple):
     share_permille: int
 
 
-class UsualLength(NamedTuple):
-    """A usual duration, `part ÷ whole` per call or per announced millisecond, and its spread."""
-
-    part: int
-    whole: int
-    spread_permille: int
-
-
 class UsualCall(NamedTuple):
-    """What a persona's calls usually last and cost. Money is nano-dollars."""
+    """What a persona's calls usually last and cost. Money is nano-dollars.
+
+    `announced_lengths` are relative to the announced durations; None if no call announced one.
+    """
 
     calls: int
-    length: UsualLength
-    announced_length: UsualLength | None
+    lengths: CallLengths
+    announced_lengths: CallLengths | None
     costs: Mapping[str, UsualServiceCost]
 
     @property
     def duration_ms(self) -> int:
         """The mean duration in milliseconds."""
-        return half_even(self.length.part, self.length.whole)
+        return half_even(self.lengths.duration_ms, self.lengths.base)
 
 
 def usual_call(sums: CallSums) -> UsualCall:
@@ -76,8 +71,8 @@ def usual_call(sums: CallSums) -> UsualCall:
     announced = sums.by_announced
     return UsualCall(
         sums.calls,
-        UsualLength(*sums.by_call),
-        UsualLength(*announced) if announced.base and announced.duration_ms else None,
+        sums.by_call,
+        announced if announced.base and announced.duration_ms else None,
         {
             service: UsualServiceCost(
                 half_even(cost.cost_nano, cost.calls),
@@ -91,14 +86,14 @@ def usual_call(sums: CallSums) -> UsualCall:
 def _round_means(sums: CallSums) -> UsualCall:
     """Return the means that other users may see: rounded, without services of few users."""
     rounded, exact = round_for_privacy, usual_call(sums)
-    announced = exact.announced_length
+    announced = exact.announced_lengths
     return UsualCall(
         rounded(exact.calls),
-        UsualLength(rounded(exact.duration_ms), 1, rounded(exact.length.spread_permille)),
+        CallLengths(rounded(exact.duration_ms), 1, rounded(exact.lengths.spread_permille)),
         None
         if announced is None
-        else UsualLength(
-            rounded(half_even(announced.part * PERMILLE, announced.whole)),
+        else CallLengths(
+            rounded(half_even(announced.duration_ms * PERMILLE, announced.base)),
             PERMILLE,
             rounded(announced.spread_permille),
         ),
@@ -111,9 +106,10 @@ def _round_means(sums: CallSums) -> UsualCall:
 
 
 class PersonaCalls(NamedTuple):
-    """The last ended calls with a persona: number of users, sums of all and of each user.
+    """The last ended calls with a persona: the number of their users, and sums.
 
-    `by_user` is empty if there are so many users that each has enough other users.
+    `of_all` sums the calls of all users. `by_user` is empty if there are so many users that the
+    sums of all reveal nothing about a single one.
     """
 
     users: int
@@ -122,16 +118,16 @@ class PersonaCalls(NamedTuple):
 
     @classmethod
     def of(cls, users: int, sums: Iterable[CallSums]) -> PersonaCalls:
-        """Return the calls from sums, one of which is that of all users."""
+        """Create it from sums, of which one is that of all users."""
         by_user = {one.user_id: one for one in sums}
         of_all = by_user.pop(None)
         return cls(users, of_all, {name: one for name, one in by_user.items() if name is not None})
 
     def usual(self, user_id: str) -> UsualCall | None:
-        """Return the usual call of a user; None if it would reveal other users' data.
+        """Return the means of all calls if they include those of enough other users.
 
-        It has the means of all calls if these include enough other users, else those of the user's
-        own.
+        Otherwise of the user's own calls, because the means of all would reveal other users' data;
+        None if there are none.
         """
         own = self.by_user.get(user_id)
         if self.users - (own is not None) >= OTHER_USERS_MIN:

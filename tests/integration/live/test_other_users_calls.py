@@ -9,7 +9,7 @@ import pytest
 
 from devkit.embedded.tansu import EmbeddedTansu
 from ledger.live.calls import LiveStore
-from ledger.live.usual_calls import UsualCall, UsualLength, UsualServiceCost
+from ledger.live.usual_calls import CallLengths, UsualCall, UsualServiceCost
 from ledger.postgres.viewers import reader_pool
 from tests.support.charge_plans import SamplePlan, enter_plans
 from tests.support.events import cost, ended, started
@@ -79,7 +79,7 @@ async def test_usual_calls_are_means_of_the_last_calls_by_user(database_url: str
     }
     assert by_persona["one"].usual("user-0") == UsualCall(
         7,
-        UsualLength(7 * 60_004, 7, 0),
+        CallLengths(7 * 60_004, 7, 0),
         None,
         {"twilio": UsualServiceCost(1_234, 1000), "stripe": UsualServiceCost(445, 286)},
     )
@@ -90,6 +90,6 @@ async def test_usual_calls_are_means_of_the_last_calls_by_user(database_url: str
     assert stranger.duration_ms == 60_000
     assert not by_persona["many"].by_user
     rounded = UsualCall(
-        7, UsualLength(60_000, 1, 0), None, {"twilio": UsualServiceCost(1_200, 1000)}
+        7, CallLengths(60_000, 1, 0), None, {"twilio": UsualServiceCost(1_200, 1000)}
     )
     assert by_persona["many"].usual("user-0") == rounded, "a service of two users is not shown"

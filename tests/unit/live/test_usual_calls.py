@@ -4,11 +4,10 @@ import pytest
 
 from ledger.calls.privacy import OTHER_USERS_MIN
 from ledger.live.usual_calls import (
+    CallLengths,
     CallSums,
-    Lengths,
     PersonaCalls,
     ServiceSums,
-    UsualLength,
     UsualServiceCost,
 )
 
@@ -25,8 +24,8 @@ def sums_of(user: str | None, durations: list[int]) -> CallSums:
     return CallSums(
         user,
         count,
-        Lengths(total, count, 333),
-        Lengths(total, 2 * total, 111),
+        CallLengths(total, count, 333),
+        CallLengths(total, 2 * total, 111),
         {"elevenlabs": ServiceSums(count, count, total), "stripe": ServiceSums(1, 1, 445)},
     )
 
@@ -50,7 +49,7 @@ def test_own_calls_give_exact_means() -> None:
     usual = calls_of(alice=61_234, bob=1).usual("alice")
     assert usual is not None
     assert usual.duration_ms == 61_234
-    assert usual.announced_length == UsualLength(61_234, 2 * 61_234, 111)
+    assert usual.announced_lengths == CallLengths(61_234, 2 * 61_234, 111)
     assert usual.costs == {
         "elevenlabs": UsualServiceCost(61_234, 1000),
         "stripe": UsualServiceCost(445, 1000),
