@@ -1,7 +1,7 @@
 """Validates addresses of notification channels, and refuses private networks.
 
-A user chooses a webhook's address, and we call it from inside our own network. So the rule for
-public addresses is strict, and applies to the address that is connected to.
+A user chooses a webhook's address, and we call it from inside our own network. So only public IP
+addresses are allowed. `is_public` is applied to the address to which the socket connects.
 """
 
 from __future__ import annotations
@@ -69,17 +69,19 @@ def is_public(text: str) -> bool:
     return address.is_global and not (address.is_multicast or address.is_reserved)
 
 
-def canonical_address(kind: ChannelType, address: str, *, allow_private: bool = False) -> str:
+def canonical_address(
+    channel_type: ChannelType, address: str, *, allow_private: bool = False
+) -> str:
     """Return an address in canonical form; raises AddressError.
 
     `allow_private` allows webhooks with plain HTTP, on any port, in private networks.
     """
     address = address.strip()
-    if kind == "webhook":
+    if channel_type == "webhook":
         return _webhook(address, allow_private=allow_private)
-    if kind in _CHATS:
-        return _chat(_CHATS[kind], address, allow_private=allow_private)
-    return _FORMS[kind](address)
+    if channel_type in _CHATS:
+        return _chat(_CHATS[channel_type], address, allow_private=allow_private)
+    return _FORMS[channel_type](address)
 
 
 def _email(address: str) -> str:
@@ -152,7 +154,7 @@ _CHATS: Final[Mapping[str, _ChatAddress]] = {
 
 
 def _chat(service: _ChatAddress, address: str, *, allow_private: bool) -> str:
-    """Return an address of a chat's webhook; `allow_private` allows any host."""
+    """Return a valid webhook address of a chat service; `allow_private` allows any host."""
     address = _webhook(address, allow_private=allow_private)
     parts = urlsplit(address)
     host = (parts.hostname or "").rstrip(".")

@@ -24,7 +24,7 @@ class ChannelRequest(NamedTuple):
 
 
 class ChannelRefusal(NamedTuple):
-    """Why a request is refused, and when to retry; `absent`: the viewer has no such channel."""
+    """Why a request is refused, and when to retry; or `absent`: the viewer has no such channel."""
 
     message: str = ""
     after_seconds: int | None = None

@@ -50,6 +50,7 @@ _READS: Final = reads("notifications/channels")
 
 DELIVERIES_MAX: Final = 50
 NEWEST: Final = 2**62
+"""A position before which all deliveries are."""
 MESSAGES_PER_HOUR: Final = 10
 MESSAGE_SECONDS: Final = 60
 """The least time between two messages of one kind to a channel."""
@@ -60,7 +61,7 @@ _attempts: Final = msgspec.json.Decoder(list[Attempt])
 
 
 async def read_channels(readers: ReaderPool, viewer: Viewer, user_id: str) -> list[Channel]:
-    """Return the channels of a user as `UserChannels.read` does; raises StoreUnavailableError."""
+    """Return a user's channels in one round trip; raises StoreUnavailableError."""
     rows = await readers.read(viewer, *_READS.bind("list", user_id=user_id, **viewer.parameters))
     return [_channel(row) for row in rows]
 
@@ -118,7 +119,7 @@ class UserChannels:
         return remaining
 
     async def change(self, channel_id: str, change: ChannelChange) -> Channel | ChannelRefusal:
-        """Change a channel, and return it; what is new begins now."""
+        """Change a channel, and return it; added kinds begin now."""
         await self._lock()
         channel = await self._find(channel_id)
         if channel is None:
@@ -173,7 +174,7 @@ class UserChannels:
         refusal = await self._refuse_too_many("verification", channel_id)
         if refusal is not None:
             return refusal
-        await self._challenge(channel)
+        await self._send_code(channel)
         return channel
 
     async def request_test(self, channel_id: str) -> str | ChannelRefusal:
@@ -236,10 +237,10 @@ class UserChannels:
         if row is None:
             return ABSENT
         channel = NewChannel(**asdict(_channel(row)), secret=secret)
-        await self._challenge(channel)
+        await self._send_code(channel)
         return channel
 
-    async def _challenge(self, channel: Channel) -> None:
+    async def _send_code(self, channel: Channel) -> None:
         """Store a new code and send it; pending messages with an older code are skipped."""
         channel_id, code = channel.channel_id, new_code(channel.type)
         stored = await asyncio.to_thread(digest, code)
@@ -256,7 +257,7 @@ class UserChannels:
     async def _refuse_too_many(
         self, kind: NoticeKind, channel_id: str | None
     ) -> ChannelRefusal | None:
-        """Return a refusal if a user requests too many messages: they could reach strangers."""
+        """Refuse too many requested messages: the addresses could be those of strangers."""
         row = await self._run("recent", channel_id, kind=kind, seconds=_HOUR_SECONDS)
         if row is None:
             return ABSENT

@@ -1,6 +1,11 @@
 -- Every statement checks the viewer (:viewer_id) beside the requested user (:user_id); :reads_all is
 -- true for an administrator. Row policies hide other users' rows in addition.
 
+-- fragment: channel
+-- The fields of a channel.
+channel_id::text, type, address, state, reason, created_at, verified_at, delivered_at, failures,
+kinds_of(kinds) AS kinds, quiet_hours::text
+
 -- name: lock
 -- Serializes changes of a user's channels to the end of the transaction, so that limits on their
 -- number also hold for concurrent requests.
@@ -8,36 +13,30 @@ SELECT pg_advisory_xact_lock(7201904, hashtext(:user_id))
 
 -- name: list
 -- The channels of :user_id, oldest first.
-SELECT channel_id::text, type, address, state, reason, created_at, verified_at, delivered_at, failures,
-       kinds_of(kinds) AS kinds, quiet_hours::text
-FROM notice_channels
+SELECT {{channel}} FROM notice_channels
 WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all)
 ORDER BY created_at, channel_id
 
 -- name: one
 -- The channel :channel_id of :user_id.
-SELECT channel_id::text, type, address, state, reason, created_at, verified_at, delivered_at, failures,
-       kinds_of(kinds) AS kinds, quiet_hours::text
-FROM notice_channels
+SELECT {{channel}} FROM notice_channels
 WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all) AND channel_id = :channel_id::text::uuid
 
 -- name: create
 -- Inserts a channel of :user_id with :type and :address that gets :kinds, and for webhooks a :secret.
 INSERT INTO notice_channels (user_id, type, address, secret, kinds)
 SELECT :user_id, :type, :address, :secret, kinds_from_now(:kinds::text[], '{}') WHERE :user_id = :viewer_id OR :reads_all
-RETURNING channel_id::text, type, address, state, reason, created_at, verified_at, delivered_at, failures,
-          kinds_of(kinds) AS kinds, quiet_hours::text
+RETURNING {{channel}}
 
 -- name: change_kinds
 -- Sets the kinds of :channel_id of :user_id to :kinds; new ones begin now.
 UPDATE notice_channels SET kinds = kinds_from_now(:kinds::text[], kinds)
 WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all) AND channel_id = :channel_id::text::uuid
-RETURNING channel_id::text, type, address, state, reason, created_at, verified_at, delivered_at, failures,
-          kinds_of(kinds) AS kinds, quiet_hours::text
+RETURNING {{channel}}
 
 -- name: change_quiet_hours
--- Sets the :quiet_hours of :channel_id of :user_id, JSON; messages that wait for the end of earlier ones
--- are checked again.
+-- Sets the :quiet_hours of :channel_id of :user_id, JSON; messages that wait for the end of the previous
+-- quiet hours are checked again.
 WITH released AS (
     UPDATE notice_deliveries SET next_attempt_at = now()
     WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all) AND channel_id = :channel_id::text::uuid
@@ -45,8 +44,7 @@ WITH released AS (
 )
 UPDATE notice_channels SET quiet_hours = :quiet_hours::text::jsonb
 WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all) AND channel_id = :channel_id::text::uuid
-RETURNING channel_id::text, type, address, state, reason, created_at, verified_at, delivered_at, failures,
-          kinds_of(kinds) AS kinds, quiet_hours::text
+RETURNING {{channel}}
 
 -- name: remove
 -- Removes :channel_id of :user_id with its code; its deliveries are kept.
@@ -84,11 +82,10 @@ WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all) AND channel_id
 UPDATE notice_channels
 SET state = 'verified', reason = NULL, verified_at = now(), failures = 0, paused_until = NULL
 WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all) AND channel_id = :channel_id::text::uuid
-RETURNING channel_id::text, type, address, state, reason, created_at, verified_at, delivered_at, failures,
-          kinds_of(kinds) AS kinds, quiet_hours::text
+RETURNING {{channel}}
 
 -- name: resume
--- Ends a pause of :channel_id of :user_id, because its owner requested a message.
+-- Ends the pause after failures of :channel_id of :user_id, because its owner requested a message.
 UPDATE notice_channels SET paused_until = NULL
 WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all) AND channel_id = :channel_id::text::uuid
 

@@ -1,4 +1,4 @@
-"""Reads and writes of the processes that deliver notifications: receivers and results.
+"""Stores deliveries: creates them, claims them for attempts, and stores the results.
 
 PostgreSQL's clock decides what is due and which claims have expired, so the clocks of the
 delivering machines need not agree.
@@ -38,11 +38,10 @@ PRUNE_MAX: Final = 10_000
 
 
 class ClaimedDelivery(NamedTuple):
-    """A delivery claimed by this process. `code` is that of a verification.
+    """A delivery claimed by this process, with the data of its channel.
 
-    `content` is JSON: an alert, an anomaly or a NoticeContent.
-
-    `number` is the current attempt; `failures` counts the channel's consecutive failures.
+    `number` is the current attempt; `failures` counts the channel's consecutive failures. `content`
+    is JSON: an alert, an anomaly or a NoticeContent. `code` is that of a verification.
     """
 
     delivery_id: str
@@ -78,11 +77,14 @@ class DeliveryStore:
         self._pool = pool
 
     async def queue(self, alert_ids: Sequence[str]) -> int:
-        """Create deliveries of these and earlier alerts of their users; returns their number."""
+        """Create the deliveries of alerts, and missing ones of their users' earlier alerts.
+
+        Returns their number.
+        """
         return await self._execute("queue", alert_ids=alert_ids, seconds_back=SWEEP_SECONDS_BACK)
 
     async def queue_notices(self) -> int:
-        """Create the deliveries of new messages; returns their number."""
+        """Create the deliveries of new notices; returns their number."""
         return await self._execute("queue_notices", limit=NOTICES_AT_ONCE)
 
     async def sweep(self) -> int:
@@ -96,8 +98,8 @@ class DeliveryStore:
     ) -> list[ClaimedDelivery]:
         """Claim up to `limit` due deliveries, at most `failing_max` of them at failing channels.
 
-        Deliveries that must not be sent any more are skipped, expired claims are released, and what
-        is not urgent waits for the end of quiet hours.
+        Deliveries that must not be sent any more are skipped, expired claims are released, and
+        messages that are not urgent wait for the end of quiet hours.
         """
         async with self.connection() as connection, connection.transaction():
             await connection.execute(_SQL["lock_claims"])
@@ -142,13 +144,13 @@ class DeliveryStore:
         result: DeliveryResult,
         step: NextAttempt,
         duration_ms: int,
-        disable: str | None,
+        disabling_reason: str | None,
     ) -> bool:
         """Store a failure and the next attempt; returns whether the channel was disabled.
 
-        The channel is disabled for the reason `disable` if no attempt follows, and the address is
-        gone or has accepted nothing since the delivery was created. The error is truncated to fit
-        its column, so that the refusal itself is always stored.
+        It is disabled for `disabling_reason`, if there is one, when no attempt follows and the
+        address is gone or has accepted nothing since the delivery was created. The error is
+        truncated to fit its column, so that the failure itself is always stored.
         """
         attempt = {"delivery_id": claim.delivery_id, "number": claim.number}
         of_channel = attempt | {"channel_id": claim.channel_id}
@@ -169,13 +171,13 @@ class DeliveryStore:
                 await connection.execute(*_SQL.bind("postpone", **of_channel, **pause))
                 return False
             await connection.execute(*_SQL.bind("give_up", **of_channel, reason=error))
-            if disable is None:
+            if disabling_reason is None:
                 return False
             disabled = await connection.fetchval(
                 *_SQL.bind(
                     "disable",
                     channel_id=claim.channel_id,
-                    reason=disable,
+                    reason=disabling_reason,
                     delivery_id=claim.delivery_id,
                     is_certain=result.verdict == "gone",
                 )
@@ -183,7 +185,7 @@ class DeliveryStore:
             return disabled is not None
 
     async def prune(self) -> int:
-        """Delete old messages and old ended deliveries; returns the number of deliveries."""
+        """Delete old notices and old ended deliveries; returns the number of deliveries."""
         await self._execute("prune_notices", days=KEPT_DAYS, limit=PRUNE_MAX)
         return await self._execute("prune", days=KEPT_DAYS, limit=PRUNE_MAX)
 
@@ -204,7 +206,7 @@ class DeliveryStore:
 
 
 async def _defer(connection: Connection) -> None:
-    """Keep back what is not urgent until quiet hours end, by PostgreSQL's clock."""
+    """Defer messages that are not urgent until quiet hours end, by PostgreSQL's clock."""
     rows = await connection.fetch(_SQL["quiet_times"])
     if not rows:
         return

@@ -1,9 +1,15 @@
 -- Statements of the processes that deliver notifications, for all users.
 
+-- fragment: lacks_alert
+-- The alert a is not late, and has no delivery to its user's channel c, which got alerts when it was raised.
+NOT a.late AND c.state = 'verified' AND c.verified_at <= a.triggered_at
+AND (c.kinds ->> 'alert')::timestamptz <= a.triggered_at
+AND NOT EXISTS (SELECT FROM notice_deliveries AS d
+                WHERE d.channel_id = c.channel_id AND d.kind = 'alert' AND d.subject_id = a.alert_id)
+
 -- name: queue
--- Inserts the deliveries of :alert_ids, and of alerts of the same users raised before them in the last
--- :seconds_back seconds: to each channel of the user that was verified when the alert was raised.
--- Existing ones stay unchanged. The `seq` of a channel's deliveries follows the order of its alerts.
+-- Inserts the deliveries of :alert_ids, and of the same users' earlier alerts of the last :seconds_back
+-- seconds. Existing ones stay unchanged. The `seq` of a channel's deliveries follows the order of its alerts.
 INSERT INTO notice_deliveries (channel_id, user_id, kind, subject_id)
 SELECT c.channel_id, c.user_id, 'alert', a.alert_id
 FROM (SELECT user_id, max(seq) AS seq FROM budget_alerts
@@ -12,29 +18,23 @@ JOIN budget_alerts AS a ON a.user_id = raised.user_id AND a.seq <= raised.seq
 JOIN notice_channels AS c ON c.user_id = a.user_id
 WHERE (a.alert_id = ANY (:alert_ids::uuid[])
        OR a.triggered_at > now() - make_interval(secs => :seconds_back))
-  AND NOT a.late AND c.state = 'verified' AND c.verified_at <= a.triggered_at
-  AND (c.kinds ->> 'alert')::timestamptz <= a.triggered_at
-  AND NOT EXISTS (SELECT FROM notice_deliveries AS d
-                  WHERE d.channel_id = c.channel_id AND d.kind = 'alert' AND d.subject_id = a.alert_id)
+  AND {{lacks_alert}}
 ORDER BY a.seq
 ON CONFLICT (channel_id, kind, subject_id) DO NOTHING
 
 -- name: sweep
--- The same for up to :limit alerts of the last :seconds_back seconds without deliveries.
+-- Inserts up to :limit missing deliveries of alerts of the last :seconds_back seconds.
 INSERT INTO notice_deliveries (channel_id, user_id, kind, subject_id)
 SELECT c.channel_id, c.user_id, 'alert', a.alert_id
 FROM budget_alerts AS a JOIN notice_channels AS c USING (user_id)
-WHERE NOT a.late AND a.triggered_at > now() - make_interval(secs => :seconds_back)
-  AND c.state = 'verified' AND c.verified_at <= a.triggered_at
-  AND (c.kinds ->> 'alert')::timestamptz <= a.triggered_at
-  AND NOT EXISTS (SELECT FROM notice_deliveries AS d
-                  WHERE d.channel_id = c.channel_id AND d.kind = 'alert' AND d.subject_id = a.alert_id)
+WHERE a.triggered_at > now() - make_interval(secs => :seconds_back)
+  AND {{lacks_alert}}
 ORDER BY a.seq LIMIT :limit
 ON CONFLICT (channel_id, kind, subject_id) DO NOTHING
 
 -- name: sweep_anomalies
--- Inserts the deliveries of up to :limit open anomalies of the last :seconds_back seconds without them:
--- to each verified channel of the user that got anomalies when they were detected.
+-- Inserts up to :limit missing deliveries of open anomalies of the last :seconds_back seconds: to each
+-- verified channel of the user that got anomalies when the anomaly was detected.
 INSERT INTO notice_deliveries (channel_id, user_id, kind, subject_id)
 SELECT c.channel_id, c.user_id, 'anomaly', a.anomaly_id
 FROM cost_anomalies AS a JOIN notice_channels AS c USING (user_id)
@@ -47,8 +47,8 @@ ORDER BY a.seq LIMIT :limit
 ON CONFLICT (channel_id, kind, subject_id) DO NOTHING
 
 -- name: queue_notices
--- Takes up to :limit messages without deliveries, and inserts them: to each verified channel of the
--- user that got their kind when they were written.
+-- Inserts the deliveries of up to :limit new notices: to each verified channel of the user that got
+-- their kind when they were written.
 WITH taken AS (
     SELECT notice_id FROM notices WHERE queued_at IS NULL ORDER BY seq LIMIT :limit FOR UPDATE SKIP LOCKED
 ), queued AS (
@@ -68,9 +68,9 @@ ON CONFLICT (channel_id, kind, subject_id) DO NOTHING
 SELECT pg_advisory_xact_lock(7201905), set_config('cost_analytics.claims', 'kinds', true)
 
 -- name: release
--- Releases deliveries whose claim has expired, and closes their attempt. After :claims_max attempts
--- they fail, because they probably cause the interruptions.
-WITH dead AS (
+-- Releases deliveries whose claim has expired, and marks their attempts as interrupted. After
+-- :claims_max attempts they fail, because they probably cause the interruptions.
+WITH expired AS (
     UPDATE notice_deliveries
     SET state = CASE WHEN attempts < :claims_max THEN 'pending' ELSE 'failed' END,
         next_attempt_at = CASE WHEN attempts < :claims_max THEN now() END,
@@ -81,12 +81,12 @@ WITH dead AS (
     RETURNING delivery_id, attempts
 )
 UPDATE notice_attempts AS a SET outcome = 'interrupted'
-FROM dead WHERE a.delivery_id = dead.delivery_id AND a.number = dead.attempts AND a.outcome IS NULL
+FROM expired WHERE a.delivery_id = expired.delivery_id AND a.number = expired.attempts AND a.outcome IS NULL
 
 -- name: skip
 -- Skips deliveries that must not be sent any more: to channels that are removed, unverified or
 -- disabled, or no longer get this kind; codes and tests older than :code_seconds seconds; messages
--- raised, or kept back by quiet hours, more than :old_seconds seconds before their first attempt.
+-- raised, or deferred by quiet hours, more than :old_seconds seconds before their first attempt.
 WITH due AS (
     SELECT d.delivery_id,
            CASE WHEN c.channel_id IS NULL THEN 'The channel was removed.'
@@ -118,7 +118,7 @@ WHERE d.delivery_id = due.delivery_id AND d.state = 'pending' AND due.reason IS 
 SELECT now()
 
 -- name: quiet_times
--- The quiet hours and time zones of channels with due messages that may have to wait.
+-- The different quiet hours, with their time zones, of channels with due messages.
 SELECT DISTINCT c.quiet_hours ->> 'start', c.quiet_hours ->> 'end',
        coalesce(c.quiet_hours ->> 'timezone', s.timezone, 'UTC')
 FROM notice_deliveries AS d
@@ -128,8 +128,8 @@ WHERE d.state = 'pending' AND d.next_attempt_at <= now() AND c.quiet_hours IS NO
   AND d.kind NOT IN ('verification', 'test')
 
 -- name: defer
--- Keeps back due messages that are not urgent: with quiet hours from :starts to :ends in :zones, by
--- index, until :untils. Urgent are alerts of limits that are reached, and messages marked so.
+-- Defers due messages of channels with quiet hours from :starts to :ends in :zones until :untils, each at
+-- the same index. Alerts of limits that are reached, and urgent notices, are not deferred.
 UPDATE notice_deliveries AS d SET next_attempt_at = q.until, deferred_until = q.until
 FROM unnest(:starts::text[], :ends::text[], :zones::text[], :untils::timestamptz[]) AS q (starts, ends, zone, until),
      notice_channels AS c
@@ -145,9 +145,9 @@ WHERE d.channel_id = c.channel_id AND d.state = 'pending' AND d.next_attempt_at 
 -- name: claim
 -- Claims due deliveries for :lease_seconds seconds and stores the start of an attempt: one per channel,
 -- up to :limit in total and up to :failing_max to channels that failed last time. The alerts of a
--- channel are sent in order: one waiting for its next attempt holds back later ones until it is
--- :order_seconds seconds old. Codes and tests are sent first, other messages after alerts. Nothing is claimed before a
--- restored ledger has read the delivery journal.
+-- channel are sent in order: one that waits for its next attempt holds back later ones until it is
+-- :order_seconds seconds old. Codes and tests are sent first, then alerts, then other messages. Nothing is
+-- claimed before a restored ledger has read the delivery journal.
 WITH free AS (
     SELECT DISTINCT ON (d.channel_id) d.delivery_id, d.next_attempt_at, c.failures > 0 AS failing
     FROM notice_deliveries AS d
@@ -248,7 +248,7 @@ WHERE c.channel_id = :channel_id::text::uuid AND d.delivery_id = :delivery_id::t
 RETURNING c.channel_id::text
 
 -- name: prune
--- Deletes up to :limit deliveries, with their attempts, that ended more than :days days ago.
+-- Deletes up to :limit ended deliveries, with their attempts, that were created more than :days days ago.
 DELETE FROM notice_deliveries WHERE delivery_id IN (
     SELECT delivery_id FROM notice_deliveries
     WHERE created_at < now() - make_interval(days => :days) AND state IN ('delivered', 'failed', 'skipped')
@@ -256,7 +256,7 @@ DELETE FROM notice_deliveries WHERE delivery_id IN (
 )
 
 -- name: prune_notices
--- Deletes up to :limit messages written more than :days days ago.
+-- Deletes up to :limit notices written more than :days days ago.
 DELETE FROM notices WHERE seq IN (
     SELECT seq FROM notices WHERE created_at < now() - make_interval(days => :days) ORDER BY created_at LIMIT :limit
 )

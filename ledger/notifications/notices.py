@@ -1,8 +1,8 @@
-"""Messages for channels other than budget alerts and anomalies: each cause exists once.
+"""Notices: messages for channels other than budget alerts and anomalies, once per cause.
 
-The transaction that decides a message writes it here; the processes that deliver notifications
-create its deliveries. The id is a digest of the cause, so a restored ledger that decides the same
-message again is recognized by the delivery journal.
+The transaction that decides a notice stores it; the processes that deliver notifications create its
+deliveries. The id is a digest of the cause. So if a restored ledger decides the same notice again,
+the delivery journal shows that it was sent.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from schemas.notices import NoticeKind
 _SQL: Final = statements("notifications/notices")
 
 ADMINISTRATORS: Final = ""
-"""The user of messages about all users, and of the channels that get them."""
+"""The user of notices about all users, and of the channels that get them."""
 
 
 class NoticeContent(Struct, frozen=True, rename=wire_name):
-    """What a message says: for people title and sentences, for webhooks type and data.
+    """What a notice says: for people title and sentences, for webhooks type and data.
 
-    `page` is the path of the dashboard's page that shows it.
+    `page` is the path of the dashboard's page about it.
     """
 
     title: str
@@ -39,10 +39,10 @@ class NoticeContent(Struct, frozen=True, rename=wire_name):
 
 
 class Notice(NamedTuple):
-    """A message to decide once per kind, user and `cause`.
+    """A notice, which exists once per kind, user and `cause`.
 
-    `data` is the webhook's data, `page` a path of the dashboard such as `/budget`. An urgent
-    message ignores quiet hours.
+    `data` is the webhook's data, `page` a path of the dashboard such as `/budget`. An urgent notice
+    ignores quiet hours.
     """
 
     kind: NoticeKind
@@ -63,7 +63,7 @@ class Notice(NamedTuple):
 
 
 async def add_notices(connection: Connection, notices: Sequence[Notice]) -> int:
-    """Insert messages in the caller's transaction; returns how many did not exist yet."""
+    """Insert notices in the caller's transaction; returns how many did not exist yet."""
     if not notices:
         return 0
     ordered = sorted(notices, key=lambda notice: notice.notice_id)

@@ -1,4 +1,4 @@
-"""Quiet hours of a channel: when they end, in any time zone and over changes of the clock."""
+"""Quiet hours of a channel: when they end, in any time zone, also when clocks change."""
 
 from __future__ import annotations
 
@@ -17,23 +17,22 @@ class QuietTimes(NamedTuple):
 
 
 def quiet_until(times: QuietTimes, now: datetime) -> datetime | None:
-    """Return when the quiet hours of the time `now` end, in UTC; None outside of them.
+    """Return the end, in UTC, of the quiet hours that `now` is in; None outside of them.
 
-    They begin when the clock first shows `start`, and end when it next first shows `end`. A time
-    that clocks skip is taken as that much later.
+    A time that clocks show twice is the first of both; one that they skip is as much later.
     """
     zone = _zone(times.zone)
     today = now.astimezone(zone).date()
     for days_back in (1, 0):
         day = today - timedelta(days=days_back)
         ends_on = day if times.end > times.start else day + timedelta(days=1)
-        start, end = _moment(day, times.start, zone), _moment(ends_on, times.end, zone)
+        start, end = _utc(day, times.start, zone), _utc(ends_on, times.end, zone)
         if start <= now < end:
             return end
     return None
 
 
-def _moment(day: date, clock: str, zone: ZoneInfo) -> datetime:
+def _utc(day: date, clock: str, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, time.fromisoformat(clock), zone).astimezone(UTC)
 
 

@@ -1,4 +1,4 @@
-"""When deliveries are retried and when they fail: rules without a clock or a network."""
+"""When deliveries are retried and when they fail, and the errors that are stored of them."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class DeliveryResult(NamedTuple):
 
 
 class NextAttempt(NamedTuple):
-    """What follows a failed attempt: the next one in `delay_ms`, None for no further attempt.
+    """The next attempt in `delay_ms`, None for no further one.
 
-    The channel gets no other messages for `pause_ms`.
+    Until `pause_ms` have passed, the channel gets no other messages.
     """
 
     delay_ms: int | None
@@ -39,7 +39,7 @@ class NextAttempt(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RetrySchedule:
-    """The delays before the second attempt, the third, and so on; after the last one it fails."""
+    """The delays before the second attempt, the third, and so on; then the delivery fails."""
 
     delays_ms: tuple[int, ...]
 
@@ -49,11 +49,11 @@ class RetrySchedule:
         return len(self.delays_ms) + 1
 
     def step(self, number: int, failures: int, result: DeliveryResult) -> NextAttempt:
-        """Return what follows the failed attempt `number`, the first being 1.
+        """Return the attempt after the failed attempt `number`, the first being 1.
 
-        `failures` is the number of consecutive failures of the channel before. Delays get up to a
-        fifth of jitter, so that receivers that failed together are not retried together, and are at
-        least as long as the receiver requested.
+        `failures` is the number of the channel's consecutive failures before. A delay is at least
+        as long as the receiver requested, and gets up to a fifth of jitter, so that receivers that
+        failed together are not retried together.
         """
         if result.verdict in {"permanent", "gone"} or number >= self.attempts_max:
             return NextAttempt(None)
@@ -98,12 +98,12 @@ SCHEDULES: Final[Mapping[ChannelType, RetrySchedule]] = {
     "discord": _PROVIDER,
     "teams": _PROVIDER,
 }
-"""Webhooks: as Standard Webhooks recommends, over three days. All others: within nine hours,
-because it is usually the provider that fails, and old messages are of little use to people."""
+"""Webhooks are retried for three days, as Standard Webhooks recommends. All others are retried for
+nine hours: usually the provider fails, and old messages are of little use to people."""
 
 
 def storable_error(text: str, *hidden: str | None) -> str:
-    """Return an error as it may be stored: one line, truncated, with secrets removed."""
+    """Return an error in the form that is stored: one line, truncated, without secrets."""
     for secret in hidden:
         if secret:
             text = text.replace(secret, "…")

@@ -1,7 +1,7 @@
 """Verification codes, which prove that the owner of a channel receives its messages.
 
-People get six digits, programs a long token. Only a salted slow hash is stored: trying all codes
-takes longer than a code is valid.
+People get six digits, programs a long token. Only a salted slow hash is stored to compare with:
+trying all codes takes longer than a code is valid.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ _SCRYPT_COST: Final = 2**13
 _CODE_PATTERN: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
-def new_code(kind: ChannelType) -> str:
+def new_code(channel_type: ChannelType) -> str:
     """Return a code that cannot be guessed in the allowed number of tries."""
-    if kind == "webhook":
+    if channel_type == "webhook":
         return secrets.token_urlsafe(_TOKEN_BYTES)
     return f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}d}"
 

@@ -20,7 +20,7 @@ ACTIVE_KEYS_MAX: Final = 20
 """The maximum number of active keys of a service."""
 LISTED_MAX: Final = 1_000
 REFUSED_WITHIN: Final = timedelta(minutes=1)
-"""How long before the last noted report a refused event may belong to it."""
+"""How long before a report is noted its events may have been refused."""
 _SECRET_BYTES: Final = 32
 _HINT_CHARACTERS: Final = len(KEY_PREFIX) + 4
 
@@ -74,7 +74,7 @@ class KeyReport(NamedTuple):
 
 
 class KeyHolder(NamedTuple):
-    """What a key permits, and to which service; a revoked one permits nothing any more."""
+    """The service of a key, and what it permits; a revoked key permits nothing."""
 
     key_id: int
     service: str
@@ -103,14 +103,14 @@ class KeyStore:
 
 
 def digest_of(key: str) -> bytes:
-    """Return what is stored of a key: useless to a reader of the database."""
+    """Return the digest that is stored in place of a key."""
     return sha256(key.encode()).digest()
 
 
 async def add_key(
     connection: Connection, service: str, scopes: Collection[KeyScope], *, created_by: str
 ) -> tuple[str, ApiKey]:
-    """Store a new key; returns it, which is not possible later. Raises TooManyKeysError."""
+    """Store a new key; returns its text, which is not stored. Raises TooManyKeysError."""
     key = KEY_PREFIX + token_urlsafe(_SECRET_BYTES)
     added = _SQL.bind(
         "add",
@@ -141,7 +141,7 @@ async def revoke_key(connection: Connection, key_id: int, *, revoked_by: str) ->
 
 
 async def read_report(connection: Connection, key_id: int) -> KeyReport | None:
-    """Return the outcome of a key's last report; None if there is no such key."""
+    """Return what became of a key's last report; None if there is no such key."""
     row = await connection.fetchrow(*_SQL.bind("key", key_id=key_id))
     if row is None:
         return None

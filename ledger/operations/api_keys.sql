@@ -1,5 +1,10 @@
 -- Keys of services.
 
+-- fragment: key
+-- The fields of a key, without its digest.
+key_id, hint, service, scopes, created_by, created_at, revoked_by, revoked_at, accepted_at, accepted_call_id, refused_at,
+refusal
+
 -- name: find
 -- The key with the :digest. The :viewer is set before the function runs.
 SELECT k.* FROM set_config('cost_analytics.viewer', :viewer, true), look_up_api_key(:digest) AS k
@@ -13,13 +18,11 @@ SELECT note_key_report(:key_id, :call_id, :refusal) FROM set_config('cost_analyt
 INSERT INTO api_keys (digest, hint, service, scopes, created_by)
 SELECT :digest, :hint, :service, :scopes, :created_by
  WHERE (SELECT count(*) FROM api_keys WHERE service = :service AND revoked_at IS NULL) < :limit
-RETURNING key_id, hint, service, scopes, created_by, created_at, revoked_by, revoked_at, accepted_at,
-       accepted_call_id, refused_at, refusal
+RETURNING {{key}}
 
 -- name: list
 -- Up to :limit keys: the active ones first, then the newest.
-SELECT key_id, hint, service, scopes, created_by, created_at, revoked_by, revoked_at, accepted_at,
-       accepted_call_id, refused_at, refusal
+SELECT {{key}}
   FROM api_keys
  ORDER BY revoked_at IS NOT NULL, key_id DESC LIMIT :limit
 
@@ -30,8 +33,7 @@ UPDATE api_keys SET revoked_by = :revoked_by, revoked_at = now()
 
 -- name: key
 -- The key :key_id.
-SELECT key_id, hint, service, scopes, created_by, created_at, revoked_by, revoked_at, accepted_at,
-       accepted_call_id, refused_at, refusal
+SELECT {{key}}
   FROM api_keys
  WHERE key_id = :key_id
 

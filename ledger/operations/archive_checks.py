@@ -8,13 +8,19 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from ledger.operations.archive_files import (
-    COLUMNS,
     ArchiveFileError,
     ArchiveManifest,
     checked_manifest,
-    rows_of,
 )
-from ledger.operations.archives import NAME, SECONDS_MAX, SQL, compute_sums, read_sums, write_seal
+from ledger.operations.archives import (
+    NAME,
+    SECONDS_MAX,
+    SQL,
+    compute_sums,
+    load_month,
+    read_sums,
+    write_seal,
+)
 from ledger.operations.verification import Report, Verification, compare
 from ledger.postgres.database import Connection, connected
 from schemas.events import RERATE_SOURCE
@@ -27,7 +33,10 @@ _CHECKS: Final = {
 
 
 class Seal(NamedTuple):
-    """A seal and its file. `expired`: details of its costs are being removed."""
+    """A seal and its file.
+
+    `expired`: retention removes the details of its costs; `removed`: it has removed all.
+    """
 
     seal_id: int
     file: str
@@ -56,7 +65,7 @@ async def verify_archive(
 
 
 async def _check(connection: Connection, directory: Path, seal: Seal, result: Verification) -> None:
-    async with _load_month(connection, directory, seal) as manifest:
+    async with _loaded_month(connection, directory, seal) as manifest:
         sums = await read_sums(connection)
         if sums is None or sums.types != manifest.types:
             raise ArchiveFileError(f"{seal.file} has other sums than its manifest")
@@ -79,7 +88,7 @@ async def reseal(connection: Connection, directory: Path, report: Report = lambd
     seals = await _seals(connection)
     for seal in seals:
         report(f"rewriting the seal from {seal.file}")
-        async with _load_month(connection, directory, seal):
+        async with _loaded_month(connection, directory, seal):
             await connection.execute(
                 *SQL.bind("clear_seal", seal_id=seal.seal_id), timeout=SECONDS_MAX
             )
@@ -100,14 +109,12 @@ async def _seals(connection: Connection) -> list[Seal]:
 
 
 @asynccontextmanager
-async def _load_month(
+async def _loaded_month(
     connection: Connection, directory: Path, seal: Seal
 ) -> AsyncIterator[ArchiveManifest]:
     """Provide the events of a file as `month_events`, with their computed sums."""
     manifest = checked_manifest(directory, seal.file, seal.manifest)
-    await connection.execute(SQL["create_loaded_month"])
-    for rows in rows_of(directory / seal.file):
-        await connection.copy_records_to_table("month_events", columns=COLUMNS, records=rows)
+    await load_month(connection, directory / seal.file)
     await compute_sums(connection)
     yield manifest
     await connection.execute(SQL["drop_loaded_month"])

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from ledger.operations.archive_files import (
+    COLUMNS,
     ROWS_AT_ONCE,
     ArchiveManifest,
     MonthFile,
@@ -23,6 +25,7 @@ from ledger.operations.archive_files import (
     TypeSums,
     make_manifest,
     manifest_text,
+    rows_of,
 )
 from ledger.operations.verification import Report
 from ledger.postgres.database import Connection, LockTimeout, connected
@@ -47,6 +50,15 @@ OnCount = Callable[[int], None]
 
 class ArchiveRefusedError(Exception):
     """A month cannot be archived now; the message is a sentence that says why."""
+
+
+@asynccontextmanager
+async def archive_session(url: str) -> AsyncIterator[Connection]:
+    """Connect as the only process that changes the archive; raises ArchiveRefusedError."""
+    async with connected(url, name=NAME) as connection:
+        if not await connection.fetchval(SQL["one_at_a_time"]):
+            raise ArchiveRefusedError("Another process is archiving; wait until it has finished.")
+        yield connection
 
 
 class ArchivedMonth(NamedTuple):
@@ -82,11 +94,7 @@ class Archiver:
         Raises ArchiveRefusedError, ArchiveFileError, OSError or a PostgreSQL error, and
         ModuleNotFoundError without pyarrow. Months archived before the error stay archived.
         """
-        async with connected(self._url, name=NAME) as connection:
-            if not await connection.fetchval(SQL["one_at_a_time"]):
-                raise ArchiveRefusedError(
-                    "Another process is archiving; wait until it has finished."
-                )
+        async with archive_session(self._url) as connection:
             months = [
                 month_of_partition(row["name"]) for row in await connection.fetch(SQL["months"])
             ]
@@ -130,20 +138,12 @@ class Archiver:
             else:
                 file = MonthFile(self._directory, month, part, sums)
                 try:
-                    await self._copy_rows(connection, file)
+                    await write_rows(connection, file, self._progress)
                     manifest = file.finish()
                 finally:
                     file.discard()
             await connection.execute(SQL["close_month"])
             return manifest
-
-    async def _copy_rows(self, connection: Connection, file: MonthFile) -> None:
-        cursor = await connection.cursor(SQL["events"], timeout=SECONDS_MAX)
-        done = 0
-        while rows := await cursor.fetch(ROWS_AT_ONCE, timeout=SECONDS_MAX):
-            file.add([tuple(row) for row in rows])
-            done += len(rows)
-            self._progress(done)
 
     async def _seal(
         self, connection: Connection, month: date, manifest: ArchiveManifest | None
@@ -226,6 +226,25 @@ def month_of_partition(name: str) -> date | None:
     return date(int(match[1]), int(match[2]), 1) if match else None
 
 
+async def write_rows(
+    connection: Connection, file: MonthFile, progress: OnCount = lambda _: None
+) -> None:
+    """Write the rows of the open month to a file."""
+    cursor = await connection.cursor(SQL["events"], timeout=SECONDS_MAX)
+    done = 0
+    while rows := await cursor.fetch(ROWS_AT_ONCE, timeout=SECONDS_MAX):
+        file.add([tuple(row) for row in rows])
+        done += len(rows)
+        progress(done)
+
+
+async def load_month(connection: Connection, path: Path) -> None:
+    """Open the month of a file: load its rows as `month_events`, until the transaction ends."""
+    await connection.execute(SQL["create_loaded_month"])
+    for rows in rows_of(path):
+        await connection.copy_records_to_table("month_events", columns=COLUMNS, records=rows)
+
+
 async def read_sums(connection: Connection) -> MonthSums | None:
     """Return the sums of the open month's rows; None if it has none."""
     rows = await connection.fetch(SQL["sums"], timeout=SECONDS_MAX)
@@ -253,6 +272,6 @@ async def compute_sums(connection: Connection) -> None:
 async def write_seal(connection: Connection, seal_id: int) -> None:
     """Store the computed sums of the open month in a seal, and drop the temporary tables."""
     await connection.execute(SQL["add_cost_kinds"], timeout=SECONDS_MAX)
-    for step in ("seal_calls", "seal_spend", "seal_voids", "keep_costs"):
+    for step in ("seal_calls", "seal_spend", "seal_voids", "seal_costs"):
         await connection.execute(*SQL.bind(step, seal_id=seal_id), timeout=SECONDS_MAX)
     await connection.execute(SQL["forget_sums"])

@@ -25,7 +25,7 @@ ORDER BY c.relname
 SELECT open_event_month(:since, :until)
 
 -- name: close_month
--- Drops month_events of recorded events.
+-- Drops month_events, a view of recorded events.
 DROP VIEW month_events
 
 -- name: create_loaded_month
@@ -33,7 +33,7 @@ DROP VIEW month_events
 CREATE TEMPORARY TABLE month_events (LIKE call_cost_events) ON COMMIT DROP
 
 -- name: drop_loaded_month
--- Drops month_events of a file.
+-- Drops month_events, a table with the events of a file.
 DROP TABLE month_events
 
 -- name: sums
@@ -209,7 +209,7 @@ SELECT DISTINCT source, service, coalesce(operation, ''), coalesce(operation_sen
 FROM month_events WHERE type = 'cost.recorded'
 ON CONFLICT DO NOTHING
 
--- name: keep_costs
+-- name: seal_costs
 -- Stores the details of the costs of the seal :seal_id that voids and late prices need.
 INSERT INTO archived_costs (call_id, identity, seal_id, kind_id, price_id, time, cost_nano, estimated, usage, unit_cost, event_id, price_context, usages, leg_id, basis_nano, basis_prices)
 SELECT e.call_id, e.identity, :seal_id, k.kind_id, e.price_id, e.time, e.cost_nano, e.estimated,

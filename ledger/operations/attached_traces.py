@@ -1,4 +1,4 @@
-"""Reads the traces whose usage an attachment to a framework reports."""
+"""Reads which traces an emitter attached to a framework has declared: it reports their usage."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ CACHED_MAX: Final = 10_000
 
 
 class AttachedTraces:
-    """The declared traces, remembered once they are known: a declaration is never taken back."""
+    """The declared traces. Known ones are cached, because a declaration is never taken back."""
 
     def __init__(self, readers: ReaderPool) -> None:
         self._readers = readers
         self._known: OrderedDict[str, None] = OrderedDict()
 
     async def attached(self, trace_ids: set[str]) -> set[str]:
-        """Return the declared ones among the traces; raises StoreUnavailableError."""
+        """Return the declared ones of some traces; raises StoreUnavailableError."""
         found = {trace_id for trace_id in trace_ids if trace_id in self._known}
         unknown = trace_ids - found
         if unknown:

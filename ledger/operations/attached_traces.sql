@@ -1,4 +1,4 @@
--- Traces whose usage an attachment to a framework reports.
+-- Traces that emitters attached to a framework have declared.
 
 -- name: among
 -- Those of :trace_ids that are declared.

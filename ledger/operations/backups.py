@@ -1,7 +1,7 @@
 """The ledger's state in a backup's manifest, and the steps of a restore besides loading the dump.
 
-The rows of `EPHEMERAL_TABLES` are not in dumps. So a database that is being restored has no epoch:
-no process records or shows anything until the restore is complete and raises a new one.
+The rows of `EPHEMERAL_TABLES` are not in dumps. So a database that is being restored has no epoch,
+and no process records or shows anything until the complete restore raises a new one.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from ledger.recording.epochs import Epoch, all_epochs, raise_epoch
 _SQL: Final = statements("operations/backups")
 
 EPHEMERAL_TABLES: Final = ("ledger_epochs", "stream_workers", "read_functions")
-"""Not in dumps: the manifest has the epochs, and former workers are irrelevant."""
+"""Not in dumps: the manifest has the epochs, former workers are irrelevant, and `migrate` lists the
+read functions."""
 READS_SCHEMA: Final = "cost_analytics_reads"
 """Not in dumps: `migrate` creates the API's read functions with the right owner."""
 ANALYZE_SECONDS_MAX: Final = 3_600
@@ -92,7 +93,7 @@ async def _counts(connection: Connection) -> dict[str, int]:
 
 async def count_relations(connection: Connection) -> int:
     """Return the number of tables and views in the database."""
-    return int(await connection.fetchval(_SQL["holds"]))
+    return int(await connection.fetchval(_SQL["relations"]))
 
 
 async def begin_restore(connection: Connection) -> None:
@@ -103,9 +104,10 @@ async def begin_restore(connection: Connection) -> None:
 async def empty_database(connection: Connection) -> None:
     """Close the ledger, drop everything in the schema, and begin the restore.
 
-    All tables are locked before the first is dropped, and no lock is waited for: running processes
-    lock tables in another order, so waiting would end in deadlocks. Once the ledger is closed they
-    stop writing, and the locks become free. Raises LockTimeout after `LOCK_SECONDS_MAX`.
+    All tables are locked before the first is dropped, without waiting for a lock: running processes
+    lock tables in another order, so waiting would end in deadlocks. They stop writing once the
+    ledger is closed; until then the attempt is repeated. Raises LockTimeout after
+    `LOCK_SECONDS_MAX`.
     """
     await connection.execute(_SQL["close"])
     deadline = time.monotonic() + LOCK_SECONDS_MAX

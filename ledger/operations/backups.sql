@@ -29,7 +29,7 @@ SELECT (SELECT count(*) FROM call_cost_events) AS events,
 -- The position of each partition.
 SELECT cluster, topic, "partition", next_offset FROM stream_offsets ORDER BY 1, 2, 3
 
--- name: holds
+-- name: relations
 -- The number of tables and views in the schema.
 SELECT count(*) FROM pg_class
 WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p', 'v', 'm')
@@ -44,8 +44,8 @@ BEGIN
 END $$
 
 -- name: begin_restore
--- Marks the database: `migrate` makes no new ledger of it until the restore is complete. A schema, because a dump
--- contains no such one, and the tables' schema stays empty.
+-- Marks the database, so that `migrate` makes no new ledger of it until the restore is complete. The mark is a schema
+-- of its own: dumps do not contain it, and the schema of the tables stays empty.
 CREATE SCHEMA IF NOT EXISTS cost_analytics_restore
 
 -- name: end_restore
@@ -53,8 +53,8 @@ CREATE SCHEMA IF NOT EXISTS cost_analytics_restore
 DROP SCHEMA IF EXISTS cost_analytics_restore
 
 -- name: empty
--- Locks all tables without waiting, then drops everything in the schema: views, tables, sequences and functions; and
--- the read functions. Marks the database as `begin_restore` does.
+-- Locks all tables without waiting, then drops all views, tables, sequences and functions of the schema, and the schema
+-- of the read functions. Marks the database as `begin_restore` does.
 DO $$
 DECLARE
     command text;

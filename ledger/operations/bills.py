@@ -26,8 +26,8 @@ class BillLine(NamedTuple):
 class BillImport(NamedTuple):
     """The result of an import: the number of added `lines`, 0 if the file was imported before.
 
-    `was_withdrawn` means that a withdrawn bill counts again. On `shared_days` days of a service
-    other bills have lines too, and all of them are added up.
+    `was_withdrawn` means that a withdrawn bill counts again. `shared_days` is the number of days of
+    a service for which other bills have lines, too; all lines are added up.
     """
 
     bill_id: int

@@ -15,7 +15,7 @@ SELECT :bill_id, * FROM unnest(:lines::integer[], :services::text[], :days::date
                                :quantities::numeric[], :amounts::bigint[])
 
 -- name: shared_days
--- The number of days of a service that other bills share with the bill :bill_id.
+-- The number of days of a service for which the bill :bill_id and other bills have lines.
 SELECT count(*) FROM (
     SELECT DISTINCT day, service FROM vendor_bill_lines WHERE bill_id = :bill_id
     INTERSECT

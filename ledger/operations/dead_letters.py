@@ -1,7 +1,7 @@
-"""Dead letters: counts and lists refused events, and replays them.
+"""Dead letters: counts and lists refused events, and marks replayed ones.
 
-The table stores what was refused, and outlives the dead-letter topic. A replayed dead letter stays
-in it, marked; if it is refused again, that is a new row with its new position in the topic.
+Dead letters stay in the table longer than in the dead-letter topic. A replayed one stays, too; if
+it is refused again, that is a new row with its new position in the topic.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class RefusedCount(NamedTuple):
 
 
 class ListedDeadLetter(NamedTuple):
-    """A refused event in a list. `start` is the beginning of its value."""
+    """A refused event in a list. `start` are the first bytes of its value."""
 
     origin: DeadLetterKey
     code: str

@@ -1,4 +1,4 @@
-"""The delivery journal: which deliveries are in it, and its import into a restored ledger.
+"""The delivery journal: which deliveries are in it, and what a restored ledger reads from it.
 
 The functions raise `database.TRANSIENT_ERRORS`.
 """
@@ -16,12 +16,12 @@ from schemas.deliveries import DeliveryRecord
 _SQL: Final = statements("operations/delivery_journal")
 
 
-async def epoch_to_import(connection: Connection) -> int | None:
-    """Return the current epoch if the journal was not imported for it, else None.
+async def epoch_to_read(connection: Connection) -> int | None:
+    """Return the current epoch if the journal was not read for it, else None.
 
     Raises LedgerClosedError during a restore.
     """
-    row = await connection.fetchrow(_SQL["epoch_to_import"])
+    row = await connection.fetchrow(_SQL["epoch_to_read"])
     if row is None:
         raise LedgerClosedError("a restore is running")
     return None if row["unread"] is None else int(row["unread"])
@@ -47,7 +47,7 @@ async def mark_delivered(connection: Connection, records: Collection[DeliveryRec
 
 
 async def mark_read(connection: Connection, epoch: int) -> None:
-    """Store that the journal was imported for an epoch."""
+    """Store that the journal was read for an epoch."""
     await connection.execute(*_SQL.bind("mark_read", epoch=epoch))
 
 

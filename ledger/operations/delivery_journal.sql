@@ -1,7 +1,7 @@
--- The delivery journal: stores deliveries outside of the database, for a ledger that is restored.
+-- The delivery journal: a topic with all deliveries, which a restored ledger reads.
 
--- name: epoch_to_import
--- The current epoch if the journal was not imported for it. No row during a restore.
+-- name: epoch_to_read
+-- The current epoch if the journal was not read for it. No row during a restore.
 SELECT CASE WHEN journal_read_at IS NULL THEN epoch END AS unread FROM ledger_epochs ORDER BY epoch DESC LIMIT 1
 
 -- name: mark_delivered
@@ -18,7 +18,7 @@ SET state = 'delivered', delivered_at = EXCLUDED.delivered_at, journaled_at = EX
 WHERE d.state <> 'delivered'
 
 -- name: mark_read
--- Stores that the journal was imported for :epoch.
+-- Stores that the journal was read for :epoch.
 UPDATE ledger_epochs SET journal_read_at = clock_timestamp() WHERE epoch = :epoch
 
 -- name: unjournaled

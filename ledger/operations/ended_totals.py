@@ -1,7 +1,7 @@
 """Selects ended calls to remove from the totals topic, in passes over all calls.
 
-A pass covers the calls that last changed since the limit of the previous pass, so that each call
-gets one tombstone after each change. A new epoch publishes totals again, and starts over.
+A pass covers the calls whose last change is after those of the previous pass, so each call gets one
+tombstone after its last change. A new epoch publishes totals again; so its passes start over.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ CALLS_AT_ONCE: Final = 2_000
 
 
 class TombstonePass(msgspec.Struct, frozen=True):
-    """A pass over all calls that last changed from `since` to before `until`."""
+    """A pass over the calls that last changed from `since` to before `until`, by id."""
 
     epoch: int
     since: datetime = _BEFORE_ALL_CALLS
@@ -36,7 +36,7 @@ class TombstonePass(msgspec.Struct, frozen=True):
 
 
 class EndedCalls(NamedTuple):
-    """Ended calls, and the state of the pass after them."""
+    """Ended calls, and the pass that continues after them."""
 
     call_ids: list[str]
     versions: list[int]

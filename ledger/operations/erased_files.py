@@ -1,8 +1,8 @@
 """Rewrites archive files that contain erased users, with new manifests, and deletes the old ones.
 
 The rows of a file are loaded, changed by the same functions as the tables, and written to a new
-file. One transaction then makes the seal name it. An interruption leaves files that are ignored or
-deleted by the next run.
+file, which the seal then names, in one transaction. Files that an interruption leaves are ignored
+or deleted by the next run.
 """
 
 from __future__ import annotations
@@ -12,20 +12,24 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from ledger.operations.archive_files import (
-    COLUMNS,
-    ROWS_AT_ONCE,
     ArchiveFileError,
     ArchiveManifest,
     MonthFile,
     checked_manifest,
     manifest_path,
     manifest_text,
-    rows_of,
 )
-from ledger.operations.archives import NAME, SECONDS_MAX, SQL, ArchiveRefusedError, read_sums
+from ledger.operations.archives import (
+    SECONDS_MAX,
+    SQL,
+    archive_session,
+    load_month,
+    read_sums,
+    write_rows,
+)
 from ledger.operations.verification import Report
 from ledger.people.erasure import ErasureJournal, relink
-from ledger.postgres.database import Connection, connected
+from ledger.postgres.database import Connection
 from ledger.postgres.statements import statements
 from schemas.people import RewrittenFileRecord
 
@@ -48,11 +52,9 @@ async def rewrite_files(
     """Rewrite all files that contain erased users; returns the manifests of the new files.
 
     Raises ArchiveRefusedError, ArchiveFileError, OSError, the journal's errors or a PostgreSQL
-    error, and ModuleNotFoundError without pyarrow. It keeps files that it has rewritten before.
+    error, and ModuleNotFoundError without pyarrow. Files rewritten before an error stay rewritten.
     """
-    async with connected(url, name=NAME) as connection:
-        if not await connection.fetchval(SQL["one_at_a_time"]):
-            raise ArchiveRefusedError("Another process is archiving; wait until it has finished.")
+    async with archive_session(url) as connection:
         rewritten = []
         for row in await connection.fetch(_SQL["pending"]):
             pending = PendingFile(**dict(row))
@@ -68,18 +70,14 @@ async def _rewrite(
     sealed = checked_manifest(directory, pending.file, pending.manifest)
     async with connection.transaction():
         await connection.execute(SQL["no_limits"])
-        await connection.execute(SQL["create_loaded_month"])
-        for rows in rows_of(directory / pending.file):
-            await connection.copy_records_to_table("month_events", columns=COLUMNS, records=rows)
+        await load_month(connection, directory / pending.file)
         await connection.execute(_SQL["erase"], timeout=SECONDS_MAX)
         sums = await read_sums(connection)
         if sums is None or sums.types != sealed.types:
             raise ArchiveFileError(f"{pending.file} has other sums than its manifest")
         file = MonthFile(directory, pending.month, pending.part, sums)
         try:
-            cursor = await connection.cursor(SQL["events"], timeout=SECONDS_MAX)
-            while chunk := await cursor.fetch(ROWS_AT_ONCE, timeout=SECONDS_MAX):
-                file.add([tuple(row) for row in chunk])
+            await write_rows(connection, file)
             manifest = file.finish()
         finally:
             file.discard()

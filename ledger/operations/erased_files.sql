@@ -7,7 +7,7 @@ FROM erased_seals AS e JOIN month_seals AS s USING (seal_id)
 GROUP BY s.seal_id ORDER BY s.month, s.part
 
 -- name: erase
--- Gives the rows of all erased users in the loaded month their pseudonyms.
+-- Replaces all erased users in the loaded month by their pseudonyms.
 UPDATE month_events AS e
 SET user_id = u.pseudonym, tags = erased_tags(e.tags::jsonb, e.user_id, u.pseudonym)::text,
     data = erased_data(e.type, e.source, e.data, e.user_id, u.pseudonym)
@@ -15,7 +15,7 @@ FROM (SELECT user_id, erased_as(user_id) AS pseudonym FROM (SELECT DISTINCT user
 WHERE e.user_id = u.user_id AND u.pseudonym IS NOT NULL
 
 -- name: replaced
--- Notes that :file is to be deleted.
+-- Stores that :file must be deleted.
 INSERT INTO replaced_files (file) VALUES (:file) ON CONFLICT DO NOTHING
 
 -- name: replaced_files
@@ -23,5 +23,5 @@ INSERT INTO replaced_files (file) VALUES (:file) ON CONFLICT DO NOTHING
 SELECT file FROM replaced_files ORDER BY file
 
 -- name: deleted
--- Forgets a deleted :file.
+-- Removes a deleted :file from the files to delete.
 DELETE FROM replaced_files WHERE file = :file

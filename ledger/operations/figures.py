@@ -22,7 +22,7 @@ COUNTED_MAX: Final = 10_000
 
 POSITIONS_MAX: Final = 1_000
 
-_EVERYBODY: Final = Viewer("", reads_all=True)
+_ALL_USERS: Final = Viewer("", reads_all=True)
 
 
 class OutboxBacklog(NamedTuple):
@@ -51,9 +51,9 @@ class RetentionResult(NamedTuple):
 class ProductFigures(NamedTuple):
     """The product's figures. `refused` is the number of refused records by code.
 
-    `notices` are due deliveries, with the age of the most overdue. `totals` are batches whose
-    totals, and `messages` alerts, commands and anomalies that are not confirmed in Kafka.
-    `clock_skew_ms` is the difference of the worker clock that is furthest from PostgreSQL's,
+    `totals` counts batches whose totals are not confirmed in Kafka, `messages` alerts, commands and
+    anomalies that are not. `notices` counts pending deliveries, with the age of the most overdue.
+    `clock_skew_ms` is the difference of the worker's clock that is furthest from PostgreSQL's,
     positive if it is ahead.
     """
 
@@ -85,10 +85,10 @@ async def read_product_status(readers: ReaderPool) -> ProductStatus:
     version = await readers.schema_version()
     if not await readers.schema_is_current():
         return ProductStatus(version, schema_is_current=False, figures=None)
-    [row] = await readers.read(_EVERYBODY, *_READS.bind("figures", limit=COUNTED_MAX))
-    positions = await readers.read(_EVERYBODY, *_READS.bind("positions", limit=POSITIONS_MAX))
-    refusals = await readers.read(_EVERYBODY, _READS["refusals"])
-    retention = await readers.read(_EVERYBODY, _READS["retention"])
+    [row] = await readers.read(_ALL_USERS, *_READS.bind("figures", limit=COUNTED_MAX))
+    positions = await readers.read(_ALL_USERS, *_READS.bind("positions", limit=POSITIONS_MAX))
+    refusals = await readers.read(_ALL_USERS, _READS["refusals"])
+    retention = await readers.read(_ALL_USERS, _READS["retention"])
     figures = _figures(row, positions, refusals, retention)
     return ProductStatus(version, schema_is_current=True, figures=figures)
 

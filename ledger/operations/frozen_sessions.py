@@ -34,7 +34,7 @@ class _Progress(NamedTuple):
     bytes: int
 
     def is_ahead_of(self, other: _Progress) -> bool:
-        """Return whether there was progress; both values fall when a session ends."""
+        """Return whether there was progress; both values may fall when a session ends."""
         return self.newest_statement_at > other.newest_statement_at or self.bytes > other.bytes
 
 

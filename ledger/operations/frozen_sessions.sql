@@ -5,8 +5,8 @@
 SELECT pg_advisory_lock_shared(7201906, hashtext(:worker_id))
 
 -- name: blocking_workers
--- Other workers with open transactions, or with a lock that lets one process at a time do something: the start of
--- their newest statement in any session, and the bytes that their COPYs have sent.
+-- Other workers with open transactions, or with a lock that admits one process at a time: the start of their newest
+-- statement in any session, and the bytes that their COPYs have sent.
 WITH locks AS MATERIALIZED (
     SELECT pid, classid, objid, objsubid
     FROM pg_locks

@@ -1,4 +1,4 @@
-"""Gaps: ranges of the stream that were never counted; lists them and closes them by hand.
+"""Gaps: ranges of the stream that were never counted; lists them, and closes them for operators.
 
 `ledger.recording.positions` finds them. The ledger closes a gap itself once all its records were
 sent again under their old offsets and counted.
@@ -22,8 +22,7 @@ class StreamGap(NamedTuple):
     """A range of records that was never counted.
 
     `to_offset` is the offset after the last record, None if the end is unknown. `counted` is the
-    number of its records that were counted after a resend. The last three are None while the gap is
-    open.
+    number of its records that were counted after a resend. `closed_…` are None while it is open.
     """
 
     gap_id: int

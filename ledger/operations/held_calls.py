@@ -23,7 +23,7 @@ class HeldCallRow(NamedTuple):
 
 
 async def list_held_calls(connection: Connection, after: str, at_most: int) -> list[HeldCallRow]:
-    """Return calls by id, after a call; none if the viewer is not an administrator."""
+    """Return calls with ids after `after`; none if the viewer is not an administrator."""
     rows = await connection.fetch(*_SQL.bind("list", after=after, at_most=at_most))
     return [HeldCallRow(*row) for row in rows]
 
@@ -36,6 +36,6 @@ async def is_held(connection: Connection, call_id: str) -> bool:
 async def list_all_held_calls(
     connection: Connection, at_most: int, call_id: str | None = None
 ) -> list[HeldCallRow]:
-    """Return calls by id, or a single one, for an operator."""
+    """Return calls by id, or only `call_id`, for an operator."""
     bound = _SQL.bind("list_all", at_most=at_most, wanted=call_id)
     return [HeldCallRow(*row) for row in await connection.fetch(*bound)]

@@ -56,8 +56,8 @@ class ListedServiceDay(NamedTuple):
 class Reconciliation(NamedTuple):
     """The totals of each place by day, bills, and open gaps; days without any total are left out.
 
-    `archived_events` is the number of archived events in the span's months. `listed` leaves
-    archived costs out.
+    `archived_events` is the number of archived events in the months of the span. `listed` has no
+    archived costs.
     """
 
     days: Mapping[date, Mapping[TotalsPlace, DayCount]]
@@ -70,7 +70,7 @@ class Reconciliation(NamedTuple):
 async def reconcile(
     readers: ReaderPool, viewer: Viewer, span: tuple[datetime, datetime]
 ) -> Reconciliation:
-    """Compare everything from the start of `span` to before its end, both midnights.
+    """Compare everything from the start of `span` to before its end, both midnights in UTC.
 
     Empty for a viewer who may not read all users. Raises StoreUnavailableError.
     """

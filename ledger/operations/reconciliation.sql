@@ -1,6 +1,6 @@
--- Counts the same money in four places. For administrators only: :reads_all is true for one, and
--- without it nothing is found. Row policies hide everything in addition. The span is from :since to
--- before :until, both midnights in UTC.
+-- Counts the same money in four places, for administrators only: nothing is found unless :reads_all is
+-- true. Row policies hide everything in addition. The span is from :since to before :until, both midnights
+-- in UTC.
 
 -- name: from_events
 -- Sums of the recorded events of the span, by UTC day; archived ones through the seals of their months.

@@ -46,6 +46,7 @@ Subject = Literal[
 SUBJECTS: Final[tuple[Subject, ...]] = get_args(Subject)
 
 Stopped = Callable[[], bool]
+"""Returns whether the process is stopping."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ class RetentionDays:
     totals: int
 
     def by_statement(self) -> Iterator[tuple[Subject, int]]:
-        """Yield the subjects that one statement removes, with their days."""
+        """Yield each subject that a statement of its name removes, with its days."""
         yield "dead_letters", self.dead_letters
         yield "price_proposals", self.price_proposals
         yield "price_refreshes", self.price_refreshes
@@ -87,20 +88,20 @@ async def remove_old(
 ) -> dict[Subject, int]:
     """Remove what is older than its days, until `stopped`; returns the removed rows by subject.
 
-    Raises a PostgreSQL error; what was removed before it stays removed and counted.
+    Raises a PostgreSQL error; what was removed before stays removed and counted.
     """
     removed: dict[Subject, int] = {}
     for subject, days_kept in days.by_statement():
-        removed[subject] = await _batches(
+        removed[subject] = await _remove_batches(
             connection, subject, now - timedelta(days=days_kept), stopped
         )
     oldest = now - timedelta(days=days.identities)
-    removed["archived_costs"] = await _archived_costs(connection, oldest, stopped)
-    removed["identities"] = await _identities(connection, oldest, stopped)
+    removed["archived_costs"] = await _remove_archived_costs(connection, oldest, stopped)
+    removed["identities"] = await _remove_identities(connection, oldest, stopped)
     return removed
 
 
-async def _batches(
+async def _remove_batches(
     connection: Connection, subject: Subject, before: datetime, stopped: Stopped
 ) -> int:
     total = 0
@@ -116,8 +117,8 @@ async def _batches(
     return total
 
 
-async def _identities(connection: Connection, before: datetime, stopped: Stopped) -> int:
-    """Scan a share of the pages: an index by age would slow down every counted event."""
+async def _remove_identities(connection: Connection, before: datetime, stopped: Stopped) -> int:
+    """Remove from a share of the pages: an index by age would slow down every counted event."""
     pages = int(await connection.fetchval(_SQL["identity_pages"]))
     start = int(await read_progress(connection, "identities") or 0)
     if start >= pages:
@@ -136,7 +137,7 @@ async def _identities(connection: Connection, before: datetime, stopped: Stopped
     return total
 
 
-async def _archived_costs(connection: Connection, before: datetime, stopped: Stopped) -> int:
+async def _remove_archived_costs(connection: Connection, before: datetime, stopped: Stopped) -> int:
     """Remove the details of archived costs that no void can name any more."""
     await connection.execute(*_SQL.bind("expire_costs", before=before))
     total = batches = 0

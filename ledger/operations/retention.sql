@@ -1,4 +1,4 @@
--- Removes old records. Each statement removes one batch: up to :limit rows that are older than :before.
+-- Removes old records. A statement named after a subject removes a batch: up to :limit rows older than :before.
 
 -- name: lock_retention
 -- Whether no other process runs retention; the lock lasts as long as the connection.
@@ -53,7 +53,7 @@ DELETE FROM cost_anomalies WHERE ctid = ANY (ARRAY(
     WHERE detected_at < :before))
 
 -- name: notifications
--- Finished deliveries with their attempts; those with another attempt stay.
+-- Finished deliveries with their attempts.
 DELETE FROM notice_deliveries WHERE ctid = ANY (ARRAY(
     SELECT ctid FROM notice_deliveries
     WHERE created_at < :before AND state IN ('delivered', 'failed', 'skipped') ORDER BY seq LIMIT :limit))
@@ -86,8 +86,8 @@ AND last_recorded_at < :before
 SELECT seal_id FROM month_seals WHERE costs_expired_at IS NOT NULL AND costs_removed_at IS NULL ORDER BY seal_id
 
 -- name: lock_expired_costs
--- Locks up to :limit costs of :seal_id that are neither voided nor a correction (:source) nor without a
--- price: waits for a void that is being recorded, and a later one finds nothing.
+-- Locks up to :limit costs of :seal_id, except voided ones, corrections (:source) and those without a price. It
+-- waits for voids that are being recorded; a later void does not find the cost.
 SELECT call_id, identity FROM archived_costs AS a
 WHERE seal_id = :seal_id AND coalesce(price_id, 1) > 0
   AND kind_id NOT IN (SELECT kind_id FROM archived_cost_kinds WHERE source = :source)
@@ -107,8 +107,8 @@ WHERE a.call_id = locked.call_id AND a.identity = locked.identity
 UPDATE month_seals SET costs_removed_at = now() WHERE seal_id = :seal_id
 
 -- name: ended_calls
--- Among the next :limit calls after :after: those that ended and last changed from :since to before
--- :until, with their versions; and the last of all.
+-- Of the next :limit calls after :after, by id: their number, the last one, and those that ended and last
+-- changed from :since to before :until, with their versions.
 SELECT count(*) AS seen, max(call_id) AS last,
        coalesce(array_agg(call_id) FILTER (WHERE ended), '{}') AS call_ids,
        coalesce(array_agg(version) FILTER (WHERE ended), '{}') AS versions

@@ -1,7 +1,7 @@
 """Owners of the sources of events sent over HTTP: the service that used a source first.
 
-An identity is (source, id), and the first content of an identity counts. A service that used the
-source of another one could prevent the costs of that one from being counted.
+An identity is (source, id), and the first content of an identity counts. So a service that uses the
+source of another service could prevent that service's costs from being counted.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 -- name: publish_again
 -- Queues the totals of the calls that changed since :since, in rows of :calls_a_row calls. No worker has
--- this name, so any worker publishes them, as they are by then.
+-- this name, so any worker publishes them, with the values at that time.
 INSERT INTO totals_outbox (worker_id, call_ids, hours)
 SELECT 'published again', array_agg(call_id), '{}'
 FROM (

@@ -1,4 +1,4 @@
-"""Verifies every total against the recorded events, and can rewrite them.
+"""Verifies every total against the recorded events, and rewrites totals from them.
 
 Archived events are represented by the seals of their months, see `ledger.operations.archives`.
 
@@ -80,13 +80,14 @@ Report = Callable[[str], None]
 """Receives a line about the progress or a difference."""
 
 Restore = Callable[[Connection], Awaitable[None]]
+"""Rewrites the seals in the given transaction."""
 
 
 class Verification(msgspec.Struct):
     """The number of differences, descriptions of the first ones, and the row counts.
 
-    `gaps` are the open ones: events that no total contains.
-    `access_problems` prevent processes from reading the database.
+    `gaps` are open gaps: their events are in no total. `access_problems` prevent processes from
+    reading the database.
     """
 
     differences: int = 0
@@ -131,7 +132,10 @@ async def verify_on(connection: Connection, report: Report = lambda _: None) -> 
 async def compare(
     connection: Connection, statement: tuple[Any, ...], subject: str, result: Verification
 ) -> None:
-    """Add to `result` each row of a bound statement: `row_key`, `expected` and `actual`."""
+    """Add a difference to `result` for each row of a bound statement.
+
+    The rows have `row_key`, `expected` and `actual`.
+    """
     for row in await connection.fetch(*statement, timeout=_STATEMENT_SECONDS_MAX):
         result.add_difference(
             f"{subject}: {row['row_key']}: {_describe(row['expected'], row['actual'])}"
@@ -160,10 +164,10 @@ def _describe(expected: str | None, actual: str | None) -> str:
 async def rebuild(url: str, report: Report = lambda _: None, restore: Restore | None = None) -> int:
     """Rewrite every total from the seals and the recorded events, in one transaction.
 
-    `restore` may first rewrite the seals from the files of the archive. Raises the ledger's epoch,
-    so that live feeds and the totals topic are updated, and the calls of all periods are summed
-    again. Afterwards balances are reviewed again. Writers wait meanwhile. Returns the number of
-    rewritten calls. Raises OSError or a PostgreSQL error, and then changes no total.
+    `restore` may first rewrite the seals from the files of the archive. Writers wait meanwhile.
+    Raises the ledger's epoch, so that live feeds and the totals topic are updated, and the calls of
+    all periods are summed again. Afterwards balances are reviewed again. Returns the number of
+    rewritten calls. Raises OSError or a PostgreSQL error; then no total was changed.
     """
     calls = 0
     async with connected(url, name="cost-analytics rebuild") as connection:

@@ -64,8 +64,8 @@ WHERE expected.identities IS DISTINCT FROM actual.identities
 ORDER BY 1
 
 -- name: decision_differences
--- Calls with a charge that is not due, or without a share or default charge that is due and has a price. A plan may
--- charge nothing.
+-- Calls with a default charge that is not due, without one that is due and has a price, or without an infrastructure
+-- share that has a price. A plan may charge nothing.
 SELECT call_id AS row_key,
        jsonb_build_object('default charge due', status = 'completed' AND charge_count = 0) AS expected,
        jsonb_build_object('defaultCharge', default_charge_nano, 'infrastructure', infrastructure) AS actual
@@ -87,8 +87,8 @@ ORDER BY 1
 
 -- name: rounding_differences
 -- Calls whose roundings differ from those of their last settlement, or from those that follow from the pieces of their
--- legs, with what later prices added; a call that has not ended has none. The pieces of legs are not known once details
--- of the call have expired.
+-- legs, including what later prices added. A call that has not ended has none. Once details of a call have expired, the
+-- pieces of its legs are not known, and only the settlement is compared.
 WITH pieces AS (
     SELECT l.call_id, l.service, l.operation, l.model, l.leg_id, l.is_audio, l.time, l.seconds, b.is_basis, p.*,
            CASE WHEN b.is_basis AND l.basis_price_id <> l.price_id
@@ -198,7 +198,8 @@ SELECT call_id AS row_key, expected, actual FROM repeated WHERE expected <> actu
 
 -- name: usage_differences
 -- Requests whose cost differs from the sum of their quantities, or with a quantity whose cost differs
--- from its price or estimate. No quantity has a cost where the emitter priced the request, or where one has neither.
+-- from its price or estimate. No quantity has a cost if the emitter priced the request, or if one of the quantities has
+-- neither price nor estimate.
 SELECT concat_ws(' ', e.call_id, e.identity) AS row_key,
        jsonb_build_object('cost', CASE WHEN q.own_price THEN e.cost_nano ELSE coalesce(q.nano, 0) END,
                           'usages', q.usages) AS expected,
@@ -362,7 +363,8 @@ WHERE calls.call_id = c.call_id
   AND (c.tags, c.tagged_by) IS DISTINCT FROM (found.tags, found.tagged_by)
 
 -- name: rebuild_roundings
--- Stores the roundings of the last settlement; before the first one none, if a usage has a price with increments.
+-- Stores the roundings of the last settlement. Before the first one, a call has an empty list if one of its usages has
+-- a price with increments, else null.
 UPDATE calls SET roundings = found.roundings
 FROM (
     SELECT c.call_id, coalesce(s.decided -> 'roundings', CASE WHEN l.call_id IS NOT NULL THEN '[]'::jsonb END) AS roundings

@@ -67,7 +67,7 @@ class ListedEndpoint(NamedTuple):
 
 
 class WebhookEndpoint(NamedTuple):
-    """What a delivery is verified and read with; `secrets` are the newest first."""
+    """What is needed to verify and read a delivery; the newest secret is first."""
 
     endpoint_id: str
     provider: str

@@ -1,7 +1,8 @@
 """The erased users as a writer knows them: it must not write their identity again.
 
-An identity is not stored: a user is recognized by a keyed digest. Reading happens after each
-erasure, which writers notice by its generation, in the transaction that they write in.
+The identity of an erased user is not stored: a keyed digest recognizes it. Each erasure increases
+the generation. A writer reads it in its own transaction, and reads the erased users again if it has
+changed.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class ErasedUsers:
     def __init__(
         self, generation: int = 0, keys: Sequence[bytes] = (), users: Mapping[bytes, str] = {}
     ) -> None:
-        """`keys` are those of the digests, of which there is nearly always one."""
+        """`keys` are the keys of the digests; there is nearly always one."""
         self.generation = generation
         self._keys = tuple(keys)
         self._users = dict(users)
@@ -75,8 +76,6 @@ def digest_of(key: bytes, user_id: str) -> bytes:
 
 async def read_erased_users(connection: Connection) -> ErasedUsers:
     """Return the erased users, as last committed."""
-    row = await connection.fetchrow(_SQL["erased_users"])
-    if row is None:
-        raise LookupError("the statement returns one row")
+    [row] = await connection.fetch(_SQL["erased_users"])
     users = dict(zip(row["digests"], row["pseudonyms"], strict=True))
     return ErasedUsers(row["generation"], row["keys"], users)

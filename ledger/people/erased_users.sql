@@ -1,7 +1,8 @@
 -- The erased users, for writers.
 
 -- name: erased_users
--- The newest erasure, 0 if there is none; the keys of digests; and the digest and pseudonym of each erased user.
+-- The generation of the newest erasure, 0 if there is none; the digest and pseudonym of each erased user; and the
+-- keys of the digests.
 SELECT coalesce(max(generation), 0) AS generation,
        coalesce(array_agg(digest ORDER BY generation), '{}') AS digests,
        coalesce(array_agg(pseudonym ORDER BY generation), '{}') AS pseudonyms,

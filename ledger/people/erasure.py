@@ -1,7 +1,8 @@
 """Erases a user: the identity becomes a pseudonym in every table, and no total changes.
 
 One transaction does all of it, and writers wait until it ends. So an interruption changes nothing,
-and a later event finds the user erased. Archive files follow (`ledger.operations.erased_files`).
+and later events of the user are counted under the pseudonym. Archive files are rewritten afterwards
+(`ledger.operations.erased_files`).
 """
 
 from __future__ import annotations
@@ -40,11 +41,20 @@ _JOURNAL: Final = "journal"
 ErasureJournal = Callable[[ErasureRecord], Awaitable[None]]
 """Stores a record outside the database; raises if it is not stored durably."""
 
-_result: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+class _ErasureResult(msgspec.Struct):
+    """What the SQL function `erase_user` returns; `rows` are changed rows by table."""
+
+    pseudonym: str
+    digest: str
+    rows: dict[str, int]
+
+
+_result: Final = msgspec.json.Decoder(_ErasureResult)
 
 
 class ErasureBusyError(Exception):
-    """Writers held the user's rows each time; nothing was changed."""
+    """Other writers held locks in all attempts; nothing was changed."""
 
 
 class _DryRunError(Exception):
@@ -60,7 +70,7 @@ async def erase_user(
     topics: Sequence[TopicRetention],
     journal: ErasureJournal | None,
 ) -> ErasureReceipt:
-    """Erase a user, and return the receipt; without a journal, show what would be done.
+    """Erase a user, and return the receipt; without a journal, as a dry run.
 
     The record is in the journal before the transaction commits. Raises ErasureBusyError, the
     journal's errors or a PostgreSQL error; then nothing was changed.
@@ -82,7 +92,10 @@ async def erase_user(
 
 
 async def _in_transaction(connection: Connection, work: Callable[[], Awaitable[None]]) -> None:
-    """Do work that erases users; starts again if it waits for a lock, raises ErasureBusyError."""
+    """Run `work` in a transaction, again if it waits too long for a lock.
+
+    Raises ErasureBusyError after the last attempt.
+    """
     for _ in range(_ATTEMPTS_MAX):
         try:
             async with connection.transaction():
@@ -108,9 +121,7 @@ async def _erase(
     new = f"{_PSEUDONYM}{secrets.token_hex(_PSEUDONYM_BYTES)}"
     erase = _SQL.bind("erase", user_id=user_id, pseudonym=new, author=author, now=now)
     done = _result.decode(await connection.fetchval(*erase, timeout=SECONDS_MAX))
-    pseudonym = msgspec.json.decode(done["pseudonym"], type=str)
-    digest = bytes.fromhex(msgspec.json.decode(done["digest"], type=str))
-    counts = msgspec.json.decode(done["rows"], type=dict[str, int])
+    pseudonym, digest = done.pseudonym, bytes.fromhex(done.digest)
     found = await connection.fetchrow(
         *_SQL.bind("identifiers", user_id=user_id, pseudonym=pseudonym), timeout=SECONDS_MAX
     )
@@ -119,7 +130,7 @@ async def _erase(
         pseudonym=pseudonym,
         erased_at=now,
         dry_run=is_dry,
-        rows={name: count for name, count in sorted(counts.items()) if count},
+        rows={name: count for name, count in sorted(done.rows.items()) if count},
         identifiers=dict(found or {}),
         pending_archives=[PendingArchive(**dict(row)) for row in pending],
         topics=list(topics),
@@ -139,15 +150,14 @@ async def list_receipts(connection: Connection) -> list[ErasureReceipt]:
 async def apply_records(
     connection: Connection, records: Sequence[ErasureRecord], now: datetime
 ) -> int:
-    """Apply the erasures of the journal to a restored ledger; returns how many users it named.
+    """Apply the erasures of the journal to a restored ledger; returns the number of erased users.
 
     One transaction stores them and erases all users who have totals, so that no event finds its
     user erased and its call not. Then users that only other tables name are erased, one transaction
-    each: an interruption is repeated from the start.
+    each. After an interruption all records are applied again.
     """
     users = [record for record in records if isinstance(record, ErasedUserRecord)]
-    if users:
-        counted = await _store_records(connection, users, now)
+    counted = await _store_records(connection, users, now) if users else []
     for record in records:
         if isinstance(record, RewrittenFileRecord):
             await relink(connection, record)
@@ -156,26 +166,26 @@ async def apply_records(
     others = [row["user_id"] for row in await connection.fetch(_SQL["users"], timeout=SECONDS_MAX)]
     others = await _erased_of(connection, others)
     for user_id in others:
-        await erase_user(connection, user_id, _JOURNAL, now, topics=(), journal=_keep_journal)
+        await erase_user(connection, user_id, _JOURNAL, now, topics=(), journal=_skip_journal)
     return len(counted) + len(others)
 
 
 async def _store_records(
     connection: Connection, records: Sequence[ErasedUserRecord], now: datetime
 ) -> list[str]:
-    """Store erasures and erase the users who have totals, in one transaction; returns the users."""
+    """Store erasures and erase the users who have totals, in one transaction; returns these."""
     counted: list[str] = []
 
     async def work() -> None:
         for record in records:
-            noted = _SQL.bind(
+            erasure = _SQL.bind(
                 "note",
                 key=bytes.fromhex(record.key),
                 digest=bytes.fromhex(record.digest),
                 pseudonym=record.pseudonym,
                 erased_at=record.erased_at,
             )
-            await connection.execute(*noted)
+            await connection.execute(*erasure)
         rows = await connection.fetch(_SQL["counted_users"], timeout=SECONDS_MAX)
         counted[:] = await _erased_of(connection, [row["user_id"] for row in rows])
         for user_id in counted:
@@ -186,15 +196,15 @@ async def _store_records(
 
 
 async def _erased_of(connection: Connection, user_ids: Iterable[str]) -> list[str]:
-    """Return those users, sorted, who were erased."""
+    """Return the erased ones of these users, sorted."""
     erased = await read_erased_users(connection)
     return sorted({user for user in user_ids if erased.pseudonym_of(user) is not None})
 
 
-async def _keep_journal(record: ErasureRecord) -> None:
-    """Do nothing: the record is in the journal already."""
+async def _skip_journal(record: ErasureRecord) -> None:
+    """Do nothing, because the record is in the journal already."""
 
 
 async def relink(connection: Connection, record: RewrittenFileRecord) -> bool:
-    """Make the seal of a rewritten archive file name the new one; returns whether there is one."""
+    """Make the seal of a rewritten archive file name the new file; returns whether it exists."""
     return bool(await connection.fetchval(*_SQL.bind("relink", **msgspec.structs.asdict(record))))

@@ -1,7 +1,7 @@
 -- Erases users. The functions are in migration 0059: all writers wait while they run.
 
 -- name: limits
--- No limit of time, but a short wait for locks: writers that wait for this transaction must not be waited for.
+-- No limit of time, but a short wait for locks, because writers may wait for this transaction at the same time.
 SELECT set_config('statement_timeout', '0', true), set_config('lock_timeout', '500ms', true)
 
 -- name: erase
@@ -22,7 +22,7 @@ FROM calls AS c JOIN call_cost_events AS e USING (call_id)
 WHERE c.user_id = :pseudonym
 
 -- name: pending_archives
--- The archive files that contain :pseudonym under the former identity.
+-- The archive files that still contain the former identity of :pseudonym.
 SELECT to_char(month, 'YYYY-MM') AS month, part, file
 FROM erased_seals JOIN month_seals USING (seal_id) WHERE pseudonym = :pseudonym ORDER BY 1, 2
 
@@ -35,7 +35,7 @@ UPDATE erased_users SET receipt = :receipt WHERE pseudonym = :pseudonym
 SELECT receipt FROM erased_users WHERE receipt <> '{}' ORDER BY erased_at
 
 -- name: users
--- Users that any table names, with repeats.
+-- The users that tables name; a user may be returned several times.
 SELECT users_named() AS user_id
 
 -- name: counted_users
@@ -47,5 +47,5 @@ SELECT users_counted() AS user_id
 SELECT note_erasure(:key, :digest, :pseudonym, :erased_at)
 
 -- name: relink
--- Makes the seal of :old_file name :new_file; whether there is such a seal.
+-- Makes the seal of :old_file name :new_file; returns whether there is such a seal.
 SELECT relink_archive(:old_file, :new_file, :manifest, :pseudonyms::text[])

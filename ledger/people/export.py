@@ -20,7 +20,8 @@ _SQL: Final = statements("people/export")
 FORMAT: Final = 1
 ROWS_AT_ONCE: Final = 500
 _SECONDS_MAX: Final = 3_600
-_OF_THEIR_OWN: Final = ("call_cost_events", "dead_letters", "outbox")
+_TABLES_WITH_STATEMENTS: Final = ("call_cost_events", "dead_letters", "outbox")
+"""Tables with a statement of their own, which `tables` leaves out."""
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -38,7 +39,7 @@ async def export_lines(
 ) -> AsyncIterator[bytes]:
     """Yield the lines of an export in chunks, each ending with a line feed.
 
-    `archived` receives the archive files with the user's other events, of the same snapshot:
+    `archived` receives the archive files that had the user's other events in the same snapshot;
     archiving waits meanwhile. Raises PostgreSQL errors; then the last line is missing.
     """
     yield _encode({"format": FORMAT, "userId": user_id, "exportedAt": now}) + b"\n"
@@ -50,7 +51,7 @@ async def export_lines(
             archived += await archive_files(connection, user_id)
         tables = [(row["name"], row["command"]) for row in await connection.fetch(_SQL["tables"])]
         commands = [(name, (command, user_id)) for name, command in tables]
-        commands += [(name, _SQL.bind(name, user_id=user_id)) for name in _OF_THEIR_OWN]
+        commands += [(name, _SQL.bind(name, user_id=user_id)) for name in _TABLES_WITH_STATEMENTS]
         for name, command in sorted(commands):
             cursor = await connection.cursor(*command, timeout=_SECONDS_MAX)
             start = b'{"table":' + _encode(name) + b',"row":'

@@ -1,4 +1,5 @@
--- Everything about one user. Commands cannot take names of tables as parameters, so `tables` returns commands.
+-- Everything about one user. A statement cannot take the name of a table as a parameter, so `tables` returns
+-- statements.
 
 -- name: keep_partitions
 -- Blocks archiving: the snapshot, which is taken after this, would miss an archived month's partition.
@@ -9,8 +10,9 @@ LOCK TABLE call_cost_events IN ACCESS SHARE MODE
 SELECT set_config('statement_timeout', '0', true), set_config('idle_in_transaction_session_timeout', '0', true)
 
 -- name: tables
--- For each table with rows of users, the command that returns those of $1: by user_id, by the author of a row
--- (columns such as set_by), or by the calls of the user. Secrets are left out.
+-- For each table with rows of users, the statement that returns those of $1: by user_id, by the author of a row
+-- (columns such as set_by), or by the calls of the user. Secrets are left out. Other tables with rows of users have
+-- their own statements below.
 SELECT name,
        format($$SELECT (to_jsonb(t) - '{secret,code,digest,ticket_hash,unsubscribe_token}'::text[])::text AS exported FROM %I AS t WHERE %s$$,
               name, coalesce(by_name, 'call_id IN (SELECT call_id FROM calls WHERE user_id = $1)')) AS command
@@ -29,7 +31,7 @@ WHERE by_name IS NOT NULL OR is_of_calls
 ORDER BY name
 
 -- name: call_cost_events
--- The recorded events of $1, call by call.
+-- The recorded events of :user_id, call by call.
 SELECT to_jsonb(e)::text AS exported
 FROM (SELECT call_id FROM calls WHERE user_id = :user_id) AS c
 JOIN call_cost_events AS e ON e.call_id = c.call_id AND e.user_id = :user_id

@@ -1,6 +1,7 @@
-"""Removes the identity of erased users from events that arrive later.
+"""Removes personal data of erased users from events that arrive later.
 
-Identity and fingerprint of an event stay those of the event as sent, so that a repeat counts once.
+The (source, id) and the fingerprint of an event stay those of the event as sent, so that a repeat
+counts once.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from schemas.events import (
 def scrub_events(
     events: Sequence[Incoming], calls: Mapping[str, Call], erased: ErasedUsers
 ) -> list[Incoming]:
-    """Return events without the identity of erased users; others are returned as they are.
+    """Return events without personal data of erased users; other events are unchanged.
 
     An event that names no user is scrubbed if the owner of its call was erased.
     """
@@ -41,7 +42,7 @@ def scrub_held(
     calls: Mapping[str, Call],
     erased: ErasedUsers,
 ) -> dict[str, list[Event]]:
-    """Return held events; those of calls with an erased owner are scrubbed."""
+    """Return held events by call; those of calls with an erased owner are scrubbed."""
     owners = _erased_owners(events, calls, erased)
     return {
         name: [scrub(event, "", owners[name]) for event in waiting] if name in owners else waiting
@@ -52,7 +53,7 @@ def scrub_held(
 def _erased_owners(
     events: Sequence[Incoming], calls: Mapping[str, Call], erased: ErasedUsers
 ) -> dict[str, str]:
-    """Return the pseudonyms of the erased owners of calls."""
+    """Return the pseudonyms of erased owners, by call."""
     owners: dict[str, str] = {}
     for event in events:
         if event.user_id is not None and (named := erased.pseudonym_of(event.user_id)) is not None:
@@ -64,7 +65,7 @@ def _erased_owners(
 
 
 def _scrubbed(event: Incoming, owner: str | None, erased: ErasedUsers) -> Incoming:
-    """Return an event; `owner` is the pseudonym of its call's owner."""
+    """Return an event, scrubbed if needed; `owner` is the pseudonym of its call's erased owner."""
     if event.user_id is not None:
         pseudonym = erased.pseudonym_of(event.user_id)
         if pseudonym is not None:
@@ -75,9 +76,9 @@ def _scrubbed(event: Incoming, owner: str | None, erased: ErasedUsers) -> Incomi
 
 
 def scrub(event: Event, identity: str, pseudonym: str) -> Event:
-    """Return an event of an erased user without personal data.
+    """Return an event of an erased user without personal data; the ledger's own events have none.
 
-    The ledger's own events have nothing of the kind.
+    `identity` is the user's id to replace in texts, empty if it is not known.
     """
     if event.source in RESERVED_SOURCES:
         return event
@@ -99,7 +100,7 @@ def scrub(event: Event, identity: str, pseudonym: str) -> Event:
 
 
 def erase_words(text: str, identity: str, pseudonym: str) -> str:
-    """Replace an identity in free text, where it is a whole word; as `erased_words` in SQL."""
+    """Replace an identity in free text where it is a whole word, as `erased_words` does in SQL."""
     if not identity or identity not in text:
         return text
     return re.sub(rf"(?<![^\W_]){re.escape(identity)}(?![^\W_])", pseudonym, text)

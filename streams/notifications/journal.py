@@ -11,7 +11,7 @@ import msgspec
 
 from ledger.notifications.deliveries import DeliveryStore
 from ledger.operations.delivery_journal import (
-    epoch_to_import,
+    epoch_to_read,
     mark_delivered,
     mark_journaled,
     mark_read,
@@ -38,7 +38,7 @@ _KIND: Final = JournalKind(
     read=_read,
     key_of=lambda record: record.key,
     id_of=lambda record: record.delivery_id,
-    epoch_to_read=epoch_to_import,
+    epoch_to_read=epoch_to_read,
     mark_done=mark_delivered,
     mark_journaled=mark_journaled,
     mark_read=mark_read,
