@@ -33,7 +33,8 @@ ORDER_SECONDS: Final = 900
 """An alert waiting for its next attempt holds back later alerts of its channel for this long."""
 CLAIMS_MAX: Final = 30
 """After this number of interrupted attempts, the delivery itself is considered the cause."""
-KEPT_DAYS: Final = 90
+NOTICE_DAYS: Final = 90
+"""A notice is deleted after this time. Its deliveries stay until retention removes them."""
 PRUNE_MAX: Final = 10_000
 
 
@@ -184,10 +185,9 @@ class DeliveryStore:
             )
             return disabled is not None
 
-    async def prune(self) -> int:
-        """Delete old notices and old ended deliveries; returns the number of deliveries."""
-        await self._execute("prune_notices", days=KEPT_DAYS, limit=PRUNE_MAX)
-        return await self._execute("prune", days=KEPT_DAYS, limit=PRUNE_MAX)
+    async def prune_notices(self) -> int:
+        """Delete old notices; returns their number."""
+        return await self._execute("prune_notices", days=NOTICE_DAYS, limit=PRUNE_MAX)
 
     async def backlog(self) -> DeliveryBacklog:
         """Return the deliveries that are due."""

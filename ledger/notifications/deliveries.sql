@@ -247,14 +247,6 @@ WHERE c.channel_id = :channel_id::text::uuid AND d.delivery_id = :delivery_id::t
   AND (:is_certain OR c.delivered_at IS NULL OR c.delivered_at < d.created_at)
 RETURNING c.channel_id::text
 
--- name: prune
--- Deletes up to :limit ended deliveries, with their attempts, that were created more than :days days ago.
-DELETE FROM notice_deliveries WHERE delivery_id IN (
-    SELECT delivery_id FROM notice_deliveries
-    WHERE created_at < now() - make_interval(days => :days) AND state IN ('delivered', 'failed', 'skipped')
-    ORDER BY created_at LIMIT :limit
-)
-
 -- name: prune_notices
 -- Deletes up to :limit notices written more than :days days ago.
 DELETE FROM notices WHERE seq IN (

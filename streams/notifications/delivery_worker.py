@@ -152,7 +152,7 @@ class DeliveryWorker:
                     extra={"action": "notices_backlog", **backlog._asdict()},
                 )
         if now_ns >= self._prune_at_ns:
-            await self._store.prune()
+            await self._store.prune_notices()
             self._prune_at_ns = now_ns + PRUNE_SECONDS * 1_000_000_000
 
     def _on_done(self, task: asyncio.Task[None]) -> None:

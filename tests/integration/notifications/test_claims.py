@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ledger.notifications.deliveries import CLAIMS_MAX, delivery_store
+from ledger.notifications.deliveries import CLAIMS_MAX, NOTICE_DAYS, delivery_store
+from ledger.notifications.notices import Notice
 from ledger.notifications.retry_policy import DeliveryResult
 from schemas.notices import ChannelType
 from streams.notifications.sender import ChannelSender, Notification
@@ -20,6 +21,7 @@ from tests.support.notifications import (
     until_ended,
     write_alerts,
     write_channel,
+    write_notice,
 )
 from tests.support.receivers import receiver
 from tests.support.recording import fetch
@@ -192,17 +194,19 @@ async def test_lost_connection_loses_no_result(database_url: str) -> None:
     assert len(endpoint.requests) == 1
 
 
-async def test_old_deliveries_are_removed(database_url: str) -> None:
-    await write_channel(database_url, "https://example.com/")
-    await write_alerts(database_url, alert(), alert())
+async def test_old_notices_are_deleted_and_their_deliveries_stay(database_url: str) -> None:
+    await write_channel(database_url, "https://example.com/", kinds=("low_balance",))
+    await write_notice(
+        database_url,
+        Notice("low_balance", "alice", ("1",), "Low", ["Low."], "/budget", "balance.low", {}),
+    )
+    age = f"now() - interval '{NOTICE_DAYS + 1} days'"
     async with delivery_store(database_url) as store:
-        await store.sweep()
+        assert await store.queue_notices() == 1
         [claim] = await store.claim(1, 1, 60)
         await store.store_success(claim, DeliveryResult("delivered", "200"), 1)
-        assert await store.prune() == 0
-        await fetch(
-            database_url, "UPDATE notice_deliveries SET created_at = now() - interval '91 days'"
-        )
-        assert await store.prune() == 1
-        assert (await store.backlog()).waiting == 1
-    assert await attempts(database_url) == []
+        assert await store.prune_notices() == 0
+        await fetch(database_url, f"UPDATE notices SET created_at = {age}")
+        await fetch(database_url, f"UPDATE notice_deliveries SET created_at = {age}")
+        assert await store.prune_notices() == 1
+    assert await states(database_url) == ["delivered"]
