@@ -40,7 +40,7 @@ def read_prices(text: str, name: str) -> list[PriceRow]:
         except InvalidPriceError as error:
             errors += [f"{where}: {reason}" for reason in error.reasons]
             continue
-        first_where, first = rows.setdefault(row.key, (where, row))
+        first_where, first = rows.setdefault(row.dated_key, (where, row))
         if not first.same_price(row):
             errors.append(f"{where}: the price for {row.name} differs from that in {first_where}.")
     refuse(errors, name)

@@ -15,7 +15,7 @@ from cost_analytics.price_files import read_prices
 from cost_analytics.price_listing import changes_table, proposals_table
 from cost_analytics.running import run
 from ledger.postgres.database import Connection
-from ledger.prices.changes import ClassifiedRows, key_of
+from ledger.prices.changes import ClassifiedRows
 from ledger.prices.entry import EntryResult, PriceConflictError, enter_prices, review_prices
 from ledger.prices.rows import PriceRow
 from streams.prices.configured import is_secure
@@ -99,7 +99,7 @@ def rows_since(rows: Iterable[PriceRow], since: datetime, *, form: str) -> list[
     before = sorted(
         (row for row in rows if row.effective_from < since), key=lambda row: row.effective_from
     )
-    current = {key_of(row): row._replace(effective_from=since) for row in before}
+    current = {row.key: row._replace(effective_from=since) for row in before}
     return [*current.values(), *later]
 
 
@@ -147,7 +147,7 @@ def load(url: Secret, rows: Sequence[PriceRow], *, set_by: str, approved: bool) 
     """Enter the prices and return what was done; raises CommandError for contradicting prices."""
 
     async def write(db: Connection) -> EntryResult:
-        return await enter_prices(db, rows, set_by=set_by, approved=approved, confirms=True)
+        return await enter_prices(db, rows, set_by=set_by, approved=approved, from_source=True)
 
     try:
         entered = run_connected(url, _NAME, write)
@@ -155,8 +155,8 @@ def load(url: Secret, rows: Sequence[PriceRow], *, set_by: str, approved: bool) 
         raise CommandError("\n  ".join(["Nothing was loaded:", *error.reasons[:_SHOWN]])) from None
     lines = [f"{entered.added:,} prices added, {entered.verified:,} verified."]
     lines += _contradictions(entered.contradicting)
-    if entered.waiting:
-        lines.append(f"Pending approval:\n{proposals_table(entered.waiting)}")
+    if entered.pending:
+        lines.append(f"Pending approval:\n{proposals_table(entered.pending)}")
     return "\n".join(lines)
 
 

@@ -127,10 +127,10 @@ class PriceRoutes:
             raise price_conflict(str(error)) from None
         if entered.added:
             return reply(PriceEntered(result="entered", proposal=None))
-        waiting = [proposed(proposal) for proposal in entered.waiting]
+        pending = [proposed(proposal) for proposal in entered.pending]
         return reply(
             PriceEntered(
-                result="pending" if waiting else "known", proposal=next(iter(waiting), None)
+                result="pending" if pending else "known", proposal=next(iter(pending), None)
             )
         )
 

@@ -196,8 +196,8 @@ def _import(arguments: argparse.Namespace) -> int:
         refuse(error.reasons, name)
         return FAILED
     print(f"{entered.added} prices added, {entered.verified} existed already.")
-    if entered.waiting:
-        print(f"Pending approval:\n{proposals_table(entered.waiting)}")
+    if entered.pending:
+        print(f"Pending approval:\n{proposals_table(entered.pending)}")
     if entered.added and any(row.effective_from <= datetime.now(UTC) for row in rows):
         print("Prices in force apply to new events; `prices rerate` corrects recorded ones.")
     return 0

@@ -1,7 +1,7 @@
 """Aliases: other names of models, such as those of a user's deployments.
 
 An alias is in force from its time until the next one of the same name. Like prices, aliases are
-only added, and none begins in the past: so they never change the price of a recorded event.
+only added, and none begins in the past, so they never change the price of a recorded event.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class InvalidAliasError(Exception):
 
 
 def new_alias(fields: Mapping[str, str], *, source: str) -> NewAlias:
-    """Validate an alias of text fields; an empty model ends it. Raises InvalidAliasError."""
+    """Return an alias from text fields; an empty model ends it. Raises InvalidAliasError."""
     reasons = [f"Unknown field {name}." for name in sorted(set(fields) - set(FIELDS))]
     values = {name: fields.get(name, "").strip() for name in FIELDS}
     reasons += [
@@ -99,7 +99,7 @@ async def read_aliases(connection: Connection) -> list[Alias]:
 async def enter_aliases(
     connection: Connection, aliases: Sequence[NewAlias], *, set_by: str
 ) -> tuple[int, int]:
-    """Add aliases, all of them or none; returns how many were added and how many known already.
+    """Add aliases, all or none; returns how many were added and how many were known already.
 
     Raises InvalidAliasError for one that begins in the past, whose model has no price, whose name
     has prices of its own, or that contradicts another one.
@@ -134,7 +134,7 @@ async def enter_aliases(
 
 
 async def _priced(connection: Connection, aliases: Sequence[NewAlias]) -> set[tuple[str, str]]:
-    """Return the services and models with prices among the names of aliases and their models."""
+    """Return the aliases and their models that have prices, each with its service."""
     names = {(one.service, name) for one in aliases for name in (one.alias, one.model) if name}
     columns = {
         "services": [service for service, _ in names],

@@ -10,15 +10,15 @@ ORDER BY service, alias, effective_from
 SELECT service, alias, model, effective_from FROM model_aliases
 
 -- name: one_at_a_time
--- Serializes entries: whether an alias is allowed depends on prices and on earlier aliases.
-SELECT pg_advisory_xact_lock(hashtext('cost-analytics prices'))
+-- Serializes entries of aliases and prices: whether an alias is allowed depends on prices and on earlier aliases.
+{{prices/entry.lock}}
 
 -- name: now
 -- The database's clock, which decides whether an alias begins in the past.
 SELECT clock_timestamp()
 
 -- name: priced
--- Models with prices of usage among :models, each beside its service of :services.
+-- Those of :models, each with the service at the same index of :services, that have prices of usage.
 SELECT DISTINCT p.service, p.model
 FROM unnest(:services::text[], :models::text[]) AS requested (service, model)
 JOIN service_prices AS p USING (service, model)

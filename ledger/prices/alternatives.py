@@ -1,6 +1,6 @@
 """Compares the models of an operation: what the same usage would cost with another one.
 
-Only models that the catalogue can price are compared, and none that is retired, deprecated or
+Only models that the catalogue can price are compared, and none that is deprecated, retired or
 retired soon.
 """
 
@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from ledger.postgres.database import Connection
 from ledger.postgres.statements import statements
 from ledger.prices.catalogue import Catalogue
-from ledger.prices.increments import NO_INCREMENTS, UNIT_SECONDS, Increments
+from ledger.prices.increments import NO_INCREMENTS, UNIT_SECONDS
 from ledger.prices.spellings import spellings
 from ledger.prices.tariff import Rate
 from schemas.events import NO_CONTEXT, PriceContext
@@ -49,11 +49,11 @@ Retirements = dict[tuple[str, str, str], Retirement]
 
 
 class UsageSlice(NamedTuple):
-    """A part of a sum of usage, which has one price under all conditions of the catalogue.
+    """A part of a usage for which no condition of the catalogue makes a difference.
 
-    `context` is that of its events, without the input size. `input_size` is the lowest size of a
-    request that the catalogue does not distinguish from theirs. `minute` is the minute of the UTC
-    day, and `leg` the leg of an ended call; both are None unless a price depends on them.
+    `context` is that of its events, without the input size. `input_size` is the lowest size that
+    has the same prices as their requests. `minute` is the minute of the UTC day, and `leg` the leg
+    of an ended call; both are None unless a price depends on them.
     """
 
     context: PriceContext | None
@@ -96,7 +96,7 @@ async def read_retirements(connection: Connection) -> Retirements:
 
 
 def retirement_of(line: ComparedUsage, retirements: Retirements) -> Retirement | None:
-    """Return what is known of the retirement of a model, also by another spelling of its name."""
+    """Return what is known of the retirement of a model, if needed by another spelling."""
     service, operation, model = line.service, line.operation, line.model
     keys = [(service, operation, name) for name in (model, *spellings(service, model))]
     return next((retirements[key] for key in keys if key in retirements), None)
@@ -129,10 +129,9 @@ def alternatives(
 
 
 class _Leg(NamedTuple):
-    """The usage of a leg by one price: a rate per unit of `unit_seconds`, and the seconds."""
+    """The seconds of a leg that have one rate, which is per unit of `unit_seconds`."""
 
     rate: Rate
-    increments: Increments
     unit_seconds: int
     seconds: Fraction
 
@@ -140,10 +139,10 @@ class _Leg(NamedTuple):
 def _cost_with(
     catalogue: Catalogue, lines: Sequence[ComparedUsage], model: str, now: datetime
 ) -> int | None:
-    """Return the cost of the usage with another model; None if part of it has no price of its own.
+    """Return the cost of the usage with another model; None if that has no price for a part.
 
-    Each part has the price of its own conditions. The parts of a leg by one price are rounded up
-    together to its billing increment. The cost by a price is rounded once.
+    Each part has the price of its own conditions. The parts of a leg with the same price are
+    rounded up together to its billing increment. The cost by a price is rounded once.
     """
     usage_by_rate: dict[Rate, Fraction] = {}
     legs: dict[tuple[int, str, bool], _Leg] = {}
@@ -151,20 +150,19 @@ def _cost_with(
         key = (line.service, line.operation, model, line.unit)
         for part in line.slices or [UsageSlice(None, None, None, None, line.usage)]:
             context = replace(part.context or NO_CONTEXT, input_size=part.input_size)
-            price = catalogue.model_price(key, _at_minute(now, part.minute), context)
-            if price is None:
+            rate = catalogue.model_rate(key, _at_minute(now, part.minute), context)
+            if rate is None:
                 return None
-            rate, increments = price
             usage = Fraction(part.usage)
-            if increments != NO_INCREMENTS and part.leg is not None:
+            if rate.increments != NO_INCREMENTS and part.leg is not None:
                 leg = rate.price_id, part.leg, line.unit == "audio_seconds"
                 unit_seconds = UNIT_SECONDS[line.unit]
-                known = legs.get(leg, _Leg(rate, increments, unit_seconds, Fraction(0)))
+                known = legs.get(leg, _Leg(rate, unit_seconds, Fraction(0)))
                 legs[leg] = known._replace(seconds=known.seconds + usage * unit_seconds)
             else:
                 usage_by_rate[rate] = usage_by_rate.get(rate, Fraction(0)) + usage
-    for rate, increments, unit_seconds, seconds in legs.values():
-        usage = increments.round_up(seconds) / unit_seconds
+    for rate, unit_seconds, seconds in legs.values():
+        usage = rate.increments.round_up(seconds) / unit_seconds
         usage_by_rate[rate] = usage_by_rate.get(rate, Fraction(0)) + usage
     return sum(
         half_even(usage.numerator * rate.numerator, usage.denominator * rate.denominator)
@@ -173,7 +171,7 @@ def _cost_with(
 
 
 def _at_minute(now: datetime, minute: int | None) -> datetime:
-    """Return the last time before `now` at that minute of the UTC day; `now` without one."""
+    """Return the last time until `now` at that minute of the UTC day; `now` without a minute."""
     if minute is None:
         return now
     time = now.replace(hour=minute // 60, minute=minute % 60, second=0, microsecond=0)

@@ -19,10 +19,9 @@ async def decide(
 ) -> Proposal:
     """Approve a proposal, which adds its price to the catalogue, or reject it.
 
-    An approved price replaces other proposals that it makes superfluous.
-
-    Repeating a decision changes nothing. Raises NoProposalError, and PriceConflictError
-    for a different decision or if the catalogue has another price by now.
+    Other proposals of the approved price are replaced. Repeating a decision changes nothing. Raises
+    NoProposalError, and PriceConflictError for a different decision or if the catalogue has another
+    price by now.
     """
     async with in_transaction(connection):
         proposal = await lock_proposal(connection, proposal_id)

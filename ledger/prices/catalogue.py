@@ -17,7 +17,7 @@ from ledger.prices.conditions import NO_CONDITIONS, Conditions, parse_stored_uni
 from ledger.prices.increments import NO_INCREMENTS, Increments, LegPrice, leg_price
 from ledger.prices.names import standard_model, standard_operation
 from ledger.prices.spellings import spellings
-from ledger.prices.tariff import ConditionalRate, KeyRates, Rate, Tariff, rates_by_place
+from ledger.prices.tariff import ConditionalRate, KeyRates, Rate, Tariff, group_rates, priority
 from schemas.events import PriceContext
 from schemas.money import NANO_PER_USD, half_even
 
@@ -30,7 +30,7 @@ DEFAULT_PROCESSOR: Final = "stripe"
 """The processor of charges that the ledger decides."""
 _CACHE_ENTRIES_MAX: Final = 10_000
 
-_OTHER_UNITS: Final[dict[str, tuple[tuple[str, int, int], ...]]] = {
+_CONVERTIBLE_UNITS: Final[dict[str, tuple[tuple[str, int, int], ...]]] = {
     "seconds": (("minutes", 1, 60),),
     "minutes": (("seconds", 60, 1),),
     "input_tokens": (("tokens", 1, 1),),
@@ -40,7 +40,8 @@ _OTHER_UNITS: Final[dict[str, tuple[tuple[str, int, int], ...]]] = {
     "output_tokens": (("tokens", 1, 1),),
     "reasoning_tokens": (("output_tokens", 1, 1), ("tokens", 1, 1)),
 }
-"""Unit of an event to (catalogue unit, multiplier, divisor) that may replace it."""
+"""For a unit of usage: other units whose prices apply to it, each with what its rate is multiplied
+and divided by."""
 
 
 class Price(NamedTuple):
@@ -87,7 +88,7 @@ class Alias(NamedTuple):
 
 
 class _ModelSpan(NamedTuple):
-    """A model whose prices a usage may have, from `since` to before `until`."""
+    """A model whose prices apply to a usage, from `since` to before `until`; None is no limit."""
 
     model: str
     since: datetime | None = None
@@ -153,7 +154,7 @@ class Catalogue:
                 for span, rates in keys
                 for rate in rates
             ],
-            [KeyRates(rates_by_place(rates), span.since, span.until) for span, rates in keys]
+            [KeyRates(group_rates(rates), span.since, span.until) for span, rates in keys]
             if is_conditional
             else (),
             [
@@ -165,11 +166,11 @@ class Catalogue:
         )
 
     def _model_spans(self, service: str, operation: str, model: str) -> list[_ModelSpan]:
-        """Return the models whose prices a usage may have, best first.
+        """Return the models whose prices apply to a usage, those with priority first.
 
-        An alias is in force from its time to the next of its name. Before the first one it names
-        its model, too, but only for usages that have no other price: those of recorded events are
-        not changed by it, and events without a price get one.
+        An alias is in force from its time to the next one of its name. The first one also applies
+        to earlier usages, but has the lowest priority: so it changes no price of a recorded event,
+        and gives a price to events without one.
         """
         known = self._models.get((service, operation), set())
         others = [name for name in spellings(service, model) if name in known] if model else []
@@ -192,8 +193,8 @@ class Catalogue:
     def _rates(
         self, service: str, operation: str, model: str, unit: str
     ) -> Iterator[list[ConditionalRate]]:
-        """Yield the rates of a model's keys, newest first: the unit as sent, then others."""
-        for known_unit, multiplier, divisor in ((unit, 1, 1), *_OTHER_UNITS.get(unit, ())):
+        """Yield the rates of each key of a model: of the unit as sent, then of convertible ones."""
+        for known_unit, multiplier, divisor in ((unit, 1, 1), *_CONVERTIBLE_UNITS.get(unit, ())):
             rows = self._rows.get((service, operation, model, known_unit), ())
             yield [
                 ConditionalRate(row.effective_from, _rate(row, multiplier, divisor), row.conditions)
@@ -204,31 +205,19 @@ class Catalogue:
         """Return the models with their own prices for an operation, in order."""
         return sorted(self._models.get((service, operation), set()) - {"", ANY_MODEL, ESTIMATE})
 
-    def model_price(
+    def model_rate(
         self, key: tuple[str, str, str, str], time: datetime, context: PriceContext
-    ) -> tuple[Rate, Increments] | None:
-        """Return the rate of a usage by a price of exactly this model, and its increments.
+    ) -> Rate | None:
+        """Return the rate in force of exactly this model for a usage, or None.
 
-        `key` is service, operation, model and unit by their standard names. The price in force is
-        chosen as by `Tariff.at`.
+        `key` is service, operation, model and unit by their standard names.
         """
-        service, operation, model, unit = key
-        for known_unit, multiplier, divisor in ((unit, 1, 1), *_OTHER_UNITS.get(unit, ())):
-            rows = [
-                row
-                for row in self._rows.get((service, operation, model, known_unit), ())
-                if row.effective_from <= time and row.conditions.match(context, time)
+        for rates in self._rates(*key):
+            matching = [
+                one for one in rates if one.since <= time and one.conditions.match(context, time)
             ]
-            if rows:
-                row = max(
-                    rows,
-                    key=lambda row: (
-                        row.conditions.specificity(),
-                        row.effective_from,
-                        row.price_id,
-                    ),
-                )
-                return _rate(row, multiplier, divisor), row.increments
+            if matching:
+                return max(matching, key=priority).rate
         return None
 
     def rate(self, service: str, operation: str, unit: str, time: datetime) -> Rate | None:
@@ -236,7 +225,7 @@ class Catalogue:
         return self.tariffs[service, operation, None, unit].at(time)
 
     def leg_price(self, price_id: int) -> LegPrice:
-        """Return the price of a leg by a row of a unit of time."""
+        """Return the leg's price of the row `price_id`, whose unit is a unit of time."""
         row = self._by_id[price_id]
         return leg_price(row.price_usd, row.per_units, row.unit, row.increments)
 

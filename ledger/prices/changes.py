@@ -13,7 +13,7 @@ from fractions import Fraction
 from typing import Final, NamedTuple
 
 from ledger.prices.increments import NO_INCREMENTS
-from ledger.prices.rows import PriceRow
+from ledger.prices.rows import PriceKey, PriceRow
 from schemas.money import half_even
 
 APPROVAL_PERCENT: Final = 25
@@ -28,9 +28,6 @@ _PERCENT_DIGITS_MAX: Final = 24
 
 _NEW: Final = 0
 """The id of a row that is not in the catalogue yet."""
-
-PriceKey = tuple[str, str, str, str]
-"""Service, operation, model and stored unit: prices of a key replace each other over time."""
 
 
 class KnownPrice(NamedTuple):
@@ -61,18 +58,13 @@ class ClassifiedRows(NamedTuple):
     contradicting: list[PriceRow]
 
 
-def key_of(row: PriceRow) -> PriceKey:
-    """Return the key of a row."""
-    return row.service, row.operation, row.model, row.stored_unit
-
-
 def price_in_force(known: Iterable[KnownPrice], at: datetime) -> KnownPrice | None:
     """Return the price of a key in force at a time, if any."""
     before = [price for price in known if price.row.effective_from <= at]
     return max(before, key=lambda price: price.row.effective_from, default=None)
 
 
-def change(new: PriceRow, old: PriceRow) -> Fraction | None:
+def _relative_change(new: PriceRow, old: PriceRow) -> Fraction | None:
     """Return the change relative to the old price; None if the old price is zero."""
     old_price, new_price = _per_unit(old), _per_unit(new)
     if old_price == new_price:
@@ -85,24 +77,25 @@ def change_percent(new: PriceRow, old: PriceRow) -> Decimal | None:
 
     A change just above `APPROVAL_PERCENT` has as many decimals as show the difference.
     """
-    part = change(new, old)
-    if part is None:
+    change = _relative_change(new, old)
+    if change is None:
         return None
     for digits in range(_PERCENT_DIGITS, _PERCENT_DIGITS_MAX):
-        percent = _percent(part, digits)
+        percent = _percent(change, digits)
         if abs(percent) != APPROVAL_PERCENT or not is_large(new, old):
             return percent
-    return _percent(part, _PERCENT_DIGITS_MAX)
+    return _percent(change, _PERCENT_DIGITS_MAX)
 
 
-def _percent(part: Fraction, digits: int) -> Decimal:
-    return Decimal(half_even(part.numerator * 10 ** (digits + 2), part.denominator)).scaleb(-digits)
+def _percent(change: Fraction, digits: int) -> Decimal:
+    hundredfold = half_even(change.numerator * 10 ** (digits + 2), change.denominator)
+    return Decimal(hundredfold).scaleb(-digits)
 
 
 def is_large(new: PriceRow, old: PriceRow) -> bool:
     """Return whether a change needs approval."""
-    part = change(new, old)
-    return part is None or abs(part) * 100 > APPROVAL_PERCENT
+    change = _relative_change(new, old)
+    return change is None or abs(change) * 100 > APPROVAL_PERCENT
 
 
 def classify_rows(
@@ -110,12 +103,12 @@ def classify_rows(
     known: Mapping[PriceKey, Sequence[KnownPrice]],
     *,
     approved: bool = False,
-    confirms: bool = False,
+    from_source: bool = False,
 ) -> ClassifiedRows:
-    """Classify rows, each compared with the catalogue and with earlier rows.
+    """Classify rows, each compared with the catalogue and with rows that begin earlier.
 
-    `confirms` is for a source of prices: a row equal to the price in force verifies it instead of
-    being added, and one that states no increments has those of the price in force. Rows older than
+    If the rows are from a price source, a row equal to the price in force verifies it instead of
+    being added, one that states no increments has those of the price in force, and rows older than
     the first price of the catalogue need no approval. `approved` accepts large changes.
     """
     result = ClassifiedRows([], [], [], [])
@@ -123,22 +116,22 @@ def classify_rows(
     proposed: set[tuple[PriceKey, Fraction]] = set()
     timeline = {key: list(prices) for key, prices in known.items()}
     for stated in sorted(rows, key=lambda row: row.effective_from):
-        key = key_of(stated)
+        key = stated.key
         before = timeline.setdefault(key, [])
         current = price_in_force(before, stated.effective_from)
-        row = _with_increments(stated, current) if confirms else stated
+        row = _with_increments(stated, current) if from_source else stated
         same = current is not None and row.same_price(current.row)
-        is_first = confirms and price_in_force(known.get(key, ()), row.effective_from) is None
-        if current is not None and same and (confirms or _has_same_key(current.row, row)):
+        is_first = from_source and price_in_force(known.get(key, ()), row.effective_from) is None
+        if current is not None and same and (from_source or _has_same_date(current.row, row)):
             if current.price_id != _NEW:
                 confirmed = current._replace(row=current.row.with_retirement(row).with_source(row))
                 verified[current.price_id] = confirmed
-        elif current is not None and confirms and _has_same_key(current.row, row):
+        elif current is not None and from_source and _has_same_date(current.row, row):
             result.contradicting.append(row)
         elif current is None or is_first or approved or _may_be_added(row, current.row):
             result.accepted.append(row)
             before.append(KnownPrice(_NEW, row))
-        elif not confirms or (key, _per_unit(row)) not in proposed:
+        elif not from_source or (key, _per_unit(row)) not in proposed:
             proposed.add((key, _per_unit(row)))
             result.pending.append(LargeChange(row, current))
     result.verified.extend(verified.values())
@@ -152,13 +145,13 @@ def _with_increments(row: PriceRow, current: KnownPrice | None) -> PriceRow:
     return row._replace(increments=current.row.increments)
 
 
-def _has_same_key(known: PriceRow, row: PriceRow) -> bool:
-    return known.key == row.key
+def _has_same_date(known: PriceRow, row: PriceRow) -> bool:
+    return known.effective_from == row.effective_from
 
 
 def _may_be_added(new: PriceRow, old: PriceRow) -> bool:
-    """Return whether a row needs no approval. Adding another price of a known key fails later."""
-    return _has_same_key(old, new) or not is_large(new, old)
+    """Return whether a row needs no approval. Adding another price of a known date fails later."""
+    return _has_same_date(old, new) or not is_large(new, old)
 
 
 def _per_unit(row: PriceRow) -> Fraction:

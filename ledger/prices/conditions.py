@@ -41,7 +41,7 @@ _window: Final = re.compile(
 class Hours(NamedTuple):
     """A daily window in a time zone: from minute `starts` of the day to before minute `ends`.
 
-    It crosses midnight if `ends` is not after `starts`.
+    It crosses midnight if `ends` is before `starts`.
     """
 
     starts: int
@@ -94,8 +94,8 @@ class Conditions(NamedTuple):
     def specificity(self) -> tuple[int, int, bool, bool, int]:
         """Return the sort key among rows that match: the greatest has priority.
 
-        It is the length of the destination, the input size, whether there is a direction and a
-        voice class, and how narrow the hours are. Matching rows all have the same tier.
+        It consists of the length of the destination, the input size, whether there is a direction
+        and a voice class, and how short the hours are. Matching rows have the same tier.
         """
         return (
             len(self.destination),
@@ -135,7 +135,7 @@ def _exceeds(context: PriceContext, size: int) -> bool:
 def matching_destinations(context: PriceContext) -> Iterator[str]:
     """Yield the destinations of rows that match a usage, longest first, "" last.
 
-    A number matches its prefixes; a country only itself, because a number does not determine it.
+    A number matches its prefixes. A country matches only itself: numbers do not determine countries.
     """
     destination = context.destination or ""
     if destination.startswith("+"):
@@ -225,8 +225,8 @@ def parse_stored_context(stored: str | None) -> PriceContext | None:
 def stored_unit(unit: str, conditions: Conditions) -> str:
     """Return a row's unit as stored, followed by its conditions: `minutes destination=+44`.
 
-    Conditions are thereby part of a row's key. A release without conditions does not use the row,
-    because no event has such a unit.
+    So conditions are part of a row's key, and a release that does not know conditions never uses
+    the row, because no event has such a unit.
     """
     return " ".join([unit, *(f"{name}={text}" for name, text in conditions.to_fields().items())])
 

@@ -14,12 +14,10 @@ from ledger.prices.changes import (
     ClassifiedRows,
     KnownPrice,
     LargeChange,
-    PriceKey,
     classify_rows,
-    key_of,
 )
 from ledger.prices.proposals import Proposal, key_columns, propose, replace_known
-from ledger.prices.rows import PUBLICATION, RETIREMENT, STORED_COLUMNS, PriceRow
+from ledger.prices.rows import PUBLICATION, RETIREMENT, STORED_COLUMNS, PriceKey, PriceRow
 
 _SQL: Final = statements("prices/entry")
 
@@ -51,13 +49,13 @@ class ListedPrice(NamedTuple):
 class EntryResult(NamedTuple):
     """The result of entering rows.
 
-    `added` and `verified` count rows; `waiting` are proposals, of which `proposed` are new.
-    `contradicting` counts earlier prices of a source that differ from the catalogue's.
+    `added` and `verified` count rows; of the `pending` proposals, `proposed` are new.
+    `contradicting` counts rows of a source that differ from the catalogue's price of the same date.
     """
 
     added: int
     verified: int
-    waiting: list[Proposal]
+    pending: list[Proposal]
     proposed: int
     contradicting: int
 
@@ -94,26 +92,26 @@ async def enter_prices(
     *,
     set_by: str,
     approved: bool = False,
-    confirms: bool = False,
+    from_source: bool = False,
 ) -> EntryResult:
     """Add rows, verify known ones and propose large changes, in one transaction.
 
-    `approved` accepts large changes; `confirms` is for sources, see
-    `ledger.prices.changes.classify_rows`. Raises PriceConflictError like `add_prices`.
+    `approved` and `from_source` are those of `classify_rows`. Raises PriceConflictError like
+    `add_prices`.
     """
     async with in_transaction(connection):
         await connection.execute(_SQL["one_at_a_time"])
-        classified = await _classify(connection, rows, approved=approved, confirms=confirms)
+        classified = await _classify(connection, rows, approved=approved, from_source=from_source)
         added = await add_prices(connection, classified.accepted, set_by=set_by)
         await replace_known(connection, classified.accepted, set_by)
         if classified.verified:
             await _verify(connection, classified.verified)
-        wait = await _add_current_rows(connection, classified.pending)
-        waiting, proposed = await propose(
-            connection, wait, rows, set_by=set_by, supersedes=confirms
+        large = await _with_stored_prices(connection, classified.pending)
+        pending, proposed = await propose(
+            connection, large, rows, set_by=set_by, from_source=from_source
         )
     contradicting = len(classified.contradicting)
-    return EntryResult(added, len(classified.verified), waiting, proposed, contradicting)
+    return EntryResult(added, len(classified.verified), pending, proposed, contradicting)
 
 
 async def _verify(connection: Connection, prices: Sequence[KnownPrice]) -> None:
@@ -134,16 +132,16 @@ async def _verify(connection: Connection, prices: Sequence[KnownPrice]) -> None:
 
 async def review_prices(connection: Connection, rows: Sequence[PriceRow]) -> ClassifiedRows:
     """Return what `enter_prices` would do with a source's prices, without changing anything."""
-    return await _classify(connection, rows, approved=False, confirms=True)
+    return await _classify(connection, rows, approved=False, from_source=True)
 
 
 async def _classify(
-    connection: Connection, rows: Sequence[PriceRow], *, approved: bool, confirms: bool
+    connection: Connection, rows: Sequence[PriceRow], *, approved: bool, from_source: bool
 ) -> ClassifiedRows:
     known: dict[PriceKey, list[KnownPrice]] = {}
     for price in await _read_known_prices(connection, rows):
-        known.setdefault(key_of(price.row), []).append(price)
-    return classify_rows(rows, known, approved=approved, confirms=confirms)
+        known.setdefault(price.row.key, []).append(price)
+    return classify_rows(rows, known, approved=approved, from_source=from_source)
 
 
 async def _read_known_prices(connection: Connection, rows: Iterable[PriceRow]) -> list[KnownPrice]:
@@ -152,18 +150,16 @@ async def _read_known_prices(connection: Connection, rows: Iterable[PriceRow]) -
     return [KnownPrice(row["price_id"], PriceRow.from_stored(row)) for row in found]
 
 
-async def _add_current_rows(
+async def _with_stored_prices(
     connection: Connection, large: Sequence[LargeChange]
 ) -> list[LargeChange]:
-    """Return large changes, each with the row of the catalogue in force without it.
+    """Return large changes with the stored prices in force.
 
-    That row may have been entered just now, and has its id only since then.
+    A price that was entered in this transaction has an id only now.
     """
-    entered = {
-        price.row.key: price
-        for price in await _read_known_prices(connection, [w.row for w in large])
-    }
-    return [LargeChange(row, entered[current.row.key]) for row, current in large]
+    rows = [change.row for change in large]
+    stored = {price.row.dated_key: price for price in await _read_known_prices(connection, rows)}
+    return [LargeChange(row, stored[current.row.dated_key]) for row, current in large]
 
 
 async def add_prices(connection: Connection, rows: Sequence[PriceRow], *, set_by: str) -> int:

@@ -1,3 +1,7 @@
+-- fragment: lock
+-- The lock of all entries into the catalogue.
+SELECT pg_advisory_xact_lock(hashtext('cost-analytics prices'))
+
 -- name: list
 -- The catalogue, or the prices of :service, with each row's state at time :at.
 SELECT service, class, operation, model, unit, price_usd, per_units, effective_from, source, set_by,
@@ -16,7 +20,7 @@ ORDER BY array_position(ARRAY['api', 'infrastructure', 'transaction', 'revenue']
 
 -- name: one_at_a_time
 -- Serializes entries: whether a change is large depends on earlier entries.
-SELECT pg_advisory_xact_lock(hashtext('cost-analytics prices'))
+{{lock}}
 
 -- name: known
 -- The catalogue's prices of the keys :service to :unit.
@@ -26,8 +30,8 @@ FROM unnest(:service::text[], :operation::text[], :model::text[], :unit::text[])
 JOIN service_prices AS p USING (service, operation, model, unit)
 
 -- name: verify
--- Marks these prices as verified now, with what is said about their models: a null keeps what is known.
--- They are joined, because a large array would be searched for each row.
+-- Marks the prices :price_ids as verified now, and stores what is said about their models; a null changes nothing.
+-- The ids are joined, because a large array would be searched for each row.
 UPDATE service_prices
 SET verified_at = now(), retires_on = coalesce(verified.retires_on, service_prices.retires_on),
     is_deprecated = coalesce(verified.is_deprecated, service_prices.is_deprecated)
@@ -36,7 +40,7 @@ FROM unnest(:price_ids::integer[], :retires_on::date[], :is_deprecated::boolean[
 WHERE service_prices.price_id = verified.price_id
 
 -- name: cite
--- Stores a source that has confirmed these prices, unless a newer one did.
+-- Stores the source that confirms the prices :price_ids, unless they have a newer one.
 UPDATE service_prices AS p
 SET source = c.source, source_url = c.source_url, source_date = c.source_date
 FROM unnest(:price_ids::integer[], :source::text[], :source_url::text[], :source_date::date[])

@@ -40,7 +40,7 @@ class FieldChecks:
     """Reads the fields of a row and collects errors; an invalid field gets a placeholder."""
 
     def __init__(self, fields: Mapping[str, str], known: Collection[str]) -> None:
-        """Read `fields`, of which those in `known` are allowed."""
+        """Read `fields`; a field that is not in `known` is an error."""
         self._fields = fields
         self.reasons: list[str] = []
         unknown = sorted(set(fields) - set(known))
@@ -117,7 +117,7 @@ class FieldChecks:
         self.reasons.append(f"per_units must be a whole number from 1 to {PER_UNITS_MAX}.")
         return 1
 
-    def moment(self) -> datetime:
+    def effective_from(self) -> datetime:
         try:
             return parse_time(self._fields.get("effective_from", ""))
         except ValueError:
@@ -138,7 +138,7 @@ class FieldChecks:
             self.reasons.append(f"{name} must be true or false.")
         return value == "true" if value else None
 
-    def fits_class(self, row: PriceRow) -> None:
+    def check_class(self, row: PriceRow) -> None:
         if row.model == ESTIMATE and row.conditions != NO_CONDITIONS:
             self.reasons.append(f"A price of model {ESTIMATE} has no conditions.")
         operation = _OPERATIONS.get(row.service_class)

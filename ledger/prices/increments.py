@@ -17,14 +17,14 @@ from schemas.money import NANO_PER_USD, half_even
 from schemas.prices import INCREMENT_SECONDS_MAX
 
 FIELDS: Final = ("minimum_seconds", "increment_seconds")
-"""The columns of a price file, and of the table of prices."""
+"""Their columns in a price file, and in the table of prices."""
 
 UNIT_SECONDS: Final[Mapping[str, int]] = {"seconds": 1, "minutes": 60, "audio_seconds": 1}
 """The units of time, in seconds. Only a price of one of them has increments."""
 
 
 class Increments(NamedTuple):
-    """The minimum and the increment in seconds; 0 if there is none."""
+    """The minimum and the increment of a price in seconds; 0 if there is none."""
 
     minimum_seconds: int = 0
     increment_seconds: int = 0
@@ -50,7 +50,7 @@ NO_INCREMENTS: Final = Increments()
 
 
 class LegPrice(NamedTuple):
-    """The price of a leg by a row of the catalogue, in nano-dollars per second."""
+    """A row of the catalogue as the price of a leg, in nano-dollars per second."""
 
     per_second: Fraction
     increments: Increments
@@ -62,7 +62,7 @@ class LegPrice(NamedTuple):
 
 
 def leg_price(price_usd: Decimal, per_units: int, unit: str, increments: Increments) -> LegPrice:
-    """Return the price of a row for `per_units` of a unit of time."""
+    """Return the leg's price of a row whose `unit` is a unit of time."""
     usd, per_usd = price_usd.as_integer_ratio()
     per_second = Fraction(usd * NANO_PER_USD, per_usd * per_units * UNIT_SECONDS[unit])
     return LegPrice(per_second, increments)

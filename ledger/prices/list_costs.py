@@ -1,4 +1,4 @@
-"""What a cost with the vendor's own price would be at the prices of the catalogue.
+"""List costs: what a cost with the vendor's own price (`total_cost`) would be by the catalogue.
 
 The vendor's price counts. The list cost is stored beside it, so that both can be compared.
 """
@@ -18,10 +18,10 @@ LIST_COST_NANO_MAX: Final = 2**63 - 1
 
 
 def list_cost_nano(data: CostRecorded, catalogue: Catalogue, time: datetime) -> int | None:
-    """Return the quantities of a cost at the prices in force, in nano-dollars.
+    """Return what the quantities of a cost would be at the prices in force, in nano-dollars.
 
     None for a cost without `total_cost`, and if the catalogue has no price for a quantity. Billing
-    increments are left out: they apply to whole legs, which a cost with its own price is not in.
+    increments are ignored: they apply to whole legs, and such a cost is in none.
     """
     if data.total_cost is None:
         return None

@@ -1,4 +1,4 @@
-"""Standard names of operations, units and models, for which emitters use many aliases."""
+"""Standard names of operations, units and models, for which emitters use different names."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _OPERATIONS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "elevenlabs": {"tts": ("tts_generation", "tts_streaming", "tts")},
 }
 
-_STANDARD: Final = {
-    (service, alias): standard
+_STANDARD_OPERATIONS: Final = {
+    (service, name): standard
     for service, operations in _OPERATIONS.items()
-    for standard, aliases in operations.items()
-    for alias in aliases
+    for standard, names in operations.items()
+    for name in names
 }
 
 _UNITS: Final[dict[str, tuple[str, ...]]] = {
@@ -34,15 +34,13 @@ _UNITS: Final[dict[str, tuple[str, ...]]] = {
     "characters": ("characters", "character", "chars", "char"),
     "requests": ("requests", "request", "calls", "call"),
 }
-_STANDARD_UNITS: Final = {
-    alias: standard for standard, aliases in _UNITS.items() for alias in aliases
-}
+_STANDARD_UNITS: Final = {name: standard for standard, names in _UNITS.items() for name in names}
 
 
 def standard_unit(unit: str) -> str:
     """Return the standard name of a unit; an unlisted one is unchanged.
 
-    A quantity of `prompt_tokens` is taken as disjoint, as `input_tokens` are: without cached ones.
+    `prompt_tokens` are taken as `input_tokens`, which do not include cached tokens.
     """
     name = unit.strip().lower().replace("-", "_").replace(" ", "_")
     return _STANDARD_UNITS.get(name, name)
@@ -51,7 +49,7 @@ def standard_unit(unit: str) -> str:
 def standard_operation(service: str, operation: str) -> str:
     """Return the standard name of an operation; an unlisted one is unchanged."""
     name = operation.strip().lower().replace("-", "_")
-    return _STANDARD.get((service, name), name)
+    return _STANDARD_OPERATIONS.get((service, name), name)
 
 
 def standard_model(model: str | None) -> str:

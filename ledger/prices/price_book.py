@@ -20,16 +20,16 @@ class PriceBook:
         """Start empty; the first refresh reads the catalogue."""
         self.catalogue = Catalogue(())
         self._version = -1
-        self._looked_at = 0
+        self._checked_at = 0
         self._lock = asyncio.Lock()
 
     async def refresh(self, connection: Connection, *, at_once: bool = False) -> None:
-        """Read the catalogue again if it has new rows, checking every few seconds.
+        """Read the catalogue again if it has new rows; checks this every few seconds, or `at_once`.
 
         Raises a PostgreSQL error or OSError.
         """
         now = time.monotonic_ns()
-        due = now - self._looked_at >= REFRESH_SECONDS * 1_000_000_000
+        due = now - self._checked_at >= REFRESH_SECONDS * 1_000_000_000
         if not due and not at_once and self._version >= 0:
             return
         async with self._lock:  # otherwise a slower lane could put back older prices
@@ -37,4 +37,4 @@ class PriceBook:
             if version != self._version:
                 self.catalogue = await read_catalogue(connection)
                 self._version = version
-            self._looked_at = now
+            self._checked_at = now

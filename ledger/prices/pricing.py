@@ -1,4 +1,4 @@
-"""Prices recorded costs: by the emitter's own price, else by the catalogue's."""
+"""Prices recorded costs: by the event's total cost, the catalogue, or the event's unit cost."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from schemas.money import MAX_EVENT_NANO, NANO_PER_USD, half_even, nano_from_usd
 from schemas.refusals import Refused
 
 UNPRICED: Final = 0
-"""The `price_id` in the row of an event without a price, which costs 0 until there is one.
+"""The `price_id` in the row of an event without a price, which costs 0 until it has one.
 
 If a row of the catalogue estimates the cost, the `price_id` is the negative id of that row.
 """
@@ -56,9 +56,9 @@ def price(
 ) -> tuple[int, int | None]:
     """Price a single usage at `time`, rounded half-even to nano-dollars.
 
-    Returns the cost and the id of the catalogue row it is based on, if any; without a price, the
-    estimate and the negative id of its row, or 0 and UNPRICED. The emitter's `total_cost` has
-    priority over the catalogue; its `unit_cost` applies only if the catalogue has no row. Raises
+    Returns the cost and the id of the catalogue row that it is based on, if any; without a price,
+    the estimate and the negative id of its row, or 0 and UNPRICED. The event's `total_cost` has
+    priority over the catalogue; its `unit_cost` applies only if the catalogue has no price. Raises
     Refused `invalid_event` above the limit.
     """
     price_id = None
@@ -71,7 +71,7 @@ def price(
         else:
             cost_nano = rate.cost_nano(usage)
     elif data.unit_cost is not None:
-        cost_nano = _emitters_price(usage, data.unit_cost)
+        cost_nano = _cost_of_units(usage, data.unit_cost)
     elif (estimate := tariff.estimate_at(time)) is not None:
         price_id, cost_nano = estimate.price_id, estimate.cost_nano(usage)
     else:
@@ -86,7 +86,7 @@ def require_bounded(cost_nano: int) -> None:
         raise Refused("invalid_event", "The cost of one event is above a billion USD.")
 
 
-def _emitters_price(usage: int | Decimal, unit_cost: int | Decimal) -> int:
+def _cost_of_units(usage: int | Decimal, unit_cost: int | Decimal) -> int:
     quantity, per_quantity = usage.as_integer_ratio()
     cost, per_cost = unit_cost.as_integer_ratio()
     return half_even(quantity * cost * NANO_PER_USD, per_quantity * per_cost)

@@ -21,7 +21,7 @@ Decision = Literal["approved", "rejected"]
 class Proposal(NamedTuple):
     """A proposed price, with the price in force without it.
 
-    `price_id` is the row of the catalogue that it became.
+    `price_id` is the row of the catalogue that an approved proposal became.
     """
 
     proposal_id: int
@@ -71,13 +71,13 @@ async def propose(
     rows: Sequence[PriceRow],
     *,
     set_by: str,
-    supersedes: bool,
+    from_source: bool,
 ) -> tuple[list[Proposal], int]:
     """Propose large changes; returns the pending ones, and how many of them are new.
 
-    A pending price is not proposed twice. A rejected price of a source is proposed again only after
-    the price in force has changed. `supersedes` is for a source: its other proposals for the keys
-    of `rows` are replaced.
+    A pending price is not proposed twice. If the rows are from a price source, a rejected price is
+    proposed again only after the price in force has changed, and other proposals of the source for
+    the keys of `rows` are replaced.
     """
     pending: list[Proposal] = []
     new = 0
@@ -88,7 +88,7 @@ async def propose(
         proposed_before = _SQL.bind(
             "known",
             **{name: fields[name] for name in STORED_COLUMNS if name != "source"},
-            refreshed_by=set_by if supersedes else None,
+            refreshed_by=set_by if from_source else None,
             in_force_price_id=price_id,
         )
         known = await connection.fetchrow(*proposed_before)
@@ -100,7 +100,7 @@ async def propose(
         kept.append(known["proposal_id"])
         if known["state"] == "pending":
             pending.append(await read_proposal(connection, known["proposal_id"]))
-    if supersedes and rows:
+    if from_source and rows:
         await connection.execute(
             *_SQL.bind("replace", **key_columns(rows), kept=kept, set_by=set_by)
         )
@@ -110,7 +110,7 @@ async def propose(
 async def replace_known(
     connection: Connection, entered: Sequence[PriceRow], entered_by: str
 ) -> None:
-    """Replace pending proposals of prices that entered rows have put in force."""
+    """Replace pending proposals whose price is in force through the entered rows."""
     if entered:
         await connection.execute(
             *_SQL.bind("replace_known", **key_columns(entered), entered_by=entered_by)

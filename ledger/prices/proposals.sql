@@ -1,20 +1,20 @@
--- name: pending
--- Pending proposals of :service or of all, with the price in force without them.
+-- fragment: proposals
+-- Proposals with the price in force without them.
 SELECT p.*, f.price_usd AS in_force_usd, f.per_units AS in_force_per,
        f.effective_from AS in_force_from, f.source AS in_force_source,
        f.minimum_seconds AS in_force_minimum, f.increment_seconds AS in_force_increment
 FROM price_proposals AS p
 JOIN service_prices AS f ON f.price_id = p.in_force_price_id
+
+-- name: pending
+-- Pending proposals of :service or of all, with the price in force without them.
+{{proposals}}
 WHERE p.state = 'pending' AND (:service::text IS NULL OR p.service = :service)
 ORDER BY p.proposal_id
 
 -- name: proposal
 -- The proposal :proposal_id, with the price in force without it.
-SELECT p.*, f.price_usd AS in_force_usd, f.per_units AS in_force_per,
-       f.effective_from AS in_force_from, f.source AS in_force_source,
-       f.minimum_seconds AS in_force_minimum, f.increment_seconds AS in_force_increment
-FROM price_proposals AS p
-JOIN service_prices AS f ON f.price_id = p.in_force_price_id
+{{proposals}}
 WHERE p.proposal_id = :proposal_id
 
 -- name: lock
@@ -22,8 +22,8 @@ WHERE p.proposal_id = :proposal_id
 SELECT FROM price_proposals WHERE proposal_id = :proposal_id FOR UPDATE
 
 -- name: known
--- The newest earlier proposal of the same price: pending, or rejected while :in_force_price_id was in force. A proposal
--- of the source :refreshed_by may have any date. Without a source, it must be pending for :effective_from.
+-- The newest earlier proposal of the same price. For a row of the source :refreshed_by: one of this source, pending or
+-- rejected while :in_force_price_id was in force. For any other row: a pending one with the same :effective_from.
 SELECT proposal_id, state
 FROM price_proposals
 WHERE (service, class, operation, model, unit) = (:service, :class, :operation, :model, :unit)

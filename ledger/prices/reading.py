@@ -21,5 +21,5 @@ async def read_catalogue(connection: Connection) -> Catalogue:
 
 
 async def catalogue_version(connection: Connection) -> int:
-    """Return a number that increases with every added price and alias."""
+    """Return a number that increases with each added price, charge plan and alias."""
     return int(await connection.fetchval(_SQL["catalogue_version"]))

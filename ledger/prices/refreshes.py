@@ -27,7 +27,10 @@ class RefreshAttempt(NamedTuple):
 
 
 class SourceState(NamedTuple):
-    """When a source was last tried and last read; `error` is a sentence if the last try failed."""
+    """The last attempt to read a source, and the last successful one.
+
+    `error` is a sentence if the last attempt failed.
+    """
 
     name: str
     tried_at: datetime
@@ -46,7 +49,7 @@ async def list_sources(connection: Connection, at: datetime) -> list[SourceState
 
 
 async def lock_refreshes(connection: Connection) -> bool:
-    """Return whether no other session refreshes prices, until the connection is closed."""
+    """Lock price refreshes until the connection is closed; False if another session does them."""
     return bool(await connection.fetchval(_SQL["lock"]))
 
 

@@ -1,5 +1,5 @@
 -- name: lock
--- Whether no other session refreshes prices; the lock is held until the connection is closed.
+-- Takes the lock of price refreshes until the connection is closed; false if another session has it.
 SELECT pg_try_advisory_lock(hashtext('cost-analytics price refresh'))
 
 -- name: was_read_since

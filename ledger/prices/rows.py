@@ -1,7 +1,7 @@
 """Validates and normalises new rows of the price catalogue.
 
-Prices are only ever added: a row that was in force has priced events, which point to it. So this
-module checks rows, and no module changes one.
+Recorded events name the rows that priced them. So prices are only added; of a stored row, only
+its source, its verification and the retirement of its model change.
 """
 
 from __future__ import annotations
@@ -30,14 +30,18 @@ COLUMNS: Final = (
     "service", "class", "operation", "model", "unit",
     "price_usd", "per_units", "effective_from", "source",
 )  # fmt: skip
-"""The stored columns of a row, in the order of its fields, but for its increments."""
+"""The stored columns of a row without its increments, in the order of its fields."""
 STORED_COLUMNS: Final = (*COLUMNS, *INCREMENT_FIELDS)
 RETIREMENT: Final = ("retires_on", "is_deprecated")
-"""Columns that describe the model of a row; they change with what a source says."""
+"""Columns that describe the model of a row; they change with the statements of a source."""
 PUBLICATION: Final = ("source_url", "source_date")
 """Columns that say where and when the source published the price."""
 FIELDS: Final = (*STORED_COLUMNS, *CONDITION_FIELDS, *RETIREMENT, *PUBLICATION)
 """The fields of a row in a file."""
+
+
+PriceKey = tuple[str, str, str, str]
+"""Service, operation, model and stored unit: prices of a key replace each other over time."""
 
 
 class PriceRow(NamedTuple):
@@ -93,9 +97,14 @@ class PriceRow(NamedTuple):
         }
 
     @property
-    def key(self) -> tuple[str, str, str, str, datetime]:
-        """The key, which is unique in the catalogue; the conditions are part of it."""
-        return self.service, self.operation, self.model, self.stored_unit, self.effective_from
+    def key(self) -> PriceKey:
+        """The key, of which the conditions are a part."""
+        return self.service, self.operation, self.model, self.stored_unit
+
+    @property
+    def dated_key(self) -> tuple[PriceKey, datetime]:
+        """The key and the time from which the row is in force; unique in the catalogue."""
+        return self.key, self.effective_from
 
     @property
     def name(self) -> str:
@@ -111,7 +120,7 @@ class PriceRow(NamedTuple):
         return f"{self.unit} ({details})" if details else self.unit
 
     def with_retirement(self, confirmed: PriceRow) -> PriceRow:
-        """Return the row with what another one says about the retirement of its model."""
+        """Return the row with the retirement of its model that another row states."""
         return self._replace(retires_on=confirmed.retires_on, is_deprecated=confirmed.is_deprecated)
 
     def with_source(self, confirmed: PriceRow) -> PriceRow:
@@ -164,7 +173,7 @@ def price_row(fields: Mapping[str, str], *, source: str) -> PriceRow:
         unit=unit,
         price_usd=check.price(),
         per_units=check.per_units(),
-        effective_from=check.moment(),
+        effective_from=check.effective_from(),
         source=check.source(source),
         conditions=conditions,
         increments=increments,
@@ -173,7 +182,7 @@ def price_row(fields: Mapping[str, str], *, source: str) -> PriceRow:
         source_url=check.address("source_url"),
         source_date=check.day("source_date"),
     )
-    check.fits_class(row)
+    check.check_class(row)
     if check.reasons:
         raise InvalidPriceError(check.reasons)
     return row

@@ -1,8 +1,8 @@
 """Other spellings of a model's name: vendors and frameworks write the same model differently.
 
-A spelling is tried only if the catalogue has no price of the model as sent. The order is total: the
-one that changes the name least is first, so a dated name has the price of its own date before that
-of the model without a date.
+A spelling is tried only if the catalogue has no price of the model as sent. Spellings that change
+the name least are tried first, so a dated name has the price of its own date rather than that of
+the model without a date.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _SERVICES: Final[Mapping[str, frozenset[str]]] = {
     "x-ai": frozenset({"xai"}),
     "xai": frozenset({"x-ai"}),
 }
-"""What frameworks write before a model of a service, beside the name of the service."""
+"""What frameworks write before the models of a service, besides the name of the service."""
 
 _region: Final = re.compile(r"(?:us|us-gov|eu|apac|au|ca|jp)\.(?=[a-z]+\.)").match
 """The region of an inference profile of Bedrock. The prices of `global.` differ, so it stays."""
@@ -36,7 +36,7 @@ _LATEST: Final = "-latest"
 
 
 def spellings(service: str, model: str) -> list[str]:
-    """Return other spellings of a standard name, the least changed first, without the name."""
+    """Return the other spellings of a model's standard name, the least changed first."""
     names = {model: None}
     for vary in _VARIATIONS:
         for name in [*names]:

@@ -39,14 +39,14 @@ class ConditionalRate(NamedTuple):
     conditions: Conditions
 
 
-RatesByPlace = dict[tuple[str, str], list[ConditionalRate]]
+RateGroups = dict[tuple[str, str], list[ConditionalRate]]
 """Rates by tier and destination, those with priority first."""
 
 
 class KeyRates(NamedTuple):
-    """The rates of a key, for usages from `since` to before `until`; None is without limit."""
+    """The rates of a catalogue key, for usages from `since` to before `until`; None is no limit."""
 
-    by_place: RatesByPlace
+    groups: RateGroups
     since: datetime | None = None
     until: datetime | None = None
 
@@ -58,13 +58,13 @@ class KeyRates(NamedTuple):
 
 
 class Tariff(NamedTuple):
-    """The catalogue's entry for a kind of usage: standard names, and rates with the best first.
+    """The standard names of a kind of usage, and its rates, those with priority first.
 
     `operation_sent` is the name as sent if it differs from the standard one; `model` is the model
-    as sent. `conditional` is empty if no row has conditions and the model has no alias; then the
-    price is the first of `rates`. Otherwise it has the rates of each matching key, best key first.
-    `estimates` are the rates of rows that estimate, with negative ids. `has_increments` says
-    whether any of the rates has billing increments.
+    as sent. The price is the first of `rates` that is in force, unless a row has conditions or the
+    model has an alias: then `conditional` has the rates of each matching key. `estimates` are the
+    rates of rows that estimate, with negative ids. `has_increments` says whether any of the rates
+    has billing increments.
     """
 
     operation: str
@@ -84,40 +84,38 @@ class Tariff(NamedTuple):
             return self._conditional_rate(time, context or NO_CONTEXT)
         if context is not None and context.tier is not None:
             return None
-        for since, rate in self.rates:
-            if since <= time:
-                return rate
-        return None
+        return _first_in_force(self.rates, time)
 
     def estimate_at(self, time: datetime) -> Rate | None:
         """Return the rate that estimates a usage without a price at `time`, or None."""
-        for since, rate in self.estimates:
-            if since <= time:
-                return rate
-        return None
+        return _first_in_force(self.estimates, time)
 
     def _conditional_rate(self, time: datetime, context: PriceContext) -> Rate | None:
-        """Return the rate of the most specific row: see `Conditions.specificity`."""
+        """Return the rate of the first matching key, and of its most specific row."""
         tier = context.tier or ""
         for key in self.conditional:
             if not key.include(time):
                 continue
             for destination in matching_destinations(context):
-                for since, rate, conditions in key.by_place.get((tier, destination), ()):
+                for since, rate, conditions in key.groups.get((tier, destination), ()):
                     if since <= time and conditions.match(context, time):
                         return rate
         return None
 
 
-def rates_by_place(rates: Sequence[ConditionalRate]) -> RatesByPlace:
-    """Return rates by tier and destination, the most specific first, then the newest."""
-    by_place: RatesByPlace = {}
-    ranked = sorted(
-        rates,
-        key=lambda one: (one.conditions.specificity(), one.since, one.rate.price_id),
-        reverse=True,
-    )
-    for one in ranked:
+def _first_in_force(rates: Sequence[tuple[datetime, Rate]], time: datetime) -> Rate | None:
+    return next((rate for since, rate in rates if since <= time), None)
+
+
+def priority(one: ConditionalRate) -> tuple[tuple[int, int, bool, bool, int], datetime, int]:
+    """Return the sort key among the rates of a key: specific and newer ones are greater."""
+    return one.conditions.specificity(), one.since, one.rate.price_id
+
+
+def group_rates(rates: Sequence[ConditionalRate]) -> RateGroups:
+    """Return the rates of a key by tier and destination, those with priority first."""
+    groups: RateGroups = {}
+    for one in sorted(rates, key=priority, reverse=True):
         conditions = one.conditions
-        by_place.setdefault((conditions.tier, conditions.destination), []).append(one)
-    return by_place
+        groups.setdefault((conditions.tier, conditions.destination), []).append(one)
+    return groups

@@ -1,4 +1,4 @@
-"""Prices the quantities of one request, and stores them with their prices in the event's row."""
+"""Prices the quantities of a request, and encodes them with their prices for the event's row."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from schemas.usages import INPUT_UNITS, Usage
 class PricedUsage(msgspec.Struct, gc=False, frozen=True):
     """A quantity of a request, with the id of its price and its cost in nano-dollars.
 
-    Both are None if the emitter priced the whole request. An estimate has a negative id. If any
-    quantity has neither price nor estimate, its id is UNPRICED, the other ids are None, and no
-    quantity has a cost.
+    Id and cost are None if the emitter priced the whole request. An estimate has a negative id. A
+    quantity with neither price nor estimate has the id UNPRICED; then the other quantities have no
+    id, and none has a cost.
     """
 
     unit: str
@@ -38,7 +38,7 @@ class PricedRequest(NamedTuple):
     """A request's cost in nano-dollars, its quantities, and the tariff of the first quantity.
 
     `price_id` is the lowest id of a quantity without a price (see `lacks_price`), else None.
-    `in_leg` says whether the kind of a quantity has a price with billing increments.
+    `in_leg` says whether a quantity is part of a leg: its kind has a price with increments.
     """
 
     cost_nano: int

@@ -47,7 +47,7 @@ class PriceCollector:
         """Add the prices of an entry. If two prices have the same key, the first one is kept."""
         self._models += bool(rows)
         for row in rows:
-            if not self._rows.setdefault(row.key, row).same_price(row):
+            if not self._rows.setdefault(row.dated_key, row).same_price(row):
                 self.left_out["two names of a model with different prices"] += 1
 
     def prices(self, services: Collection[str]) -> ReadPrices:

@@ -116,7 +116,7 @@ async def _fetch_and_enter(
         return RefreshResult(
             source.name, len(review.verified), len(review.accepted), pending, pending
         )
-    entered = await enter_prices(connection, rows, set_by=f"source {source.name}", confirms=True)
+    entered = await enter_prices(connection, rows, set_by=f"source {source.name}", from_source=True)
     return RefreshResult(
-        source.name, entered.verified, entered.added, entered.proposed, len(entered.waiting)
+        source.name, entered.verified, entered.added, entered.proposed, len(entered.pending)
     )

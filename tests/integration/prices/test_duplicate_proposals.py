@@ -19,7 +19,7 @@ def price(usd: str, since: datetime = NOW, per: int = 1) -> PriceRow:
 
 async def wait(connection: Connection, row: PriceRow, set_by: str) -> int:
     entered = await enter_prices(connection, [row], set_by=set_by)
-    return entered.waiting[0].proposal_id
+    return entered.pending[0].proposal_id
 
 
 async def pending(connection: Connection) -> list[int]:

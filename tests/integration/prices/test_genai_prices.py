@@ -147,8 +147,8 @@ async def test_500_models_cost_what_the_library_computes(database_url: str) -> N
     found = GenAiPrices(name="genai-prices").read(b"", NOW)
     assert found.models > 2_000
     async with connected(database_url, name="tests") as connection:
-        entered = await enter_prices(connection, found.rows, set_by="test", confirms=True)
-        assert (entered.waiting, entered.contradicting) == ([], 0)
+        entered = await enter_prices(connection, found.rows, set_by="test", from_source=True)
+        assert (entered.pending, entered.contradicting) == ([], 0)
     requests = random_requests(found.rows)
     log = TopicLog()
     async with BatchWriter(database_url) as writer:

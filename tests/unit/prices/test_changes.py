@@ -14,7 +14,6 @@ from ledger.prices.changes import (
     change_percent,
     classify_rows,
     is_large,
-    key_of,
 )
 from ledger.prices.entry import ListedPrice
 from ledger.prices.rows import PriceRow
@@ -29,7 +28,7 @@ def row(usd: str, since: datetime = NOW, per: int = 1, **changes: Any) -> PriceR
 
 
 KNOWN = KnownPrice(1, row("0.014", START))
-CATALOGUE = {key_of(KNOWN.row): [KNOWN]}
+CATALOGUE = {KNOWN.row.key: [KNOWN]}
 
 
 @pytest.mark.parametrize(
@@ -68,7 +67,7 @@ def test_small_changes_are_added_and_large_ones_are_pending() -> None:
 
 def test_change_is_measured_against_the_price_in_force() -> None:
     later = KnownPrice(2, row("1", NOW + timedelta(days=5)))
-    known = {key_of(KNOWN.row): [later, KNOWN]}
+    known = {KNOWN.row.key: [later, KNOWN]}
     assert classify_rows([row("0.015")], known).pending == []
     assert (
         classify_rows([row("0.015", NOW + timedelta(days=6))], known).pending[0].in_force == later
@@ -82,7 +81,7 @@ def test_first_price_of_an_operation_is_added() -> None:
 
 def test_source_verifies_known_prices_and_file_adds_them() -> None:
     same = row("0.0140")
-    assert classify_rows([same], CATALOGUE, confirms=True).verified == [KNOWN]
+    assert classify_rows([same], CATALOGUE, from_source=True).verified == [KNOWN]
     assert classify_rows([same], CATALOGUE).accepted == [same]
     assert classify_rows([KNOWN.row], CATALOGUE).verified == [KNOWN]
 
@@ -121,16 +120,16 @@ def test_a_source_brings_its_history() -> None:
     """Prices from before the catalogue's first are entered; later ones are compared with it."""
     days = [START - timedelta(days=2), START - timedelta(days=1), NOW, NOW + timedelta(days=1)]
     first, halved, same, doubled = map(row, ("0.02", "0.01", "0.014", "0.028"), days)
-    found = classify_rows([first, halved, same, doubled], CATALOGUE, confirms=True)
+    found = classify_rows([first, halved, same, doubled], CATALOGUE, from_source=True)
     assert found.accepted == [first, halved]
     assert found.verified == [KNOWN]
     assert [one.row for one in found.pending] == [doubled]
     again = row("0.028", NOW + timedelta(days=2))
-    assert classify_rows([doubled, again], CATALOGUE, confirms=True).pending == found.pending
+    assert classify_rows([doubled, again], CATALOGUE, from_source=True).pending == found.pending
 
 
 def test_history_that_contradicts_the_catalogue_is_counted_only() -> None:
     other = row("0.015", START)
-    found = classify_rows([other, row("0.015")], CATALOGUE, confirms=True)
+    found = classify_rows([other, row("0.015")], CATALOGUE, from_source=True)
     assert found.contradicting == [other]
     assert found.accepted == [row("0.015")]

@@ -9,7 +9,7 @@ import pytest
 from cost_analytics.failures import CommandError
 from cost_analytics.price_files import as_csv, read_prices
 from cost_analytics.price_listing import as_table
-from ledger.prices.changes import KnownPrice, classify_rows, key_of
+from ledger.prices.changes import KnownPrice, classify_rows
 from ledger.prices.entry import ListedPrice
 from ledger.prices.increments import Increments
 from ledger.prices.rows import PriceRow
@@ -74,8 +74,8 @@ def test_a_source_that_states_no_increments_keeps_them() -> None:
                      increments=MINUTES)  # fmt: skip
     same = known._replace(increments=Increments(), effective_from=NOW + timedelta(days=1))
     newer = same._replace(price_usd=Decimal("0.015"))
-    catalogue = {key_of(known): [KnownPrice(1, known)]}
-    assert classify_rows([same], catalogue, confirms=True).verified == [KnownPrice(1, known)]
-    [accepted] = classify_rows([newer], catalogue, confirms=True).accepted
+    catalogue = {known.key: [KnownPrice(1, known)]}
+    assert classify_rows([same], catalogue, from_source=True).verified == [KnownPrice(1, known)]
+    [accepted] = classify_rows([newer], catalogue, from_source=True).accepted
     assert accepted.increments == MINUTES
     assert classify_rows([same], catalogue).accepted == [same]

@@ -30,7 +30,8 @@ def reasons(**changes: str) -> list[str]:
 
 def test_row_is_stored_under_standard_names() -> None:
     row = price_row(GOOD | {"source": "vendor page"}, source="file")
-    assert row.key == ("twilio", "outbound_call", "*", "minutes", datetime(2026, 1, 31, tzinfo=UTC))
+    assert row.key == ("twilio", "outbound_call", "*", "minutes")
+    assert row.dated_key == (row.key, datetime(2026, 1, 31, tzinfo=UTC))
     assert (row.service_class, row.per_units, row.source) == ("api", 1, "vendor page")
     named = price_row(
         GOOD | {"service": "cerebras", "operation": "chat_completion", "model": "Llama-3.1-8B"},
