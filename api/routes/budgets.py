@@ -22,7 +22,6 @@ from ledger.budgets.burn_rate import seconds_to_threshold
 from ledger.budgets.changing import ChannelsRefusedError, change_budget
 from ledger.budgets.limits import LimitChange
 from ledger.budgets.thresholds import is_reached
-from ledger.calls.periods import time_zones
 from ledger.credits.credits import Credits
 from ledger.credits.low_balance import lasts_until
 from ledger.notifications.channel_requests import ChannelRequest
@@ -38,6 +37,7 @@ from schemas.exact import Exact
 from schemas.jsonio import decode
 from schemas.money import Usd
 from schemas.numbers import Number
+from schemas.time_zones import time_zones
 
 _PATH: Final = "/api/costs/user/{userId}/budget"
 _READ: Final = Operation(

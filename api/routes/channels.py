@@ -18,7 +18,6 @@ from api.http.paging import CURSOR, number_of
 from api.http.problems import Problem, forbidden, invalid_body, rate_limited
 from api.http.replies import reply, tagged_reply
 from api.openapi.operations import Operation, Tag
-from ledger.calls.periods import time_zones
 from ledger.notifications.addresses import AddressError, canonical_address
 from ledger.notifications.channel_requests import ChannelRefusal, ChannelRequest
 from ledger.notifications.channels import NEWEST, UserChannels, read_channels
@@ -37,6 +36,7 @@ from schemas.notices import (
     Requested,
     WantedChannel,
 )
+from schemas.time_zones import time_zones
 
 T = TypeVar("T")
 

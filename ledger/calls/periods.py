@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Final, Literal, NamedTuple
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 Day = str
 """A UTC calendar day as `YYYY-MM-DD`."""
@@ -104,9 +104,3 @@ def _midnight(day: date, zone: str) -> datetime:
 @lru_cache(maxsize=1024)
 def _zone(name: str) -> ZoneInfo:
     return ZoneInfo(name)
-
-
-@lru_cache(maxsize=1)
-def time_zones() -> frozenset[str]:
-    """Return the names of the time zones that a budget may use."""
-    return frozenset(available_timezones() - {"localtime", "posixrules", "Factory"})

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import lru_cache
 from typing import Final, NamedTuple
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -22,6 +22,7 @@ from schemas.events import (
     STANDARD_TIERS,
     PriceContext,
 )
+from schemas.time_zones import time_zones
 
 FIELDS: Final = (
     "tier", "input_size_above", "direction", "destination", "voice_class", "hours",
@@ -135,7 +136,7 @@ def _exceeds(context: PriceContext, size: int) -> bool:
 def matching_destinations(context: PriceContext) -> Iterator[str]:
     """Yield the destinations of rows that match a usage, longest first, "" last.
 
-    A number matches its prefixes. A country matches only itself: numbers do not determine countries.
+    A number matches its prefixes, a country only itself: numbers do not determine countries.
     """
     destination = context.destination or ""
     if destination.startswith("+"):
@@ -200,12 +201,7 @@ def _hours(text: str) -> Hours | None:
     starts = int(start) * _HOUR_MINUTES + int(start_minute)
     ends = int(end or 0) * _HOUR_MINUTES + int(end_minute or 0)
     zone = zone or "UTC"
-    return None if starts == ends or zone not in _zones() else Hours(starts, ends, zone)
-
-
-@lru_cache(maxsize=1)
-def _zones() -> set[str]:
-    return available_timezones() - {"localtime", "posixrules", "Factory"}
+    return None if starts == ends or zone not in time_zones() else Hours(starts, ends, zone)
 
 
 _encode: Final = msgspec.json.Encoder().encode

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.calls.periods import PeriodType, period_of, quarter_of, time_zones
+from ledger.calls.periods import PeriodType, period_of, quarter_of
+from schemas.time_zones import time_zones
 
 moments = st.datetimes(
     datetime(2025, 1, 1), datetime(2028, 1, 1), timezones=st.just(UTC)
