@@ -14,7 +14,7 @@ from api.people import ErasureFailedError
 from cost_analytics.progress import print_progress
 from ledger.operations.archive_files import ArchiveManifest
 from ledger.operations.erased_files import rewrite_files
-from ledger.people.erasure import ErasureBusyError, ErasureJournal, erase_user
+from ledger.people.erasure import ErasureBusyError, ErasureJournal, UnknownUserError, erase_user
 from ledger.people.export import export_lines
 from ledger.postgres.database import TRANSIENT_ERRORS, connected
 from ledger.postgres.viewers import StoreUnavailableError
@@ -83,11 +83,19 @@ def _span(milliseconds: int) -> timedelta:
 
 
 async def erase(
-    url: str, kafka: KafkaSettings, user_id: str, author: str, now: datetime, *, is_dry: bool
+    url: str,
+    kafka: KafkaSettings,
+    user_id: str,
+    author: str,
+    now: datetime,
+    *,
+    is_dry: bool,
+    allow_unknown: bool = False,
 ) -> ErasureReceipt:
     """Erase a user and return the receipt; a dry run changes nothing.
 
-    Raises ErasureBusyError, KafkaError, TimeoutError or a PostgreSQL error, with nothing changed.
+    Raises ErasureBusyError, UnknownUserError unless `allow_unknown`, KafkaError, TimeoutError or a
+    PostgreSQL error, with nothing changed.
     """
     topics = await topic_retentions(kafka, now)
     async with connected(url, name=NAME) as connection, erasure_journal(kafka) as journal:
@@ -98,6 +106,7 @@ async def erase(
             now,
             topics=topics,
             journal=None if is_dry else journal,
+            allow_unknown=allow_unknown,
         )
 
 
@@ -124,11 +133,24 @@ class DatabasePeople:
             raise StoreUnavailableError(str(error) or type(error).__name__) from error
 
     async def erase(
-        self, user_id: str, author: str, now: datetime, *, is_dry: bool
+        self, user_id: str, author: str, now: datetime, *, is_dry: bool, allow_unknown: bool
     ) -> ErasureReceipt:
         """Erase a user; raises StoreUnavailableError and ErasureFailedError."""
         try:
-            return await erase(self._url, self._kafka, user_id, author, now, is_dry=is_dry)
+            return await erase(
+                self._url,
+                self._kafka,
+                user_id,
+                author,
+                now,
+                is_dry=is_dry,
+                allow_unknown=allow_unknown,
+            )
+        except UnknownUserError:
+            raise ErasureFailedError(
+                "Nothing was changed: no data names this user id. Check its spelling. If data may "
+                "still arrive, erase it in advance with `allowUnknown=true`."
+            ) from None
         except (ErasureBusyError, KafkaError) as error:
             raise ErasureFailedError(f"Nothing was changed: {error}") from None
         except TRANSIENT_ERRORS as error:

@@ -24,6 +24,11 @@ from ledger.postgres.viewers import StoreUnavailableError
 from schemas.people import ErasureReceipt, ErasureRequest
 
 DRY_RUN: Final = flag("dryRun", "Whether to preview only.", default=True)
+ALLOW_UNKNOWN: Final = flag(
+    "allowUnknown",
+    "Whether to erase a user id that no data names, because data may still arrive.",
+    default=False,
+)
 _EXPORT: Final = Operation(
     name="exportUser",
     tag=Tag.PEOPLE,
@@ -42,7 +47,7 @@ _ERASE: Final = Operation(
     response=ErasureReceipt,
     body=ErasureRequest,
     example={"confirm": "user_123"},
-    query=(DRY_RUN,),
+    query=(DRY_RUN, ALLOW_UNKNOWN),
     error_statuses=(409,),
 )
 
@@ -102,13 +107,16 @@ class PeopleRoutes:
     async def erase(self, request: web.Request) -> web.Response:
         """Show what an erasure changes; with `dryRun=false`, after doing it."""
         is_dry, user_id = flag_of(request, DRY_RUN), request.match_info["userId"]
+        allow_unknown = flag_of(request, ALLOW_UNKNOWN)
         people = self._available()
         confirmed = (await read_json(request, self._limits, ErasureRequest)).confirm
         if confirmed != user_id:
             raise erasure_refused("`confirm` must be the user's id, as in the path.")
         author = f"admin {request[CALLER].user_id}"
         try:
-            receipt = await people.erase(user_id, author, self._now(), is_dry=is_dry)
+            receipt = await people.erase(
+                user_id, author, self._now(), is_dry=is_dry, allow_unknown=allow_unknown
+            )
         except ErasureFailedError as error:
             raise erasure_refused(str(error)) from None
         return reply(receipt)

@@ -30,6 +30,10 @@ No total changes: `verify` finds no difference before and after. Events that arr
 counted under the pseudonym. The erasure is recorded in Kafka, so that a restored backup is erased
 again. Prints a receipt, which does not contain the identity. All workers must be of this release;
 they wait while the erasure runs.
+
+An id that no data names is refused, because it may be mistyped, and an erased id can never be used
+again. --allow-unknown erases it in advance: data may still arrive, such as records in Kafka that
+are not counted yet.
 """
 _REWRITE: Final = """\
 Rewrites the archive files that still contain erased users, with new manifests, and deletes the old
@@ -48,6 +52,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     erase = actions.add_parser("erase", help="erase a user", description=_ERASE)
     erase.add_argument("--dry-run", action="store_true", help="only show what would be done")
     erase.add_argument("--yes", action="store_true", help="do not ask for confirmation")
+    erase.add_argument(
+        "--allow-unknown", action="store_true", help="erase an id that no data names, in advance"
+    )
     erase.add_argument("--set-by", metavar="NAME", help="who does it (default: the account)")
     for action in (export, erase):
         action.add_argument("user", metavar="USER", help="the user's id")
@@ -105,7 +112,7 @@ def _erase(arguments: argparse.Namespace) -> int:
 
 def _erased(loaded: Settings, arguments: argparse.Namespace, *, is_dry: bool) -> ErasureReceipt:
     from cost_analytics.erasing import erase
-    from ledger.people.erasure import ErasureBusyError
+    from ledger.people.erasure import ErasureBusyError, UnknownUserError
 
     work = erase(
         loaded.database_url.reveal(),
@@ -114,12 +121,18 @@ def _erased(loaded: Settings, arguments: argparse.Namespace, *, is_dry: bool) ->
         arguments.set_by or account(),
         datetime.now(UTC),
         is_dry=is_dry,
+        allow_unknown=arguments.allow_unknown,
     )
     try:
         with using_kafka(loaded.kafka):
             return run_with_database(loaded.database_url, work)
     except ErasureBusyError as error:
         raise CommandError(f"Nothing was changed: {error}") from None
+    except UnknownUserError:
+        raise CommandError(
+            f"Nothing was changed: no data names the user id {arguments.user!r}. Check its "
+            "spelling. If data may still arrive, erase it in advance with --allow-unknown."
+        ) from None
 
 
 def _confirm(user_id: str) -> None:

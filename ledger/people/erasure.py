@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -37,6 +37,8 @@ _PAUSE_SECONDS: Final = 0.25
 _PSEUDONYM: Final = "erased-"
 _PSEUDONYM_BYTES: Final = 8
 _JOURNAL: Final = "journal"
+_CHANGED_BY_TEXT: Final = frozenset({"dead_letters", "outbox", "tag_scopes"})
+"""Tables whose rows are also rewritten if a text merely contains the user's id."""
 
 ErasureJournal = Callable[[ErasureRecord], Awaitable[None]]
 """Stores a record outside the database; raises if it is not stored durably."""
@@ -53,8 +55,20 @@ class _ErasureResult(msgspec.Struct):
 _result: Final = msgspec.json.Decoder(_ErasureResult)
 
 
+class _Erased(NamedTuple):
+    """The receipt, the record of the journal, and whether the ledger knew the user before."""
+
+    receipt: ErasureReceipt
+    record: ErasedUserRecord
+    is_known: bool
+
+
 class ErasureBusyError(Exception):
     """Other writers held locks in all attempts; nothing was changed."""
+
+
+class UnknownUserError(Exception):
+    """No table names the user, so the id may be mistyped; nothing was changed."""
 
 
 class _DryRunError(Exception):
@@ -69,18 +83,21 @@ async def erase_user(
     *,
     topics: Sequence[TopicRetention],
     journal: ErasureJournal | None,
+    allow_unknown: bool = False,
 ) -> ErasureReceipt:
     """Erase a user, and return the receipt; without a journal, as a dry run.
 
-    The record is in the journal before the transaction commits. Raises ErasureBusyError, the
-    journal's errors or a PostgreSQL error; then nothing was changed.
+    The record is in the journal before the transaction commits. Raises ErasureBusyError,
+    UnknownUserError unless `allow_unknown`, the journal's errors or a PostgreSQL error; then
+    nothing was changed.
     """
     receipts: list[ErasureReceipt] = []
 
     async def work() -> None:
-        receipt, record = await _erase(
-            connection, user_id, author, now, topics, is_dry=journal is None
-        )
+        erased = await _erase(connection, user_id, author, now, topics, is_dry=journal is None)
+        receipt, record, is_known = erased
+        if not (is_known or allow_unknown):
+            raise UnknownUserError
         receipts.append(receipt)
         if journal is None:
             raise _DryRunError
@@ -116,8 +133,8 @@ async def _erase(
     topics: Sequence[TopicRetention],
     *,
     is_dry: bool,
-) -> tuple[ErasureReceipt, ErasedUserRecord]:
-    """Erase in the caller's transaction; returns the receipt and the record of the journal."""
+) -> _Erased:
+    """Erase in the caller's transaction."""
     new = f"{_PSEUDONYM}{secrets.token_hex(_PSEUDONYM_BYTES)}"
     erase = _SQL.bind("erase", user_id=user_id, pseudonym=new, author=author, now=now)
     done = _result.decode(await connection.fetchval(*erase, timeout=SECONDS_MAX))
@@ -138,7 +155,13 @@ async def _erase(
     stored = _SQL.bind("store_receipt", pseudonym=pseudonym, receipt=encode(receipt).decode())
     await connection.execute(*stored)
     key: bytes = await connection.fetchval(*_SQL.bind("key", user_id=user_id, digest=digest))
-    return receipt, ErasedUserRecord(key.hex(), digest.hex(), pseudonym, now)
+    is_known = (
+        pseudonym != new
+        or any(count for name, count in done.rows.items() if name not in _CHANGED_BY_TEXT)
+        # A new pseudonym is only where the user's id was.
+        or bool(await connection.fetchval(*_SQL.bind("is_named", user_id=pseudonym)))
+    )
+    return _Erased(receipt, ErasedUserRecord(key.hex(), digest.hex(), pseudonym, now), is_known)
 
 
 async def list_receipts(connection: Connection) -> list[ErasureReceipt]:

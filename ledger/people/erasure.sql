@@ -8,6 +8,11 @@ SELECT set_config('statement_timeout', '0', true), set_config('lock_timeout', '5
 -- Erases :user_id in the name of :author, under :pseudonym unless the user has one.
 SELECT erase_user(:user_id, :pseudonym, :author, :now)
 
+-- name: is_named
+-- Whether a refused record or a message that is not in Kafka yet is about :user_id.
+SELECT EXISTS (SELECT FROM dead_letters WHERE {{people/export.letter_of_user}})
+    OR EXISTS (SELECT FROM outbox WHERE aggregateid = :user_id)
+
 -- name: key
 -- The key of the digest :digest of :user_id.
 SELECT key FROM erasure_keys WHERE sha256(key || convert_to(:user_id, 'UTF8')) = :digest

@@ -1,3 +1,9 @@
+-- fragment: letter_of_user
+-- A dead letter is about :user_id: by its key, or by the user in its data.
+key = convert_to(:user_id, 'UTF8')
+OR position(convert_to('"userId":' || to_json(:user_id::text)::text, 'UTF8') IN value) > 0
+OR position(convert_to('"userId": ' || to_json(:user_id::text)::text, 'UTF8') IN value) > 0
+
 -- Everything about one user. A statement cannot take the name of a table as a parameter, so `tables` returns
 -- statements.
 
@@ -37,12 +43,10 @@ FROM (SELECT call_id FROM calls WHERE user_id = :user_id) AS c
 JOIN call_cost_events AS e ON e.call_id = c.call_id AND e.user_id = :user_id
 
 -- name: dead_letters
--- Refused records of :user_id: by their key, or by the user in their data. Key and value are Base64.
+-- Refused records of :user_id. Key and value are Base64.
 SELECT (to_jsonb(d) - 'digest' || jsonb_build_object('key', encode(key, 'base64'), 'value', encode(value, 'base64')))::text AS exported
 FROM dead_letters AS d
-WHERE key = convert_to(:user_id, 'UTF8')
-   OR position(convert_to('"userId":' || to_json(:user_id::text)::text, 'UTF8') IN value) > 0
-   OR position(convert_to('"userId": ' || to_json(:user_id::text)::text, 'UTF8') IN value) > 0
+WHERE {{letter_of_user}}
 
 -- name: outbox
 -- Messages about :user_id that are not in Kafka yet.

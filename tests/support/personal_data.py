@@ -156,7 +156,11 @@ def places_in_files(directory: Path, parts: tuple[str, ...] = PARTS) -> list[str
 
 
 async def erased(
-    url: str, records: list[ErasureRecord] | None = None, user_id: str = IDENTITY
+    url: str,
+    records: list[ErasureRecord] | None = None,
+    user_id: str = IDENTITY,
+    *,
+    allow_unknown: bool = False,
 ) -> ErasureReceipt:
     """Erase the user, as the command does; `records` receives what the journal would."""
     kept = [] if records is None else records
@@ -165,7 +169,15 @@ async def erased(
         kept.append(record)
 
     async with connected(url, name="test") as connection:
-        return await erase_user(connection, user_id, "root", NOW, topics=(), journal=journal)
+        return await erase_user(
+            connection,
+            user_id,
+            "root",
+            NOW,
+            topics=(),
+            journal=journal,
+            allow_unknown=allow_unknown,
+        )
 
 
 async def sums(url: str) -> list[tuple[Any, ...]]:

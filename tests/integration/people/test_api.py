@@ -64,6 +64,16 @@ async def test_administrators_export_and_erase_users(
         assert await fetch(database_url, "SELECT pseudonym, erased_by FROM erased_users") == [
             (receipt["pseudonym"], "admin root")  # type: ignore[index]
         ]
+        unknown = "?dryRun=false&allowUnknown=false"
+        path = "/api/admin/users/alcie/erasure"
+        refused = await api.ask("POST", path + unknown, bearer=ROOT, body={"confirm": "alcie"})
+        assert (refused.status, refused.code) == (409, "erasure_refused")
+        assert b"allowUnknown=true" in refused.body
+        allowed = await api.ask(
+            "POST", f"{path}?allowUnknown=true", bearer=ROOT, body={"confirm": "alcie"}
+        )
+        assert (allowed.status, allowed.data["rows"]) == (200, {})
+
         again = await api.ask("PUT", budget, bearer=token(USER), body=LIMIT)
         assert (again.status, again.code) == (403, "forbidden")
         assert await places_in_database(database_url, ("o'hara",)) == []

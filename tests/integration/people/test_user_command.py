@@ -58,6 +58,26 @@ async def test_dry_run_and_missing_confirmation_change_nothing(
     assert await fetch(database_url, "SELECT FROM erased_users") == []
 
 
+async def test_mistyped_id_is_refused_and_can_be_erased_in_advance(
+    database_url: str, values: dict[str, str], tmp_path: Path
+) -> None:
+    await record(database_url, calls_of("alice", "call", 2), TopicLog())
+    for option in ("--dry-run", "--yes"):
+        refused = run_command("user", "erase", "alcie", option, values=values, cwd=tmp_path)
+        assert (refused.returncode, refused.stdout) == (1, "")
+        assert "no data names the user id 'alcie'" in refused.stderr
+        assert "--allow-unknown" in refused.stderr
+    assert await fetch(database_url, "SELECT FROM erased_users") == []
+    words = ("user", "erase", "carol", "--yes", "--allow-unknown")
+    done = run_command(*words, values=values, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    receipt = json.loads(done.stdout)
+    assert receipt["rows"] == {}
+    assert await fetch(database_url, "SELECT pseudonym FROM erased_users") == [
+        (receipt["pseudonym"],)
+    ]
+
+
 def erase(values: dict[str, str], files: Path) -> str:
     """Erase the user with the command; returns the pseudonym."""
     words = ("user", "erase", IDENTITY, "--yes", "--archive", str(files), "--set-by", "carla")
