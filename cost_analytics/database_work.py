@@ -14,11 +14,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def run_with_database(url: Secret, work: Coroutine[Any, Any, T]) -> T:
+def run_with_database(
+    url: Secret, work: Coroutine[Any, Any, T], *, as_administrator: bool = False
+) -> T:
     """Run a coroutine that opens its own connections; returns its result."""
     from cost_analytics.running import run
 
-    with using_database(url):
+    with using_database(url, as_administrator=as_administrator):
         return run(work)
 
 

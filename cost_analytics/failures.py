@@ -22,13 +22,17 @@ MISUSED: Final = 2
 INTERRUPTED: Final = 130
 """Exit code: interrupted by Ctrl-C."""
 
+_LACKS_RIGHTS: Final = "42501"
+ADMINISTRATOR_NEEDED: Final = "ADMIN_DATABASE_URL must name the owner of the tables or a superuser"
+"""The remedy if a command of administrators lacks rights."""
+
 _REASON_OF_SQLSTATE: Final = {
     "3D000": "the database does not exist; create it first",
     "28000": "the user was refused; check DATABASE_URL",
     "28P01": "the password was refused; check DATABASE_URL",
     "42P01": "the database has no schema; run `cost-analytics migrate` first",
     "42703": "the database has an older schema; run `cost-analytics migrate` first",
-    "42501": "the user of DATABASE_URL lacks the right to do this",
+    _LACKS_RIGHTS: "the user of DATABASE_URL lacks the right to do this",
     "53300": "there are no free connections",
     "57P03": "it is starting up; try again shortly",
 }
@@ -47,14 +51,19 @@ class OutputClosedError(Exception):
 
 
 @contextmanager
-def using_database(url: Secret) -> Iterator[None]:
-    """Raise CommandError for errors of PostgreSQL, or of the connection to it, in this block."""
+def using_database(url: Secret, *, as_administrator: bool = False) -> Iterator[None]:
+    """Raise CommandError for errors of PostgreSQL, or of the connection to it, in this block.
+
+    `as_administrator` is for commands that log in with ADMIN_DATABASE_URL.
+    """
     try:
         yield
     except CommandError:
         raise
     except Exception as error:  # unknown errors are raised again
         reason = _database_reason(error)
+        if as_administrator and getattr(error, "sqlstate", None) == _LACKS_RIGHTS:
+            reason = f"the login lacks the right to do this; {ADMINISTRATOR_NEEDED}"
         if reason is None:
             raise
         reason = Redactor([url.reveal()]).redact(reason)

@@ -10,16 +10,19 @@ from typing import Final
 
 from cost_analytics.backups import archive, programs
 from cost_analytics.configuration.secret import Secret
+from cost_analytics.failures import ADMINISTRATOR_NEEDED, CommandError
 from cost_analytics.progress import Progress
 from ledger.operations.backups import (
     EPHEMERAL_TABLES,
     READS_SCHEMA,
+    UnreadableRelationError,
     export_snapshot,
     read_contents,
     remove_time_limits,
+    require_readable,
     server_version,
 )
-from ledger.postgres.database import connected
+from ledger.postgres.database import Connection, connected
 
 _SAVING: Final = "dumping contents of table "
 
@@ -39,6 +42,7 @@ async def take_backup(
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
             await remove_time_limits(connection)
+            await _require_administrator(connection)
             number = await server_version(connection)
             pg_dump = await programs.find("pg_dump", number)
             snapshot = await export_snapshot(connection)
@@ -74,6 +78,17 @@ async def take_backup(
     finally:
         unfinished.unlink(missing_ok=True)
     return manifest
+
+
+async def _require_administrator(connection: Connection) -> None:
+    try:
+        await require_readable(connection)
+    except UnreadableRelationError as error:
+        login, relation = error.args
+        raise CommandError(
+            f"The login {login} cannot read all of {relation}, so it cannot take a backup; "
+            f"{ADMINISTRATOR_NEEDED}."
+        ) from None
 
 
 def _report_table(line: str, report: Callable[[str], None]) -> None:

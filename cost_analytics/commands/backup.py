@@ -38,7 +38,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     dump = choose_path(arguments.to, datetime.now(UTC))
     url = loaded.database_url
-    manifest = run_with_database(url, take_backup(url, dump, print_progress))
+    backup = take_backup(url, dump, print_progress)
+    manifest = run_with_database(url, backup, as_administrator=True)
     counts = ", ".join(
         f"{count:,} {subject}" for subject, count in manifest.contents.counts.items()
     )

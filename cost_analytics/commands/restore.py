@@ -34,9 +34,8 @@ def run(arguments: argparse.Namespace) -> int:
     from cost_analytics.progress import print_progress
 
     url, dump = loaded.database_url, Path(arguments.dump)
-    manifest, epoch = run_with_database(
-        url, restore_backup(url, dump, print_progress, replace=arguments.replace)
-    )
+    restore = restore_backup(url, dump, print_progress, replace=arguments.replace)
+    manifest, epoch = run_with_database(url, restore, as_administrator=True)
     contents = manifest.contents
     counts = ", ".join(f"{count:,} {subject}" for subject, count in contents.counts.items())
     print(f"Restored {counts}, as of {contents.taken_at:%Y-%m-%d %H:%M:%S} UTC.")

@@ -81,7 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
     given = {name: secret.reveal() for name, secret in loaded.passwords.items() if secret}
     earlier = {} if arguments.rotate else _earlier_passwords(arguments.write)
     try:
-        with using_database(loaded.database_url):
+        with using_database(loaded.database_url, as_administrator=True):
             existing = run_loop(known_logins(url, arguments.prefix))
             generated = _generate_passwords(
                 set(PROCESSES) if arguments.rotate else _missing_logins(existing),

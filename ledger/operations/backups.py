@@ -50,6 +50,10 @@ class BackupContents(msgspec.Struct, frozen=True):
     positions: list[BackupPosition]
 
 
+class UnreadableRelationError(Exception):
+    """The login of the session cannot read a table completely; `args` are the names of both."""
+
+
 class IncompleteRestoreError(Exception):
     """The database differs from the manifest."""
 
@@ -67,6 +71,13 @@ async def server_name(connection: Connection) -> str:
 async def remove_time_limits(connection: Connection) -> None:
     """Remove the time limits of statements and transactions in this session."""
     await connection.execute(_SQL["lift_limits"])
+
+
+async def require_readable(connection: Connection) -> None:
+    """Raise UnreadableRelationError unless the session can read all rows of all tables."""
+    found = await connection.fetchrow(_SQL["unreadable"])
+    if found is not None:
+        raise UnreadableRelationError(found["login"], found["relation"])
 
 
 async def export_snapshot(connection: Connection) -> str:

@@ -29,6 +29,14 @@ SELECT (SELECT count(*) FROM call_cost_events) AS events,
 -- The position of each partition.
 SELECT cluster, topic, "partition", next_offset FROM stream_offsets ORDER BY 1, 2, 3
 
+-- name: unreadable
+-- The login of this session, and a table or sequence that it cannot read completely; no row if there is none.
+SELECT session_user::text AS login, relname::text AS relation
+FROM pg_class
+WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p', 'S')
+  AND (NOT has_table_privilege(oid, 'SELECT') OR row_security_active(oid))
+ORDER BY relname LIMIT 1
+
 -- name: relations
 -- The number of tables and views in the schema.
 SELECT count(*) FROM pg_class

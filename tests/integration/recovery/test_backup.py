@@ -20,6 +20,7 @@ from tests.conftest import UNSAFE_BUT_FAST
 from tests.support import parts
 from tests.support.api import ApiClient, served_from
 from tests.support.command import COMMAND, environment
+from tests.support.logins import as_login
 from tests.support.recording import BatchWriter, TopicLog, fetch, until
 from tests.support.streams_of_calls import stream_of_calls
 from tests.support.totals import read_totals
@@ -116,6 +117,25 @@ async def test_damaged_or_incomplete_backup_is_refused(database_url: str, tmp_pa
     dump.with_name("ledger.dump.json").unlink()
     unfinished = run(database_url, "restore", dump, "--replace")
     assert (unfinished.returncode, "is not complete" in unfinished.stderr) == (1, True)
+    assert (await verify(database_url)).differences == 0
+
+
+async def test_login_without_the_rights_is_told_the_way_out(
+    database_url: str, tmp_path: Path
+) -> None:
+    operator, dump = as_login(database_url, "operator"), tmp_path / "ledger.dump"
+    refused = run(operator, "backup", "--to", dump)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "The login cost_analytics_operator cannot read all of " in refused.stderr
+    assert "ADMIN_DATABASE_URL must name the owner of the tables" in refused.stderr
+    assert [*tmp_path.iterdir()] == []
+
+    assert run(database_url, "backup", "--to", dump).returncode == 0
+    before = await fetch(database_url, "SELECT epoch FROM ledger_epochs")
+    refused = run(operator, "restore", dump, "--replace")
+    assert refused.returncode == 1
+    assert "ADMIN_DATABASE_URL must name the owner of the tables" in refused.stderr
+    assert await fetch(database_url, "SELECT epoch FROM ledger_epochs") == before
     assert (await verify(database_url)).differences == 0
 
 
