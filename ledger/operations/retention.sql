@@ -15,9 +15,11 @@ ON CONFLICT (subject) DO UPDATE
 SET removed = p.removed + excluded.removed, position = excluded.position, ran_at = now()
 
 -- name: position
+-- Where the next run on :subject continues.
 SELECT position FROM retention_progress WHERE subject = :subject
 
 -- name: dead_letters
+-- Refused records, replayed or not.
 DELETE FROM dead_letters WHERE ctid = ANY (ARRAY(
     SELECT ctid FROM dead_letters WHERE refused_at < :before ORDER BY refused_at LIMIT :limit))
 
@@ -27,6 +29,7 @@ DELETE FROM price_proposals WHERE ctid = ANY (ARRAY(
     SELECT ctid FROM price_proposals WHERE decided_at < :before LIMIT :limit))
 
 -- name: price_refreshes
+-- The log of refreshes.
 DELETE FROM price_refreshes WHERE ctid = ANY (ARRAY(
     SELECT ctid FROM price_refreshes WHERE started_at < :before LIMIT :limit))
 
@@ -37,6 +40,7 @@ DELETE FROM budget_alerts WHERE ctid = ANY (ARRAY(
     WHERE triggered_at < :before))
 
 -- name: cutoffs
+-- Requests to end calls that reached their limit.
 DELETE FROM call_cutoffs WHERE ctid = ANY (ARRAY(
     SELECT ctid FROM call_cutoffs WHERE requested_at < :before LIMIT :limit))
 
@@ -59,10 +63,12 @@ DELETE FROM notice_deliveries WHERE ctid = ANY (ARRAY(
     WHERE created_at < :before AND state IN ('delivered', 'failed', 'skipped') ORDER BY seq LIMIT :limit))
 
 -- name: span_costs
+-- Costs of spans.
 DELETE FROM span_costs WHERE ctid = ANY (ARRAY(
     SELECT ctid FROM span_costs WHERE recorded_at < :before ORDER BY recorded_at LIMIT :limit))
 
 -- name: attached_traces
+-- Declared traces.
 DELETE FROM attached_traces WHERE ctid = ANY (ARRAY(
     SELECT ctid FROM attached_traces WHERE recorded_at < :before ORDER BY recorded_at LIMIT :limit))
 
@@ -104,6 +110,7 @@ WHERE a.call_id = locked.call_id AND a.identity = locked.identity
   AND NOT EXISTS (SELECT FROM known_voids AS v WHERE v.call_id = a.call_id AND v.voids = a.identity)
 
 -- name: costs_removed
+-- Stores that nothing of :seal_id is left to remove.
 UPDATE month_seals SET costs_removed_at = now() WHERE seal_id = :seal_id
 
 -- name: ended_calls

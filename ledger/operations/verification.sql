@@ -398,6 +398,7 @@ WHERE user_id IS NOT NULL
   AND NOT EXISTS (SELECT FROM sealed_calls AS s WHERE s.call_id = calls.call_id)
 
 -- name: clear_user_day_costs
+-- Deletes the costs of users' days.
 DELETE FROM user_day_costs
 
 -- name: rebuild_user_day_costs
@@ -409,6 +410,7 @@ WHERE user_id IS NOT NULL
 GROUP BY user_id, days.key::date, coalesce(persona_id, ''), costs.key
 
 -- name: clear_user_days
+-- Deletes users' days.
 DELETE FROM user_days
 
 -- name: rebuild_user_days
@@ -427,6 +429,7 @@ FROM (
 GROUP BY user_id, day, persona_id
 
 -- name: clear_user_spend
+-- Deletes users' quarters of an hour.
 DELETE FROM user_spend
 
 -- name: rebuild_user_spend
@@ -450,6 +453,7 @@ WHERE coalesce(expected.cost_nano, 0) <> coalesce(actual.cost_nano, 0)
 ORDER BY 1
 
 -- name: clear_scope_spend
+-- Deletes the quarters of an hour of personas and tags.
 DELETE FROM scope_spend
 
 -- name: rebuild_scope_spend
@@ -610,9 +614,11 @@ WHERE to_jsonb(expected) IS DISTINCT FROM to_jsonb(actual)
 ORDER BY 1
 
 -- name: clear_unpriced_events
+-- Deletes the list of events without a price.
 DELETE FROM unpriced_events
 
 -- name: rebuild_unpriced_events
+-- Lists the recorded events without a price.
 INSERT INTO unpriced_events (identity, user_id, call_id, time, type, service, operation, model, unit, amount_nano)
 SELECT identity, user_id, call_id, time, type, service, operation, model, unit, amount_nano
 FROM expected_unpriced_events
@@ -627,6 +633,7 @@ INSERT INTO everyone_days (day, slot, calls, duration_ms, charged_nano, refunded
 SELECT day, 0, sum(calls), sum(duration_ms), sum(charged_nano), sum(refunded_nano) FROM user_days GROUP BY day
 
 -- name: clear_everyone_day_costs
+-- Deletes the costs of all users' days.
 DELETE FROM everyone_day_costs
 
 -- name: rebuild_everyone_day_costs
@@ -635,6 +642,7 @@ INSERT INTO everyone_day_costs (day, service, slot, cost_nano)
 SELECT day, service, 0, sum(cost_nano) FROM user_day_costs GROUP BY day, service
 
 -- name: clear_user_activity
+-- Deletes users' days with a call.
 DELETE FROM user_activity
 
 -- name: rebuild_user_activity
@@ -660,9 +668,11 @@ WHERE expected.user_id IS NULL OR actual.user_id IS NULL
 ORDER BY 1
 
 -- name: clear_credit_returns
+-- Deletes what refunds return to grants.
 DELETE FROM credit_returns
 
 -- name: rebuild_credit_returns
+-- Stores what refunds return to grants, by the events.
 INSERT INTO credit_returns (user_id, call_id, quarter, nano)
 SELECT user_id, call_id, quarter, nano FROM expected_credit_returns
 
