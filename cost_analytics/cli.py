@@ -54,7 +54,7 @@ COMMANDS: Final = {
     "credits": "show, grant or void prepaid credit of a user",
     "bills": "import vendors' bills, to compare them with recorded costs",
     "sources": "show or change which service may send events of a source over HTTP",
-    "keys": "create, show or revoke the keys by which services call the API",
+    "keys": "create, show, revoke or confirm the keys by which services call the API",
     "webhooks": "create, show or change the endpoints to which vendors send webhooks",
     "user": "export everything about a user, or erase a user",
     "held": "show calls whose user is unknown, or assign a call to a user",

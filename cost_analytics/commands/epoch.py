@@ -10,6 +10,7 @@ from cost_analytics import settings
 from cost_analytics.commands.listing import add_json, print_rows
 from cost_analytics.database_work import run_connected
 from cost_analytics.failures import CommandError
+from cost_analytics.restored_keys import restored_keys
 
 if TYPE_CHECKING:
     from ledger.recording.epochs import Epoch
@@ -18,7 +19,8 @@ DESCRIPTION: Final = """\
 The ledger's epoch increases when its totals change by other means than counting events. `restore`
 and `rebuild` raise it themselves. Raise it yourself after a point-in-time recovery, after the
 promotion of a standby that may lack commits, or after running pg_restore by hand, before workers
-and API replicas connect. An unnecessary increase only publishes every total once more.
+and API replicas connect. An unnecessary increase only publishes every total once more, and asks
+for a confirmation of the keys of services.
 """
 
 
@@ -40,6 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
             raise CommandError("--reason must say what happened.")
         epoch = run_connected(url, "epoch", partial(raise_epoch, reason=arguments.reason))
         print(f"The ledger's epoch is {epoch}.")
+        print(restored_keys(url), end="")
         return 0
     epochs = run_connected(url, "epoch", all_epochs)
     return print_rows(arguments, epochs, _line, none="No epochs.")

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cost_analytics import settings
 from cost_analytics.commands.listing import add_json, print_rows
 from cost_analytics.commands.options import whole_number
 from cost_analytics.database_work import run_connected
 from cost_analytics.failures import CommandError
+from cost_analytics.restored_keys import key_line
 from schemas.api_keys import SCOPES
 
 if TYPE_CHECKING:
     from ledger.operations.api_keys import ApiKey
+    from ledger.postgres.database import Connection
 
 _NAME: Final = "keys"
 _OPERATOR: Final = "operator"
@@ -23,11 +25,17 @@ A service sends its key as a bearer token, like a JWT. The scope `ingest` permit
 `reserve` to authorize calls, `read` to read the costs of all users. A key is shown once: the
 database has only its digest.
 """
+_CONFIRM: Final = """\
+A key that was revoked after a backup is active again after its restore. `keys list`, `restore` and
+`doctor` name the keys for which this is possible, until they are revoked or confirmed.
+"""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the actions."""
-    actions = parser.add_subparsers(dest="action", metavar="list|create|revoke", required=True)
+    actions = parser.add_subparsers(
+        dest="action", metavar="list|create|revoke|confirm", required=True
+    )
     add_json(actions.add_parser("list", help="show active and revoked keys"))
     creating = actions.add_parser("create", help="create a key and print it")
     creating.add_argument("--service", required=True, metavar="NAME", help="who will use it")
@@ -38,30 +46,44 @@ def configure(parser: argparse.ArgumentParser) -> None:
         choices=SCOPES,
         help="what it permits; may be repeated",
     )
+    number = whole_number(1, 2**31 - 1)
     revoking = actions.add_parser("revoke", help="refuse a key from now on")
-    revoking.add_argument(
-        "key", type=whole_number(1, 2**31 - 1), metavar="ID", help="its number in the list"
+    revoking.add_argument("key", type=number, metavar="ID", help="its number in the list")
+    confirming = actions.add_parser(
+        "confirm", help="after a restore: these keys were not revoked", description=_CONFIRM
+    )
+    confirming.add_argument(
+        "keys", type=number, nargs="+", metavar="ID", help="their numbers in the list"
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """List, create or revoke."""
-    return {"list": _list, "create": _create, "revoke": _revoke}[arguments.action](arguments)
+    """List, create, revoke or confirm."""
+    return {"list": _list, "create": _create, "revoke": _revoke, "confirm": _confirm}[
+        arguments.action
+    ](arguments)
+
+
+class _ListedKey(NamedTuple):
+    row: ApiKey
+    is_unconfirmed: bool
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    from ledger.operations.api_keys import list_keys
-
-    keys = run_connected(settings.load("database").database_url, _NAME, list_keys)
+    keys = run_connected(settings.load("database").database_url, _NAME, _read)
     return print_rows(arguments, keys, _line, none="No keys.")
 
 
-def _line(key: ApiKey) -> str:
-    revoked = f"  revoked {key.revoked_at:%Y-%m-%d %H:%M}Z" if key.revoked_at else ""
-    return (
-        f"{key.key_id}  {key.hint}…  {key.service}  {', '.join(key.scopes)}  "
-        f"made by {key.created_by} {key.created_at:%Y-%m-%d %H:%M}Z{revoked}"
-    )
+async def _read(connection: Connection) -> list[_ListedKey]:
+    from ledger.operations.api_keys import list_keys, unconfirmed_keys
+
+    unconfirmed = {key.key_id for key in await unconfirmed_keys(connection)}
+    return [_ListedKey(key, key.key_id in unconfirmed) for key in await list_keys(connection)]
+
+
+def _line(key: _ListedKey) -> str:
+    unconfirmed = "  perhaps revoked before a restore" if key.is_unconfirmed else ""
+    return f"{key_line(key.row)}{unconfirmed}"
 
 
 def _create(arguments: argparse.Namespace) -> int:
@@ -92,4 +114,18 @@ def _revoke(arguments: argparse.Namespace) -> int:
     if revoked is None:
         raise CommandError(f"There is no key {key_id}. `cost-analytics keys list` shows all keys.")
     print(f"Key {key_id} of {revoked.service} is revoked; the API refuses it within a second.")
+    return 0
+
+
+def _confirm(arguments: argparse.Namespace) -> int:
+    from ledger.operations.api_keys import confirm_keys
+
+    url, key_ids = settings.load("database").database_url, set(arguments.keys)
+    confirmed = run_connected(url, _NAME, lambda db: confirm_keys(db, key_ids))
+    for key_id in sorted(confirmed):
+        print(f"Key {key_id} is confirmed.")
+    if missing := sorted(key_ids - confirmed):
+        raise CommandError(
+            f"There is no active key {missing[0]}. `cost-analytics keys list` shows all keys."
+        )
     return 0

@@ -8,8 +8,17 @@ from typing import Final
 
 from cost_analytics.configuration.secret import Secret
 from cost_analytics.configuration.tree import Settings
-from cost_analytics.diagnosis.check_result import CheckResult, counted, ok, problem, warning
+from cost_analytics.diagnosis.check_result import (
+    CheckResult,
+    counted,
+    ok,
+    problem,
+    skipped,
+    warning,
+)
 from cost_analytics.failures import CommandError, using_database
+from cost_analytics.restored_keys import REMEDY
+from ledger.operations.api_keys import may_read_keys, unconfirmed_keys
 from ledger.operations.server_state import ServerState, read_server_state
 from ledger.postgres.access import access_problems
 from ledger.postgres.database import Connection, connected
@@ -23,6 +32,7 @@ _USED_PERCENT_MAX: Final = 80
 _TRANSACTION_AGE_MAX: Final = 1_500_000_000
 CLOCK_SECONDS_MAX: Final = 5
 _RIGHTS_SHOWN: Final = 3
+_KEYS_SHOWN: Final = 5
 
 
 async def check_logins(valid: Mapping[str, Settings]) -> AsyncIterator[CheckResult]:
@@ -92,6 +102,20 @@ def _use_results(state: ServerState) -> list[CheckResult]:
         found = f"the oldest transaction id is {state.transaction_age:,} transactions old"
         results.append(problem(_SUBJECT, found, "run VACUUM FREEZE; find out why autovacuum fails"))
     return results
+
+
+async def check_keys(connection: Connection) -> list[CheckResult]:
+    """Check that no restore may have made a revoked key of a service active again."""
+    if not await may_read_keys(connection):
+        found = "keys of services are not checked: only the operator's login may read them"
+        return [skipped("keys", found, "set OPERATOR_DATABASE_URL")]
+    keys = await unconfirmed_keys(connection)
+    if not keys:
+        return []
+    names = ", ".join(f"{key.key_id} ({key.service})" for key in keys[:_KEYS_SHOWN])
+    more = ", …" if len(keys) > _KEYS_SHOWN else ""
+    found = f"{counted(len(keys), 'key')} may have been revoked before a restore: {names}{more}"
+    return [warning("keys", found, REMEDY)]
 
 
 async def check_schema(connection: Connection) -> list[CheckResult]:

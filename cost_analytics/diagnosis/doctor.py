@@ -94,6 +94,8 @@ async def _product_results(
         yield result
     if any(result.subject == "schema" and result.state == "problem" for result in schema):
         return
+    for result in await checked_database.check_keys(connection):
+        yield result
     figures = await read_figures(connection)
     events = cluster.topics.get(CALL_EVENTS.name) if cluster else None
     partitions = events.partitions if events else DEFAULT_PARTITIONS

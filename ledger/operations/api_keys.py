@@ -140,6 +140,26 @@ async def revoke_key(connection: Connection, key_id: int, *, revoked_by: str) ->
     return None if row is None else ApiKey(*row)
 
 
+async def unconfirmed_keys(connection: Connection) -> list[ApiKey]:
+    """Return active keys that may have been revoked, because a restore undoes revocations.
+
+    These are the keys that are older than the last restore or recovery and were not confirmed
+    since.
+    """
+    return [ApiKey(*row) for row in await connection.fetch(_SQL["unconfirmed"])]
+
+
+async def confirm_keys(connection: Connection, key_ids: Collection[int]) -> set[int]:
+    """Store that keys are not revoked; returns those of them that are active."""
+    confirm = _SQL.bind("confirm", key_ids=list(key_ids))
+    return {row["key_id"] for row in await connection.fetch(*confirm)}
+
+
+async def may_read_keys(connection: Connection) -> bool:
+    """Return whether the login of the session may read keys."""
+    return bool(await connection.fetchval(_SQL["may_read"]))
+
+
 async def read_report(connection: Connection, key_id: int) -> KeyReport | None:
     """Return what became of a key's last report; None if there is no such key."""
     row = await connection.fetchrow(*_SQL.bind("key", key_id=key_id))

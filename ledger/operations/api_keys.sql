@@ -26,6 +26,24 @@ SELECT {{key}}
   FROM api_keys
  ORDER BY revoked_at IS NOT NULL, key_id DESC LIMIT :limit
 
+-- name: unconfirmed
+-- Active keys that are older than the last restore or recovery, and were not confirmed since.
+SELECT {{key}}
+  FROM api_keys
+ WHERE revoked_at IS NULL
+   AND greatest(created_at, confirmed_at) < (SELECT max(raised_at) FROM ledger_epochs WHERE reason <> 'rebuild')
+ ORDER BY key_id
+
+-- name: confirm
+-- Confirms those of :key_ids that are active; returns them.
+UPDATE api_keys SET confirmed_at = clock_timestamp()
+ WHERE key_id = ANY (:key_ids::integer[]) AND revoked_at IS NULL
+RETURNING key_id
+
+-- name: may_read
+-- Whether the login of this session may read keys.
+SELECT has_table_privilege('api_keys', 'SELECT')
+
 -- name: revoke
 -- Revokes the key :key_id.
 UPDATE api_keys SET revoked_by = :revoked_by, revoked_at = now()
