@@ -83,8 +83,8 @@ class PeriodForecast(NamedTuple):
 class BudgetForecast(NamedTuple):
     """The spend at the month's end, and when limits are reached, if that is expected.
 
-    `daily_on` and `monthly_on` are local days. `daily_seconds` and `monthly_seconds` are None unless
-    the active calls reach the limit today at their burn rate.
+    `daily_on` and `monthly_on` are local days. `daily_seconds` and `monthly_seconds` are None if the
+    active calls do not reach the limit today at their burn rate.
     """
 
     month_end: ForecastInterval

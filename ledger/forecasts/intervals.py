@@ -1,12 +1,12 @@
 """Prediction intervals with 80 % coverage, from the errors of past forecasts.
 
 The error of a sum over H days is measured in steps of √(spread² · (H + H² ÷ n) + (drift² + growth²)
-· (H² ÷ 2)²): random variation over H days, the uncertainty of a level known from n days, a growth
-of `drift` a day that continues or stops, and the uncertainty of growth (`_slope_variance`). Growth
-compounds, so the interval reaches further up than down, by 1 + H ÷ 60. Its width in steps is given
-by the 10 % and 90 % quantiles of past errors over as many days, ranked as in split conformal
-prediction (Vovk and others, 2005). Past spans of H days overlap, so only their number ÷ H are
-independent; while these are few, a normal error has more weight (`PRIOR_SPANS`).
+· (H² ÷ 2)²): the random variation of H days, the uncertainty of a level known from n days, and that
+of its growth: `drift` may continue or stop, and no slope is known exactly (growth², computed by
+`_slope_variance`). The interval reaches as many steps down and up as the 10 % and 90 % quantiles of
+past errors over as many days, ranked as in split conformal prediction (Vovk and others, 2005), and
+further up by 1 + H ÷ 60, because growth compounds. Past spans of H days overlap, so only their
+number ÷ H are independent; while these are few, a normal error has more weight (`PRIOR_SPANS`).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ COMPOUNDING_DAYS: Final = 60
 PRIOR_SPANS: Final = 4
 """The weight of a normal error, in independent past spans."""
 NORMAL_REACH: Final = Fraction(1_606, 1_000)
-"""80 % of normal errors are within this many mean errors: 1.2816 (deviations) × 1.2533."""
+"""80 % of normal errors are within this many mean absolute errors."""
 
 _TAIL: Final = Fraction(1, 10)
 

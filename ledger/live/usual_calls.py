@@ -20,7 +20,7 @@ class ServiceSums(NamedTuple):
 
 
 class CallLengths(NamedTuple):
-    """The durations of calls, relative to `base`, and how much their running costs vary.
+    """The sum of the durations of calls, its `base`, and how much their running costs vary.
 
     `base` is the number of calls, or the sum of the durations that they announced (ms); 0 if there
     are none. `spread_permille` is the standard deviation of the running costs per unit of `base`,
@@ -124,10 +124,10 @@ class PersonaCalls(NamedTuple):
         return cls(users, of_all, {name: one for name, one in by_user.items() if name is not None})
 
     def usual(self, user_id: str) -> UsualCall | None:
-        """Return the means of all calls if they include those of enough other users.
+        """Return the means of all calls, or of the user's own ones; None if there are none.
 
-        Otherwise of the user's own calls, because the means of all would reveal other users' data;
-        None if there are none.
+        The means of all calls are only used if these include calls of enough other users, because
+        they would reveal the data of few users.
         """
         own = self.by_user.get(user_id)
         if self.users - (own is not None) >= OTHER_USERS_MIN:

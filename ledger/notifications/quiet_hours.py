@@ -19,7 +19,8 @@ class QuietTimes(NamedTuple):
 def quiet_until(times: QuietTimes, now: datetime) -> datetime | None:
     """Return the end, in UTC, of the quiet hours that `now` is in; None outside of them.
 
-    A time that clocks show twice is the first of both; one that they skip is as much later.
+    A time that clocks show twice is the first of both; one that they skip is later by what they
+    skip.
     """
     zone = _zone(times.zone)
     today = now.astimezone(zone).date()
