@@ -34,7 +34,7 @@ async def show(
     *,
     code: str | None,
     limit: int,
-    replayed_too: bool,
+    include_replayed: bool,
     print_line: Callable[[str], None],
     as_json: Callable[[object], str] | None,
 ) -> None:
@@ -45,7 +45,7 @@ async def show(
     if as_json is None and not await _show_counts(connection, print_line):
         return
     shown = 0
-    async for refusal in list_refusals(connection, code=code, replayed_too=replayed_too):
+    async for refusal in list_refusals(connection, code=code, include_replayed=include_replayed):
         if shown >= limit:
             break
         shown += 1

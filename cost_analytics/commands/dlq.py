@@ -66,7 +66,7 @@ def _list(arguments: argparse.Namespace) -> int:
         show,
         code=arguments.code,
         limit=arguments.limit,
-        replayed_too=arguments.all,
+        include_replayed=arguments.all,
         print_line=print,
         as_json=as_json if arguments.json else None,
     )

@@ -59,7 +59,7 @@ def _list(arguments: argparse.Namespace) -> int:
 
     loaded = settings.load("database")
     gaps = run_connected(
-        loaded.database_url, _NAME, lambda db: list_gaps(db, closed_too=arguments.all)
+        loaded.database_url, _NAME, lambda db: list_gaps(db, include_closed=arguments.all)
     )
     none = "No gaps." if arguments.all else "No open gaps."
     return print_rows(arguments, gaps, describe_gap, none=none)

@@ -83,8 +83,8 @@ class PeriodForecast(NamedTuple):
 class BudgetForecast(NamedTuple):
     """The spend at the month's end, and when limits are reached, if that is expected.
 
-    `daily_on` and `monthly_on` are local days. `daily_seconds` and `monthly_seconds` are None if the
-    active calls do not reach the limit today at their burn rate.
+    `daily_on` and `monthly_on` are local days. `daily_seconds` and `monthly_seconds` are None if
+    the active calls do not reach the limit today at their burn rate.
     """
 
     month_end: ForecastInterval
@@ -97,7 +97,7 @@ class BudgetForecast(NamedTuple):
 def learn_rhythms(
     totals: Sequence[DayTotals], first_day: date | None, now: datetime
 ) -> LearnedRhythms:
-    """Learn from the days before today, in order; days without anything may be missing.
+    """Learn from the days before today, in order; days of zeros may be missing.
 
     `first_day` is the user's first day ever; `now` is in UTC.
     """

@@ -3,7 +3,7 @@
 
 -- name: days
 -- The first day of :user_id, and the totals of each UTC day since :since, in order; days without
--- anything are left out. Both tables are read along their primary keys. Money is nano-dollars.
+-- calls and money are left out. Both tables are read along their primary keys. Money is nano-dollars.
 WITH parts AS (
     SELECT day, sum(calls) AS calls, 0 AS cost_nano, sum(charged_nano - refunded_nano) AS revenue_nano
       FROM user_days

@@ -18,11 +18,15 @@ SMOOTHINGS: Final = (7, 21, 90)
 
 DAYS_AHEAD_MAX: Final = 64
 _DAMPING: Final = (31, 32)
+"""Growth is multiplied by this fraction for each day ahead."""
 _ERROR_MEMORY: Final = 16
+"""A new error moves a mean squared error by 1 ÷ this number."""
 _LINE_DAYS_MIN: Final = 14
 _LINE_LEVER_MIN: Final = 2 * ONE
+"""A line needs levels whose average ages differ by at least two days."""
 _MEASURED_DAYS_MIN: Final = WEEK
 _SMALLEST_SQUARE: Final = SCALE * SCALE >> 20
+"""Added to each mean squared error, so that none is zero."""
 
 
 def _damped() -> list[int]:

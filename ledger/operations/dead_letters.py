@@ -65,13 +65,15 @@ async def count_by_code(connection: Connection) -> list[RefusedCount]:
 
 
 async def list_refusals(
-    connection: Connection, *, code: str | None, replayed_too: bool
+    connection: Connection, *, code: str | None, include_replayed: bool
 ) -> AsyncIterator[ListedDeadLetter]:
     """Yield refused events, newest first, reading page by page."""
     position = _BEGINNING
     while True:
         rows = await connection.fetch(
-            *_SQL.bind("newest", code=code, replayed_too=replayed_too, **position, limit=PAGE_ROWS)
+            *_SQL.bind(
+                "newest", code=code, include_replayed=include_replayed, **position, limit=PAGE_ROWS
+            )
         )
         for row in rows:
             yield ListedDeadLetter(_key_of(row), *row[5:])

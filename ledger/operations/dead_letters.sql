@@ -11,12 +11,12 @@ ORDER BY count(*) DESC, code
 
 -- name: newest
 -- A page of refused events before the position (:refused_at … :digest), newest first: with the :code,
--- null for any; replayed ones only if :replayed_too.
+-- null for any; replayed ones only if :include_replayed.
 SELECT cluster, topic, "partition", "offset", digest, code, message,
        coalesce(octet_length(value), 0), coalesce(substring(value FOR 200), ''), refused_at, replayed_at
 FROM dead_letters
 WHERE (:code::text IS NULL OR code = :code)
-  AND (:replayed_too OR replayed_at IS NULL)
+  AND (:include_replayed OR replayed_at IS NULL)
   AND (:refused_at::timestamptz IS NULL
        OR (refused_at, cluster, topic, "partition", "offset", digest)
            < (:refused_at, :cluster::text, :topic::text, :partition::integer, :offset::bigint,

@@ -67,12 +67,12 @@ def describe_gap(gap: StreamGap) -> str:
     )
 
 
-async def list_gaps(connection: Connection, *, closed_too: bool = False) -> list[StreamGap]:
-    """Return gaps, newest first, at most LISTED_MAX."""
+async def list_gaps(connection: Connection, *, include_closed: bool = False) -> list[StreamGap]:
+    """Return open gaps, or all, newest first, at most LISTED_MAX."""
     return [
         _gap(row)
         for row in await connection.fetch(
-            *_SQL.bind("list", closed_too=closed_too, limit=LISTED_MAX)
+            *_SQL.bind("list", include_closed=include_closed, limit=LISTED_MAX)
         )
     ]
 

@@ -7,10 +7,10 @@ gap_id, cluster, topic, "partition", incarnation, from_offset, to_offset, reason
 closed_at, closed_by, closed_why
 
 -- name: list
--- Up to :limit gaps, newest first; closed ones only if :closed_too.
+-- Up to :limit gaps, newest first; closed ones only if :include_closed.
 SELECT {{gap}}
 FROM stream_gaps
-WHERE :closed_too OR closed_at IS NULL
+WHERE :include_closed OR closed_at IS NULL
 ORDER BY gap_id DESC LIMIT :limit
 
 -- name: find

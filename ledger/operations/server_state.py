@@ -16,7 +16,7 @@ DURABILITY: Final = ("fsync", "full_page_writes", "synchronous_commit")
 
 
 class ServerState(NamedTuple):
-    """`transaction_age` is in transactions; PostgreSQL stops at about two billion."""
+    """The state of a server. At a `transaction_age` of two billion transactions it would stop."""
 
     version: str
     settings: Mapping[str, str]

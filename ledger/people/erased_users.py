@@ -20,7 +20,7 @@ _CACHED_MAX: Final = 100_000
 
 
 class ErasuresChangedError(Exception):
-    """A user was erased meanwhile; read the erased users and apply the batch again."""
+    """A user was erased since the erased users were read; read them and apply the batch again."""
 
 
 def is_of_erased_user(error: BaseException) -> bool:

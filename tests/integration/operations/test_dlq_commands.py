@@ -163,7 +163,7 @@ async def test_records_of_the_same_offset_are_paged(connection: Connection) -> N
     pages = [page async for page in pending_pages(connection, code=None, limit=None)]
     assert {one.key for page in pages for one in page} == {one.key for one in letters}
     assert sum(map(len, pages)) == count
-    listed = list_refusals(connection, code=None, replayed_too=False)
+    listed = list_refusals(connection, code=None, include_replayed=False)
     assert len({refusal.origin async for refusal in listed}) == count
 
 
