@@ -48,19 +48,8 @@ async def take_backup(
             snapshot = await export_snapshot(connection)
             report("counting")
             contents = await read_contents(connection, datetime.now(UTC))
-            await programs.run(
-                pg_dump,
-                [
-                    "--format=custom",
-                    "--verbose",
-                    f"--snapshot={snapshot}",
-                    f"--file={unfinished}",
-                    f"--exclude-schema={READS_SCHEMA}",
-                    *(f"--exclude-table-data={table}" for table in EPHEMERAL_TABLES),
-                ],
-                url,
-                lambda line: _report_table(line, report),
-            )
+            options = _dump_options(snapshot, unfinished)
+            await programs.run(pg_dump, options, url, lambda line: _report_table(line, report))
         size = unfinished.stat().st_size
         progress = Progress("bytes digested", size)
         manifest = archive.BackupManifest(
@@ -78,6 +67,17 @@ async def take_backup(
     finally:
         unfinished.unlink(missing_ok=True)
     return manifest
+
+
+def _dump_options(snapshot: str, file: Path) -> list[str]:
+    return [
+        "--format=custom",
+        "--verbose",
+        f"--snapshot={snapshot}",
+        f"--file={file}",
+        f"--exclude-schema={READS_SCHEMA}",
+        *(f"--exclude-table-data={table}" for table in EPHEMERAL_TABLES),
+    ]
 
 
 async def _require_administrator(connection: Connection) -> None:

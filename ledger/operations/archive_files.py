@@ -26,7 +26,7 @@ _DIGEST_IN_NAME: Final = 12
 
 _WIDE: Final = (38, 25)
 _WIDEST: Final = (76, 30)
-"""Digits in total and after the point. Events may have 43 and 30."""
+"""Digits in total and after the point of usages and unit costs, if `_WIDE` is not enough."""
 
 COLUMNS: Final = (
     "identity", "source", "event_id", "type", "time", "recorded_at", "user_id", "call_id",

@@ -22,7 +22,7 @@ from ledger.postgres.statements import statements
 _SQL: Final = statements("operations/frozen_sessions")
 
 SECONDS_WITHOUT_PROGRESS: Final = 8
-"""Three heartbeats, and less than the 10 seconds after which PostgreSQL ends an idle session."""
+"""Three heartbeats, and less than the 10 seconds after which an idle transaction is ended."""
 
 _log: Final = logging.getLogger(__name__)
 
