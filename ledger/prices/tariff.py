@@ -84,11 +84,17 @@ class Tariff(NamedTuple):
             return self._conditional_rate(time, context or NO_CONTEXT)
         if context is not None and context.tier is not None:
             return None
-        return _first_in_force(self.rates, time)
+        for since, rate in self.rates:
+            if since <= time:
+                return rate
+        return None
 
     def estimate_at(self, time: datetime) -> Rate | None:
         """Return the rate that estimates a usage without a price at `time`, or None."""
-        return _first_in_force(self.estimates, time)
+        for since, rate in self.estimates:
+            if since <= time:
+                return rate
+        return None
 
     def _conditional_rate(self, time: datetime, context: PriceContext) -> Rate | None:
         """Return the rate of the first matching key, and of its most specific row."""
@@ -101,10 +107,6 @@ class Tariff(NamedTuple):
                     if since <= time and conditions.match(context, time):
                         return rate
         return None
-
-
-def _first_in_force(rates: Sequence[tuple[datetime, Rate]], time: datetime) -> Rate | None:
-    return next((rate for since, rate in rates if since <= time), None)
 
 
 def priority(one: ConditionalRate) -> tuple[tuple[int, int, bool, bool, int], datetime, int]:
