@@ -66,6 +66,17 @@ FAULTS = {
     "a lost row policy": PlantedFault(
         runs("DROP POLICY own_rows ON calls"), "problem", "own_rows", "migrate"
     ),
+    "a key that a restore may have made active again": PlantedFault(
+        runs(
+            "INSERT INTO api_keys (digest, hint, service, scopes, created_by, created_at) "
+            "VALUES (sha256('k'), 'cak_abcd', 'bot', '{ingest}', 'root', now() - interval '1 day')",
+            "INSERT INTO ledger_epochs (epoch, reason, raised_at) "
+            "SELECT max(epoch) + 1, 'restore of ledger.dump', now() FROM ledger_epochs",
+        ),
+        "warning",
+        "1 key may have been revoked before a restore: 1 (bot)",
+        "keys confirm ID",
+    ),
     "no Kafka": PlantedFault(
         sets("KAFKA_BOOTSTRAP_SERVERS", CLOSED_PORT), "problem", "cannot be reached", "running"
     ),
