@@ -1,7 +1,7 @@
 -- Every statement checks the viewer (:viewer_id) beside the requested user (:user_id); :reads_all is
 -- true for an administrator. Row policies hide other users' rows in addition.
 
--- fragment: channel
+-- fragment: channel_columns
 -- The fields of a channel.
 channel_id::text, type, address, state, reason, created_at, verified_at, delivered_at, failures,
 kinds_of(kinds) AS kinds, quiet_hours::text
@@ -13,26 +13,26 @@ SELECT pg_advisory_xact_lock(7201904, hashtext(:user_id))
 
 -- name: list
 -- The channels of :user_id, oldest first.
-SELECT {{channel}} FROM notice_channels
+SELECT {{channel_columns}} FROM notice_channels
 WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all)
 ORDER BY created_at, channel_id
 
 -- name: one
 -- The channel :channel_id of :user_id.
-SELECT {{channel}} FROM notice_channels
+SELECT {{channel_columns}} FROM notice_channels
 WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all) AND channel_id = :channel_id::text::uuid
 
 -- name: create
 -- Inserts a channel of :user_id with :type and :address that gets :kinds, and for webhooks a :secret.
 INSERT INTO notice_channels (user_id, type, address, secret, kinds)
 SELECT :user_id, :type, :address, :secret, kinds_from_now(:kinds::text[], '{}') WHERE :user_id = :viewer_id OR :reads_all
-RETURNING {{channel}}
+RETURNING {{channel_columns}}
 
 -- name: change_kinds
 -- Sets the kinds of :channel_id of :user_id to :kinds; new ones begin now.
 UPDATE notice_channels SET kinds = kinds_from_now(:kinds::text[], kinds)
 WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all) AND channel_id = :channel_id::text::uuid
-RETURNING {{channel}}
+RETURNING {{channel_columns}}
 
 -- name: change_quiet_hours
 -- Sets the :quiet_hours of :channel_id of :user_id, JSON; messages that wait for the end of the previous
@@ -44,7 +44,7 @@ WITH released AS (
 )
 UPDATE notice_channels SET quiet_hours = :quiet_hours::text::jsonb
 WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all) AND channel_id = :channel_id::text::uuid
-RETURNING {{channel}}
+RETURNING {{channel_columns}}
 
 -- name: remove
 -- Removes :channel_id of :user_id with its code; its deliveries are kept.
@@ -82,7 +82,7 @@ WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all) AND channel_id
 UPDATE notice_channels
 SET state = 'verified', reason = NULL, verified_at = now(), failures = 0, paused_until = NULL
 WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all) AND channel_id = :channel_id::text::uuid
-RETURNING {{channel}}
+RETURNING {{channel_columns}}
 
 -- name: resume
 -- Ends the pause after failures of :channel_id of :user_id, because its owner requested a message.

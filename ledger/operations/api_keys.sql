@@ -1,6 +1,6 @@
 -- Keys of services.
 
--- fragment: key
+-- fragment: key_columns
 -- The fields of a key, without its digest.
 key_id, hint, service, scopes, created_by, created_at, revoked_by, revoked_at, accepted_at, accepted_call_id, refused_at,
 refusal
@@ -18,17 +18,17 @@ SELECT note_key_report(:key_id, :call_id, :refusal) FROM set_config('cost_analyt
 INSERT INTO api_keys (digest, hint, service, scopes, created_by)
 SELECT :digest, :hint, :service, :scopes, :created_by
  WHERE (SELECT count(*) FROM api_keys WHERE service = :service AND revoked_at IS NULL) < :limit
-RETURNING {{key}}
+RETURNING {{key_columns}}
 
 -- name: list
 -- Up to :limit keys: the active ones first, then the newest.
-SELECT {{key}}
+SELECT {{key_columns}}
   FROM api_keys
  ORDER BY revoked_at IS NOT NULL, key_id DESC LIMIT :limit
 
 -- name: unconfirmed
 -- Active keys that are older than the last restore or recovery, and were not confirmed since.
-SELECT {{key}}
+SELECT {{key_columns}}
   FROM api_keys
  WHERE revoked_at IS NULL
    AND greatest(created_at, confirmed_at) < (SELECT max(raised_at) FROM ledger_epochs WHERE reason <> 'rebuild')
@@ -51,7 +51,7 @@ UPDATE api_keys SET revoked_by = :revoked_by, revoked_at = now()
 
 -- name: key
 -- The key :key_id.
-SELECT {{key}}
+SELECT {{key_columns}}
   FROM api_keys
  WHERE key_id = :key_id
 

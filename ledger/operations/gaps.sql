@@ -1,6 +1,6 @@
 -- Gaps: ranges of the stream that were never counted.
 
--- fragment: gap
+-- fragment: gap_columns
 -- The fields of a gap.
 gap_id, cluster, topic, "partition", incarnation, from_offset, to_offset, reason, noticed_at,
 (SELECT coalesce(sum(upper(r) - lower(r)), 0)::bigint FROM unnest(counted) AS r) AS counted,
@@ -8,14 +8,14 @@ closed_at, closed_by, closed_why
 
 -- name: list
 -- Up to :limit gaps, newest first; closed ones only if :include_closed.
-SELECT {{gap}}
+SELECT {{gap_columns}}
 FROM stream_gaps
 WHERE :include_closed OR closed_at IS NULL
 ORDER BY gap_id DESC LIMIT :limit
 
 -- name: find
 -- The gap :gap_id.
-SELECT {{gap}}
+SELECT {{gap_columns}}
 FROM stream_gaps WHERE gap_id = :gap_id
 
 -- name: close

@@ -1,7 +1,7 @@
 -- Endpoints of vendors' webhooks, and their secrets. The API writes secrets, and reads them only through
 -- find_webhook_endpoint, for one endpoint whose id it knows.
 
--- fragment: endpoint
+-- fragment: endpoint_columns
 -- The fields of an endpoint, without secrets.
 endpoint_id, provider, name, user_path, call_path, replay_seconds, settings::text, created_by, created_at,
 accepted_at, refused_at, refusal
@@ -26,12 +26,12 @@ SELECT :endpoint_id, :provider, :name, :user_path, :call_path, :replay_seconds, 
 
 -- name: list
 -- All endpoints, the newest first, without secrets.
-SELECT {{endpoint}}
+SELECT {{endpoint_columns}}
   FROM webhook_endpoints ORDER BY created_at DESC, endpoint_id
 
 -- name: endpoint
 -- The endpoint :endpoint_id, locked to the end of the transaction.
-SELECT {{endpoint}}
+SELECT {{endpoint_columns}}
   FROM webhook_endpoints WHERE endpoint_id = :endpoint_id FOR UPDATE
 
 -- name: list_secrets

@@ -1,11 +1,11 @@
+-- Everything about one user. A statement cannot take the name of a table as a parameter, so `tables` returns
+-- statements.
+
 -- fragment: letter_of_user
 -- A dead letter is about :user_id: by its key, or by the user in its data.
 key = convert_to(:user_id, 'UTF8')
 OR position(convert_to('"userId":' || to_json(:user_id::text)::text, 'UTF8') IN value) > 0
 OR position(convert_to('"userId": ' || to_json(:user_id::text)::text, 'UTF8') IN value) > 0
-
--- Everything about one user. A statement cannot take the name of a table as a parameter, so `tables` returns
--- statements.
 
 -- name: keep_partitions
 -- Blocks archiving: the snapshot, which is taken after this, would miss an archived month's partition.

@@ -73,9 +73,8 @@ async def test_mistyped_id_is_refused_and_can_be_erased_in_advance(
     assert done.returncode == 0, done.stderr
     receipt = json.loads(done.stdout)
     assert receipt["rows"] == {}
-    assert await fetch(database_url, "SELECT pseudonym FROM erased_users") == [
-        (receipt["pseudonym"],)
-    ]
+    [[pseudonym]] = await fetch(database_url, "SELECT pseudonym FROM erased_users")
+    assert pseudonym == receipt["pseudonym"]
 
 
 def erase(values: dict[str, str], files: Path) -> str:
