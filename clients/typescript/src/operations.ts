@@ -463,7 +463,7 @@ export const exportUser = (
 /** Show what erasing a user changes; with `dryRun=false`, erase the user: `POST /api/admin/users/{userId}/erasure`. */
 export const eraseUser = (
   client: CostClient,
-  input: { userId: string; dryRun?: Optional<boolean>; body: ErasureRequest; },
+  input: { userId: string; dryRun?: Optional<boolean>; allowUnknown?: Optional<boolean>; body: ErasureRequest; },
   options?: RequestOptions,
 ): Promise<ErasureReceipt> => client.data<ErasureReceipt>("POST", "/api/admin/users/{userId}/erasure", input, options);
 

@@ -166,7 +166,7 @@ def test_a_list_of_litellm_is_previewed_loaded_and_verified(
     assert "+100.00%" in load("prices.json", "--service", "gemini")
     listed = run_command("prices", "list", "--service", "gemini", values=values, cwd=tmp_path)
     assert "input_tokens (priority tier, above 200000 input tokens)" in listed.stdout
-    assert "in force, retires 2026-12-01" in listed.stdout
+    assert "in force, retires 2036-12-01" in listed.stdout
 
 
 def test_a_verified_price_takes_over_the_day_of_retirement(

@@ -20,7 +20,7 @@ AT = datetime(2026, 11, 30, tzinfo=UTC)
 LIST = """{
   "sample_spec": {"litellm_provider": "one of …", "mode": "one of: chat, …", "input_cost_per_token": 0.0},
   "gemini/gemini-2.5-pro": {
-    "litellm_provider": "gemini", "mode": "chat", "deprecation_date": "2026-12-01",
+    "litellm_provider": "gemini", "mode": "chat", "deprecation_date": "2036-12-01",
     "source": "https://ai.google.dev/gemini-api/docs/pricing", "max_input_tokens": 1048576,
     "input_cost_per_token": 1.25e-06, "input_cost_per_token_above_200k_tokens": 2.5e-06,
     "input_cost_per_token_batches": 6.25e-07,
@@ -115,7 +115,7 @@ def test_inexact_and_unknown_prices_are_left_out_and_counted() -> None:
 def test_row_has_its_publication_and_the_retirement_of_its_model() -> None:
     (row,) = [row for row in read(LIST, "gemini").rows if row.conditions.tier == "batch"]
     assert row.source == "LiteLLM, https://ai.google.dev/gemini-api/docs/pricing"
-    assert row.retires_on == date(2026, 12, 1)
+    assert row.retires_on == date(2036, 12, 1)
     assert row.effective_from == AT
 
 
