@@ -26,15 +26,15 @@ from bench.anomaly_users import (
 )
 from bench.figures import table
 from ledger.anomalies.call_spikes import (
-    OTHERS_MAX,
-    OWN_MAX,
+    OTHERS_CALLS_MAX,
+    OWN_CALLS_MAX,
     CallHistory,
-    EndedCall,
+    CheckedCall,
     PastCall,
     call_spikes,
 )
 from ledger.anomalies.day_spikes import DaySpike, day_spikes, history_days
-from ledger.anomalies.missing_legs import is_finished, missing_legs, present_legs, service_legs
+from ledger.anomalies.missing_legs import missing_legs, needs_all_legs, present_legs, service_legs
 from schemas.anomalies import LEGS
 
 USERS: Final = 40
@@ -106,22 +106,22 @@ class _RuleCheck:
         self.tally.checked.update(calls=len(one.calls), days=1)
         self._count(one, found)
 
-    def _history(self, call: EndedCall) -> CallHistory:
-        others = self._with_persona.get(str(call.persona_id), [])[: 4 * OTHERS_MAX]
+    def _history(self, call: CheckedCall) -> CallHistory:
+        others = self._with_persona.get(str(call.persona_id), [])[: 4 * OTHERS_CALLS_MAX]
         return CallHistory(
-            self._own.get(call.user_id, [])[:OWN_MAX],
-            [past for past in others if past.user_id != call.user_id][:OTHERS_MAX],
+            self._own.get(call.user_id, [])[:OWN_CALLS_MAX],
+            [past for past in others if past.user_id != call.user_id][:OTHERS_CALLS_MAX],
         )
 
-    def _remember(self, call: EndedCall) -> None:
+    def _remember(self, call: CheckedCall) -> None:
         past = PastCall(call.user_id, call.persona_id, call.duration_ms, call.costs)
         own = self._own.setdefault(call.user_id, [])
         own.insert(0, past)
-        del own[OWN_MAX:]
+        del own[OWN_CALLS_MAX:]
         if call.status == "completed":
             others = self._with_persona.setdefault(str(call.persona_id), [])
             others.insert(0, past)
-            del others[4 * OTHERS_MAX :]
+            del others[4 * OTHERS_CALLS_MAX :]
 
     def _day_spikes(self, one: SimulatedDay, explained: Counter[str]) -> Iterator[DaySpike]:
         observed: Counter[str] = Counter()
@@ -146,8 +146,8 @@ class _RuleCheck:
             tally.correct[each[0]] += any(_explains(label, each) for label in one.labels)
 
 
-def _missing(call: EndedCall) -> list[str]:
-    if not is_finished(call):
+def _missing(call: CheckedCall) -> list[str]:
+    if not needs_all_legs(call):
         return []
     recorded = [(service, _OF_SERVICE[service]) for service in call.costs]
     return list(missing_legs(LEGS, present_legs(recorded, _LEGS_OF)))

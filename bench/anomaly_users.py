@@ -97,7 +97,7 @@ class SimulatedDay:
 
     user_id: str
     day: date
-    calls: list[call_rule.EndedCall] = field(default_factory=list)
+    calls: list[call_rule.CheckedCall] = field(default_factory=list)
     labels: list[Label] = field(default_factory=list)
 
 
@@ -145,7 +145,7 @@ class _User:
             label = Label("day_spike", found.day.isoformat(), service, times)
             found.labels.append(label)
 
-    def _disturb(self, found: SimulatedDay, index: int, call: call_rule.EndedCall) -> None:
+    def _disturb(self, found: SimulatedDay, index: int, call: call_rule.CheckedCall) -> None:
         rng = self._rng
         if rng.randrange(_CALL_SPIKE_OF) == 0:
             service, size = rng.choice(("elevenlabs", "elevenlabs", "cerebras")), rng.choice(SIZES)
@@ -163,7 +163,7 @@ class _User:
                 leg = LEG_SERVICES[service]
                 found.labels.append(Label("missing_leg", call.call_id, leg, 1))
 
-    def _call(self, day: date, index: int) -> call_rule.EndedCall:
+    def _call(self, day: date, index: int) -> call_rule.CheckedCall:
         rng = self._rng
         persona = rng.choices((*self._favourites, rng.choice(_PERSONAS)), (70, 22, 8))[0]
         outcome: CallStatus = rng.choices(("completed", "failed", "terminated"), (88, 5, 7))[0]
@@ -172,7 +172,7 @@ class _User:
             duration_ms = rng.randrange(800, 25_000)
         begins = datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(minutes=index)
         ends = begins + timedelta(milliseconds=duration_ms)
-        return call_rule.EndedCall(
+        return call_rule.CheckedCall(
             f"{self._user_id} {day} {index}",
             self._user_id,
             persona.name,
@@ -201,7 +201,7 @@ class _User:
         return {name: nano for name, nano in costs.items() if nano}
 
 
-def _multiply(call: call_rule.EndedCall, service: str, times: int) -> None:
+def _multiply(call: call_rule.CheckedCall, service: str, times: int) -> None:
     costs = call.costs
     assert isinstance(costs, dict)
     costs[service] *= times

@@ -11,10 +11,14 @@ second event would be refused, not silently dropped.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
+from uuid import UUID
 from zlib import adler32, crc32
+
+from schemas.exact import exact_text
 
 _UUID_LENGTH: Final = 36
 _DASHES: Final = (8, 13, 18, 23)
@@ -82,6 +86,12 @@ def _bits_of_all(ids: Sequence[str]) -> int | None:
     except ValueError:
         return None
     return int.from_bytes(keys, "big") if len(keys) == KEY_BYTES * len(ids) else None
+
+
+def derived_id(*parts: object) -> UUID:
+    """Return the id of what exists once for these parts, such as an alert."""
+    key = "\0".join(exact_text(part) if isinstance(part, Decimal) else str(part) for part in parts)
+    return UUID(bytes=blake2b(key.encode(), digest_size=KEY_BYTES).digest())
 
 
 def fingerprint_of(content: bytes) -> int:

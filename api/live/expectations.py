@@ -12,7 +12,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Final
 
-from ledger.calls.charging import ChargeBasis, expected_fee_nano
+from ledger.calls.charging import ExpectedCall, expected_fee_nano
 from ledger.live.calls import LiveStore
 from ledger.live.usual_calls import PersonaCalls, UsualCall
 from ledger.prices.catalogue import Catalogue
@@ -54,9 +54,9 @@ class UsualCalls:
         calls = self._personas[persona_id]
         return None if calls is None else calls.usual(user_id)
 
-    def fee_nano(self, basis: ChargeBasis, now: datetime) -> int:
+    def fee_nano(self, call: ExpectedCall, now: datetime) -> int:
         """Return the processor's fee of a call's charge at its end, in nano-dollars."""
-        return expected_fee_nano(self._charge_prices, basis, now)
+        return expected_fee_nano(self._charge_prices, call, now)
 
     async def refresh(self) -> None:
         """Read what was used since the last refresh; raises StoreUnavailableError."""

@@ -13,7 +13,7 @@ from api.live.expectations import UsualCalls
 from api.live.frames import text_frame
 from api.live.projection import ProjectedCall, Projection, project
 from api.live.state import CallVersion
-from ledger.calls.charging import ChargeBasis
+from ledger.calls.charging import ExpectedCall
 from ledger.charge_plans.plans import CallKind
 from ledger.postgres.clock import Clock, system_time
 from schemas.costs import TRANSACTION_SERVICES
@@ -81,15 +81,15 @@ def _project(total: CallTotal, expectations: UsualCalls, now: datetime) -> Proje
     )
     usual = expectations.usual(total.persona_id, total.user_id)
     has_fee = any(service in TRANSACTION_SERVICES for service in total.cost_by_service)
-    fee_nano = 0 if has_fee else expectations.fee_nano(_charge_basis(total, call), now)
+    fee_nano = 0 if has_fee else expectations.fee_nano(_expected_call(total, call), now)
     return project(call, usual, expectations.once_services, fee_nano)
 
 
-def _charge_basis(total: CallTotal, call: ProjectedCall) -> ChargeBasis:
-    """Return the basis of a call's expected charge; its cost is the cost so far."""
+def _expected_call(total: CallTotal, call: ProjectedCall) -> ExpectedCall:
+    """Return the facts of a call's expected charge; its cost is the cost so far."""
     kind = CallKind(total.user_id, total.persona_id, total.tags)
     duration_ms = max(call.elapsed_ms, call.announced_ms or 0)
-    return ChargeBasis(kind, duration_ms, sum(call.costs.values()))
+    return ExpectedCall(kind, duration_ms, sum(call.costs.values()))
 
 
 def _in_dollars(projection: Projection) -> LiveProjection:

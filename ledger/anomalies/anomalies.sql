@@ -56,11 +56,10 @@ SELECT DISTINCT e.call_id, e.service, e.operation
  WHERE NOT EXISTS (SELECT FROM known_voids AS v WHERE v.call_id = e.call_id AND v.voids = e.identity)
 
 -- name: open_of_calls
--- The open anomalies of :call_ids that the detector finds; it does not find stuck calls.
+-- The open anomalies of :call_ids, except stuck calls, which the detector does not find.
 SELECT anomaly_id::text, subject, kind, part
   FROM cost_anomalies
- WHERE subject = ANY (:call_ids::text[]) AND resolved_at IS NULL AND kind <> 'day_spike'
-   AND kind IN ('call_spike', 'missing_leg')
+ WHERE subject = ANY (:call_ids::text[]) AND resolved_at IS NULL AND kind IN ('call_spike', 'missing_leg')
 
 -- name: raise
 -- Inserts anomalies, and the messages (:payloads) of new ones into the outbox, as :event_type of
@@ -96,24 +95,24 @@ UPDATE cost_anomalies SET resolved_at = NULL
 
 -- name: costly_days
 -- The users among :user_ids whose cost on :day is at least :nano_min nano-dollars, without
--- :other_services, or who have an open anomaly of the day; with each user's first day.
+-- :excluded_services, or who have an open anomaly of the day; with each user's first day.
 SELECT a.user_id, a.first_day
   FROM user_activity AS a
  WHERE a.user_id = ANY (:user_ids::text[])
    AND ((SELECT sum(c.cost_nano) FROM user_day_costs AS c
           WHERE c.user_id = a.user_id AND c.day = :day
-            AND c.service <> ALL (:other_services::text[])) >= :nano_min
+            AND c.service <> ALL (:excluded_services::text[])) >= :nano_min
         OR EXISTS (SELECT FROM cost_anomalies AS o
                     WHERE o.user_id = a.user_id AND o.day = :day AND o.kind = 'day_spike'
                       AND o.resolved_at IS NULL))
  ORDER BY a.user_id
 
 -- name: day_costs
--- The cost by service of :user_ids on each day from :first to :last, without :other_services.
+-- The cost by service of :user_ids on each day from :first to :last, without :excluded_services.
 SELECT user_id, day, service, sum(cost_nano) AS nano
   FROM user_day_costs
  WHERE user_id = ANY (:user_ids::text[]) AND day BETWEEN :first AND :last
-   AND service <> ALL (:other_services::text[])
+   AND service <> ALL (:excluded_services::text[])
  GROUP BY user_id, day, service
 
 -- name: found_on_day

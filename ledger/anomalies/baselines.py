@@ -1,6 +1,6 @@
 """Baselines: the median of values, and a robust measure of their spread.
 
-Neither changes as long as fewer than one value of ten is unusual, so a spike does not raise the
+Both hardly change while fewer than one value of ten is unusual, so a spike does not raise the
 threshold for the next one. All values are integers.
 """
 
@@ -17,7 +17,6 @@ _MAD_TO_SIGMA: Final = (14_826, 10_000)
 _SIGMA_TO_TENTH: Final = (12_816, 10_000)
 """A tenth of normal values lies more than 1.2816 standard deviations above the mean."""
 _SCORE_MAX: Final = 1_000
-_PERCENT: Final = 100
 
 
 class Baseline(NamedTuple):
@@ -30,7 +29,7 @@ class Baseline(NamedTuple):
     def score_hundredths(self, observed: int) -> int:
         """Return the distance above the level in hundredths of the spread; 0 if below it."""
         above = max(0, observed - self.level)
-        return min(half_even(_PERCENT * above, max(1, self.spread)), _PERCENT * _SCORE_MAX)
+        return min(half_even(100 * above, max(1, self.spread)), 100 * _SCORE_MAX)
 
 
 def median(values: Iterable[int]) -> int:
@@ -45,8 +44,8 @@ def median(values: Iterable[int]) -> int:
 def spread(values: Sequence[int], level: int) -> int:
     """Return the spread of values around a level, scaled to a standard deviation.
 
-    It is the median distance, or that of the upper tenth if it is larger: costs are skewed, and a
-    cost that one day or call in ten has is not unusual.
+    It is the median distance, or the distance of the upper tenth if that is larger: costs are
+    skewed, and a cost that one day or call in ten has is not unusual.
     """
     numerator, denominator = _MAD_TO_SIGMA
     middle = half_even(median(abs(value - level) for value in values) * numerator, denominator)
@@ -61,7 +60,7 @@ def baseline(values: Sequence[int], spread_percent_min: int) -> Baseline:
     The spread is at least `spread_percent_min` of the level, for values that hardly differ.
     """
     level = median(values)
-    minimum = half_even(level * spread_percent_min, _PERCENT)
+    minimum = half_even(level * spread_percent_min, 100)
     return Baseline(level, max(spread(values, level), minimum), len(values))
 
 

@@ -19,24 +19,24 @@ from schemas.events import CallStatus
 from schemas.money import NANO_PER_USD
 
 SCORE_MIN: Final = 5
-"""Spreads above the baseline; docs/anomalies.md gives the rates of missed and false alarms."""
+"""In spreads above the baseline; docs/anomalies.md gives precision and recall."""
 EXCESS_NANO_MIN: Final = NANO_PER_USD // 4
-"""The minimum amount above the expected cost, in nano-dollars, so that cents raise no alarm."""
+"""The least amount above the expected cost, in nano-dollars: a few cents are no anomaly."""
 SPREAD_PERCENT_MIN: Final = 25
 PRECEDENTS_MAX: Final = 2
 """A cost with more precedents is not unusual, even if it is far above the median."""
 
-OWN_MAX: Final = 100
-OTHERS_MAX: Final = 100
+OWN_CALLS_MAX: Final = 100
+OTHERS_CALLS_MAX: Final = 100
+OWN_CALLS_MIN: Final = 8
+OTHERS_CALLS_MIN: Final = 20
 CONVERSATION_MS_MIN: Final = 30_000
 """Shorter calls are not compared: costs paid once per call dominate their minutes."""
 _MINUTE_MS: Final = 60_000
-_OWN_PERSONA_MIN: Final = 8
-_OTHERS_MIN: Final = 20
 
 
-class EndedCall(NamedTuple):
-    """A call that has ended; `costs` are nano-dollars by service over all days."""
+class CheckedCall(NamedTuple):
+    """A call to check; `costs` are nano-dollars by service over all days."""
 
     call_id: str
     user_id: str
@@ -67,7 +67,7 @@ class CallHistory(NamedTuple):
 
 
 class CallComparison(NamedTuple):
-    """The usual cost per minute in nano-dollars, and the calls and rates it is computed from."""
+    """The usual cost per minute in nano-dollars, and the compared calls with their `rates`."""
 
     usual: Baseline
     compared_with: ComparedWith
@@ -90,13 +90,13 @@ def minutes_of(duration_ms: int) -> int:
     return max(1, -(-duration_ms // _MINUTE_MS))
 
 
-def spike_candidates(call: EndedCall, services: Collection[str]) -> list[str]:
+def spike_candidates(call: CheckedCall, services: Collection[str]) -> list[str]:
     """Return the services with enough cost in a call to be a spike, in order."""
     return [name for name in sorted(services) if call.costs.get(name, 0) >= EXCESS_NANO_MIN]
 
 
 def call_spikes(
-    call: EndedCall, services: Collection[str], history: CallHistory
+    call: CheckedCall, services: Collection[str], history: CallHistory
 ) -> Iterator[CallSpike]:
     """Yield the services with unusually high cost, among those whose cost follows usage."""
     minutes = minutes_of(call.duration_ms)
@@ -115,36 +115,24 @@ def call_spikes(
             yield CallSpike(service, observed, expected, minutes, score, compared)
 
 
-def compare(call: EndedCall, service: str, history: CallHistory) -> CallComparison | None:
+def compare(call: CheckedCall, service: str, history: CallHistory) -> CallComparison | None:
     """Return the comparison for a service's cost per minute; None if there are too few calls."""
-    with_persona = [past for past in history.own if past.persona_id == call.persona_id]
-    choices: tuple[tuple[ComparedWith, Sequence[PastCall], int], ...] = (
-        ("own_persona_calls", with_persona, _OWN_PERSONA_MIN),
-        ("persona_calls", _calls_if_enough_users(history.others, service), _OTHERS_MIN),
-    )
-    for name, calls, minimum in choices:
-        rates = _rates(calls, service)
-        if name == "persona_calls":
-            rates = [round_for_privacy(rate) for rate in rates]
-        if len(rates) >= minimum:
-            return CallComparison(baseline(rates, SPREAD_PERCENT_MIN), name, rates)
+    own = [past for past in history.own if past.persona_id == call.persona_id]
+    rates = [rate for _, rate in _rates(own, service)]
+    if len(rates) >= OWN_CALLS_MIN:
+        return CallComparison(baseline(rates, SPREAD_PERCENT_MIN), "own_persona_calls", rates)
+    others = _rates(history.others, service)
+    users = {user_id for user_id, _ in others}
+    if len(others) >= OTHERS_CALLS_MIN and len(users) >= OTHER_USERS_MIN:
+        rates = [round_for_privacy(rate) for _, rate in others]
+        return CallComparison(baseline(rates, SPREAD_PERCENT_MIN), "persona_calls", rates)
     return None
 
 
-def _calls_if_enough_users(calls: Sequence[PastCall], service: str) -> Sequence[PastCall]:
-    users = {call.user_id for call in calls if _has_rate(call, service)}
-    return calls if len(users) >= OTHER_USERS_MIN else ()
-
-
-def _rates(calls: Sequence[PastCall], service: str) -> list[int]:
-    """Return a service's cost per minute in the calls that have one."""
+def _rates(calls: Sequence[PastCall], service: str) -> list[tuple[str, int]]:
+    """Return user and cost per minute of the calls that used a service and were long enough."""
     return [
-        call.costs[service] // minutes_of(call.duration_ms)
+        (call.user_id, call.costs[service] // minutes_of(call.duration_ms))
         for call in calls
-        if _has_rate(call, service)
+        if call.duration_ms >= CONVERSATION_MS_MIN and call.costs.get(service, 0) > 0
     ]
-
-
-def _has_rate(call: PastCall, service: str) -> bool:
-    """Return whether a call has a meaningful rate: it used the service and was long enough."""
-    return call.duration_ms >= CONVERSATION_MS_MIN and call.costs.get(service, 0) > 0

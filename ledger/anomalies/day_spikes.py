@@ -2,8 +2,8 @@
 
 Days are compared on the square-root scale, on which random arrivals of calls have the same variance
 on quiet and busy days. The baseline of a weekday is its median; an increase of the last two weeks
-becomes the new baseline; the spread is that of all days around their weekday's baseline. A user
-with costs on fewer than half of the days is compared with those days only.
+is added to it; the spread is that of all days around their weekday's baseline. A user with costs on
+fewer than half of the days is compared with those days only.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ WINDOW_DAYS: Final = 56
 DAYS_MIN: Final = 28
 """Each weekday must be known four times."""
 SCORE_HUNDREDTHS_MIN: Final = 350
-"""Spreads above the baseline; docs/anomalies.md gives the rates of missed and false alarms."""
+"""In spreads above the baseline; docs/anomalies.md gives precision and recall."""
 EXCESS_NANO_MIN: Final = NANO_PER_USD
 """The least amount above the expected cost, in nano-dollars."""
 SPREAD_PERCENT_MIN: Final = 10
 PRECEDENTS_MAX: Final = 1
 """A cost that occurred on more days of the window is not unusual."""
 ALL: Final = ""
-"""The part that means all services together."""
+"""In place of a service: all services together."""
 SHARE_PERCENT_MIN: Final = 100
 """The least excess of a service, in percent of the user's usual cost of a day."""
 _WEEK: Final = 7
 _RECENT_DAYS: Final = 14
-_ACTIVE_MIN: Final = 15
+_ACTIVE_DAYS_MIN: Final = 15
 
 CostByService = Mapping[str, int]
 """Nano-dollars by service."""
@@ -71,7 +71,7 @@ class _DayComparison(NamedTuple):
     def expected(self) -> int:
         return self.usual.level**2
 
-    def spike(self, observed: int) -> int | None:
+    def spike_score(self, observed: int) -> int | None:
         """Return the score of an unusually high cost; None if the cost is not unusual."""
         score = self.usual.score_hundredths(isqrt(max(0, observed)))
         is_spike = (
@@ -110,32 +110,34 @@ def day_spikes(
 ) -> Iterator[DaySpike]:
     """Yield the spikes of a day, compared with the days of `past`, in order.
 
-    The excess of call spikes is `explained` and subtracted: it is the same cause. An increase of
-    all services is one spike without a service. `raised` are the services reported before, empty
-    for all together; they are not reported again.
+    `explained` is the excess of call spikes by service. It is subtracted, because it is the same
+    cause. An increase of all services is one spike without a service. `raised` are the services,
+    or `ALL`, that were reported before; they are not reported again.
     """
     if len(past) < DAYS_MIN or ALL in raised:
         return
     explained = explained or {}
-    usable = _by_service(observed, past, explained)
+    by_service = _by_service(observed, past, explained)
     total = _all_services(observed, past, explained)
     if total is None:
         return
     raised_nano = 0
-    for service, compared in usable.items():
+    for service, compared in by_service.items():
         if service in raised:
             raised_nano += max(0, compared.observed - compared.expected)
             continue
-        rise = _rise_of_others(service, usable)
-        score = compared.spike(compared.observed * rise.denominator // rise.numerator)
+        rise = _rise_of_others(service, by_service)
+        score = compared.spike_score(compared.observed * rise.denominator // rise.numerator)
         if score is not None and _is_significant(compared, total):
             raised_nano += compared.observed - compared.expected
             yield _spike(service, compared, score, service)
-    if not usable:
+    if not by_service:
         return
-    score = total.spike(total.observed - raised_nano)
+    score = total.spike_score(total.observed - raised_nano)
     if score is not None:
-        driver = max(usable, key=lambda name: usable[name].observed - usable[name].expected)
+        driver = max(
+            by_service, key=lambda name: by_service[name].observed - by_service[name].expected
+        )
         yield _spike(None, total, score, driver)
 
 
@@ -150,7 +152,7 @@ def resolved_parts(
     past: Sequence[CostByService],
     explained: CostByService,
 ) -> list[str]:
-    """Return the services, empty for all together, whose cost is not unusual any more."""
+    """Return those of `parts`, services or `ALL`, whose cost is not unusual any more."""
     if len(past) < DAYS_MIN:
         return []
     days = _by_service(dict.fromkeys(parts, 0) | dict(observed), past, explained)
@@ -158,7 +160,9 @@ def resolved_parts(
     if total is not None:
         days[ALL] = total
     return [
-        part for part in parts if part in days and days[part].spike(days[part].observed) is None
+        part
+        for part in parts
+        if part in days and days[part].spike_score(days[part].observed) is None
     ]
 
 
@@ -201,7 +205,7 @@ def _compare(observed: int, series: Sequence[int]) -> _DayComparison | None:
     active = [isqrt(nano) for nano in series if nano > 0]
     if 2 * len(active) >= len(series):
         return _DayComparison(observed, _by_weekday([isqrt(nano) for nano in series]), series)
-    if len(active) < _ACTIVE_MIN:
+    if len(active) < _ACTIVE_DAYS_MIN:
         return None
     return _DayComparison(observed, baseline(active, SPREAD_PERCENT_MIN), series)
 
@@ -210,13 +214,13 @@ def _by_weekday(roots: Sequence[int]) -> Baseline:
     """Return the baseline of the day after these, in square roots of nano-dollars."""
     days = len(roots)
     of_weekday: list[list[int]] = [[] for _ in range(_WEEK)]
-    for place, root in enumerate(roots):
-        of_weekday[(days - place) % _WEEK].append(root)
+    for index, root in enumerate(roots):
+        of_weekday[(days - index) % _WEEK].append(root)
     levels = [median(amounts) for amounts in of_weekday]
-    residuals = [root - levels[(days - place) % _WEEK] for place, root in enumerate(roots)]
+    residuals = [root - levels[(days - index) % _WEEK] for index, root in enumerate(roots)]
     level = max(0, levels[0] + max(0, median(residuals[-_RECENT_DAYS:])))
     weekday_count = len(of_weekday[0])
-    # A median of n values has π/2n of their variance (Laplace), which adds to it.
+    # The median of n values has π/2n of their variance (Laplace); it adds to that of the day.
     deviation = spread(residuals, median(residuals))
     variance = deviation**2 * (100 * weekday_count + 157) // (100 * weekday_count)
     minimum = level * SPREAD_PERCENT_MIN // 100

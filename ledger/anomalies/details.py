@@ -11,14 +11,13 @@ import msgspec
 
 from ledger.anomalies.day_spikes import WINDOW_DAYS, UsualRange, history_days, usual_range
 from ledger.anomalies.lists import AnomalyRow
-from ledger.calls.call import sum_by_service
+from ledger.calls.call import read_costs_by_service
 from ledger.postgres.database import Record
 from ledger.postgres.functions import reads
 from ledger.postgres.viewers import ReaderPool, Viewer
 
 _READS: Final = reads("anomalies/lists")
-_costs_by_day: Final = msgspec.json.Decoder(dict[str, dict[str, int]])
-_cost_of_day: Final = msgspec.json.Decoder(dict[date, int])
+_cost_by_day: Final = msgspec.json.Decoder(dict[date, int])
 
 
 class AnomalyDetails(NamedTuple):
@@ -54,14 +53,14 @@ async def read_anomaly(
 
 def _details(row: Record) -> AnomalyDetails:
     anomaly = AnomalyRow(*(row[name] for name in AnomalyRow._fields))
-    by_day = row["call_costs"]
-    services = None if by_day is None else sum_by_service(_costs_by_day.decode(by_day).values())
+    costs = row["call_costs"]
+    services = None if costs is None else read_costs_by_service(costs)
     if row["day_costs"] is None:
         return AnomalyDetails(anomaly, services, {}, None)
-    costs, day = _cost_of_day.decode(row["day_costs"]), row["day"]
+    by_day, day = _cost_by_day.decode(row["day_costs"]), row["day"]
     before = history_days(row["first_day"] or day, day)
-    past = {earlier: costs.get(earlier, 0) for earlier in before}
-    cost_nano = costs.get(day, 0) - row["explained_nano"]
+    past = {earlier: by_day.get(earlier, 0) for earlier in before}
+    cost_nano = by_day.get(day, 0) - row["explained_nano"]
     return AnomalyDetails(
         anomaly, services, {**past, day: cost_nano}, usual_range([*past.values()])
     )

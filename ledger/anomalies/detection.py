@@ -1,7 +1,7 @@
-"""Detects anomalies in given calls, and in everything that changed, one step at a time.
+"""Detects anomalies in given calls, and on given days of users, in the caller's transaction.
 
-Each step is one transaction: anomalies are stored, each cause once, with the messages that announce
-them. So each new cause is reported exactly once, whichever processes detect it and however often.
+Anomalies are stored, each cause once, with the messages that announce them. So each new cause is
+reported exactly once, whichever processes detect it and however often.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from typing import Final, NamedTuple
 
 from ledger.anomalies import day_spikes as day_rule
 from ledger.anomalies import rows as store
-from ledger.anomalies.call_spikes import CallHistory, EndedCall, call_spikes, spike_candidates
+from ledger.anomalies.call_spikes import CallHistory, CheckedCall, call_spikes, spike_candidates
 from ledger.anomalies.findings import Finding, call_finding, day_finding, leg_finding
 from ledger.anomalies.missing_legs import (
     ServiceLegs,
     certain_legs,
-    is_finished,
     missing_legs,
+    needs_all_legs,
     present_legs,
     service_legs,
 )
@@ -45,11 +45,15 @@ class CatalogueFacts(NamedTuple):
     """The catalogue's legs of services, and the services whose cost does not follow usage."""
 
     legs: ServiceLegs
-    other_services: Sequence[str]
+    excluded_services: Sequence[str]
+
+    def usage_services(self, call: CheckedCall) -> list[str]:
+        """Return the services of a call whose cost follows usage."""
+        return [service for service in call.costs if service not in self.excluded_services]
 
 
 class AnomalyDetector:
-    """Detects anomalies in the caller's transactions; `legs` are those that a call must have."""
+    """Detects anomalies; `legs` are those that a call must have."""
 
     def __init__(self, grace: timedelta = GRACE, legs: Sequence[Leg] = LEGS) -> None:
         self.grace = grace
@@ -58,7 +62,7 @@ class AnomalyDetector:
     async def check_calls(
         self, connection: Connection, call_ids: Sequence[str], now: datetime
     ) -> DetectionResult:
-        """Check the present state of calls, except active ones."""
+        """Check the present state of calls."""
         result = DetectionResult()
         facts = await _catalogue_facts(connection)
         for begin in range(0, len(call_ids), CALLS_AT_ONCE):
@@ -69,44 +73,36 @@ class AnomalyDetector:
     async def _check_chunk(
         self, connection: Connection, facts: CatalogueFacts, call_ids: Sequence[str], now: datetime
     ) -> DetectionResult:
-        calls = await store.read_ended_calls(connection, call_ids)
+        calls = await store.read_calls(connection, call_ids)
         open_anomalies = await store.read_open_anomalies(connection, call_ids)
-        known_missing = {
-            open_anomaly.call_id
-            for open_anomaly in open_anomalies
-            if open_anomaly.kind == "missing_leg"
-        }
-        missing_legs = await self._missing(connection, facts, calls, known_missing, now)
+        known = {one.call_id for one in open_anomalies if one.kind == "missing_leg"}
+        missing = await self._missing_legs(connection, facts, calls, known, now)
         costly = [call for call in calls if _has_candidates(call, facts)]
-        compared = [call for call in calls if call in costly or missing_legs.get(call.call_id)]
+        compared = [call for call in calls if call in costly or missing.get(call.call_id)]
         histories = await store.read_histories(connection, compared)
         findings = [finding for call in costly for finding in _spikes(call, facts, histories, now)]
         for call in calls:
             history = histories.get(call.call_id, CallHistory())
-            legs = missing_legs.get(call.call_id, ())
+            legs = missing.get(call.call_id, ())
             findings += [leg_finding(call, leg, facts.legs, history, now) for leg in legs]
         found_ids = {finding.anomaly.anomaly_id for finding in findings}
-        resolved_ids = [
-            open_anomaly.anomaly_id
-            for open_anomaly in open_anomalies
-            if open_anomaly.anomaly_id not in found_ids
-        ]
+        resolved_ids = [one.anomaly_id for one in open_anomalies if one.anomaly_id not in found_ids]
         return await _write(connection, findings, resolved_ids, now)
 
-    async def _missing(
+    async def _missing_legs(
         self,
         connection: Connection,
         facts: CatalogueFacts,
-        calls: Sequence[EndedCall],
-        known_missing: set[str],
+        calls: Sequence[CheckedCall],
+        known: set[str],
         now: datetime,
     ) -> dict[str, list[Leg]]:
-        """Return the missing legs of complete calls, and of calls that missed some before."""
+        """Return the missing legs of complete calls, and of those `known` to miss some."""
         suspects = [
             call
             for call in calls
-            if is_finished(call)
-            and (call.call_id in known_missing or call.updated_at <= now - self.grace)
+            if needs_all_legs(call)
+            and (call.call_id in known or call.updated_at <= now - self.grace)
             and missing_legs(self._legs, certain_legs(call, facts.legs))
         ]
         recorded = await store.read_recorded_operations(
@@ -124,16 +120,16 @@ class AnomalyDetector:
     ) -> DetectionResult:
         """Check a UTC day of users, whether it has ended or not."""
         facts = await _catalogue_facts(connection)
-        others, minimum = facts.other_services, day_rule.EXCESS_NANO_MIN
-        first_days = await store.read_users_to_check(connection, user_ids, day, others, minimum)
+        excluded, minimum = facts.excluded_services, day_rule.EXCESS_NANO_MIN
+        first_days = await store.read_users_to_check(connection, user_ids, day, excluded, minimum)
         if not first_days:
             return DetectionResult()
         users = sorted(first_days)
         since = day - timedelta(days=day_rule.WINDOW_DAYS)
         costs: dict[tuple[str, date], dict[str, int]] = {}
-        for cost in await store.read_day_costs(connection, users, since, day, others):
+        for cost in await store.read_day_costs(connection, users, since, day, excluded):
             costs.setdefault((cost.user_id, cost.day), {})[cost.service] = cost.nano
-        before = await store.read_day_anomalies(connection, users, day)
+        stored = await store.read_day_anomalies(connection, users, day)
         findings: list[Finding] = []
         resolved_ids: list[str] = []
         for user_id in users:
@@ -141,30 +137,28 @@ class AnomalyDetector:
                 costs.get((user_id, past_day), {})
                 for past_day in day_rule.history_days(first_days[user_id], day)
             ]
-            of_user = [anomaly for anomaly in before if anomaly.user_id == user_id]
+            of_user = [anomaly for anomaly in stored if anomaly.user_id == user_id]
             observed = costs.get((user_id, day), {})
             explained = _explained_excess(of_user)
             parts = {anomaly.part: anomaly for anomaly in of_user if anomaly.kind == "day_spike"}
             spikes = day_rule.day_spikes(observed, past, explained, parts)
             findings += [day_finding(user_id, day, spike, now) for spike in spikes]
-            open_anomalies = [part for part, anomaly in parts.items() if anomaly.is_open]
+            open_parts = [part for part, anomaly in parts.items() if anomaly.is_open]
             resolved_ids += [
                 parts[part].anomaly_id
-                for part in day_rule.resolved_parts(open_anomalies, observed, past, explained)
+                for part in day_rule.resolved_parts(open_parts, observed, past, explained)
             ]
         return await _write(connection, findings, resolved_ids, now)
 
 
-def _has_candidates(call: EndedCall, facts: CatalogueFacts) -> bool:
-    used = call.costs.keys() - set(facts.other_services)
-    return call.status != "active" and bool(spike_candidates(call, used))
+def _has_candidates(call: CheckedCall, facts: CatalogueFacts) -> bool:
+    return call.status != "active" and bool(spike_candidates(call, facts.usage_services(call)))
 
 
 def _spikes(
-    call: EndedCall, facts: CatalogueFacts, histories: Mapping[str, CallHistory], now: datetime
+    call: CheckedCall, facts: CatalogueFacts, histories: Mapping[str, CallHistory], now: datetime
 ) -> list[Finding]:
-    used = call.costs.keys() - set(facts.other_services)
-    spikes = call_spikes(call, used, histories[call.call_id])
+    spikes = call_spikes(call, facts.usage_services(call), histories[call.call_id])
     return [call_finding(call, spike, now) for spike in spikes]
 
 
@@ -179,11 +173,11 @@ def _explained_excess(anomalies: Sequence[store.StoredDayAnomaly]) -> dict[str, 
 
 async def _catalogue_facts(connection: Connection) -> CatalogueFacts:
     operations = await store.read_operations(connection)
-    others = {operation.service for operation in operations if operation.service_class != "api"}
-    used = [operation for operation in operations if operation.service_class == "api"]
+    of_usage = [operation for operation in operations if operation.service_class == "api"]
+    services = {operation.service for operation in operations}
     return CatalogueFacts(
-        service_legs((operation.service, operation.operation) for operation in used),
-        sorted(others - {operation.service for operation in used}),
+        service_legs((operation.service, operation.operation) for operation in of_usage),
+        sorted(services - {operation.service for operation in of_usage}),
     )
 
 

@@ -1,4 +1,4 @@
-"""Dismisses a user's anomalies with a reason, on behalf of a viewer."""
+"""Dismisses a user's anomalies with a reason, and undoes it, on behalf of a viewer."""
 
 from __future__ import annotations
 

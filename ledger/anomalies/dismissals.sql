@@ -18,7 +18,6 @@ DELETE FROM anomaly_dismissals
 
 -- name: dismissed
 -- The anomaly :anomaly_id of :user_id with its dismissal.
-SELECT a.seq, a.occurred_at, a.data, a.resolved_at, d.reason, d.dismissed_by, d.dismissed_at
-  FROM cost_anomalies AS a
-  LEFT JOIN anomaly_dismissals AS d USING (anomaly_id, user_id)
+SELECT {{anomalies/lists.columns}}
+  FROM {{anomalies/lists.with_dismissals}}
  WHERE anomaly_id = :anomaly_id::uuid AND user_id = :user_id AND (user_id = :viewer_id OR :reads_all)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time
-from hashlib import blake2b
 from typing import Final, NamedTuple
 from uuid import UUID
 
 from ledger.anomalies.baselines import median, score_decimal
 from ledger.anomalies.call_spikes import (
+    OTHERS_CALLS_MIN,
+    OWN_CALLS_MIN,
     CallHistory,
     CallSpike,
-    EndedCall,
+    CheckedCall,
     PastCall,
     minutes_of,
 )
@@ -29,11 +30,10 @@ from schemas.anomalies import (
     Leg,
 )
 from schemas.exact import Exact
+from schemas.identity import derived_id
 from schemas.money import Usd
 from schemas.sentences import day_name, dollars, service_name, times
 
-_OWN_MIN: Final = 8
-_OTHERS_MIN: Final = 20
 _WEEKDAYS: Final = (
     "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday",
 )  # fmt: skip
@@ -65,8 +65,7 @@ class Cause(NamedTuple):
     @property
     def anomaly_id(self) -> UUID:
         """The id derived from the cause."""
-        key = "\0".join(("anomaly", *self))
-        return UUID(bytes=blake2b(key.encode(), digest_size=16).digest())
+        return derived_id("anomaly", *self)
 
 
 class Finding(NamedTuple):
@@ -76,7 +75,7 @@ class Finding(NamedTuple):
     anomaly: Anomaly
 
 
-def call_finding(call: EndedCall, spike: CallSpike, now: datetime) -> Finding:
+def call_finding(call: CheckedCall, spike: CallSpike, now: datetime) -> Finding:
     """Return the anomaly of a service with an unusually high cost in a call."""
     compared = spike.compared
     rate, usual = spike.observed_nano // spike.minutes, compared.usual
@@ -142,7 +141,7 @@ def day_finding(user_id: str, day: date, spike: DaySpike, now: datetime) -> Find
 
 
 def leg_finding(
-    call: EndedCall, leg: Leg, legs: ServiceLegs, history: CallHistory, now: datetime
+    call: CheckedCall, leg: Leg, legs: ServiceLegs, history: CallHistory, now: datetime
 ) -> Finding:
     """Return the anomaly of a leg without a cost, with its usual cost if that is known."""
     minutes = minutes_of(call.duration_ms)
@@ -180,22 +179,22 @@ def _usual_leg(
 ) -> tuple[ComparedWith | None, list[int]]:
     """Return the cost per minute of a leg in the user's own calls, else in those of others."""
     own = _leg_rates(leg, legs, history.own)
-    if len(own) >= _OWN_MIN:
-        return "own_calls", list(own.values())
+    if len(own) >= OWN_CALLS_MIN:
+        return "own_calls", [rate for _, rate in own]
     others = _leg_rates(leg, legs, history.others)
-    users = {history.others[place].user_id for place in others}
-    if len(others) >= _OTHERS_MIN and len(users) >= OTHER_USERS_MIN:
-        return "persona_calls", [round_for_privacy(value) for value in others.values()]
+    users = {user_id for user_id, _ in others}
+    if len(others) >= OTHERS_CALLS_MIN and len(users) >= OTHER_USERS_MIN:
+        return "persona_calls", [round_for_privacy(rate) for _, rate in others]
     return None, []
 
 
-def _leg_rates(leg: Leg, legs: ServiceLegs, calls: Sequence[PastCall]) -> dict[int, int]:
-    """Return the cost per minute of a leg, by index of the call, where it is not zero."""
-    rates = {}
-    for place, call in enumerate(calls):
+def _leg_rates(leg: Leg, legs: ServiceLegs, calls: Sequence[PastCall]) -> list[tuple[str, int]]:
+    """Return user and cost per minute of a leg in the calls that have a cost of it."""
+    rates = []
+    for call in calls:
         nano = sum(n for service, n in call.costs.items() if leg in legs.get(service, ()))
         if nano > 0:
-            rates[place] = nano // minutes_of(call.duration_ms)
+            rates.append((call.user_id, nano // minutes_of(call.duration_ms)))
     return rates
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
-from ledger.anomalies.call_spikes import CONVERSATION_MS_MIN, EndedCall
+from ledger.anomalies.call_spikes import CONVERSATION_MS_MIN, CheckedCall
 from schemas.anomalies import LEGS, Leg
 
 _LEG_OF_OPERATION: Final[Mapping[str, Leg]] = {
@@ -35,13 +35,13 @@ def service_legs(operations: Iterable[tuple[str, str]]) -> ServiceLegs:
     """Return the legs of services, from pairs of a service and an operation."""
     legs: dict[str, set[Leg]] = {}
     for service, operation in operations:
-        if leg := _LEG_OF_OPERATION.get(operation):
+        if leg := leg_of(operation):
             legs.setdefault(service, set()).add(leg)
     return {service: frozenset(covered) for service, covered in legs.items()}
 
 
-def is_finished(call: EndedCall) -> bool:
-    """Return whether a call that does not change any more should have all of its legs.
+def needs_all_legs(call: CheckedCall) -> bool:
+    """Return whether a call must have all legs once it does not change any more.
 
     It ended after a conversation without failing, or it has no end but was charged. Failed calls
     and very short ones may have cost nothing.
@@ -51,7 +51,7 @@ def is_finished(call: EndedCall) -> bool:
     return call.status != "failed" and call.duration_ms >= CONVERSATION_MS_MIN
 
 
-def certain_legs(call: EndedCall, legs: ServiceLegs) -> frozenset[Leg]:
+def certain_legs(call: CheckedCall, legs: ServiceLegs) -> frozenset[Leg]:
     """Return the legs that a call certainly has: those of its services with only one leg."""
     legs_by_service = (
         legs.get(service, frozenset()) for service, nano in call.costs.items() if nano
@@ -69,7 +69,7 @@ def present_legs(operations: Collection[tuple[str, str]], legs: ServiceLegs) -> 
     present: set[Leg] = set()
     for service, operation in operations:
         of_service = legs.get(service, frozenset())
-        if leg := _LEG_OF_OPERATION.get(operation):
+        if leg := leg_of(operation):
             present.add(leg)
         elif len(of_service) == 1:
             present |= of_service

@@ -7,20 +7,23 @@ from contextlib import asynccontextmanager
 from datetime import date, datetime
 from typing import Any, Final, NamedTuple
 
-import msgspec
-
-from ledger.anomalies.call_spikes import OTHERS_MAX, OWN_MAX, CallHistory, EndedCall, PastCall
+from ledger.anomalies.call_spikes import (
+    OTHERS_CALLS_MAX,
+    OWN_CALLS_MAX,
+    CallHistory,
+    CheckedCall,
+    PastCall,
+)
 from ledger.anomalies.findings import Finding, anomaly_event
 from ledger.budgets.alert_rows import ANOMALY
-from ledger.calls.call import sum_by_service
-from ledger.postgres.database import Connection, Record
+from ledger.calls.call import read_costs_by_service
+from ledger.postgres.database import Connection
 from ledger.postgres.pool import Pool, connection_pool
 from ledger.postgres.statements import statements
 from schemas.anomalies import ANOMALY_TYPE, AnomalyKind
 from schemas.jsonio import encode
 
 _SQL: Final = statements("anomalies/anomalies")
-_costs_by_day: Final = msgspec.json.Decoder(dict[str, dict[str, int]])
 
 CONNECTIONS_MAX: Final = 2
 STATEMENT_TIMEOUT_MS: Final = 60_000
@@ -35,7 +38,7 @@ class CatalogueOperation(NamedTuple):
     operation: str
 
 
-class StoredAnomaly(NamedTuple):
+class OpenAnomaly(NamedTuple):
     """An open anomaly of a call."""
 
     anomaly_id: str
@@ -97,14 +100,16 @@ async def read_operations(connection: Connection) -> list[CatalogueOperation]:
     return [CatalogueOperation(*row) for row in await connection.fetch(_SQL["operations"])]
 
 
-async def read_ended_calls(connection: Connection, call_ids: Sequence[str]) -> list[EndedCall]:
-    """Return the calls that have a known user."""
+async def read_calls(connection: Connection, call_ids: Sequence[str]) -> list[CheckedCall]:
+    """Return those of the calls that have a known user."""
     rows = await connection.fetch(*_SQL.bind("calls", call_ids=call_ids))
-    return [EndedCall(**(dict(row) | {"costs": _costs(row)})) for row in rows]
+    return [
+        CheckedCall(**(dict(row) | {"costs": read_costs_by_service(row["costs"])})) for row in rows
+    ]
 
 
 async def read_histories(
-    connection: Connection, calls: Sequence[EndedCall]
+    connection: Connection, calls: Sequence[CheckedCall]
 ) -> dict[str, CallHistory]:
     """Return the histories that calls are compared with, by call id."""
     if not calls:
@@ -114,14 +119,14 @@ async def read_histories(
         call_ids=[call.call_id for call in calls],
         user_ids=[call.user_id for call in calls],
         first_at=[call.first_at for call in calls],
-        limit=OWN_MAX,
+        limit=OWN_CALLS_MAX,
     )
     persona_calls = _SQL.bind(
         "persona_calls",
         personas=[call.persona_id for call in calls],
         user_ids=[call.user_id for call in calls],
         ended_at=[call.ended_at or call.updated_at for call in calls],
-        limit=OTHERS_MAX,
+        limit=OTHERS_CALLS_MAX,
     )
     own_past, others_past = (
         await _read_past_calls(connection, own),
@@ -138,13 +143,10 @@ async def _read_past_calls(
 ) -> dict[int, list[PastCall]]:
     past_calls: dict[int, list[PastCall]] = {}
     for row in await connection.fetch(*statement):
-        past = PastCall(row["user_id"], row["persona_id"], row["duration_ms"], _costs(row))
+        costs = read_costs_by_service(row["costs"])
+        past = PastCall(row["user_id"], row["persona_id"], row["duration_ms"], costs)
         past_calls.setdefault(row["number"], []).append(past)
     return past_calls
-
-
-def _costs(row: Record) -> dict[str, int]:
-    return sum_by_service(_costs_by_day.decode(row["costs"]).values())
 
 
 async def read_recorded_operations(
@@ -159,12 +161,10 @@ async def read_recorded_operations(
     return operations
 
 
-async def read_open_anomalies(
-    connection: Connection, call_ids: Sequence[str]
-) -> list[StoredAnomaly]:
-    """Return the open anomalies of calls."""
+async def read_open_anomalies(connection: Connection, call_ids: Sequence[str]) -> list[OpenAnomaly]:
+    """Return the open anomalies of calls that detection finds."""
     rows = await connection.fetch(*_SQL.bind("open_of_calls", call_ids=call_ids))
-    return [StoredAnomaly(*row) for row in rows]
+    return [OpenAnomaly(*row) for row in rows]
 
 
 async def write_findings(connection: Connection, findings: Sequence[Finding]) -> set[str]:
@@ -216,16 +216,16 @@ async def read_users_to_check(
     connection: Connection,
     user_ids: Sequence[str],
     day: date,
-    other_services: Sequence[str],
+    excluded_services: Sequence[str],
     nano_min: int,
 ) -> dict[str, date]:
-    """Return the users with a day to check, and each user's first day."""
+    """Return the users whose day must be checked, with the first day of their calls."""
     rows = await connection.fetch(
         *_SQL.bind(
             "costly_days",
             user_ids=user_ids,
             day=day,
-            other_services=other_services,
+            excluded_services=excluded_services,
             nano_min=nano_min,
         )
     )
@@ -237,7 +237,7 @@ async def read_day_costs(
     user_ids: Sequence[str],
     first: date,
     last: date,
-    other_services: Sequence[str],
+    excluded_services: Sequence[str],
 ) -> list[ServiceDayCost]:
     """Return the cost of users by day and service, both days included."""
     rows = await connection.fetch(
@@ -246,7 +246,7 @@ async def read_day_costs(
             user_ids=user_ids,
             first=first,
             last=last,
-            other_services=other_services,
+            excluded_services=excluded_services,
         )
     )
     return [

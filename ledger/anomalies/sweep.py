@@ -1,12 +1,12 @@
 """Detects anomalies that no message reports: by pending checks, and by a sweep over users.
 
-Each call or day that changes late has a stored check, see `ledger.recording.late_changes`.
+Each call or day that changes late has a pending check, see `ledger.recording.late_changes`.
 
 A round checks the calls that changed since the last round began and then stayed unchanged for the
 grace period, and the current day of their users. It iterates over users and the index of their
 calls, so that detection adds nothing to the writes of event batches. Most calls change only in the
-two hours after their start; the first round of each UTC day looks back several days, and checks
-ended days.
+two hours after their start. The first round of each UTC day is deep: it looks back several days,
+and checks ended days.
 """
 
 from __future__ import annotations
@@ -24,14 +24,15 @@ ROUND_EVERY: Final = timedelta(minutes=1)
 USERS_AT_ONCE: Final = 50
 LOOK_BACK: Final = timedelta(hours=2)
 LOOK_BACK_DEEP: Final = timedelta(days=3)
-CLOSED_DAYS: Final = 3
-"""Ended days that are checked each day, because late events still count."""
-RESOLVED_WITHIN: Final = timedelta(days=35)
+ENDED_DAYS: Final = 3
+"""Ended days that a deep round checks, because late events still count."""
+RECHECKED_FOR: Final = timedelta(days=35)
+"""How long a found anomaly is checked again when its call changes."""
 CHANGED_MAX: Final = 1_000
 
 
 class SweepStep(NamedTuple):
-    """The result of a step; `more` says that the round continues."""
+    """The result of a step; `more` says that the next step has something to check."""
 
     result: DetectionResult
     more: bool
@@ -75,45 +76,46 @@ class AnomalySweep:
         self, connection: Connection, sweep: SweepPosition, now: datetime
     ) -> SweepStep:
         """Check the next users of the round, if one is running or due."""
-        begins = sweep.round_to is None
-        if begins:
+        result, round_to = DetectionResult(), sweep.round_to
+        if round_to is None:
             round_to = now - self._detection.grace
             if round_to < sweep.swept_to + self._every:
-                return SweepStep(DetectionResult(), more=False)
+                return SweepStep(result, more=False)
             is_deep = sweep.closed_on < now.date()
             sweep = sweep._replace(round_to=round_to, is_deep=is_deep, user_id="")
-        result = (
-            await self._check_changed_calls(connection, sweep, now) if begins else DetectionResult()
-        )
+            result = await self._check_changed_calls(connection, sweep, now)
         users = await store.next_users(
             connection, sweep.user_id, _begun_since(sweep).date(), USERS_AT_ONCE
         )
-        result = result.plus(await self._check_users(connection, sweep, users, now))
-        await store.store_sweep_position(connection, _position_after(sweep, users, now))
-        return SweepStep(result, more=len(users) == USERS_AT_ONCE)
+        result = result.plus(await self._check_users(connection, sweep, users, round_to, now))
+        more = len(users) == USERS_AT_ONCE
+        sweep = sweep._replace(user_id=users[-1]) if more else _after_round(sweep, round_to, now)
+        await store.store_sweep_position(connection, sweep)
+        return SweepStep(result, more)
 
     async def _check_changed_calls(
         self, connection: Connection, sweep: SweepPosition, now: datetime
     ) -> DetectionResult:
-        """Check again the open anomalies of calls that have changed, however old the calls are."""
+        """Check again changed calls with a recent open anomaly, however old the calls are."""
         call_ids = await store.changed_since_found(
-            connection, now - RESOLVED_WITHIN, sweep.swept_to, CHANGED_MAX
+            connection, now - RECHECKED_FOR, sweep.swept_to, CHANGED_MAX
         )
         return await self._detection.check_calls(connection, call_ids, now)
 
     async def _check_users(
-        self, connection: Connection, sweep: SweepPosition, users: list[str], now: datetime
+        self,
+        connection: Connection,
+        sweep: SweepPosition,
+        users: list[str],
+        until: datetime,
+        now: datetime,
     ) -> DetectionResult:
         if not users:
             return DetectionResult()
         since = sweep.deep_to if sweep.is_deep else sweep.swept_to
-        until = sweep.round_to or now
         call_ids = await store.changed_calls(connection, users, _begun_since(sweep), since, until)
-        result = DetectionResult()
-        for begin in range(0, len(call_ids), CALLS_AT_ONCE):
-            chunk = call_ids[begin : begin + CALLS_AT_ONCE]
-            result = result.plus(await self._detection.check_calls(connection, chunk, now))
-        for ago in range(CLOSED_DAYS if sweep.is_deep else 0, -1, -1):
+        result = await self._detection.check_calls(connection, call_ids, now)
+        for ago in range(ENDED_DAYS if sweep.is_deep else 0, -1, -1):
             day = now.date() - timedelta(days=ago)
             result = result.plus(await self._detection.check_day(connection, users, day, now))
         return result
@@ -126,11 +128,9 @@ def _begun_since(sweep: SweepPosition) -> datetime:
     return sweep.swept_to - LOOK_BACK
 
 
-def _position_after(sweep: SweepPosition, users: list[str], now: datetime) -> SweepPosition:
-    """Return the position after these users."""
-    if len(users) == USERS_AT_ONCE or sweep.round_to is None:
-        return sweep._replace(user_id=users[-1])
-    finished = sweep._replace(swept_to=sweep.round_to, round_to=None, user_id="")
+def _after_round(sweep: SweepPosition, round_to: datetime, now: datetime) -> SweepPosition:
+    """Return the position after a round that checked changes up to `round_to`."""
+    finished = sweep._replace(swept_to=round_to, round_to=None, user_id="")
     if not sweep.is_deep:
         return finished
-    return finished._replace(deep_to=sweep.round_to, is_deep=False, closed_on=now.date())
+    return finished._replace(deep_to=round_to, is_deep=False, closed_on=now.date())

@@ -1,4 +1,4 @@
-"""The position of the anomaly sweep: one row, whose lock lets one process sweep at a time."""
+"""Reads and writes of the anomaly sweep; the lock of its row lets one process sweep at a time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,12 @@ _SQL: Final = statements("anomalies/anomalies")
 
 
 class SweepPosition(NamedTuple):
-    """The position of the sweep; `round_to` is the end of the current round, if any."""
+    """The position of the sweep.
+
+    All changes of calls until `swept_to` are checked, and those of several days until `deep_to`,
+    by a round of the day `closed_on`. The current round, if any, checks changes until `round_to`;
+    `user_id` is its last user.
+    """
 
     swept_to: datetime
     deep_to: datetime

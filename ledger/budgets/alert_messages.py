@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import Decimal
-from hashlib import blake2b
 from typing import Final, NamedTuple, cast
 from uuid import UUID
 
@@ -25,7 +24,8 @@ from schemas.alerts import (
     SpendBasis,
 )
 from schemas.crossings import Crossing
-from schemas.exact import Exact, exact_text
+from schemas.exact import Exact
+from schemas.identity import derived_id
 from schemas.money import Usd, ratio_decimal
 from schemas.sentences import day_name, dollars, month_name, percentage, service_name
 
@@ -58,12 +58,6 @@ def cutoff_id(call_id: str, limit_version: int) -> UUID:
     return derived_id("cutoff", call_id, limit_version)
 
 
-def derived_id(*parts: object) -> UUID:
-    """Return the id that follows from some parts."""
-    key = "\0".join(exact_text(part) if isinstance(part, Decimal) else str(part) for part in parts)
-    return UUID(bytes=blake2b(key.encode(), digest_size=16).digest())
-
-
 def alert(
     position: BudgetPosition,
     percent: Decimal,
@@ -75,6 +69,7 @@ def alert(
     """Return the alert of a threshold that the spend has reached."""
     limit, spend = position.limit, position.after_nano
     basis = spend_basis(limit.budget, basis)
+    source = position.call or crossed_by
     return BudgetAlert(
         alert_id=str(alert_id(position, percent)),
         user_id=position.user_id,
@@ -88,11 +83,7 @@ def alert(
         period=position.period,
         period_start=position.start,
         period_end=position.end,
-        call_id=position.call.call_id
-        if position.call
-        else crossed_by.call_id
-        if crossed_by
-        else None,
+        call_id=source.call_id if source else None,
         crossed_by=crossing_of(crossed_by),
         limit_version=limit.version,
         basis=basis if position.call is None else "cost",
@@ -156,14 +147,14 @@ def cutoff_event(data: CutoffRequest) -> CloudEvent:
 
 
 def spend_basis(budget: StoredBudget | None, basis: SpendBasis) -> SpendBasis:
-    """Return what counts as the spend of a limit; of a service its cost: charges name none."""
+    """Return what counts as spend: for a service its cost, because charges name no service."""
     return "cost" if budget is not None and budget.dimension == SERVICE else basis
 
 
 def limit_sentence(
     position: BudgetPosition, percent: Decimal, basis: SpendBasis, now: datetime
 ) -> str:
-    """Return a sentence for the user; a call's and a period's limit count different money."""
+    """Return the message of an alert; the spend of a call is always its cost."""
     spend, limit = dollars(position.after_nano), dollars(position.limit.nano)
     share = _share(position, percent)
     of_scope = position.limit.budget.scope_text() if position.limit.budget else ""
@@ -219,7 +210,7 @@ def _period_text(position: BudgetPosition, *, is_over: bool) -> str:
 
 
 def crossing_of(row: EventRow | None) -> Crossing | None:
-    """Return a row of a batch as published."""
+    """Return the event that crossed a threshold, as published."""
     if row is None:
         return None
     named = row.reference()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from ledger.budgets.alert_messages import AlertContext, alert_event, cutoff_event
@@ -60,7 +60,7 @@ async def read_epoch(connection: Connection) -> int:
 
 
 def limits_of(row: Record) -> Limits:
-    """Return the limits of a settings row; some statements leave `has_credit` out."""
+    """Return the limits of a settings row."""
     return Limits(
         user_id=row["user_id"],
         daily_nano=row["daily_limit_nano"],
@@ -73,56 +73,52 @@ def limits_of(row: Record) -> Limits:
         extra_thresholds=tuple(row["thresholds"]),
         timezone=row["timezone"],
         auto_cutoff=row["auto_cutoff"],
-        call_steps=read_steps(row.get("call_steps")),
+        call_steps=read_steps(row["call_steps"]),
         budgets=read_budgets(row["budgets"]),
-        has_credit=bool(row.get("has_credit")),
+        has_credit=row["has_credit"],
     )
 
 
 async def read_spend(
-    connection: Connection, spans: Sequence[SpendWindow], basis: SpendBasis
+    connection: Connection, windows: Sequence[SpendWindow], basis: SpendBasis
 ) -> list[int]:
     """Return the spend of each window, in nano-dollars."""
-    of_users = [span for span in spans if span.scope is None]
-    of_days = [span for span in spans if span.scope is not None and span.is_of_all_users]
-    of_scopes = [s for s in spans if s.scope is not None and not s.is_of_all_users]
+    of_users = [window for window in windows if window.scope is None]
+    scoped = [window for window in windows if window.scope is not None]
+    of_all = [window for window in scoped if window.is_of_all_users]
+    of_scopes = [window for window in scoped if not window.is_of_all_users]
     found = dict(zip(of_scopes, await read_windows(connection, of_scopes, basis), strict=True))
-    everyone = await read_everyone_spend(connection, of_days, basis)
-    found |= zip(of_days, everyone, strict=True)
+    found |= zip(of_all, await read_everyone_spend(connection, of_all, basis), strict=True)
     if of_users:
         users, starts, ends, _ = zip(*of_users, strict=True)
         rows = await connection.fetch(
             *_SQL.bind("spend", user_ids=users, starts=starts, ends=ends, by_cost=basis == "cost")
         )
         found |= zip(of_users, (int(row["nano"]) for row in rows), strict=True)
-    return [found[span] for span in spans]
+    return [found[window] for window in windows]
 
 
 async def read_alert_contexts(
-    connection: Connection, spans: Sequence[SpendWindow], since: datetime, basis: SpendBasis
+    connection: Connection, windows: Sequence[SpendWindow], since: datetime, basis: SpendBasis
 ) -> list[AlertContext]:
-    """Return each window's costs by service on its UTC days, and the spend `since`."""
-    results: list[AlertContext] = [AlertContext({}, 0) for _ in spans]
+    """Return each window's costs by service on its UTC days, and its user's spend `since`."""
+    results: list[AlertContext] = [AlertContext({}, 0) for _ in windows]
     contexts = _SQL.bind(
         "alert_contexts",
-        user_ids=[span.user_id for span in spans],
-        first_days=[span.start.date() for span in spans],
-        last_days=[_last_day(span) for span in spans],
+        user_ids=[window.user_id for window in windows],
+        first_days=[window.start.date() for window in windows],
+        last_days=[(window.end - timedelta(microseconds=1)).date() for window in windows],
         since=since,
         by_cost=basis == "cost",
     )
     rows = await connection.fetch(*contexts)
     for row in rows:
-        place = row["ordinality"] - 1
+        index = row["ordinality"] - 1
         if row["service"] is None:
-            results[place] = AlertContext(results[place].costs, int(row["nano"]))
+            results[index] = AlertContext(results[index].costs, int(row["nano"]))
         else:
-            results[place].costs[row["service"]] = int(row["nano"])
+            results[index].costs[row["service"]] = int(row["nano"])
     return results
-
-
-def _last_day(span: SpendWindow) -> date:
-    return (span.end - timedelta(microseconds=1)).date()
 
 
 async def raise_alerts(connection: Connection, alerts: Sequence[BudgetAlert]) -> int:

@@ -32,11 +32,7 @@ from ledger.budgets.scope_moves import ScopeMoves, find_moves, sum_moves
 from ledger.budgets.scope_rows import move_scopes, read_recorded
 from ledger.budgets.scoped import GLOBAL_OWNER
 from ledger.budgets.step_requests import StepRequests
-from ledger.budgets.thresholds import (
-    BudgetPosition,
-    call_position,
-    reached_thresholds,
-)
+from ledger.budgets.thresholds import BudgetPosition, call_position, reached_thresholds
 from ledger.budgets.windows import SpendWindow
 from ledger.calls.batch_changes import BatchChanges
 from ledger.calls.call import Call
@@ -53,16 +49,17 @@ ALERTS_CACHED_MAX: Final = 50_000
 class AlertReview(NamedTuple):
     """What a batch's alerts are decided from: the users' limits, and the changes of their spend.
 
-    `scopes` are the changes of personas and tags, and `scope_moves` those of their limits.
+    `changes` are those of whole users by limited period, `scope_changes` those of personas and
+    tags, whose totals change by `scope_moves`.
     """
 
     budgets: dict[str, Limits]
-    moves: list[PeriodChange]
-    scopes: ScopeMoves = ScopeMoves({}, {})
-    scope_moves: Sequence[PeriodChange] = ()
+    changes: list[PeriodChange]
+    scope_moves: ScopeMoves = ScopeMoves({}, {})
+    scope_changes: Sequence[PeriodChange] = ()
 
-    def spans(self) -> list[SpendWindow]:
-        return [move.span() for move in self.moves]
+    def windows(self) -> list[SpendWindow]:
+        return [change.window() for change in self.changes]
 
     @property
     def with_credit(self) -> frozenset[str]:
@@ -87,14 +84,14 @@ class Alerting:
         self._steps = StepRequests()
 
     async def lock(
-        self, connection: Connection, folded: BatchChanges, now: datetime, *, is_large: bool
+        self, connection: Connection, batch: BatchChanges, now: datetime, *, is_large: bool
     ) -> AlertReview:
         """Lock the settings of a batch's users, and return what to review.
 
         Call it in the batch's transaction, then change the spend, then call `review_batch`. The
         events of a large batch are inserted already.
         """
-        users = sorted(folded.users)
+        users = sorted(batch.users)
         self._uncommitted = users, ()
         self._steps.begin()
         if not users:
@@ -103,14 +100,15 @@ class Alerting:
         budgets = await lock_budgets(connection, users, unknown)
         if not budgets:
             return AlertReview({}, [])
-        moves = user_changes(budgets, folded.spend.changed(), self.basis, now)
-        scopes = await _scope_moves(connection, budgets, folded, is_large=is_large)
-        return AlertReview(budgets, moves, scopes, scope_changes(budgets, scopes, self.basis, now))
+        changes = user_changes(budgets, batch.spend.changed(), self.basis, now)
+        moves = await _scope_moves(connection, budgets, batch, is_large=is_large)
+        of_scopes = scope_changes(budgets, moves, self.basis, now)
+        return AlertReview(budgets, changes, moves, of_scopes)
 
     async def review_batch(
         self,
         connection: Connection,
-        folded: BatchChanges,
+        batch: BatchChanges,
         review: AlertReview,
         spent: Sequence[int],
         now: datetime,
@@ -122,18 +120,19 @@ class Alerting:
         if not review.budgets:
             return 0
         positions = [
-            position_of(move, before + move.nano, now)
-            for move, before in zip(review.moves, spent, strict=True)
+            position_of(change, before + change.nano, now)
+            for change, before in zip(review.changes, spent, strict=True)
         ]
-        if review.scopes.sums:
-            spans = [move.span() for move in review.scope_moves]
-            of_scopes = await move_scopes(connection, review.scopes, spans, self.basis)
+        moves = review.scope_moves
+        if moves.sums:
+            windows = [change.window() for change in review.scope_changes]
+            of_scopes = await move_scopes(connection, moves, windows, self.basis)
             positions += [
-                position_of(move, before + move.nano, now, review.scopes)
-                for move, before in zip(review.scope_moves, of_scopes, strict=True)
+                position_of(change, before + change.nano, now, moves)
+                for change, before in zip(review.scope_changes, of_scopes, strict=True)
             ]
-        positions += call_positions(review.budgets, folded.changed.values(), now)
-        return await self._raise(connection, review.budgets, positions, folded.entries, now)
+        positions += call_positions(review.budgets, batch.changed.values(), now)
+        return await self._raise(connection, review.budgets, positions, batch.entries, now)
 
     def committed(self) -> None:
         """Remember the alerts and steps that are now committed."""
@@ -150,20 +149,22 @@ class Alerting:
         `calls` are the user's active ones. Tags over all users are left to the next review, which
         first brings their totals up to date. Returns the number of alerts and commands to send.
         """
-        periodic = limits.periods_of_user(now)
+        periodic = limits.whole_user_limits(now)
         if limits.user_id != GLOBAL_OWNER:
-            periodic += limits.periods_of_scopes(now)
-        moves = [
+            periodic += limits.scope_limits(now)
+        periods = [
             PeriodChange(limits.user_id, limit, period_of(limit.type, now, limits.timezone), 0)
             for limit in periodic
             if limit.type != "call"
         ]
-        spent = await read_spend(connection, [move.span() for move in moves], self.basis)
-        positions = [position_of(move, nano, now) for move, nano in zip(moves, spent, strict=True)]
+        spent = await read_spend(connection, [period.window() for period in periods], self.basis)
+        positions = [
+            position_of(period, nano, now) for period, nano in zip(periods, spent, strict=True)
+        ]
         positions += [
             call_position(limit, call, call, now)
             for call in calls
-            for limit in limits.all_of_calls(now)
+            for limit in limits.all_call_limits(now)
             if applies(limit, call)
         ]
         return await self._raise(connection, {limits.user_id: limits}, positions, (), now)
@@ -182,11 +183,11 @@ class Alerting:
         to send. Call `committed` after the commit.
         """
         self._uncommitted = (), ()
-        moves = [PeriodChange(limits.user_id, *limit_period, 0) for limit_period in periods]
-        spent = await read_spend(connection, [move.span() for move in moves], self.basis)
+        changes = [PeriodChange(limits.user_id, *limit_period, 0) for limit_period in periods]
+        spent = await read_spend(connection, [change.window() for change in changes], self.basis)
         positions = [
-            position_of(move._replace(nano=nano), nano, reviewed_at)
-            for move, nano in zip(moves, spent, strict=True)
+            position_of(change._replace(nano=nano), nano, reviewed_at)
+            for change, nano in zip(changes, spent, strict=True)
         ]
         return await self._raise(connection, {limits.user_id: limits}, positions, (), now)
 
@@ -198,7 +199,7 @@ class Alerting:
         entries: Sequence[EventRow],
         now: datetime,
     ) -> int:
-        """Raise the alerts that are due, and request the ends of calls and the steps before."""
+        """Raise the alerts that are due, and request ends of calls and steps before them."""
         messages = await self._steps.request(connection, budgets, positions, entries, now)
         due: list[tuple[BudgetPosition, Decimal]] = [
             (position, percent)
@@ -237,14 +238,14 @@ class Alerting:
 
 
 async def _scope_moves(
-    connection: Connection, budgets: Mapping[str, Limits], folded: BatchChanges, *, is_large: bool
+    connection: Connection, budgets: Mapping[str, Limits], batch: BatchChanges, *, is_large: bool
 ) -> ScopeMoves:
     """Return the changes of personas and tags with a budget."""
-    moves = find_moves(budgets, folded)
+    moves = find_moves(budgets, batch)
     if not moves:
         return ScopeMoves({}, {})
     taken = [move.call.call_id for move in moves if move.takes_spend]
     users = {move.call.user_id or "" for move in moves}
     since = min(b.counts_from for user in users for b in budgets[user].budgets)
     recorded = await read_recorded(connection, taken, since)
-    return sum_moves(budgets, moves, folded, recorded, includes_batch=is_large)
+    return sum_moves(budgets, moves, batch, recorded, includes_batch=is_large)

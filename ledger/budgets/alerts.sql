@@ -1,9 +1,8 @@
 -- name: lock_budgets
--- Locks the settings of :user_ids in the given order (sorted) to the end of the transaction, and
--- returns those of users with a limit or with prepaid credit. Users in :unknown probably have no settings yet and get a row.
--- `locked_count` is in each row, of which there is at least one: it is too low if another transaction
--- inserted settings at the same time. Each user is looked up by key, whatever number of rows the
--- planner expects.
+-- Locks the settings of :user_ids in the given order (sorted) to the end of the transaction, and returns those of users
+-- with a limit or with prepaid credit. Users in :unknown get a row if they have none. There is at least one row, and
+-- each has `locked_count`, which is too low if another transaction inserted settings at the same time. Each user is
+-- looked up by key, whatever number of rows the planner expects.
 WITH opened AS (
     INSERT INTO user_budget_settings (user_id)
     SELECT requested.user_id
@@ -22,10 +21,7 @@ WITH opened AS (
     ) AS known
 )
 SELECT (SELECT count(*) FROM opened) + (SELECT count(*) FROM locked) AS locked_count,
-       user_id, daily_limit_nano, monthly_limit_nano, call_limit_nano,
-       daily_limit_version, monthly_limit_version, call_limit_version,
-       alert_threshold_percent, thresholds, timezone, auto_cutoff, call_steps::text AS call_steps, budgets::text AS budgets,
-       credit_review_at IS NOT NULL AS has_credit
+       user_id, {{budgets/budgets.limit_columns}}
 FROM (VALUES (true)) AS always (is_limited)
 LEFT JOIN locked
        ON coalesce(daily_limit_nano, monthly_limit_nano, call_limit_nano) IS NOT NULL OR budgets IS NOT NULL

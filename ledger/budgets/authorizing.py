@@ -1,4 +1,4 @@
-"""Authorizes calls, and holds the expected spend of allowed ones: the use case.
+"""Authorizes calls, and holds the expected spend of allowed ones.
 
 The user's settings are locked meanwhile, so concurrent calls are decided one after another and
 cannot all use the same remainder.
@@ -22,10 +22,10 @@ from ledger.budgets.authorization import (
 )
 from ledger.budgets.budgets import Budgets, PeriodSpend
 from ledger.budgets.global_use import CallUse
-from ledger.budgets.holds import CallState, CommittedSpend, Holds
+from ledger.budgets.holds import CallState, CommittedSpend, Holds, persona_and_tags
 from ledger.budgets.limits import Limits
 from ledger.budgets.scoped_use import limits_of_call, read_scoped_use, selects_calls
-from ledger.calls.charging import ChargeBasis, expected_charge_nano
+from ledger.calls.charging import ExpectedCall, expected_charge_nano
 from ledger.charge_plans.plans import CallKind
 from ledger.credits.prepaid import raise_held_charge, read_prepaid_use
 from ledger.postgres.viewers import Viewer
@@ -69,14 +69,14 @@ async def authorize(
     A repeated request for the same call replaces the earlier decision.
     """
     viewer, call_id, by_cost = Viewer(user_id), request.call_id, budgets.basis == "cost"
-    everyone = await budgets.everyone.read(now)
+    uses_of_all = await budgets.global_uses.read(now)
     async with budgets.lock(viewer, user_id) as (connection, limits):
         holds = Holds(connection, viewer)
         call = await holds.call_state(call_id)
         if call is not None and (call.has_ended or call.is_charged):
             allowed = AuthorizationDecision(None, None)
             return CallStartDecision(allowed, limits, 0, None, finished=True)
-        persona_id, tags = _kind_of(request, call)
+        persona_id, tags = persona_and_tags(call, request.persona_id, request.tags)
         kind = CallKind(user_id, persona_id, tags)
         cost = await _expected_cost(holds, request, now)
         spend = await budgets.read_spend(connection, viewer, limits, now)
@@ -89,19 +89,19 @@ async def authorize(
         )
         held = committed.others_nano
         spend_of = {"daily": spend.day_nano, "monthly": spend.month_nano}
-        usages = [LimitUsage(limit, spend_of[limit.type], held) for limit in limits.periodic()]
+        usages = [LimitUsage(limit, spend_of[limit.type], held) for limit in limits.period_limits()]
         further = limits_of_call(limits, persona_id, tags, now)
         uses = await read_scoped_use(connection, limits, further, budgets.basis, now)
         usages += [
             LimitUsage(use.limit, use.spend_nano, committed.others_in(use.scope)) for use in uses
         ]
-        of_calls = limits.of_calls() + [limit for limit, _ in further if limit.type == "call"]
+        of_calls = limits.call_limits() + [limit for limit, _ in further if limit.type == "call"]
         decision = decide_authorization(usages, of_calls, left_to_spend, cost)
         if limits.has_credit:
             prepaid = await read_prepaid_use(connection, viewer, call_id, now, by_cost=by_cost)
             decision = decide_prepaid(decision, prepaid, charge)
-        use = _use_of(request, call, committed)._replace(after_nano=left_to_spend)
-        decision = decide_global(decision, everyone, use)
+        use = _use_of(request, call, committed, tags, left_to_spend)
+        decision = decide_global(decision, uses_of_all, use)
         await holds.drop_expired(now)
         if not decision.is_allowed:
             await holds.drop(call_id)
@@ -114,26 +114,22 @@ async def authorize(
 
 
 def _use_of(
-    request: CallStartRequest, call: CallState | None, committed: CommittedSpend
+    request: CallStartRequest,
+    call: CallState | None,
+    committed: CommittedSpend,
+    tags: Mapping[str, str],
+    spend_nano: int,
 ) -> CallUse:
-    """Return what a call would spend of global limits, without its expected spend."""
+    """Return what a call would spend of global limits."""
+    _, held_tags = persona_and_tags(call, committed.persona_id, committed.tags)
     return CallUse(
         committed.held_nano,
-        before_nano=-1,
-        after_nano=0,
-        services=dict.fromkeys(request.services, 1),
-        tags=_kind_of(request, call)[1],
-        held_tags={**committed.tags, **(call.tags if call is not None else {})},
+        before_nano=-1,  # a call that would spend nothing more is refused, too
+        after_nano=spend_nano,
+        services=dict.fromkeys(request.services, 1),  # an exhausted limit of a service refuses
+        tags=tags,
+        held_tags=held_tags,
     )
-
-
-def _kind_of(
-    request: CallStartRequest, call: CallState | None
-) -> tuple[str | None, Mapping[str, str]]:
-    """Return the persona and the tags of a call: as reported, else as expected."""
-    if call is None:
-        return request.persona_id, request.tags
-    return call.persona_id or request.persona_id, {**request.tags, **call.tags}
 
 
 def _expected_charge(
@@ -148,8 +144,8 @@ def _expected_charge(
     """Return the expected charge of a call in nano-dollars: a requested cost is a charge."""
     if request.cost_nano is not None and not by_cost:
         return cost
-    basis = ChargeBasis(kind, request.duration_ms or 0, cost)
-    return expected_charge_nano(spend.plans, basis, now, spend.default_charge_nano)
+    expected = ExpectedCall(kind, request.duration_ms or 0, cost)
+    return expected_charge_nano(spend.plans, expected, now, spend.default_charge_nano)
 
 
 async def _expected_cost(holds: Holds, request: CallStartRequest, now: datetime) -> int:

@@ -1,4 +1,4 @@
-"""Stores users' budgets: their settings, and their status at a time."""
+"""The budgets of all users: their status at a time, their alerts, and their lock."""
 
 from __future__ import annotations
 
@@ -11,17 +11,15 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from ledger.budgets.active_calls import call_of_row, read_active_calls
+from ledger.budgets.active_calls import decode_active_calls
 from ledger.budgets.alert_rows import limits_of
 from ledger.budgets.burn_rate import burn_rate, expected_charges
-from ledger.budgets.call_steps import stored_steps
 from ledger.budgets.global_use import GlobalUses
 from ledger.budgets.limits import Limits
-from ledger.budgets.scoped import raise_ends_at, stored_budgets
+from ledger.budgets.settings import ACTIVE_CALLS_MAX, lock_limits
 from ledger.budgets.thresholds import CALL_CLOSES_AFTER
-from ledger.calls.call import Call
 from ledger.calls.periods import CalendarPeriod, period_of
-from ledger.charge_plans.plans import ChargePlans, plans_from_json
+from ledger.charge_plans.plans import ChargePlans, read_plan_list
 from ledger.postgres.database import Connection, Record
 from ledger.postgres.functions import reads
 from ledger.postgres.statements import statements
@@ -32,7 +30,6 @@ from schemas.notices import Channel
 _SQL: Final = statements("budgets/budgets")
 _READS: Final = reads("budgets/budgets")
 
-ACTIVE_CALLS_MAX: Final = 1_000
 LATEST_ALERTS_MAX: Final = 10
 ZONES_CACHED_MAX: Final = 10_000
 
@@ -99,7 +96,7 @@ class Budgets:
         self._readers = readers
         self.basis = basis
         self.default_threshold_percent = default_threshold_percent
-        self.everyone = GlobalUses(readers, basis)
+        self.global_uses = GlobalUses(readers, basis)
         self._zones: OrderedDict[str, str] = OrderedDict()
 
     async def read_status(self, viewer: Viewer, user_id: str, now: datetime) -> BudgetStatus:
@@ -116,7 +113,7 @@ class Budgets:
                 return self._status(row, limits, now)
             # The periods were those of another time zone: repeat with the right one.
             zone = limits.timezone
-            self._remember(user_id, zone)
+            self._remember_zone(user_id, zone)
 
     async def alerts(
         self,
@@ -124,7 +121,7 @@ class Budgets:
         user_id: str,
         before: int | None,
         limit: int,
-        required: AlertFilter = ALL_ALERTS,
+        filters: AlertFilter = ALL_ALERTS,
     ) -> AlertPage:
         """Return a page of a user's alerts; raises StoreUnavailableError."""
         rows = await self._readers.read(
@@ -135,7 +132,7 @@ class Budgets:
                 **viewer.parameters,
                 before=before,
                 limit=limit + 1,
-                **required._asdict(),
+                **filters._asdict(),
             ),
         )
         more = rows[limit - 1]["seq"] if len(rows) > limit else None
@@ -149,46 +146,7 @@ class Budgets:
     async def lock(self, viewer: Viewer, user_id: str) -> AsyncIterator[tuple[Connection, Limits]]:
         """Lock a user's settings for a transaction, against batches and other changes."""
         async with self._readers.writing(viewer) as connection:
-            of_user = {"user_id": user_id, **viewer.parameters}
-            lock = _SQL.bind("lock_settings", **of_user)
-            row = await connection.fetchrow(*lock)
-            if row is None:
-                await connection.execute(*_SQL.bind("open_settings", **of_user))
-                row = await connection.fetchrow(*lock)
-            yield connection, Limits(user_id=user_id) if row is None else limits_of(row)
-
-    async def write(self, connection: Connection, viewer: Viewer, limits: Limits) -> None:
-        """Store a user's settings, which the caller has locked."""
-        await connection.execute(
-            *_SQL.bind(
-                "change_settings",
-                user_id=limits.user_id,
-                **viewer.parameters,
-                daily_nano=limits.daily_nano,
-                monthly_nano=limits.monthly_nano,
-                call_nano=limits.call_nano,
-                daily_version=limits.daily_version,
-                monthly_version=limits.monthly_version,
-                call_version=limits.call_version,
-                warning_percent=limits.warning_percent,
-                thresholds=list(limits.extra_thresholds),
-                timezone=limits.timezone,
-                auto_cutoff=limits.auto_cutoff,
-                call_steps=stored_steps(limits.call_steps),
-            ),
-        )
-
-    async def write_budgets(self, connection: Connection, viewer: Viewer, limits: Limits) -> None:
-        """Store a user's further budgets; the caller has locked the user's settings."""
-        await connection.execute(
-            *_SQL.bind(
-                "change_budgets",
-                user_id=limits.user_id,
-                **viewer.parameters,
-                budgets=stored_budgets(limits.budgets),
-                raise_ends_at=raise_ends_at(limits.budgets),
-            )
-        )
+            yield connection, await lock_limits(connection, viewer, user_id)
 
     async def read_status_on(
         self, connection: Connection, viewer: Viewer, limits: Limits, now: datetime
@@ -198,28 +156,6 @@ class Budgets:
         [row] = await connection.fetch(*_SQL.bind("budget_status", **arguments))
         return self._status(row, limits, now)
 
-    async def active_calls(
-        self, connection: Connection, viewer: Viewer, user_id: str, now: datetime
-    ) -> list[Call]:
-        """Return a user's active calls, the latest first."""
-        rows = await connection.fetch(
-            *_SQL.bind(
-                "active_calls",
-                user_id=user_id,
-                **viewer.parameters,
-                since=now - CALL_CLOSES_AFTER,
-                limit=ACTIVE_CALLS_MAX,
-            )
-        )
-        return [call_of_row(row) for row in rows]
-
-    async def limits(self, connection: Connection, viewer: Viewer, user_id: str) -> Limits:
-        """Return a user's limits; none for a viewer without access."""
-        row = await connection.fetchrow(
-            *_SQL.bind("settings", user_id=user_id, **viewer.parameters)
-        )
-        return Limits(user_id=user_id) if row is None else limits_of(row)
-
     async def read_spend(
         self, connection: Connection, viewer: Viewer, limits: Limits, now: datetime
     ) -> PeriodSpend:
@@ -228,7 +164,7 @@ class Budgets:
         arguments |= {"calls_max": 0, "alerts_max": 0}
         [row] = await connection.fetch(*_SQL.bind("budget_status", **arguments))
         nano = (int(row["day_nano"]), int(row["month_nano"]), row["default_charge_nano"] or 0)
-        plans = plans_from_json(row["charge_plans"])
+        plans = ChargePlans(read_plan_list(row["charge_plans"]))
         return PeriodSpend(*_periods(now, limits.timezone), *nano, plans)
 
     def _arguments(
@@ -252,7 +188,7 @@ class Budgets:
     def _status(self, row: Record, limits: Limits, now: datetime) -> BudgetStatus:
         default = Decimal(self.default_threshold_percent)
         day, month = _periods(now, limits.timezone)
-        calls = read_active_calls(row["active_calls"])
+        calls = decode_active_calls(row["active_calls"])
         return BudgetStatus(
             limits,
             limits.warning(default),
@@ -266,7 +202,7 @@ class Budgets:
                 self.basis,
                 expected_charges(
                     limits.user_id,
-                    plans_from_json(row["charge_plans"]),
+                    ChargePlans(read_plan_list(row["charge_plans"])),
                     row["default_charge_nano"] or 0,
                     now,
                 ),
@@ -277,7 +213,7 @@ class Budgets:
             _decode_channels(row["channels"] or "[]"),
         )
 
-    def _remember(self, user_id: str, zone: str) -> None:
+    def _remember_zone(self, user_id: str, zone: str) -> None:
         self._zones[user_id] = zone
         if len(self._zones) > ZONES_CACHED_MAX:
             self._zones.popitem(last=False)

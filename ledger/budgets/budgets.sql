@@ -1,21 +1,22 @@
 -- Every statement checks the viewer (:viewer_id) beside the requested user (:user_id); :reads_all is
 -- true for an administrator. Row policies hide other users' rows in addition.
 
--- name: settings
--- The settings of :user_id.
-SELECT user_id, daily_limit_nano, monthly_limit_nano, call_limit_nano,
+-- fragment: limit_columns
+-- The columns of `limits_of`, with the user beside them.
+daily_limit_nano, monthly_limit_nano, call_limit_nano,
        daily_limit_version, monthly_limit_version, call_limit_version,
        alert_threshold_percent, thresholds, timezone, auto_cutoff, call_steps::text AS call_steps, budgets::text AS budgets,
        credit_review_at IS NOT NULL AS has_credit
+
+-- name: settings
+-- The settings of :user_id.
+SELECT user_id, {{limit_columns}}
   FROM user_budget_settings
  WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all)
 
 -- name: lock_settings
 -- The same, locked against batches of the user's events and other changes.
-SELECT user_id, daily_limit_nano, monthly_limit_nano, call_limit_nano,
-       daily_limit_version, monthly_limit_version, call_limit_version,
-       alert_threshold_percent, thresholds, timezone, auto_cutoff, call_steps::text AS call_steps, budgets::text AS budgets,
-       credit_review_at IS NOT NULL AS has_credit
+SELECT user_id, {{limit_columns}}
   FROM user_budget_settings
  WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all)
    FOR NO KEY UPDATE
@@ -44,10 +45,7 @@ UPDATE user_budget_settings SET budgets = :budgets::text::jsonb, raise_ends_at =
 
 -- name: lock_ended_raise
 -- Locks the settings of one user with a raise that is over at :now and that no other session has locked.
-SELECT user_id, daily_limit_nano, monthly_limit_nano, call_limit_nano,
-       daily_limit_version, monthly_limit_version, call_limit_version,
-       alert_threshold_percent, thresholds, timezone, auto_cutoff, call_steps::text AS call_steps, budgets::text AS budgets,
-       credit_review_at IS NOT NULL AS has_credit
+SELECT user_id, {{limit_columns}}
   FROM user_budget_settings
  WHERE raise_ends_at <= :now
  ORDER BY raise_ends_at
@@ -69,10 +67,7 @@ SELECT call_id, user_id, first_at, costs::text AS costs, persona_id, tags::text 
 -- in the month from :month_start to before :month_end. The active calls that began after :since,
 -- newest first, at most :calls_max, the default charge of a call, null without one, and the charge
 -- plans that may apply to the user. The latest alerts that are not late, at most :alerts_max, and the channels, oldest first.
-SELECT settings.user_id, daily_limit_nano, monthly_limit_nano, call_limit_nano,
-       daily_limit_version, monthly_limit_version, call_limit_version,
-       alert_threshold_percent, thresholds, timezone, auto_cutoff, call_steps::text AS call_steps, budgets::text AS budgets,
-       credit_review_at IS NOT NULL AS has_credit,
+SELECT settings.user_id, {{limit_columns}},
        spend.day_nano, spend.month_nano,
        (SELECT json_agg(json_build_array(first_at, costs::json, expected_duration_ms, persona_id, coalesce(tags, '{}')))
           FROM (SELECT first_at, costs, expected_duration_ms, persona_id, tags

@@ -7,14 +7,14 @@ charge over its expected duration, because a call is charged once, at its end.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from math import ceil
 from typing import Final, NamedTuple
 
 from ledger.budgets.thresholds import is_reached
-from ledger.calls.charging import ChargeBasis, expected_charge_nano
+from ledger.calls.charging import ExpectedCall, expected_charge_nano
 from ledger.charge_plans.plans import CallKind, ChargePlans
 from schemas.alerts import SpendBasis
 
@@ -48,8 +48,8 @@ def expected_charges(
 
     def charge_nano(call: ChargeableCall, duration_ms: int) -> int:
         kind = CallKind(user_id, call.persona_id, call.tags)
-        basis = ChargeBasis(kind, duration_ms, call.cost_nano)
-        return expected_charge_nano(plans, basis, now, default_nano)
+        expected = ExpectedCall(kind, duration_ms, call.cost_nano)
+        return expected_charge_nano(plans, expected, now, default_nano)
 
     return charge_nano
 
@@ -57,17 +57,17 @@ def expected_charges(
 def burn_rate(
     calls: Iterable[ChargeableCall], basis: SpendBasis, charge_nano: ExpectedCharge, now: datetime
 ) -> int:
-    """Return nano-dollars an hour."""
+    """Return the burn rate of calls, in nano-dollars an hour."""
     rate = 0
     for call in calls:
-        elapsed = max(1, (now - call.first_at).seconds + (now - call.first_at).days * 86_400)
+        elapsed = max(1, (now - call.first_at) // timedelta(seconds=1))
         if elapsed > LONGEST_CALL_SECONDS:
             continue
         if basis == "cost":
             rate += call.cost_nano * _PER_HOUR // elapsed
         else:
-            expected = (call.expected_ms or USUAL_CALL_SECONDS * 1000) or 1
-            duration_ms = max(expected, elapsed * 1000)
+            expected_ms = call.expected_ms or USUAL_CALL_SECONDS * 1000
+            duration_ms = max(expected_ms, elapsed * 1000)
             rate += charge_nano(call, duration_ms) * _PER_HOUR * 1000 // duration_ms
     return rate
 
@@ -85,7 +85,7 @@ def seconds_to_threshold(
     """
     if limit_nano is None:
         return None
-    ahead = [p for p in thresholds if not is_reached(spend_nano, p, limit_nano)]
+    ahead = [each for each in thresholds if not is_reached(spend_nano, each, limit_nano)]
     if not ahead or rate_per_hour <= 0:
         return None
     missing = Fraction(ahead[0]) * limit_nano / 100 - spend_nano

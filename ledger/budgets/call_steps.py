@@ -1,7 +1,6 @@
 """The steps before the end of a call that reaches its limit: a warning, then a cheaper model.
 
-They are stored as JSON beside the switch of the cutoff: in a user's settings, or in a further
-budget.
+They are stored as JSON beside `auto_cutoff`: in a user's settings, or in a further budget.
 """
 
 from __future__ import annotations
@@ -11,11 +10,7 @@ from typing import Final
 
 import msgspec
 
-from schemas.call_steps import (
-    CLOSING_SENTENCE,
-    DOWNGRADE_AT_PERCENT,
-    WARN_AT_PERCENT,
-)
+from schemas.call_steps import CLOSING_SENTENCE, DOWNGRADE_AT_PERCENT, WARN_AT_PERCENT
 
 _FULL: Final = 100
 
@@ -31,7 +26,7 @@ class StepSettings(msgspec.Struct, frozen=True, kw_only=True, rename="camel", om
 
     @property
     def is_on(self) -> bool:
-        """Whether there is a step at all."""
+        """Whether any step is on."""
         return self.warn or self.downgrade
 
     @property

@@ -1,4 +1,4 @@
-"""Changes users' budgets, and raises the alerts that are due by the new limits: the use case."""
+"""Changes users' settings, and raises the alerts that are due by the new limits."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from ledger.budgets.alert_rows import read_epoch
 from ledger.budgets.alerting import Alerting
 from ledger.budgets.budgets import Budgets, BudgetStatus
 from ledger.budgets.limits import LimitChange, apply_change
+from ledger.budgets.settings import read_active_calls, write_settings
 from ledger.notifications.channel_requests import ChannelRefusal, ChannelRequest
 from ledger.notifications.channels import UserChannels
 from ledger.postgres.viewers import Viewer
@@ -47,8 +48,8 @@ async def change_budget(
                 raise ChannelsRefusedError(result)
             replaced = result
         if limits != before:
-            await budgets.write(connection, viewer, limits)
-            calls = await budgets.active_calls(connection, viewer, user_id, now)
+            await write_settings(connection, viewer, limits)
+            calls = await read_active_calls(connection, viewer, user_id, now)
             alerting = Alerting(budgets.basis, budgets.default_threshold_percent)
             await alerting.review_user(connection, limits, calls, now)
         status = await budgets.read_status_on(connection, viewer, limits, now)

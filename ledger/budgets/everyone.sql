@@ -1,5 +1,5 @@
--- Budgets of all users: their totals by UTC day, and when they are decided. Triggers of users' days keep the totals of
--- all users and of services, `tags.sql` those of tags.
+-- Global budgets: their totals by UTC day, and the lock under which they are decided. Triggers of users' days keep the
+-- totals of all users and of services, `tags.sql` those of tags.
 
 -- name: spent
 -- The spend of each window of whole UTC days, from :first_days to before :end_days: the cost of the service :values if
@@ -29,9 +29,7 @@ SELECT service, sum(cost_nano)::bigint AS nano FROM everyone_day_costs
 
 -- name: lock_review
 -- Locks the settings of global budgets, unless another session has them locked or a review was stored after :before.
-SELECT user_id, daily_limit_nano, monthly_limit_nano, call_limit_nano,
-       daily_limit_version, monthly_limit_version, call_limit_version,
-       alert_threshold_percent, thresholds, timezone, auto_cutoff, budgets::text AS budgets, reviewed_at,
+SELECT user_id, {{budgets/budgets.limit_columns}}, reviewed_at,
        EXISTS (SELECT FROM tag_scopes) OR EXISTS (SELECT FROM changed_calls) AS has_tags
   FROM user_budget_settings
  WHERE user_id = '' AND (budgets IS NOT NULL OR EXISTS (SELECT FROM tag_scopes)) AND (reviewed_at IS NULL OR reviewed_at <= :before)

@@ -17,7 +17,7 @@ _SQL: Final = statements("budgets/everyone")
 async def read_everyone_spend(
     connection: Connection, windows: Sequence[SpendWindow], basis: SpendBasis
 ) -> list[int]:
-    """Return the spend of windows of whole UTC days, in nano-dollars; that of a service is cost."""
+    """Return the spend of windows of whole UTC days, in nano-dollars; of a service its cost."""
     if not windows:
         return []
     scopes = [window.scope for window in windows if window.scope is not None]

@@ -1,11 +1,12 @@
 """Raises the alerts of global budgets, beside the stream; one process decides at a time.
 
-The lock of the settings is the election: it ends with the process, and the review that it protects
-is committed with it or not at all. The unique key of an alert makes it exist once.
+The lock of the settings elects that process. It belongs to the transaction of the review, so a
+killed process leaves neither a lock nor a part of a review. The unique key of an alert makes it
+exist once.
 
-A review decides the periods that had not ended at the last review: so a spend of the last moment of
+A review decides the periods that had not ended at the last review, so a spend in the last moment of
 a day is found even if the day has ended. Once a minute, a sweep decides all periods since a limit
-applies, which late events may have changed; their alerts are late.
+applies, because late events may have changed them; their alerts are late.
 
 Totals of tags are brought up to date before a decision, in the same transaction or in parts before
 it. A tag whose calls are still summed is not decided.
@@ -82,7 +83,7 @@ async def _decide(
     reviewed_at: datetime | None,
     now: datetime,
 ) -> int:
-    since = {limit: _applies_since(limit, now) for limit in limits.scoped(now)}
+    since = {limit: _applies_since(limit, now) for limit in limits.further_limits(now)}
     last = reviewed_at or min(since.values(), default=now)
     is_sweep = last < now.replace(second=0, microsecond=0)
     periods = [

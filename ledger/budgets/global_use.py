@@ -13,19 +13,19 @@ from time import monotonic_ns
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from ledger.budgets.alert_rows import limits_of, read_spend
-from ledger.budgets.limits import Limit, Limits
+from ledger.budgets.alert_rows import read_spend
+from ledger.budgets.limits import Limit
 from ledger.budgets.positions import PeriodChange
 from ledger.budgets.scoped import GLOBAL_OWNER, SERVICE, TAG, StoredBudget
+from ledger.budgets.settings import read_limits
 from ledger.calls.periods import period_of
 from ledger.postgres.database import Connection
 from ledger.postgres.statements import statements
 from ledger.postgres.viewers import ReaderPool, Viewer
 from schemas.alerts import SpendBasis
 
-FRESH_NS: Final = 10**9
+MAX_AGE_NS: Final = 10**9
 
-_SETTINGS: Final = statements("budgets/budgets")
 _SQL: Final = statements("budgets/everyone")
 _READER: Final = Viewer(GLOBAL_OWNER, reads_all=True)
 
@@ -41,9 +41,9 @@ class GlobalUse(NamedTuple):
 class CallUse(NamedTuple):
     """What a call would spend, in nano-dollars.
 
-    `held_nano` is held for it already, `before_nano` what it may spend without the decision, and
-    `after_nano` with it; a call that does not spend more is not refused. `services` are the costs
-    of services that it is about to cause. `tags` are those that it has or is expected to have, and
+    `held_nano` is held for it already. It may spend `before_nano` if it is refused, and
+    `after_nano` if not; a call that may not spend more is not refused. `services` are the costs of
+    services that it is about to cause. `tags` are those that it has or is expected to have, and
     `held_tags` those with which it was held.
     """
 
@@ -54,8 +54,8 @@ class CallUse(NamedTuple):
     tags: Mapping[str, str] = MappingProxyType({})
     held_tags: Mapping[str, str] = MappingProxyType({})
 
-    def uses(self, budget: StoredBudget) -> bool:
-        """Return whether the call has the tag of a budget, if it is one of a tag."""
+    def is_in(self, budget: StoredBudget) -> bool:
+        """Return whether the call has the tag of a budget; True for a budget without a tag."""
         return not budget.scope.selects_calls or budget.scope.matches(None, self.tags)
 
     def held_in(self, budget: StoredBudget) -> int:
@@ -68,7 +68,7 @@ def exceeds_global(uses: Iterable[GlobalUse], call: CallUse) -> bool:
     """Return whether a call would exceed a global limit that applies to it."""
     for limit, spend_nano, held_nano in uses:
         budget = limit.budget
-        if budget is None or not call.uses(budget):
+        if budget is None or not call.is_in(budget):
             continue
         others = 0
         if budget.dimension == SERVICE:
@@ -82,7 +82,7 @@ def exceeds_global(uses: Iterable[GlobalUse], call: CallUse) -> bool:
 
 
 class GlobalUses:
-    """The use of the global limits, as of the last second."""
+    """The use of the global limits, at most a second old."""
 
     def __init__(self, readers: ReaderPool, basis: SpendBasis) -> None:
         self._readers = readers
@@ -97,7 +97,7 @@ class GlobalUses:
         Call it without a connection of the pool.
         """
         async with self._reading:
-            if self._read_at is None or monotonic_ns() - self._read_at >= FRESH_NS:
+            if self._read_at is None or monotonic_ns() - self._read_at >= MAX_AGE_NS:
                 read_at = monotonic_ns()
                 async with self._readers.reading(_READER) as connection:
                     self._uses = await self._read(connection, now)
@@ -105,17 +105,15 @@ class GlobalUses:
         return self._uses
 
     async def _read(self, connection: Connection, now: datetime) -> list[GlobalUse]:
-        statement = _SETTINGS.bind("settings", user_id=GLOBAL_OWNER, **_READER.parameters)
-        row = await connection.fetchrow(*statement)
-        limits = Limits(user_id=GLOBAL_OWNER) if row is None else limits_of(row)
+        limits = await read_limits(connection, _READER, GLOBAL_OWNER)
         changes = [
             PeriodChange(GLOBAL_OWNER, limit, period_of(limit.type, now, "UTC"), 0)
-            for limit in limits.scoped(now)
+            for limit in limits.further_limits(now)
             if limit.type != "call"
         ]
         if not changes:
             return []
-        spent = await read_spend(connection, [change.span() for change in changes], self._basis)
+        spent = await read_spend(connection, [change.window() for change in changes], self._basis)
         tags = [_tag_of(change.limit.budget) for change in changes]
         statement = _SQL.bind(
             "held",

@@ -31,6 +31,15 @@ class CallState(NamedTuple):
     tags: Mapping[str, str]
 
 
+def persona_and_tags(
+    call: CallState | None, persona_id: str | None, tags: Mapping[str, str]
+) -> tuple[str | None, Mapping[str, str]]:
+    """Return the persona and the tags of a call: as reported, else as expected."""
+    if call is None:
+        return persona_id, tags
+    return call.persona_id or persona_id, {**tags, **call.tags}
+
+
 class OtherCall(NamedTuple):
     """What another call may still spend, in nano-dollars."""
 
@@ -108,10 +117,15 @@ class Holds:
 
         With `by_call`, the other calls are returned one by one, too.
         """
-        values: dict[str, object] = {"now": now, "call_id": call_id, "by_cost": by_cost}
-        values["by_call"] = by_call
-        values["identities"] = without
-        [row] = await self._connection.fetch(*self._bind("committed", **values))
+        statement = self._bind(
+            "committed",
+            now=now,
+            call_id=call_id,
+            by_cost=by_cost,
+            by_call=by_call,
+            identities=without,
+        )
+        [row] = await self._connection.fetch(*statement)
         others_nano, held_nano, reserved_nano = map(int, row[:3])
         return CommittedSpend(
             others_nano,
@@ -132,14 +146,20 @@ class Holds:
         tags: Mapping[str, str],
     ) -> None:
         """Hold the expected spend of a call; replaces an earlier hold."""
-        values: dict[str, object] = {"call_id": call_id, "spend_nano": spend_nano, "until": until}
-        values |= {"persona_id": persona_id, "tags": encode(tags).decode() if tags else None}
-        await self._connection.execute(*self._bind("hold", **values))
+        statement = self._bind(
+            "hold",
+            call_id=call_id,
+            spend_nano=spend_nano,
+            until=until,
+            persona_id=persona_id,
+            tags=encode(tags).decode() if tags else None,
+        )
+        await self._connection.execute(*statement)
 
     async def raise_hold(self, call_id: str, spend_nano: int, until: datetime) -> None:
         """Hold at least the expected spend of a call."""
-        values = {"call_id": call_id, "spend_nano": spend_nano, "until": until}
-        await self._connection.execute(*self._bind("raise_hold", **values))
+        statement = self._bind("raise_hold", call_id=call_id, spend_nano=spend_nano, until=until)
+        await self._connection.execute(*statement)
 
     async def reserve(
         self, call_id: str, amounts: Mapping[str, int], until: datetime, now: datetime
@@ -149,9 +169,16 @@ class Holds:
         An amount of 0 ends a reservation. Deletes the user's reservations that have ended.
         """
         kept = {identity: nano for identity, nano in amounts.items() if nano}
-        values = {"identities": list(kept), "amounts": list(kept.values()), "until": until}
-        values |= {"cancelled": [key for key in amounts if key not in kept], "now": now}
-        await self._connection.execute(*self._bind("reserve", call_id=call_id, **values))
+        statement = self._bind(
+            "reserve",
+            call_id=call_id,
+            identities=list(kept),
+            amounts=list(kept.values()),
+            cancelled=[identity for identity in amounts if identity not in kept],
+            until=until,
+            now=now,
+        )
+        await self._connection.execute(*statement)
 
     async def drop(self, call_id: str) -> None:
         """Delete the hold of a call."""

@@ -34,7 +34,8 @@ class Limits(Struct, frozen=True, kw_only=True):
     """A user's settings: limits in nano-dollars, None for no limit, and thresholds in percent.
 
     Without `warning_percent` the product's default applies; `extra_thresholds` are thresholds in
-    addition to it and to 100. `has_credit`: the user had a grant of prepaid credit.
+    addition to it and to 100. `budgets` are further budgets. `has_credit` says whether the user had
+    a grant of prepaid credit.
     """
 
     user_id: str
@@ -52,27 +53,32 @@ class Limits(Struct, frozen=True, kw_only=True):
     budgets: tuple[StoredBudget, ...] = ()
     has_credit: bool = False
 
-    def scoped(self, now: datetime) -> Iterator[Limit]:
+    def further_limits(self, now: datetime) -> Iterator[Limit]:
         """Yield the limits of further budgets at a time."""
         for budget in self.budgets:
             nano, version = budget.nano(now), budget.version_at(now)
             yield Limit(budget.period, nano, version, budget)
 
-    def periods_of_user(self, now: datetime) -> list[Limit]:
+    def whole_user_limits(self, now: datetime) -> list[Limit]:
         """Return all limits of calendar periods that apply to the whole user."""
-        further = (limit for limit in self.scoped(now) if limit.type != "call")
-        return self.periodic() + [
-            limit for limit in further if limit.budget and not limit.budget.scope.selects_calls
+        return self.period_limits() + self._further_period_limits(now, selects_calls=False)
+
+    def scope_limits(self, now: datetime) -> list[Limit]:
+        """Return the limits of calendar periods that apply to a persona or a tag."""
+        return self._further_period_limits(now, selects_calls=True)
+
+    def _further_period_limits(self, now: datetime, *, selects_calls: bool) -> list[Limit]:
+        further = (limit for limit in self.further_limits(now) if limit.type != "call")
+        return [
+            limit
+            for limit in further
+            if limit.budget and limit.budget.scope.selects_calls is selects_calls
         ]
 
-    def periods_of_scopes(self, now: datetime) -> list[Limit]:
-        """Return the limits of calendar periods that apply to a persona or a tag."""
-        further = (limit for limit in self.scoped(now) if limit.type != "call")
-        return [limit for limit in further if limit.budget and limit.budget.scope.selects_calls]
-
-    def all_of_calls(self, now: datetime) -> list[Limit]:
+    def all_call_limits(self, now: datetime) -> list[Limit]:
         """Return all limits of a single call."""
-        return self.of_calls() + [limit for limit in self.scoped(now) if limit.type == "call"]
+        further = (limit for limit in self.further_limits(now) if limit.type == "call")
+        return [*self.call_limits(), *further]
 
     def thresholds_of(self, limit: Limit, default: Decimal) -> list[Decimal]:
         """Return the thresholds of a limit in percent, in order."""
@@ -92,18 +98,18 @@ class Limits(Struct, frozen=True, kw_only=True):
     def latest_version(self) -> int:
         """The highest version of all limits.
 
-        A further budget takes the next one, and so does the call limit above those: so one version
-        names one limit of a call.
+        A changed further budget gets the next version, and a changed call limit one above those of
+        further budgets. So no two limits of a call have the same version.
         """
         further = (budget.version for budget in self.budgets)
         return max(self.daily_version, self.monthly_version, self.call_version, *further)
 
-    def periodic(self) -> list[Limit]:
-        """Return the limits of calendar periods."""
+    def period_limits(self) -> list[Limit]:
+        """Return the daily and the monthly limit, if there are any."""
         daily = _limit("daily", self.daily_nano, self.daily_version)
         return daily + _limit("monthly", self.monthly_nano, self.monthly_version)
 
-    def of_calls(self) -> list[Limit]:
+    def call_limits(self) -> list[Limit]:
         """Return the limit of a single call, if there is one."""
         return _limit("call", self.call_nano, self.call_version)
 
@@ -169,7 +175,10 @@ def apply_change(limits: Limits, change: LimitChange, epoch: int) -> Limits:
 
 
 def _change_limit(
-    nano: int | None, version: int, change: tuple[bool, int | None], epoch: int
+    nano: int | None, version: int, change: tuple[bool, int | None], version_min: int
 ) -> tuple[int | None, int]:
-    wanted, to = change
-    return (to, max(version + 1, epoch)) if wanted and to != nano else (nano, version)
+    """Return the limit and its version after a change."""
+    is_requested, new_nano = change
+    if not is_requested or new_nano == nano:
+        return nano, version
+    return new_nano, max(version + 1, version_min)

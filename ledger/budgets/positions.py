@@ -25,7 +25,7 @@ class PeriodChange(NamedTuple):
     period: CalendarPeriod
     nano: int
 
-    def span(self) -> SpendWindow:
+    def window(self) -> SpendWindow:
         budget = self.limit.budget
         scope = budget.scope if budget is not None and budget.scope.has_own_totals else None
         return SpendWindow(self.user_id, self.period.start, self.period.end, scope)
@@ -38,7 +38,7 @@ def user_changes(
     now: datetime,
 ) -> list[PeriodChange]:
     """Return the change of each limited period of whole users."""
-    of_users = {user: limits.periods_of_user(now) for user, limits in budgets.items()}
+    of_users = {user: limits.whole_user_limits(now) for user, limits in budgets.items()}
     sums: dict[tuple[str, Limit, CalendarPeriod], int] = {}
     for (user, quarter), spend in moved.items():
         limits = of_users.get(user)
@@ -53,7 +53,7 @@ def scope_changes(
     """Return the change of each limited period of a persona or a tag."""
     of_scopes: dict[ScopeKey, list[Limit]] = {}
     for user in {key.user_id for key, _ in scopes.sums}:
-        for limit in budgets[user].periods_of_scopes(now):
+        for limit in budgets[user].scope_limits(now):
             if limit.budget is not None:
                 of_scopes.setdefault(ScopeKey(user, limit.budget.scope), []).append(limit)
     sums: dict[tuple[str, Limit, CalendarPeriod], int] = {}
@@ -120,7 +120,7 @@ def call_positions(
         position
         for before, call in changed
         if (limits := budgets.get(call.user_id or "")) is not None
-        for limit in limits.all_of_calls(now)
+        for limit in limits.all_call_limits(now)
         if applies(limit, call)
         and (
             position := call_position(

@@ -1,4 +1,4 @@
-"""Ends temporary raises of limits: raises the alerts that are due by the limit after a raise."""
+"""Ends temporary raises of limits, and sends the alerts that are due by the lower limits."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from ledger.budgets.active_calls import call_of_row
 from ledger.budgets.alert_rows import limits_of
 from ledger.budgets.alerting import Alerting
-from ledger.budgets.budgets import ACTIVE_CALLS_MAX
-from ledger.budgets.scoped import raise_ends_at, stored_budgets, without_ended_raises
-from ledger.budgets.thresholds import CALL_CLOSES_AFTER
+from ledger.budgets.scoped import without_ended_raises
+from ledger.budgets.settings import read_active_calls, write_budgets
 from ledger.postgres.database import Connection
 from ledger.postgres.statements import statements
+from ledger.postgres.viewers import Viewer
 
 _SQL: Final = statements("budgets/budgets")
 
@@ -33,12 +32,7 @@ async def end_raises(connection: Connection, alerting: Alerting, now: datetime) 
                 return messages
             before = limits_of(row)
             limits = replace(before, budgets=without_ended_raises(before.budgets, now))
-            viewer = {"user_id": limits.user_id, "viewer_id": limits.user_id, "reads_all": True}
-            budgets = stored_budgets(limits.budgets)
-            ends_at = raise_ends_at(limits.budgets)
-            change = _SQL.bind("change_budgets", **viewer, budgets=budgets, raise_ends_at=ends_at)
-            await connection.execute(*change)
-            since = now - CALL_CLOSES_AFTER
-            active = _SQL.bind("active_calls", **viewer, since=since, limit=ACTIVE_CALLS_MAX)
-            calls = [call_of_row(call) for call in await connection.fetch(*active)]
+            viewer = Viewer(limits.user_id, reads_all=True)
+            await write_budgets(connection, viewer, limits)
+            calls = await read_active_calls(connection, viewer, limits.user_id, now)
             messages += await alerting.review_user(connection, limits, calls, now)

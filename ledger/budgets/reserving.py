@@ -1,7 +1,7 @@
-"""Reserves the upper bounds of costs that a call is about to cause: the use case.
+"""Reserves the upper bounds of costs that a call is about to cause.
 
 The user's settings are locked meanwhile, as in `ledger.budgets.authorizing`. A batch that counts a
-cost locks them too, so a cost is at each time either reserved or spent, never both or neither.
+cost locks them too, so a cost is always either reserved or spent, never both or neither.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from ledger.budgets.budgets import Budgets, PeriodSpend
 from ledger.budgets.global_use import CallUse, GlobalUse, exceeds_global
-from ledger.budgets.holds import CallState, CommittedSpend, Holds
+from ledger.budgets.holds import CallState, CommittedSpend, Holds, persona_and_tags
 from ledger.budgets.limits import Limit, Limits
 from ledger.budgets.reservation import (
     ReservationDecision,
@@ -28,7 +28,7 @@ from ledger.budgets.scoped_use import (
     read_scoped_use,
     selects_calls,
 )
-from ledger.calls.charging import ChargeBasis, expected_charge_nano
+from ledger.calls.charging import ExpectedCall, expected_charge_nano
 from ledger.charge_plans.plans import CallKind
 from ledger.credits.prepaid import raise_held_charge, read_prepaid_use
 from ledger.postgres.viewers import Viewer
@@ -68,7 +68,7 @@ async def reserve(
     """
     viewer, call_id = Viewer(user_id), request.call_id
     by_cost = budgets.basis == "cost"
-    everyone = await budgets.everyone.read(now)
+    uses_of_all = await budgets.global_uses.read(now)
     async with budgets.lock(viewer, user_id) as (connection, limits):
         holds = Holds(connection, viewer)
         call = await holds.call_state(call_id)
@@ -81,10 +81,11 @@ async def reserve(
         if committed.counted:
             return ReservationResult(_UNDECIDED, None, counted=committed.counted)
         spend = await budgets.read_spend(connection, viewer, limits, now)
-        further = limits_of_call(limits, *_kind_of(call, committed), now)
+        kind = persona_and_tags(call, committed.persona_id, committed.tags)
+        further = limits_of_call(limits, *kind, now)
         uses = await read_scoped_use(connection, limits, further, budgets.basis, now)
-        of_calls = limits.of_calls() + [limit for limit, _ in further if limit.type == "call"]
-        decider = _Decider(budgets, limits, spend, call, committed, uses, of_calls, everyone)
+        of_calls = limits.call_limits() + [limit for limit, _ in further if limit.type == "call"]
+        decider = _Decider(budgets, limits, spend, call, committed, uses, of_calls, uses_of_all)
         decision, charge_nano = decider.decide(request, now)
         if limits.has_credit:
             prepaid = await read_prepaid_use(connection, viewer, call_id, now, by_cost=by_cost)
@@ -101,15 +102,6 @@ async def reserve(
         return ReservationResult(decision, until)
 
 
-def _kind_of(
-    call: CallState | None, committed: CommittedSpend
-) -> tuple[str | None, Mapping[str, str]]:
-    """Return the persona and the tags of a call: as reported, else as authorized."""
-    if call is None:
-        return committed.persona_id, committed.tags
-    return call.persona_id or committed.persona_id, {**committed.tags, **call.tags}
-
-
 class _Decider(NamedTuple):
     """The facts that decide a reservation."""
 
@@ -120,7 +112,7 @@ class _Decider(NamedTuple):
     committed: CommittedSpend
     scoped: Sequence[ScopedUse]
     of_calls: Sequence[Limit]
-    everyone: Sequence[GlobalUse]
+    uses_of_all: Sequence[GlobalUse]
 
     def decide(self, request: CostBounds, now: datetime) -> tuple[ReservationDecision, int]:
         """Return the decision, and the expected charge of the call; 0 if it is charged."""
@@ -135,7 +127,7 @@ class _Decider(NamedTuple):
         after = reserved_after if by_cost else charge
         spend_of = {"daily": self.spend.day_nano, "monthly": self.spend.month_nano}
         uses = []
-        for limit in self.limits.periodic():
+        for limit in self.limits.period_limits():
             used = spend_of[limit.type] + committed.others_nano
             uses.append(ReservationUsage(limit, used + before, used + after))
         for limit, scope, spend_nano in self.scoped:
@@ -145,9 +137,9 @@ class _Decider(NamedTuple):
         uses += [ReservationUsage(limit, *of_call) for limit in self.of_calls]
         default = Decimal(self.budgets.default_threshold_percent)
         decision = decide_reservation(uses, self.limits.warning(default))
-        _, tags = _kind_of(self.call, committed)
+        _, tags = persona_and_tags(self.call, committed.persona_id, committed.tags)
         use = CallUse(before, before, after, request.services, tags, tags)
-        if decision.is_granted and exceeds_global(self.everyone, use):
+        if decision.is_granted and exceeds_global(self.uses_of_all, use):
             decision = ReservationDecision(None, None, False, exceeds_global=True)
         return decision, charge
 
@@ -161,5 +153,5 @@ class _Decider(NamedTuple):
         else:
             kind = CallKind(self.limits.user_id, call.persona_id, call.tags)
             duration_ms = max(0, (now - (call.first_at or now)) // timedelta(milliseconds=1))
-        basis = ChargeBasis(kind, duration_ms, cost_nano)
-        return expected_charge_nano(spend.plans, basis, now, spend.default_charge_nano)
+        expected = ExpectedCall(kind, duration_ms, cost_nano)
+        return expected_charge_nano(spend.plans, expected, now, spend.default_charge_nano)

@@ -35,7 +35,7 @@ _ZONES_APART: Final = timedelta(days=2)
 class SpendScope(NamedTuple):
     """What a budget applies to: `dimension` is user, persona, or `tag.` and a key.
 
-    Of a global budget it is all, service, or `tag.` and a key.
+    For a global budget it is all, service, or `tag.` and a key.
     """
 
     dimension: str
@@ -43,12 +43,12 @@ class SpendScope(NamedTuple):
 
     @property
     def has_own_totals(self) -> bool:
-        """Whether the scope has totals apart from the user's."""
+        """Whether the scope has totals apart from those of a user."""
         return self.dimension != WHOLE_USER
 
     @property
     def selects_calls(self) -> bool:
-        """Whether the scope is a persona or a tag, whose totals are kept by themselves."""
+        """Whether the scope is a persona or a tag, so that only some calls count."""
         return self.dimension == PERSONA or self.dimension.startswith(TAG)
 
     def matches(self, persona_id: str | None, tags: Mapping[str, str]) -> bool:

@@ -1,4 +1,4 @@
-"""Creates, changes and deletes further budgets, and raises the alerts due: the use case.
+"""Creates, changes and deletes further budgets, and raises the alerts that are due.
 
 Global budgets are those of the user `GLOBAL_OWNER`, on behalf of viewers that read all.
 """
@@ -30,6 +30,7 @@ from ledger.budgets.scoped import (
     kept_scopes,
     without_ended_raises,
 )
+from ledger.budgets.settings import read_active_calls, read_limits, write_budgets
 from ledger.budgets.tag_totals import is_unsummed, summed_tags
 from ledger.calls.periods import CalendarPeriod, period_of
 from ledger.postgres.database import Connection
@@ -42,7 +43,7 @@ class TooManyBudgetsError(Exception):
 
 
 class BudgetSettings(NamedTuple):
-    """The settings of a budget; `thresholds` of None are those of the user."""
+    """The settings of a budget. Without `thresholds`, those of the user apply."""
 
     scope: SpendScope
     period: AlertType
@@ -78,7 +79,7 @@ class ScopedBudgets:
     async def read(self, viewer: Viewer, user_id: str, now: datetime) -> list[ScopedStatus]:
         """Return a user's budgets with their spend; raises StoreUnavailableError."""
         async with self._budgets.reading(viewer) as connection:
-            limits = await self._budgets.limits(connection, viewer, user_id)
+            limits = await read_limits(connection, viewer, user_id)
             return await self._statuses(connection, limits, now)
 
     async def create(
@@ -95,7 +96,7 @@ class ScopedBudgets:
             return (*limits.budgets, _budget(budget_id, wanted, version, start, now))
 
         statuses = await self._change(viewer, user_id, add, now)
-        return next(p for p in statuses if p.budget.budget_id == budget_id)
+        return next(each for each in statuses if each.budget.budget_id == budget_id)
 
     async def replace(
         self, viewer: Viewer, user_id: str, budget_id: str, wanted: BudgetSettings, now: datetime
@@ -120,7 +121,7 @@ class ScopedBudgets:
             return tuple(after if b.budget_id == budget_id else b for b in limits.budgets)
 
         statuses = await self._change(viewer, user_id, change, now)
-        return next((p for p in statuses if p.budget.budget_id == budget_id), None)
+        return next((each for each in statuses if each.budget.budget_id == budget_id), None)
 
     async def delete(self, viewer: Viewer, user_id: str, budget_id: str, now: datetime) -> bool:
         """Delete a budget; returns whether there was one. Its alerts stay."""
@@ -145,14 +146,14 @@ class ScopedBudgets:
                 return await self._statuses(connection, before, now)
             limits = replace(before, budgets=without_ended_raises(changed, now))
             old, new = kept_scopes(before.budgets), kept_scopes(limits.budgets)
-            await self._budgets.write_budgets(connection, viewer, limits)
+            await write_budgets(connection, viewer, limits)
             if user_id != GLOBAL_OWNER:  # a worker sums tags over all users
                 for scope in old.keys() - new.keys():
                     await clear_scope(connection, viewer, user_id, scope)
                 for scope, since in new.items():
                     if old.get(scope) != since:
                         await fill_scope(connection, viewer, user_id, scope, since)
-            calls = await self._budgets.active_calls(connection, viewer, user_id, now)
+            calls = await read_active_calls(connection, viewer, user_id, now)
             basis, percent = self._budgets.basis, self._budgets.default_threshold_percent
             await Alerting(basis, percent).review_user(connection, limits, calls, now)
             return await self._statuses(connection, limits, now)
@@ -163,7 +164,7 @@ class ScopedBudgets:
         default = Decimal(self._budgets.default_threshold_percent)
         found: list[ScopedStatus] = []
         changes: list[PeriodChange] = []
-        for limit in limits.scoped(now):
+        for limit in limits.further_limits(now):
             if limit.budget is None:
                 continue
             thresholds = limits.thresholds_of(limit, default)
@@ -172,13 +173,19 @@ class ScopedBudgets:
                 period = period_of(limit.type, now, limits.timezone)
                 changes.append(PeriodChange(limits.user_id, limit, period, 0))
             found.append(ScopedStatus(limit.budget, thresholds, period, None))
-        spans = [change.span() for change in changes]
-        spent = iter(await read_spend(connection, spans, self._budgets.basis))
-        found = [p if p.period is None else p._replace(spend_nano=next(spent)) for p in found]
+        windows = [change.window() for change in changes]
+        spent = iter(await read_spend(connection, windows, self._budgets.basis))
+        found = [
+            status if status.period is None else status._replace(spend_nano=next(spent))
+            for status in found
+        ]
         if limits.user_id != GLOBAL_OWNER or not kept_scopes(limits.budgets):
             return found
         summed = await summed_tags(connection)
-        return [p._replace(spend_nano=None) if is_unsummed(p.budget, summed) else p for p in found]
+        return [
+            status._replace(spend_nano=None) if is_unsummed(status.budget, summed) else status
+            for status in found
+        ]
 
 
 def find_budget(limits: Limits, budget_id: str) -> StoredBudget | None:

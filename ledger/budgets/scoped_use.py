@@ -10,6 +10,7 @@ from ledger.budgets.alert_rows import read_spend
 from ledger.budgets.limits import Limit, Limits
 from ledger.budgets.positions import PeriodChange
 from ledger.budgets.scoped import SpendScope, StoredBudget
+from ledger.budgets.windows import SpendWindow
 from ledger.calls.periods import period_of
 from ledger.postgres.database import Connection
 from schemas.alerts import SpendBasis
@@ -34,7 +35,7 @@ def limits_of_call(
     """Return the limits of further budgets that apply to a call with a persona and tags."""
     return [
         (limit, limit.budget)
-        for limit in limits.scoped(now)
+        for limit in limits.further_limits(now)
         if limit.budget is not None and limit.budget.scope.matches(persona_id, tags)
     ]
 
@@ -47,13 +48,12 @@ async def read_scoped_use(
     now: datetime,
 ) -> list[ScopedUse]:
     """Return the spend of limits of periods in their present period."""
-    changes = [
-        (limit, budget, PeriodChange(limits.user_id, limit, period, 0))
-        for limit, budget in applying
-        if limit.type != "call" and (period := period_of(limit.type, now, limits.timezone))
-    ]
-    spent = await read_spend(connection, [change.span() for _, _, change in changes], basis)
-    return [
-        ScopedUse(limit, budget.scope, nano)
-        for (limit, budget, _), nano in zip(changes, spent, strict=True)
-    ]
+    of_periods: list[tuple[Limit, SpendScope]] = []
+    windows: list[SpendWindow] = []
+    for limit, budget in applying:
+        if limit.type != "call":
+            period = period_of(limit.type, now, limits.timezone)
+            of_periods.append((limit, budget.scope))
+            windows.append(PeriodChange(limits.user_id, limit, period, 0).window())
+    spent = await read_spend(connection, windows, basis)
+    return [ScopedUse(*each, nano) for each, nano in zip(of_periods, spent, strict=True)]

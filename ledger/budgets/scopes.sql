@@ -41,35 +41,7 @@ SELECT call_id, quarter_hour(at) AS quarter, sum(cost_nano)::bigint AS cost_nano
 FROM posting WHERE at >= :since
 GROUP BY call_id, quarter_hour(at)
 
--- name: move
--- Adds to the totals of scopes, in the given order, which is sorted by key; those of all users in the slot of this
--- connection. Returns the spend of each window from :starts to before :ends before this statement, by cost if
--- :by_cost, else by charge.
-WITH moved AS (
-    INSERT INTO scope_spend AS s (user_id, dimension, value, quarter, slot, cost_nano, charged_nano, refunded_nano)
-    SELECT user_id, dimension, value, quarter, CASE WHEN user_id = '' THEN writers_slot() ELSE 0 END,
-           cost_nano, charged_nano, refunded_nano
-    FROM unnest(:users::text[], :dimensions::text[], :values::text[], :quarters::timestamptz[],
-                :costs::bigint[], :charges::bigint[], :refunds::bigint[])
-         AS t (user_id, dimension, value, quarter, cost_nano, charged_nano, refunded_nano)
-    ON CONFLICT (user_id, dimension, value, quarter, slot)
-    DO UPDATE SET cost_nano = s.cost_nano + excluded.cost_nano,
-                  charged_nano = s.charged_nano + excluded.charged_nano,
-                  refunded_nano = s.refunded_nano + excluded.refunded_nano
-)
-SELECT coalesce(spent.nano, 0) AS nano
-FROM unnest(:window_users::text[], :window_dimensions::text[], :window_values::text[],
-            :starts::timestamptz[], :ends::timestamptz[])
-     WITH ORDINALITY AS w (user_id, dimension, value, starts, ends, ordinality)
-CROSS JOIN LATERAL (
-    SELECT sum(CASE WHEN :by_cost THEN cost_nano ELSE charged_nano - refunded_nano END) AS nano
-    FROM scope_spend AS s
-    WHERE s.user_id = w.user_id AND s.dimension = w.dimension AND s.value = w.value
-      AND s.quarter >= w.starts AND s.quarter < w.ends
-) AS spent
-ORDER BY w.ordinality
-
--- name: spent
+-- fragment: spend_of_windows
 -- The spend of each window from :starts to before :ends, by cost if :by_cost, else by charge.
 SELECT coalesce(spent.nano, 0) AS nano
 FROM unnest(:window_users::text[], :window_dimensions::text[], :window_values::text[],
@@ -83,9 +55,29 @@ CROSS JOIN LATERAL (
 ) AS spent
 ORDER BY w.ordinality
 
+-- name: move
+-- Adds to the totals of scopes, in the given order, which is sorted by key. Returns the spend of each window before this
+-- statement, from :starts to before :ends, by cost if :by_cost, else by charge.
+WITH moved AS (
+    INSERT INTO scope_spend AS s (user_id, dimension, value, quarter, cost_nano, charged_nano, refunded_nano)
+    SELECT user_id, dimension, value, quarter, cost_nano, charged_nano, refunded_nano
+    FROM unnest(:users::text[], :dimensions::text[], :values::text[], :quarters::timestamptz[],
+                :costs::bigint[], :charges::bigint[], :refunds::bigint[])
+         AS t (user_id, dimension, value, quarter, cost_nano, charged_nano, refunded_nano)
+    ON CONFLICT (user_id, dimension, value, quarter, slot)
+    DO UPDATE SET cost_nano = s.cost_nano + excluded.cost_nano,
+                  charged_nano = s.charged_nano + excluded.charged_nano,
+                  refunded_nano = s.refunded_nano + excluded.refunded_nano
+)
+{{spend_of_windows}}
+
+-- name: spent
+-- The spend of each window from :starts to before :ends, by cost if :by_cost, else by charge.
+{{spend_of_windows}}
+
 -- name: calls_of_scope
--- The calls of :user_id with the persona :value, or with the tag :tag_key of it, that changed since :since. An event
--- may be ten minutes ahead of the moment at which it changed its call.
+-- The calls of :user_id that changed since :since, with the persona :value, or with that value of the tag :tag_key. The
+-- time of an event may be ten minutes later than its change of the call.
 SELECT call_id, first_at, ended_at, infrastructure::text AS infrastructure, roundings::text AS roundings,
        default_charge_nano, default_fee_nano
   FROM calls

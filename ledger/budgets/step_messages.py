@@ -9,7 +9,7 @@ from uuid import UUID
 
 from msgspec.structs import asdict
 
-from ledger.budgets.alert_messages import crossing_of, derived_id, limit_sentence
+from ledger.budgets.alert_messages import crossing_of, limit_sentence
 from ledger.budgets.thresholds import BudgetPosition
 from ledger.calls.event_rows import EventRow
 from schemas.alerts import SOURCE, CloudEvent
@@ -23,6 +23,7 @@ from schemas.call_steps import (
     WarnRequest,
 )
 from schemas.exact import Exact
+from schemas.identity import derived_id
 from schemas.money import Usd
 from schemas.sentences import dollars
 
@@ -53,7 +54,7 @@ def downgrade_request(
     suggestion: ModelSuggestion | None,
     now: datetime,
 ) -> StepRequest:
-    """Return the request to use a cheaper model, without one if there is none."""
+    """Return the request to use a cheaper model; without `suggestion` there is none."""
     request = _request("downgrade", position, percent, crossed_by, now)
     if suggestion is None:
         return request

@@ -23,11 +23,12 @@ CALLS_AT_ONCE: Final = 5_000
 BATCHES_AT_ONCE: Final = 20
 ROWS_AT_ONCE: Final = 20_000
 SECONDS_MAX: Final = 0.5
-"""Of summing before the next decision of budgets."""
+"""How long `sum_tags` works before it returns, so that the next review is not late."""
 
 KEPT_DAYS: Final = timedelta(days=401)
 """Older events are refused, so older periods do not change."""
-_FORGOTTEN_AT_ONCE: Final = timedelta(days=31)
+_SPARE_DAYS: Final = timedelta(days=31)
+"""Kept in addition, because a period of a kept day may have begun before it."""
 
 _SQL: Final = statements("budgets/tags")
 
@@ -101,7 +102,7 @@ async def _next_part(
 ) -> bool | None:
     """Do one part; returns None if there may be another, else whether all is done."""
     scopes = await _scopes(connection)
-    oldest = (now - KEPT_DAYS).date().replace(day=1) - _FORGOTTEN_AT_ONCE
+    oldest = (now - KEPT_DAYS).date().replace(day=1) - _SPARE_DAYS
     first_days = {scope: max(since.date(), oldest) for scope, since in wanted.items()}
     current = {scope.scope: scope for scope in scopes if not scope.has_ended}
     if await _follow_budgets(connection, current, first_days):

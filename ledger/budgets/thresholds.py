@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 
 from ledger.budgets.limits import Limit
-from ledger.calls.call import Call
+from ledger.calls.call import Call, total_nano
 from ledger.calls.periods import CalendarPeriod
 
 CALL_CLOSES_AFTER: Final = timedelta(days=1)
@@ -48,7 +48,7 @@ def period_position(
     after_nano: int,
     now: datetime,
 ) -> BudgetPosition:
-    """Return the position of a calendar period; `moved_nano` is the new part of its spend."""
+    """Return the position of a calendar period; `moved_nano` is the change of its spend."""
     before, closed = after_nano - moved_nano, period.end <= now
     return BudgetPosition(
         user_id, limit, period.label, period.start, period.end, before, after_nano, closed
@@ -57,7 +57,7 @@ def period_position(
 
 def call_position(limit: Limit, before: Call | None, call: Call, now: datetime) -> BudgetPosition:
     """Return the position of a call's cost; `before` is the call as last committed."""
-    before_nano = total_nano(before) if before else 0
+    before_nano = total_nano(before.costs) if before else 0
     start, end = call.first_at or now, call.ended_at if call.status != "active" else None
     # Measured from the announced start, not the first event, whose clock may be days behind.
     closed = (end or call.started_at or start) + CALL_CLOSES_AFTER <= now
@@ -68,15 +68,10 @@ def call_position(limit: Limit, before: Call | None, call: Call, now: datetime) 
         start,
         end,
         before_nano,
-        total_nano(call),
+        total_nano(call.costs),
         closed,
         call,
     )
-
-
-def total_nano(call: Call) -> int:
-    """Return the total cost of a call."""
-    return sum(nano for services in call.costs.values() for nano in services.values())
 
 
 def reached_thresholds(position: BudgetPosition, thresholds: Sequence[Decimal]) -> list[Decimal]:

@@ -2,7 +2,7 @@
 
 A call is abandoned if it was closed when it had exactly the events that it has now: the decision in
 `call.settled` states their number. So any later event reopens it. Closing and reopening settle the
-call again. It is not charged, as a failed call is not.
+call again. Like a failed call, an abandoned call is not charged.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ledger.prices.catalogue import Catalogue
 
 
 class PendingClosing(NamedTuple):
-    """The version of a call that is to be closed, and the time of its last event."""
+    """A call to close, at this version, and the time of its last event."""
 
     version: int
     last_at: datetime
@@ -44,5 +44,5 @@ def abandon_calls(
         changes.spend.resettle(before, call)
         changes.movements.move(before, call)
         call.version += 1
-        changes.change(before, call)
+        changes.add_call(before, call)
     return changes

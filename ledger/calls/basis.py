@@ -1,8 +1,8 @@
-"""The cost that a charge follows: at the prices when it was recorded.
+"""The cost that a charge follows: the recorded cost at the prices when it was recorded.
 
 A price that becomes known later corrects a recorded cost, but not what was charged for it. So a
 correcting cost states the cost that it replaces, and the prices of its units of time, from which
-the roundings of legs follow. A cost that had no price yet has its first price.
+the roundings of legs follow. If a cost had no price when it was recorded, its first price counts.
 """
 
 from __future__ import annotations

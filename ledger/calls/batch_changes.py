@@ -40,8 +40,8 @@ class KnownState(msgspec.Struct):
     `calls` are the calls of the batch as last committed, `held` their held events. `voidable` are
     the recorded costs that voids of the batch name, `voided` those that are already voided.
     `without_details` are calls that have archived costs with expired details: a void of such a cost
-    is refused, and so is a usage of a leg. `legs` are the pieces of calls with legs that count and
-    whose rounding may change.
+    is refused, and so is a usage of a leg. `legs` are the pieces, without voided ones, of calls
+    with legs that have ended or may end in the batch.
     """
 
     calls: Mapping[str, Call] = {}
@@ -108,7 +108,7 @@ class BatchChanges(msgspec.Struct):
         if new and row.price_id == UNPRICED:
             self.missing_prices.append(row)
 
-    def change(self, before: Call | None, call: Call) -> None:
+    def add_call(self, before: Call | None, call: Call) -> None:
         """Add a call as last committed and as it is now."""
         self.changed[call.call_id] = (before, call)
         if call.user_id is not None:

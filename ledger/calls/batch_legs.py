@@ -17,7 +17,7 @@ from schemas.refusals import Refused
 
 
 class BatchLegs:
-    """Rounds legs by the stored pieces and those of the batch; `unread` are calls without them."""
+    """Rounds legs by their pieces; `unread` are calls whose stored pieces must be read first."""
 
     def __init__(self, known: KnownState, catalogue: Catalogue) -> None:
         self.unread: set[str] = set()
@@ -42,7 +42,7 @@ class BatchLegs:
             self._require_details(call, event.source)
 
     def _require_details(self, call: Call, source: str) -> None:
-        """Raise Refused, except for corrections: then the roundings stay as they are."""
+        """Refuse an event; a correction of prices counts, and the roundings stay as they are."""
         if source != RERATE_SOURCE and self.lacks_details(call):
             raise too_old(call)
 

@@ -22,16 +22,16 @@ from ledger.charge_plans.terms import ChargeDecision
 from schemas.events import CallEnded, CallStarted, CallStatus, Direction
 from schemas.money import half_even
 
-CHARGED, REFUNDED = 0, 1
 _MILLISECOND: Final = timedelta(milliseconds=1)
+_decode_costs: Final = msgspec.json.Decoder(dict[Day, dict[str, int]]).decode
 
 
 class Call(msgspec.Struct, kw_only=True):
     """The running totals of one call. Money is nano-dollars, durations are milliseconds.
 
-    `costs` is by UTC day and service, `charges` by UTC day as [charged, refunded]; both already
-    hold what was settled. `default_charge_nano` and `default_fee_nano` are the charge of a call
-    that no event charged and its fee, by the `charge_plan` or else the default price.
+    `costs` is by UTC day and service, `charges` by UTC day as [charged, refunded]; both include
+    what was settled. `default_charge_nano` is what a call is charged that no event charged, by the
+    `charge_plan` or else the default price; `default_fee_nano` is its fee.
     `rerated_nano` is what later prices added to the costs, which charges do not follow. `tagged_by`
     has the origin of each of `tags`. `roundings` are those of its legs, empty until it has ended;
     None if no usage has a price with increments. `version` is the number of commits that changed
@@ -82,10 +82,10 @@ class Call(msgspec.Struct, kw_only=True):
 
     def charged_nano(self) -> int:
         """Return the sum of charges, before refunds."""
-        return sum(sums[CHARGED] for sums in self.charges.values())
+        return sum(charged for charged, _ in self.charges.values())
 
     def refunded_nano(self) -> int:
-        return sum(sums[REFUNDED] for sums in self.charges.values())
+        return sum(refunded for _, refunded in self.charges.values())
 
     def add_cost(self, day: Day, service: str, nano: int) -> None:
         """Add `nano`, which may be negative, to the cost of a service on a day."""
@@ -94,11 +94,10 @@ class Call(msgspec.Struct, kw_only=True):
             services = self.costs[day] = {}
         services[service] = services.get(service, 0) + nano
 
-    def add_charge(self, day: Day, kind: int, nano: int) -> None:
-        """Add to the sum CHARGED or REFUNDED on a day."""
-        sums = list(self.charges.get(day, (0, 0)))
-        sums[kind] += nano
-        self.charges = self.charges | {day: sums}
+    def add_charge(self, day: Day, *, charged: int = 0, refunded: int = 0) -> None:
+        """Add nano-dollars, which may be negative, to the charges and the refunds of a day."""
+        before = self.charges.get(day, (0, 0))
+        self.charges = self.charges | {day: [before[0] + charged, before[1] + refunded]}
 
     def start(self, data: CallStarted, time: datetime, identity: str) -> None:
         """Take the facts of the earliest `call.started`."""
@@ -126,8 +125,8 @@ class Call(msgspec.Struct, kw_only=True):
         """The tags so far."""
         return CallTags(self.tags or {}, self.tagged_by or {})
 
-    def count(self, owner: str, time: datetime) -> None:
-        """Take the owner of the call and the time of its first event from an event."""
+    def take_owner(self, owner: str, time: datetime) -> None:
+        """Take the owner of the call from an event, and its time if no event is earlier."""
         self.user_id = owner
         if self.first_at is None or time < self.first_at:
             self.first_at = time
@@ -161,6 +160,21 @@ def _milliseconds(seconds: int | Decimal | None) -> int | None:
         return None
     numerator, denominator = seconds.as_integer_ratio()
     return half_even(numerator * 1000, denominator)
+
+
+def total_nano(costs: Mapping[Day, Mapping[str, int]]) -> int:
+    """Return the sum of costs by day and service."""
+    return sum(nano for services in costs.values() for nano in services.values())
+
+
+def read_costs(stored: str) -> dict[Day, dict[str, int]]:
+    """Return stored costs, in nano-dollars by day and service."""
+    return _decode_costs(stored)
+
+
+def read_costs_by_service(stored: str) -> dict[str, int]:
+    """Return the cost of each service over all days of stored costs."""
+    return sum_by_service(_decode_costs(stored).values())
 
 
 def sum_by_service(costs: Iterable[Mapping[str, int]]) -> dict[str, int]:

@@ -1,8 +1,8 @@
 """Decides what the user is charged for a completed call that no event charged.
 
-The plan follows from the end, the owner, the persona and the tags of the call, its charge also from
-the duration or the cost. It is decided again when one of these changes, so it depends only on the
-set of the call's events. A newer plan or price changes nothing while they are the same.
+The plan follows from the end, the owner, the persona and the tags of the call; the charge by the
+plan also from the duration or the cost. Both are decided again when one of these facts changes, so
+they depend only on the set of the call's events. A newer plan or price alone changes nothing.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from typing import NamedTuple
 
 import msgspec
 
-from ledger.calls.call import CHARGED, Call
+from ledger.calls.call import Call, total_nano
 from ledger.calls.periods import day_of
 from ledger.charge_plans.plans import CallKind, ChargePlans, OutdatedPlansError
 from ledger.charge_plans.terms import ChargeDecision
 from ledger.prices.catalogue import DEFAULT_PROCESSOR, Catalogue
 
 
-class ChargeBasis(NamedTuple):
-    """The facts from which the expected charge of a call follows."""
+class ExpectedCall(NamedTuple):
+    """The expected facts of a call, from which its expected charge follows."""
 
     call: CallKind
     duration_ms: int
@@ -28,19 +28,19 @@ class ChargeBasis(NamedTuple):
 
 
 def expected_charge_nano(
-    plans: ChargePlans, basis: ChargeBasis, at: datetime, default_nano: int
+    plans: ChargePlans, expected: ExpectedCall, at: datetime, default_nano: int
 ) -> int:
     """Return the expected charge of a call that ends at `at`; `default_nano` without a plan."""
-    plan = plans.choose(basis.call, at)
+    plan = plans.choose(expected.call, at)
     if plan is None or plan.terms.kind == "default":
         return default_nano
-    return plan.terms.charge_nano(basis.duration_ms, basis.cost_nano)
+    return plan.terms.charge_nano(expected.duration_ms, expected.cost_nano)
 
 
-def expected_fee_nano(catalogue: Catalogue, basis: ChargeBasis, at: datetime) -> int:
+def expected_fee_nano(catalogue: Catalogue, expected: ExpectedCall, at: datetime) -> int:
     """Return the processor's fee of the expected charge of a call, in nano-dollars."""
     default_nano = catalogue.default_charge_nano(at)
-    charge_nano = expected_charge_nano(catalogue.plans, basis, at, default_nano)
+    charge_nano = expected_charge_nano(catalogue.plans, expected, at, default_nano)
     return catalogue.fee_nano(DEFAULT_PROCESSOR, charge_nano, at) or 0
 
 
@@ -135,12 +135,11 @@ def _with_figures(plan: ChargeDecision, call: Call, fee_nano: int) -> ChargeDeci
     duration_ms = call.duration_ms if plan.kind == "per_minute" else 0
     basis_nano = 0
     if plan.follows_cost:
-        total_nano = sum(sum(services.values()) for services in call.costs.values())
-        basis_nano = total_nano - fee_nano - call.rerated_nano
+        basis_nano = total_nano(call.costs) - fee_nano - call.rerated_nano
     return msgspec.structs.replace(plan, duration_ms=duration_ms, basis_nano=basis_nano)
 
 
 def _post(call: Call, at: datetime, charge: SettledCharge, sign: int) -> None:
     day = day_of(at)
-    call.add_charge(day, CHARGED, sign * charge.charge_nano)
+    call.add_charge(day, charged=sign * charge.charge_nano)
     call.add_cost(day, DEFAULT_PROCESSOR, sign * charge.fee_nano)

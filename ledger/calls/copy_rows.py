@@ -124,7 +124,7 @@ def identity_rows(identities: Sequence[str], fingerprints: Iterable[int]) -> lis
 
 
 async def copy_input(pieces: Iterable[bytes]) -> AsyncIterator[bytes]:
-    """Yield the input of COPY in chunks of pieces of rows."""
+    """Yield the input of COPY in chunks; `pieces` are rows, or parts of them, in order."""
     yield _HEADER
     remaining = iter(pieces)
     while chunk := b"".join(islice(remaining, _PIECES_PER_CHUNK)):

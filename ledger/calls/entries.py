@@ -34,10 +34,10 @@ _json: Final = msgspec.json.Encoder(decimal_format="number")
 
 
 class Entry(NamedTuple):
-    """Field names are the columns; money is nano-dollars, `unit_cost` the emitter's USD.
+    """A row of `call_cost_events`; the field names are its columns.
 
-    `usages` are the quantities of one request, see `ledger.prices.usages`; the columns of a single
-    usage are None then.
+    Money is nano-dollars, except the emitter's `unit_cost` in USD. `usages` are the quantities of
+    one request, see `ledger.prices.usages`; the columns of a single usage are None then.
     """
 
     identity: str

@@ -35,7 +35,7 @@ class EventRow(Protocol):
 
     @property
     def is_unpriced(self) -> bool:
-        """Whether the event has no price yet, so that its cost is 0."""
+        """Whether the event has no price yet, so that its cost is 0 or an estimate."""
 
     def copy_cells(self) -> bytes:
         """Return the row as COPY reads it, up to the cell of its owner."""

@@ -1,10 +1,10 @@
 """The fast path for plain costs, which are most events of a busy stream.
 
-A plain cost is in structured mode, with one usage, without tags, price context and leg. It has
-its own price, or the one of the newest row of a kind without conditions and increments. Plain costs
-are parsed, checked, priced and encoded a few hundred at a time, while they are in the processor's
-caches. All other events take the general path (`schemas.cloudevents`, `ledger.calls.rating`). A
-test verifies that both have the same result for plain costs.
+A plain cost is in structured mode, with one usage, without tags, price context and leg. Its emitter
+gave the cost, or the newest price applies and its kind of usage has neither conditions nor
+increments. Plain costs are parsed, checked, priced and encoded a few hundred at a time, while they
+are in the processor's caches. All other events take the general path (`schemas.cloudevents`,
+`ledger.calls.rating`). A test verifies that both have the same result for plain costs.
 """
 
 from __future__ import annotations

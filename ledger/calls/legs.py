@@ -1,9 +1,9 @@
 """Legs of calls: vendors bill the duration of a whole leg, rounded up to an increment.
 
 A leg is the costs of a call with the same service, operation, model and `legId` whose price is per
-unit of time; audio is measured apart. Its rounding follows from the set of its pieces, so neither
-their number nor their order matters. The same holds for its basis, the rounding that charges
-follow: it is that of the same pieces at the prices when they were recorded.
+unit of time; seconds of audio are a leg of their own. Its rounding follows from the set of its
+pieces, so neither their number nor their order matters. The rounding that charges follow is that of
+the same pieces at the prices when they were recorded.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class LegPiece(NamedTuple):
     basis_price: LegPrice | None = None
 
     def basis(self) -> LegPiece:
-        """Return the piece that charges follow."""
+        """Return the piece at the price that charges follow."""
         price = self.basis_price
         if price is None:
             return self
@@ -146,7 +146,7 @@ def _round_leg(leg: LegKey, pieces: list[LegPiece]) -> Rounding | None:
 
 
 def _bill(pieces: list[LegPiece]) -> _LegBill:
-    """Return what is billed for a leg: without increments, its pieces."""
+    """Return what is billed for a leg, which is not rounded without increments or a price."""
     prices = [(piece.time, piece.price) for piece in pieces if piece.price is not None]
     _, price = min(prices, key=_precedence, default=(None, _NO_PRICE))
     seconds = sum((piece.seconds for piece in pieces), Fraction(0))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from ledger.calls.call import CHARGED, REFUNDED, Call, first_day
+from ledger.calls.call import Call, first_day
 from ledger.calls.periods import Day
 from ledger.calls.rating import RatedCost
 
@@ -63,17 +63,14 @@ class BatchMovements:
     def _add_days(self, call: Call, sign: int) -> None:
         day = first_day(call)
         if day is not None:
-            self._day(call, day, UserDayChange(sign, sign * call.duration_ms))
-        for charge_day, sums in call.charges.items():
-            charged, refunded = sign * sums[CHARGED], sign * sums[REFUNDED]
-            self._day(call, charge_day, UserDayChange(0, 0, charged, refunded))
+            self._add_day(call, day, UserDayChange(sign, sign * call.duration_ms))
+        for charge_day, (charged, refunded) in call.charges.items():
+            self._add_day(call, charge_day, UserDayChange(0, 0, sign * charged, sign * refunded))
 
-    def _day(self, call: Call, day: Day, sums: UserDayChange) -> None:
+    def _add_day(self, call: Call, day: Day, change: UserDayChange) -> None:
         key = (call.user_id or "", day, call.persona_id or "")
-        known = self.days.get(key)
-        self.days[key] = (
-            sums if known is None else UserDayChange(*map(sum, zip(known, sums, strict=True)))
-        )
+        known = self.days.get(key, UserDayChange())
+        self.days[key] = UserDayChange(*map(sum, zip(known, change, strict=True)))
 
     def cost_days_before(self, day: Day) -> set[tuple[str, Day]]:
         """Return user and day of the costs that changed before a day."""
@@ -81,7 +78,7 @@ class BatchMovements:
 
     def changed_days(self) -> dict[UserDayKey, UserDayChange]:
         """Return the changes of `user_days` that are not zero."""
-        return {key: sums for key, sums in self.days.items() if any(sums)}
+        return {key: change for key, change in self.days.items() if any(change)}
 
     def changed_costs(self) -> dict[UserDayCostKey, int]:
         """Return the changes of `user_day_costs` that are not zero."""

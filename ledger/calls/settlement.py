@@ -26,11 +26,9 @@ def settle(
 ) -> bool:
     """Settle a call by its facts; `before` is the call as last committed.
 
-    `roundings` are those of its legs if it has ended, None without legs.
-
-    Returns whether anything changed; True if the call is or was abandoned. A newer price changes
-    nothing while the facts are the same. Raises OutdatedPlansError if the catalogue lacks plans
-    that the call was charged by.
+    `roundings` are those of its legs if it has ended, None without legs. Returns whether anything
+    changed; True if the call is or was abandoned. A newer price changes nothing while the facts are
+    the same. Raises OutdatedPlansError if the catalogue lacks plans that the call was charged by.
     """
     moved_first = _settle_infrastructure(before, call, catalogue)
     moved_roundings = _settle_roundings(before, call, roundings)

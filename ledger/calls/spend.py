@@ -20,8 +20,8 @@ SpendKey = tuple[str, datetime]
 _QUARTER: Final = timedelta(minutes=QUARTER_MINUTES)
 _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
-
 COST, CHARGED, REFUNDED = 0, 1, 2
+"""The kinds of spend, and their indexes in sums."""
 
 
 class SpendPosting(NamedTuple):
@@ -61,7 +61,7 @@ class SpendChanges:
             if not quarter <= cost.time < until:
                 sums = self._sums(user_id, cost.time)
                 quarter, until = self._quarter, self._until
-            sums[0] += cost.cost_nano
+            sums[COST] += cost.cost_nano
 
     def charge(self, call: Call, at: datetime, nano: int, *, is_settled: bool = False) -> None:
         self._sums(call.user_id or "", at)[CHARGED] += nano
@@ -93,10 +93,10 @@ class SpendChanges:
     def resettle(self, before: Call | None, call: Call) -> None:
         """Subtract what was settled for a call before, and add what is settled now."""
         if before is not None and before.user_id is not None:
-            self._settled(before, -1)
-        self._settled(call, 1)
+            self._add_settled(before, -1)
+        self._add_settled(call, 1)
 
-    def _settled(self, call: Call, sign: int) -> None:
+    def _add_settled(self, call: Call, sign: int) -> None:
         for posting in settled_postings(call):
             add = self.cost if posting.kind == COST else self.charge
             add(call, posting.at, sign * posting.nano, is_settled=True)

@@ -1,8 +1,8 @@
 """The tags of a call: for each key the value of the earliest event by (time, identity).
 
 A call keeps ten keys: those whose events are the earliest, by (time, identity, key). A dropped key
-has ten earlier keys, and only even earlier keys can replace these. So the tags do not depend on the
-order of arrival.
+has ten earlier ones, and these are only dropped for still earlier ones. So the tags do not depend
+on the order of arrival.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""Makes the published total of a call from its state.
+"""Makes the published total of a call from its state, as an object and as JSON.
 
-Each commit publishes the total of every changed call, so its JSON is also written directly.
+Each commit publishes the total of every changed call, so the JSON is made directly, in half the
+time.
 """
 
 from __future__ import annotations
@@ -18,14 +19,12 @@ from schemas.money import Usd, raw_number, usd_text
 from schemas.totals import CallTotal
 
 _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
-
-
 _ZERO: Final = raw_number(0)
 _NAMES_MAX: Final = 10_000
 
 
 class _Names(dict[str, str]):
-    """A cache of services as names in a JSON object."""
+    """A cache of the names of services as keys of a JSON object."""
 
     def __missing__(self, service: str) -> str:
         if len(self) >= _NAMES_MAX:
@@ -91,7 +90,7 @@ def call_total(call: Call, updated_at: datetime) -> CallTotal:
 
 
 def call_total_json(call: Call, updated_at: datetime, version: int | None = None) -> bytes:
-    """Return the JSON of `call_total`, in half the time.
+    """Return the JSON of `call_total`.
 
     `version` is the published version, by default the one of the call.
     """

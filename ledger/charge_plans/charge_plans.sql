@@ -20,15 +20,14 @@ FROM charge_plans
 ORDER BY user_id, persona_id, tag_key, tag_value, effective_from
 
 -- name: one_at_a_time
--- Serializes entries to the end of the transaction.
+-- Lets one transaction at a time add plans.
 SELECT pg_advisory_xact_lock(hashtext('cost-analytics charge plans'))
 
 -- name: add
--- Inserts the rows of :plans, a JSON list, that are new; :set_by is who enters them. Returns their scopes and times.
+-- Inserts the rows of :plans, a JSON list, that are new; :set_by is who enters them.
 INSERT INTO charge_plans (user_id, persona_id, tag_key, tag_value, effective_from, kind, amount_nano, minimum_seconds,
                           increment_seconds, included_minutes, markup_ppm, source, set_by)
 SELECT user_id, persona_id, tag_key, tag_value, effective_from, kind, amount_nano, minimum_seconds,
        increment_seconds, included_minutes, markup_ppm, source, :set_by
 FROM json_populate_recordset(NULL::charge_plans, :plans::text::json)
 ON CONFLICT (user_id, persona_id, tag_key, tag_value, effective_from) DO NOTHING
-RETURNING plan_id

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Final
 
 from ledger.charge_plans.rows import markup_percent
 from ledger.charge_plans.terms import ChargeDecision, PlanTerms
 from schemas.exact import exact_text
 from schemas.sentences import exact_dollars
 
-_MS_PER_MINUTE = 60_000
+_MS_PER_MINUTE: Final = 60_000
 
 
 def describe_terms(terms: PlanTerms) -> str:
@@ -35,21 +36,21 @@ def describe_terms(terms: PlanTerms) -> str:
             return "No plan"
 
 
-def describe_decision(plan: ChargeDecision) -> str:
+def describe_decision(decision: ChargeDecision) -> str:
     """Return how a call was charged, such as `Per minute: 4 min at $0.35, 1 min included`."""
-    amount = exact_dollars(plan.amount_nano)
-    match plan.kind:
+    amount = exact_dollars(decision.amount_nano)
+    match decision.kind:
         case "per_call":
             return f"Per call: {amount}"
         case "per_minute":
-            included = f", {plan.included_minutes} min included" if plan.included_minutes else ""
-            return (
-                f"Per minute: {_duration(plan.billed_ms(plan.duration_ms))} at {amount}{included}"
-            )
+            minutes = decision.included_minutes
+            included = f", {minutes} min included" if minutes else ""
+            billed = _duration(decision.billed_ms(decision.duration_ms))
+            return f"Per minute: {billed} at {amount}{included}"
         case "cost_plus":
-            fixed = f" and {amount}" if plan.amount_nano else ""
-            cost = exact_dollars(plan.basis_nano)
-            return f"Cost plus {markup_percent(plan)}%{fixed}, of a cost of {cost}"
+            fixed = f" and {amount}" if decision.amount_nano else ""
+            cost = exact_dollars(decision.basis_nano)
+            return f"Cost plus {markup_percent(decision)}%{fixed}, of a cost of {cost}"
         case _:
             return "Default price"
 

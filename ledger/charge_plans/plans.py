@@ -77,14 +77,9 @@ class ChargePlans:
                     yield PlanScope(user_id, persona_id, tag_key, tag_value)
 
 
-_plans: Final = msgspec.json.Decoder(list[ChargePlan])
+_decode_plans: Final = msgspec.json.Decoder(list[ChargePlan]).decode
 
 
 def read_plan_list(text: str | None) -> list[ChargePlan]:
     """Return the plans of a JSON list of arrays; None for no plans."""
-    return _plans.decode(text) if text else []
-
-
-def plans_from_json(text: str | None) -> ChargePlans:
-    """Return the plans of a JSON list, indexed."""
-    return ChargePlans(read_plan_list(text))
+    return _decode_plans(text) if text else []

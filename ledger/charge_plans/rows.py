@@ -63,8 +63,7 @@ class PlanRow(NamedTuple):
     @property
     def name(self) -> str:
         """The plan's name for people."""
-        since = self.effective_from.isoformat().replace("+00:00", "Z")
-        return f"The plan of {scope_text(self.scope)} from {since}"
+        return f"The plan of {scope_text(self.scope)} from {_time_text(self.effective_from)}"
 
     def fields(self) -> dict[str, str]:
         """Return the row as the fields of a file; those that do not apply are empty."""
@@ -78,8 +77,12 @@ class PlanRow(NamedTuple):
         }
         fields = dict.fromkeys(FIELDS, "") | self.scope._asdict()
         fields |= {name: values[name] for name in _FIELDS_OF[terms.kind]}
-        since = self.effective_from.isoformat().replace("+00:00", "Z")
+        since = _time_text(self.effective_from)
         return fields | {"effective_from": since, "kind": terms.kind, "source": self.source}
+
+
+def _time_text(time: datetime) -> str:
+    return time.isoformat().replace("+00:00", "Z")
 
 
 def scope_text(scope: PlanScope) -> str:
@@ -108,7 +111,9 @@ class InvalidPlanError(Exception):
 def plan_row(fields: Mapping[str, str], *, source: str) -> PlanRow:
     """Validate a plan of text fields; `source` is the default source. Raises InvalidPlanError."""
     check = _Checks({name: value.strip() for name, value in fields.items()})
-    row = PlanRow(check.scope(), check.moment(), check.terms(), check.text("source") or source)
+    row = PlanRow(
+        check.scope(), check.effective_from(), check.terms(), check.text("source") or source
+    )
     if check.reasons:
         raise InvalidPlanError(check.reasons)
     return row._replace(source=row.source[:_TEXT_MAX])
@@ -176,7 +181,7 @@ class _Checks:
         self.reasons.append(f"{name} must be a {kind} from 0 to {largest}{of}.")
         return Decimal(0)
 
-    def moment(self) -> datetime:
+    def effective_from(self) -> datetime:
         try:
             return parse_time(self._fields.get("effective_from", ""))
         except ValueError:

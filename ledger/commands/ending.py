@@ -19,10 +19,8 @@ from schemas.money import Usd
 _SQL: Final = statements("commands/ending")
 
 NOT_AGAIN_SECONDS: Final = 60
-"""For this long after its execution, a cutoff is also the answer to another request to end the
-call."""
-_BY_HAND: Final = 0
-"""The limit version of a request without a limit."""
+"""For this long after its execution, a cutoff also answers another request to end its call."""
+_NO_LIMIT_VERSION: Final = 0
 _ENDED: Final = frozenset({"completed", "failed", "terminated"})
 
 
@@ -33,7 +31,7 @@ class CallEndedError(Exception):
 async def end_call(
     connection: Connection, viewer: Viewer, call_id: str, *, role: str, reason: str, now: datetime
 ) -> CommandRow | None:
-    """Request the end of a call; returns the command, or one that is under way already.
+    """Request the end of a call; returns the command, or a cutoff that is under way already.
 
     Returns None if the viewer may not read the call; raises CallEndedError.
     """
@@ -54,7 +52,7 @@ async def end_call(
             reason=reason,
             limit_usd=None,
             current_cost=Usd(call["nano"]),
-            limit_version=_BY_HAND,
+            limit_version=_NO_LIMIT_VERSION,
             alert_id=None,
             requested_at=now,
             crossed_by=None,

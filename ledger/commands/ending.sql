@@ -1,7 +1,7 @@
 -- Ends calls by hand.
 
 -- name: lock
--- Serializes requests to end :call_id by hand.
+-- Lets one transaction at a time request the end of :call_id by hand.
 SELECT pg_advisory_xact_lock(hashtext('cost-analytics end call'), hashtext(:call_id))
 
 -- name: call

@@ -1,4 +1,4 @@
-"""Reads and writes of the processes that execute commands: receivers and results.
+"""Reads and writes of the processes that execute commands.
 
 PostgreSQL's clock decides what is due and which claims have expired, so the clocks of the machines
 need not agree.
@@ -26,10 +26,10 @@ ACQUIRE_TIMEOUT_SECONDS: Final = 10
 
 
 class ClaimedCommand(NamedTuple):
-    """A command claimed by this process; `number` is the current attempt.
+    """A command claimed by this process; `number` is that of the current attempt.
 
-    `payload` is the CloudEvent that requested it. The vendor of the call is None if no event names
-    it; its `control_url` is data from outside.
+    `payload` is the CloudEvent that requested it. `provider` is the vendor of the call, None if no
+    event names it. `control_url` is from an event and must be checked.
     """
 
     command_id: str
@@ -86,14 +86,14 @@ class CommandStore:
         *,
         is_journaled: bool = False,
     ) -> None:
-        """Store the result of the last attempt, and whether the command is in the journal."""
+        """Store the result of the last attempt, and whether the journal has the command."""
         state = "failed" if result.outcome == "permanent" else result.outcome
         finish = _SQL.bind(
             "finish",
             command_id=claim.command_id,
             number=claim.number,
             state=state,
-            outcome=_stored(result.error),
+            outcome=_truncated(result.error),
             target=result.target,
             is_journaled=is_journaled,
         )
@@ -137,13 +137,13 @@ async def _end_attempt(
         outcome=result.outcome,
         target=result.target,
         status=result.status,
-        error=_stored(result.error),
+        error=_truncated(result.error),
         duration_ms=duration_ms,
     )
     await connection.execute(*attempt_ended)
 
 
-def _stored(error: str | None) -> str | None:
+def _truncated(error: str | None) -> str | None:
     return None if error is None else error[:ERROR_CHARACTERS_MAX]
 
 

@@ -11,9 +11,9 @@ UPDATE call_command_attempts AS a SET outcome = 'interrupted'
 FROM dead WHERE a.command_id = dead.command_id AND a.number = dead.attempts AND a.outcome IS NULL
 
 -- name: close_due
--- Closes due commands that must not be executed any more: of calls that have ended, steps before an end that is
--- requested or executed, and those older than :deadline_seconds seconds. An abandoned call has no end that its vendor reported, and may still cost. Expired
--- commands are closed whether they are due or not.
+-- Closes commands that must not be executed any more: due ones of calls that have ended, due steps of calls whose cutoff
+-- is requested or executed, and all that are older than :deadline_seconds seconds. Abandoned calls have not ended: no
+-- event reported an end, and they may still cost.
 UPDATE call_commands AS c
 SET state = due.state, outcome = due.outcome, ended_at = now(), next_attempt_at = NULL
 FROM (
@@ -37,9 +37,9 @@ FROM (
 WHERE c.command_id = due.command_id
 
 -- name: claim
--- Claims up to :limit due commands for :lease_seconds seconds and stores the start of an attempt, ends of calls first; none
--- while commands are stopped, or before a restored ledger has read the journal. With each come the vendor of its call, by the call's
--- latest events, and the mode. Archived events are left out: such calls are long over.
+-- Claims up to :limit due commands for :lease_seconds seconds, cutoffs first, and stores the start of an attempt; none
+-- while commands are stopped, or before a restored ledger has read the journal. Returns each with the vendor of its
+-- call, by the call's latest events, and with the mode. Archived events are left out: such calls are long over.
 WITH mode AS (
     SELECT mode FROM command_modes ORDER BY seq DESC LIMIT 1
 ), due AS (

@@ -1,4 +1,4 @@
-"""The journal of executed commands: which ones are in it, and its import into a restored ledger.
+"""The journal of executed commands: which commands it has, and its import into a restored ledger.
 
 The functions raise `database.TRANSIENT_ERRORS`.
 """

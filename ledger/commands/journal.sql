@@ -1,4 +1,4 @@
--- The journal of executed commands: stores them outside of the database, for a ledger that is restored.
+-- The journal keeps executed commands outside of the database, for a ledger that is restored.
 
 -- name: epoch_to_read
 -- The current epoch, and whether the journal was read for it. No row during a restore.

@@ -24,7 +24,7 @@ MODES_MAX: Final = 20
 
 
 class CommandRow(NamedTuple):
-    """A command; `outcome` says why it ended so."""
+    """A command; `outcome` says why it ended in this state."""
 
     command_id: str
     seq: int
@@ -65,7 +65,7 @@ class ModeRow(NamedTuple):
 async def commands_of_call(
     connection: Connection, viewer: Viewer, call_id: str
 ) -> list[CommandRow] | None:
-    """Return a call's commands, the newest first; None if the viewer may not read the call."""
+    """Return a call's latest commands, newest first; None if the viewer may not read the call."""
     rows = await connection.fetch(*_SQL.bind("of_call", call_id=call_id, **viewer.parameters))
     if not rows:
         return None
@@ -75,7 +75,7 @@ async def commands_of_call(
 async def list_commands(
     connection: Connection, *, before: int | None, state: CommandState | None, limit: int
 ) -> list[CommandRow]:
-    """Return a page of all commands, the newest first; empty for all but administrators."""
+    """Return a page of all commands, newest first; empty except for administrators."""
     rows = await connection.fetch(*_SQL.bind("page", before=before, state=state, limit=limit))
     return [CommandRow(*row) for row in rows]
 
@@ -99,7 +99,7 @@ async def list_modes(connection: Connection) -> list[ModeRow]:
 async def set_mode(
     connection: Connection, mode: CommandMode, reason: str, *, changed_by: str
 ) -> None:
-    """Put a mode in force for all processes: from the commit on, they claim by it."""
+    """Put a mode in force: from the commit on, all processes claim commands by it."""
     await connection.execute(_SQL["lock_modes"])
     changed = _SQL.bind("set_mode", mode=mode, reason=reason, changed_by=changed_by)
     await connection.execute(*changed)

@@ -1,7 +1,7 @@
 -- Commands as people see them, and the mode in which processes execute them.
 
 -- name: of_call
--- The commands of :call_id, the newest first, if the :viewer_id may read the call. No row for an unknown call; a row
+-- The latest 100 commands of :call_id, newest first, if the :viewer_id may read the call. No row for an unknown call; a row
 -- without a command for a call without any.
 SELECT k.user_id AS call_user_id, c.command_id::text, c.seq, c.call_id, c.user_id, c.kind, c.cause, c.state, c.reason,
        c.requested_by, c.requested_at, c.ended_at, c.target, c.outcome
@@ -10,8 +10,8 @@ WHERE k.call_id = :call_id AND (k.user_id = :viewer_id OR :reads_all) AND k.user
 ORDER BY c.seq DESC LIMIT 100
 
 -- name: page
--- Up to :limit commands before the number :before, the newest first, only those in :state if it is given. All users'
--- commands; row policies show them to administrators only.
+-- Up to :limit commands of all users before the number :before, newest first, only those in :state if it is given. Row
+-- policies show them to administrators only.
 SELECT c.command_id::text, c.seq, c.call_id, c.user_id, c.kind, c.cause, c.state, c.reason, c.requested_by, c.requested_at,
        c.ended_at, c.target, c.outcome
 FROM call_commands AS c
@@ -34,5 +34,5 @@ SELECT :mode, :reason, :changed_by
 WHERE :mode::text IS DISTINCT FROM (SELECT mode FROM command_modes ORDER BY seq DESC LIMIT 1)
 
 -- name: lock_modes
--- Serializes changes of the mode.
+-- Lets one transaction at a time change the mode.
 SELECT pg_advisory_xact_lock(hashtext('cost-analytics command modes'))

@@ -29,7 +29,7 @@ def retry_delay_ms(number: int, retry_after_seconds: int | None) -> int:
     """Return the delay after the failed attempt `number`, the first being 1.
 
     It grows up to 30 s, because each second of a call costs, and is never shorter than the receiver
-    requested. Jitter keeps commands that failed together apart.
+    requested. Jitter spreads commands that failed together.
     """
     delay_ms = _DELAYS_MS[min(number, len(_DELAYS_MS)) - 1]
     jitter_ms = random.randint(0, delay_ms * _JITTER_PERCENT // 100)  # noqa: S311 - no secret

@@ -1,7 +1,7 @@
 """A user's prepaid balance: a pure function of the grants and of the sums that were drawn.
 
-Which grants are valid changes only when one begins or ends. Between two such times only the sum of
-the draws matters. So the balance is the same for each order of arrival.
+The set of valid grants changes only when a grant begins or ends. Between two such times only the
+sum of the draws matters. So the balance is the same for each order of arrival.
 
 A draw takes from the valid grants in the order of `CreditGrant.order`. What no grant covers is a
 debt, which the next grant pays when it begins. When a grant ends, the rest of it expires.
@@ -17,10 +17,12 @@ from ledger.calls.periods import QUARTER_MINUTES, quarter_of
 
 NEVER: Final = datetime.max.replace(tzinfo=UTC)
 _QUARTER: Final = timedelta(minutes=QUARTER_MINUTES)
+_FAR_SECONDS: Final = 100 * 365 * 86_400
+"""An end that is further away is not reported."""
 
 
 class CreditGrant(NamedTuple):
-    """A grant that was not voided: valid from `starts_at` to before `ends_at`, whole quarters."""
+    """A grant that was not voided, valid from `starts_at` to before `ends_at`."""
 
     grant_id: str
     amount_nano: int
@@ -49,7 +51,7 @@ class Balance(NamedTuple):
 
 
 def validity(granted_at: datetime, expires_at: datetime | None) -> tuple[datetime, datetime]:
-    """Return the quarters of an hour from and before which a grant is valid, rounded outwards."""
+    """Return the start and the end of a grant, rounded outwards to quarters of an hour."""
     if expires_at is None:
         return quarter_of(granted_at), NEVER
     ends_at = quarter_of(expires_at)
@@ -99,10 +101,6 @@ def balance_ends_at(
         drawing.pass_time(ends_at)
         at = ends_at
     return at
-
-
-_FAR_SECONDS: Final = 100 * 365 * 86_400
-"""An end that is further away is not reported."""
 
 
 class _Drawing:

@@ -1,4 +1,4 @@
-"""Counts grants, refunds and low balances in the transaction of a batch.
+"""Counts grants and refunds in the transaction of a batch, and raises alerts of low balances.
 
 The settings of the batch's users are locked, and its events and totals are written. A batch without
 grants, and without users who have any, causes no statement.
@@ -11,7 +11,7 @@ from datetime import datetime
 from uuid import UUID
 
 from ledger.calls.batch_changes import BatchChanges
-from ledger.credits.low_balance import RECENT_PERIOD, due_alerts, ending_alert, ends_soon
+from ledger.credits.low_balance import due_alerts, ending_alert, ends_soon
 from ledger.credits.rows import (
     Account,
     BalanceAlertRow,
@@ -50,7 +50,7 @@ async def book_credits(
         await insert_events(connection, changes.credits)
     refunded = _refunded_calls(changes, with_credit)
     new_users = granted - {*with_credit}
-    if new_users:  # their earlier refunds were of no interest
+    if new_users:  # what their earlier refunds return is not stored yet
         refunded |= {*await read_refunded_calls(connection, new_users)}
     if refunded:
         await refresh_returns(connection, sorted(refunded))
@@ -80,10 +80,10 @@ async def raise_alerts(connection: Connection, user_ids: Sequence[str], now: dat
     """
     if not user_ids:
         return 0
-    accounts = await read_accounts(connection, user_ids, now, now - RECENT_PERIOD)
+    accounts = await read_accounts(connection, user_ids, now)
     alerts = [alert for account in accounts for alert in due_alerts(account, now)]
-    new = await raise_balance_alerts(connection, [_row(alert) for alert in alerts])
-    lowest = {alerts[place].user_id: alerts[place] for place in new}
+    new = await raise_balance_alerts(connection, [_balance_row(alert) for alert in alerts])
+    lowest = {alerts[index].user_id: alerts[index] for index in new}  # in descending order
     endings = await _raise_endings(connection, accounts, now)
     notices = [_notice(alert) for alert in lowest.values()]
     # A message about an amount also says how long the balance lasts.
@@ -102,12 +102,15 @@ async def _raise_endings(
     }
     if not changed:
         return []
-    crossing = [account for account in changed.values() if not account.ends_soon]
-    alerts = [alert for account in crossing if (alert := ending_alert(account, now)) is not None]
+    alerts = [
+        alert
+        for account in changed.values()
+        if not account.ends_soon and (alert := ending_alert(account, now)) is not None
+    ]
     new = await raise_ending_alerts(connection, [_ending_row(alert) for alert in alerts])
     states = {user_id: not account.ends_soon for user_id, account in changed.items()}
     await mark_endings(connection, states)
-    return [alerts[place] for place in new]
+    return [alerts[index] for index in new]
 
 
 def _notice(alert: BalanceAlert) -> Notice:
@@ -144,7 +147,7 @@ def _ending_row(alert: BalanceEndingAlert) -> EndingAlertRow:
     return EndingAlertRow(alert_id, alert.user_id, alert.triggered_at, text)
 
 
-def _row(alert: BalanceAlert) -> BalanceAlertRow:
+def _balance_row(alert: BalanceAlert) -> BalanceAlertRow:
     return BalanceAlertRow(
         UUID(alert.alert_id),
         alert.user_id,

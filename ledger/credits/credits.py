@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from ledger.credits.balance import Balance
-from ledger.credits.low_balance import RECENT_PERIOD
 from ledger.credits.rows import EVERYONE, Account, read_accounts
 from ledger.postgres.database import Connection
 from ledger.postgres.statements import statements
@@ -92,7 +91,7 @@ def state_of(row: GrantRow, remaining_nano: int, now: datetime) -> GrantState:
 async def list_grants(connection: Connection, user_id: str, now: datetime) -> list[ListedGrant]:
     """Return a user's latest grants, for an operator."""
     async with connection.transaction(isolation="repeatable_read", readonly=True):
-        accounts = await read_accounts(connection, [user_id], now, now - RECENT_PERIOD)
+        accounts = await read_accounts(connection, [user_id], now)
         of_user = {"user_id": user_id, **EVERYONE.parameters}
         rows = await connection.fetch(*_SQL.bind("grants", **of_user, limit=GRANTS_MAX))
     balance = accounts[0].balance if accounts else Balance({}, {}, 0)
@@ -124,7 +123,7 @@ class Credits:
         self._by_cost = by_cost
 
     async def read(self, viewer: Viewer, user_id: str, now: datetime) -> CreditStatus:
-        """Return a user's credit; nothing for a viewer without access.
+        """Return a user's credit; an empty one for a viewer without access.
 
         Raises StoreUnavailableError.
         """
@@ -152,14 +151,14 @@ class Credits:
         Raises StoreUnavailableError.
         """
         async with self._readers.comparing(viewer) as connection:
-            accounts = await read_accounts(connection, [user_id], now, now - RECENT_PERIOD, viewer)
+            accounts = await read_accounts(connection, [user_id], now, viewer)
             return accounts[0] if accounts else None
 
     async def _read(
         self, connection: Connection, viewer: Viewer, user_id: str, now: datetime
     ) -> CreditStatus:
         of_user = {"user_id": user_id, **viewer.parameters}
-        accounts = await read_accounts(connection, [user_id], now, now - RECENT_PERIOD, viewer)
+        accounts = await read_accounts(connection, [user_id], now, viewer)
         grants = await connection.fetch(*_SQL.bind("grants", **of_user, limit=GRANTS_MAX))
         rows = await connection.fetch(*_SQL.bind("low_balance", **of_user))
         low_nano, low_days = rows[0] if rows else (None, None)

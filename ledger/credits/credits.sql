@@ -107,7 +107,7 @@ CROSS JOIN LATERAL (
 ORDER BY r.ordinality
 
 -- name: raise
--- Inserts alerts of a low balance, and returns the places of the new ones, from 1.
+-- Inserts alerts of a low balance, and returns the indexes of the new ones, from 1.
 WITH requested AS (
     SELECT * FROM unnest(:alert_ids::uuid[], :user_ids::text[], :thresholds::bigint[], :grant_ids::uuid[],
                          :triggered_at::timestamptz[], :data::text[])
@@ -128,7 +128,7 @@ FROM unnest(:user_ids::text[], :ends_soon::boolean[]) AS n (user_id, ends_soon)
 WHERE s.user_id = n.user_id AND s.balance_ends_soon <> n.ends_soon
 
 -- name: raise_endings
--- Inserts alerts that a balance ends soon, and returns the places of the new ones, from 1.
+-- Inserts alerts that a balance ends soon, and returns the indexes of the new ones, from 1.
 WITH requested AS (
     SELECT * FROM unnest(:alert_ids::uuid[], :user_ids::text[], :triggered_at::timestamptz[], :data::text[])
                   WITH ORDINALITY AS t (alert_id, user_id, triggered_at, data, ordinality)
@@ -176,7 +176,7 @@ WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all)
 
 -- name: change_low_balance
 -- Replaces the balances at which :user_id is warned, if :has_amounts, and the days before the end, if :has_days.
--- Another number of days forgets that the balance ends soon. A worker reviews the balance soon.
+-- Another number of days resets `balance_ends_soon`. A worker reviews the balance soon.
 INSERT INTO user_budget_settings AS s (user_id, low_balance_nano, low_balance_days)
 SELECT :user_id, :amounts::bigint[], :days::smallint WHERE :user_id = :viewer_id OR :reads_all
 ON CONFLICT (user_id) DO UPDATE SET

@@ -1,29 +1,24 @@
 """Decides which low balances are due for an alert, and builds the alerts: pure.
 
 An alert of an amount is due while the balance is at or below it. A unique key, not this module,
-makes each amount exist once after each new grant. An alert about the end is due when the balance
-begins to end within the days that the user chose; there is no other one while it does.
+makes it exist once for each amount and latest grant. An alert about the end is due once the end is
+within the days that the user chose, and again only after it was further away.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from hashlib import blake2b
 from typing import Final
-from uuid import UUID
 
 from ledger.credits.balance import balance_ends_at
-from ledger.credits.rows import Account
+from ledger.credits.rows import RECENT_DAYS, Account
 from schemas.credits import LOW_BALANCE_USD, BalanceAlert, BalanceEndingAlert
+from schemas.identity import derived_id
 from schemas.money import NANO_PER_USD, Usd
 from schemas.sentences import day_name, dollars
 
-RECENT_DAYS: Final = 7
-RECENT_PERIOD: Final = timedelta(days=RECENT_DAYS)
-"""How long a balance lasts follows from the charges of this period."""
-
-_HOURS: Final = RECENT_DAYS * 24
+_RECENT_HOURS: Final = RECENT_DAYS * 24
 
 
 def low_balances(chosen: Sequence[int] | None) -> list[int]:
@@ -34,13 +29,13 @@ def low_balances(chosen: Sequence[int] | None) -> list[int]:
 
 def lasts_until(account: Account, now: datetime) -> datetime | None:
     """Return when recent charges, continued, use up the balance; None if they never do."""
-    per_hour = max(0, account.drawn_nano) // _HOURS
+    per_hour = max(0, account.recent_nano) // _RECENT_HOURS
     return balance_ends_at(account.grants, account.balance, per_hour, now)
 
 
 def charged_per_day(account: Account) -> int:
     """Return the charges of a day, in nano-dollars, as the average of the last days."""
-    return account.drawn_nano // RECENT_DAYS
+    return account.recent_nano // RECENT_DAYS
 
 
 def due_alerts(account: Account, now: datetime) -> list[BalanceAlert]:
@@ -76,7 +71,9 @@ def ending_alert(account: Account, now: datetime) -> BalanceEndingAlert | None:
         return None
     nano, per_day = account.balance.nano, charged_per_day(account)
     return BalanceEndingAlert(
-        alert_id=_alert_id("ending", account.user_id, account.low_days, account.crossings + 1),
+        alert_id=str(
+            derived_id("ending", account.user_id, account.low_days, account.crossings + 1)
+        ),
         user_id=account.user_id,
         threshold_days=account.low_days,
         balance_usd=Usd(nano),
@@ -90,16 +87,10 @@ def ending_alert(account: Account, now: datetime) -> BalanceEndingAlert | None:
     )
 
 
-def _alert_id(*parts: object) -> str:
-    """Return the id of the alert with this cause."""
-    key = "\0".join(map(str, parts))
-    return str(UUID(bytes=blake2b(key.encode(), digest_size=16).digest()))
-
-
 def _alert(account: Account, threshold: int, grant_id: str, now: datetime) -> BalanceAlert:
     ends_at = lasts_until(account, now)
     return BalanceAlert(
-        alert_id=_alert_id("balance", account.user_id, threshold, grant_id),
+        alert_id=str(derived_id("balance", account.user_id, threshold, grant_id)),
         user_id=account.user_id,
         threshold_usd=Usd(threshold),
         balance_usd=Usd(account.balance.nano),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from ledger.credits.low_balance import RECENT_PERIOD
 from ledger.credits.rows import read_accounts
 from ledger.postgres.database import Connection
 from ledger.postgres.statements import statements
@@ -50,7 +49,7 @@ async def read_prepaid_use(
     expected charge.
     """
     user_id = viewer.user_id
-    accounts = await read_accounts(connection, [user_id], now, now - RECENT_PERIOD, viewer)
+    accounts = await read_accounts(connection, [user_id], now, viewer)
     if not accounts:
         return None
     values = {"user_id": user_id, "call_id": call_id, "now": now, "by_cost": by_cost}

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 from uuid import UUID
 
 import msgspec
 
-from ledger.credits.balance import Balance, CreditGrant, balance_of, turning_points, validity
+from ledger.credits.balance import (
+    NEVER,
+    Balance,
+    CreditGrant,
+    balance_of,
+    turning_points,
+    validity,
+)
 from ledger.postgres.database import Connection
 from ledger.postgres.statements import statements
 from ledger.postgres.viewers import Viewer
@@ -25,6 +32,10 @@ _decode_grants: Final = msgspec.json.Decoder(
 EVERYONE: Final = Viewer("", reads_all=True)
 """The viewer of a process that acts for all users."""
 
+RECENT_DAYS: Final = 7
+"""How long a balance lasts follows from the draws of this many days."""
+_RECENT: Final = timedelta(days=RECENT_DAYS)
+
 
 class UserTimeRange(NamedTuple):
     """A time range of a user, from `starts_at` to before `ends_at`."""
@@ -38,16 +49,16 @@ class Account(NamedTuple):
     """A user's grants that are not voided, the balance at a time, and when to warn the user.
 
     `low_nano` are the balances at which the user wants to be warned, None for the default.
-    `drawn_nano` is the sum of the draws since a time that the caller chose. `low_days` are the days
-    before the end at which the user wants to be warned, None for never; `ends_soon` says whether
-    the balance was known to end within them, `crossings` how often that became true.
+    `recent_nano` is the sum of the draws of the last `RECENT_DAYS`. `low_days` are the days before
+    the end at which the user wants to be warned, None for never; `ends_soon` says whether the
+    balance was known to end within them, `crossings` how often that became true.
     """
 
     user_id: str
     grants: Sequence[CreditGrant]
     balance: Balance
     low_nano: Sequence[int] | None
-    drawn_nano: int
+    recent_nano: int
     low_days: int | None = None
     ends_soon: bool = False
     crossings: int = 0
@@ -102,10 +113,9 @@ async def read_accounts(
     connection: Connection,
     user_ids: Sequence[str],
     now: datetime,
-    since: datetime,
     viewer: Viewer = EVERYONE,
 ) -> list[Account]:
-    """Return the accounts of users with valid grants; `drawn_nano` is what was drawn `since`.
+    """Return the accounts of users with grants that are not voided.
 
     The caller has locked the settings of the users, or reads on one snapshot.
     """
@@ -116,7 +126,7 @@ async def read_accounts(
         if row["grants"] is not None
     }
     points = {user: turning_points(of_user, now) for user, of_user in grants.items()}
-    drawn = await _read_drawn(connection, points, since, viewer)
+    drawn = await _read_drawn(connection, points, now - _RECENT, viewer)
     return [
         Account(
             row["user_id"],
@@ -155,12 +165,9 @@ async def _read_drawn(
 
 def _windows(user_id: str, points: Sequence[datetime], since: datetime) -> list[UserTimeRange]:
     """Return the time ranges of a user: from `since` on, and between the turning points."""
-    ends = [*points[1:], _FOREVER]
+    ends = [*points[1:], NEVER]
     between = [UserTimeRange(user_id, *pair) for pair in zip(points, ends, strict=False)]
-    return [UserTimeRange(user_id, since, _FOREVER), *between]
-
-
-_FOREVER: Final = datetime.fromisoformat("9999-12-31T00:00:00+00:00")
+    return [UserTimeRange(user_id, since, NEVER), *between]
 
 
 class BalanceAlertRow(NamedTuple):

@@ -8,7 +8,6 @@ the delivery journal shows that it was sent.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -16,6 +15,7 @@ from msgspec import Raw, Struct
 
 from ledger.postgres.database import Connection, affected
 from ledger.postgres.statements import statements
+from schemas.identity import derived_id
 from schemas.jsonio import encode, wire_name
 from schemas.notices import NoticeKind
 
@@ -58,8 +58,7 @@ class Notice(NamedTuple):
     @property
     def notice_id(self) -> UUID:
         """The id derived from kind, user and cause."""
-        key = "\0".join(("notice", self.kind, self.user_id, *self.cause))
-        return UUID(bytes=blake2b(key.encode(), digest_size=16).digest())
+        return derived_id("notice", self.kind, self.user_id, *self.cause)
 
 
 async def add_notices(connection: Connection, notices: Sequence[Notice]) -> int:

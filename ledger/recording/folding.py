@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from ledger.calls.accrual import fold
 from ledger.calls.batch_changes import BatchChanges, KnownState
 from ledger.calls.call import Call
+from ledger.calls.fold import fold
 from ledger.calls.rating import Incoming, select_credits, select_others, select_voids
 from ledger.people.erased_users import ErasedUsers
 from ledger.people.scrubbing import scrub_events, scrub_held

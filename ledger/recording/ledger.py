@@ -267,7 +267,7 @@ class Ledger:
             connection,
             changes,
             position,
-            review.spans(),
+            review.windows(),
             alerting.basis,
             worker_id=self._worker_id,
             expected_epoch=self._epoch,

@@ -82,7 +82,7 @@ class AlertPreview:
         capped = [
             call_id
             for user_id, call_id in moved
-            if user_id in limits and limits[user_id].all_of_calls(self._now)
+            if user_id in limits and limits[user_id].all_call_limits(self._now)
         ]
         calls = await read_calls(self._connection, capped) if capped else {}
         due: list[tuple[BudgetPosition, Limits]] = []
@@ -96,7 +96,7 @@ class AlertPreview:
             user_limits = limits[user_id]
             due += [
                 (call_position(limit, before, after, self._now), user_limits)
-                for limit in user_limits.all_of_calls(self._now)
+                for limit in user_limits.all_call_limits(self._now)
                 if limit.budget is None or limit.budget.scope.contains(after)
             ]
         return await self._not_raised_yet(
@@ -111,7 +111,7 @@ class AlertPreview:
             user_limits = limits.get(user_id)
             if user_limits is None:
                 continue
-            for limit in user_limits.periods_of_user(self._now):
+            for limit in user_limits.whole_user_limits(self._now):
                 if limit.type != "call":
                     key = (user_id, limit, period_of(limit.type, quarter, user_limits.timezone))
                     sums[key] = sums.get(key, 0) + nano

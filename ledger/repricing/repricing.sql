@@ -116,9 +116,7 @@ WHERE (a.call_id, a.identity) NOT IN (SELECT call_id, voids FROM voided)
 
 -- name: limits
 -- The limits of those of :user_ids that have any.
-SELECT user_id, daily_limit_nano, monthly_limit_nano, call_limit_nano,
-       daily_limit_version, monthly_limit_version, call_limit_version,
-       alert_threshold_percent, thresholds, timezone, auto_cutoff, budgets::text AS budgets
+SELECT user_id, {{budgets/budgets.limit_columns}}
 FROM user_budget_settings
 WHERE user_id = ANY (:user_ids::text[])
   AND (coalesce(daily_limit_nano, monthly_limit_nano, call_limit_nano) IS NOT NULL OR budgets IS NOT NULL)

@@ -65,8 +65,7 @@ ORDER BY r.number
 
 -- name: monthly_limits
 -- The settings of :user_ids with a monthly limit, and their last message about a forecast.
-SELECT b.user_id, daily_limit_nano, monthly_limit_nano, call_limit_nano, daily_limit_version, monthly_limit_version,
-       call_limit_version, alert_threshold_percent, thresholds, timezone, auto_cutoff, budgets::text AS budgets,
+SELECT b.user_id, {{budgets/budgets.limit_columns}},
        (SELECT n.content FROM notices AS n WHERE n.user_id = b.user_id AND n.kind = 'forecast'
         ORDER BY n.seq DESC LIMIT 1) AS last_content
 FROM user_budget_settings AS b

@@ -88,7 +88,7 @@ async def assert_balances(
     pipeline: Pipeline, events: dict[str, list[Plain]], now: datetime, record_fault: FaultRecorder
 ) -> None:
     async with connected(pipeline.database_url, name="test") as connection:
-        accounts = await read_accounts(connection, sorted(events), now, now)
+        accounts = await read_accounts(connection, sorted(events), now)
     found = {account.user_id: account.balance for account in accounts}
     expected = {user: plain_balance(of_user, now) for user, of_user in events.items()}
     recorded = """SELECT (SELECT count(*) FROM call_cost_events WHERE type <> 'call.settled')

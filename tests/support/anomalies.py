@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ledger.anomalies.call_spikes import EndedCall, PastCall
+from ledger.anomalies.call_spikes import CheckedCall, PastCall
 from ledger.anomalies.detection import AnomalyDetector, DetectionResult
 from ledger.anomalies.rows import anomaly_store
 from ledger.anomalies.sweep import AnomalySweep
@@ -27,9 +27,9 @@ USUAL: Mapping[str, int] = {
 """The usual costs of a call of five minutes."""
 
 
-def ended_call(**changes: Any) -> EndedCall:
+def ended_call(**changes: Any) -> CheckedCall:
     """Return a call of five minutes that ended an hour ago."""
-    call = EndedCall(
+    call = CheckedCall(
         "call-1", "alice", "brad_001", "completed", 300_000, USUAL, True,
         NOW - HOUR, NOW - HOUR, NOW - HOUR,
     )  # fmt: skip

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from ledger.calls.abandonment import abandon_calls
-from ledger.calls.accrual import fold
 from ledger.calls.batch_changes import BatchChanges, CountedCost, KnownState
 from ledger.calls.call import Call
 from ledger.calls.entries import Entry
+from ledger.calls.fold import fold
 from ledger.calls.legs import LegPiece, leg_pieces
 from ledger.calls.movements import UserDayCostKey, UserDayKey
 from ledger.calls.rating import Incoming, select_voids

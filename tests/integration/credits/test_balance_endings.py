@@ -112,7 +112,7 @@ async def test_time_alone_brings_the_end_of_a_grant_near(database_url: str) -> N
         grant = granted("alice", amount=100, time=now, expiresAt=now + timedelta(days=10))
         await writer.record(TopicLog().batch([grant]))
     async with connected(database_url, name="test") as connection:
-        [account] = await read_accounts(connection, ["alice"], now, now - RECENT_PERIOD)
+        [account] = await read_accounts(connection, ["alice"], now)
         ends_at = balance_ends_at(account.grants, account.balance, 0, now)
         assert ends_at is not None
         near = ends_at - timedelta(days=DAYS)

@@ -140,7 +140,7 @@ def due_alerts(events: list[Plain], nano: int, now: datetime) -> set[tuple[int, 
 async def balance_of_user(database_url: str, user: str, now: datetime) -> Balance:
     """Return the balance of a user; an empty one without a grant that counts."""
     async with connected(database_url, name="test") as connection:
-        accounts = await read_accounts(connection, [user], now, now)
+        accounts = await read_accounts(connection, [user], now)
     return accounts[0].balance if accounts else Balance({}, {}, 0)
 
 

@@ -12,7 +12,7 @@ from ledger.anomalies.baselines import baseline, median, precedent_count, spread
 from ledger.anomalies.call_spikes import (
     CallHistory,
     CallSpike,
-    EndedCall,
+    CheckedCall,
     PastCall,
     call_spikes,
     minutes_of,
@@ -21,8 +21,8 @@ from ledger.anomalies.day_spikes import DaySpike
 from ledger.anomalies.findings import Cause, anomaly_event, call_finding, day_finding, leg_finding
 from ledger.anomalies.missing_legs import (
     certain_legs,
-    is_finished,
     missing_legs,
+    needs_all_legs,
     present_legs,
     service_legs,
 )
@@ -46,11 +46,11 @@ LEGS_OF = service_legs(
 amounts = st.integers(0, 100 * USD)
 
 
-def spikes(call: EndedCall, history: CallHistory) -> list[CallSpike]:
+def spikes(call: CheckedCall, history: CallHistory) -> list[CallSpike]:
     return list(call_spikes(call, SERVICES, history))
 
 
-def expensive(nano: int) -> EndedCall:
+def expensive(nano: int) -> CheckedCall:
     return ended_call(costs={**USUAL, "elevenlabs": nano})
 
 
@@ -201,7 +201,7 @@ def test_higher_cost_is_never_less_of_a_spike(costs: list[int], observed: int, m
 def test_ended_calls_of_some_length_need_all_legs(
     changes: dict[str, object], finished: bool
 ) -> None:
-    assert is_finished(ended_call(**changes)) is finished
+    assert needs_all_legs(ended_call(**changes)) is finished
 
 
 def test_services_and_operations_identify_legs() -> None:

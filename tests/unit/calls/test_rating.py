@@ -5,9 +5,9 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.calls.accrual import fold
 from ledger.calls.batch_changes import BatchChanges, KnownState
 from ledger.calls.call import Call
+from ledger.calls.fold import fold
 from ledger.calls.rating import RatedCost, original_event, rate_if_priced
 from ledger.recording.new_events import NewEvents
 from schemas.cloudevents import decode

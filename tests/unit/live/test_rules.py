@@ -18,7 +18,7 @@ from api.live.socket_outbox import ALERTS_MAX, CALL_INTERVAL_NS, SocketOutbox
 from api.live.state import CallVersion, LiveCalls, read_head
 from api.live.view import CallViews, live_call
 from ledger.calls.call import Call
-from ledger.calls.charging import ChargeBasis
+from ledger.calls.charging import ExpectedCall
 from ledger.calls.totals import call_total
 from ledger.charge_plans.plans import CallKind
 from ledger.live.calls import LiveStore
@@ -251,11 +251,11 @@ def test_unknown_persona_is_queried_once() -> None:
         assert expectations.usual("brad", "bob") is None
         assert expectations.usual("new", "alice") is None
         assert expectations.once_services == {"raindrop"}
-        bases = [
-            ChargeBasis(CallKind(user, None, {}), duration_ms=60_000, cost_nano=0)
+        expected = [
+            ExpectedCall(CallKind(user, None, {}), duration_ms=60_000, cost_nano=0)
             for user in ("alice", "bob")
         ]
-        assert [expectations.fee_nano(basis, NOW) for basis in bases] == [444_710_000, 358_000_000]
+        assert [expectations.fee_nano(call, NOW) for call in expected] == [444_710_000, 358_000_000]
         await expectations.refresh()
         await expectations.refresh()
         assert queries == [["brad", "new"], ["brad", "new"], []]

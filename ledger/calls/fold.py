@@ -12,7 +12,7 @@ from itertools import chain
 from ledger.calls.basis import charge_basis_nano
 from ledger.calls.batch_changes import BatchChanges, CountedCost, KnownState
 from ledger.calls.batch_legs import BatchLegs, too_old
-from ledger.calls.call import CHARGED, REFUNDED, Call
+from ledger.calls.call import Call
 from ledger.calls.entries import (
     Entry,
     charge_entry,
@@ -79,11 +79,11 @@ class _Fold:
 
     def _count_all(self, events: Sequence[Incoming]) -> None:
         """Count costs that change no other fact of their call; pass all others to `_process`."""
-        known, catalogue = self._opened, self._catalogue
+        opened_calls, catalogue = self._opened, self._catalogue
         entries, recorded = self._changes.entries, self._changes.recorded
         for event in events:
             if isinstance(event, RatedCost) and event.catalogue is catalogue:
-                opened = known.get(event.call_id) or self._open(event.call_id)
+                opened = opened_calls.get(event.call_id) or self._open(event.call_id)
                 if opened.grows_by(event):
                     event.owner = opened.owner or ""
                     opened.costs.append(event)
@@ -131,7 +131,7 @@ class _Fold:
                     self._changes.spend.resettle(before, call)
                 self._changes.movements.move(before, call)
         call.version += 1
-        self._changes.change(before, call)
+        self._changes.add_call(before, call)
 
     def _open(self, call_id: str) -> OpenCall:
         """Return the call to change: a copy of the stored one, or a new one."""
@@ -200,7 +200,7 @@ class _Fold:
         call = opened.call
         self._legs.check_cost(cost, call)
         opened.grows = False
-        call.count(owner, cost.time)
+        call.take_owner(owner, cost.time)
         if cost.persona_id is not None:
             call.name_persona(cost.persona_id, cost.time, cost.identity)
         if cost.tags is not None:
@@ -236,12 +236,12 @@ class _Fold:
         if isinstance(data, CallCharged):
             return self._count_charge(event, data, call, owner)
         if isinstance(data, CostVoided):
-            self._require_details(data, call)
+            self._require_voidable(data, call)
         self._legs.check_event(event, call)
         _count_event(call, owner, event)
         if isinstance(data, CallRefunded):
             amount = nano_from_usd(data.amount)
-            call.add_charge(day_of(event.time), REFUNDED, amount)
+            call.add_charge(day_of(event.time), refunded=amount)
             self._changes.spend.refund(call, event.time, amount)
             return refund_entry(event, call, amount)
         if isinstance(data, CostVoided):
@@ -257,7 +257,7 @@ class _Fold:
         fee = charge_fee_nano(self._catalogue, data, event.time)
         _count_event(call, owner, event)
         call.charge_count += 1
-        call.add_charge(day_of(event.time), CHARGED, amount)
+        call.add_charge(day_of(event.time), charged=amount)
         call.add_cost(day_of(event.time), data.processor, fee or 0)
         self._changes.spend.charge(call, event.time, amount)
         self._changes.spend.cost(call, event.time, fee or 0)
@@ -265,7 +265,7 @@ class _Fold:
             self._changes.processors.add(data.processor)
         return charge_entry(event, data, call, fee)
 
-    def _require_details(self, data: CostVoided, call: Call) -> None:
+    def _require_voidable(self, data: CostVoided, call: Call) -> None:
         """Refuse the void of an archived cost with expired details."""
         if self._legs.lacks_details(call):
             cost = self._voidable.get(identity_of(data.voids.source, data.voids.id))
@@ -292,7 +292,7 @@ class _Fold:
 
 def _count_event(call: Call, owner: str, event: Event) -> None:
     """Count an event that is not a recorded cost, and take its tags."""
-    call.count(owner, event.time)
+    call.take_owner(owner, event.time)
     call.event_count += 1
     if event.data.tags is not None:
         call.set_tags(event.data.tags, event.time, event.identity)

@@ -1,4 +1,4 @@
-"""Single steps of the fold that are easy to get wrong; test_accrual_laws has the general laws."""
+"""Single steps of the fold that are easy to get wrong; test_fold_laws has the general laws."""
 
 from datetime import timedelta
 
