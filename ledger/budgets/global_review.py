@@ -83,6 +83,7 @@ async def _decide(
     reviewed_at: datetime | None,
     now: datetime,
 ) -> int:
+    """Raise the alerts that are due in periods since the last review, or since limits apply."""
     since = {limit: _applies_since(limit, now) for limit in limits.further_limits(now)}
     last = reviewed_at or min(since.values(), default=now)
     is_sweep = last < now.replace(second=0, microsecond=0)
