@@ -1,6 +1,6 @@
 """Baselines: the median of values, and a robust measure of their spread.
 
-Both hardly change while fewer than one value of ten is unusual, so a spike does not raise the
+Both hardly change while fewer than one value in ten is unusual, so a spike does not raise the
 threshold for the next one. All values are integers.
 """
 

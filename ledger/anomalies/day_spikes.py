@@ -47,9 +47,10 @@ class UsualRange(NamedTuple):
 
 
 class DaySpike(NamedTuple):
-    """A service with an unusually high cost on a day, None for all; money is nano-dollars.
+    """An unusually high cost of a service on a day, or of all if `service` is None.
 
-    `driver` is the service with the largest increase; `days` is the number of compared days.
+    Money is nano-dollars. `driver` is the service with the largest increase; `days` is the number
+    of compared days.
     """
 
     service: str | None

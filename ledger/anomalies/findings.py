@@ -52,7 +52,7 @@ _COMPARED_CALLS: Final[dict[ComparedWith, str]] = {
 
 
 class Cause(NamedTuple):
-    """The cause of an anomaly, which exists once per cause.
+    """The cause of an anomaly; each cause has one anomaly.
 
     `subject` is the call or the day, `part` the service or the leg, empty for all services.
     """

@@ -22,7 +22,7 @@ class AnomalyFilter(NamedTuple):
 
 
 class AnomalyPosition(NamedTuple):
-    """The last anomaly before a page: when it occurred, and its number for equal times."""
+    """The position of a page: the time and the number of the last anomaly before it."""
 
     time: datetime
     seq: int

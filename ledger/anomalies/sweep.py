@@ -2,11 +2,11 @@
 
 Each call or day that changes late has a pending check, see `ledger.recording.late_changes`.
 
-A round checks the calls that changed since the last round began and then stayed unchanged for the
-grace period, and the current day of their users. It iterates over users and the index of their
-calls, so that detection adds nothing to the writes of event batches. Most calls change only in the
-two hours after their start. The first round of each UTC day is deep: it looks back several days,
-and checks ended days.
+Each round checks up to a time, the grace period before it begins: the calls whose last change is
+after that time of the previous round, and the current day of their users. It iterates over users
+and the index of their calls, so that detection adds nothing to the writes of event batches. Most
+calls change only in the two hours after their start. The first round of each UTC day is deep: it
+looks back several days, and checks ended days.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class AnomalySweep:
         self._every = every
 
     async def step(self, connection: Connection, now: datetime) -> SweepStep:
-        """Check the next users; nothing if another process does or no round is due."""
+        """Run pending checks, then check the next users; nothing if another process does."""
         sweep = await store.lock_sweep(connection)
         if sweep is None:
             return SweepStep(DetectionResult(), more=False)

@@ -33,7 +33,7 @@ DRIVERS_MAX: Final = 3
 
 
 class AlertContext(NamedTuple):
-    """The context of an alert: nano-dollars by service, and the user's spend of the last hour."""
+    """What explains an alert: costs by service and the spend of the last hour; nano-dollars."""
 
     costs: dict[str, int]
     last_hour_nano: int

@@ -2,7 +2,7 @@
 -- true for an administrator. Row policies hide other users' rows in addition.
 
 -- fragment: limit_columns
--- The columns of `limits_of`, with the user beside them.
+-- The columns that `limits_of` reads, except for the user.
 daily_limit_nano, monthly_limit_nano, call_limit_nano,
        daily_limit_version, monthly_limit_version, call_limit_version,
        alert_threshold_percent, thresholds, timezone, auto_cutoff, call_steps::text AS call_steps, budgets::text AS budgets,
@@ -28,7 +28,7 @@ SELECT :user_id WHERE :user_id = :viewer_id OR :reads_all
     ON CONFLICT DO NOTHING
 
 -- name: change_settings
--- Replaces all settings of :user_id.
+-- Replaces the settings of :user_id, except for further budgets.
 UPDATE user_budget_settings
    SET daily_limit_nano = :daily_nano, monthly_limit_nano = :monthly_nano, call_limit_nano = :call_nano,
        daily_limit_version = :daily_version, monthly_limit_version = :monthly_version,

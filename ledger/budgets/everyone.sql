@@ -40,8 +40,8 @@ SELECT user_id, {{budgets/budgets.limit_columns}}, reviewed_at,
 UPDATE user_budget_settings SET reviewed_at = :now WHERE user_id = ''
 
 -- name: held
--- What the calls of all users may still spend at :now, in nano-dollars, as `committed` in budgets.sql has it of a user:
--- for each of :tag_keys and :values of the calls with this tag; with an empty key, of all.
+-- What the calls of all users may still spend at :now, in nano-dollars; `committed` in budgets.sql is the same for a user.
+-- For each of :tag_keys and :values: the sum of the calls with this tag, or of all calls if the key is empty.
 WITH held AS (
     SELECT h.user_id, h.call_id, greatest(0, h.spend_nano - so_far.nano) AS nano, h.tags
       FROM budget_holds AS h

@@ -113,7 +113,7 @@ class Holds:
         by_call: bool,
         without: Sequence[str] = (),
     ) -> CommittedSpend:
-        """Return what a call and all others may still spend, except the costs `without`.
+        """Return what a call and all others may still spend, leaving out the costs `without`.
 
         With `by_call`, the other calls are returned one by one, too.
         """

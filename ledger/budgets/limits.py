@@ -127,7 +127,7 @@ def _limit(kind: AlertType, nano: int | None, version: int) -> list[Limit]:
 
 
 class LimitChange(NamedTuple):
-    """A change of settings: limits as (whether to change, new value); None changes nothing."""
+    """A change of settings: limits as (whether to change, new value); else None is no change."""
 
     daily_limit: tuple[bool, int | None] = (False, None)
     monthly_limit: tuple[bool, int | None] = (False, None)

@@ -46,7 +46,7 @@ class DueStep(NamedTuple):
 def reached_step(
     position: BudgetPosition, steps: StepSettings, *, ends_calls: bool
 ) -> tuple[CallStep, Decimal] | None:
-    """Return the last step that a cost has reached; None at the end, and before the first step."""
+    """Return the last step that a cost has reached; None before the first, and at the end."""
     spend, limit = position.after_nano, position.limit.nano
     if ends_calls and is_reached(spend, FULL, limit):
         return None

@@ -44,9 +44,9 @@ UPDATE tag_scopes SET first_day = :first_day WHERE scope_id = :scope_id
 DELETE FROM tag_days WHERE scope_id = :scope_id AND day < :before
 
 -- name: has_passed_barrier
--- Whether all transactions have ended that may have changed calls without seeing the row of :scope_id. They have
--- older ids than any transaction that began after the row was committed, as this one. A barrier of another server,
--- after a restore, is set again.
+-- Whether all transactions have ended that may have changed calls without seeing the row of :scope_id. Their ids are
+-- below the barrier: the id of the first transaction with this statement, which began after the row was committed. A
+-- barrier of another server, after a restore, is set again.
 UPDATE tag_scopes
    SET barrier = CASE WHEN barrier <= pg_current_xact_id() THEN barrier ELSE pg_current_xact_id() END
  WHERE scope_id = :scope_id

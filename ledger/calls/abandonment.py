@@ -20,7 +20,7 @@ from ledger.prices.catalogue import Catalogue
 
 
 class PendingClosing(NamedTuple):
-    """A call to close, at this version, and the time of its last event."""
+    """The version at which a call is to be closed, and the time of its last event."""
 
     version: int
     last_at: datetime

@@ -42,12 +42,12 @@ class BatchLegs:
             self._require_details(call, event.source)
 
     def _require_details(self, call: Call, source: str) -> None:
-        """Refuse an event; a correction of prices counts, and the roundings stay as they are."""
+        """Refuse an event if details have expired; a correction counts and leaves the roundings."""
         if source != RERATE_SOURCE and self.lacks_details(call):
             raise too_old(call)
 
     def roundings(self, opened: OpenCall, voided: Collection[str]) -> list[Rounding] | None:
-        """Return the roundings of a call's legs, stored ones if details have expired.
+        """Return the roundings of a call's legs: the stored ones if details have expired.
 
         `voided` are the identities of voided costs.
         """

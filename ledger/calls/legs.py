@@ -146,7 +146,7 @@ def _round_leg(leg: LegKey, pieces: list[LegPiece]) -> Rounding | None:
 
 
 def _bill(pieces: list[LegPiece]) -> _LegBill:
-    """Return what is billed for a leg, which is not rounded without increments or a price."""
+    """Return what is billed for a leg; it is not rounded without increments or a price."""
     prices = [(piece.time, piece.price) for piece in pieces if piece.price is not None]
     _, price = min(prices, key=_precedence, default=(None, _NO_PRICE))
     seconds = sum((piece.seconds for piece in pieces), Fraction(0))

@@ -1,1 +1,1 @@
-"""Charge plans: what users are charged for a call, which plan applies, and their entry."""
+"""Charge plans: what users are charged for a call, which plan applies, and how plans are added."""

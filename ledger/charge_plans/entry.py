@@ -32,7 +32,7 @@ class ListedPlan(NamedTuple):
 
 
 class PlanConflictError(Exception):
-    """Plans contradict entered ones; `reasons` are sentences. Nothing changed."""
+    """Plans contradict existing ones; `reasons` are sentences. Nothing changed."""
 
     def __init__(self, reasons: list[str]) -> None:
         super().__init__(" ".join(reasons))

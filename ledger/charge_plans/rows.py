@@ -57,7 +57,7 @@ class PlanRow(NamedTuple):
 
     @property
     def key(self) -> tuple[PlanScope, datetime]:
-        """The key, which is unique."""
+        """Scope and time, which are unique together."""
         return self.scope, self.effective_from
 
     @property

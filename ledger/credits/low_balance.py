@@ -28,7 +28,7 @@ def low_balances(chosen: Sequence[int] | None) -> list[int]:
 
 
 def lasts_until(account: Account, now: datetime) -> datetime | None:
-    """Return when recent charges, continued, use up the balance; None if they never do."""
+    """Return when the balance is used up if recent charges continue; None if never."""
     per_hour = max(0, account.recent_nano) // _RECENT_HOURS
     return balance_ends_at(account.grants, account.balance, per_hour, now)
 
