@@ -16,7 +16,7 @@ from ledger.budgets.alert_rows import limits_of
 from ledger.budgets.burn_rate import burn_rate, expected_charges
 from ledger.budgets.global_use import GlobalUses
 from ledger.budgets.limits import Limits
-from ledger.budgets.settings import ACTIVE_CALLS_MAX, lock_limits
+from ledger.budgets.settings import ACTIVE_CALLS_MAX, lock_settings
 from ledger.budgets.thresholds import CALL_CLOSES_AFTER
 from ledger.calls.periods import CalendarPeriod, period_of
 from ledger.charge_plans.plans import ChargePlans, read_plan_list
@@ -146,7 +146,7 @@ class Budgets:
     async def lock(self, viewer: Viewer, user_id: str) -> AsyncIterator[tuple[Connection, Limits]]:
         """Lock a user's settings for a transaction, against batches and other changes."""
         async with self._readers.writing(viewer) as connection:
-            yield connection, await lock_limits(connection, viewer, user_id)
+            yield connection, await lock_settings(connection, viewer, user_id)
 
     async def read_status_on(
         self, connection: Connection, viewer: Viewer, limits: Limits, now: datetime

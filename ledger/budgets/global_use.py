@@ -17,7 +17,7 @@ from ledger.budgets.alert_rows import read_spend
 from ledger.budgets.limits import Limit
 from ledger.budgets.positions import PeriodChange
 from ledger.budgets.scoped import GLOBAL_OWNER, SERVICE, TAG, StoredBudget
-from ledger.budgets.settings import read_limits
+from ledger.budgets.settings import read_settings
 from ledger.calls.periods import period_of
 from ledger.postgres.database import Connection
 from ledger.postgres.statements import statements
@@ -105,7 +105,7 @@ class GlobalUses:
         return self._uses
 
     async def _read(self, connection: Connection, now: datetime) -> list[GlobalUse]:
-        limits = await read_limits(connection, _READER, GLOBAL_OWNER)
+        limits = await read_settings(connection, _READER, GLOBAL_OWNER)
         changes = [
             PeriodChange(GLOBAL_OWNER, limit, period_of(limit.type, now, "UTC"), 0)
             for limit in limits.further_limits(now)

@@ -30,7 +30,7 @@ from ledger.budgets.scoped import (
     kept_scopes,
     without_ended_raises,
 )
-from ledger.budgets.settings import read_active_calls, read_limits, write_budgets
+from ledger.budgets.settings import read_active_calls, read_settings, write_budgets
 from ledger.budgets.tag_totals import is_unsummed, summed_tags
 from ledger.calls.periods import CalendarPeriod, period_of
 from ledger.postgres.database import Connection
@@ -79,7 +79,7 @@ class ScopedBudgets:
     async def read(self, viewer: Viewer, user_id: str, now: datetime) -> list[ScopedStatus]:
         """Return a user's budgets with their spend; raises StoreUnavailableError."""
         async with self._budgets.reading(viewer) as connection:
-            limits = await read_limits(connection, viewer, user_id)
+            limits = await read_settings(connection, viewer, user_id)
             return await self._statuses(connection, limits, now)
 
     async def create(

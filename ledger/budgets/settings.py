@@ -24,13 +24,13 @@ _SQL: Final = statements("budgets/budgets")
 ACTIVE_CALLS_MAX: Final = 1_000
 
 
-async def read_limits(connection: Connection, viewer: Viewer, user_id: str) -> Limits:
+async def read_settings(connection: Connection, viewer: Viewer, user_id: str) -> Limits:
     """Return a user's limits; none for a viewer without access."""
     row = await connection.fetchrow(*_SQL.bind("settings", user_id=user_id, **viewer.parameters))
     return Limits(user_id=user_id) if row is None else limits_of(row)
 
 
-async def lock_limits(connection: Connection, viewer: Viewer, user_id: str) -> Limits:
+async def lock_settings(connection: Connection, viewer: Viewer, user_id: str) -> Limits:
     """Lock a user's settings against batches and other changes, and return the limits."""
     of_user = {"user_id": user_id, **viewer.parameters}
     lock = _SQL.bind("lock_settings", **of_user)

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from ledger.budgets.budgets import Budgets
-from ledger.budgets.settings import read_limits
+from ledger.budgets.settings import read_settings
 from ledger.forecasts.forecast import HISTORY_DAYS_MAX, CurrentSpend, DayTotals
 from ledger.postgres.database import Connection
 from ledger.postgres.statements import statements
@@ -52,7 +52,7 @@ async def read_forecast_data(
     """
     async with readers.comparing(viewer) as connection:
         history = await read_days(connection, viewer, user_id, now)
-        limits = await read_limits(connection, viewer, user_id)
+        limits = await read_settings(connection, viewer, user_id)
         status = await budgets.read_status_on(connection, viewer, limits, now)
     spend = CurrentSpend(
         limits,
