@@ -24,6 +24,8 @@ CALL_SECONDS: Final = 300
 PARTITIONS_MIN: Final = 8
 PARTITIONS_PER_WORKER: Final = 2
 """Twice the workers, because the partitions of an existing topic cannot be increased."""
+CONNECTIONS_PER_WORKER: Final = 14
+"""To PostgreSQL: two lanes (WORKER_LANES) and 12 more."""
 SERVER_CORES: Final = 16
 """The cores of a PostgreSQL server of 32 that writing may use."""
 SERVER_WAL_BYTES_PER_SECOND: Final = 200_000_000
@@ -92,11 +94,12 @@ class Resources(NamedTuple):
     """What a number of concurrent calls needs.
 
     `events` and the bytes into Kafka and WAL are per second; `stored_bytes`, of events and of the
-    rows of calls, are per day.
+    rows of calls, are per day; `connections` are those of the workers to PostgreSQL.
     """
 
     events: float
     workers: int
+    connections: int
     worker_cores: float
     postgres_cores: float
     catch_up_cores: float
@@ -137,6 +140,7 @@ def resources(measured: Measured, calls: int, events_per_call: int) -> Resources
     return Resources(
         events=events,
         workers=workers,
+        connections=workers * CONNECTIONS_PER_WORKER,
         worker_cores=workers
         * _line(
             events / workers,
@@ -186,12 +190,13 @@ def text(measured: Measured) -> str:
         for events in EVENTS_PER_CALL
     ]
     processes = table(
-        ["concurrent calls", "events per call", "events/s", "partitions", "workers", "worker cores",
-         "PostgreSQL cores", "the same while catching up", "PostgreSQL servers"],
+        ["concurrent calls", "events per call", "events/s", "partitions", "workers",
+         "their connections", "worker cores", "PostgreSQL cores", "the same while catching up",
+         "PostgreSQL servers"],
         [
             [f"{calls:,}", str(events), f"{needed.events:,.0f}", str(needed.partitions),
-             str(needed.workers), f"{needed.worker_cores:.1f}", f"{needed.postgres_cores:.1f}",
-             f"{needed.catch_up_cores:.1f}", str(needed.servers)]
+             str(needed.workers), str(needed.connections), f"{needed.worker_cores:.1f}",
+             f"{needed.postgres_cores:.1f}", f"{needed.catch_up_cores:.1f}", str(needed.servers)]
             for calls, events, needed in computed
         ],
     )  # fmt: skip

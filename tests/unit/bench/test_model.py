@@ -28,7 +28,7 @@ ROUND = Measured(
 def test_resources_follow_from_the_measured_figures() -> None:
     found = resources(ROUND, calls=120_000, events_per_call=50)
     assert found.events == 20_000
-    assert (found.workers, found.partitions) == (2, 8)
+    assert (found.workers, found.connections, found.partitions) == (2, 28, 8)
     assert isclose(found.worker_cores, 2 * 0.25 + 20_000 * 50e-6)
     assert isclose(found.postgres_cores, 2 * 0.16 + 20_000 * 40e-6)
     # Two workers process 100,000 events/s.
