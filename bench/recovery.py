@@ -46,11 +46,15 @@ _MIB: Final = 2**20
 
 
 class Recovery(NamedTuple):
-    """One run: seconds until caught up, events counted by then, CPU, and peak bytes by phase."""
+    """One run: seconds until caught up, events counted by then, CPU, and peak bytes by phase.
+
+    No delay of the event loop of a worker exceeded `delay_seconds`.
+    """
 
     seconds: float
     events: int
     cpu: CpuUse
+    delay_seconds: float
     memory: Mapping[str, Mapping[str, int]]
 
 
@@ -210,8 +214,9 @@ async def _recover(stage: RecoveryStage, before: int) -> Recovery:
             counted = await _wait_caught_up(stage, workers, sender, stored)
             seconds, cpu = time.monotonic() - began, meter.read()
         await wait_counted(stage.connection, workers, stored + sender.sent)
+        delay = await workers.longest_delay()
         await workers.stop()
-    return Recovery(seconds, counted - before, cpu, {"backlog": peaks.bytes})
+    return Recovery(seconds, counted - before, cpu, delay, {"backlog": peaks.bytes})
 
 
 async def _wait_caught_up(
@@ -235,17 +240,19 @@ def recovery_lines(runs: Mapping[int, Sequence[Recovery]]) -> list[str]:
     backlog = RATE * DOWNTIME_SECONDS
     lines = ["", f"## After {DOWNTIME_SECONDS} s of downtime at {RATE:,} events/s", ""]
     lines += table(
-        ["workers", "seconds until caught up", "events/s meanwhile", "µs of CPU per event: Python"],
+        ["workers", "seconds until caught up", "events/s meanwhile", "µs of CPU per event: Python",
+         "event loops delayed by less than"],
         [
             [
                 str(number),
                 spread([run.seconds for run in of_number], 1),
                 spread([run.events / run.seconds for run in of_number], -2),
                 spread([run.cpu.seconds["Python"] * 1e6 / run.events for run in of_number], 1),
+                f"{max(run.delay_seconds for run in of_number):g} s",
             ]
             for number, of_number in runs.items()
         ],
-    )
+    )  # fmt: skip
     lines += [
         "",
         f"{backlog:,} events wait in Kafka, and {RATE:,} events/s continue to arrive. From the "

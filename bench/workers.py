@@ -15,6 +15,8 @@ from typing import Final
 from bench.broker import Broker
 from bench.context import BenchContext, InvalidRunError
 from bench.databases import as_login
+from bench.event_loops import longest_delay
+from devkit.embedded.ports import choose_port
 from devkit.embedded.processes import ServerProcess
 from ledger.postgres.database import Connection
 from schemas.topics import DEFAULT_PARTITIONS
@@ -29,8 +31,10 @@ _SHARES = "SELECT cardinality(partitions) FROM stream_workers"
 class Workers:
     """Running workers that share the partitions evenly."""
 
-    def __init__(self, processes: Sequence[ServerProcess]) -> None:
+    def __init__(self, processes: Sequence[ServerProcess], ports: Sequence[int] = ()) -> None:
+        """`ports` serve the metrics of the processes, for `longest_delay`."""
         self._processes = processes
+        self._ports = ports
 
     @property
     def pids(self) -> list[int]:
@@ -54,6 +58,10 @@ class Workers:
         for process in self._processes:
             if not process.running:
                 raise InvalidRunError(process.exit_report())
+
+    async def longest_delay(self) -> float:
+        """Return the smallest bound, in seconds, that no delay of their event loops exceeded."""
+        return max([await longest_delay(port) for port in self._ports])
 
     async def stop(self) -> None:
         """Stop the workers; raises InvalidRunError if one did not end normally."""
@@ -87,13 +95,19 @@ async def running_workers(
         "DATABASE_URL": as_login(database_url, "worker"),
         "LOG_LEVEL": "INFO",
     }
+    ports = [choose_port() for _ in range(number)]
     processes = [
-        context.python(f"worker {index}", "cost_analytics", "worker", values=values)
-        for index in range(1, number + 1)
+        context.python(
+            f"worker {index}",
+            "cost_analytics",
+            "worker",
+            values=values | {"WORKER_METRICS_PORT": str(port)},
+        )
+        for index, port in enumerate(ports, start=1)
     ]
     try:
         for process in processes:
             await process.start()
-        yield Workers(processes)
+        yield Workers(processes, ports)
     finally:
         await asyncio.gather(*(process.kill() for process in processes))
