@@ -1,4 +1,4 @@
-// Writes a Brotli-compressed copy, FILE.br, of each file in a directory; the API serves it:
+// Writes a Brotli-compressed copy, FILE.br, of each file in a directory; the API serves the copies.
 //
 //   node compress.js DIRECTORY
 import { readdir, readFile, writeFile } from "node:fs/promises";

@@ -5,8 +5,8 @@ import { defineConfig } from "vitest/config";
 // Where `npm run dev` finds a running API.
 const API = "http://127.0.0.1:8080";
 
-// Parts of several pages, but not of the first ones, that are worth a file of their own.
-const APART = {
+// Features that several pages use, but not the page Live or the sign-in: each gets its own file.
+const FEATURES = {
   anomalies: /\/src\/anomalies\//,
   filters: /\/src\/spending\/(FilterBar|GroupsCard)/,
   channels: /\/src\/channels\//,
@@ -18,11 +18,11 @@ const APART = {
 // uPlot and the components that use it: pages without a chart do not load them.
 const CHARTS = /uplot|\/(ChartFrame|StackedChart|plot)\./;
 
-// What is loaded first: the application, with the sign-in, and the page Live.
+// Loaded first: the frame around the pages and the page Live.
 const ENTRY = "/src/main.ts";
 const FIRST_PAGE = "/src/live/LivePage.vue";
 
-interface Modules {
+interface ModuleGraph {
   getModuleInfo(id: string): {
     importedIds: readonly string[];
     importers: readonly string[];
@@ -30,19 +30,21 @@ interface Modules {
   } | null;
 }
 
-const known = new Map<string, boolean>();
+const loadedFirst = new Map<string, boolean>();
 
-/** Whether a module is imported by what is loaded first, directly or through others. */
-function isFirst(id: string, modules: Modules): boolean {
-  const before = known.get(id);
-  if (before !== undefined) return before;
-  known.set(id, false); // for cycles
+/** Whether a module is loaded first, or imported by such a module, directly or through others. */
+function isLoadedFirst(id: string, modules: ModuleGraph): boolean {
+  const known = loadedFirst.get(id);
+  if (known !== undefined) return known;
+  loadedFirst.set(id, false); // for cycles
   const path = id.replace(/\?.*$/, "");
   const first =
     path.endsWith(ENTRY) ||
     path.endsWith(FIRST_PAGE) ||
-    (modules.getModuleInfo(id)?.importers ?? []).some((importer) => isFirst(importer, modules));
-  known.set(id, first);
+    (modules.getModuleInfo(id)?.importers ?? []).some((importer) =>
+      isLoadedFirst(importer, modules),
+    );
+  loadedFirst.set(id, first);
   return first;
 }
 
@@ -70,14 +72,14 @@ export default defineConfig({
           // A group also takes what its modules import, unless a group before it has it.
           groups: [
             {
-              name: (id: string, modules: Modules) =>
-                isFirst(id, modules) && !CHARTS.test(id) ? "shared" : null,
+              name: (id: string, modules: ModuleGraph) =>
+                isLoadedFirst(id, modules) && !CHARTS.test(id) ? "shared" : null,
               debugName: "shared",
               minShareCount: 2,
               priority: 3,
             },
             { name: "charts", test: CHARTS, priority: 2 },
-            ...Object.entries(APART).map(([name, test]) => ({
+            ...Object.entries(FEATURES).map(([name, test]) => ({
               name,
               test,
               minShareCount: 2,

@@ -208,7 +208,7 @@ async def test_each_bar_service_and_persona_leads_to_its_calls(open_page: Open) 
         # The middle of the last but one of 30 bars: yesterday.
         at = Position(x=52 + (28.5 / 30) * (box["width"] - 64), y=200)
         await chart.hover(position=at)
-        await expect(page.locator(".tip")).to_be_visible()
+        await expect(page.locator(".tooltip")).to_be_visible()
         await chart.click(position=at)
         yesterday = datetime.now(UTC).date() - timedelta(days=1)
         await expect(page).to_have_url(re.compile(f"day={yesterday}"))

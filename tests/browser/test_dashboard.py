@@ -149,7 +149,7 @@ async def test_reached_limit_shows_an_alert(open_page: Open, product: Product) -
         await page.get_by_role("button", name="Save").click()
         await expect(daily_limit).to_have_attribute("aria-invalid", "true")
         await expect(daily_limit).to_be_focused()
-        await expect(page.get_by_text("A limit can't be negative")).to_be_visible()
+        await expect(page.get_by_text("An amount can't be negative")).to_be_visible()
         await daily_limit.fill("6.000000001")
         await page.get_by_role("button", name="Save").click()
         await expect(page.get_by_text("Budget saved")).to_be_visible()

@@ -77,5 +77,5 @@ async def test_call_id_is_copied(open_page: Open, product: Product) -> None:
     async with open_page("/", "hal") as page:
         await page.get_by_role("list", name="Active calls").get_by_role("link").click()
         await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-        await page.get_by_role("button", name="Copy call id").click()
+        await page.get_by_role("button", name="Copy call ID").click()
         assert await page.evaluate(COPIED) == "copied-call"

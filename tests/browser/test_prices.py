@@ -174,7 +174,7 @@ async def test_sources_stale_prices_retired_models_and_aliases_are_shown(
         await expect(old).to_contain_text("Feb 3, 2025")
         sources = page.get_by_role("list", name="Price sources")
         await expect(sources).to_contain_text("our-contract")
-        await expect(sources).to_contain_text("Last try failed: it does not answer")
+        await expect(sources).to_contain_text("Last refresh failed: it does not answer")
         await page.get_by_label("Only stale prices").check()
         await expect(part(page, "Prices").locator("tbody tr")).to_have_count(2)
         await expect(page).to_have_url(re.compile("stale="))

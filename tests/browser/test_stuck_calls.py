@@ -79,7 +79,7 @@ async def test_stuck_calls_are_shown_and_a_late_event_reopens_one(
         await check(page, "abandoned-anomaly")
         await closed.get_by_role("link", name="stuck").click()
         await expect(page.get_by_role("note")).to_contain_text("A later event reopens it.")
-        await expect(page.locator(".tag", has_text="Abandoned")).to_be_visible()
+        await expect(page.locator(".badge", has_text="Abandoned")).to_be_visible()
         await check(page, "abandoned-call")
 
         await page.goto(page.url.replace("/calls/stuck", "/spending"))
@@ -90,7 +90,7 @@ async def test_stuck_calls_are_shown_and_a_late_event_reopens_one(
         await product.send(cost("stuck", "stan", **now(-130)))
         await until(lambda: _counted(product, 10))
         await rows.nth(1).get_by_role("link").first.click()
-        await expect(page.locator(".tag", has_text="Active")).to_be_visible()
+        await expect(page.locator(".badge", has_text="Active")).to_be_visible()
         await check_calls(url, datetime.now(UTC))
         await page.goto(re.sub(r"/calls/.*", "/outlook", page.url))
         await expect(anomaly(page, "Call without an end")).to_contain_text("Resolved")

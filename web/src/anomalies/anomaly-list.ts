@@ -1,14 +1,14 @@
-// What a list of anomalies shows: filters and depth, all of them in the address.
+// The state of a list of anomalies, in the address: filters and number of loaded rows.
 import { computed, type ComputedRef, type WritableComputedRef } from "vue";
 import type { Anomaly } from "../api/bodies";
-import type { AnomalyChoice } from "../api/routes";
-import { choiceOf, resettingShown, useAddressState, wholeNumber } from "../app/address-state";
+import type { AnomalyFilter } from "../api/routes";
+import { choiceOf, resettingRows, useAddressState, wholeNumber } from "../app/address-state";
 
-export const ROWS_A_PAGE = 10;
+export const ROWS_PER_PAGE = 10;
 /** The API's limit. */
-export const ROWS_A_REQUEST_MAX = 200;
-/** The most rows that a reload, or going back, restores. */
-export const SHOWN_MAX = 500;
+export const ROWS_PER_REQUEST_MAX = 200;
+/** A reload, or going back, loads at most this many rows again. */
+export const LOADED_ROWS_MAX = 500;
 
 export const KINDS: { value: Anomaly["kind"] | ""; label: string }[] = [
   { value: "", label: "All kinds" },
@@ -28,26 +28,26 @@ const DISMISSED_PARAMETERS = { no: "false", yes: "true", any: "any" } as const;
 export interface AnomalyFilters {
   kind: WritableComputedRef<Anomaly["kind"] | "">;
   dismissed: WritableComputedRef<"no" | "yes" | "any">;
-  /** How many rows were shown. */
-  shown: WritableComputedRef<number>;
-  choice: ComputedRef<AnomalyChoice>;
+  /** How many rows were loaded. */
+  loadedRows: WritableComputedRef<number>;
+  filter: ComputedRef<AnomalyFilter>;
 }
 
 export function useAnomalyFilters(): AnomalyFilters {
-  const shown = useAddressState("shown", wholeNumber(1, SHOWN_MAX), 1, "replace");
+  const loadedRows = useAddressState("shown", wholeNumber(1, LOADED_ROWS_MAX), 1, "replace");
   const kindState = useAddressState("kind", choiceOf(KINDS.map(({ value }) => value)), "");
   const dismissedState = useAddressState(
     "dismissed",
     choiceOf(DISMISSED.map(({ value }) => value)),
     "no",
   );
-  const kind = resettingShown(kindState, shown);
-  const dismissed = resettingShown(dismissedState, shown);
+  const kind = resettingRows(kindState, loadedRows);
+  const dismissed = resettingRows(dismissedState, loadedRows);
   return {
     kind,
     dismissed,
-    shown,
-    choice: computed(() => ({
+    loadedRows,
+    filter: computed(() => ({
       kind: kind.value,
       dismissed: DISMISSED_PARAMETERS[dismissed.value],
     })),

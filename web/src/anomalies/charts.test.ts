@@ -14,11 +14,11 @@ describe("the days of an anomaly", () => {
 
   it("share a scale with their usual range", () => {
     const usualRange = { low_usd: "0.8", high_usd: "2" };
-    const { bars, usual, most } = dayBars(anomaly({ days, day: "2026-11-29", usualRange }));
+    const { bars, usual, highest } = dayBars(anomaly({ days, day: "2026-11-29", usualRange }));
     expect(bars.map(({ height }) => height)).toEqual([0.025, 0, 1]);
     expect(bars.map(({ isAnomaly }) => isAnomaly)).toEqual([false, false, true]);
     expect(usual).toEqual({ low: 0.02, high: 0.05 });
-    expect(most).toBe("40");
+    expect(highest).toBe("40");
   });
 
   it("fit below a usual range that is higher", () => {
@@ -38,7 +38,7 @@ describe("the costs of an unusual call", () => {
     openai: "0",
   };
 
-  it("begin with the anomaly's service and its usual cost, and end with all small ones", () => {
+  it("begin with the anomaly's service and its usual cost, and end with a sum", () => {
     const bars = costBars(anomaly({ service: "elevenlabs", expected_usd: "0.001" }), costs);
     expect(bars.map(({ name, cost }) => [name, cost])).toEqual([
       ["ElevenLabs", "0.02"],

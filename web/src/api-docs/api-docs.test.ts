@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { limitsOf, shapeOf, typeOf, withoutEnvelope } from "./fields";
-import { topicsOf, type OpenApi, type Operation } from "./openapi";
+import { operationGroups, type OpenApi, type Operation } from "./openapi";
 import { curlCommand, buildRequest, formatBody } from "./requests";
 import { parseBlocks } from "./markup";
 import { channelsOf, type AsyncApi } from "./asyncapi";
@@ -59,20 +59,20 @@ const WHOLE = {
     },
   },
 } as unknown as OpenApi;
-const [CALLS] = topicsOf(WHOLE);
+const [CALLS] = operationGroups(WHOLE);
 const [GET, PUT] = CALLS!.operations as [Operation, Operation];
 
 describe("operations", () => {
-  it("are listed by topic, and empty topics are left out", () => {
-    expect(topicsOf(WHOLE).map(({ name }) => name)).toEqual(["Calls"]);
+  it("are listed by tag, and empty tags are left out", () => {
+    expect(operationGroups(WHOLE).map(({ name }) => name)).toEqual(["Calls"]);
     expect(GET.parameters.map(({ name }) => name)).toEqual(["callId", "limit", "Key"]);
     expect(GET.responses[0]![1].description).toBe("Good.");
     expect([GET.isPublic, PUT.isPublic]).toEqual([false, true]);
   });
 
   it("are found by all words of a search", () => {
-    expect(topicsOf(WHOLE, "put CALLS")[0]!.operations).toHaveLength(1);
-    expect(topicsOf(WHOLE, "put nowhere")).toEqual([]);
+    expect(operationGroups(WHOLE, "put CALLS")[0]!.operations).toHaveLength(1);
+    expect(operationGroups(WHOLE, "put nowhere")).toEqual([]);
   });
 });
 
@@ -189,7 +189,7 @@ describe("messages", () => {
     components: { messages: { started } },
   } as unknown as AsyncApi;
 
-  it("are listed by topic, with what the product does", () => {
+  it("are listed by channel, with what the product does", () => {
     const [events, ...others] = channelsOf(whole);
     expect(others).toEqual([]);
     expect(events!.messages).toMatchObject([{ id: "started", action: "receive", headers: null }]);

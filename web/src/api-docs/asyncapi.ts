@@ -1,4 +1,4 @@
-// The parts of AsyncAPI that our document uses, and lookups in it.
+// The parts of AsyncAPI that our document uses, and its channels with their messages.
 import { resolveReference, type Schema } from "./openapi";
 
 interface Reference {
@@ -34,10 +34,10 @@ export interface AsyncApi {
   operations: Record<string, OperationObject>;
 }
 
-export interface TopicMessage {
+export interface ChannelMessage {
   id: string;
   title: string;
-  /** What the product does with the message. */
+  /** Whether the product receives or sends the message. */
   action: "receive" | "send";
   contentType: string;
   payload: Schema | null;
@@ -46,15 +46,16 @@ export interface TopicMessage {
   example: string | null;
 }
 
-export interface TopicChannel {
+/** A Kafka topic, or the live feed. */
+export interface MessageChannel {
   name: string;
   address: string;
   description: string;
-  messages: TopicMessage[];
+  messages: ChannelMessage[];
 }
 
-/** Returns the channels; each message contains all `search` words. */
-export function channelsOf(api: AsyncApi, search = ""): TopicChannel[] {
+/** Returns the channels with the messages that contain all words of `search`. */
+export function channelsOf(api: AsyncApi, search = ""): MessageChannel[] {
   const words = search.toLowerCase().split(/\s+/).filter(Boolean);
   return Object.entries(api.channels)
     .map(([name, { address, description }]) => ({
@@ -68,7 +69,7 @@ export function channelsOf(api: AsyncApi, search = ""): TopicChannel[] {
     .filter(({ messages }) => messages.length);
 }
 
-function messagesOf(api: AsyncApi, channel: string): TopicMessage[] {
+function messagesOf(api: AsyncApi, channel: string): ChannelMessage[] {
   return Object.values(api.operations)
     .filter((operation) => operation.channel.$ref === `#/channels/${channel}`)
     .flatMap(({ action, messages }) =>

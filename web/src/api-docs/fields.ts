@@ -1,4 +1,4 @@
-// Flattens a schema into rows: field, type and description.
+// Converts schemas to what the reference shows: rows of fields, and descriptions of types.
 import { resolveReference, type ApiDocument, type Schema } from "./openapi";
 
 const DEPTH_MAX = 4;
@@ -12,16 +12,16 @@ export interface SchemaField {
   required: boolean;
 }
 
-/** A schema's kind: alternatives, an object with fields, or a plain value. */
-export interface Shape {
+/** What is shown of a schema: the fields of an object, alternatives, or only its type. */
+export interface SchemaShape {
   title: string;
   description: string;
   type: string;
   fields: SchemaField[];
-  choices: Shape[];
+  choices: SchemaShape[];
 }
 
-/** Returns the `data` of the success envelope, or the schema unchanged. */
+/** Returns the schema of `data` in a success envelope; other schemas unchanged. */
 export function withoutEnvelope(
   schema: Schema,
   api: ApiDocument,
@@ -32,7 +32,7 @@ export function withoutEnvelope(
     : { schema, isData: false };
 }
 
-export function shapeOf(schema: Schema, api: ApiDocument): Shape {
+export function shapeOf(schema: Schema, api: ApiDocument): SchemaShape {
   const own = resolveReference(schema, api);
   const choices = (own.anyOf ?? []).filter((choice) => !isNull(choice));
   return {
@@ -88,7 +88,7 @@ export function typeOf(schema: Schema, api: ApiDocument): string {
   return [own.type ?? "anything"].flat().join(" or ");
 }
 
-/** Describes a parameter's constraints. */
+/** Describes the limits and the default of a parameter: "1 to 9, 5 by default". */
 export function limitsOf({ minimum, maximum, ...rest }: Schema): string {
   const texts = [];
   if (minimum !== undefined && maximum !== undefined) texts.push(`${minimum} to ${maximum}`);

@@ -71,7 +71,8 @@ export interface Operation {
   socket: { sent: Schema; taken: Schema } | null;
 }
 
-export interface Topic {
+/** The operations of one tag. */
+export interface OperationGroup {
   name: string;
   description: string;
   operations: Operation[];
@@ -93,8 +94,8 @@ export function resolveReference<T extends { $ref?: string }>(part: T, api: ApiD
   return resolved;
 }
 
-/** Returns the operations by tag; each contains all `search` words. */
-export function topicsOf(api: OpenApi, search = ""): Topic[] {
+/** Returns the operations that contain all words of `search`, by tag. */
+export function operationGroups(api: OpenApi, search = ""): OperationGroup[] {
   const operations = Object.entries(api.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, definition]) => ({ path, method, definition })),
   );
@@ -108,11 +109,11 @@ export function topicsOf(api: OpenApi, search = ""): Topic[] {
         .map(({ path, method, definition }) => operationOf(path, method, definition, api))
         .filter((operation) => words.every((word) => textOf(operation, name).includes(word))),
     }))
-    .filter((topic) => topic.operations.length);
+    .filter((group) => group.operations.length);
 }
 
-function textOf(operation: Operation, topic: string): string {
-  return `${operation.method} ${operation.path} ${operation.summary} ${operation.id} ${topic}`.toLowerCase();
+function textOf(operation: Operation, tag: string): string {
+  return `${operation.method} ${operation.path} ${operation.summary} ${operation.id} ${tag}`.toLowerCase();
 }
 
 function operationOf(path: string, method: string, definition: Method, api: OpenApi): Operation {

@@ -1,4 +1,4 @@
-// Builds a request from the filled-in form, and the equivalent curl command.
+// Builds the request of a filled-in form and its curl command, and formats the response.
 import { indentExact } from "cost-analytics-client";
 import { shellQuoted } from "../format/shell";
 import type { Operation } from "./openapi";

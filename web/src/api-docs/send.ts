@@ -1,4 +1,4 @@
-// Sends a request of the API reference and returns the raw response.
+// Sends the requests of the API reference.
 import { ApiError } from "cost-analytics-client";
 import { session } from "../app/session";
 

@@ -1,4 +1,4 @@
-// The permissions of a service's key, in words.
+// Texts of the permissions of a key.
 import type { WantedApiKey } from "../api/bodies";
 
 export type Scope = WantedApiKey["scopes"][number];

@@ -5,22 +5,16 @@ import type { CallQuery } from "../calls/call-list";
 import type { FilterQuery, GroupBy } from "../spending/cost-filters";
 import { api } from "./client";
 import type {
-  Recommendations,
   Alert,
   AlertPage,
   Analytics,
-  ApiKeyItem,
-  ApiKeyReport,
   Anomaly,
   AnomalyDetail,
   AnomalyPage,
+  ApiKeyItem,
+  ApiKeyReport,
   Budget,
   BudgetChange,
-  GlobalBudgetList,
-  ScopedBudget,
-  ScopedBudgetList,
-  WantedBudget,
-  WantedGlobalBudget,
   CallCost,
   CallEvent,
   CallPage,
@@ -33,59 +27,73 @@ import type {
   EventPage,
   Forecast,
   ForecastPeriod,
+  GlobalBudgetList,
   HeldCallPage,
   ListedAlert,
+  ModelAliasList,
   NewApiKey,
   NewChannel,
   NewChargePlan,
   NewWebhookEndpoint,
-  ModelAliasList,
   PriceList,
   Proof,
   RecentCosts,
+  Recommendations,
   Reconciliation,
   RerateReport,
+  ScopedBudget,
+  ScopedBudgetList,
   Spending,
   TopCosts,
   UserList,
   WantedApiKey,
+  WantedBudget,
   WantedChannel,
+  WantedGlobalBudget,
   WantedWebhookEndpoint,
   WebhookEndpointItem,
 } from "./bodies";
 
 export type ExportType = "daily" | "calls" | "events";
 
-const EVENTS_A_PAGE = 100;
+const EVENTS_PER_PAGE = 100;
 const EVENT_PAGES_MAX = 20;
-const ALERTS_A_PAGE = 8;
-const HELD_CALLS_SHOWN = 20;
+const ALERTS_PER_PAGE = 8;
+const HELD_CALLS_MAX = 20;
 const RERATE_SECONDS_MAX = 120;
 
-const daysOf = ({ start, end }: Span) => ({ startDate: start, endDate: end });
-const spanOf = (span: Span) => ({ period: "custom" as const, ...daysOf(span) });
+const dayParameters = ({ start, end }: Span) => ({ startDate: start, endDate: end });
+const periodParameters = (span: Span) => ({ period: "custom" as const, ...dayParameters(span) });
 
 type Filters = Partial<Record<FilterQuery[number][0], string[]>>;
 
-/** The filters as parameters. */
-function filtersOf(query: FilterQuery): Filters {
+function filterParameters(query: FilterQuery): Filters {
   const filters: Filters = {};
   for (const [name, value] of query) (filters[name] ??= []).push(value);
   return filters;
 }
 
-/** A user's spending, as filtered, or with the totals of the period before. */
 export const loadSpending = (
   user: string,
   span: Span,
   signal: AbortSignal,
-  filters: FilterQuery | "compare" = [],
+  filters: FilterQuery = [],
 ): Promise<Spending> => {
-  const more = filters === "compare" ? { compare: true } : filtersOf(filters);
-  return costs.getSpending(api, { userId: user, ...spanOf(span), ...more }, { signal });
+  const input = { userId: user, ...periodParameters(span), ...filterParameters(filters) };
+  return costs.getSpending(api, input, { signal });
 };
 
-/** The groups of a user's costs or, for null, of all users'. */
+/** A user's spending with the totals of the period before; the API has none for filtered costs. */
+export const loadComparedSpending = (
+  user: string,
+  span: Span,
+  signal: AbortSignal,
+): Promise<Spending> => {
+  const input = { userId: user, ...periodParameters(span), compare: true };
+  return costs.getSpending(api, input, { signal });
+};
+
+/** Groups of costs of a user or, for null, of all users. */
 export async function loadGroups(
   user: string | null,
   span: Span,
@@ -93,7 +101,7 @@ export async function loadGroups(
   groupBy: GroupBy,
   signal: AbortSignal,
 ): Promise<CostGroups | null> {
-  const input = { ...spanOf(span), ...filtersOf(filters), groupBy };
+  const input = { ...periodParameters(span), ...filterParameters(filters), groupBy };
   const { groups } =
     user === null
       ? await costs.getAnalytics(api, input, { signal })
@@ -101,13 +109,13 @@ export async function loadGroups(
   return groups ?? null;
 }
 
-/** The keys of the tags of a user's latest calls in a period, in order. */
+/** The keys of tags of a user's latest calls in a period, sorted. */
 export async function loadTagKeys(
   user: string,
   span: Span,
   signal: AbortSignal,
 ): Promise<string[]> {
-  const input = { userId: user, limit: 100, ...daysOf(span) };
+  const input = { userId: user, limit: 100, ...dayParameters(span) };
   const { calls } = await costs.listCalls(api, input, { signal });
   return [...new Set(calls.flatMap(({ tags }) => Object.keys(tags)))].sort();
 }
@@ -120,15 +128,14 @@ export function loadCalls(
   cursor: string | null,
   signal: AbortSignal,
 ): Promise<CallPage> {
-  const input = { userId: user, ...daysOf(span), ...callFilters(wanted), limit, sort, cursor };
+  const input = { userId: user, ...dayParameters(span), ...callFilterParameters(wanted), limit, sort, cursor };
   return costs.listCalls(api, input, { signal });
 }
 
-/** The filters of a list of calls. */
-const callFilters = ({ q, status, filters }: Omit<CallQuery, "span" | "sort">) => ({
+const callFilterParameters = ({ q, status, filters }: Omit<CallQuery, "span" | "sort">) => ({
   q: q || null,
   status: status || null,
-  ...filtersOf(filters),
+  ...filterParameters(filters),
 });
 
 /** Whether the user has ever had a call. */
@@ -137,14 +144,15 @@ export async function hasCalls(user: string, signal: AbortSignal): Promise<boole
   return page.calls.length > 0;
 }
 
-/** A file of the filtered rows; days have no status and no id to filter by. */
+/** A CSV file of the filtered rows; days cannot be filtered by status or call ID. */
 export async function exportCsv(
   user: string,
   type: ExportType,
   { span, ...wanted }: CallQuery,
 ): Promise<Blob> {
-  const filters = type === "daily" ? filtersOf(wanted.filters) : callFilters(wanted);
-  const file = await costs.exportCosts(api, { userId: user, type, ...daysOf(span), ...filters });
+  const filters =
+    type === "daily" ? filterParameters(wanted.filters) : callFilterParameters(wanted);
+  const file = await costs.exportCosts(api, { userId: user, type, ...dayParameters(span), ...filters });
   return file.blob();
 }
 
@@ -183,7 +191,7 @@ export const deleteGlobalBudget = (budgetId: string): Promise<GlobalBudgetList> 
 export const changeBudget = (user: string, change: BudgetChange): Promise<Budget> =>
   costs.changeBudget(api, { userId: user, body: change });
 
-// Channels of a user; without a user those of administrators.
+/** The channels of a user or, for null, those of administrators. */
 export const loadChannels = async (user: string | null, signal: AbortSignal): Promise<Channel[]> =>
   (user === null
     ? await costs.listAdministratorsChannels(api, {}, { signal })
@@ -195,7 +203,7 @@ export const addChannel = (user: string | null, body: WantedChannel): Promise<Ne
     ? costs.createAdministratorsChannel(api, { body })
     : costs.createChannel(api, { userId: user, body });
 
-/** Changes what a channel gets, and its quiet hours. */
+/** Changes what a channel receives, and its quiet hours. */
 export const changeChannel = (
   user: string | null,
   channelId: string,
@@ -243,7 +251,7 @@ export const loadDeliveries = async (
 export const loadCall = (callId: string, signal: AbortSignal): Promise<CallCost> =>
   costs.getCallCost(api, { callId }, { signal });
 
-/** A call's events, oldest first, up to a limit; `hasMore` beyond it. */
+/** A call's events, oldest first; `hasMore` if there are more than are loaded. */
 export interface LoadedEvents {
   events: CallEvent[];
   hasMore: boolean;
@@ -253,7 +261,7 @@ export async function loadCallEvents(callId: string, signal: AbortSignal): Promi
   const events: CallEvent[] = [];
   let cursor: string | null = null;
   for (let page = 0; page < EVENT_PAGES_MAX; page += 1) {
-    const input = { callId, limit: EVENTS_A_PAGE, cursor };
+    const input = { callId, limit: EVENTS_PER_PAGE, cursor };
     const loaded: EventPage = await costs.listCallEvents(api, input, { signal });
     events.push(...loaded.events);
     cursor = loaded.nextCursor;
@@ -267,7 +275,7 @@ export const loadAnalytics = (
   filters: FilterQuery,
   signal: AbortSignal,
 ): Promise<Analytics> =>
-  costs.getAnalytics(api, { ...spanOf(span), ...filtersOf(filters) }, { signal });
+  costs.getAnalytics(api, { ...periodParameters(span), ...filterParameters(filters) }, { signal });
 
 /** The costs of the last ten minutes, of a user or, for null, of all users. */
 export const loadRecentCosts = (user: string | null, signal: AbortSignal): Promise<RecentCosts> =>
@@ -288,14 +296,14 @@ export const loadTopCosts = (
   { by, sort, order, limit }: Ranking,
   signal: AbortSignal,
 ): Promise<TopCosts> =>
-  costs.getTopCosts(api, { by, sort, order, limit, ...spanOf(span) }, { signal });
+  costs.getTopCosts(api, { by, sort, order, limit, ...periodParameters(span) }, { signal });
 
 /** The users whose id contains `part`; the equal id comes first. */
 export const findUsers = (part: string, limit: number, signal: AbortSignal): Promise<UserList> =>
   costs.findUsers(api, { q: part, limit }, { signal });
 
 export const loadReconciliation = (signal: AbortSignal): Promise<Reconciliation> =>
-  costs.reconcile(api, spanOf(lastDays(7)), { signal });
+  costs.reconcile(api, periodParameters(lastDays(7)), { signal });
 
 export const loadForecast = (
   user: string,
@@ -306,17 +314,16 @@ export const loadForecast = (
 export const loadRecommendations = (user: string, signal: AbortSignal): Promise<Recommendations> =>
   costs.getRecommendations(api, { userId: user }, { signal });
 
-export interface AnomalyChoice {
+export interface AnomalyFilter {
   /** Empty for all kinds. */
   kind: Anomaly["kind"] | "";
-  /** Whether they are dismissed. */
   dismissed: "false" | "true" | "any";
 }
 
 /** Anomalies, latest first; of all users if `user` is null. */
 export function loadAnomalies(
   user: string | null,
-  { kind, dismissed }: AnomalyChoice,
+  { kind, dismissed }: AnomalyFilter,
   limit: number,
   cursor: string | null,
   signal: AbortSignal,
@@ -340,7 +347,7 @@ export const dismissAnomaly = (user: string, anomalyId: string, reason: string):
 export const undoDismissal = (user: string, anomalyId: string): Promise<Anomaly> =>
   costs.undoAnomalyDismissal(api, { userId: user, anomalyId });
 
-export interface AlertChoice {
+export interface AlertFilter {
   /** Null for alerts of all limits. */
   type: Alert["type"] | null;
   unreadOnly: boolean;
@@ -349,12 +356,12 @@ export interface AlertChoice {
 /** A user's alerts, latest first. */
 export const loadAlerts = (
   user: string,
-  { type, unreadOnly }: AlertChoice,
+  { type, unreadOnly }: AlertFilter,
   cursor: string | null,
   signal: AbortSignal,
 ): Promise<AlertPage> => {
   const read = unreadOnly ? ("false" as const) : null;
-  const input = { userId: user, limit: ALERTS_A_PAGE, type, read, cursor };
+  const input = { userId: user, limit: ALERTS_PER_PAGE, type, read, cursor };
   return costs.listAlerts(api, input, { signal });
 };
 
@@ -365,11 +372,10 @@ export const markAlert = (user: string, alertId: string, read: boolean): Promise
 export const loadPrices = (past: boolean, signal: AbortSignal): Promise<PriceList> =>
   costs.listPrices(api, { all: past }, { signal });
 
-/** All aliases of models. */
 export const loadAliases = (signal: AbortSignal): Promise<ModelAliasList> =>
   costs.listModelAliases(api, {}, { signal });
 
-/** The charge plans; with `past`, replaced ones, too. */
+/** The charge plans; with `past`, replaced plans too. */
 export const loadChargePlans = (past: boolean, signal: AbortSignal): Promise<ChargePlanList> =>
   costs.listChargePlans(api, { all: past }, { signal });
 
@@ -385,6 +391,9 @@ export const loadApiKeys = async (signal: AbortSignal): Promise<ApiKeyItem[]> =>
 export const createApiKey = (wanted: WantedApiKey): Promise<NewApiKey> =>
   costs.createApiKey(api, { body: wanted });
 
+export const revokeApiKey = (id: string): Promise<ApiKeyItem> =>
+  costs.revokeApiKey(api, { keyId: id });
+
 /** The outcome of a key's last report. */
 export const loadApiKeyReport = (id: string, signal: AbortSignal): Promise<ApiKeyReport> =>
   costs.getApiKeyReport(api, { keyId: id }, { signal });
@@ -395,24 +404,21 @@ export const loadWebhookEndpoints = async (signal: AbortSignal): Promise<Webhook
 export const createWebhookEndpoint = (body: WantedWebhookEndpoint): Promise<NewWebhookEndpoint> =>
   costs.createWebhookEndpoint(api, { body });
 
-/** The first calls whose events wait for a user. */
+/** The first calls whose events are held because none names a user. */
 export const loadHeldCalls = (signal: AbortSignal): Promise<HeldCallPage> =>
-  costs.listHeldCalls(api, { limit: HELD_CALLS_SHOWN }, { signal });
+  costs.listHeldCalls(api, { limit: HELD_CALLS_MAX }, { signal });
 
 export const assignHeldCall = (callId: string, userId: string): Promise<unknown> =>
   costs.assignHeldCall(api, { callId, body: { userId } });
 
-export const revokeApiKey = (id: string): Promise<ApiKeyItem> =>
-  costs.revokeApiKey(api, { keyId: id });
-
-/** Which recorded costs to reprice; without `to`, all until now. */
+/** Which recorded costs to reprice; without `to`, all costs until now. */
 export interface RerateSpan {
   from: string;
   to?: string;
   service: string;
 }
 
-/** Previews or applies backdated prices. */
+/** Reprices recorded costs; with `dryRun`, only reports what would change. */
 export const rerate = (
   { from, to, service }: RerateSpan,
   dryRun: boolean,

@@ -87,7 +87,7 @@ describe("state in the address", () => {
     await reaches("/other");
   });
 
-  it("keeps its value in a page that is being left, and follows the address in the frame", async () => {
+  it("keeps its value in a page that is left, and follows the address in the frame", async () => {
     const page = within(() => useAddressState("sort", choiceOf(ORDERS), "time"), true);
     const seen: string[] = [];
     scope.run(() => watch(page, (value) => seen.push(value)));
@@ -109,8 +109,8 @@ describe("state in the address", () => {
   });
 });
 
-describe("the same page about another user", () => {
-  it("keeps the filters, but neither the linked anomaly nor the depth of a list", async () => {
+describe("the same page for another user", () => {
+  it("keeps the filters, but neither the linked anomaly nor the number of loaded rows", async () => {
     await router.push("/list?user=alice&kind=day_spike&anomaly=7f&shown=40");
     const addressOf = (user: string | undefined) =>
       router.resolve({ query: queryOfUser(router.currentRoute.value.query, user) }).fullPath;

@@ -1,5 +1,5 @@
-// State that belongs in the address, such as ?period=7d&sort=cost: it survives a reload, back and
-// forward, and a link that is opened in a new tab.
+// State in the query of the page's address, such as ?period=7d&sort=cost: it survives a reload, back
+// and forward, and a link that is opened in a new tab.
 //
 //   const sort = useAddressState("sort", choiceOf(["time", "cost"]), "time");
 //   const text = useAddressState("q", anyText, "", "replace");
@@ -23,7 +23,7 @@ export interface AddressFormat<T> {
   write: (value: T) => string;
 }
 
-/** "push" makes a change a step of the browser's history, "replace" does not. */
+/** Whether a change adds an entry to the browser's history ("push") or not ("replace"). */
 export type HistoryEntry = "push" | "replace";
 
 export const anyText: AddressFormat<string> = {
@@ -43,12 +43,12 @@ export const yesOrNo: AddressFormat<boolean> = {
   write: (value) => (value ? "yes" : "no"),
 };
 
-/** Whole numbers from `least` to `most`. */
-export function wholeNumber(least: number, most: number): AddressFormat<number> {
+/** Whole numbers from `min` to `max`. */
+export function wholeNumber(min: number, max: number): AddressFormat<number> {
   return {
     read: (text) => {
       const value = /^\d{1,9}$/.test(text) ? Number(text) : -1;
-      return value >= least && value <= most ? value : null;
+      return value >= min && value <= max ? value : null;
     },
     write: String,
   };
@@ -61,7 +61,7 @@ export function wholeNumber(least: number, most: number): AddressFormat<number> 
 export function useAddressState<T>(
   name: string,
   format: AddressFormat<T>,
-  fallback: T,
+  defaultValue: T,
   history: HistoryEntry = "push",
 ): WritableComputedRef<T> {
   const route = useRoute();
@@ -74,25 +74,26 @@ export function useAddressState<T>(
   // Formats may return a new object each time, so it is made once for each text.
   const value = computed(() => {
     const found = text.value === null ? null : format.read(text.value);
-    return found ?? fallback;
+    return found ?? defaultValue;
   });
   return computed({
     get: () => value.value,
     set: (newValue) => {
       const written = format.write(newValue);
-      changeQuery(router, name, written === format.write(fallback) ? undefined : written, history);
+      const isDefault = written === format.write(defaultValue);
+      changeQuery(router, name, isDefault ? undefined : written, history);
     },
   });
 }
 
-/** Parameters that stay when the reader goes to another page. */
-const KEPT = ["user", "period"];
+/** Parameters that links to other pages keep. */
+const KEPT_PARAMETERS = ["user", "period"];
 
 /** Returns links to other pages that keep the user and the period; `query` adds parameters. */
 export function usePageLinks(): (path: string, query?: LocationQueryRaw) => RouteLocationRaw {
   const route = useRoute();
   return (path, query = {}) => {
-    const kept = KEPT.filter((name) => route.query[name] !== undefined);
+    const kept = KEPT_PARAMETERS.filter((name) => route.query[name] !== undefined);
     return {
       path,
       query: { ...Object.fromEntries(kept.map((name) => [name, route.query[name]])), ...query },
@@ -100,25 +101,25 @@ export function usePageLinks(): (path: string, query?: LocationQueryRaw) => Rout
   };
 }
 
-/** Parameters that belong to one user: the linked anomaly and the number of shown rows. */
-const OF_ONE_USER = { anomaly: undefined, shown: undefined };
+/** Removes what belongs to one user: the linked anomaly and the number of loaded rows. */
+const WITHOUT_USER_STATE = { anomaly: undefined, shown: undefined };
 
-/** Returns the query of the same page about another user; without `user` about the caller. */
+/** Returns the query of the same page for another user; without `user`, for the signed-in one. */
 export const queryOfUser = (
   query: LocationQueryRaw,
   user: string | undefined,
-): LocationQueryRaw => ({ ...query, ...OF_ONE_USER, user });
+): LocationQueryRaw => ({ ...query, ...WITHOUT_USER_STATE, user });
 
-/** Returns `state` as a filter or an order: setting it also shows the first rows only. */
-export function resettingShown<T>(
+/** Returns `state` for a filter or order of a list: setting it resets the number of loaded rows. */
+export function resettingRows<T>(
   state: WritableComputedRef<T>,
-  shown: WritableComputedRef<number>,
+  loadedRows: WritableComputedRef<number>,
 ): WritableComputedRef<T> {
   return computed({
     get: () => state.value,
     set: (value) => {
       state.value = value;
-      shown.value = 1;
+      loadedRows.value = 1;
     },
   });
 }
@@ -134,7 +135,7 @@ interface Change {
 }
 const changes = new WeakMap<Router, Change>();
 
-/** Collects the changes of one task, because a navigation is not done before the task ends. */
+/** Collects all changes of a task for one navigation: several at once would replace each other. */
 function changeQuery(
   router: Router,
   name: string,

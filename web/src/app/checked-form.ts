@@ -1,4 +1,4 @@
-// A form that is checked when it is sent, and from then on as it is typed.
+// A form that is checked when it is submitted, and from then on after each change.
 import { computed, nextTick, ref, useTemplateRef, type ComputedRef } from "vue";
 
 interface CheckedForm<Problems> {
@@ -6,6 +6,8 @@ interface CheckedForm<Problems> {
   problems: ComputedRef<Problems>;
   /** Checks the form and focuses the first invalid field; returns whether all are valid. */
   check: () => Promise<boolean>;
+  /** Focuses the first invalid field, if there is one. */
+  focusInvalid: () => Promise<void>;
   /** Stops checking until the next `check`. */
   reset: () => void;
 }
@@ -17,12 +19,15 @@ export function useCheckedForm<Problems extends object>(
   const isChecked = ref(false);
   const box = useTemplateRef<HTMLFormElement>("box");
   const problems = computed<Partial<Problems>>(() => (isChecked.value ? problemsOf() : {}));
+  async function focusInvalid(): Promise<void> {
+    await nextTick();
+    box.value?.querySelector<HTMLElement>("[aria-invalid=true]")?.focus();
+  }
   async function check(): Promise<boolean> {
     isChecked.value = true;
     if (!Object.keys(problems.value).length) return true;
-    await nextTick();
-    box.value?.querySelector<HTMLElement>("[aria-invalid=true]")?.focus();
+    await focusInvalid();
     return false;
   }
-  return { problems, check, reset: () => (isChecked.value = false) };
+  return { problems, check, focusInvalid, reset: () => (isChecked.value = false) };
 }

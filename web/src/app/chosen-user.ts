@@ -1,4 +1,4 @@
-// Whether the user that an administrator chose (?user=alice) exists.
+// The pages about one user, and whether the user that an administrator chose (?user=alice) exists.
 import { computed, type ComputedRef } from "vue";
 import { useRoute } from "vue-router";
 import type { UserEntry } from "../api/bodies";
@@ -6,8 +6,8 @@ import { findUsers } from "../api/routes";
 import { useLoaded } from "./load";
 import { useShownUser } from "./shown-user";
 
-/** The names of the pages that are about one user. */
-export const PAGES_OF_A_USER = new Set(["now", "spending", "outlook", "budget"]);
+/** The names of the routes of pages that show one user. */
+export const USER_PAGES = new Set(["live", "spending", "forecast", "budget"]);
 const SIMILAR_MAX = 5;
 
 interface UnknownUser {
@@ -15,7 +15,7 @@ interface UnknownUser {
   similar: UserEntry[];
 }
 
-/** The chosen user if the current page is about it and there is no such user, else null. */
+/** Returns the chosen user if it does not exist and the current page would show it, else null. */
 export function useUnknownUser(): ComputedRef<UnknownUser | null> {
   const route = useRoute();
   const { user, isOtherUser } = useShownUser();
@@ -30,7 +30,7 @@ export function useUnknownUser(): ComputedRef<UnknownUser | null> {
   return computed(() => {
     const unknown = data.value;
     const isCurrent = isOtherUser.value && unknown?.user === user.value;
-    if (!isCurrent || !PAGES_OF_A_USER.has(String(route.name))) return null;
+    if (!isCurrent || !USER_PAGES.has(String(route.name))) return null;
     return unknown.similar.some(({ userId }) => userId === unknown.user) ? null : unknown;
   });
 }

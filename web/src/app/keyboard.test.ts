@@ -38,7 +38,7 @@ describe("keyboard shortcuts", () => {
 
   it("open administrators' pages for administrators only", () => {
     expect(pressed(false, ["g"], ["p"])).toEqual([]);
-    expect(pressed(true, ["g"], ["p"])).toEqual(["/prices"]);
-    expect(shortcuts(true).length - shortcuts(false).length).toBe(3);
+    expect(pressed(true, ["g"], ["p"], ["g"], ["o"])).toEqual(["/prices", "/control"]);
+    expect(shortcuts(true).length - shortcuts(false).length).toBe(4);
   });
 });

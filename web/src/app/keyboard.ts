@@ -1,56 +1,56 @@
-// Keyboard shortcuts: "/" searches, "?" lists them, "g" and a letter opens a page.
+// Keyboard shortcuts: "/" searches, "?" lists them, "g" and a second key open a page.
+import { navigationPages, type NavigationPage } from "./pages";
 
 export interface Shortcut {
   keys: string;
   action: string;
 }
 
-/** The letter after "g", and the page that it opens. */
-const PAGES: Record<string, { path: string; title: string; forAdmins?: true }> = {
-  l: { path: "/", title: "Live" },
-  s: { path: "/spending", title: "Spending" },
-  f: { path: "/outlook", title: "Forecast" },
-  b: { path: "/budget", title: "Budget" },
-  a: { path: "/everyone", title: "All users", forAdmins: true },
-  p: { path: "/prices", title: "Prices", forAdmins: true },
-  c: { path: "/connect", title: "Connect", forAdmins: true },
-  d: { path: "/docs", title: "API" },
-};
+type ShortcutPage = Omit<NavigationPage, "forAdmins">;
+
+/** The second key of a sequence must follow within this time. */
 const SEQUENCE_MS = 1_500;
 
+const shortcutPages = (isAdmin: boolean): ShortcutPage[] => [
+  ...navigationPages(isAdmin),
+  { path: "/docs", title: "API", key: "d" },
+];
+
 export function shortcuts(isAdmin: boolean): Shortcut[] {
-  const pages = Object.entries(PAGES).filter(([, page]) => isAdmin || !page.forAdmins);
   return [
     { keys: "/", action: "Search" },
-    ...pages.map(([key, { title }]) => ({ keys: `g ${key}`, action: `Open ${title}` })),
+    ...shortcutPages(isAdmin).map(({ key, title }) => ({
+      keys: `g ${key}`,
+      action: `Open ${title}`,
+    })),
     { keys: "?", action: "Show this list" },
   ];
 }
 
 export interface ShortcutActions {
+  /** Returns whether there is a search field. */
   search: () => boolean;
   showList: () => void;
   open: (path: string) => void;
   isAdmin: () => boolean;
 }
 
-type Key = Pick<KeyboardEvent, "key" | "ctrlKey" | "metaKey" | "altKey" | "timeStamp">;
+type KeyPress = Pick<KeyboardEvent, "key" | "ctrlKey" | "metaKey" | "altKey" | "timeStamp">;
 
-/** Returns a handler that says whether a key press was a shortcut. */
-export function shortcutHandler(actions: ShortcutActions): (press: Key) => boolean {
-  let beganMs = -Infinity;
+/** Returns a handler that returns whether a key press was a shortcut. */
+export function shortcutHandler(actions: ShortcutActions): (press: KeyPress) => boolean {
+  let sequenceStartMs = -Infinity;
 
   return ({ key, ctrlKey, metaKey, altKey, timeStamp }) => {
     if (ctrlKey || metaKey || altKey) return false;
-    const isSecond = timeStamp - beganMs < SEQUENCE_MS;
-    beganMs = -Infinity;
-    if (isSecond) {
-      const page = PAGES[key];
-      if (!page || (page.forAdmins && !actions.isAdmin())) return false;
-      actions.open(page.path);
-      return true;
+    const isSecondKey = timeStamp - sequenceStartMs < SEQUENCE_MS;
+    sequenceStartMs = -Infinity;
+    if (isSecondKey) {
+      const page = shortcutPages(actions.isAdmin()).find((each) => each.key === key);
+      if (page) actions.open(page.path);
+      return page !== undefined;
     }
-    if (key === "g") beganMs = timeStamp;
+    if (key === "g") sequenceStartMs = timeStamp;
     else if (key === "?") actions.showList();
     else return key === "/" && actions.search();
     return true;

@@ -20,8 +20,8 @@ function within(load: (signal: AbortSignal) => Promise<string>, key = ref(0), ev
   return { scope, loaded, key };
 }
 
-describe("what a page loads", () => {
-  it("is there after the response", async () => {
+describe("loaded data", () => {
+  it("are set after the response", async () => {
     const { requests, load } = request();
     const { loaded } = within(load);
     expect(loaded.loading.value).toBe(true);
@@ -30,7 +30,7 @@ describe("what a page loads", () => {
     expect(loaded.data.value).toBe("one");
   });
 
-  it("shows the error of a failed request", async () => {
+  it("are replaced by the error of a failed request", async () => {
     const { requests, load } = request();
     const { loaded } = within(load);
     requests[0]?.fail(new ApiError(503, "unavailable", "Not now."));
@@ -38,7 +38,7 @@ describe("what a page loads", () => {
     expect(loaded.loading.value).toBe(false);
   });
 
-  it("is aborted without an error when the page is left", async () => {
+  it("raise no error when the page is left before the response", async () => {
     const { load } = request();
     const { scope, loaded } = within(load);
     const reloading = loaded.reload();
@@ -47,7 +47,7 @@ describe("what a page loads", () => {
     expect(loaded.error.value).toBeNull();
   });
 
-  it("is never an outdated response", async () => {
+  it("are never an outdated response", async () => {
     const { requests, load } = request();
     const { loaded, key } = within(load);
     requests[0]?.resolve("old");
@@ -61,21 +61,21 @@ describe("what a page loads", () => {
 
 describe("a paged list", () => {
   /** A list of `length` numbers, and the pages that were requested: cursor and rows before it. */
-  function numbers(length: number, depth = 0) {
+  function numbers(length: number, minRows = 0) {
     const requests: [string | null, number][] = [];
     const scope = effectScope();
     const key = ref("all");
     const paged = scope.run(() =>
       usePaged(
         () => key.value,
-        (cursor, _, loaded) => {
-          requests.push([cursor, loaded]);
+        (cursor, _, rowsBefore) => {
+          requests.push([cursor, rowsBefore]);
           const from = Number(cursor ?? 0);
           const rows = [0, 1, 2].map((more) => from + more).filter((row) => row < length);
           const next = from + rows.length;
           return Promise.resolve({ rows, nextCursor: next < length ? String(next) : null });
         },
-        () => depth,
+        () => minRows,
       ),
     );
     return { requests, key, paged: paged as NonNullable<typeof paged> };
@@ -99,7 +99,7 @@ describe("a paged list", () => {
     const short = numbers(4, 100);
     await vi.waitFor(() => expect(short.paged.loading.value).toBe(false));
     expect(short.paged.rows.value).toEqual([0, 1, 2, 3]);
-    expect(short.paged.more.value).toBe(false);
+    expect(short.paged.hasMore.value).toBe(false);
   });
 
   it("starts over with another key", async () => {
@@ -111,7 +111,7 @@ describe("a paged list", () => {
   });
 });
 
-describe("what a page refreshes", () => {
+describe("refreshed data", () => {
   const page = { visibilityState: "visible", addEventListener() {}, removeEventListener() {} };
   beforeEach(() => {
     vi.useFakeTimers();
@@ -127,7 +127,7 @@ describe("what a page refreshes", () => {
     await vi.advanceTimersByTimeAsync(0);
   };
 
-  it("is requested at the interval while the page is visible, without a loading state", async () => {
+  it("are requested at the interval while the page is visible, without a loading state", async () => {
     const { requests, load } = request();
     const { loaded } = within(load, ref(0), 1_000);
     await settled(() => requests[0]?.resolve("one"));
@@ -141,7 +141,7 @@ describe("what a page refreshes", () => {
     expect(requests).toHaveLength(2);
   });
 
-  it("keeps the last data when a refresh fails, and marks them as stale", async () => {
+  it("stay as they are when a refresh fails, and are marked as stale", async () => {
     const { requests, load } = request();
     const { loaded, scope } = within(load, ref(0), 1_000);
     await settled(() => requests[0]?.resolve("one"));

@@ -15,7 +15,7 @@ export interface Loaded<T> {
   loading: ShallowRef<boolean>;
   /** When the data arrived, in milliseconds since 1970; null without data. */
   updatedMs: ShallowRef<number | null>;
-  /** Whether the last attempt failed, so that the data are older than they should be. */
+  /** Whether the last request failed, so that the data may be outdated. */
   isStale: ShallowRef<boolean>;
   reload: () => Promise<void>;
 }
@@ -59,7 +59,7 @@ export function useLoaded<T>(
 
   const reload = (): Promise<void> => run(false);
 
-  /** Loads again without showing it, unless the page is hidden or is loading already. */
+  /** Loads again without a loading state, unless the page is hidden or loading already. */
   async function refresh(): Promise<void> {
     if (document.visibilityState !== "hidden" && !loading.value) await run(true);
   }
@@ -70,32 +70,32 @@ export function useLoaded<T>(
   return { data, error, loading, updatedMs, isStale, reload };
 }
 
-/** Refreshes in this interval, and at once when an old page becomes visible. */
+/** Refreshes in this interval, and at once when a page with older data becomes visible. */
 function refreshEvery(
   everyMs: number,
   updatedMs: ShallowRef<number | null>,
   refresh: () => Promise<void>,
 ): void {
   const timer = setInterval(() => void refresh(), everyMs);
-  const appear = (): void => {
+  const onVisibilityChange = (): void => {
     if (Date.now() - (updatedMs.value ?? 0) > everyMs) void refresh();
   };
-  document.addEventListener("visibilitychange", appear);
+  document.addEventListener("visibilitychange", onVisibilityChange);
   onScopeDispose(() => {
     clearInterval(timer);
-    document.removeEventListener("visibilitychange", appear);
+    document.removeEventListener("visibilitychange", onVisibilityChange);
   });
 }
 
-/** One page of a list; `nextCursor` is null on the last page. */
-export interface PageRows<T> {
+/** One page of a list; `nextCursor` is null on the last one. */
+export interface ListPage<T> {
   rows: T[];
   nextCursor: string | null;
 }
 
 export interface Paged<T> {
   rows: ShallowRef<T[]>;
-  more: ComputedRef<boolean>;
+  hasMore: ComputedRef<boolean>;
   error: ShallowRef<ApiError | null>;
   loading: ShallowRef<boolean>;
   /** Loads the next page, or repeats the last request after an error. */
@@ -103,37 +103,38 @@ export interface Paged<T> {
 }
 
 /**
- * Loads a list page by page; starts over whenever `key` changes. Loads more pages until there are
- * `depth` rows, so that a reader who comes back finds what was loaded before.
+ * Loads a list page by page; starts over whenever `key` changes. The first request loads pages until
+ * there are `minRows`, so that a user who comes back finds the rows that were loaded before.
  */
 export function usePaged<T>(
   key: () => unknown,
-  /** `loaded` is the number of rows before the page. */
-  page: (cursor: string | null, signal: AbortSignal, loaded: number) => Promise<PageRows<T>>,
-  depth: () => number = () => 0,
+  /** `rowsBefore` is the number of rows before the page. */
+  loadPage: (cursor: string | null, signal: AbortSignal, rowsBefore: number) => Promise<ListPage<T>>,
+  minRows: () => number = () => 0,
 ): Paged<T> {
   const rows = shallowRef<T[]>([]);
   const cursor = shallowRef<string | null>(null);
-  let list = 0;
+  /** Increases with each change of `key`. */
+  let listVersion = 0;
   const { error, loading, reload } = useLoaded(key, async (signal) => {
-    const mine = list;
+    const version = listVersion;
     do {
-      const result = await page(cursor.value, signal, rows.value.length);
-      if (mine !== list) return;
+      const result = await loadPage(cursor.value, signal, rows.value.length);
+      if (version !== listVersion) return;
       rows.value = [...rows.value, ...result.rows];
       cursor.value = result.nextCursor;
-    } while (cursor.value !== null && rows.value.length < depth());
+    } while (cursor.value !== null && rows.value.length < minRows());
   });
   // Synchronously, so that rows of two lists never mix.
   watch(
     key,
     () => {
-      list += 1;
+      listVersion += 1;
       rows.value = [];
       cursor.value = null;
     },
     { flush: "sync" },
   );
-  const more = computed(() => cursor.value !== null);
-  return { rows, more, error, loading, load: reload };
+  const hasMore = computed(() => cursor.value !== null);
+  return { rows, hasMore, error, loading, load: reload };
 }

@@ -11,13 +11,13 @@ export interface Toast {
   kind: "warning" | "success";
 }
 
-let last = 0;
+let lastId = 0;
 export const toasts = reactive<Toast[]>([]);
-/** Read out by screen readers; not visible. */
+/** A text for screen readers only. */
 export const announcement = ref("");
 
 export function toast(title: string, text: string, kind: Toast["kind"]): void {
-  const id = (last += 1);
+  const id = (lastId += 1);
   toasts.push({ id, title, text, kind });
   if (toasts.length > SHOWN_MAX) toasts.shift();
   setTimeout(() => dismiss(id), SHOWN_MS);

@@ -1,10 +1,10 @@
 // The pages and their addresses; the API serves the same HTML for each (api/dashboard.py).
-// What a reader chose on a page (user, period, filter, order) is in the query: see address-state.ts.
+// The query contains the user, period, filters and order of a page: see address-state.ts.
 import { createRouter, createWebHistory, type Router } from "vue-router";
 
 const LOADING_MS_MAX = 2_000;
 
-/** Waits, within a limit, until the page has this height: its data load after the navigation. */
+/** Waits until the page has this height, because its data load later; gives up after a limit. */
 async function untilPageReaches(height: number): Promise<void> {
   const until = performance.now() + LOADING_MS_MAX;
   while (document.documentElement.scrollHeight < height && performance.now() < until)
@@ -24,7 +24,7 @@ export function makeRouter(): Router {
     routes: [
       {
         path: "/",
-        name: "now",
+        name: "live",
         component: () => import("../live/LivePage.vue"),
         meta: { title: "Live" },
       },
@@ -36,7 +36,7 @@ export function makeRouter(): Router {
       },
       {
         path: "/outlook",
-        name: "outlook",
+        name: "forecast",
         component: () => import("../forecast/ForecastPage.vue"),
         meta: { title: "Forecast" },
       },
@@ -55,7 +55,7 @@ export function makeRouter(): Router {
       },
       {
         path: "/everyone",
-        name: "everyone",
+        name: "all-users",
         component: () => import("../all-users/AllUsersPage.vue"),
         meta: { title: "All users" },
       },

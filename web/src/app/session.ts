@@ -7,9 +7,9 @@ import { computed, reactive, readonly } from "vue";
 import { TokenChannel } from "./shared-token";
 
 const KEY = "cost-analytics.token";
-/** Set by a sign-out until the next sign-in: this tab asks no other one for a token. */
+/** Set from a sign-out until the next sign-in: the tab then requests no token from other tabs. */
 const SIGNED_OUT_KEY = "cost-analytics.signed-out";
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
+const TIMER_MS_MAX = 2 ** 31 - 1;
 
 interface Claims {
   user: string;
@@ -24,8 +24,7 @@ interface SessionState {
 }
 
 const state = reactive<SessionState>({ token: null, claims: null, reason: null });
-let timer: ReturnType<typeof setTimeout> | undefined;
-
+let expiryTimer: ReturnType<typeof setTimeout> | undefined;
 let channel: TokenChannel | undefined;
 
 export const session = readonly(state);
@@ -48,7 +47,7 @@ export function readClaims(token: string): Claims | null {
   }
 }
 
-/** Signs in with a token; returns what is wrong with it, or null. */
+/** Signs in with a token; returns what is wrong with the token, or null. */
 export function signIn(pasted: string): string | null {
   const token = pasted.trim().replace(/^Bearer\s+/i, "");
   if (!token) return "Enter a token.";
@@ -64,7 +63,7 @@ export function signIn(pasted: string): string | null {
 
 /** Signs out in this tab; the sign-in page shows `reason`. */
 export function signOut(reason: string | null = null): void {
-  clearTimeout(timer);
+  clearTimeout(expiryTimer);
   sessionStorage.removeItem(KEY);
   Object.assign(state, { token: null, claims: null, reason });
 }
@@ -90,14 +89,14 @@ export function shareSession(): void {
     window.addEventListener(use, () => shared.noteUse(), { capture: true, passive: true });
 }
 
-/** Signs in with the token of an open tab, if there is one; not after a sign-out in this tab. */
+/** Signs in with the token of an open tab, if there is one. Does nothing after a sign-out here. */
 export async function adoptSession(): Promise<void> {
   if (!channel || sessionStorage.getItem(SIGNED_OUT_KEY)) return;
   const token = await channel.request();
   if (token && !state.token) signIn(token);
 }
 
-/** Restores the token from the address or from before a reload; returns whether there was one. */
+/** Signs in with the token of the address or of sessionStorage; returns whether there was one. */
 export function restoreSession(): boolean {
   const fragment = /^#token=([^&]+)/.exec(location.hash);
   if (fragment) history.replaceState(history.state, "", location.pathname + location.search);
@@ -110,9 +109,9 @@ export function restoreSession(): boolean {
 }
 
 function watchExpiry(atMs: number): void {
-  clearTimeout(timer);
-  const wait = Math.min(atMs - Date.now(), LONGEST_TIMER_MS);
-  timer = setTimeout(() => {
+  clearTimeout(expiryTimer);
+  const wait = Math.min(atMs - Date.now(), TIMER_MS_MAX);
+  expiryTimer = setTimeout(() => {
     if (Date.now() >= atMs) signOut("Your token has expired. Sign in with a new one.");
     else watchExpiry(atMs);
   }, wait);

@@ -7,7 +7,7 @@
 const NAME = "cost-analytics.session";
 /** How long a tab without a token listens for an answer; an open tab can be busy. */
 const ANSWER_MS_MAX = 3_000;
-/** How long it waits for more answers after the first one. */
+/** How long it waits for answers of other tabs after the first one. */
 const MORE_ANSWERS_MS = 40;
 
 type Message =

@@ -29,7 +29,7 @@ export function nextTheme(): void {
   theme.value = NEXT[theme.value];
 }
 
-/** The current value of a CSS colour variable, for canvases. */
+/** Returns the colour that a CSS variable has now, for canvases. */
 export function colour(variable: string): string {
   const probe = document.createElement("span");
   probe.style.color = `var(${variable})`;

@@ -1,29 +1,29 @@
-// A search field whose text is used shortly after the last key.
+// A search field: the search starts when the user pauses typing.
 import { onScopeDispose, ref, watch, type Ref } from "vue";
 
 const TYPING_MS = 250;
 
 export interface TypedSearch {
   typed: Ref<string>;
-  /** Uses the text now. */
+  /** Searches for the typed text now. */
   search: () => void;
-  /** Uses the text unless more is typed soon. */
+  /** Searches for the typed text after a pause. */
   searchSoon: () => void;
 }
 
-/** `q` is the text in use; `typed` follows it, for instance when the reader goes back. */
-export function useTypedSearch(q: Ref<string>): TypedSearch {
-  const typed = ref(q.value);
+/** `query` is the text that is searched for; `typed` follows it, for instance after "back". */
+export function useTypedSearch(query: Ref<string>): TypedSearch {
+  const typed = ref(query.value);
   let due: ReturnType<typeof setTimeout> | undefined;
   function search(): void {
     clearTimeout(due);
-    q.value = typed.value.trim();
+    query.value = typed.value.trim();
   }
   function searchSoon(): void {
     clearTimeout(due);
     due = setTimeout(search, TYPING_MS);
   }
-  watch(q, (text) => {
+  watch(query, (text) => {
     if (text !== typed.value.trim()) typed.value = text;
   });
   onScopeDispose(() => clearTimeout(due));

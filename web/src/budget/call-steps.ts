@@ -1,4 +1,4 @@
-// The steps before the end of a call, as the budget form has them: text as typed.
+// The fields of the budget form for the steps before a call is ended; numbers as typed.
 import type { Budget, BudgetChange } from "../api/bodies";
 
 export interface StepsForm {
@@ -30,35 +30,35 @@ export function stepsFormOf({ callSteps }: Budget): StepsForm {
   };
 }
 
-/** Returns the steps as part of a PUT body, if they have changed. */
-export function stepsChangeOf(form: StepsForm, before: StepsForm): Pick<BudgetChange, "callSteps"> {
-  if (STEPS_FIELDS.every((name) => form[name] === before[name])) return {};
+/** Returns the steps as a part of a PUT body; empty if none has changed. */
+export function stepsChangeOf(form: StepsForm, saved: StepsForm): Pick<BudgetChange, "callSteps"> {
+  if (STEPS_FIELDS.every((name) => form[name] === saved[name])) return {};
   return {
     callSteps: {
       warn: form.isWarned,
-      warnAt_percent: percentOf(form.warnAt_percent),
+      warnAt_percent: percentDigits(form.warnAt_percent),
       downgrade: form.isDowngraded,
-      downgradeAt_percent: percentOf(form.downgradeAt_percent),
+      downgradeAt_percent: percentDigits(form.downgradeAt_percent),
       closingSentence: form.closingSentence.trim() || null,
     },
   };
 }
 
-/** Returns what is wrong with the typed percentages, by field, in words. */
+/** Returns what is wrong with the percentages, by field. */
 export function stepsProblemsOf(form: StepsForm): Partial<Record<StepsField, string>> {
   const problems: Partial<Record<StepsField, string>> = {};
   for (const name of ["warnAt_percent", "downgradeAt_percent"] as const)
-    if (!isBelowLimit(percentOf(form[name])))
+    if (!isBelowHundred(percentDigits(form[name])))
       problems[name] = "Enter a percentage above 0 and below 100.";
   if (
     Object.keys(problems).length === 0 &&
-    Number(percentOf(form.warnAt_percent)) >= Number(percentOf(form.downgradeAt_percent))
+    Number(percentDigits(form.warnAt_percent)) >= Number(percentDigits(form.downgradeAt_percent))
   )
     problems.downgradeAt_percent = "This must be above the percentage of the closing sentence.";
   return problems;
 }
 
-const percentOf = (typed: string): string => typed.trim().replace(/\s*%$/, "");
+const percentDigits = (typed: string): string => typed.trim().replace(/\s*%$/, "");
 
-const isBelowLimit = (digits: string): boolean =>
+const isBelowHundred = (digits: string): boolean =>
   /^\d+(\.\d+)?$/.test(digits) && Number(digits) > 0 && Number(digits) < 100;

@@ -1,4 +1,4 @@
-// Unsaved changes of the budget form, kept in this tab, so that an expired token does not lose them.
+// Unsaved changes of the budget form, kept in the tab, so that they survive an expired token.
 import { session } from "../app/session";
 import type { BudgetForm } from "./form";
 
@@ -8,17 +8,21 @@ const keyOf = (user: string): string =>
   `cost-analytics.budget-draft.${session.claims?.user ?? ""}.${user}`;
 
 /** Keeps the fields that differ from the saved budget; forgets the draft if none does. */
-export function keepDraft(user: string, form: BudgetForm, before: BudgetForm): void {
+export function keepDraft(user: string, form: BudgetForm, saved: BudgetForm): void {
   if (!session.claims) return;
   const changed = Object.entries(form).filter(
-    ([name, value]) => value !== before[name as keyof BudgetForm],
+    ([name, value]) => value !== saved[name as keyof BudgetForm],
   );
   if (changed.length)
     sessionStorage.setItem(keyOf(user), JSON.stringify(Object.fromEntries(changed)));
-  else sessionStorage.removeItem(keyOf(user));
+  else forgetDraft(user);
 }
 
-/** Returns the draft of a user's budget, of the same signed-in user; null if there is none. */
+export function forgetDraft(user: string): void {
+  sessionStorage.removeItem(keyOf(user));
+}
+
+/** Returns the signed-in user's draft for the budget of `user`; null if there is none. */
 export function readDraft(user: string): Draft | null {
   const text = sessionStorage.getItem(keyOf(user));
   return text === null ? null : (JSON.parse(text) as Draft);

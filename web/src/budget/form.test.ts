@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { changeOf, formOf, inWords, passedLimits, problemsOf } from "./form";
+import { changeOf, formOf, withFieldLabels, reachedLimits, problemsOf } from "./form";
 import type { Budget } from "../api/bodies";
 
-describe("form", () => {
+describe("the budget form", () => {
   const budget = {
     dailyLimit_usd: "10",
     monthlyLimit_usd: null,
@@ -74,12 +74,12 @@ describe("form", () => {
       "above 0",
     );
     expect(problemsOf({ ...form, warnAt_percent: "95" }).downgradeAt_percent).toContain("above");
-    expect(inWords("`callSteps.warnAt_percent` must be below 100.")).toBe(
+    expect(withFieldLabels("`callSteps.warnAt_percent` must be below 100.")).toBe(
       "`Say it at` must be below 100.",
     );
   });
 
-  it("states what is wrong", () => {
+  it("says what is wrong with a field", () => {
     const typed = { ...formOf(budget), dailyLimit_usd: "-1", monthlyLimit_usd: "ten" };
     const problems = problemsOf({
       ...typed,
@@ -91,7 +91,7 @@ describe("form", () => {
     expect(problems.maxCostPerCall_usd).toBe("Use at most 9 decimals.");
     expect(problems.thresholds).toContain("50%, 80%");
     expect(problemsOf({ ...typed, thresholds: "0" }).thresholds).toContain("above 0");
-    expect(inWords("dailyLimit_usd must be a number.")).toBe("Daily limit must be a number.");
+    expect(withFieldLabels("dailyLimit_usd must be a number.")).toBe("Daily limit must be a number.");
   });
 
   it("warns of a limit that is reached already, unless it is the saved one", () => {
@@ -102,9 +102,9 @@ describe("form", () => {
       currentMonthlySpend: "24.95",
     } as Budget;
     const form = { ...formOf(budget), monthlyLimit_usd: "24.95" };
-    expect(passedLimits(form, spent)).toEqual({
+    expect(reachedLimits(form, spent)).toEqual({
       monthlyLimit_usd: expect.stringContaining("Charged this month: $24.95.") as string,
     });
-    expect(passedLimits({ ...form, monthlyLimit_usd: "24.96" }, spent)).toEqual({});
+    expect(reachedLimits({ ...form, monthlyLimit_usd: "24.96" }, spent)).toEqual({});
   });
 });

@@ -1,8 +1,8 @@
-// The budget form: text as typed. It is checked before it is sent, in words; the server decides. An
-// amount is sent as the typed digits, so nothing is rounded.
+// The fields of the budget form, as typed: their checks, and the request they become.
 import type { Budget, BudgetChange } from "../api/bodies";
 import { nano } from "../format/decimal";
 import { formatMoney } from "../format/money";
+import { amountDigits, amountProblem } from "../format/typed-amount";
 import { basisName } from "./basis";
 import { stepsChangeOf, stepsFormOf, stepsProblemsOf, type StepsForm } from "./call-steps";
 
@@ -10,7 +10,7 @@ export interface BudgetForm extends StepsForm {
   dailyLimit_usd: string;
   monthlyLimit_usd: string;
   maxCostPerCall_usd: string;
-  /** All percentages below 100, separated by commas. */
+  /** Percentages, separated by commas, without 100. */
   thresholds: string;
   timezone: string;
   autoCutoff: boolean;
@@ -33,17 +33,15 @@ export const LABELS: Record<Field, string> = {
 };
 
 const LIMITS = ["dailyLimit_usd", "monthlyLimit_usd", "maxCostPerCall_usd"] as const;
-const LIMIT_MAX = 1_000_000_000n * 1_000_000_000n;
-const DECIMALS_MAX = 9;
 const PERCENT_MAX = 1_000;
-const MARKS_MAX = 20;
+const THRESHOLDS_MAX = 20;
 
 export function formOf(budget: Budget): BudgetForm {
   return {
     dailyLimit_usd: budget.dailyLimit_usd ?? "",
     monthlyLimit_usd: budget.monthlyLimit_usd ?? "",
     maxCostPerCall_usd: budget.maxCostPerCall_usd ?? "",
-    thresholds: budget.thresholds.filter(isBelowLimit).join(", "),
+    thresholds: withoutHundred(budget.thresholds).join(", "),
     timezone: budget.timezone,
     autoCutoff: budget.autoCutoff,
     ...stepsFormOf(budget),
@@ -51,53 +49,53 @@ export function formOf(budget: Budget): BudgetForm {
 }
 
 /** Returns the changed fields as a PUT body; an empty limit means no limit. */
-export function changeOf(form: BudgetForm, before: BudgetForm): BudgetChange {
+export function changeOf(form: BudgetForm, saved: BudgetForm): BudgetChange {
   const change: BudgetChange = {};
   for (const name of LIMITS)
-    if (form[name].trim() !== before[name]) change[name] = amount(form[name]);
-  if (form.thresholds !== before.thresholds) {
-    const marks = marksOf(form.thresholds).filter((mark) => isBelowLimit(mark));
-    // The warning threshold is at most the limit itself.
-    const first = marks.find((mark) => Number(mark) <= 100);
+    if (form[name].trim() !== saved[name]) change[name] = amountDigits(form[name]) || null;
+  if (form.thresholds !== saved.thresholds) {
+    const thresholds = withoutHundred(thresholdsOf(form.thresholds));
+    // The API's `alertThreshold_percent` is at most 100.
+    const first = thresholds.find((threshold) => Number(threshold) <= 100);
     change.alertThreshold_percent = first ?? "100";
-    change.thresholds = marks.filter((mark) => mark !== first);
+    change.thresholds = thresholds.filter((threshold) => threshold !== first);
   }
-  if (form.timezone !== before.timezone) change.timezone = form.timezone;
-  if (form.autoCutoff !== before.autoCutoff) change.autoCutoff = form.autoCutoff;
-  return { ...change, ...stepsChangeOf(form, before) };
+  if (form.timezone !== saved.timezone) change.timezone = form.timezone;
+  if (form.autoCutoff !== saved.autoCutoff) change.autoCutoff = form.autoCutoff;
+  return { ...change, ...stepsChangeOf(form, saved) };
 }
 
-/** Returns what is wrong with the typed text, by field, in words. */
+/** Returns what is wrong with the form, by field. */
 export function problemsOf(form: BudgetForm): Partial<Record<Field, string>> {
   const problems: Partial<Record<Field, string>> = stepsProblemsOf(form);
   for (const name of LIMITS) {
-    const problem = amountProblem(amount(form[name]));
+    const digits = amountDigits(form[name]);
+    const problem = digits ? amountProblem(digits) : null;
     if (problem) problems[name] = problem;
   }
-  const problem = marksProblem(marksOf(form.thresholds));
+  const problem = thresholdsProblem(thresholdsOf(form.thresholds));
   if (problem) problems.thresholds = problem;
   return problems;
 }
 
-/** Returns a warning for each typed limit that is reached already, by field. */
-export function passedLimits(form: BudgetForm, budget: Budget): Partial<Record<Field, string>> {
-  const problems: Partial<Record<Field, string>> = {};
-  const by = basisName(budget.budgetBasis);
-  for (const [name, spend, when, before] of [
+/** Returns a warning for each changed limit that is reached already, by field. */
+export function reachedLimits(form: BudgetForm, budget: Budget): Partial<Record<Field, string>> {
+  const warnings: Partial<Record<Field, string>> = {};
+  const basis = basisName(budget.budgetBasis);
+  for (const [name, spend, period, saved] of [
     ["dailyLimit_usd", budget.currentDailySpend, "today", budget.dailyLimit_usd],
     ["monthlyLimit_usd", budget.currentMonthlySpend, "this month", budget.monthlyLimit_usd],
   ] as const) {
-    const limit = amount(form[name]);
-    if (limit === null || limit === before || amountProblem(limit) || nano(limit) > nano(spend))
-      continue;
-    problems[name] =
-      `${by} ${when}: ${formatMoney(spend)}. This limit is already reached; saving it raises an alert.`;
+    const limit = amountDigits(form[name]);
+    if (!limit || limit === saved || amountProblem(limit) || nano(limit) > nano(spend)) continue;
+    warnings[name] =
+      `${basis} ${period}: ${formatMoney(spend)}. This limit is already reached; saving it raises an alert.`;
   }
-  return problems;
+  return warnings;
 }
 
-/** Returns a server's sentence with the fields as they are labelled. */
-export function inWords(message: string): string {
+/** Returns a message of the server with the labels of fields instead of their names. */
+export function withFieldLabels(message: string): string {
   const labels = { ...LABELS, alertThreshold_percent: LABELS.thresholds };
   return Object.entries(labels).reduce(
     (text, [name, label]) => text.replaceAll(name, label),
@@ -105,35 +103,19 @@ export function inWords(message: string): string {
   );
 }
 
-// The 100% threshold always exists.
-const isBelowLimit = (mark: string): boolean => Number(mark) !== 100;
+/** Returns the thresholds that can be chosen: the one of 100% always exists. */
+export const withoutHundred = (thresholds: string[]): string[] =>
+  thresholds.filter((threshold) => Number(threshold) !== 100);
 
-export const marksOf = (typed: string): string[] => typed.split(/[\s,;%]+/).filter(Boolean);
+/** "50%, 80" → ["50", "80"]. */
+export const thresholdsOf = (typed: string): string[] => typed.split(/[\s,;%]+/).filter(Boolean);
 
-export function amount(typed: string): string | null {
-  const digits = typed
-    .trim()
-    .replace(/^\$\s*/, "")
-    .replace(/(\d),(?=\d{3}(\D|$))/g, "$1");
-  return digits === "" ? null : digits;
-}
-
-export function amountProblem(digits: string | null): string | null {
-  if (digits === null) return null;
-  if (/^-/.test(digits)) return "A limit can't be negative. Leave it empty for no limit.";
-  const match = /^(\d+)(?:\.(\d+))?$/.exec(digits);
-  if (!match)
-    return "Enter an amount in dollars, such as 20 or 20.50. Leave it empty for no limit.";
-  if ((match[2] ?? "").length > DECIMALS_MAX) return `Use at most ${DECIMALS_MAX} decimals.`;
-  return nano(digits) > LIMIT_MAX ? "A limit can be at most $1,000,000,000." : null;
-}
-
-export function marksProblem(marks: string[]): string | null {
-  if (marks.length > MARKS_MAX) return `Enter at most ${MARKS_MAX} percentages.`;
-  for (const mark of marks) {
-    if (!/^\d+(\.\d+)?$/.test(mark))
+export function thresholdsProblem(thresholds: string[]): string | null {
+  if (thresholds.length > THRESHOLDS_MAX) return `Enter at most ${THRESHOLDS_MAX} percentages.`;
+  for (const threshold of thresholds) {
+    if (!/^\d+(\.\d+)?$/.test(threshold))
       return "Enter percentages separated by commas, such as 50%, 80%.";
-    if (Number(mark) === 0 || Number(mark) > PERCENT_MAX)
+    if (Number(threshold) === 0 || Number(threshold) > PERCENT_MAX)
       return `A percentage must be above 0 and at most ${PERCENT_MAX}.`;
   }
   return null;

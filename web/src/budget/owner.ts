@@ -1,4 +1,4 @@
-// Whose budgets a card shows: those of a user, or those of all users.
+// The further budgets of a user or of all users: their texts, choices and requests.
 import type { ListedAlert, ScopedBudget } from "../api/bodies";
 import {
   createBudget,
@@ -17,22 +17,23 @@ export interface BudgetOwner {
   title: string;
   emptyTitle: string;
   emptyText: string;
-  /** What a budget may apply to, with labels; the first is that of a new budget. */
+  /** Labels of what a budget can apply to; a new budget begins with the first one. */
   kinds: Partial<Record<ScopedForm["kind"], string>>;
   periods: Partial<Record<ScopedForm["period"], string>>;
-  list: (signal: AbortSignal) => Promise<ShownBudgets>;
+  list: (signal: AbortSignal) => Promise<BudgetList>;
   /** Creates a budget, or replaces the one with this id. */
   save: (form: ScopedForm, budgetId: string | null) => Promise<ScopedBudget>;
   remove: (budgetId: string) => Promise<unknown>;
 }
 
-interface ShownBudgets {
+interface BudgetList {
   budgets: ScopedBudget[];
   budgetsMax: string;
+  /** Only for budgets of all users: those of a user are on the user's page. */
   alerts?: ListedAlert[];
 }
 
-export function ofUser(user: string): BudgetOwner {
+export function budgetsOfUser(user: string): BudgetOwner {
   return {
     title: "Further budgets",
     emptyTitle: "No further budgets",
@@ -48,7 +49,7 @@ export function ofUser(user: string): BudgetOwner {
   };
 }
 
-export const OF_ALL_USERS: BudgetOwner = {
+export const BUDGETS_OF_ALL_USERS: BudgetOwner = {
   title: "Budgets of all users",
   emptyTitle: "No budgets of all users",
   emptyText: "Limit what all users spend together, or what a service or calls with a tag cost.",

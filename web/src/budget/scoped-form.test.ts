@@ -4,14 +4,14 @@ import { bodyOf, emptyForm, globalBodyOf, scopedProblems } from "./scoped-form";
 const typed = { period: "week" as const, limit: "$10", thresholds: "50, 100" };
 
 describe("budgets of all users", () => {
-  it("need a service only if they are of one", () => {
+  it("need a service only if they apply to one", () => {
     expect(scopedProblems({ ...emptyForm("all"), ...typed })).toEqual({});
     expect(scopedProblems({ ...emptyForm("service"), ...typed })).toEqual({
       value: "Enter a service, such as twilio.",
     });
   });
 
-  it("name services as events do, and end no calls", () => {
+  it("name a service in lower case, and end no calls", () => {
     const body = globalBodyOf({ ...emptyForm("service"), ...typed, value: " Twilio " });
     expect(body).toEqual({
       scope: { kind: "service", value: "twilio" },
@@ -29,7 +29,7 @@ describe("budgets of all users", () => {
     expect(scopedProblems({ ...tagged, key: "" })).toHaveProperty("key");
   });
 
-  it("are not made of a single call", () => {
+  it("have no limit per call", () => {
     expect(globalBodyOf({ ...emptyForm("all"), ...typed, period: "call" }).period).toBe("day");
   });
 });

@@ -1,7 +1,8 @@
-// The form of a further budget: text as typed, checked in words before it is sent.
+// The fields of the form of a further budget, as typed: their checks, and the request they become.
 import type { ScopedBudget, WantedBudget, WantedGlobalBudget } from "../api/bodies";
 import { nano } from "../format/decimal";
-import { amount, amountProblem, marksOf, marksProblem } from "./form";
+import { amountDigits, amountProblem } from "../format/typed-amount";
+import { thresholdsOf, thresholdsProblem, withoutHundred } from "./form";
 
 export interface ScopedForm {
   kind: ScopedBudget["scope"]["kind"];
@@ -11,10 +12,11 @@ export interface ScopedForm {
   limit: string;
   thresholds: string;
   autoCutoff: boolean;
-  /** Not in the form: kept as they are. */
+  /** Not shown in the form; sent as they are. */
   callSteps?: WantedBudget["callSteps"];
+  /** The raised limit; empty for none. */
   raise: string;
-  /** Local time, as a `datetime-local` field has it. */
+  /** When the raise ends: local time, as a `datetime-local` field has it. */
   until: string;
 }
 
@@ -48,7 +50,7 @@ export function formOfBudget(budget: ScopedBudget): ScopedForm {
     value: value ?? "",
     period: budget.period,
     limit: budget.limit_usd,
-    thresholds: budget.thresholds.filter((mark) => Number(mark) !== 100).join(", "),
+    thresholds: withoutHundred(budget.thresholds).join(", "),
     autoCutoff: budget.autoCutoff,
     ...(budget.period === "call" ? { callSteps: budget.callSteps } : {}),
     raise: budget.raise?.limit_usd ?? "",
@@ -56,7 +58,7 @@ export function formOfBudget(budget: ScopedBudget): ScopedForm {
   };
 }
 
-/** Returns the body of a form without problems. */
+/** Returns the body of a user's budget; the form must have no problems. */
 export function bodyOf(form: ScopedForm): WantedBudget {
   const kind = form.kind === "tag" || form.kind === "persona" ? form.kind : "user";
   const scope: WantedBudget["scope"] = { kind };
@@ -71,50 +73,47 @@ export function bodyOf(form: ScopedForm): WantedBudget {
   };
 }
 
-/** Returns the body of a form of a global budget without problems. */
+/** Returns the body of a budget of all users; the form must have no problems. */
 export function globalBodyOf(form: ScopedForm): WantedGlobalBudget {
+  // Such a budget has no limit per call; the form does not offer it.
   const period = form.period === "call" ? "day" : form.period;
   return { ...limitsOf(form), scope: globalScopeOf(form), period };
 }
 
 function globalScopeOf({ kind, key, value }: ScopedForm): NonNullable<WantedGlobalBudget["scope"]> {
   if (kind === "tag") return { kind, key: key.trim(), value: value.trim() };
-  return kind === "service" ? { kind, value: serviceId(value) } : { kind: "all" };
-}
-
-/** Services are reported in lower case, whatever a person types. */
-function serviceId(typed: string): string {
-  return typed.trim().toLowerCase();
+  // Service ids are in lower case.
+  return kind === "service" ? { kind, value: value.trim().toLowerCase() } : { kind: "all" };
 }
 
 function limitsOf(form: ScopedForm): Pick<WantedBudget, "limit_usd" | "thresholds" | "raise"> {
-  const raise = amount(form.raise);
+  const raise = amountDigits(form.raise);
   return {
-    limit_usd: amount(form.limit) ?? "0",
-    thresholds: marksOf(form.thresholds).filter((mark) => Number(mark) !== 100),
-    raise: raise === null ? null : { limit_usd: raise, until: new Date(form.until).toISOString() },
+    limit_usd: amountDigits(form.limit),
+    thresholds: withoutHundred(thresholdsOf(form.thresholds)),
+    raise: raise ? { limit_usd: raise, until: new Date(form.until).toISOString() } : null,
   };
 }
 
-/** Returns what is wrong with the typed text, by field, in words. */
+/** Returns what is wrong with the form, by field. */
 export function scopedProblems(form: ScopedForm): Partial<Record<ScopedField, string>> {
   const problems: Partial<Record<ScopedField, string>> = {};
   if (form.kind === "tag" && !/^[a-z][a-z0-9_]{0,39}$/.test(form.key.trim()))
     problems.key = "Enter the key of a tag, such as customer.";
   const missing = MISSING_VALUES[form.kind];
   if (missing && !form.value.trim()) problems.value = missing;
-  const limit = amount(form.limit);
-  const raise = amount(form.raise);
-  const limitProblem = limit === null ? "Enter a limit." : amountProblem(limit);
+  const limit = amountDigits(form.limit);
+  const limitProblem = limit ? amountProblem(limit) : "Enter a limit.";
   if (limitProblem) problems.limit = limitProblem;
-  const marks = marksProblem(marksOf(form.thresholds));
-  if (marks) problems.thresholds = marks;
+  const thresholds = thresholdsProblem(thresholdsOf(form.thresholds));
+  if (thresholds) problems.thresholds = thresholds;
+  const raise = amountDigits(form.raise);
+  if (!raise) return problems;
   const raiseProblem = amountProblem(raise);
   if (raiseProblem) problems.raise = raiseProblem;
-  else if (raise !== null && limit !== null && !limitProblem && nano(raise) <= nano(limit))
+  else if (!limitProblem && nano(raise) <= nano(limit))
     problems.raise = "A raised limit must be above the limit.";
-  if (raise !== null && !(Date.parse(form.until) > Date.now()))
-    problems.until = "Choose a time in the future.";
+  if (!(Date.parse(form.until) > Date.now())) problems.until = "Choose a time in the future.";
   return problems;
 }
 

@@ -1,7 +1,8 @@
 import { describe, expect, it, vi } from "vitest";
 import { createApp } from "vue";
 import { createMemoryHistory, createRouter } from "vue-router";
-import { nextSort, useCallFilterLinks, useCallList } from "./call-list";
+import { useFilterLinks } from "../spending/cost-filters";
+import { nextSort, useCallList } from "./call-list";
 
 const EMPTY = { render: () => null };
 const SPAN = { start: "2026-11-01", end: "2026-11-15" };
@@ -11,7 +12,7 @@ async function at(address: string) {
   const router = createRouter({ history: createMemoryHistory(), routes });
   await router.push(address);
   const app = createApp(EMPTY).use(router);
-  const [list, link] = app.runWithContext(() => [useCallList(() => SPAN), useCallFilterLinks()]);
+  const [list, link] = app.runWithContext(() => [useCallList(() => SPAN), useFilterLinks()]);
   return { router, list, link };
 }
 

@@ -1,11 +1,10 @@
-// What a list of calls shows: filters, order, page size and depth, all of them in the address.
+// The state of a list of calls, in the address: filters, order, page size, number of loaded rows.
 import { computed, type ComputedRef, type WritableComputedRef } from "vue";
-import { useRoute, type RouteLocationRaw } from "vue-router";
 import type { CallStatus } from "../api/bodies";
 import {
   anyText,
   choiceOf,
-  resettingShown,
+  resettingRows,
   useAddressState,
   wholeNumber,
 } from "../app/address-state";
@@ -24,17 +23,17 @@ export type SortField = (typeof SORT_FIELDS)[number];
 /** A field; `-` before it sorts in descending order. */
 export type CallSort = SortField | `-${SortField}`;
 export const PAGE_SIZES = ["25", "50", "100"] as const;
-/** The most rows that a reload, or going back, restores. */
-export const SHOWN_MAX = 1_000;
+/** A reload, or going back, loads at most this many rows again. */
+export const LOADED_ROWS_MAX = 1_000;
 
 const SORTS = SORT_FIELDS.flatMap((field): CallSort[] => [field, `-${field}`]);
 
-/** The query of the list; empty texts do not filter. */
+/** What the list requests; empty texts do not filter. */
 export interface CallQuery {
   span: Span;
   q: string;
   status: CallStatus | "";
-  /** By persona, service, model and tag. */
+  /** By persona, service, model and tags. */
   filters: FilterQuery;
   sort: CallSort;
 }
@@ -50,28 +49,28 @@ export interface CallList {
   day: WritableComputedRef<string>;
   sort: WritableComputedRef<CallSort>;
   size: WritableComputedRef<(typeof PAGE_SIZES)[number]>;
-  /** How many rows were shown. */
-  shown: WritableComputedRef<number>;
+  /** How many rows were loaded. */
+  loadedRows: WritableComputedRef<number>;
   isFiltered: ComputedRef<boolean>;
   query: ComputedRef<CallQuery>;
   clear: () => void;
 }
 
 export function useCallList(span: () => Span): CallList {
-  const shown = useAddressState("shown", wholeNumber(1, SHOWN_MAX), 1, "replace");
-  const q = resettingShown(useAddressState("q", anyText, "", "replace"), shown);
-  const [status, chosenDay] = (["status", "day"] as const).map((name) =>
-    resettingShown(useAddressState(name, anyText, ""), shown),
-  ) as [WritableComputedRef<string>, WritableComputedRef<string>];
-  const costs = useCostFilters();
-  const personaId = resettingShown(costs.personaId, shown);
-  const service = resettingShown(costs.service, shown);
-  const model = resettingShown(costs.model, shown);
-  const tags = resettingShown(costs.tags, shown);
-  const sortState = useAddressState<CallSort>("sort", choiceOf(SORTS), "-createdAt");
-  const sort = resettingShown(sortState, shown);
+  const loadedRows = useAddressState("shown", wholeNumber(1, LOADED_ROWS_MAX), 1, "replace");
+  const resetting = <T>(state: WritableComputedRef<T>): WritableComputedRef<T> =>
+    resettingRows(state, loadedRows);
+  const q = resetting(useAddressState("q", anyText, "", "replace"));
+  const status = resetting(useAddressState("status", anyText, ""));
+  const chosenDay = resetting(useAddressState("day", anyText, ""));
+  const costFilters = useCostFilters();
+  const personaId = resetting(costFilters.personaId);
+  const service = resetting(costFilters.service);
+  const model = resetting(costFilters.model);
+  const tags = resetting(costFilters.tags);
+  const sort = resetting(useAddressState<CallSort>("sort", choiceOf(SORTS), "-createdAt"));
   const size = useAddressState("size", choiceOf(PAGE_SIZES), "25", "replace");
-  /** Not a day that the period no longer has. */
+  /** Empty if the chosen day is outside of the period. */
   const day = computed({
     get: () => {
       const { start, end } = span();
@@ -84,7 +83,7 @@ export function useCallList(span: () => Span): CallList {
     span: day.value ? { start: day.value, end: day.value } : span(),
     q: q.value,
     status: STATUSES.find((name) => name === status.value) ?? ("" as const),
-    filters: costs.query.value,
+    filters: costFilters.query.value,
     sort: sort.value,
   }));
   return {
@@ -97,7 +96,7 @@ export function useCallList(span: () => Span): CallList {
     day,
     sort,
     size,
-    shown,
+    loadedRows,
     query,
     isFiltered: computed(
       () => texts.some((filter) => filter.value !== "") || tags.value.length > 0,
@@ -109,14 +108,6 @@ export function useCallList(span: () => Span): CallList {
   };
 }
 
-/** Returns links to this page with one more filter of its calls. */
-export function useCallFilterLinks(): (
-  filter: Partial<Record<"personaId" | "service" | "day", string>>,
-) => RouteLocationRaw {
-  const route = useRoute();
-  return (filter) => ({ query: { ...route.query, ...filter, shown: undefined } });
-}
-
 /** The order after a click on a column: descending first, then ascending. */
-export const nextSort = (field: SortField, now: CallSort): CallSort =>
-  now === `-${field}` ? field : `-${field}`;
+export const nextSort = (field: SortField, current: CallSort): CallSort =>
+  current === `-${field}` ? field : `-${field}`;

@@ -1,13 +1,13 @@
-// The requests that end a call; beside the page of a call, so that other pages do not load them.
+// The requests of a call's commands; not in api/routes.ts, so that other pages do not load them.
 import * as costs from "cost-analytics-client";
 import type { CallCommand } from "../api/bodies";
 import { api } from "../api/client";
 
-/** Requests the end of a call; while one is under way, that one is returned. */
+/** Requests the end of a call; returns the command that is under way, if there is one. */
 export const endCall = (callId: string): Promise<CallCommand> =>
   costs.endCall(api, { callId, body: {} });
 
-/** A call's commands, the newest first. */
+/** A call's commands, newest first. */
 export const loadCallCommands = async (
   callId: string,
   signal: AbortSignal,

@@ -15,7 +15,7 @@ const command = (changes: Partial<CallCommand>): CallCommand => ({
   ...changes,
 });
 
-test("a call says by what it was ended", () => {
+test("the text of a cutoff says what ended the call", () => {
   expect(endingText(command({}))).toBe("Ended by its limit");
   expect(endingText(command({ cause: "stuck" }))).toBe("Ended by the stuck-call rule");
   expect(endingText(command({ cause: "hand", state: "pending" }))).toBe("Being ended by hand…");
@@ -28,7 +28,7 @@ test("only waiting and running commands are under way", () => {
   expect(isUnderWay(command({ state: "failed" }))).toBe(false);
 });
 
-test("a call says which steps came before its end", () => {
+test("the text of a step says whether it was executed", () => {
   expect(stepText(command({ kind: "warn" }))).toBe("Warned near its limit");
   expect(stepText(command({ kind: "downgrade", state: "pending" }))).toBe(
     "Being asked to use a cheaper model…",

@@ -1,4 +1,4 @@
-// What the page of a call says about its end by a command.
+// Texts of a call's commands, on the page of the call.
 import type { CallCommand } from "../api/bodies";
 
 const ENDED_BY = { limit: "its limit", stuck: "the stuck-call rule", hand: "hand" };
@@ -6,7 +6,7 @@ const ENDED_BY = { limit: "its limit", stuck: "the stuck-call rule", hand: "hand
 export const isUnderWay = ({ state }: CallCommand): boolean =>
   state === "pending" || state === "executing";
 
-/** The text of a call's newest cutoff: what ended the call, or that it couldn't be ended. */
+/** Says what ended the call, or why it was not ended; empty if the call had ended before. */
 export function endingText(command: CallCommand): string {
   const by = ENDED_BY[command.cause];
   if (command.state === "executed") return `Ended by ${by}`;
@@ -16,22 +16,25 @@ export function endingText(command: CallCommand): string {
 }
 
 const STEPS = {
-  warn: { done: "Warned near its limit", open: "Being warned near its limit…" },
-  downgrade: { done: "Asked to use a cheaper model", open: "Being asked to use a cheaper model…" },
+  warn: { done: "Warned near its limit", running: "Being warned near its limit…" },
+  downgrade: {
+    done: "Asked to use a cheaper model",
+    running: "Being asked to use a cheaper model…",
+  },
 };
 
-/** The text of a step before the end: that it was executed, or why not. */
+/** Says that a step before the end was executed, or why not. */
 export function stepText({ kind, state }: CallCommand): string {
   if (kind === "cutoff") return "";
-  const { done, open } = STEPS[kind];
+  const { done, running } = STEPS[kind];
   if (state === "executed") return done;
-  if (state === "pending" || state === "executing") return open;
-  const why = {
+  if (state === "pending" || state === "executing") return running;
+  const reason = {
     dry_run: "dry run",
     ended: "too late",
     unsupported: "unsupported",
     failed: "failed",
     expired: "expired",
   }[state];
-  return `Not ${done.charAt(0).toLowerCase()}${done.slice(1)}: ${why}`;
+  return `Not ${done.charAt(0).toLowerCase()}${done.slice(1)}: ${reason}`;
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { legName, roundingText } from "./roundings";
+import { roundedLegName, roundingText } from "./roundings";
 
 const rounding = {
   service: "twilio",
@@ -19,7 +19,7 @@ describe("roundings of legs", () => {
 
   it("name their leg", () => {
     const leg = { ...rounding, billed_seconds: "60", totalCost: "1" };
-    expect(legName(leg)).toBe("outbound call");
-    expect(legName({ ...leg, legId: "b" })).toBe("outbound call · leg b");
+    expect(roundedLegName(leg)).toBe("outbound call");
+    expect(roundedLegName({ ...leg, legId: "b" })).toBe("outbound call · leg b");
   });
 });

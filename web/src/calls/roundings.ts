@@ -1,4 +1,4 @@
-// Texts of the roundings of a call's legs.
+// Texts of roundings: legs of a call that are billed in whole steps.
 import type { CallCost } from "cost-analytics-client";
 import { formatMoneyExact } from "../format/money";
 import { withSpaces } from "../format/names";
@@ -22,7 +22,7 @@ export const roundingName = ({
 const isMore = (totalCost: string): boolean => Number(totalCost) >= 0;
 
 /** "outbound call · leg b". */
-export const legName = ({ operation, model, legId }: Rounding): string =>
+export const roundedLegName = ({ operation, model, legId }: Rounding): string =>
   [withSpaces(operation), model, legId && `leg ${legId}`].filter(Boolean).join(" · ");
 
 const billedTime = (seconds: string): string =>

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { CallEvent } from "../api/bodies";
 import { sum } from "../format/decimal";
-import { eventLines, eventName } from "./timeline";
+import { eventLines, eventName, timelinePoints } from "./timeline";
 
 const event = (id: string, type: string, more: object = {}): CallEvent =>
   ({
@@ -25,7 +25,7 @@ const rounding = {
 };
 
 describe("lines of a call's events", () => {
-  it("list each rounding after the end, apart from the settlement", () => {
+  it("list each rounding after the end, and the settlement without them", () => {
     const events = [
       event("1", "call.started"),
       event("2", "call.settled", {
@@ -59,5 +59,22 @@ describe("lines of a call's events", () => {
   it("leave events without roundings as they are", () => {
     const events = [event("1", "call.settled", { data: { roundings: [] } })];
     expect(eventLines(events)).toEqual(events);
+  });
+});
+
+describe("points of the timeline", () => {
+  it("have the running cost, without voided costs", () => {
+    const cost = (time: string, totalCost: string, voided = false) =>
+      event("1", "cost.recorded", { time, totalCost, voided });
+    const points = timelinePoints([
+      cost("2026-01-01T00:00:00Z", "0.1"),
+      cost("2026-01-01T00:00:30Z", "5", true),
+      cost("2026-01-01T00:01:00Z", "0.2"),
+    ]);
+    expect(points.map(({ at, running }) => [at, running])).toEqual([
+      [0, 100_000_000n],
+      [30, 100_000_000n],
+      [60, 300_000_000n],
+    ]);
   });
 });

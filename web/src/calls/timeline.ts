@@ -1,12 +1,12 @@
-// Places a call's events in time, each with the running cost.
+// A call's events as lines of a table, and as points of a chart with the running cost.
 import type { CallEvent } from "../api/bodies";
 import { decimal, nano } from "../format/decimal";
 import type { Rounding } from "./roundings";
 
-/** An event, or the rounding of a leg, which has a line of its own. */
+/** An event, or a rounding of the call's settlement as a line of its own. */
 export type EventLine = CallEvent & { rounding?: Rounding };
 
-export interface Mark {
+export interface TimelinePoint {
   event: EventLine;
   /** Seconds since the first event. */
   at: number;
@@ -14,22 +14,22 @@ export interface Mark {
   running: bigint;
 }
 
-/** Lists events, and the roundings of a settlement at the end of the call, when they count. */
+/** Returns the events, and the roundings as separate lines after the call's end, at its time. */
 export function eventLines(events: CallEvent[]): EventLine[] {
   const lines: EventLine[] = [];
   const rounded: EventLine[] = [];
   for (const event of events) {
     const roundings = roundingsOf(event);
-    const rest = roundings.reduce(
+    const withoutRoundings = roundings.reduce(
       (nanos, { totalCost }) => nanos - nano(totalCost),
       nano(event.totalCost),
     );
-    lines.push(roundings.length ? { ...event, totalCost: decimal(rest) } : event);
+    lines.push(roundings.length ? { ...event, totalCost: decimal(withoutRoundings) } : event);
     for (const [index, rounding] of roundings.entries()) {
       const { service, operation, model, legId, totalCost } = rounding;
       const id = `${event.id}/${String(index)}`;
-      const own = { id, service, operation, model, legId, totalCost, amount: "0", rounding };
-      rounded.push({ ...event, ...own, tags: {} });
+      const changes = { id, service, operation, model, legId, totalCost, amount: "0", rounding };
+      rounded.push({ ...event, ...changes, tags: {} });
     }
   }
   const end = lines.findLastIndex(({ type }) => type === "call.ended");
@@ -42,7 +42,7 @@ export function eventLines(events: CallEvent[]): EventLine[] {
 const roundingsOf = ({ type, data }: CallEvent): Rounding[] =>
   type === "call.settled" ? ((data as { roundings?: Rounding[] } | null)?.roundings ?? []) : [];
 
-export function timelineMarks(events: EventLine[]): Mark[] {
+export function timelinePoints(events: EventLine[]): TimelinePoint[] {
   const first = Math.min(...events.map((event) => Date.parse(event.time)));
   let running = 0n;
   return events.map((event) => {

@@ -1,6 +1,7 @@
-// Texts of notification channels: types, states and deliveries.
-import type { Channel, ChannelKind, ChannelType, Delivery } from "../api/bodies";
-import { formatTime, formatDateTime } from "../format/dates";
+// Texts of notification channels: their types, settings and states.
+import type { Channel, ChannelKind, ChannelType } from "../api/bodies";
+import { formatDateTime } from "../format/dates";
+import { capitalize } from "../format/names";
 
 export interface ChannelTypeTexts {
   name: string;
@@ -59,7 +60,7 @@ export const CHANNEL_TYPES: Record<ChannelType, ChannelTypeTexts> = {
 
 export const TYPES = Object.keys(CHANNEL_TYPES) as ChannelType[];
 
-/** What a channel can get. */
+/** What a channel can receive. */
 export const KINDS: Record<ChannelKind, { name: string; hint: string }> = {
   alert: { name: "Budget alerts", hint: "A budget reaches a threshold" },
   anomaly: { name: "Anomalies", hint: "Unusual or missing costs" },
@@ -80,23 +81,23 @@ export const USERS_KINDS: readonly ChannelKind[] = [
 ];
 export const ADMINISTRATORS_KINDS: readonly ChannelKind[] = ["alert", "unpriced"];
 
-/** The kinds that a channel gets when it is added on the page. */
-export const firstKinds = (user: string | null): ChannelKind[] =>
+/** The kinds that a new channel receives. */
+export const defaultKinds = (user: string | null): ChannelKind[] =>
   user === null
     ? [...ADMINISTRATORS_KINDS]
     : USERS_KINDS.filter((kind) => !kind.endsWith("_digest"));
 
-/** What a channel gets and when it is quiet, such as "Budget alerts, anomalies · quiet 22:00–07:00". */
+/** "Budget alerts, anomalies · quiet 22:00–07:00". */
 export function settingsText({ kinds, quietHours }: Pick<Channel, "kinds" | "quietHours">): string {
   const names = kinds.map((kind) => KINDS[kind].name.toLowerCase()).join(", ");
-  const gets = names ? names.charAt(0).toUpperCase() + names.slice(1) : "No notifications";
-  return quietHours ? `${gets} · quiet ${quietHours.start}–${quietHours.end}` : gets;
+  const text = capitalize(names || "no notifications");
+  return quietHours ? `${text} · quiet ${quietHours.start}–${quietHours.end}` : text;
 }
 
-/** A channel's status: label, tone and what to do. */
 export interface ChannelStatus {
   label: string;
   tone: "good" | "warn" | "bad";
+  /** What to do; empty for a verified channel. */
   text: string;
 }
 
@@ -123,47 +124,4 @@ export function channelHistory({ state, deliveredAt, failures }: Channel): strin
   const failed = Number(failures);
   if (failed === 0) return `${last}.`;
   return `${last}, ${failed} failed ${failed === 1 ? "attempt" : "attempts"} since.`;
-}
-
-/** The delivery has reached a final state. */
-export function isOver({ state }: Delivery): boolean {
-  return state === "delivered" || state === "failed" || state === "skipped";
-}
-
-/** The state of a delivery such as "The test"; `delivery` is null if not listed yet. */
-export function deliveryText(what: string, delivery: Delivery | null): string {
-  if (delivery === null) return `${what} will be sent shortly.`;
-  const error = delivery.attempts.at(-1)?.error ?? null;
-  switch (delivery.state) {
-    case "delivered":
-      return `${what} was delivered.`;
-    case "failed":
-      return `${what} was not delivered. ${delivery.reason ?? error ?? ""}`.trim();
-    case "skipped":
-      return `${what} was not sent. ${delivery.reason ?? ""}`.trim();
-    case "delivering":
-      return `${what} is being sent.`;
-    case "pending":
-      if (error === null) return `${what} will be sent shortly.`;
-      return `${what} was rejected. ${error} ${again(delivery.nextAttemptAt)}`.trim();
-  }
-}
-
-const again = (at: string | null): string => (at ? `Next attempt at ${formatTime(at)}.` : "");
-
-// Waits between polls: about 20 s in total.
-const WAITS_MS = [500, 500, 1_000, 2_000, 3_000, 5_000, 8_000];
-
-/** Polls a delivery until it reaches a final state; `report` receives each result. */
-export async function pollDelivery(
-  readDelivery: () => Promise<Delivery | null>,
-  report: (delivery: Delivery | null) => void,
-  waits_ms: readonly number[] = WAITS_MS,
-): Promise<void> {
-  for (const wait_ms of waits_ms) {
-    await new Promise((resolve) => setTimeout(resolve, wait_ms));
-    const delivery = await readDelivery();
-    report(delivery);
-    if (delivery && isOver(delivery)) return;
-  }
 }

@@ -1,4 +1,4 @@
-// Renders a uPlot chart: redraws when colours or series change, follows its box's width.
+// Renders a uPlot chart; draws it again when its series or the colours change.
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { onBeforeUnmount, onMounted, shallowRef, watch, type Ref, type ShallowRef } from "vue";
@@ -6,7 +6,7 @@ import { formatMoneyAxis } from "../format/money";
 import { colour, paintVersion } from "../app/theme";
 
 const CHART_HEIGHT = 260;
-const TIP_PX = 190;
+const TOOLTIP_PX = 190;
 const AXIS_PX = 52;
 
 /** The pointer's position: index of the nearest time, and pixels from the plot's left edge. */
@@ -18,20 +18,20 @@ export interface HoverPosition {
 export interface PlotOptions {
   data: () => uPlot.AlignedData;
   options: () => Pick<uPlot.Options, "padding" | "scales" | "series" | "bands">;
-  /** Options of the time axis. */
   timeAxis: () => uPlot.Axis;
   timeLabel: (seconds: number) => string;
   /** Draws over the finished chart. */
   decorate?: (chart: uPlot) => void;
-  /** Changes with the data; `shape` changes with the series. */
-  changed: () => unknown;
-  shape: () => unknown;
+  /** A change passes new data to the chart. */
+  dataKey: () => unknown;
+  /** A change draws a new chart. */
+  seriesKey: () => unknown;
 }
 
 interface Plot {
   hovered: ShallowRef<HoverPosition | null>;
   /** The left edge of the tooltip, beside the pointer and inside the chart. */
-  tipLeft: (left: number) => string;
+  tooltipLeft: (left: number) => string;
 }
 
 export function usePlot(box: Readonly<Ref<HTMLDivElement | null>>, plotOptions: PlotOptions): Plot {
@@ -39,7 +39,7 @@ export function usePlot(box: Readonly<Ref<HTMLDivElement | null>>, plotOptions: 
   let chart: uPlot | null = null;
   let sizes: ResizeObserver | null = null;
 
-  function follow({ cursor: { idx, left = -1 } }: uPlot): void {
+  function onCursor({ cursor: { idx, left = -1 } }: uPlot): void {
     hovered.value = idx === null || idx === undefined || left < 0 ? null : { index: idx, left };
   }
 
@@ -70,7 +70,7 @@ export function usePlot(box: Readonly<Ref<HTMLDivElement | null>>, plotOptions: 
           values: (_, splits) => formatMoneyAxis(splits),
         },
       ],
-      hooks: { setCursor: [follow], draw: [(drawn) => plotOptions.decorate?.(drawn)] },
+      hooks: { setCursor: [onCursor], draw: [(drawn) => plotOptions.decorate?.(drawn)] },
       ...plotOptions.options(),
     };
   }
@@ -90,11 +90,11 @@ export function usePlot(box: Readonly<Ref<HTMLDivElement | null>>, plotOptions: 
     });
     if (box.value) sizes.observe(box.value);
   });
-  // One watcher: data of another shape must not reach the old chart.
+  // One watcher for both: data of new series must not reach the old chart.
   watch(
-    [plotOptions.shape, paintVersion, plotOptions.changed],
-    ([shape, painted], [oldShape, oldPainted]) => {
-      if (shape !== oldShape || painted !== oldPainted) draw();
+    [plotOptions.seriesKey, paintVersion, plotOptions.dataKey],
+    ([series, paint], [oldSeries, oldPaint]) => {
+      if (series !== oldSeries || paint !== oldPaint) draw();
       else chart?.setData(plotOptions.data());
     },
     { flush: "post" },
@@ -104,11 +104,11 @@ export function usePlot(box: Readonly<Ref<HTMLDivElement | null>>, plotOptions: 
     chart?.destroy();
   });
 
-  function tipLeft(left: number): string {
+  function tooltipLeft(left: number): string {
     const width = box.value?.clientWidth ?? 0;
     const beside = AXIS_PX + left + 14;
-    const inside = beside + TIP_PX > width ? Math.max(0, beside - TIP_PX - 28) : beside;
+    const inside = beside + TOOLTIP_PX > width ? Math.max(0, beside - TOOLTIP_PX - 28) : beside;
     return `${inside}px`;
   }
-  return { hovered, tipLeft };
+  return { hovered, tooltipLeft };
 }

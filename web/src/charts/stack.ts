@@ -1,4 +1,4 @@
-// Stacks amounts, for instance by service, for a chart.
+// The layers of a stacked chart, for instance one for each service.
 import type { Decimal } from "cost-analytics-client";
 import { nano, sum } from "../format/decimal";
 import { serviceName } from "../format/names";

@@ -1,44 +1,33 @@
-// The voice stacks that the page Connect knows: what to copy for each of them.
-import { shellQuoted } from "../format/shell";
+// The voice stacks on the page Connect: how each one reports costs, and what to copy for it.
+import { trackCommand } from "../api/track-command";
 
-/** What a stack needs: a key of a service, the address of an endpoint, or access to Kafka. */
-export type Needs = "key" | "endpoint" | "kafka";
+/** How a stack reports: with a key of a service, by webhooks to an endpoint, or to Kafka. */
+export type Transport = "key" | "endpoint" | "kafka";
 
 export interface Stack {
   value: string;
   label: string;
-  needs: Needs;
-  /** What to copy; `key` is a placeholder until a key is made. */
+  transport: Transport;
+  /** What to copy; `key` is a placeholder until a key is created. */
   snippet?: (origin: string, key: string) => string;
-  /** What to do with it, in order. */
+  /** What to do, in this order. */
   steps: readonly string[];
-  /** The page of the documentation, in the folder of the project. */
+  /** The page of the documentation, in the project's repository. */
   doc: string;
-  /** For endpoints: the vendor's name in the API, and a query that the address gets. */
+  /** For endpoints: the vendor's name in the API, and the query of the address. */
   provider?: string;
   query?: string;
-  /** For endpoints: what to copy beside the address; both are placeholders until they are made. */
+  /** For endpoints: configuration to copy; the arguments are placeholders until they are created. */
   config?: (address: string, secret: string) => string;
-  /** Where the vendor shows the secret that it signs with; without it, a secret is made. */
+  /** The secret of the vendor that has to be entered; without it, a secret is created. */
   secret?: string;
 }
-
-const command = (...lines: string[]): string => lines.join(" \\\n  ");
-
-const COST = JSON.stringify({
-  callId: "my-first-call",
-  userId: "alice",
-  service: "twilio",
-  operation: "voice_call",
-  usageAmount: 1,
-  usageUnit: "minutes",
-});
 
 export const STACKS: readonly Stack[] = [
   {
     value: "python",
     label: "Python",
-    needs: "key",
+    transport: "key",
     doc: "docs/integrations/python.md",
     steps: [
       "Install it from a clone of Cost Analytics: pip install ./clients/python",
@@ -55,7 +44,7 @@ async with emitter.call(user="alice") as call:
   {
     value: "pipecat",
     label: "Pipecat",
-    needs: "key",
+    transport: "key",
     doc: "docs/integrations/pipecat.md",
     steps: [
       "Install it from a clone of Cost Analytics: pip install './clients/python[pipecat]'",
@@ -75,7 +64,7 @@ worker = PipelineWorker(
   {
     value: "livekit",
     label: "LiveKit",
-    needs: "key",
+    transport: "key",
     doc: "docs/integrations/livekit.md",
     steps: [
       "Install it from a clone of Cost Analytics: pip install './clients/python[livekit]'",
@@ -91,7 +80,7 @@ attach(session, emitter)  # before session.start(…)`,
   {
     value: "opentelemetry",
     label: "OpenTelemetry",
-    needs: "key",
+    transport: "key",
     doc: "docs/integrations/opentelemetry.md",
     steps: ["Set these variables for a bot that exports traces over OTLP/HTTP:"],
     snippet: (origin, key) => `export OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=${origin}/v1/traces
@@ -101,7 +90,7 @@ export OTEL_RESOURCE_ATTRIBUTES="user.id=alice"`,
   {
     value: "vapi",
     label: "Vapi",
-    needs: "endpoint",
+    transport: "endpoint",
     provider: "vapi",
     doc: "docs/integrations/webhooks.md#vapi",
     steps: [
@@ -114,7 +103,7 @@ export OTEL_RESOURCE_ATTRIBUTES="user.id=alice"`,
   {
     value: "retell",
     label: "Retell",
-    needs: "endpoint",
+    transport: "endpoint",
     provider: "retell",
     secret: "Retell's API key with the webhook badge",
     doc: "docs/integrations/webhooks.md#retell",
@@ -127,7 +116,7 @@ export OTEL_RESOURCE_ATTRIBUTES="user.id=alice"`,
   {
     value: "twilio",
     label: "Twilio",
-    needs: "endpoint",
+    transport: "endpoint",
     provider: "twilio",
     query: "userId=alice",
     secret: "Twilio's auth token",
@@ -140,7 +129,7 @@ export OTEL_RESOURCE_ATTRIBUTES="user.id=alice"`,
   {
     value: "telnyx",
     label: "Telnyx",
-    needs: "endpoint",
+    transport: "endpoint",
     provider: "telnyx",
     secret: "The public key of your Telnyx account",
     doc: "docs/integrations/webhooks.md#telnyx",
@@ -152,7 +141,7 @@ export OTEL_RESOURCE_ATTRIBUTES="user.id=alice"`,
   {
     value: "elevenlabs",
     label: "ElevenLabs",
-    needs: "endpoint",
+    transport: "endpoint",
     provider: "elevenlabs",
     secret: "The secret that ElevenLabs shows when you make the webhook",
     doc: "docs/integrations/webhooks.md#elevenlabs",
@@ -164,7 +153,7 @@ export OTEL_RESOURCE_ATTRIBUTES="user.id=alice"`,
   {
     value: "deepgram",
     label: "Deepgram",
-    needs: "endpoint",
+    transport: "endpoint",
     provider: "deepgram",
     query: "userId=alice",
     doc: "docs/integrations/webhooks.md#deepgram",
@@ -175,7 +164,7 @@ export OTEL_RESOURCE_ATTRIBUTES="user.id=alice"`,
   {
     value: "litellm",
     label: "LiteLLM",
-    needs: "endpoint",
+    transport: "endpoint",
     provider: "litellm",
     doc: "docs/integrations/litellm.md",
     steps: [
@@ -196,7 +185,7 @@ callback_settings:
   {
     value: "logs",
     label: "Log files",
-    needs: "key",
+    transport: "key",
     doc: "docs/integrations/logs.md",
     steps: ["Write a mapping for the lines of your log, and try it:", "Then follow the file:"],
     snippet: (origin, key) => `cost-analytics map try bot.toml /var/log/bot.log
@@ -207,20 +196,15 @@ cost-analytics follow /var/log/bot.log --map bot.toml`,
   {
     value: "http",
     label: "HTTP",
-    needs: "key",
+    transport: "key",
     doc: "docs/events.md",
     steps: ["Report each cost:"],
-    snippet: (origin, key) =>
-      command(
-        `curl ${origin}/api/costs/track`,
-        `-H "Authorization: Bearer ${key}" -H "Content-Type: application/json"`,
-        `-d ${shellQuoted(COST)}`,
-      ),
+    snippet: (origin, key) => trackCommand(origin, key, "alice"),
   },
   {
     value: "kafka",
     label: "Kafka",
-    needs: "kafka",
+    transport: "kafka",
     doc: "docs/events.md",
     steps: [
       "Install it from a clone of Cost Analytics: pip install './clients/python[kafka]'",

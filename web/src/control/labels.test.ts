@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { attemptText } from "./labels";
 
-test("an attempt says its result and its status", () => {
+test("an attempt shows its result and its status", () => {
   const attempt = { number: "1", at: "", target: null, error: null, duration_ms: null };
   expect(attemptText({ ...attempt, outcome: "temporary", status: "500" })).toBe(
     "Failed, tries again (500)",

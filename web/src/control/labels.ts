@@ -1,21 +1,21 @@
-// The words for commands, their causes and their states.
+// Texts of commands: their kinds, causes, states and attempts.
 import type { CallCommand, CommandAttempt, CommandMode, ListedCommand } from "../api/bodies";
 import { pluralize } from "../format/numbers";
 
 type State = CallCommand["state"];
 
-export const STATES: Record<State, string> = {
-  pending: "Waiting",
-  executing: "In progress",
-  executed: "Executed",
-  dry_run: "Dry run",
-  ended: "Call had ended",
-  unsupported: "Unsupported",
-  failed: "Failed",
-  expired: "Expired",
+export const STATES: Record<State, { label: string; tone: "good" | "warn" | "bad" | "" }> = {
+  pending: { label: "Waiting", tone: "warn" },
+  executing: { label: "In progress", tone: "warn" },
+  executed: { label: "Executed", tone: "good" },
+  dry_run: { label: "Dry run", tone: "" },
+  ended: { label: "Call had ended", tone: "" },
+  unsupported: { label: "Unsupported", tone: "bad" },
+  failed: { label: "Failed", tone: "bad" },
+  expired: { label: "Expired", tone: "bad" },
 };
 
-export const CAUSES: Record<CallCommand["cause"], string> = {
+const CAUSES: Record<CallCommand["cause"], string> = {
   limit: "Call limit reached",
   stuck: "Stuck call",
   hand: "Ended by hand",
@@ -27,7 +27,7 @@ export const KINDS: Record<CallCommand["kind"], string> = {
   downgrade: "Cheaper model",
 };
 
-/** Why a command was requested: a step before the end comes while the limit is only near. */
+/** Why a command was requested; steps before the end are requested near the limit. */
 export const causeText = ({ cause, kind }: Pick<CallCommand, "cause" | "kind">): string =>
   kind === "cutoff" ? CAUSES[cause] : "Call limit is near";
 

@@ -1,4 +1,4 @@
-// The requests of the page Control.
+// The requests of the page Control; not in api/routes.ts, so that other pages do not load them.
 import * as costs from "cost-analytics-client";
 import type { CommandMode, CommandModes, CommandPage, ListedCommand } from "../api/bodies";
 import { api } from "../api/client";
@@ -7,8 +7,8 @@ import { api } from "../api/client";
 export const loadCommands = (
   state: ListedCommand["state"] | null,
   cursor: string | null,
-  signal: AbortSignal,
-): Promise<CommandPage> => costs.listCommands(api, { state, cursor }, { signal });
+  signal?: AbortSignal,
+): Promise<CommandPage> => costs.listCommands(api, { state, cursor }, signal && { signal });
 
 export const loadCommandModes = (signal: AbortSignal): Promise<CommandModes> =>
   costs.getCommandMode(api, {}, { signal });

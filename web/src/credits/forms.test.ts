@@ -3,9 +3,9 @@ import {
   emptyGrant,
   grantBody,
   grantProblems,
-  newKey,
-  warningBody,
-  warningProblems,
+  lowBalanceBody,
+  lowBalanceProblems,
+  newIdempotencyKey,
 } from "./forms";
 
 const NOW = Date.parse("2026-11-30T12:00:00Z");
@@ -13,7 +13,7 @@ const grant = (more: object) => ({ ...emptyGrant(), amount: "50", reason: "Invoi
 
 test("a grant needs an amount above zero and a reason", () => {
   expect(grantProblems(emptyGrant(), NOW)).toEqual({
-    amount: "Enter an amount in dollars, such as 50 or 50.25.",
+    amount: "Enter an amount in dollars, such as 20 or 20.50.",
     reason: "Enter a reason, such as the number of an invoice.",
   });
   expect(grantProblems(grant({ amount: "0.00" }), NOW).amount).toBe("A grant must be above $0.");
@@ -41,22 +41,22 @@ test("a grant is sent with the typed digits", () => {
 });
 
 test("each grant has its own key", () => {
-  expect(newKey()).toMatch(/^[0-9a-f]{32}$/);
-  expect(newKey()).not.toBe(newKey());
+  expect(newIdempotencyKey()).toMatch(/^[0-9a-f]{32}$/);
+  expect(newIdempotencyKey()).not.toBe(newIdempotencyKey());
 });
 
-test("warnings are amounts and days, both optional", () => {
-  expect(warningProblems({ amounts: "", days: "" })).toEqual({});
-  expect(warningBody({ amounts: "", days: " " })).toEqual({
+test("alerts of a low balance have amounts and days, both optional", () => {
+  expect(lowBalanceProblems({ amounts: "", days: "" })).toEqual({});
+  expect(lowBalanceBody({ amounts: "", days: " " })).toEqual({
     lowBalance_usd: [],
     lowBalanceDays: null,
   });
-  expect(warningBody({ amounts: "$25, 1000; 10.5", days: "3" })).toEqual({
+  expect(lowBalanceBody({ amounts: "$25, 1000; 10.5", days: "3" })).toEqual({
     lowBalance_usd: ["25", "1000", "10.5"],
     lowBalanceDays: 3,
   });
-  expect(warningProblems({ amounts: "1,000", days: "" }).amounts).toBeDefined();
-  expect(warningProblems({ amounts: "ten", days: "0" })).toEqual({
+  expect(lowBalanceProblems({ amounts: "1,000", days: "" }).amounts).toBeDefined();
+  expect(lowBalanceProblems({ amounts: "ten", days: "0" })).toEqual({
     amounts: "Enter amounts separated by commas, such as 25, 1000.",
     days: "Enter whole days from 1 to 90, or leave it empty.",
   });

@@ -1,17 +1,15 @@
-// The forms of the balance card: text as typed, checked in words before it is sent. Amounts are sent
-// as the typed digits, so nothing is rounded.
+// The fields of the balance card's forms, as typed: their checks, and the requests they become.
 import type { Credit, CreditChange, GrantRequest } from "../api/bodies";
 import { nano } from "../format/decimal";
+import { amountDigits, amountProblem } from "../format/typed-amount";
 
-export const PRIORITY = 100;
+export const DEFAULT_PRIORITY = 100;
 export const REASON_MAX = 255;
 const PRIORITY_MAX = 1000;
-const AMOUNT_MAX = 1_000_000_000n * 1_000_000_000n;
-const DECIMALS_MAX = 9;
 const AMOUNTS_MAX = 20;
 const DAYS_MAX = 90;
 
-export interface GrantForm {
+export interface GrantFields {
   amount: string;
   /** Local time, as a `datetime-local` field has it; empty for no expiry. */
   expires: string;
@@ -19,40 +17,26 @@ export interface GrantForm {
   reason: string;
 }
 
-export interface WarningForm {
-  /** Amounts, separated by commas. */
+export interface LowBalanceFields {
+  /** Balances, separated by commas. */
   amounts: string;
-  /** Empty for none. */
+  /** Empty for no alert. */
   days: string;
 }
 
-export type Problems<T> = Partial<Record<keyof T, string>>;
+type Problems<T> = Partial<Record<keyof T, string>>;
 
-export const emptyGrant = (): GrantForm => ({
+export const emptyGrant = (): GrantFields => ({
   amount: "",
   expires: "",
-  priority: String(PRIORITY),
+  priority: String(DEFAULT_PRIORITY),
   reason: "",
 });
 
-/** An amount as digits: `$1,000.50` is `1000.50`. */
-export const digitsOf = (typed: string): string =>
-  typed
-    .trim()
-    .replace(/^\$\s*/, "")
-    .replace(/(\d),(?=\d{3}(\D|$))/g, "$1");
-
-function amountProblem(digits: string): string | null {
-  const match = /^\d+(?:\.(\d+))?$/.exec(digits);
-  if (!match) return "Enter an amount in dollars, such as 50 or 50.25.";
-  if ((match[1] ?? "").length > DECIMALS_MAX) return `Use at most ${DECIMALS_MAX} decimals.`;
-  return nano(digits) > AMOUNT_MAX ? "An amount can be at most $1,000,000,000." : null;
-}
-
-/** Returns what is wrong with a grant, by field, in words. */
-export function grantProblems(form: GrantForm, nowMs: number): Problems<GrantForm> {
-  const problems: Problems<GrantForm> = {};
-  const digits = digitsOf(form.amount);
+/** Returns what is wrong with a grant, by field. */
+export function grantProblems(form: GrantFields, nowMs: number): Problems<GrantFields> {
+  const problems: Problems<GrantFields> = {};
+  const digits = amountDigits(form.amount);
   const problem = amountProblem(digits);
   if (problem) problems.amount = problem;
   else if (nano(digits) === 0n) problems.amount = "A grant must be above $0.";
@@ -64,11 +48,11 @@ export function grantProblems(form: GrantForm, nowMs: number): Problems<GrantFor
   return problems;
 }
 
-/** Returns the body of a grant without problems. */
-export function grantBody(userId: string, form: GrantForm): GrantRequest {
+/** Returns the body of a grant; the form must have no problems. */
+export function grantBody(userId: string, form: GrantFields): GrantRequest {
   const body: GrantRequest = {
     userId,
-    amount: digitsOf(form.amount),
+    amount: amountDigits(form.amount),
     priority: Number(form.priority),
     note: form.reason.trim(),
   };
@@ -76,23 +60,23 @@ export function grantBody(userId: string, form: GrantForm): GrantRequest {
   return body;
 }
 
-/** A random key: a repeated request with it is the same grant. */
-export function newKey(): string {
+/** Returns a random key: requests with the same key are one grant. */
+export function newIdempotencyKey(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-export const warningsOf = (credit: Credit): WarningForm => ({
+export const lowBalanceFields = (credit: Credit): LowBalanceFields => ({
   amounts: credit.lowBalance_usd.join(", "),
   days: credit.lowBalanceDays === null ? "" : String(credit.lowBalanceDays),
 });
 
-// A comma separates amounts, so none has a comma itself.
+// A comma separates amounts, so it can't be part of one.
 const amountsOf = (typed: string): string[] => typed.split(/[\s,;$]+/).filter(Boolean);
 
-/** Returns what is wrong with the typed warnings, by field, in words. */
-export function warningProblems(form: WarningForm): Problems<WarningForm> {
-  const problems: Problems<WarningForm> = {};
+/** Returns what is wrong with the form, by field. */
+export function lowBalanceProblems(form: LowBalanceFields): Problems<LowBalanceFields> {
+  const problems: Problems<LowBalanceFields> = {};
   const amounts = amountsOf(form.amounts);
   if (amounts.some((amount) => amountProblem(amount) ?? /^0\d/.test(amount)))
     problems.amounts = "Enter amounts separated by commas, such as 25, 1000.";
@@ -103,8 +87,8 @@ export function warningProblems(form: WarningForm): Problems<WarningForm> {
   return problems;
 }
 
-/** Returns the body of warnings without problems. */
-export const warningBody = (form: WarningForm): CreditChange => ({
+/** Returns the body of a change; the form must have no problems. */
+export const lowBalanceBody = (form: LowBalanceFields): CreditChange => ({
   lowBalance_usd: amountsOf(form.amounts),
   lowBalanceDays: form.days.trim() ? Number(form.days) : null,
 });

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Credit, Grant } from "../api/bodies";
-import { grantRest, grantStatus, lastingNote } from "./grants";
+import { remainingText, grantStatus, lastingNote } from "./grants";
 
 const grant = (more: Partial<Grant>): Grant =>
   ({ amount_usd: "50", expired_usd: "0", expiresAt: null, ...more }) as unknown as Grant;
@@ -8,15 +8,15 @@ const credit = (more: object): Credit => ({ lastsUntil: null, ...more }) as unkn
 
 test("a grant says whether it counts and what is left", () => {
   const valid = grant({ state: "valid", remaining_usd: "13" });
-  expect([grantStatus(valid), grantRest(valid)]).toEqual(["Valid", "$13.00"]);
+  expect([grantStatus(valid), remainingText(valid)]).toEqual(["Valid", "$13.00"]);
   const used = grant({ state: "used", remaining_usd: "0" });
-  expect([grantStatus(used), grantRest(used)]).toEqual(["Used up", "$0.00"]);
+  expect([grantStatus(used), remainingText(used)]).toEqual(["Used up", "$0.00"]);
   const voided = grant({ state: "voided", voidReason: "Paid twice" });
-  expect([grantStatus(voided), grantRest(voided)]).toEqual(["Voided: Paid twice", "–"]);
+  expect([grantStatus(voided), remainingText(voided)]).toEqual(["Voided: Paid twice", "–"]);
   const expired = grant({ state: "expired", expired_usd: "4" });
-  expect([grantStatus(expired), grantRest(expired)]).toEqual(["Expired, $4.00 unused", "–"]);
+  expect([grantStatus(expired), remainingText(expired)]).toEqual(["Expired, $4.00 unused", "–"]);
   const upcoming = grant({ state: "upcoming", validFrom: "2027-01-01T00:00:00Z" });
-  expect(grantRest(upcoming)).toBe("$50.00");
+  expect(remainingText(upcoming)).toBe("$50.00");
 });
 
 test("a balance says how long it lasts", () => {

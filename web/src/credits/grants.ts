@@ -1,9 +1,9 @@
-// Texts of a prepaid balance and of its grants.
+// Texts of a prepaid balance and its grants.
 import type { Credit, Grant } from "../api/bodies";
 import { formatDateTime, formatDay } from "../format/dates";
 import { formatMoney } from "../format/money";
 
-/** Whether a grant counts, and if not, why. */
+/** The state of a grant, with details. */
 export function grantStatus(grant: Grant): string {
   switch (grant.state) {
     case "voided":
@@ -19,13 +19,11 @@ export function grantStatus(grant: Grant): string {
   }
 }
 
-/** The rest of a grant; a dash if it does not count. */
-export const grantRest = (grant: Grant): string =>
-  grant.state === "valid" || grant.state === "used"
-    ? formatMoney(grant.remaining_usd)
-    : grant.state === "upcoming"
-      ? formatMoney(grant.amount_usd)
-      : "–";
+/** What is left of a grant; a dash if it is voided or expired. */
+export function remainingText({ state, amount_usd, remaining_usd }: Grant): string {
+  if (state === "voided" || state === "expired") return "–";
+  return formatMoney(state === "upcoming" ? amount_usd : remaining_usd);
+}
 
 /** How long the balance lasts, in a sentence. */
 export function lastingNote(credit: Credit): string {

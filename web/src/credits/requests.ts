@@ -1,9 +1,9 @@
-// The requests of the balance card.
+// The requests of the balance card; not in api/routes.ts, so that other pages do not load them.
 import * as costs from "cost-analytics-client";
 import type { Accepted, Credit, CreditChange, GrantRequest } from "../api/bodies";
 import { api } from "../api/client";
 
-/** The event that counts once a worker reads it. */
+/** The event of a grant, which counts once a worker has read it. */
 export type GrantReference = Accepted["accepted"][number];
 
 export const loadCredit = (user: string, signal: AbortSignal): Promise<Credit> =>
@@ -12,9 +12,9 @@ export const loadCredit = (user: string, signal: AbortSignal): Promise<Credit> =
 export const changeLowBalance = (user: string, body: CreditChange): Promise<Credit> =>
   costs.changeCredit(api, { userId: user, body });
 
-/** Grants credit; a repeat with the same key is the same grant. */
-export const grantCredit = (body: GrantRequest, key: string): Promise<Accepted> =>
-  costs.grantCredit(api, { body }, { headers: { "Idempotency-Key": key } });
+/** Grants credit; requests with the same key are one grant. */
+export const grantCredit = (body: GrantRequest, idempotencyKey: string): Promise<Accepted> =>
+  costs.grantCredit(api, { body }, { headers: { "Idempotency-Key": idempotencyKey } });
 
 export const voidGrant = (
   userId: string,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import type { Anomaly, DayCost, Forecast, ForecastPeriod } from "../api/bodies";
+import type { DayCost, Forecast, ForecastPeriod } from "../api/bodies";
 import { runningTotal } from "./running-total";
-import { anomalyTitle, confidenceLabel, limitForecastText } from "./labels";
+import { confidenceLabel, limitForecastText } from "./labels";
 
 const NOON_MS = Date.parse("2026-01-10T12:00:00Z");
 const at = (iso: string): number => Date.parse(iso) / 1000;
@@ -26,14 +26,14 @@ const DAYS = [
   day("2026-01-10", "0.25"),
 ];
 
-describe("the fan", () => {
+describe("the running total", () => {
   const points = runningTotal(
     DAYS,
     [forecast("daily", "2026-01-10", "0.5"), forecast("weekly", "2026-01-16", "3.5")],
     NOON_MS,
   );
 
-  it("adds up the days that were learned from, without drift", () => {
+  it("adds up the days that the forecast is based on, without drift", () => {
     expect(points.slice(0, 3).map(({ at, spent }) => [at, spent])).toEqual([
       [at("2026-01-08"), "0"],
       [at("2026-01-09"), "0.1"],
@@ -67,7 +67,7 @@ describe("the fan", () => {
   });
 });
 
-describe("words", () => {
+describe("texts", () => {
   it("state the confidence of a forecast", () => {
     expect([0, 0.12, 0.5, 0.79].map(confidenceLabel)).toEqual(["No", "Low", "Fair", "High"]);
   });
@@ -79,19 +79,5 @@ describe("words", () => {
       "Reached",
     );
     expect(limitForecastText({ ...limit, reachedOn: "2026-01-12" }, "")).toContain("2026");
-  });
-
-  it("name an anomaly", () => {
-    const of = (one: Partial<Anomaly>): string =>
-      anomalyTitle({ service: null, leg: null, ...one } as Anomaly);
-    expect(of({ kind: "call_spike", service: "elevenlabs" })).toBe(
-      "Unusually expensive ElevenLabs call",
-    );
-    expect(of({ kind: "day_spike" })).toBe("Unusually expensive day");
-    expect(of({ kind: "missing_leg", leg: "speech_synthesis" })).toBe(
-      "Missing speech synthesis cost",
-    );
-    expect(of({ kind: "silent_call" })).toBe("Silent call that keeps costing");
-    expect(of({ kind: "abandoned_call" })).toBe("Call without an end");
   });
 });

@@ -1,9 +1,8 @@
-// Texts of forecasts and anomalies.
-import type { Anomaly, Interval, LimitForecast, Recommendation } from "../api/bodies";
+// Texts of forecasts.
+import type { Interval, LimitForecast } from "../api/bodies";
 import { paceText } from "../budget/basis";
 import { formatMoneyBrief } from "../format/money";
 import { formatDay } from "../format/dates";
-import { capitalize, serviceName } from "../format/names";
 
 const CONFIDENCE_LABELS = [
   { from: 0.7, word: "High" },
@@ -20,35 +19,10 @@ export function formatInterval({ low, high }: Interval): string {
   return `${formatMoneyBrief(low)} – ${formatMoneyBrief(high)}`;
 }
 
-/** When a limit is expected to be reached; `span` names the horizon. */
-export function limitForecastText(limit: LimitForecast, span: string): string {
+/** When a limit is expected to be reached; `horizon` is the forecast's, such as "this month". */
+export function limitForecastText(limit: LimitForecast, horizon: string): string {
   const { isReached, reachedOn, reachedIn_seconds } = limit;
   if (isReached) return "Reached";
   if (reachedIn_seconds !== null) return paceText(100, reachedIn_seconds);
-  return reachedOn ? `Expected on ${formatDay(reachedOn)}` : `Not expected ${span}`;
-}
-
-export const RECOMMENDATION_TITLES: Record<Recommendation["kind"], string> = {
-  model_choice: "Cheaper model",
-  phrase_caching: "Cached audio",
-  prepaid_bundle: "Prepaid bundles",
-  shorter_replies: "Shorter replies",
-};
-
-const LEGS: Record<NonNullable<Anomaly["leg"]>, string> = {
-  telephony: "telephony",
-  speech_recognition: "speech recognition",
-  inference: "inference",
-  speech_synthesis: "speech synthesis",
-};
-
-export const legName = (leg: NonNullable<Anomaly["leg"]>): string => capitalize(LEGS[leg]);
-
-/** The title of an anomaly. */
-export function anomalyTitle({ kind, service, leg }: Anomaly): string {
-  if (kind === "missing_leg") return leg ? `Missing ${LEGS[leg]} cost` : "Missing cost";
-  if (kind === "silent_call") return "Silent call that keeps costing";
-  if (kind === "abandoned_call") return "Call without an end";
-  const what = kind === "call_spike" ? "call" : "day";
-  return `Unusually expensive ${service === null ? "" : `${serviceName(service)} `}${what}`;
+  return reachedOn ? `Expected on ${formatDay(reachedOn)}` : `Not expected ${horizon}`;
 }

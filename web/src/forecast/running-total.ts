@@ -1,5 +1,4 @@
-// Running total of past and forecast cost: whole days so far, then the forecasts for the next
-// 1, 7 and 30 days with their intervals. Computed in nano-dollars.
+// The running total of cost: past days, today so far, and the forecasts for the next 1, 7 and 30 days.
 import type { DayCost, Forecast } from "../api/bodies";
 import type { Decimal } from "cost-analytics-client";
 import { decimal, nano } from "../format/decimal";
@@ -8,7 +7,7 @@ const DAY_SECONDS = 86_400;
 export const SHOWN_DAYS = 30;
 
 /** The running total at a time in seconds since 1970; unknown values are null. */
-export interface Point {
+export interface RunningTotalPoint {
   at: number;
   spent: Decimal | null;
   expected: Decimal | null;
@@ -18,16 +17,15 @@ export interface Point {
 
 /**
  * Returns the running total over the last whole days (at most `SHOWN_DAYS`), today so far, and the
- * forecasts ordered by their end. Today's cost is taken from the forecasts, so that all points
- * agree.
+ * forecasts. Today's cost is that of the forecasts, so that all points agree.
  */
-export function runningTotal(days: DayCost[], forecasts: Forecast[], nowMs: number): Point[] {
+export function runningTotal(days: DayCost[], forecasts: Forecast[], nowMs: number): RunningTotalPoint[] {
   const [first] = forecasts;
   if (!first) return [];
   const today = Date.parse(first.periodStart) / 1000;
   const shownDays = Math.min(SHOWN_DAYS, Number(first.basedOnDays));
   const from = today - shownDays * DAY_SECONDS;
-  const points: Point[] = [spentAt(from, 0n)];
+  const points = [spentAt(from, 0n)];
   let running = 0n;
   for (const { date, totalCost } of days) {
     const start = Date.parse(date) / 1000;
@@ -35,20 +33,24 @@ export function runningTotal(days: DayCost[], forecasts: Forecast[], nowMs: numb
     running += nano(totalCost);
     points.push(spentAt(start + DAY_SECONDS, running));
   }
-  const before = running;
+  const beforeToday = running;
   const now = Math.min(Math.max(nowMs / 1000, today + 1), today + DAY_SECONDS - 1);
-  const spentNow = decimal(before + nano(first.todaySoFar.cost));
+  const spentNow = decimal(beforeToday + nano(first.todaySoFar.cost));
   points.push({ at: now, spent: spentNow, expected: spentNow, low: spentNow, high: spentNow });
   for (const { periodEnd, forecastedCost, costInterval } of forecasts) {
-    const above = (amount: Decimal): Decimal => decimal(before + nano(amount));
+    const total = (amount: Decimal): Decimal => decimal(beforeToday + nano(amount));
     const at = Math.ceil(Date.parse(periodEnd) / 1000 / DAY_SECONDS) * DAY_SECONDS;
-    const { low, high } = costInterval;
-    const [expected, least, most] = [above(forecastedCost), above(low), above(high)];
-    points.push({ at, spent: null, expected, low: least, high: most });
+    points.push({
+      at,
+      spent: null,
+      expected: total(forecastedCost),
+      low: total(costInterval.low),
+      high: total(costInterval.high),
+    });
   }
   return points;
 }
 
-function spentAt(at: number, total: bigint): Point {
+function spentAt(at: number, total: bigint): RunningTotalPoint {
   return { at, spent: decimal(total), expected: null, low: null, high: null };
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { formatChange } from "./change";
 
-const plain = (figure: string): string => figure;
+const unformatted = (figure: string): string => figure;
 
 describe("changes", () => {
   it.each([
@@ -17,6 +17,6 @@ describe("changes", () => {
     ["5", "-1", "from -1"],
     ["-1", "1", "-200% from 1"],
   ])("%s after %s is %s", (now, before, shown) =>
-    expect(formatChange(now, before, plain).replace("−", "-")).toBe(shown),
+    expect(formatChange(now, before, unformatted).replace("−", "-")).toBe(shown),
   );
 });

@@ -1,4 +1,4 @@
-// Formats the difference between a figure and that of an earlier period.
+// Formats the change of a figure from an earlier period.
 import type { Decimal } from "cost-analytics-client";
 import { decimal, nano, percentOf } from "./decimal";
 import { formatCount } from "./numbers";
@@ -9,11 +9,11 @@ const CHANGE = new Intl.NumberFormat(undefined, {
   signDisplay: "exceptZero",
 });
 
-/** A larger increase is shown as a multiple. */
+/** Above it, a change is shown as a multiple. */
 const PERCENT_MAX = 999;
 
 /**
- * "+12% from $3.20", or "45× $4.04" above +999%; no percentage if the earlier figure is not positive.
+ * "+12% from $3.20", "45× $4.04" above +999%, or "from $0.00" if the earlier figure is not positive.
  */
 export function formatChange(
   now: Decimal,

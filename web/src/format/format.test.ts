@@ -1,14 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { timelineMarks } from "../calls/timeline";
-import type { CallEvent } from "../api/bodies";
-import { readClaims } from "../app/session";
 import { formatMoneyAxis, moneyColumn } from "./money";
-import { serviceColour, sortServices } from "./services";
 import { formatDuration, formatElapsed } from "./dates";
 import { personaName } from "./names";
 
-describe("format", () => {
-  it("format times", () => {
+describe("times and names", () => {
+  it("show a duration in up to two units", () => {
     expect([0, 75.9, 3_675].map(formatElapsed)).toEqual(["0:00", "1:15", "1:01:15"]);
     expect([45, 600, 3_600, 12_000, 700_000].map(formatDuration)).toEqual([
       "45 s",
@@ -19,7 +15,7 @@ describe("format", () => {
     ]);
   });
 
-  it("format names", () => {
+  it("show a persona by the words of its id", () => {
     expect(["coach_lee_001", "brad_002", "unknown", null].map(personaName)).toEqual([
       "Coach Lee",
       "Brad 002",
@@ -61,57 +57,5 @@ describe("labels of an axis", () => {
 
   it("are null for ticks without a label", () => {
     expect(formatMoneyAxis([1, null, 10, 1_000])).toEqual(["$1", null, "$10", "$1,000"]);
-  });
-});
-
-describe("services", () => {
-  it("have a position and a colour, unknown ones too", () => {
-    expect(sortServices(["stripe", "acme", "twilio", "twilio"])).toEqual([
-      "twilio",
-      "stripe",
-      "acme",
-    ]);
-    expect(serviceColour("twilio")).toBe("--service-twilio");
-    expect(serviceColour("acme")).toMatch(/^--service-spare-[1-4]$/);
-  });
-});
-
-describe("charts", () => {
-  it("place events by time; voided costs are not added up", () => {
-    const event = (time: string, totalCost: string, voided = false) =>
-      ({ time, totalCost, voided }) as CallEvent;
-    const found = timelineMarks([
-      event("2026-01-01T00:00:00Z", "0.1"),
-      event("2026-01-01T00:00:30Z", "5", true),
-      event("2026-01-01T00:01:00Z", "0.2"),
-    ]);
-    expect(found.map(({ at, running }) => [at, running])).toEqual([
-      [0, 100_000_000n],
-      [30, 100_000_000n],
-      [60, 300_000_000n],
-    ]);
-  });
-});
-
-describe("tokens", () => {
-  const token = (claims: object): string => {
-    const bytes = new TextEncoder().encode(JSON.stringify(claims));
-    return `h.${btoa(String.fromCharCode(...bytes))
-      .replace(/\+/g, "-")
-      .replace(/\//g, "_")}.s`;
-  };
-
-  it("name the user in `sub`, or else in `userId`", () => {
-    expect(readClaims(token({ sub: "zoë", exp: 5, role: "admin" }))).toEqual({
-      user: "zoë",
-      role: "admin",
-      expiresAtMs: 5_000,
-    });
-    expect(readClaims(token({ userId: "u1", exp: 5 }))?.user).toBe("u1");
-  });
-
-  it("are refused if malformed or without a required claim", () => {
-    for (const bad of ["", "a.b.c", token({ exp: 5 }), token({ sub: "a" })])
-      expect(readClaims(bad)).toBeNull();
   });
 });

@@ -2,18 +2,18 @@
 // requested number of decimals.
 import type { Decimal } from "cost-analytics-client";
 
-function formatter(least: number, most: number): Intl.NumberFormat {
+function formatter(decimalsMin: number, decimalsMax: number): Intl.NumberFormat {
   return new Intl.NumberFormat(undefined, {
     style: "currency",
     currency: "USD",
     currencyDisplay: "narrowSymbol",
-    minimumFractionDigits: least,
-    maximumFractionDigits: most,
+    minimumFractionDigits: decimalsMin,
+    maximumFractionDigits: decimalsMax,
   });
 }
 
 const CENTS = formatter(2, 2);
-const SMALL = new Intl.NumberFormat(undefined, {
+const TWO_DIGITS = new Intl.NumberFormat(undefined, {
   style: "currency",
   currency: "USD",
   currencyDisplay: "narrowSymbol",
@@ -28,17 +28,17 @@ function formatWith(format: Intl.NumberFormat, amount: Decimal): string {
   return format.format(amount as Intl.StringNumericLiteral);
 }
 
-/** Two decimals: amounts that people pay. */
+/** Formats an amount that people pay, with two decimals. */
 export const formatMoney = (amount: Decimal): string => formatWith(CENTS, amount);
 
-/** All decimals that the API sent. */
+/** Formats an amount with all its decimals. */
 export const formatMoneyExact = (amount: Decimal): string => formatWith(EXACT, amount);
 
 const AXIS_DECIMALS_MAX = 6;
 
 /**
- * The labels of an axis: whole dollars, or all with the decimals that show each amount exactly, at
- * most six. A tick without a label is null.
+ * Formats the labels of an axis: all without decimals, or all with as many as show each amount
+ * exactly, at most six. A tick without a label is null.
  */
 export function formatMoneyAxis(amounts: (number | null)[]): (string | null)[] {
   const labelled = amounts.filter((amount) => amount !== null);
@@ -49,22 +49,25 @@ export function formatMoneyAxis(amounts: (number | null)[]): (string | null)[] {
   return amounts.map((amount) => (amount === null ? null : format.format(amount)));
 }
 
-/** Two decimals; below ten cents two significant digits: costs. */
+/** Amounts below it round to less than ten cents: two decimals would show one digit of them. */
+const SMALL = 0.0995;
+
+/** Formats a cost: two decimals, or two significant digits below ten cents. */
 export function formatMoneyBrief(amount: Decimal): string {
-  return Math.abs(Number(amount)) < 0.0995 ? formatWith(SMALL, amount) : formatMoney(amount);
+  return Math.abs(Number(amount)) < SMALL ? formatWith(TWO_DIGITS, amount) : formatMoney(amount);
 }
 
 const DECIMALS_MAX = 4;
 const LARGE = 10;
 
 /**
- * The format of a column: as many decimals as its smallest amount needs, at most four; two if any
- * amount is large. What is smaller than the last decimal is shown as such: "<$0.01".
+ * Returns the format for amounts of a column: as many decimals as the smallest one needs, at most
+ * four; two if any amount is large. Smaller amounts than the last decimal are shown as "<$0.01".
  */
 export function moneyColumn(amounts: Iterable<Decimal>): (amount: Decimal) => string {
   const sizes = [...amounts].map((amount) => Math.abs(Number(amount))).filter((size) => size > 0);
-  const small = Math.min(...sizes);
-  const needed = small < 0.0995 ? 1 - Math.floor(Math.log10(small)) : 2;
+  const smallest = Math.min(...sizes);
+  const needed = smallest < SMALL ? 1 - Math.floor(Math.log10(smallest)) : 2;
   const places = Math.max(...sizes) >= LARGE ? 2 : Math.min(needed, DECIMALS_MAX);
   const format = formatter(places, places);
   const step = 10 ** -places;

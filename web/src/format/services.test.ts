@@ -1,14 +1,13 @@
-// Distances of the services' colours, as people with each kind of colour blindness see them.
 import { describe, expect, it } from "vitest";
 import TOKENS from "../styles/tokens.css?raw";
-import { SERVICE_ORDER } from "./services";
+import { SERVICE_ORDER, serviceColour, sortServices } from "./services";
 
 type Triple = [number, number, number];
 
-const LEAST_DISTANCE = 8;
+const DISTANCE_MIN = 8;
 
-/** Machado, Oliveira, Fernandes 2009, severity 1.0, for linear RGB. */
-const SIGHTS: Record<string, [Triple, Triple, Triple]> = {
+/** How people see linear RGB: Machado, Oliveira, Fernandes 2009, severity 1.0. */
+const VISION_MATRICES: Record<string, [Triple, Triple, Triple]> = {
   normal: [
     [1, 0, 0],
     [0, 1, 0],
@@ -43,12 +42,12 @@ function colourOf(token: string, theme: "light" | "dark"): Triple {
   return [linear(1), linear(3), linear(5)];
 }
 
-const times = (matrix: [Triple, Triple, Triple], [r, g, b]: Triple): Triple =>
+const multiply = (matrix: [Triple, Triple, Triple], [r, g, b]: Triple): Triple =>
   matrix.map((row) => row[0] * r + row[1] * g + row[2] * b) as Triple;
 
-/** OKLab (Ottosson 2020), in which distances are about equal to the eye; times 100. */
+/** OKLab (Ottosson 2020) times 100: equal distances look about equally different. */
 function oklab(linear: Triple): Triple {
-  const cones = times(
+  const cones = multiply(
     [
       [0.4122214708, 0.5363325363, 0.0514459929],
       [0.2119034982, 0.6806995451, 0.1073969566],
@@ -56,7 +55,7 @@ function oklab(linear: Triple): Triple {
     ],
     linear.map((value) => Math.min(1, Math.max(0, value))) as Triple,
   ).map(Math.cbrt) as Triple;
-  return times(
+  return multiply(
     [
       [21.04542553, 79.3617785, -0.40720468],
       [197.79984951, -242.8592205, 45.05937099],
@@ -66,11 +65,11 @@ function oklab(linear: Triple): Triple {
   );
 }
 
-function leastDistance(theme: "light" | "dark", sight: string): number {
+function smallestDistance(theme: "light" | "dark", vision: string): number {
   const tokens = ["accent", ...SERVICE_ORDER.map((service) => `service-${service}`)];
-  const matrix = SIGHTS[sight] ?? [];
+  const matrix = VISION_MATRICES[vision] ?? [];
   const seen = tokens.map((token) =>
-    oklab(times(matrix as [Triple, Triple, Triple], colourOf(token, theme))),
+    oklab(multiply(matrix as [Triple, Triple, Triple], colourOf(token, theme))),
   );
   const distances = seen.flatMap((one, index) =>
     seen.slice(index + 1).map((other) => Math.hypot(...one.map((v, i) => v - (other[i] ?? 0)))),
@@ -80,8 +79,20 @@ function leastDistance(theme: "light" | "dark", sight: string): number {
 
 describe("colours of services", () => {
   for (const theme of ["light", "dark"] as const)
-    for (const sight of Object.keys(SIGHTS))
-      it(`differ from each other and from the accent: ${theme}, ${sight}`, () => {
-        expect(leastDistance(theme, sight)).toBeGreaterThan(LEAST_DISTANCE);
+    for (const vision of Object.keys(VISION_MATRICES))
+      it(`differ from each other and from the accent: ${theme}, ${vision}`, () => {
+        expect(smallestDistance(theme, vision)).toBeGreaterThan(DISTANCE_MIN);
       });
+});
+
+describe("services", () => {
+  it("have a position and a colour, unknown ones too", () => {
+    expect(sortServices(["stripe", "acme", "twilio", "twilio"])).toEqual([
+      "twilio",
+      "stripe",
+      "acme",
+    ]);
+    expect(serviceColour("twilio")).toBe("--service-twilio");
+    expect(serviceColour("acme")).toMatch(/^--service-spare-[1-4]$/);
+  });
 });

@@ -1,5 +1,5 @@
-// The order and colour of services, the same on every page. People with any kind of colour blindness
-// can distinguish them: see services.test.ts.
+// The order and colours of services, the same on every page. The colours differ for people with any
+// kind of colour blindness: see services.test.ts.
 export const SERVICE_ORDER = [
   "twilio",
   "deepgram",
@@ -21,11 +21,11 @@ export function serviceColour(service: string): string {
   return `--service-spare-${(hash % SPARE_COLOURS) + 1}`;
 }
 
-/** The colour of the nth of other things, such as personas, largest first. */
+/** The CSS variable of the colour of a persona by its rank; 0 is the largest. */
 export const rankColour = (rank: number): string =>
   `--service-${SERVICE_ORDER[rank % SERVICE_ORDER.length] ?? "twilio"}`;
 
-/** Known services in fixed order, then the others by name. */
+/** Returns each service once: known ones in a fixed order, then the others by name. */
 export function sortServices(services: Iterable<string>): string[] {
   const rank = (service: string): number => {
     const index = SERVICE_ORDER.indexOf(service);

@@ -1,12 +1,12 @@
-// Messages of the live feed as the pages use them.
+// Messages of the live feed, with the numbers of calls converted.
 import type { Alert, Budget, LiveMessage as WireMessage } from "cost-analytics-client";
 import type { LiveCall as WireCall } from "../api/bodies";
 
-/** A call with its numbers converted and the time of its message. */
+/** A call with converted numbers and the time of its message. */
 export interface LiveCall extends Omit<WireCall, "elapsed_seconds" | "version"> {
   elapsedSeconds: number;
   version: number;
-  /** When it arrived, by performance.now(); elapsed time counts from then. */
+  /** performance.now() at its arrival: `elapsedSeconds` is that of this time. */
   receivedMs: number;
 }
 

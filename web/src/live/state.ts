@@ -1,13 +1,14 @@
-// Applies live messages to the state of the pages. A call never returns to an older version, neither
-// by a late message nor by a snapshot after a reconnect.
+// The live state of the pages, changed by live messages. A call never returns to an older version, not
+// even by a late message or by a snapshot after a reconnect.
 import type { Alert, Budget } from "../api/bodies";
 import type { LiveCall, LiveMessage } from "./messages";
 
 const ENDED_MAX = 12;
 const VERSIONS_MAX = 5_000;
 const ALERTS_MAX = 50;
-const LONG_OVER_MS = 10 * 60_000;
+const RECENT_MS = 10 * 60_000;
 
+/** What a message changed, to be announced. */
 export interface Changes {
   started: LiveCall[];
   ended: LiveCall[];
@@ -21,14 +22,14 @@ export class LiveState {
   alerts: Alert[] = [];
   budget: Budget | null = null;
   private readonly versions = new Map<string, number>();
-  private knowsCalls = false;
+  private hasSnapshot = false;
 
-  /** Applies one message and returns what to announce. */
+  /** Applies one message. The calls of the first snapshot are not reported as started. */
   apply(message: LiveMessage): Changes {
     const changes: Changes = { started: [], ended: [], alerts: [] };
-    if (message.type === "snapshot") this.replace(message.calls, changes);
-    if (message.type === "call") this.update(message.call, changes);
-    if (message.type === "alert") this.alert(message.alert, changes);
+    if (message.type === "snapshot") this.replaceCalls(message.calls, changes);
+    if (message.type === "call") this.updateCall(message.call, changes);
+    if (message.type === "alert") this.addAlert(message.alert, changes);
     if (message.type === "snapshot" || message.type === "budget")
       this.budget = message.budget ?? this.budget;
     return changes;
@@ -43,22 +44,21 @@ export class LiveState {
       .slice(0, ALERTS_MAX);
   }
 
-  private replace(calls: LiveCall[], changes: Changes): void {
+  private replaceCalls(calls: LiveCall[], changes: Changes): void {
     const inSnapshot = new Set(calls.map((call) => call.callId));
     // Calls missing from the snapshot ended while disconnected.
     for (const callId of this.active.keys())
       if (!inSnapshot.has(callId)) this.active.delete(callId);
-    const first = !this.knowsCalls;
-    for (const call of calls) this.update(call, changes);
-    if (first) changes.started = [];
-    this.knowsCalls = true;
+    for (const call of calls) this.updateCall(call, changes);
+    if (!this.hasSnapshot) changes.started = [];
+    this.hasSnapshot = true;
   }
 
-  private update(call: LiveCall, changes: Changes): void {
+  private updateCall(call: LiveCall, changes: Changes): void {
     const version = this.versions.get(call.callId);
     if (version !== undefined && call.version < version) return;
-    if (version === undefined && isLongOver(call)) return;
-    this.remember(call);
+    if (version === undefined && hasEndedLongAgo(call)) return;
+    this.rememberVersion(call);
     const wasActive = this.active.has(call.callId);
     if (call.status === "active") {
       this.active.set(call.callId, call);
@@ -74,13 +74,14 @@ export class LiveState {
     else this.ended = [call, ...others].slice(0, ENDED_MAX);
   }
 
-  private alert(alert: Alert, changes: Changes): void {
+  private addAlert(alert: Alert, changes: Changes): void {
     if (this.alerts.some((other) => other.alertId === alert.alertId)) return;
     this.alerts = [alert, ...this.alerts].slice(0, ALERTS_MAX);
     changes.alerts.push(alert);
   }
 
-  private remember(call: LiveCall): void {
+  /** Remembers a limited number of versions: those of active calls, and the latest others. */
+  private rememberVersion(call: LiveCall): void {
     this.versions.delete(call.callId);
     this.versions.set(call.callId, call.version);
     if (this.versions.size <= VERSIONS_MAX) return;
@@ -92,9 +93,9 @@ export class LiveState {
   }
 }
 
-/** A call recorded long after its end is not shown as recently ended. */
-function isLongOver(call: LiveCall): boolean {
+/** Returns whether a call was recorded so long after its end that it is not recently ended. */
+function hasEndedLongAgo(call: LiveCall): boolean {
   if (call.status === "active" || call.startedAt === null) return false;
   const endedMs = Date.parse(call.startedAt) + call.elapsedSeconds * 1000;
-  return Date.parse(call.updatedAt) - endedMs > LONG_OVER_MS;
+  return Date.parse(call.updatedAt) - endedMs > RECENT_MS;
 }

@@ -1,37 +1,38 @@
-// The live state for all pages, from one socket; pages update at most ten times a second, and at most
-// once a second while many calls change.
+// The live state of all pages, from one socket. Pages update at most ten times a second, and at most
+// once a second with many active calls.
 import { computed, reactive, shallowRef, triggerRef } from "vue";
 import { LiveFeed, type LinkState, type LiveMessage } from "cost-analytics-client";
 import type { Alert, Budget } from "../api/bodies";
 import { api } from "../api/client";
 import { loadBudget } from "../api/routes";
 import { announce, toast } from "../app/notices";
-import { capitalize, personaName } from "../format/names";
+import { alertTitle } from "../budget/alert-titles";
+import { personaName } from "../format/names";
 import { session, signOut } from "../app/session";
-import { convertMessage } from "./messages";
-import { scopeSuffix } from "../budget/scopes";
+import { convertMessage, type LiveCall } from "./messages";
 import { LiveState, type Changes } from "./state";
 
-const SHOW_EVERY_MS = 100;
-const SHOW_MANY_EVERY_MS = 1_000;
+const UPDATE_MS = 100;
+const UPDATE_MS_WITH_MANY_CALLS = 1_000;
 const MANY_CALLS = 20;
 const SECOND_MS = 1_000;
 
 const state = shallowRef(new LiveState());
-const link = reactive<{ state: LinkState; everLive: boolean }>({
+/** `wasLive`: whether it has been live since the sign-in. */
+const link = reactive<{ state: LinkState; wasLive: boolean }>({
   state: { is: "connecting" },
-  everLive: false,
+  wasLive: false,
 });
-/** performance.now(), updated at least each second, for elapsed times. */
+/** performance.now(), updated at least once a second, for elapsed times. */
 const nowMs = shallowRef(performance.now());
-let showing: ReturnType<typeof setTimeout> | undefined;
-let clock: ReturnType<typeof setInterval> | undefined;
+let updateTimer: ReturnType<typeof setTimeout> | undefined;
+let clockTimer: ReturnType<typeof setInterval> | undefined;
 
 const feed = new LiveFeed(api, {
   onMessage: receive,
   onState: (next) => {
     link.state = next;
-    if (next.is === "live") link.everLive = true;
+    if (next.is === "live") link.wasLive = true;
   },
   onExpired: () => signOut("Your token has expired. Sign in with a new one."),
 });
@@ -52,89 +53,68 @@ export const live = {
 /** Starts the live feed for the signed-in user. */
 export function startLive(): void {
   state.value = new LiveState();
-  link.everLive = false;
+  link.wasLive = false;
   feed.start();
-  clock = setInterval(tick, SECOND_MS);
+  clockTimer = setInterval(tick, SECOND_MS);
   window.addEventListener("online", reconnectIfVisible);
   document.addEventListener("visibilitychange", reconnectIfVisible);
-  void loadBefore();
+  void loadOwnBudget();
 }
 
 export function stopLive(): void {
   feed.stop();
-  clearInterval(clock);
-  clearTimeout(showing);
-  showing = undefined;
+  clearInterval(clockTimer);
+  clearTimeout(updateTimer);
+  updateTimer = undefined;
   window.removeEventListener("online", reconnectIfVisible);
   document.removeEventListener("visibilitychange", reconnectIfVisible);
 }
 
-/** Sets a budget that was loaded or saved elsewhere. */
+/** Takes over the signed-in user's budget after a page has loaded or saved it. */
 export function setBudget(budget: Budget): void {
   if (budget.userId !== session.claims?.user) return;
   state.value.budget = budget;
   state.value.addEarlierAlerts(budget.alerts);
-  show();
+  scheduleUpdate();
 }
 
-async function loadBefore(): Promise<void> {
+async function loadOwnBudget(): Promise<void> {
   const user = session.claims?.user;
   if (!user) return;
   try {
     setBudget(await loadBudget(user));
   } catch {
-    // The socket sends it too; pages show a placeholder until then.
+    // The socket sends it, too; pages show a placeholder until then.
   }
 }
 
 function receive(message: LiveMessage): void {
-  tell(state.value.apply(convertMessage(message, performance.now())));
-  show();
+  announceChanges(state.value.apply(convertMessage(message, performance.now())));
+  scheduleUpdate();
 }
 
-function tell(changes: Changes): void {
+function announceChanges(changes: Changes): void {
   for (const alert of changes.alerts) toast(alertTitle(alert), alert.message, "warning");
-  const mine = (userId: string): boolean => userId === session.claims?.user;
-  const started = changes.started.filter((call) => mine(call.userId)).at(-1);
-  const ended = changes.ended.filter((call) => mine(call.userId)).at(-1);
+  const isOwn = (call: LiveCall): boolean => call.userId === session.claims?.user;
+  const started = changes.started.findLast(isOwn);
+  const ended = changes.ended.findLast(isOwn);
   if (started) announce(`Call with ${personaName(started.personaId)} started.`);
   if (ended) announce(`Call with ${personaName(ended.personaId)} ended.`);
 }
 
-const LIMITS = {
-  daily: "daily limit",
-  weekly: "weekly limit",
-  monthly: "monthly limit",
-  call: "call limit",
-} as const;
-
-export function alertTitle(alert: Alert): string {
-  const limit = LIMITS[alert.type] + scopeSuffix(alert.scope);
-  const percent = Number(alert.threshold_percent);
-  const whose = ownerOf(alert);
-  return percent === 100
-    ? `${whose}${capitalize(limit)} reached`
-    : `${whose}${percent}% of ${limit} used`;
-}
-
-/** Whose limit it is, as the beginning of a title; nothing for the own limits, and for a service. */
-function ownerOf({ userId, scope }: Alert): string {
-  if (userId === "") return scope?.kind === "all" ? "All users: " : "";
-  return userId === session.claims?.user ? "" : `${userId}: `;
-}
-
-function show(): void {
-  const pauseMs = state.value.active.size > MANY_CALLS ? SHOW_MANY_EVERY_MS : SHOW_EVERY_MS;
-  showing ??= setTimeout(() => {
-    showing = undefined;
-    // Together with the elapsed times, so that a page is not drawn twice.
+function scheduleUpdate(): void {
+  const hasMany = state.value.active.size > MANY_CALLS;
+  const pauseMs = hasMany ? UPDATE_MS_WITH_MANY_CALLS : UPDATE_MS;
+  updateTimer ??= setTimeout(() => {
+    updateTimer = undefined;
+    // Calls and elapsed times together, so that a page is drawn once.
     nowMs.value = performance.now();
     triggerRef(state);
   }, pauseMs);
 }
 
 function tick(): void {
-  if (showing === undefined) nowMs.value = performance.now();
+  if (updateTimer === undefined) nowMs.value = performance.now();
 }
 
 function reconnectIfVisible(): void {

@@ -1,4 +1,4 @@
-// The calls that a charge plan is for, and the fields of each kind of plan.
+// The kinds of charge plans, their fields, and the calls that a plan applies to.
 import type { ChargePlan, NewChargePlan } from "../api/bodies";
 
 export type PlanKind = ChargePlan["kind"];
@@ -44,14 +44,14 @@ export function scopeLabel({ userId, personaId, tagKey, tagValue }: PlanScope): 
   return parts.join(", ") || "All calls";
 }
 
-/** What the form contains, as text. */
+/** The fields of the form, as typed. */
 export interface PlanForm extends PlanScope, Record<PlanField, string> {
   kind: PlanKind;
   /** A UTC day, or empty for now. */
   from: string;
 }
 
-/** Returns the body of a request: only the fields of the kind that are filled. */
+/** Returns the body of a new plan, with the filled fields of its kind only. */
 export function planBody(form: PlanForm): NewChargePlan {
   const { kind, userId, personaId, tagKey, tagValue, from } = form;
   const body: Record<string, string | number> = { kind, userId, personaId, tagKey, tagValue };

@@ -3,12 +3,13 @@ import type { Price } from "../api/bodies";
 import { conditionsText, incrementsText } from "./conditions";
 import { search, searchable } from "./search";
 
-const plain = (text: string): string => text.replace(/(?<=\d)[^\d a-z:·–+](?=\d{3})/gi, "");
+/** Removes the separators of thousands. */
+const withoutSeparators = (text: string): string => text.replace(/(?<=\d)[^\d a-z:·–+](?=\d{3})/gi, "");
 
 describe("conditions of a price", () => {
   it("are shown as text", () => {
     expect(conditionsText(null)).toBe("");
-    expect(plain(conditionsText({ tier: "batch", inputSizeAbove: "200000" }))).toBe(
+    expect(withoutSeparators(conditionsText({ tier: "batch", inputSizeAbove: "200000" }))).toBe(
       "batch tier · above 200000 input tokens",
     );
     expect(conditionsText({ inputSizeAbove: "0" })).toBe("above 0 input tokens");

@@ -1,5 +1,5 @@
 // Texts for the conditions and billing increments of a price.
-import type { PriceConditions, Priced } from "../api/bodies";
+import type { PriceConditions, PriceTarget } from "../api/bodies";
 import { withSpaces } from "../format/names";
 import { formatCount } from "../format/numbers";
 
@@ -22,7 +22,7 @@ export function conditionsText(conditions: PriceConditions | null): string {
 }
 
 /** "batch tier · billed in 6 s steps, at least 30 s": everything that a price depends on. */
-export const detailsText = (price: Priced): string =>
+export const detailsText = (price: PriceTarget): string =>
   [conditionsText(price.conditions), incrementsText(price)].filter(Boolean).join(" · ");
 
 /** "billed in 60 s steps"; empty for a price of exact durations. */
@@ -33,7 +33,7 @@ export function incrementsText({ minimum_seconds, increment_seconds }: Increment
   return Number(minimum_seconds) > Number(increment_seconds) ? `${steps}, ${atLeast}` : steps;
 }
 
-type Increments = Pick<Priced, "minimum_seconds" | "increment_seconds">;
+type Increments = Pick<PriceTarget, "minimum_seconds" | "increment_seconds">;
 
 /** "22:00-06:00@Europe/London" → "22:00–06:00 Europe/London". */
 function hoursText(hours: string): string {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Priced, RerateReport } from "../api/bodies";
+import type { PriceTarget, RerateReport } from "../api/bodies";
 import {
   formatPriceChange,
   priceItemName,
@@ -22,7 +22,7 @@ describe("prices", () => {
   });
 
   it("are named by operation and model", () => {
-    const named = (model: string) => priceItemName({ operation: "outbound_call", model } as Priced);
+    const named = (model: string) => priceItemName({ operation: "outbound_call", model } as PriceTarget);
     expect(["*", "", "nova-2"].map(named)).toEqual([
       "outbound call",
       "outbound call · no model",

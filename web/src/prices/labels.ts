@@ -1,10 +1,13 @@
 // Texts for prices, price changes and repricing.
-import type { Price, Priced, RerateReport } from "../api/bodies";
+import type { Price, PriceTarget, RerateReport } from "../api/bodies";
 import type { Decimal } from "cost-analytics-client";
+import { LIMIT_NAMES } from "../budget/alert-titles";
 import { formatDay } from "../format/dates";
 import { formatMoney, formatMoneyBrief } from "../format/money";
 import { withSpaces } from "../format/names";
 import { formatCompact, pluralize } from "../format/numbers";
+
+export const STATE_LABELS = { "in force": "In force", future: "Upcoming", past: "Past" };
 
 type Retirement = Pick<Price, "retiresOn" | "isDeprecated">;
 
@@ -38,7 +41,7 @@ export function formatPrice(price: Decimal, perUnits: Decimal, unit: string): st
 }
 
 /** "inference · llama3.1-8b", or "outbound call" for any model. */
-export function priceItemName({ operation, model }: Priced): string {
+export function priceItemName({ operation, model }: PriceTarget): string {
   if (model === "*") return withSpaces(operation);
   return `${withSpaces(operation)} · ${model === "" ? "no model" : model}`;
 }
@@ -51,11 +54,10 @@ export function formatPriceChange(percent: Decimal | null): string {
   return format.format(Number(percent) / 100);
 }
 
-/** Why a price may be outdated. */
 export const staleLabel = (reason: NonNullable<Price["staleReason"]>): string =>
   reason === "old_source" ? "Stale: old source" : "Stale: not verified";
 
-/** "Retires Mar 1, 2026", "Retired Mar 1, 2026", "Deprecated", or nothing. */
+/** "Retires Mar 1, 2026", "Retired Mar 1, 2026", "Deprecated"; else empty. */
 export function retirementLabel({ retiresOn, isDeprecated }: Retirement, today: string): string {
   if (retiresOn === null) return isDeprecated ? "Deprecated" : "";
   return `${retiresOn <= today ? "Retired" : "Retires"} ${formatDay(retiresOn)}`;
@@ -74,12 +76,6 @@ export function repricingSummary({ total, users }: RerateReport): string {
 
 /** "80% of the $40.00 daily limit". */
 export function alertSummary(alert: RerateReport["firstAlerts"][number]): string {
-  const limits = {
-    daily: "daily limit",
-    weekly: "weekly limit",
-    monthly: "monthly limit",
-    call: "per-call limit",
-  };
   const percent = Number(alert.threshold_percent);
-  return `${percent}% of the ${formatMoney(alert.limit_usd)} ${limits[alert.type]}`;
+  return `${percent}% of the ${formatMoney(alert.limit_usd)} ${LIMIT_NAMES[alert.type]}`;
 }

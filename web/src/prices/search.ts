@@ -1,4 +1,4 @@
-// Search in the price catalogue: every word must occur in a price.
+// Searches the price catalogue: a price must contain every word.
 import type { Price } from "../api/bodies";
 import { serviceName, withSpaces } from "../format/names";
 import { detailsText } from "./conditions";

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { LiveCall } from "../live/messages";
 import { sum } from "../format/decimal";
-import { basisOf, projectedParts, projectedRange, projectedTotal } from "./labels";
+import { projectionBasis, projectedParts, projectedRange, projectedTotal } from "./labels";
 
 function call(low: string, high: string, basedOnCalls = "140"): LiveCall {
   return {
@@ -28,8 +28,8 @@ describe("projected cost", () => {
   });
 
   it("states what it is based on", () => {
-    expect(basisOf(call("0.5", "0.9"))).toBe("Based on the last 140 calls with this persona.");
-    expect(basisOf(call("0.5", "0.9", "0"))).toContain("no earlier calls");
+    expect(projectionBasis(call("0.5", "0.9"))).toBe("Based on the last 140 calls with this persona.");
+    expect(projectionBasis(call("0.5", "0.9", "0"))).toContain("no earlier calls");
   });
 
   it("adds up over calls and counts those without one", () => {

@@ -1,25 +1,24 @@
-// Filters and groups of costs, kept in the address, with the same meaning on every page.
+// Filters and groups of costs, in the address, with the same meaning on every page.
 import { computed, type ComputedRef, type WritableComputedRef } from "vue";
 import { useRoute, type RouteLocationRaw } from "vue-router";
 import { anyText, useAddressState, type AddressFormat } from "../app/address-state";
 
-/** Filters as the API names them, in order. */
+/** Filters as parameters of the API. */
 export type FilterQuery = [name: "personaId" | "service" | "model" | "tag", value: string][];
 
 /** What costs are grouped by; `tag:` is followed by the key. */
 export type GroupBy = "persona" | "service" | "model" | `tag:${string}`;
 
 const TAG_KEY = /^[a-z][a-z0-9_]{0,39}$/;
-const TAG = /^[a-z][a-z0-9_]{0,39}:.{0,100}$/;
+const TAG_FILTER = /^[a-z][a-z0-9_]{0,39}:.{0,100}$/;
 const TAGS_MAX = 20;
 
-/** Returns whether a text is the key of a tag. */
 export const isTagKey = (text: string): boolean => TAG_KEY.test(text);
 
 /** Returns whether a text is a filter by a tag: `key:value`, or `key:` for calls without it. */
-export const isTagFilter = (text: string): boolean => TAG.test(text);
+export const isTagFilter = (text: string): boolean => TAG_FILTER.test(text);
 
-/** Tags, one a line: values have no line breaks. */
+/** Tags separated by line breaks, which values cannot have. */
 const tagList: AddressFormat<string[]> = {
   read: (text) => {
     const tags = [...new Set(text.split("\n").filter(isTagFilter))].slice(0, TAGS_MAX);
@@ -49,18 +48,21 @@ export interface CostFilters {
 }
 
 export function useCostFilters(): CostFilters {
-  const [personaId, service, model] = (["personaId", "service", "model"] as const).map((name) =>
-    useAddressState(name, anyText, ""),
-  ) as [WritableComputedRef<string>, WritableComputedRef<string>, WritableComputedRef<string>];
+  const personaId = useAddressState("personaId", anyText, "");
+  const service = useAddressState("service", anyText, "");
+  const model = useAddressState("model", anyText, "");
   const tags = useAddressState<string[]>("tag", tagList, []);
-  const query = computed(() =>
-    filterQuery({
-      personaId: personaId.value,
-      service: service.value,
-      model: model.value,
-      tags: tags.value,
-    }),
-  );
+  const query = computed((): FilterQuery => {
+    const single: FilterQuery = [
+      ["personaId", personaId.value],
+      ["service", service.value],
+      ["model", model.value],
+    ];
+    return [
+      ...single.filter(([, value]) => value),
+      ...tags.value.map((tag): FilterQuery[number] => ["tag", tag]),
+    ];
+  });
   return {
     personaId,
     service,
@@ -75,23 +77,12 @@ export function useCostFilters(): CostFilters {
   };
 }
 
-/** The parameters of filters that are set. */
-function filterQuery(filters: {
-  personaId: string;
-  service: string;
-  model: string;
-  tags: string[];
-}): FilterQuery {
-  const { personaId, service, model, tags } = filters;
-  const single: FilterQuery = [
-    ["personaId", personaId],
-    ["service", service],
-    ["model", model],
-  ];
-  return [
-    ...single.filter(([, value]) => value),
-    ...tags.map((tag): FilterQuery[number] => ["tag", tag]),
-  ];
+/** Returns links to this page with one more filter. */
+export function useFilterLinks(): (
+  filter: Partial<Record<"personaId" | "service" | "model" | "day", string>>,
+) => RouteLocationRaw {
+  const route = useRoute();
+  return (filter) => ({ query: { ...route.query, ...filter, shown: undefined } });
 }
 
 /** Returns links to this page with one more filter by a tag, `key:value`. */
@@ -99,13 +90,13 @@ export function useTagLinks(): (tag: string) => RouteLocationRaw {
   const route = useRoute();
   return (tag) => {
     const text = route.query["tag"];
-    const shown = typeof text === "string" ? (tagList.read(text) ?? []) : [];
-    const tags = tagList.write([...shown.filter((other) => other !== tag), tag]);
+    const current = typeof text === "string" ? (tagList.read(text) ?? []) : [];
+    const tags = tagList.write([...current.filter((other) => other !== tag), tag]);
     return { query: { ...route.query, tag: tags, shown: undefined } };
   };
 }
 
-/** A tag filter for people: "campaign: spring", "without campaign". */
+/** The text of a tag filter: "campaign: spring", "without campaign". */
 export function tagFilterName(tag: string): string {
   const [key = "", ...rest] = tag.split(":");
   const value = rest.join(":");

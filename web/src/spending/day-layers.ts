@@ -1,4 +1,4 @@
-// The layers of the day chart: by service, or by persona.
+// The layers of the chart of daily costs: by service, or by persona.
 import type { CostByService, DayCost } from "../api/bodies";
 import type { Decimal } from "cost-analytics-client";
 import { largestFirst, serviceLayer, type Layer } from "../charts/stack";
@@ -7,9 +7,8 @@ import { personaName } from "../format/names";
 import { rankColour } from "../format/services";
 
 const PERSONAS_MAX = 8;
-const OTHERS = "others";
 
-/** A day of one user has its costs by persona, a day of all users has not. */
+/** A day's costs; those of all users have no `costByPersona`. */
 export type ChartDay = DayCost & { costByPersona?: CostByService };
 
 export function daysByService(days: ChartDay[]): Layer[] {
@@ -24,7 +23,7 @@ export function daysByService(days: ChartDay[]): Layer[] {
   );
 }
 
-/** The most expensive personas, and all others together. */
+/** The most expensive personas, and the sum of all others. */
 export function daysByPersona(days: ChartDay[]): Layer[] {
   const personas = new Set(days.flatMap((day) => Object.keys(day.costByPersona ?? {})));
   const ranked = largestFirst(
@@ -36,11 +35,12 @@ export function daysByPersona(days: ChartDay[]): Layer[] {
     })),
   ).slice(0, PERSONAS_MAX);
   const coloured = ranked.map((layer, rank) => ({ ...layer, colour: rankColour(rank) }));
-  const others = days.map((day, index) => rest(day.totalCost, coloured, index));
-  const last = { key: OTHERS, name: "Others", colour: "--line-strong", amounts: others };
-  return others.some((amount) => Number(amount) !== 0) ? [...coloured, last] : coloured;
+  const others = days.map((day, index) => remainder(day.totalCost, coloured, index));
+  const othersLayer = { key: "others", name: "Others", colour: "--line-strong", amounts: others };
+  return others.some((amount) => Number(amount) !== 0) ? [...coloured, othersLayer] : coloured;
 }
 
-function rest(total: Decimal, layers: Layer[], index: number): Decimal {
+/** What is left of a day's total without the amounts of `layers`. */
+function remainder(total: Decimal, layers: Layer[], index: number): Decimal {
   return decimal(nano(total) - nano(sum(layers.map(({ amounts }) => amounts[index] ?? "0"))));
 }

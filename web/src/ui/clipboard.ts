@@ -1,6 +1,6 @@
-// Copies text, and says whether it could.
+// Access to the clipboard.
 
-/** Returns false where the clipboard is unavailable: without https or permission. */
+/** Copies text; returns false if the clipboard is unavailable: without https or permission. */
 export async function copyText(text: string): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text);

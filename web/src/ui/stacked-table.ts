@@ -1,13 +1,13 @@
 // Shows a table's rows as blocks on narrow screens, each value with its column's name: `v-stacked`.
-// base.css has the rules. The roles are explicit, because `display: block` removes a table's own.
+// The styles are in base.css. Roles are explicit, because `display: block` removes the table's own.
 import type { Directive } from "vue";
 
-function describe(table: HTMLTableElement): void {
-  const heads = [...(table.tHead?.rows[0]?.cells ?? [])];
-  const names = heads.map((head) => head.textContent.trim());
+function stack(table: HTMLTableElement): void {
+  const headings = [...(table.tHead?.rows[0]?.cells ?? [])];
+  const names = headings.map((heading) => heading.textContent.trim());
   table.classList.add("stacked");
   table.setAttribute("role", "table");
-  for (const head of heads) head.setAttribute("role", "columnheader");
+  for (const heading of headings) heading.setAttribute("role", "columnheader");
   for (const group of [table.tHead, ...table.tBodies]) group?.setAttribute("role", "rowgroup");
   for (const row of table.rows) row.setAttribute("role", "row");
   for (const row of [...table.tBodies].flatMap((body) => [...body.rows]))
@@ -17,4 +17,4 @@ function describe(table: HTMLTableElement): void {
     });
 }
 
-export const vStacked: Directive<HTMLTableElement> = { mounted: describe, updated: describe };
+export const vStacked: Directive<HTMLTableElement> = { mounted: stack, updated: stack };

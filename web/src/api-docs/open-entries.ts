@@ -1,19 +1,20 @@
-// The open entries of a reference page; the address names the last one, so that it can be shared.
+// The open entries of a reference page. The address names the one that was opened last.
 import { nextTick, onScopeDispose, ref, watch, type Ref } from "vue";
 
-interface Opened {
-  opened: Ref<Set<string>>;
+interface OpenEntries {
+  /** The ids of the open entries. */
+  openIds: Ref<Set<string>>;
   toggle: (id: string, isOpen: boolean) => void;
 }
 
 /** Opens the entry that the address names once `data` is loaded, and scrolls to it. */
-export function useOpened(data: Ref<unknown>): Opened {
-  const opened = ref(new Set<string>());
+export function useOpenEntries(data: Ref<unknown>): OpenEntries {
+  const openIds = ref(new Set<string>());
 
   async function openLinked(): Promise<void> {
     const { hash } = location;
     if (!data.value || !/^#\w+$/.test(hash)) return;
-    opened.value.add(hash.slice(1));
+    openIds.value.add(hash.slice(1));
     await nextTick();
     document.querySelector(hash)?.scrollIntoView();
   }
@@ -24,11 +25,11 @@ export function useOpened(data: Ref<unknown>): Opened {
   onScopeDispose(() => window.removeEventListener("hashchange", onHashChange));
 
   function toggle(id: string, isOpen: boolean): void {
-    if (isOpen === opened.value.has(id)) return;
-    if (isOpen) opened.value.add(id);
-    else opened.value.delete(id);
+    if (isOpen === openIds.value.has(id)) return;
+    if (isOpen) openIds.value.add(id);
+    else openIds.value.delete(id);
     if (isOpen) history.replaceState(history.state, "", `#${id}`);
   }
 
-  return { opened, toggle };
+  return { openIds, toggle };
 }

@@ -1,4 +1,4 @@
-// Describes the outcome of a key's last report, or of an endpoint's last delivery.
+// Describes the outcome of a key's last report, or of an endpoint's last webhook.
 import type { ApiKeyReport, WebhookEndpointItem } from "../api/bodies";
 import { formatMoneyBrief } from "../format/money";
 import { pluralize } from "../format/numbers";
@@ -7,28 +7,29 @@ type Tone = "good" | "warn" | "bad" | "none";
 
 export interface Outcome {
   tone: Tone;
-  /** A few words, for the badge. */
+  /** For the badge. */
   title: string;
   text: string;
   /** When it happened, in ISO format. */
   at: string | null;
-  /** The call to open, if one was counted. */
+  /** The call, if its event was counted. */
   callId?: string;
 }
 
-interface Moments {
+/** The times of the last results of a key or an endpoint. */
+interface LastResults {
   acceptedAt: string | null;
   refusedAt: string | null;
   refusal: string | null;
 }
 
-const isRefused = ({ acceptedAt, refusedAt }: Moments): boolean =>
+const isRefused = ({ acceptedAt, refusedAt }: LastResults): boolean =>
   refusedAt !== null && (acceptedAt === null || Date.parse(refusedAt) > Date.parse(acceptedAt));
 
-/** The last report, if it was refused at once. */
-const refusalOf = (moments: Moments): Outcome | null =>
-  isRefused(moments)
-    ? { tone: "bad", title: "Refused", text: plain(moments.refusal ?? ""), at: moments.refusedAt }
+/** Returns the outcome if the last request was refused, else null. */
+const refusalOf = (last: LastResults): Outcome | null =>
+  isRefused(last)
+    ? { tone: "bad", title: "Refused", text: withoutBackticks(last.refusal ?? ""), at: last.refusedAt }
     : null;
 
 export function keyOutcome({ item, callId, call, refusedEvent }: ApiKeyReport): Outcome {
@@ -53,7 +54,7 @@ export function keyOutcome({ item, callId, call, refusedEvent }: ApiKeyReport): 
     return {
       tone: "bad",
       title: "Not counted",
-      text: `An event of call ${callId} was refused: ${plain(refusedEvent.message)}`,
+      text: `An event of call ${callId} was refused: ${withoutBackticks(refusedEvent.message)}`,
       at: refusedEvent.refusedAt,
     };
   if (call === null)
@@ -67,13 +68,13 @@ export function keyOutcome({ item, callId, call, refusedEvent }: ApiKeyReport): 
     return {
       tone: "warn",
       title: "No user",
-      text: `${events(call.heldEvents)} of call ${call.callId} will be counted once an event of the call names its user (userId).`,
+      text: `${eventCount(call.heldEvents)} of call ${call.callId} will be counted once an event of the call names its user (userId).`,
       at,
     };
   return {
     tone: "good",
     title: "Connected",
-    text: `${events(call.events)} of call ${call.callId} of ${call.userId}, ${formatMoneyBrief(call.totalCost)} so far.`,
+    text: `${eventCount(call.events)} of call ${call.callId} of ${call.userId}, ${formatMoneyBrief(call.totalCost)} so far.`,
     at,
     callId: call.callId,
   };
@@ -97,7 +98,6 @@ export function endpointOutcome(endpoint: WebhookEndpointItem): Outcome {
   };
 }
 
-/** The server's words without the backticks around names. */
-const plain = (text: string): string => text.replaceAll("`", "");
+const withoutBackticks = (message: string): string => message.replaceAll("`", "");
 
-const events = (count: string): string => pluralize(count, "event", "events");
+const eventCount = (count: string): string => pluralize(count, "event", "events");

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { ApiKeyReport, WebhookEndpointItem } from "../api/bodies";
-import { endpointOutcome, keyOutcome } from "./report";
+import { endpointOutcome, keyOutcome } from "./outcomes";
 import { STACKS, stackNamed } from "./stacks";
 
 const FIRST = "2026-11-30T08:00:00Z";
@@ -56,7 +56,7 @@ describe("outcome of a key's last report", () => {
   });
 });
 
-it("outcome of an endpoint is its last delivery", () => {
+it("the outcome of an endpoint is its last webhook", () => {
   const endpoint = (more: object): WebhookEndpointItem =>
     ({ acceptedAt: null, refusedAt: null, refusal: null, ...more }) as WebhookEndpointItem;
   expect(endpointOutcome(endpoint({})).tone).toBe("none");
@@ -64,11 +64,11 @@ it("outcome of an endpoint is its last delivery", () => {
   expect(endpointOutcome(endpoint({ refusedAt: FIRST, refusal: "Old." })).text).toBe("Old.");
 });
 
-it("each stack has what it needs", () => {
+it("each stack has what its transport needs", () => {
   expect(new Set(STACKS.map(({ value }) => value)).size).toBe(STACKS.length);
   for (const stack of STACKS) {
-    expect(stack.needs === "endpoint").toBe(stack.provider !== undefined);
-    expect(stack.needs === "endpoint").toBe(stack.snippet === undefined);
+    expect(stack.transport === "endpoint").toBe(stack.provider !== undefined);
+    expect(stack.transport === "endpoint").toBe(stack.snippet === undefined);
     expect(stack.steps.length).toBeGreaterThan(0);
   }
   const code = stackNamed("http").snippet?.("https://costs.example.com", "cak_1");
