@@ -23,7 +23,7 @@ interface Answer {
 export class TokenChannel {
   private readonly channel = new BroadcastChannel(NAME);
   private readonly requests = new Map<string, (answer: Answer) => void>();
-  /** When the reader last clicked or typed in this tab: the opener of a new tab is the latest. */
+  /** When the user last clicked or typed in this tab: the opener of a new tab is the latest. */
   private usedAtMs = 0;
 
   /** `token` returns this tab's token; `onSignOut` receives the token that another tab gave up. */

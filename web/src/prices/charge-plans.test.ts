@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { planBody, scopeLabel, type PlanForm } from "./charge-plans";
+import { planBody, planScopeLabel, type PlanForm } from "./charge-plans";
 
 const FORM: PlanForm = {
   kind: "per_minute",
@@ -33,8 +33,8 @@ test("only filled fields of the kind are sent, amounts as text", () => {
 
 test("a scope names what restricts the calls", () => {
   const none = { userId: "", personaId: "", tagKey: "", tagValue: "" };
-  expect(scopeLabel(none)).toBe("All calls");
-  expect(scopeLabel({ ...none, userId: "ann", tagKey: "team", tagValue: "red" })).toBe(
+  expect(planScopeLabel(none)).toBe("All calls");
+  expect(planScopeLabel({ ...none, userId: "ann", tagKey: "team", tagValue: "red" })).toBe(
     "User ann, Tag team=red",
   );
 });

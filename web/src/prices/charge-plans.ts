@@ -35,7 +35,7 @@ export const fieldLabel = (kind: PlanKind, field: PlanField): string =>
 
 type PlanScope = Pick<ChargePlan, "userId" | "personaId" | "tagKey" | "tagValue">;
 
-export function scopeLabel({ userId, personaId, tagKey, tagValue }: PlanScope): string {
+export function planScopeLabel({ userId, personaId, tagKey, tagValue }: PlanScope): string {
   const parts = [
     userId && `User ${userId}`,
     personaId && `Persona ${personaId}`,
