@@ -9,6 +9,7 @@ from devkit.simulation.cast import DEMO_USER
 from devkit.simulation.planning import SimulationRequest, plan_for
 from devkit.simulation.timeline import timeline
 from tests.browser.anomalies import check_for_anomalies
+from tests.browser.commands import write_commands
 from tests.support.events import cost, ended, granted, started
 from tests.support.notifications import write_channel
 from tests.support.product_processes import Product
@@ -32,7 +33,7 @@ def of_day(days_ago: int) -> list[SentRecord]:
 
 
 async def write_history(product: Product) -> None:
-    """Write some days of calls, a budget nearly spent, channels, prices and anomalies.
+    """Write some days of calls, a budget nearly spent, channels, prices, anomalies and commands.
 
     Then calls are simulated for as long as the product runs.
     """
@@ -46,6 +47,7 @@ async def write_history(product: Product) -> None:
         await product.send(*of_day(days_ago))
     await change_prices(product)
     await add_anomalies(product)
+    await write_commands(product)
     product.simulate()
 
 

@@ -54,6 +54,13 @@ REFERENCES = {
     "messages": ("cost.recorded, structured mode", "Example"),
 }
 """The entry to open on each page of the reference, and what it then shows."""
+SCROLL_THROUGH = """async () => {
+  for (let y = 0; y < document.body.scrollHeight; y += innerHeight) {
+    scrollTo(0, y);
+    await new Promise(requestAnimationFrame);
+  }
+}"""
+"""Loads the charts of anomalies, which load when they are near."""
 CUT_TABLES = """[...document.querySelectorAll("table")]
     .filter((table) => table.scrollWidth > table.parentElement.clientWidth + 1)
     .map((table) => table.closest("section")?.innerText.slice(0, 40))"""
@@ -91,8 +98,8 @@ async def open_and_wait(page: Page, name: str) -> None:
         await page.get_by_role("button", name="Preview").click()
         await expect(page.get_by_role("region", name="Changes by service")).to_be_visible()
     elif name in {"connect", "control"}:
-        part = {"connect": "Key", "control": "Commands"}[name]
-        await expect(page.get_by_role("region", name=part, exact=True)).to_be_visible()
+        role, part = {"connect": ("region", "Key"), "control": ("list", "Commands")}[name]
+        await expect(page.get_by_role(role, name=part, exact=True)).to_be_visible()
     elif name in REFERENCES:
         entry, region = REFERENCES[name]
         await page.get_by_text(entry).click()
@@ -120,6 +127,8 @@ async def test_page_fits_its_screen_and_is_accessible_in_both_themes(
         assert wide <= 0, f"{wide} pixels stick out"
         if size == "phone":
             assert await page.evaluate(CUT_TABLES) == []
+        await page.evaluate(SCROLL_THROUGH)
+        await expect(page.get_by_text("Loading…")).to_have_count(0)
         folder = Path(KEPT) if KEPT else tmp_path
         folder.mkdir(exist_ok=True)
         for theme in THEMES:

@@ -95,7 +95,7 @@ async def test_tiles_show_the_difference_to_the_period_before(open_page: Open) -
         await choose(page, "7 days")
         await expect(tile(page, "Cost")).to_contain_text("-57% from $14.07")
         await choose(page, "90 days")
-        await expect(page.get_by_text("No costs in the period before")).to_be_visible()
+        await expect(page.get_by_text("No costs to compare with")).to_be_visible()
         await expect(tile(page, "Cost").locator(".change")).to_have_count(0)
 
 

@@ -57,7 +57,9 @@ export function usePlot(box: Readonly<Ref<HTMLDivElement | null>>, plotOptions: 
       axes: [
         {
           ...axis,
-          size: 28,
+          // Below the amount at the origin.
+          gap: 10,
+          size: 33,
           space: 80,
           grid: { show: false },
           values: (_, splits) => splits.map((at) => plotOptions.timeLabel(at)),
