@@ -98,8 +98,11 @@ async def open_and_wait(page: Page, name: str) -> None:
         await page.get_by_role("button", name="Preview").click()
         await expect(page.get_by_role("region", name="Changes by service")).to_be_visible()
     elif name in {"connect", "control"}:
-        role, part = {"connect": ("region", "Key"), "control": ("list", "Commands")}[name]
-        await expect(page.get_by_role(role, name=part, exact=True)).to_be_visible()
+        shown = {
+            "connect": page.get_by_role("region", name="Key", exact=True),
+            "control": page.get_by_role("list", name="Commands"),
+        }
+        await expect(shown[name]).to_be_visible()
     elif name in REFERENCES:
         entry, region = REFERENCES[name]
         await page.get_by_text(entry).click()
