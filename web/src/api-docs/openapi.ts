@@ -39,7 +39,7 @@ export interface ApiResponse {
   content?: Record<string, Media>;
 }
 
-interface Method {
+interface OperationDefinition {
   operationId: string;
   tags: string[];
   summary: string;
@@ -54,7 +54,7 @@ interface Method {
 export interface OpenApi {
   info: { title: string; version: string; description: string };
   tags: { name: string; description: string }[];
-  paths: Record<string, Record<string, Method>>;
+  paths: Record<string, Record<string, OperationDefinition>>;
 }
 
 /** One method of one path; only schemas are still references. */
@@ -116,7 +116,7 @@ function textOf(operation: Operation, tag: string): string {
   return `${operation.method} ${operation.path} ${operation.summary} ${operation.id} ${tag}`.toLowerCase();
 }
 
-function operationOf(path: string, method: string, definition: Method, api: OpenApi): Operation {
+function operationOf(path: string, method: string, definition: OperationDefinition, api: OpenApi): Operation {
   return {
     id: definition.operationId,
     method: method.toUpperCase(),

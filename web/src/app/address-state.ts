@@ -129,11 +129,11 @@ function queryText(value: unknown): string | null {
   return typeof first === "string" ? first : null;
 }
 
-interface Change {
+interface QueryChange {
   query: LocationQueryRaw;
   history: HistoryEntry;
 }
-const changes = new WeakMap<Router, Change>();
+const changes = new WeakMap<Router, QueryChange>();
 
 /** Collects all changes of a task for one navigation: several at once would replace each other. */
 function changeQuery(
@@ -148,7 +148,7 @@ function changeQuery(
     if (history === "push") pending.history = history;
     return;
   }
-  const change: Change = { query: { [name]: text }, history };
+  const change: QueryChange = { query: { [name]: text }, history };
   changes.set(router, change);
   queueMicrotask(() => {
     changes.delete(router);

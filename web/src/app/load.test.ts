@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { effectScope, nextTick, ref } from "vue";
 import { ApiError } from "cost-analytics-client";
-import { useLoaded, usePaged, type Loaded } from "./load";
+import { useLoaded, usePaged, type LoadedData } from "./load";
 
 /** A request that the test completes, or that fails with the browser's own error when aborted. */
 function request() {
@@ -16,7 +16,7 @@ function request() {
 
 function within(load: (signal: AbortSignal) => Promise<string>, key = ref(0), everyMs?: number) {
   const scope = effectScope();
-  const loaded = scope.run(() => useLoaded(() => key.value, load, everyMs)) as Loaded<string>;
+  const loaded = scope.run(() => useLoaded(() => key.value, load, everyMs)) as LoadedData<string>;
   return { scope, loaded, key };
 }
 

@@ -9,7 +9,7 @@ import {
 } from "vue";
 import { ApiError } from "cost-analytics-client";
 
-export interface Loaded<T> {
+export interface LoadedData<T> {
   data: ShallowRef<T | null>;
   error: ShallowRef<ApiError | null>;
   loading: ShallowRef<boolean>;
@@ -28,7 +28,7 @@ export function useLoaded<T>(
   key: () => unknown,
   load: (signal: AbortSignal) => Promise<T>,
   everyMs?: number,
-): Loaded<T> {
+): LoadedData<T> {
   const data = shallowRef<T | null>(null);
   const error = shallowRef<ApiError | null>(null);
   const loading = shallowRef(false);
@@ -93,7 +93,7 @@ export interface ListPage<T> {
   nextCursor: string | null;
 }
 
-export interface Paged<T> {
+export interface PagedList<T> {
   rows: ShallowRef<T[]>;
   hasMore: ComputedRef<boolean>;
   error: ShallowRef<ApiError | null>;
@@ -111,7 +111,7 @@ export function usePaged<T>(
   /** `rowsBefore` is the number of rows before the page. */
   loadPage: (cursor: string | null, signal: AbortSignal, rowsBefore: number) => Promise<ListPage<T>>,
   minRows: () => number = () => 0,
-): Paged<T> {
+): PagedList<T> {
   const rows = shallowRef<T[]>([]);
   const cursor = shallowRef<string | null>(null);
   /** Increases with each change of `key`. */

@@ -8,10 +8,10 @@ import { pluralize } from "../format/numbers";
 /** A range is shown if it is at least this wide, in percent of the projected cost. */
 const RANGE_PERCENT_MIN = 10;
 
-type Projected = Pick<LiveCall, "projectedCost" | "projection">;
+type ProjectedCall = Pick<LiveCall, "projectedCost" | "projection">;
 
 /** "$0.52 – $0.80"; empty if the range is narrow or there is no projection. */
-export function projectedRange({ projectedCost, projection }: Projected): string {
+export function projectedRange({ projectedCost, projection }: ProjectedCall): string {
   if (!projection) return "";
   const width = decimal(nano(projection.high) - nano(projection.low));
   if (percentOf(width, projectedCost) < RANGE_PERCENT_MIN) return "";
