@@ -116,7 +116,12 @@ function textOf(operation: Operation, tag: string): string {
   return `${operation.method} ${operation.path} ${operation.summary} ${operation.id} ${tag}`.toLowerCase();
 }
 
-function operationOf(path: string, method: string, definition: OperationDefinition, api: OpenApi): Operation {
+function operationOf(
+  path: string,
+  method: string,
+  definition: OperationDefinition,
+  api: OpenApi,
+): Operation {
   return {
     id: definition.operationId,
     method: method.toUpperCase(),

@@ -128,7 +128,14 @@ export function loadCalls(
   cursor: string | null,
   signal: AbortSignal,
 ): Promise<CallPage> {
-  const input = { userId: user, ...dayParameters(span), ...callFilterParameters(wanted), limit, sort, cursor };
+  const input = {
+    userId: user,
+    ...dayParameters(span),
+    ...callFilterParameters(wanted),
+    limit,
+    sort,
+    cursor,
+  };
   return costs.listCalls(api, input, { signal });
 }
 
@@ -152,7 +159,12 @@ export async function exportCsv(
 ): Promise<Blob> {
   const filters =
     type === "daily" ? filterParameters(wanted.filters) : callFilterParameters(wanted);
-  const file = await costs.exportCosts(api, { userId: user, type, ...dayParameters(span), ...filters });
+  const file = await costs.exportCosts(api, {
+    userId: user,
+    type,
+    ...dayParameters(span),
+    ...filters,
+  });
   return file.blob();
 }
 

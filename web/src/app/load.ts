@@ -109,7 +109,11 @@ export interface PagedList<T> {
 export function usePaged<T>(
   key: () => unknown,
   /** `rowsBefore` is the number of rows before the page. */
-  loadPage: (cursor: string | null, signal: AbortSignal, rowsBefore: number) => Promise<ListPage<T>>,
+  loadPage: (
+    cursor: string | null,
+    signal: AbortSignal,
+    rowsBefore: number,
+  ) => Promise<ListPage<T>>,
   minRows: () => number = () => 0,
 ): PagedList<T> {
   const rows = shallowRef<T[]>([]);

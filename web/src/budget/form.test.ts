@@ -91,7 +91,9 @@ describe("the budget form", () => {
     expect(problems.maxCostPerCall_usd).toBe("Use at most 9 decimals.");
     expect(problems.thresholds).toContain("50%, 80%");
     expect(problemsOf({ ...typed, thresholds: "0" }).thresholds).toContain("above 0");
-    expect(withFieldLabels("dailyLimit_usd must be a number.")).toBe("Daily limit must be a number.");
+    expect(withFieldLabels("dailyLimit_usd must be a number.")).toBe(
+      "Daily limit must be a number.",
+    );
   });
 
   it("warns of a limit that is reached already, unless it is the saved one", () => {

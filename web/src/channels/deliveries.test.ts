@@ -13,7 +13,9 @@ describe("deliveries", () => {
     expect(text(null)).toBe("The test will be sent shortly.");
     expect(text(delivery("pending"))).toBe("The test will be sent shortly.");
     expect(text(delivery("delivering"))).toBe("The test is being sent.");
-    expect(text(delivery("delivered", { attempts: attempted(null) }))).toBe("The test was delivered.");
+    expect(text(delivery("delivered", { attempts: attempted(null) }))).toBe(
+      "The test was delivered.",
+    );
     const attempts = attempted("The endpoint answered 500.");
     const late = { attempts, nextAttemptAt: "2026-01-05T12:00:00Z" };
     expect(text(delivery("pending", late))).toMatch(

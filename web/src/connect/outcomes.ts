@@ -29,7 +29,12 @@ const isRefused = ({ acceptedAt, refusedAt }: LastResults): boolean =>
 /** Returns the outcome if the last request was refused, else null. */
 const refusalOf = (last: LastResults): Outcome | null =>
   isRefused(last)
-    ? { tone: "bad", title: "Refused", text: withoutBackticks(last.refusal ?? ""), at: last.refusedAt }
+    ? {
+        tone: "bad",
+        title: "Refused",
+        text: withoutBackticks(last.refusal ?? ""),
+        at: last.refusedAt,
+      }
     : null;
 
 export function keyOutcome({ item, callId, call, refusedEvent }: ApiKeyReport): Outcome {

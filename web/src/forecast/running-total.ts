@@ -19,7 +19,11 @@ export interface RunningTotalPoint {
  * Returns the running total over the last whole days (at most `SHOWN_DAYS`), today so far, and the
  * forecasts. Today's cost is that of the forecasts, so that all points agree.
  */
-export function runningTotal(days: DayCost[], forecasts: Forecast[], nowMs: number): RunningTotalPoint[] {
+export function runningTotal(
+  days: DayCost[],
+  forecasts: Forecast[],
+  nowMs: number,
+): RunningTotalPoint[] {
   const [first] = forecasts;
   if (!first) return [];
   const today = Date.parse(first.periodStart) / 1000;

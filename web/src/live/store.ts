@@ -2,7 +2,7 @@
 // once a second with many active calls.
 import { computed, reactive, shallowRef, triggerRef } from "vue";
 import { LiveFeed, type LinkState, type LiveMessage } from "cost-analytics-client";
-import type { Alert, Budget } from "../api/bodies";
+import type { Budget } from "../api/bodies";
 import { api } from "../api/client";
 import { loadBudget } from "../api/routes";
 import { announce, toast } from "../app/notices";

@@ -4,7 +4,8 @@ import { conditionsText, incrementsText } from "./conditions";
 import { search, searchable } from "./search";
 
 /** Removes the separators of thousands. */
-const withoutSeparators = (text: string): string => text.replace(/(?<=\d)[^\d a-z:·–+](?=\d{3})/gi, "");
+const withoutSeparators = (text: string): string =>
+  text.replace(/(?<=\d)[^\d a-z:·–+](?=\d{3})/gi, "");
 
 describe("conditions of a price", () => {
   it("are shown as text", () => {

@@ -22,7 +22,8 @@ describe("prices", () => {
   });
 
   it("are named by operation and model", () => {
-    const named = (model: string) => priceItemName({ operation: "outbound_call", model } as PriceTarget);
+    const named = (model: string) =>
+      priceItemName({ operation: "outbound_call", model } as PriceTarget);
     expect(["*", "", "nova-2"].map(named)).toEqual([
       "outbound call",
       "outbound call · no model",

@@ -28,7 +28,9 @@ describe("projected cost", () => {
   });
 
   it("states what it is based on", () => {
-    expect(projectionBasis(call("0.5", "0.9"))).toBe("Based on the last 140 calls with this persona.");
+    expect(projectionBasis(call("0.5", "0.9"))).toBe(
+      "Based on the last 140 calls with this persona.",
+    );
     expect(projectionBasis(call("0.5", "0.9", "0"))).toContain("no earlier calls");
   });
 

@@ -21,7 +21,10 @@ describe("layers of daily costs", () => {
   it("by persona add up to the total of each day, with the others as one layer", () => {
     const many = Object.fromEntries(Array.from({ length: 10 }, (_, n) => [`p${n}`, `${20 - n}`]));
     const found = daysByPersona([day("200", {}, many), day("0.5", {}, { p0: "0.5" })]);
-    expect(found.map(({ key }) => key)).toEqual([...Array.from({ length: 8 }, (_, n) => `p${n}`), "others"]);
+    expect(found.map(({ key }) => key)).toEqual([
+      ...Array.from({ length: 8 }, (_, n) => `p${n}`),
+      "others",
+    ]);
     expect(found.at(-1)?.amounts).toEqual(["68", "0"]);
     expect(new Set(found.map(({ colour }) => colour)).size).toBe(9);
   });
