@@ -15,13 +15,20 @@ UNSUPPORTED = "01a2041d-91e4-7c55-b2a0-63f7d10c9e3f"
 BY_HAND = "01a2041e-0b6a-7f20-9d17-a4c85be2f086"
 
 
-def call_of(call: str, provider: str, usd: str) -> list[Plain]:
-    """Return the events of an active call that a vendor carries."""
+def call_of(call: str, provider: str, characters: int) -> list[Plain]:
+    """Return the events of an active call that a vendor carries, with the cost of its speech."""
     vendor = {"callId": call, "provider": provider, "providerCallId": f"{provider}:{call}"}
+    speech = {
+        "service": "elevenlabs",
+        "operation": "tts",
+        "model": "eleven_turbo_v2_5",
+        "usage": characters,
+        "unit": "characters",
+    }
     return [
         started(call, USER, **now(300)),
         event("call.updated", vendor, **now(290)),
-        cost(call, USER, totalCost=usd, **now(30)),
+        cost(call, USER, **speech, **now(30)),
     ]
 
 
@@ -33,9 +40,9 @@ async def write_commands(product: Product) -> None:
     url = product.pipeline.database_url
     await _limit_calls(product, 1)
     calls = (
-        (OVER_LIMIT, "twilio", "1.02"),
-        (UNSUPPORTED, "telnyx", "1.10"),
-        (BY_HAND, "twilio", "0.40"),
+        (OVER_LIMIT, "twilio", 6_800),
+        (UNSUPPORTED, "telnyx", 7_400),
+        (BY_HAND, "twilio", 2_600),
     )
     for call in calls:
         await product.send(*call_of(*call))

@@ -99,7 +99,7 @@ async def test_administrator_grants_and_voids_credit(open_page: Open, product: P
         form = card(page).get_by_role("form", name="Grant credit")
         await form.get_by_role("button", name="Grant credit…").click()
         await expect(form.get_by_label("Amount (USD)")).to_be_focused()
-        await expect(form).to_contain_text("Enter an amount in dollars, such as 50 or 50.25.")
+        await expect(form).to_contain_text("Enter an amount in dollars, such as 20 or 20.50.")
         await expect(form).to_contain_text("Enter a reason, such as the number of an invoice.")
         await form.get_by_label("Amount (USD)").fill("$1,250.50")
         await form.get_by_label("Expires").fill("2020-01-01T10:00")

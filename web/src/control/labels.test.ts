@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { attemptText } from "./labels";
+import type { CallCommand } from "../api/bodies";
+import { attemptText, reasonText } from "./labels";
 
 test("an attempt shows its result and its status", () => {
   const attempt = { number: "1", at: "", target: null, error: null, duration_ms: null };
@@ -7,4 +8,13 @@ test("an attempt shows its result and its status", () => {
     "Failed, tries again (500)",
   );
   expect(attemptText({ ...attempt, outcome: null, status: null })).toBe("In progress");
+});
+
+test("a command shows its cause once, and the reason if that says more", () => {
+  const command = (changes: Partial<CallCommand>): CallCommand =>
+    ({ kind: "cutoff", cause: "hand", reason: "Ended by hand.", ...changes }) as CallCommand;
+  expect(reasonText(command({}))).toBe("Ended by hand");
+  expect(reasonText(command({ cause: "limit", reason: "This call cost $2." }))).toBe(
+    "Call limit reached · This call cost $2.",
+  );
 });

@@ -27,9 +27,12 @@ export const KINDS: Record<CallCommand["kind"], string> = {
   downgrade: "Cheaper model",
 };
 
-/** Why a command was requested; steps before the end are requested near the limit. */
-export const causeText = ({ cause, kind }: Pick<CallCommand, "cause" | "kind">): string =>
-  kind === "cutoff" ? CAUSES[cause] : "Call limit is near";
+/** Why a command was requested: its cause, and the reason if that says more. */
+export function reasonText({ cause, kind, reason }: CallCommand): string {
+  // Steps before the end are requested near the limit.
+  const text = kind === "cutoff" ? CAUSES[cause] : "Call limit is near";
+  return reason === `${text}.` ? text : `${text} · ${reason}`;
+}
 
 export const MODES: Record<CommandMode, { label: string; effect: string }> = {
   execute: { label: "Execute", effect: "Commands are executed." },
