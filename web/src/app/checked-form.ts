@@ -1,7 +1,9 @@
 // A form that is checked when it is submitted, and from then on after each change.
-import { computed, nextTick, ref, useTemplateRef, type ComputedRef } from "vue";
+import { computed, nextTick, ref, useTemplateRef, type ComputedRef, type ShallowRef } from "vue";
 
 interface CheckedForm<Problems> {
+  /** The form's element. */
+  box: Readonly<ShallowRef<HTMLFormElement | null>>;
   /** What is wrong, by field; empty before the first check. */
   problems: ComputedRef<Problems>;
   /** Checks the form and focuses the first invalid field; returns whether all are valid. */
@@ -29,5 +31,5 @@ export function useCheckedForm<Problems extends object>(
     await focusInvalid();
     return false;
   }
-  return { problems, check, focusInvalid, reset: () => (isChecked.value = false) };
+  return { box, problems, check, focusInvalid, reset: () => (isChecked.value = false) };
 }
