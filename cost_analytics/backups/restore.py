@@ -24,7 +24,8 @@ from ledger.operations.backups import (
     server_version,
 )
 from ledger.postgres.database import Connection, connected
-from ledger.postgres.migrate import known_version, migrate
+from ledger.postgres.migrate import migrate
+from ledger.postgres.migration_files import known_version
 from ledger.postgres.rights import MissingRolesError, ensure_roles
 from ledger.recording.epochs import highest_epoch
 

@@ -22,7 +22,8 @@ from ledger.operations.api_keys import may_read_keys, unconfirmed_keys
 from ledger.operations.server_state import ServerState, read_server_state
 from ledger.postgres.access import access_problems
 from ledger.postgres.database import Connection, connected
-from ledger.postgres.migrate import known_version, schema_is_current, schema_version
+from ledger.postgres.migrate import schema_is_current, schema_version
+from ledger.postgres.migration_files import known_version
 from ledger.postgres.session import check_signature, privileged_login
 from ledger.postgres.viewer import SigningKeyError
 

@@ -27,7 +27,7 @@ from importlib.metadata import version
 from importlib.resources import files
 from api.asyncapi.__main__ import async_document
 from api.openapi.__main__ import api_document
-from ledger.postgres.migrate import migrations
+from ledger.postgres.migration_files import migrations
 installed = version("cost-analytics")
 assert api_document()["info"]["version"] == async_document()["info"]["version"] == installed
 assert (files("api") / "static" / "index.html").is_file(), "the dashboard is missing"

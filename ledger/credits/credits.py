@@ -127,7 +127,7 @@ class Credits:
 
         Raises StoreUnavailableError.
         """
-        async with self._readers.comparing(viewer) as connection:
+        async with self._readers.reading_snapshot(viewer) as connection:
             return await self._read(connection, viewer, user_id, now)
 
     async def change_low_balance(
@@ -150,7 +150,7 @@ class Credits:
 
         Raises StoreUnavailableError.
         """
-        async with self._readers.comparing(viewer) as connection:
+        async with self._readers.reading_snapshot(viewer) as connection:
             accounts = await read_accounts(connection, [user_id], now, viewer)
             return accounts[0] if accounts else None
 

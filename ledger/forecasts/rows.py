@@ -50,7 +50,7 @@ async def read_forecast_data(
 
     Empty for a viewer without access to the user.
     """
-    async with readers.comparing(viewer) as connection:
+    async with readers.reading_snapshot(viewer) as connection:
         history = await read_days(connection, viewer, user_id, now)
         limits = await read_settings(connection, viewer, user_id)
         status = await budgets.read_status_on(connection, viewer, limits, now)

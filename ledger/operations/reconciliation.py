@@ -76,7 +76,7 @@ async def reconcile(
     """
     found: dict[date, dict[TotalsPlace, DayCount]] = {}
     of_span = {"reads_all": viewer.reads_all, "since": span[0], "until": span[1]}
-    async with readers.comparing(viewer) as connection:
+    async with readers.reading_snapshot(viewer) as connection:
         for place in PLACES:
             for since, until in _parts(span) if place == "events" else [span]:
                 part = of_span | {"since": since, "until": until}

@@ -1,7 +1,8 @@
 """Finds and repairs missing roles, row policies and rights.
 
-Roles belong to a server. A dump that is restored on a server without them loses every policy and
-grant that names one, and with them every read. The migrations define what must exist.
+Roles belong to a server. A dump that is restored on a server without our roles loses every policy
+and grant that names one of them, and then no process can read. The migrations and `grants.sql`
+define what must exist.
 """
 
 from __future__ import annotations
@@ -9,10 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import cache
-from importlib.resources import files
 from typing import Final, NamedTuple
 
-from ledger.postgres.database import Connection
+from ledger.postgres.database import Connection, run_command
+from ledger.postgres.migration_files import migrations
 from ledger.postgres.rights import READER, RIGHTS, ROLES
 from ledger.postgres.statements import statements
 
@@ -25,7 +26,7 @@ _STATEMENT: Final = re.compile(
     r"^(?:(?:CREATE|ALTER|DROP) POLICY|GRANT|REVOKE)\s[^;]*\sON\s[^;]*;", re.MULTILINE
 )
 _POLICY: Final = re.compile(r"(CREATE|DROP) POLICY (?:IF EXISTS )?(\w+)\s+ON (\w+)")
-_READER_GRANT: Final = re.compile(rf"(?:GRANT) ([A-Z, ]+) ON ([a-z_, ]+) TO {READER};")
+_READER_GRANT: Final = re.compile(rf"GRANT ([A-Z, ]+) ON ([a-z_, ]+) TO {READER};")
 
 
 class _Policy(NamedTuple):
@@ -36,10 +37,7 @@ class _Policy(NamedTuple):
 @cache
 def _statements() -> tuple[str, ...]:
     """Return the migrations' statements about policies and rights, in order."""
-    folder = files("ledger.postgres") / "migrations"
-    paths = [path for path in folder.iterdir() if path.name.endswith(".sql")]
-    texts = sorted((path.name, path.read_text(encoding="utf-8")) for path in paths)
-    return tuple(statement for _, text in texts for statement in _STATEMENT.findall(text))
+    return tuple(statement for step in migrations() for statement in _STATEMENT.findall(step.text))
 
 
 @cache
@@ -58,11 +56,13 @@ async def access_problems(connection: Connection) -> list[str]:
     """Return the problems that prevent processes from reading the database, as sentences."""
     roles = await connection.fetch(*_RIGHTS_SQL.bind("missing_roles", roles=list(ROLES)))
     tables, names = _columns(_policies())
-    missing = _SQL.bind("missing_policies", relations=tables, policies=names)
-    policies = await connection.fetch(*missing)
-    relations, owners, privileges = _columns(await _rights(connection))
-    missing = _SQL.bind("missing_rights", relations=relations, roles=owners, privileges=privileges)
-    rights = await connection.fetch(*missing)
+    policies = await connection.fetch(
+        *_SQL.bind("missing_policies", relations=tables, policies=names)
+    )
+    relations, grantees, privileges = _columns(await _rights(connection))
+    rights = await connection.fetch(
+        *_SQL.bind("missing_rights", relations=relations, roles=grantees, privileges=privileges)
+    )
     functions = await connection.fetch(
         *_SQL.bind("foreign_functions", owners=list(RIGHTS.values()))
     )
@@ -96,13 +96,11 @@ async def repair_access(connection: Connection) -> None:
     """
     async with connection.transaction():
         for relation, name in _policies():
-            drop = await connection.fetchval(
-                *_SQL.bind("drop_policy", relation=relation, policy=name)
-            )
-            await connection.execute(drop)
+            await run_command(connection, _SQL.bind("drop_policy", relation=relation, policy=name))
         for statement in _statements():
             await connection.execute(statement)
 
 
 def _columns(rows: Iterable[tuple[str, ...]]) -> list[list[str]]:
+    """Return the columns of rows, which are sorted first."""
     return [list(column) for column in zip(*sorted(rows), strict=True)]

@@ -22,7 +22,7 @@ _LITERALS: Final = frozenset({"bigint", "boolean", "integer", "oid", "smallint"}
 
 
 def array_expression(placeholder: str, type_name: str) -> str:
-    """Return the SQL of a parameter whose value is encoded for the same type."""
+    """Return the SQL that decodes a parameter into an array of a type."""
     if type_name in _LITERALS:
         return f"{placeholder}::text::{type_name}[]"
     array = f"(CASE left({placeholder}::text, 1) WHEN '{{' THEN {placeholder}::text[]"

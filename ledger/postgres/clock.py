@@ -1,4 +1,4 @@
-"""The clock for events: PostgreSQL's, whatever the host's clock is."""
+"""PostgreSQL's clock, by which the times of events are judged on every host."""
 
 from __future__ import annotations
 
@@ -55,6 +55,7 @@ class DatabaseClock:
         took_ns = time.monotonic_ns() - began_ns
         if self._sampled is None or took_ns < SLOW_ANSWER_NS:
             self._sampled = at, began_ns + took_ns // 2
+            # The clock was read at an unknown moment of the round trip, whose time is no skew.
             self.skew = max(began - at, _NONE) + min(began + _elapsed(took_ns) - at, _NONE)
             self._warn()
 

@@ -15,12 +15,13 @@ COMMAND_TIMEOUT_SECONDS: Final = 60
 CONNECT_TIMEOUT_SECONDS: Final = 10
 STATEMENT_TIMEOUT_MS: Final = 60_000
 
-_LIMITS: Final = {
+_SESSION: Final = {
     "lock_timeout": "20s",
     "idle_in_transaction_session_timeout": "10s",
     "timezone": "UTC",
 }
-"""A frozen process's locks are released after the idle timeout, see `wait_in_transaction`."""
+"""Settings of each session. The idle timeout releases the locks of a frozen process; see
+`wait_in_transaction`."""
 
 UniqueViolation = asyncpg.UniqueViolationError
 Deadlock = asyncpg.DeadlockDetectedError
@@ -68,12 +69,12 @@ async def connect(
     url: str, *, name: str, statement_timeout_ms: int = STATEMENT_TIMEOUT_MS
 ) -> Connection:
     """Open a connection; `name` shows in pg_stat_activity. Raises OSError or a PostgresError."""
-    limits = {"statement_timeout": str(statement_timeout_ms), "application_name": name}
+    own = {"statement_timeout": str(statement_timeout_ms), "application_name": name}
     connection: Connection = await asyncpg.connect(
         url,
         timeout=CONNECT_TIMEOUT_SECONDS,
         command_timeout=COMMAND_TIMEOUT_SECONDS,
-        server_settings=_LIMITS | limits,
+        server_settings=_SESSION | own,
     )
     return connection
 
@@ -90,15 +91,19 @@ async def connected(url: str, *, name: str) -> AsyncIterator[Connection]:
 
 @asynccontextmanager
 async def in_transaction(connection: Connection) -> AsyncIterator[None]:
-    """Use the caller's transaction, or open one if there is none.
-
-    An open transaction fails with any error of this block.
-    """
+    """Use the caller's transaction, without a savepoint, or open one if there is none."""
     if connection.is_in_transaction():
         yield
         return
     async with connection.transaction():
         yield
+
+
+async def run_command(connection: Connection, query: tuple[Any, ...]) -> None:
+    """Run the command that a query returns, if it returns one."""
+    command = await connection.fetchval(*query)
+    if command is not None:
+        await connection.execute(command)
 
 
 def affected(status: Any) -> int:

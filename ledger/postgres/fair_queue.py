@@ -1,6 +1,6 @@
 """A fair queue for a few slots: clients take turns, however many requests each one has.
 
-A client with many requests waits behind its own, and never holds more than its share of slots.
+A client's requests wait behind each other, and never hold more than its share of slots.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class FairQueue:
         Raises QueueTimeoutError after waiting `timeout_seconds`, QueueFullError without waiting.
         """
         if self._free and self._held[client] < self._share:
-            # Then no waiting client may have the free slot.
+            # No client is overtaken: those that wait while a slot is free have their full share.
             self._acquire(client)
         else:
             await self._wait(client, timeout_seconds)

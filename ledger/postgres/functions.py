@@ -4,8 +4,9 @@ A function takes the parameters of its statement and a signed viewer, and runs t
 role that row policies restrict. Its name contains a digest of the statement: processes of the
 previous release keep calling theirs, which the next release drops.
 
-A statement with a companion, `call` with `call_version`, has a version: its function takes the
-known version as the last parameter before the viewer, and reads no more if that is current.
+If a statement `call` has a companion `call_version`, its result has a version. Its function takes
+the version that the client knows as the last parameter before the viewer, and returns nothing else
+if that is current.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ _READS: Final = {
 class ReadFunction(NamedTuple):
     """A statement as a function; `call` is the statement that calls it, with the viewer last.
 
-    `version` is the text that reads the current version, with the statement's parameters.
+    `version` is the text of the companion, with the parameter numbers of `statement`.
     """
 
     name: str
@@ -106,7 +107,7 @@ async def functions_are_installed(connection: Connection) -> bool:
 
 
 async def install_functions(connection: Connection) -> None:
-    """Create missing or changed functions, and drop those that no release calls."""
+    """Create missing or changed functions, and drop those of releases before the previous one."""
     async with connection.transaction():
         await connection.execute(_SQL["create_schema"])
         for owner in (_REPORTS, _FIGURES):
@@ -160,8 +161,8 @@ async def _type_names(connection: Connection, oids: list[int]) -> list[str]:
 
 async def _create(connection: Connection, read: ReadFunction, definition: str, digest: str) -> None:
     await connection.execute(definition)
-    parameters = await connection.fetch(_SQL["installed"])
-    signature = next(row["signature"] for row in parameters if row["name"] == read.name)
+    functions = await connection.fetch(_SQL["installed"])
+    signature = next(row["signature"] for row in functions if row["name"] == read.name)
     await connection.execute(_fill("set_owner", signature=signature, owner=read.owner))
     await connection.execute(*_SQL.bind("store_digest", name=read.name, digest=digest))
 

@@ -16,8 +16,8 @@ END
 $report$
 
 -- name: versioned_definition
--- The same for a report with a version. A caller who knows the current one gets a row with the version
--- only: both statements read the snapshot of the caller's, because the function is STABLE.
+-- The same for a report with a version. If the known version is current, the row has the version only.
+-- Both statements read one snapshot, because the function is STABLE.
 CREATE FUNCTION {name}({parameters}) RETURNS TABLE ({columns})
     LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $report$
 #variable_conflict use_column
@@ -43,6 +43,7 @@ $report$
 SELECT * FROM {name}({arguments})
 
 -- name: create_schema
+-- Creates the schema of the functions, which the API may use.
 CREATE SCHEMA IF NOT EXISTS cost_analytics_reads;
 GRANT USAGE ON SCHEMA cost_analytics_reads TO cost_analytics_api_rights
 
@@ -69,16 +70,19 @@ SELECT count(DISTINCT proname) FROM pg_proc
  WHERE pronamespace = to_regnamespace('cost_analytics_reads') AND proname = ANY (:names::text[])
 
 -- name: drop
+-- Drops a function.
 DROP FUNCTION {signature}
 
 -- name: remove
+-- Deletes the entry of the dropped function :name.
 DELETE FROM read_functions WHERE name = :name
 
 -- name: allow_ownership
--- A role must be allowed to create functions while it is given one.
+-- Lets a role create functions, without which it cannot become the owner of one.
 GRANT CREATE ON SCHEMA cost_analytics_reads TO {owner}
 
 -- name: disallow_ownership
+-- Revokes it, so that the role can create nothing later.
 REVOKE CREATE ON SCHEMA cost_analytics_reads FROM {owner}
 
 -- name: set_owner
@@ -98,4 +102,5 @@ ON CONFLICT (name) DO UPDATE SET digest = excluded.digest, installed_at = now(),
 UPDATE read_functions SET superseded_by = :release WHERE name = :name
 
 -- name: restore
+-- Marks the function :name as used again, after a return to its release.
 UPDATE read_functions SET superseded_by = NULL WHERE name = :name AND superseded_by IS NOT NULL

@@ -13,6 +13,7 @@
 -- Rows of a user also need row policies for `api` and `reports`: see CONTRIBUTING.md.
 
 -- name: of_tables
+-- Rights to whole tables and views.
 SELECT * FROM (VALUES
     --                         worker  notif.  operat. api     reports figures
     ('event_identities',       'SID',  '-',    'SI',   '-',    '-',    '-'),

@@ -14,9 +14,10 @@ from collections.abc import Callable, Mapping
 from typing import Final, Literal, NamedTuple, get_args
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from ledger.postgres.database import Connection, connected
+from ledger.postgres.database import Connection, connected, run_command
 from ledger.postgres.migrate import migrate_on
 from ledger.postgres.rights import RIGHTS, apply_grants, ensure_roles
+from ledger.postgres.session import has_viewer_keys
 from ledger.postgres.statements import statements
 from ledger.postgres.viewer import ViewerSigner
 
@@ -39,8 +40,7 @@ class LoginsError(Exception):
 class LoginPlan(NamedTuple):
     """The logins to create: `passwords` of new logins, and of those that get a new password.
 
-    `schema` says whether to migrate the schema as well; a database that will be restored must stay
-    empty.
+    `schema` also migrates the schema; a database that will be restored must stay empty.
     """
 
     passwords: Mapping[ProcessName, str]
@@ -88,7 +88,7 @@ async def create_logins(
             await migrate_on(connection, report)
             await apply_grants(connection)
             await connection.execute(_SQL["reset_role"])
-        await _keep_key(connection, plan)
+        await _store_key(connection, plan)
 
 
 def _owner(plan: LoginPlan) -> str:
@@ -112,31 +112,35 @@ async def _create_login(connection: Connection, process: ProcessName, plan: Logi
         raise LoginsError(f"The role {name} is new and needs a password.")
     if password is not None:
         statement = "change_password" if exists else "create_login"
-        await _run(connection, statement, login=name, verifier=scram_verifier(password))
+        change = _SQL.bind(statement, login=name, verifier=scram_verifier(password))
+        await run_command(connection, change)
     if process in _SEE_ALL_USERS:
-        await _run(connection, "bypass_policies", login=name)
+        await run_command(connection, _SQL.bind("bypass_policies", login=name))
     if process == "migrate":
-        await _run(connection, "act_as", login=name)
+        await run_command(connection, _SQL.bind("act_as", login=name))
         for role in _FUNCTION_OWNERS:
-            await _run(connection, "grant_ownership", role=role, login=name)
+            await run_command(connection, _SQL.bind("grant_ownership", role=role, login=name))
     else:
-        await _run(connection, "grant_rights", role=RIGHTS[process], login=name)
+        await run_command(connection, _SQL.bind("grant_rights", role=RIGHTS[process], login=name))
 
 
 async def _open_database(connection: Connection, prefix: str) -> None:
     owner, names = login_name("migrate", prefix), [login_name(name, prefix) for name in PROCESSES]
-    await _run(connection, "close_database")
-    await _run(connection, "open_database", logins=names)
-    await _run(connection, "allow_temporary_tables", login=login_name("operator", prefix))
-    await _run(connection, "allow_schemas", login=owner)
-    await _run(connection, "allow_tables", login=owner)
-    await _run(connection, "open_schema", roles=list(RIGHTS.values()))
-    await _run(connection, "allow_quiet", roles=[RIGHTS["worker"], RIGHTS["operator"]])
+    for query in (
+        _SQL.bind("close_database"),
+        _SQL.bind("open_database", logins=names),
+        _SQL.bind("allow_temporary_tables", login=login_name("operator", prefix)),
+        _SQL.bind("allow_schemas", login=owner),
+        _SQL.bind("allow_tables", login=owner),
+        _SQL.bind("open_schema", roles=list(RIGHTS.values())),
+        _SQL.bind("allow_quiet", roles=[RIGHTS["worker"], RIGHTS["operator"]]),
+    ):
+        await run_command(connection, query)
 
 
-async def _keep_key(connection: Connection, plan: LoginPlan) -> None:
+async def _store_key(connection: Connection, plan: LoginPlan) -> None:
     """Store the key with which the API signs viewers."""
-    if not await connection.fetchval(_SQL["keeps_keys"]):
+    if not await has_viewer_keys(connection):
         return
     name, password = login_name("api", plan.prefix), plan.passwords.get("api")
     if password is not None:
@@ -161,10 +165,3 @@ def scram_verifier(password: str) -> str:
     server = hmac.digest(salted, b"Server Key", "sha256")
     salt64, stored64, server64 = (base64.b64encode(x).decode() for x in (salt, stored, server))
     return f"SCRAM-SHA-256${_SCRAM_ROUNDS}:{salt64}${stored64}:{server64}"
-
-
-async def _run(connection: Connection, statement: str, **values: object) -> None:
-    """Run the command that a statement returns, if it returns one."""
-    command = await connection.fetchval(*_SQL.bind(statement, **values))
-    if command is not None:
-        await connection.execute(command)

@@ -69,7 +69,7 @@ SELECT format('GRANT SET ON PARAMETER log_min_messages TO %s',
 FROM pg_roles WHERE rolname = current_user AND rolsuper
 
 -- name: foreign_objects
--- The commands that make the login :owner the owner of our tables, views and functions.
+-- The commands that make the login :owner the owner of our tables, views, functions and schema.
 SELECT format('ALTER TABLE %s OWNER TO %I', c.oid::regclass, :owner::text) AS command
   FROM pg_class AS c
  WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm')
@@ -87,11 +87,8 @@ SELECT format('ALTER SCHEMA %I OWNER TO %I', nspname, :owner::text)
 SELECT set_config('role', :login, false)
 
 -- name: reset_role
+-- Continues as the administrator.
 SELECT set_config('role', 'none', false)
-
--- name: keeps_keys
--- Whether the schema with the keys of viewers exists.
-SELECT to_regclass('viewer_keys') IS NOT NULL
 
 -- name: has_key
 -- Whether :login has a key.

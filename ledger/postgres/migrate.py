@@ -1,16 +1,16 @@
-"""Migrates a database to the newest schema: numbered SQL files, forward only, one at a time."""
+"""Migrates a database to the newest schema, forward only, one process at a time."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from importlib.resources import files
-from typing import Final, NamedTuple
+from typing import Final
 
 from ledger.postgres.access import access_problems, repair_access
 from ledger.postgres.database import Connection, connected
 from ledger.postgres.functions import functions_are_installed, install_functions
-from ledger.postgres.partitions import ensure_months
+from ledger.postgres.migration_files import known_version, migrations
+from ledger.postgres.partitions import ensure_months, following, month_of
 from ledger.postgres.rights import apply_grants, ensure_roles, without_roles
 from ledger.postgres.statements import statements
 
@@ -19,33 +19,12 @@ _MONTHS_AHEAD: Final = 2
 _STEP_TIMEOUT_SECONDS: Final = 3600
 
 
-class Migration(NamedTuple):
-    """A step of the schema; `version` is the number at the start of its file name."""
-
-    version: int
-    name: str
-    text: str
-
-
 class UnknownSchemaError(Exception):
     """The database was migrated by a newer version of this program."""
 
 
 class UnfinishedRestoreError(Exception):
     """A restore into the database has begun and is not complete."""
-
-
-def migrations() -> list[Migration]:
-    """Return all steps in order; raises ValueError if the numbering has a gap."""
-    folder = files("ledger.postgres") / "migrations"
-    steps = sorted(
-        Migration(int(path.name.split("_", 1)[0]), path.name, path.read_text(encoding="utf-8"))
-        for path in folder.iterdir()
-        if path.name.endswith(".sql")
-    )
-    if [step.version for step in steps] != list(range(1, len(steps) + 1)):
-        raise ValueError("migrations must be numbered 0001, 0002, … without a gap")
-    return steps
 
 
 async def migrate(
@@ -66,7 +45,7 @@ async def migrate(
 async def migrate_on(
     connection: Connection, report: Callable[[str], None], *, is_restore: bool = False
 ) -> int:
-    """Do the same on a connection, as the role that will own the schema."""
+    """Migrate on a connection, as the role that will own the schema; see `migrate`."""
     await connection.execute(_SQL["lock"])
     try:
         if not is_restore and await connection.fetchval(_SQL["is_being_restored"]):
@@ -103,15 +82,11 @@ async def _migrate(connection: Connection, report: Callable[[str], None]) -> int
         report("restoring row policies and rights")
         await repair_access(connection)
         await apply_grants(connection)
-    now = datetime.now(UTC)
-    ahead = [_month_after(now, months) for months in range(_MONTHS_AHEAD + 1)]
-    await ensure_months(connection, ahead)
+    months = [month_of(datetime.now(UTC))]
+    while len(months) <= _MONTHS_AHEAD:
+        months.append(following(months[-1]))
+    await ensure_months(connection, months)
     return len(steps) - int(applied)
-
-
-def _month_after(moment: datetime, months: int) -> tuple[int, int]:
-    years, month = divmod(moment.month - 1 + months, 12)
-    return moment.year + years, month + 1
 
 
 async def schema_version(connection: Connection) -> int:
@@ -119,11 +94,6 @@ async def schema_version(connection: Connection) -> int:
     if not await connection.fetchval(_SQL["has_history"]):
         return 0
     return int(await connection.fetchval(_SQL["newest_version"]))
-
-
-def known_version() -> int:
-    """Return the schema version of this program."""
-    return len(migrations())
 
 
 async def schema_is_current(connection: Connection) -> bool:

@@ -24,7 +24,8 @@ def _start(month: Month) -> datetime:
     return datetime(month[0], month[1], 1, tzinfo=UTC)
 
 
-def _following(month: Month) -> Month:
+def following(month: Month) -> Month:
+    """Return the next month."""
     year, number = month
     return (year + 1, 1) if number == 12 else (year, number + 1)
 
@@ -36,7 +37,7 @@ def partition_name(month: Month) -> str:
 
 def month_bounds(month: Month) -> tuple[str, str]:
     """Return the start of a month and of the next one, as ISO texts."""
-    return _start(month).isoformat(), _start(_following(month)).isoformat()
+    return _start(month).isoformat(), _start(following(month)).isoformat()
 
 
 def lacks_partition(error: CheckViolation) -> bool:
@@ -45,7 +46,7 @@ def lacks_partition(error: CheckViolation) -> bool:
 
 
 async def ensure_months(connection: Connection, months: Iterable[Month]) -> None:
-    """Create missing partitions; must run outside the caller's transaction.
+    """Create missing partitions, each in its own transaction.
 
     A partition is built beside the table and then attached, which does not block its writers.
     """

@@ -1,5 +1,7 @@
+-- Monthly partitions of `call_cost_events`.
+
 -- name: lock
--- One creator at a time, to the end of the transaction.
+-- Locks the creation of partitions to the end of the transaction.
 SELECT pg_advisory_xact_lock(hashtext('cost-analytics partitions'))
 
 -- name: create

@@ -151,7 +151,7 @@ async def connection_pool(
     pool = Pool(open_connection, connections_max)
     try:
         async with pool.borrow(CONNECT_TIMEOUT_SECONDS):
-            pass
+            pass  # a wrong URL fails here, not at the first use
         yield pool
     finally:
         await pool.close()

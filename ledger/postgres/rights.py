@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ledger.postgres.database import Connection
+from ledger.postgres.database import Connection, run_command
 from ledger.postgres.statements import statements
 
 _SQL: Final = statements("postgres/rights")
@@ -25,10 +25,10 @@ RIGHTS: Final = {
 """The role that holds the rights of each column of `grants.sql`."""
 
 VIEWER: Final = "cost_analytics_viewer"
-"""Holds no rights. Row policies name it, so they apply to its members: `_VIEWERS`."""
+"""Holds no rights. Row policies name it, so they apply to its members, `_VIEWERS`."""
 
 READER: Final = "cost_analytics_reader"
-"""The role of the previous release; the next release drops it."""
+"""Migrations create it and grant it rights. No process uses it."""
 
 ROLES: Final = (VIEWER, READER, *RIGHTS.values())
 _VIEWERS: Final = (READER, RIGHTS["api"], RIGHTS["reports"], RIGHTS["figures"])
@@ -51,9 +51,9 @@ async def ensure_roles(connection: Connection) -> None:
             f"The server has no role {missing[0]}; run `cost-analytics roles create` first."
         )
     for name in missing:
-        await _run(connection, "create_role", role=name)
+        await run_command(connection, _SQL.bind("create_role", role=name))
     for member in _VIEWERS:
-        await _run(connection, "grant_membership", role=VIEWER, member=member)
+        await run_command(connection, _SQL.bind("grant_membership", role=VIEWER, member=member))
 
 
 async def apply_grants(connection: Connection) -> None:
@@ -64,29 +64,27 @@ async def apply_grants(connection: Connection) -> None:
             relation, *letters = row
             if relation not in present:
                 continue
-            await _run(connection, "revoke_all", relation=relation, roles=list(RIGHTS.values()))
-            for role, role_letters in zip(RIGHTS, letters, strict=True):
+            revoke = _SQL.bind("revoke_all", relation=relation, roles=list(RIGHTS.values()))
+            await run_command(connection, revoke)
+            for role, role_letters in zip(RIGHTS.values(), letters, strict=True):
                 if role_letters != "-":
-                    table = {"relation": relation, "role": RIGHTS[role], "letters": role_letters}
-                    await _run(connection, "grant_table", **table)
+                    grant = _SQL.bind(
+                        "grant_table", relation=relation, role=role, letters=role_letters
+                    )
+                    await run_command(connection, grant)
         for relation, role, privilege, columns in await connection.fetch(_GRANTS["of_columns"]):
             if relation in present:
-                await _run(
-                    connection,
+                grant = _SQL.bind(
                     "grant_columns",
                     relation=relation,
                     role=RIGHTS[role],
                     privilege=privilege,
                     columns=columns,
                 )
+                await run_command(connection, grant)
 
 
 def without_roles(text: str) -> str:
     """Return a migration without the statements that create a role; the roles exist already."""
     _, _, creates = _SQL["creates_reader"].partition("DO ")
     return text.replace(f"DO {creates}", "")
-
-
-async def _run(connection: Connection, statement: str, **values: object) -> None:
-    """Run the command that a statement returns."""
-    await connection.execute(await connection.fetchval(*_SQL.bind(statement, **values)))

@@ -1,4 +1,4 @@
-"""Checks at the start of a process that it logs in with its own role."""
+"""Checks the login of a process and its signing key when it starts."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from ledger.postgres.statements import statements
 from ledger.postgres.viewer import SigningKeyError, Viewer, signer_of
 
 _SQL: Final = statements("postgres/session")
+_VIEWERS_SQL: Final = statements("postgres/viewers")
 _CHECKED: Final = Viewer("check")
 _log: Final = logging.getLogger(__name__)
 
 
 async def privileged_login(connection: Connection) -> str | None:
-    """Return the name of a superuser or table owner; None for any other login."""
-    name: str | None = await connection.fetchval(_SQL["privileged_login"])
-    return name
+    """Return what a login is and its name if it is too powerful; None for any other login."""
+    description: str | None = await connection.fetchval(_SQL["privileged_login"])
+    return description
 
 
 async def warn_of_privileged_login(url: str, process: str) -> None:
@@ -34,14 +35,19 @@ async def warn_of_privileged_login(url: str, process: str) -> None:
         )
 
 
+async def has_viewer_keys(connection: Connection) -> bool:
+    """Return whether the schema with the keys of viewers exists."""
+    return bool(await connection.fetchval(_SQL["has_viewer_keys"]))
+
+
 async def check_signature(connection: Connection, url: str) -> None:
     """Raise SigningKeyError if row policies would not accept our viewers."""
-    token = signer_of(url).sign(_CHECKED)
-    if not await connection.fetchval(_SQL["keeps_keys"]):
+    signed_viewer = signer_of(url).sign(_CHECKED)
+    if not await has_viewer_keys(connection):
         return
     try:
         async with connection.transaction():
-            await connection.execute(*_SQL.bind("sign", token=token))
+            await connection.execute(*_VIEWERS_SQL.bind("identify", signed_viewer=signed_viewer))
             await connection.fetchval(_SQL["signed"])
     except UnknownAuthorization:
         raise SigningKeyError(

@@ -1,8 +1,8 @@
-"""The viewer of a transaction decides which rows it may read; no SQL can change the signed viewer.
+"""Signs the viewer of a transaction, by which row policies decide which rows it reads.
 
 The key is derived from the password of the API's login. The server stores it where only row
-policies read it (`viewer_keys`). So a process that knows the password can name a viewer, and no
-statement can, however it was injected. `signed_viewer()` verifies what `ViewerSigner` signs.
+policies read it (`viewer_keys`). So a process that knows the password can name a viewer, and
+injected SQL cannot. The SQL function `signed_viewer` verifies what `ViewerSigner` signs.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Reads and writes on behalf of a viewer, to whom PostgreSQL shows only permitted rows.
 
 A report of one statement is a function and one round trip; several statements run in a transaction.
-Both pass the signed viewer to the row policies. Each query names the viewer as well, so either
-check would be sufficient.
+Both pass the signed viewer to the row policies. Each query also checks the viewer itself, so that
+a fault in one of the checks shows nothing.
 """
 
 from __future__ import annotations
@@ -14,12 +14,7 @@ from functools import cached_property
 from typing import Any, Final, NamedTuple
 
 from ledger.postgres.access import access_problems
-from ledger.postgres.database import (
-    SCHEMA_ERRORS,
-    TRANSIENT_ERRORS,
-    Connection,
-    Record,
-)
+from ledger.postgres.database import SCHEMA_ERRORS, TRANSIENT_ERRORS, Connection, Record
 from ledger.postgres.fair_queue import FairQueue, QueueFullError, QueueTimeoutError
 from ledger.postgres.migrate import schema_is_current, schema_version
 from ledger.postgres.pool import Pool, connection_pool
@@ -103,9 +98,9 @@ class ReaderPool:
         """Open a read-only transaction for a viewer; raises StoreUnavailableError."""
         return self._transaction("begin_reading", viewer)
 
-    def comparing(self, viewer: Viewer) -> AbstractAsyncContextManager[Connection]:
+    def reading_snapshot(self, viewer: Viewer) -> AbstractAsyncContextManager[Connection]:
         """Open a read-only transaction on one snapshot; raises StoreUnavailableError."""
-        return self._transaction("begin_comparing", viewer)
+        return self._transaction("begin_snapshot", viewer)
 
     def writing(self, viewer: Viewer) -> AbstractAsyncContextManager[Connection]:
         """Open a read-write transaction for a viewer; raises StoreUnavailableError."""

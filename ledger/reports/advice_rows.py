@@ -55,7 +55,7 @@ async def read_advice_input(
         "calls_max": CALLS_MAX,
     }
     examples = calls | {"examples_max": EXAMPLES_MAX}
-    async with readers.comparing(viewer) as connection:
+    async with readers.reading_snapshot(viewer) as connection:
         [counted] = await connection.fetch(*_SQL.bind("calls", **calls))
         wanted = examples | {"input_units": sorted(INPUT_UNITS)}
         usages = await connection.fetch(*_SQL.bind("usages", **wanted))

@@ -11,7 +11,8 @@ from unittest.mock import patch
 import pytest
 
 from ledger.postgres import migrate as migrating
-from ledger.postgres.migrate import Migration, migrate, migrations
+from ledger.postgres.migrate import migrate
+from ledger.postgres.migration_files import Migration, migrations
 from tests.support.fault_load import FaultLoad
 from tests.support.fault_table import FaultRecorder
 from tests.support.recording import fetch

@@ -13,7 +13,7 @@ from api.http.options import ApiOptions
 from devkit.embedded.tansu import EmbeddedTansu
 from ledger.operations.figures import COUNTED_MAX
 from ledger.postgres.database import connected
-from ledger.postgres.migrate import migrations
+from ledger.postgres.migration_files import migrations
 from ledger.postgres.pool import connection_pool
 from ledger.postgres.rights import RIGHTS
 from ledger.postgres.statements import statements

@@ -12,7 +12,8 @@ import pytest
 
 from devkit.embedded.postgres import EmbeddedPostgres
 from ledger.postgres.database import Connection, connected
-from ledger.postgres.migrate import UnknownSchemaError, migrate, migrations, schema_is_current
+from ledger.postgres.migrate import UnknownSchemaError, migrate, schema_is_current
+from ledger.postgres.migration_files import migrations
 from tests.support.prices import DEFAULTS
 from tests.support.recording import fetch
 

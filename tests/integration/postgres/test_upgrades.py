@@ -23,7 +23,8 @@ from cost_analytics.backups.restore import restore_backup
 from cost_analytics.configuration.secret import Secret
 from ledger.operations.archive_checks import verify_archive
 from ledger.operations.verification import verify
-from ledger.postgres.migrate import known_version, migrate
+from ledger.postgres.migrate import migrate
+from ledger.postgres.migration_files import known_version
 from tests.support import parts
 from tests.support.complete_ledger import SPARSE, empty_tables
 from tests.support.databases import DatabaseCloner

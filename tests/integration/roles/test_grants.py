@@ -2,7 +2,7 @@
 
 import pytest
 
-from ledger.postgres.migrate import migrations
+from ledger.postgres.migration_files import migrations
 from ledger.postgres.rights import RIGHTS, VIEWER, without_roles
 from ledger.postgres.statements import statements
 from tests.support.attacks import AttackRecorder
