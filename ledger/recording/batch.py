@@ -38,8 +38,8 @@ class Batch(msgspec.Struct):
     `events` and `records` correspond by index; `next_offsets` and `marks` are by partition.
     `resent` are records that fill a gap. `part_of` is the size of the batch that this one is a part
     of. `size_bytes` counts records with keys and headers. `is_large` decides how rows are encoded
-    and written. `decode_ns` is how long decoding took, `received_ns` when the
-    first records were received, in nanoseconds since 1970.
+    and written. `decode_ns` is how long decoding took, `received_ns` when the first records were
+    received, in nanoseconds since 1970.
     """
 
     events: list[Incoming] = []
@@ -78,8 +78,8 @@ class BatchOutcome(msgspec.Struct):
     `changed` are the changed calls, and `outbox_id` is their row in the totals outbox. `alerts` is
     the number of alerts and commands to publish. `epoch` is that of the ledger. `unpriced` of the
     recorded and held events have no price. Decoding took `decode_ns`, the statements of the
-    transaction `record_ns`, its commit `commit_ns`. `traces` are the trace contexts of
-    calls that sampled events changed.
+    transaction `record_ns`, its commit `commit_ns`. `traces` are the trace contexts of calls that
+    sampled events changed.
     """
 
     recorded: int = 0

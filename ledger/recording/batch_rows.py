@@ -129,7 +129,7 @@ async def read_voidable(
 async def read_calls_without_details(
     connection: Connection, call_ids: Iterable[str]
 ) -> frozenset[str]:
-    """Return the calls with archived costs with expired details."""
+    """Return the calls that have archived costs whose details have expired."""
     rows = await connection.fetch(*_SQL.bind("calls_without_details", call_ids=list(call_ids)))
     return frozenset(row["call_id"] for row in rows)
 

@@ -1,12 +1,12 @@
-"""The ledger's epoch, which a restore raises so that published versions never fall.
+"""The ledger's epoch, which restores and rebuilds raise so that published versions never fall.
 
 A restore sets a call's number of commits back. Its published version must still rise, because
 clients keep the highest version that they received. So the high part of a published version is the
 epoch, and the low part the number of commits. It stays below 2^53, which JSON numbers hold exactly.
 
-An epoch is at least the number of seconds since 2026 at the time it was raised. So it is above
-every earlier epoch, even if the database with the earlier ones is lost, as long as no call changes
-four million times a second.
+An epoch is at least the number of seconds since 2026 at the time it was raised. So versions rise
+even if the database with the earlier epochs is lost, unless a call had four million commits a
+second.
 """
 
 from __future__ import annotations
@@ -114,4 +114,4 @@ async def lock_totals_topic(connection: Connection) -> bool:
 
 async def mark_published(connection: Connection, epoch: int) -> None:
     """Store that all totals of an epoch are published."""
-    await connection.execute(*_SQL.bind("published", epoch=epoch))
+    await connection.execute(*_SQL.bind("mark_published", epoch=epoch))

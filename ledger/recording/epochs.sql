@@ -9,10 +9,10 @@ SELECT epoch, published_at IS NOT NULL AS is_published FROM ledger_epochs ORDER 
 SELECT epoch, raised_at, reason, published_at, journal_read_at FROM ledger_epochs ORDER BY epoch
 
 -- name: raise
--- Adds an epoch for a :reason, above every one that is stored and :above, and never below the seconds
--- since 2026, so that two restores of one backup do not share one. If :keeps_deliveries, all
--- deliveries are known and the journal need not be read. Returns it. The lock keeps two raises
--- apart, and writers do not wait for it.
+-- Adds an epoch for a :reason, and returns it: above every stored one and :above, and never below the
+-- seconds since 2026, so that two restores of one backup have different ones. If :keeps_deliveries, all
+-- deliveries are known and the journal need not be read. Concurrent raises wait for each other; writers
+-- do not wait.
 WITH turn AS MATERIALIZED (
     SELECT pg_advisory_xact_lock(hashtext('cost-analytics epoch')) AS taken
 )
@@ -25,7 +25,7 @@ SELECT greatest(
 FROM turn
 RETURNING epoch
 
--- name: published
+-- name: mark_published
 -- Stores that all totals of :epoch are published.
 UPDATE ledger_epochs SET published_at = clock_timestamp() WHERE epoch = :epoch
 

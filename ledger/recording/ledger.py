@@ -3,10 +3,12 @@
 Events become rows, exact totals and alerts. They may come from a stream, from a correction of
 prices or from a replay. Each identity counts once.
 
-There are two modes. Normally the identities of a batch are looked up first. After some batches
-without a repeat the look-up is omitted, and the unique index finds repeats: the batch is then
-applied again with the look-up. Calls are read once and cached, and each update checks that the
-cached version is the newest. If it is not, this batch and the next ones lock their calls.
+Two shortcuts are taken after BATCHES_BEFORE_TRUST batches that did not need the long way:
+
+* The identities of a batch are not looked up. The unique index finds a repeat, and the batch is
+  applied again with the look-up.
+* Calls are cached and not locked. Each update checks that the cached version is the newest. If it
+  is not, this batch and the next ones lock their calls.
 """
 
 from __future__ import annotations
@@ -55,7 +57,7 @@ from schemas.refusals import Refused
 
 CACHED_CALLS_MAX: Final = 50_000
 BATCHES_BEFORE_TRUST: Final = 20
-"""Batches without a repeat or a concurrent writer before the faster mode is used again."""
+"""Batches without a repeat, or without a concurrent writer, before a shortcut is taken again."""
 
 RETRYABLE_ERRORS: Final = (
     RepeatedIdentityError,
@@ -127,7 +129,7 @@ class Ledger:
                 self._batches_without_repeat = 0
             if isinstance(error, RETRYABLE_ERRORS):
                 self._batches_without_conflict = 0
-            if is_of_erased_user(error):  # refused when settings were opened for the user
+            if is_of_erased_user(error):  # erased since the erased users were read
                 raise ErasuresChangedError from error
             raise
         result, self._result = self._result, None
@@ -218,6 +220,7 @@ class Ledger:
     async def _fold(
         self, connection: Connection, new: NewEvents, catalogue: Catalogue
     ) -> BatchChanges:
+        """Fold the new events, again if that shows that other state or other events are needed."""
         seen: dict[str, Call] = {}
         with_legs: set[str] = set()
         while True:
@@ -281,7 +284,7 @@ class Ledger:
     async def scrub_letters(
         self, connection: Connection, letters: Sequence[DeadLetter]
     ) -> list[DeadLetter]:
-        """Return refused records without the identity of erased users; after `apply`."""
+        """Return refused records without the identity of erased users. Call it after `apply`."""
         return scrub_letters(letters, await self._erased_users(connection))
 
     def _remember(self, result: ApplyResult) -> None:

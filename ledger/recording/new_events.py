@@ -43,7 +43,7 @@ class NewEvents:
     def replace(self, refused: Sequence[tuple[Incoming, Refused]]) -> bool:
         """Replace refused events by later ones of the same identity with other content.
 
-        Returns whether any was replaced: a refused event does not use its identity up.
+        A refused event does not use up its identity. Returns whether any was replaced.
         """
         replaced = False
         for event, why in refused:

@@ -1,9 +1,12 @@
+-- Offsets and dead letters of a stream.
+
 -- name: read
 -- The next offset of each partition of :topic on :cluster.
 SELECT "partition", next_offset FROM stream_offsets WHERE cluster = :cluster AND topic = :topic
 
 -- name: refuse
--- Stores each dead letter once, also after retries; another record at the same offset is stored too.
+-- Stores the dead letters of :topic on :cluster, each once, also after retries; another record at the same offset is
+-- stored too.
 INSERT INTO dead_letters (cluster, topic, "partition", "offset", code, message, key, value, headers)
 SELECT :cluster, :topic, t.* FROM unnest(:partitions::integer[], :offsets::bigint[], :codes::text[],
                                          :messages::text[], :keys::bytea[], :values::bytea[],

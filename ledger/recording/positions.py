@@ -1,8 +1,9 @@
 """Positions of partitions, and gaps: ranges of records that were never counted.
 
-Kafka removes records by its own rules, and a topic can be deleted and created again. So a stored
-offset is compared with the log before it is used. A range that the log no longer has is a gap,
-stored in the transaction that sets the offset behind it.
+Kafka removes records by its own rules, and a topic can be deleted and created again: each creation
+is another incarnation, known by the topic's id. So a stored offset is compared with the log before
+it is used. A range that the log no longer has is a gap, stored in the transaction that sets the
+offset behind it.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ class Gap(NamedTuple):
 
 
 class StartDecision(NamedTuple):
-    """The offset to read from, and the gaps. `is_moved`: the stored offset must be set."""
+    """The offset to read from, and the gaps. With `is_moved` the stored offset must be set."""
 
     next_offset: int
     incarnation: str | None
@@ -66,7 +67,7 @@ def decide_position(stored: StoredPosition, log: PartitionLog) -> StartDecision:
     """Compare a stored position with the log.
 
     A new incarnation, and a log that ends before the stored offset, are read from their start;
-    events that were counted are recognised by identity. The rest of the lost log may never have
+    events that were counted are recognized by identity. The rest of the lost log may never have
     been counted, and its end is unknown, so its gap has no end.
     """
     if _is_other_incarnation(stored, log):

@@ -1,11 +1,13 @@
+-- Reads the stored state that a batch depends on, and writes its changes.
+
 -- name: known_identities
 -- The recorded ones among :identities: their index, from 1, and their fingerprint.
 SELECT requested.ordinality, known.fingerprint
 FROM unnest(:identities::uuid[]) WITH ORDINALITY AS requested (identity, ordinality)
 JOIN event_identities AS known USING (identity)
 
--- name: calls
--- The calls :call_ids as last committed. No lock: each update checks the version it read.
+-- fragment: requested_calls
+-- The calls :call_ids with the columns that a batch reads.
 SELECT call_id, user_id, persona_id, status, direction, expected_duration_ms, duration_ms,
        first_at, started_at, started_by, persona_at, persona_by, ended_at, ended_by,
        costs, charges::text, infrastructure::text, pending_voids::text,
@@ -14,15 +16,13 @@ SELECT call_id, user_id, persona_id, status, direction, expected_duration_ms, du
 FROM unnest(:call_ids::text[]) AS requested (call_id)
 JOIN calls USING (call_id)
 
+-- name: calls
+-- The calls :call_ids as last committed. No lock: each update checks the version it read.
+{{requested_calls}}
+
 -- name: lock_calls
 -- The same, locked in the order of their keys, if other writers change the same calls.
-SELECT call_id, user_id, persona_id, status, direction, expected_duration_ms, duration_ms,
-       first_at, started_at, started_by, persona_at, persona_by, ended_at, ended_by,
-       costs, charges::text, infrastructure::text, pending_voids::text,
-       charge_count, default_charge_nano, default_fee_nano, charge_plan::text, rerated_nano,
-       estimated_count, event_count, held_count, tags::text, tagged_by::text, roundings::text, version
-FROM unnest(:call_ids::text[]) AS requested (call_id)
-JOIN calls USING (call_id)
+{{requested_calls}}
 ORDER BY call_id COLLATE "C"
 FOR NO KEY UPDATE OF calls
 
@@ -77,17 +77,24 @@ SELECT replace(identity::text, '-', '') AS identity, call_id, time, service, cos
 FROM found
 
 -- name: calls_without_details
--- Those of :call_ids with archived costs with expired details.
+-- Those of :call_ids that have archived costs whose details have expired.
 SELECT DISTINCT call_id
 FROM unnest(:call_ids::text[]) AS requested (call_id)
 JOIN sealed_calls USING (call_id)
 JOIN month_seals USING (seal_id)
 WHERE costs_expired_at IS NOT NULL
 
+-- fragment: leg_prices
+-- The price `p` of a piece of a leg, and the price `b` that charges follow if it is another; null without one.
+p.price_id, p.price_usd, p.per_units, split_part(p.unit, ' ', 1) AS price_unit,
+       p.minimum_seconds, p.increment_seconds,
+       b.price_id AS basis_price_id, b.price_usd AS basis_price_usd, b.per_units AS basis_per_units,
+       split_part(b.unit, ' ', 1) AS basis_price_unit, b.minimum_seconds AS basis_minimum_seconds,
+       b.increment_seconds AS basis_increment_seconds
+
 -- name: leg_pieces
--- The priced quantities of time of the calls :call_ids that count, with their prices and the prices that charges follow
--- if these are others; without a price it is null.
--- Archived costs are locked, so that their details do not expire meanwhile.
+-- The priced quantities of time of the calls :call_ids that count, with their prices, and the prices that charges
+-- follow if these are others. Archived costs are locked, so that their details do not expire meanwhile.
 WITH requested AS MATERIALIZED (
     SELECT call_id FROM unnest(:call_ids::text[]) AS requested (call_id)
 ), archived AS MATERIALIZED (
@@ -122,11 +129,7 @@ WITH requested AS MATERIALIZED (
          jsonb_to_recordset(c.usages) AS u (unit text, quantity numeric, price_id integer, cost_nano bigint)
 )
 SELECT replace(q.identity::text, '-', '') AS identity, q.call_id, q.service, q.operation, q.model, q.leg_id, q.time,
-       q.unit, q.quantity, q.cost_nano, p.price_id, p.price_usd, p.per_units, split_part(p.unit, ' ', 1) AS price_unit,
-       p.minimum_seconds, p.increment_seconds,
-       b.price_id AS basis_price_id, b.price_usd AS basis_price_usd, b.per_units AS basis_per_units,
-       split_part(b.unit, ' ', 1) AS basis_price_unit, b.minimum_seconds AS basis_minimum_seconds,
-       b.increment_seconds AS basis_increment_seconds
+       q.unit, q.quantity, q.cost_nano, {{leg_prices}}
 FROM quantities AS q
 LEFT JOIN service_prices AS p USING (price_id)
 LEFT JOIN service_prices AS b ON b.price_id = nullif((q.basis_prices ->> q.unit)::integer, q.price_id)
@@ -136,27 +139,21 @@ WHERE q.unit IN ('seconds', 'minutes', 'audio_seconds') AND q.price_id IS NOT NU
       SELECT FROM sealed_voids AS void
       WHERE void.call_id = q.call_id AND void.voids = q.identity)
 
--- name: put_calls
--- Inserts new calls and updates changed ones, if they still have the version that was read.
-INSERT INTO calls AS c (
-    call_id, user_id, persona_id, status, direction, expected_duration_ms, duration_ms,
-    first_at, started_at, started_by, persona_at, persona_by, ended_at, ended_by,
-    costs, charges, infrastructure, pending_voids,
-    charge_count, default_charge_nano, default_fee_nano, charge_plan, rerated_nano,
-    estimated_count, event_count, held_count, tags, tagged_by, roundings, version, updated_at
-)
-SELECT call_id, user_id, persona_id, status, direction, expected_duration_ms, duration_ms,
-       first_at, started_at, started_by, persona_at, persona_by, ended_at, ended_by,
-       costs, charges, infrastructure, pending_voids,
-       charge_count, default_charge_nano, default_fee_nano, charge_plan, rerated_nano,
-       estimated_count, event_count, held_count, tags, tagged_by, roundings, version, :recorded_at::timestamptz
-FROM json_populate_recordset(NULL::calls, :calls::text::json)
-ON CONFLICT (call_id) DO UPDATE
-SET (user_id, persona_id, status, direction, expected_duration_ms, duration_ms,
+-- fragment: call_columns
+-- The columns of a call that a batch writes, except its id and the time.
+user_id, persona_id, status, direction, expected_duration_ms, duration_ms,
      first_at, started_at, started_by, persona_at, persona_by, ended_at, ended_by,
      costs, charges, infrastructure, pending_voids,
      charge_count, default_charge_nano, default_fee_nano, charge_plan, rerated_nano,
-     estimated_count, event_count, held_count, tags, tagged_by, roundings, version, updated_at)
+     estimated_count, event_count, held_count, tags, tagged_by, roundings, version
+
+-- name: put_calls
+-- Inserts new calls and updates changed ones, if they still have the version that was read.
+INSERT INTO calls AS c (call_id, {{call_columns}}, updated_at)
+SELECT call_id, {{call_columns}}, :recorded_at::timestamptz
+FROM json_populate_recordset(NULL::calls, :calls::text::json)
+ON CONFLICT (call_id) DO UPDATE
+SET ({{call_columns}}, updated_at)
   = (excluded.user_id, excluded.persona_id, excluded.status, excluded.direction, excluded.expected_duration_ms, excluded.duration_ms,
      excluded.first_at, excluded.started_at, excluded.started_by, excluded.persona_at, excluded.persona_by, excluded.ended_at, excluded.ended_by,
      excluded.costs, excluded.charges, excluded.infrastructure, excluded.pending_voids,
@@ -165,11 +162,12 @@ SET (user_id, persona_id, status, direction, expected_duration_ms, duration_ms,
 WHERE c.version = excluded.version - 1
 
 -- name: log_no_repeat
--- A repeat among the identities to be copied is expected and raises an error, which the caller handles: keeps it out of
--- the server's log, if this login may.
+-- Keeps errors out of the server's log, if this login may: a repeat among the copied identities raises one, which the
+-- caller handles.
 SELECT set_config('log_min_messages', 'fatal', true) WHERE has_parameter_privilege('log_min_messages', 'SET')
 
 -- name: log_as_usual
+-- Ends `log_no_repeat`.
 SELECT set_config('log_min_messages', NULL, true) WHERE has_parameter_privilege('log_min_messages', 'SET')
 
 -- name: update_call_costs
@@ -198,12 +196,12 @@ DELETE FROM held_events WHERE identity = ANY (:identities::uuid[])
 INSERT INTO payment_processors SELECT unnest(:processors::text[]) ON CONFLICT DO NOTHING
 
 -- name: move
--- Moves totals and offsets in one round trip: inserts the identities and events of a small batch; adds to the costs,
--- days and spend of users, in the given order, which is sorted by key; releases the holds of finished calls; and moves
--- offsets, forwards only and within their generation, so that a worker that lost a partition, or read another
--- incarnation of the topic, cannot move them. Returns the row of the totals outbox; the spend of each of :span_users
--- from :span_starts to before :span_ends before this batch, by cost if :by_cost and else by charge; the ledger's epoch,
--- null during a restore; the number of new identities; and the newest erasure of a user.
+-- Moves totals and offsets in one round trip. Inserts the identities and events of a small batch; adds to the costs,
+-- days and spend of users, in the given order, which is sorted by key; releases the holds of finished calls. Offsets
+-- move forwards only and within their generation, so that a worker that lost a partition, or read another incarnation
+-- of the topic, cannot move them. Returns the row of the totals outbox; the spend of each of :span_users from
+-- :span_starts to before :span_ends, as it was before this batch, by cost if :by_cost and else by charge; the ledger's
+-- epoch, null during a restore; the number of new identities; and the newest erasure of a user.
 WITH identities AS (
     INSERT INTO event_identities (identity, fingerprint)
     SELECT identity, fingerprint

@@ -1,4 +1,4 @@
-"""Stores which recorded costs spans reported, and which traces an attachment reports.
+"""Stores which recorded costs spans reported, and which traces attachments to frameworks report.
 
 Both are compared later (`ledger.repricing.span_voids`), because they arrive in any order.
 """
@@ -27,7 +27,7 @@ _SQL: Final = statements("recording/span_costs")
 _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
 
 
-class _Reference(Struct, rename="camel"):
+class _SpanMetadata(Struct, rename="camel"):
     """The metadata of the cost of a span."""
 
     trace_id: str
@@ -38,11 +38,11 @@ class _Reference(Struct, rename="camel"):
     parent_span_id: str = ""
 
 
-_read: Final = msgspec.json.Decoder(_Reference).decode
+_read: Final = msgspec.json.Decoder(_SpanMetadata).decode
 
 
 async def store_spans(connection: Connection, changes: BatchChanges) -> None:
-    """Store the costs of spans and the declared traces among the events of a batch."""
+    """Store the costs of spans, and the traces of attachments, among the events of a batch."""
     costs: list[dict[str, object]] = []
     traces: set[str] = set()
     for row in changes.entries:

@@ -1,7 +1,7 @@
 """Stores the list of counted events that have no price yet.
 
-`lacks_price` is true for the `price_id` in the row of such an event. The list is indexed by kind of
-usage, call and user, so that no reader searches all events.
+`ledger.prices.pricing.lacks_price` is true for the `price_id` of such an event. The list is indexed
+by kind of usage, call and user, so that no reader searches all events.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ async def store_unpriced(connection: Connection, changes: BatchChanges) -> None:
 
 
 async def remove_unpriced(connection: Connection, identities: Sequence[str]) -> None:
-    """Remove events from the list: they are voided, or their price was recorded."""
+    """Remove events from the list: they are voided, or their fee is recorded."""
     await connection.execute(*_SQL.bind("remove", identities=identities))
 
 

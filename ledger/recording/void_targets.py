@@ -36,12 +36,12 @@ def _targets(voids: Sequence[Event]) -> set[tuple[str, str]]:
 
 
 async def newest_replacements(
-    connection: Connection, places: Collection[tuple[str, str]]
+    connection: Connection, targets: Collection[tuple[str, str]]
 ) -> dict[str, str]:
-    """Return the newest correction of each corrected cost, by the identity of the cost."""
-    if not places:
+    """Return the id of the newest correction of each corrected cost, by the cost's identity."""
+    if not targets:
         return {}
-    identities, call_ids = zip(*places, strict=True)
+    identities, call_ids = zip(*targets, strict=True)
     rows = await connection.fetch(
         *_SQL.bind(
             "newest_replacements",

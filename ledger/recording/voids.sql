@@ -1,3 +1,5 @@
+-- Corrections that replaced the costs which voids name.
+
 -- name: newest_replacements
 -- The corrected costs among :identities, each of the call in :call_ids at the same index, with the id of the newest
 -- correction. The id of a correction begins with the identity that it replaced.

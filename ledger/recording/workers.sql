@@ -1,3 +1,5 @@
+-- Heartbeats and progress of stream workers.
+
 -- name: heartbeat
 -- Stores that a worker is alive, its partitions, and by how many milliseconds its clock is ahead.
 INSERT INTO stream_workers (worker_id, partitions, clock_skew_ms)

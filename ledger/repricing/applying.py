@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from ledger.calls.rating import Incoming
 from ledger.postgres.clock import system_time
 from ledger.postgres.database import Connection
-from ledger.postgres.partitions import ensure_months
 from ledger.prices.catalogue import Catalogue
 from ledger.recording.batch import SMALL_BATCH_MAX
-from ledger.recording.ledger import RETRYABLE_ERRORS, Ledger, MissingPartitionError
-
-ATTEMPTS_MAX: Final = 5
+from ledger.recording.ledger import Ledger
+from ledger.recording.retrying import run_with_retries
 
 MakeEvents = Callable[[], Awaitable[Sequence[Incoming]]]
 
@@ -36,17 +34,11 @@ async def apply_events(
 
     Raises RepricingRefusedError, OSError or a PostgreSQL error, and the errors of `make_events`.
     """
-    attempt = 0
-    while True:
-        attempt += 1
-        try:
-            async with ledger.transaction(connection):
-                return await _apply(connection, ledger, catalogue, await make_events())
-        except (*RETRYABLE_ERRORS, MissingPartitionError) as error:
-            if attempt == ATTEMPTS_MAX:
-                raise
-            if isinstance(error, MissingPartitionError):
-                await ensure_months(connection, error.months)
+
+    async def apply() -> AppliedEvents:
+        return await _apply(connection, ledger, catalogue, await make_events())
+
+    return await run_with_retries(connection, ledger, apply)
 
 
 async def _apply(

@@ -1,4 +1,4 @@
-"""Finds the recorded costs that a late price changes, and the events that correct them: pure.
+"""Finds the recorded costs that a late price changes, and makes the events that correct them.
 
 A price may become known after costs of its time were recorded. History is not rewritten: such a
 cost is voided, and recorded again at the price in force at its time. The ids of both events follow
@@ -117,7 +117,7 @@ def _is_corrected(tariff: Tariff, price_id: int, rate: Rate | None) -> bool:
     if rate is None or rate.price_id == price_id:
         return False
     counted = next((known for _, known in tariff.rates if known.price_id == price_id), None)
-    return counted is None or counted[1:] != rate[1:]
+    return counted is None or counted._replace(price_id=rate.price_id) != rate
 
 
 def due_spans(rates: Rates, used: Iterable[UsedPrice]) -> Iterator[PriceSpan]:
@@ -172,8 +172,8 @@ def correcting_events(
         leg_id=cost.leg_id,
     )
     return (
-        _event(f"{event_id}/void", "cost.voided", cost.time, void),
-        _event(event_id, "cost.recorded", cost.time, corrected),
+        ledger_event(RERATE_SOURCE, f"{event_id}/void", "cost.voided", cost.time, void),
+        ledger_event(RERATE_SOURCE, event_id, "cost.recorded", cost.time, corrected),
     )
 
 
@@ -206,7 +206,7 @@ def fee_event(
         total_cost=Decimal(fee_nano).scaleb(-9),
         metadata=msgspec.Raw(_encode({CHARGE: charge})),
     )
-    return _event(f"{charge}/fee", "cost.recorded", time, fee)
+    return ledger_event(RERATE_SOURCE, f"{charge}/fee", "cost.recorded", time, fee)
 
 
 def is_priced(cost: RecordedCost) -> bool:
@@ -233,12 +233,13 @@ def _metadata(cost: RecordedCost, *, keeps_charge: bool) -> msgspec.Raw:
     return msgspec.Raw(_encode(fields))
 
 
-def _event(event_id: str, kind: str, time: datetime, data: EventData) -> Event:
+def ledger_event(source: str, event_id: str, kind: str, time: datetime, data: EventData) -> Event:
+    """Return an event that the ledger makes itself; the same arguments give the same event."""
     content = _encode((kind, time, data))
     return Event(
-        identity_of(RERATE_SOURCE, event_id),
+        identity_of(source, event_id),
         fingerprint_of(content),
-        RERATE_SOURCE,
+        source,
         event_id,
         kind,
         time,

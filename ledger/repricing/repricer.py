@@ -1,10 +1,10 @@
 """Applies late prices to costs that were recorded before them: the use case.
 
 The preview returns what would change, by user, and the alerts that would be raised. The
-correction voids costs and records them again, a chunk at a time, each in one transaction. A chunk
-is applied to the ledger like a batch of events, so totals, versions and alerts follow the same
-rules. It locks its calls and checks which of its costs still count, so other writers may change
-them concurrently. A new run continues a stopped correction.
+correction voids costs and records them again in chunks, each in one transaction. A chunk is applied
+to the ledger like a batch of events, so totals, versions and alerts follow the same rules. Its
+transaction locks the calls and then reads which of the costs still count, so other writers may
+change calls concurrently. A new run continues a stopped correction.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from ledger.repricing.rows import (
     RepricingScope,
     counted_costs,
     due_costs,
+    lock_calls,
     lock_repricing,
     read_earnings,
     read_user_earnings,
@@ -216,6 +217,7 @@ class _Corrections:
 
         async def make_events() -> Sequence[Incoming]:
             events: list[Incoming] = []
+            await lock_calls(self._connection, (call_id for _, call_id in keys))
             for cost in await counted_costs(self._connection, keys):
                 corrected = self._rates.correction(cost)
                 if corrected is not None:

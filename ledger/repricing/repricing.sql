@@ -1,5 +1,8 @@
+-- Reads of late prices: the costs that they change, and the data of the report.
+
 -- name: no_time_limit
--- Allows statements that read a year of costs, and the wait for corrections.
+-- Removes the time limit of statements, which may read a year of costs, and raises that of an idle transaction, which
+-- waits for corrections.
 SELECT set_config('statement_timeout', '0', true), set_config('idle_in_transaction_session_timeout', '60s', true)
 
 -- name: one_at_a_time
@@ -64,13 +67,10 @@ FROM due
 ORDER BY user_id, call_id, identity
 
 -- name: leg_pieces
--- The pieces of legs of :call_id, with their prices; without a price it is null.
+-- The pieces of legs of :call_id, with their prices.
 SELECT replace(l.identity::text, '-', '') AS identity, l.call_id, l.service, l.operation, l.model, l.leg_id, l.time,
        CASE WHEN l.is_audio THEN 'audio_seconds' ELSE 'seconds' END AS unit, l.seconds AS quantity, l.cost_nano,
-       p.price_id, p.price_usd, p.per_units, split_part(p.unit, ' ', 1) AS price_unit, p.minimum_seconds,
-       p.increment_seconds, b.price_id AS basis_price_id, b.price_usd AS basis_price_usd, b.per_units AS basis_per_units,
-       split_part(b.unit, ' ', 1) AS basis_price_unit, b.minimum_seconds AS basis_minimum_seconds,
-       b.increment_seconds AS basis_increment_seconds
+       {{recording/recording.leg_prices}}
 FROM leg_pieces AS l
 LEFT JOIN service_prices AS p USING (price_id)
 LEFT JOIN service_prices AS b ON b.price_id = nullif(l.basis_price_id, l.price_id)

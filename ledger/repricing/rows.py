@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from datetime import date, datetime
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -74,12 +74,16 @@ async def due_costs(
         yield DueCost(*row)
 
 
+async def lock_calls(connection: Connection, call_ids: Iterable[str]) -> None:
+    """Lock calls against all other writers until the transaction ends."""
+    await connection.execute(*_SQL.bind("lock_calls", call_ids=sorted({*call_ids})))
+
+
 async def counted_costs(
     connection: Connection, keys: Collection[RecordedCostKey]
 ) -> list[RecordedCost]:
-    """Return those of the costs that still count; locks their calls until the transaction ends."""
+    """Return those of the costs that still count; the caller has locked their calls."""
     identities, call_ids = zip(*keys, strict=True)
-    await connection.execute(*_SQL.bind("lock_calls", call_ids=sorted(set(call_ids))))
     rows = await connection.fetch(*_SQL.bind("counted", identities=identities, call_ids=call_ids))
     return [RecordedCost(*row) for row in rows]
 

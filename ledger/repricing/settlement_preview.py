@@ -61,8 +61,9 @@ class _CorrectedCost(NamedTuple):
     @property
     def rerated_nano(self) -> int:
         """What the correction adds to the part of the cost that charges do not follow."""
-        before_nano = self.cost.cost_nano - self.cost.basis_nano
-        return (0 if self.follows else self.after_nano - self.cost.basis_nano) - before_nano
+        rerated_before = self.cost.cost_nano - self.cost.basis_nano
+        rerated_after = 0 if self.follows else self.after_nano - self.cost.basis_nano
+        return rerated_after - rerated_before
 
 
 class SettlementPreview:
@@ -148,11 +149,11 @@ class SettlementPreview:
         costs = list(_rounding_changes(call, ended_at, roundings))
         if after.default_charge_nano == call.default_charge_nano:
             return SettlementChanges(costs)
+        of_call = call.user_id or "", call.call_id, DEFAULT_PROCESSOR, ended_at
         fees = call.default_fee_nano, after.default_fee_nano
-        where = call.user_id or "", call.call_id, DEFAULT_PROCESSOR, ended_at
-        costs.append(SettledChange(*where, *fees))
         charges = call.default_charge_nano, after.default_charge_nano
-        return SettlementChanges(costs, SettledChange(*where, *charges))
+        costs.append(SettledChange(*of_call, *fees))
+        return SettlementChanges(costs, SettledChange(*of_call, *charges))
 
 
 def _rounding_changes(

@@ -1,8 +1,9 @@
-"""Voids costs of spans whose request is reported by something else: the use case.
+"""Voids costs of spans whose request another report contains: the use case.
 
-The rule depends on the recorded costs and declarations of a trace alone, in any order of arrival.
-A trace is compared after each new one of them, and a check is deleted in the transaction that
-voids, so a stopped run continues where it was.
+The rule depends only on the costs of a trace and on whether an attachment reports it. A trace is
+compared again after each new one of its costs and after its attachment, so their order does not
+matter. A cost is marked in the transaction that voids it, and a check is deleted after that
+transaction, so a stopped run can be repeated.
 """
 
 from __future__ import annotations
@@ -12,8 +13,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
-import msgspec
-
 from ledger.budgets.alerting import Alerting
 from ledger.calls.rating import Incoming
 from ledger.postgres.database import Connection, Record
@@ -21,9 +20,10 @@ from ledger.postgres.statements import statements
 from ledger.prices.catalogue import Catalogue
 from ledger.recording.ledger import Ledger
 from ledger.repricing.applying import RepricingRefusedError, apply_events
+from ledger.repricing.corrections import ledger_event
+from ledger.repricing.rows import lock_calls
 from schemas.alerts import SpendBasis
 from schemas.events import SPANS_SOURCE, CostVoided, Event, EventReference
-from schemas.identity import fingerprint_of, identity_of
 from schemas.spans import FRAMEWORK_SCOPES
 
 _SQL: Final = statements("repricing/span_voids")
@@ -35,7 +35,6 @@ _ATTACHED: Final = "an attachment to the framework reports the usage of this tra
 _NESTED: Final = "another span reports the same request"
 
 _log: Final = logging.getLogger(__name__)
-_encode: Final = msgspec.json.Encoder().encode
 
 
 class _Cost(NamedTuple):
@@ -95,7 +94,7 @@ class SpanVoider:
             run.voided, run.is_complete = 0, True
         if run.is_complete:
             check_ids = [row["check_id"] for row in checks]
-            await connection.execute(*_SQL.bind("done", check_ids=check_ids))
+            await connection.execute(*_SQL.bind("delete_checks", check_ids=check_ids))
         return run.voided
 
 
@@ -120,29 +119,18 @@ class _Comparison:
         costs = [_Cost(*row) for row in rows]
         self.voided, self.is_complete = len(costs), len(costs) < VOIDS_MAX
         if costs:
-            call_ids = sorted({cost.call_id for cost in costs})
-            await self._connection.execute(*_SQL.bind("lock_calls", call_ids=call_ids))
+            await lock_calls(self._connection, (cost.call_id for cost in costs))
             identities = [cost.identity for cost in costs]
-            await self._connection.execute(*_SQL.bind("voided", identities=identities))
+            await self._connection.execute(*_SQL.bind("mark_voided", identities=identities))
         return [_void(cost) for cost in costs]
 
 
 def _void(cost: _Cost) -> Event:
     """Return the void of a cost, whose id follows from the cost."""
-    event_id = f"{cost.identity}/void"
     data = CostVoided(
         call_id=cost.call_id,
         user_id=cost.user_id,
         voids=EventReference(cost.source, cost.event_id),
         reason=_ATTACHED if cost.is_attached else _NESTED,
     )
-    content = _encode(("cost.voided", cost.time, data))
-    return Event(
-        identity_of(SPANS_SOURCE, event_id),
-        fingerprint_of(content),
-        SPANS_SOURCE,
-        event_id,
-        "cost.voided",
-        cost.time,
-        data,
-    )
+    return ledger_event(SPANS_SOURCE, f"{cost.identity}/void", "cost.voided", cost.time, data)

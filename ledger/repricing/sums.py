@@ -1,4 +1,4 @@
-"""Sums what late prices would change, cost by cost: pure, with bounded memory."""
+"""Sums what late prices would change, cost by cost and with bounded memory."""
 
 from __future__ import annotations
 

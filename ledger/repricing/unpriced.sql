@@ -5,8 +5,8 @@
 SELECT pg_try_advisory_xact_lock(hashtext('cost-analytics unpriced'))
 
 -- name: kinds
--- The first :limit kinds of usage after (:type … :unit), each with the time of its newest event. Each kind is one
--- step along the index.
+-- The first :limit kinds of usage after (:type … :unit), each with the time of its newest event. Each kind costs one
+-- search of the index, however many events it has.
 WITH RECURSIVE kind AS (
     (SELECT type, service, operation, model, unit
      FROM unpriced_events
@@ -36,10 +36,6 @@ WHERE (type, service, operation, model, unit)
     = (:type::text, :service::text, :operation::text, :model::text, :unit::text)
   AND (time, identity) > (:time::timestamptz, :identity::uuid)
 ORDER BY time, identity LIMIT :limit
-
--- name: lock_calls
--- Locks :call_ids against all other writers until the transaction ends.
-SELECT FROM calls WHERE call_id = ANY (:call_ids::text[]) ORDER BY call_id FOR NO KEY UPDATE
 
 -- name: still_unpriced
 -- Those of :identities that still lack a price.

@@ -43,7 +43,7 @@ RETRY_SECONDS: Final = 60
 """A kind with events that could not be priced is tried again after this time or with new prices."""
 
 FEE_UNITS: Final = ("usd", "charges")
-"""The units of the two parts of a fee. Both need a price."""
+"""The units of the two parts of a fee, the percentage and the fixed amount. Both need a price."""
 
 _NO_IDENTITY: Final = "0" * 32
 
@@ -164,7 +164,7 @@ class _Run:
     async def _make_events(
         self, kind: UsageKind, page: Sequence[UnpricedEvent]
     ) -> tuple[int, list[Incoming]]:
-        """Return how many events of the page are done, and new events; locks their calls."""
+        """Lock the calls of a page; return how many of its events are done, and new events."""
         identities = await lock_unpriced(self._connection, page)
         unpriced = [event for event in page if event.identity in identities]
         done = len(page) - len(unpriced)

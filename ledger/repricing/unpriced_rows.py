@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from ledger.postgres.database import Connection
 from ledger.postgres.statements import statements
+from ledger.repricing.rows import lock_calls
 
 _SQL: Final = statements("repricing/unpriced")
 
@@ -47,7 +48,7 @@ class UnpricedEvent(NamedTuple):
 async def unpriced_kinds(
     connection: Connection, after: UsageKind, limit: int
 ) -> list[UnpricedKind]:
-    """Return up to `limit` kinds after one, in order."""
+    """Return up to `limit` kinds that sort after `after`, in order."""
     rows = await connection.fetch(*_SQL.bind("kinds", **after._asdict(), limit=limit))
     return [UnpricedKind(UsageKind(*row[:5]), row["newest"]) for row in rows]
 
@@ -67,8 +68,7 @@ async def lock_pricing(connection: Connection) -> bool:
 
 async def lock_unpriced(connection: Connection, events: Sequence[UnpricedEvent]) -> Collection[str]:
     """Lock the calls of events; returns the identities of those still without a price."""
-    call_ids = sorted({event.call_id for event in events})
-    await connection.execute(*_SQL.bind("lock_calls", call_ids=call_ids))
+    await lock_calls(connection, (event.call_id for event in events))
     identities = [event.identity for event in events]
     rows = await connection.fetch(*_SQL.bind("still_unpriced", identities=identities))
     return {row["identity"] for row in rows}

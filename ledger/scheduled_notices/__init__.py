@@ -1,1 +1,1 @@
-"""Messages that time decides: digests, forecasts of limits, and usage without a price."""
+"""Scheduled messages: digests, forecasts of limits, and usage without a price."""

@@ -15,10 +15,11 @@ from schemas.sentences import day_name, dollars
 
 _SQL: Final = statements("scheduled_notices/schedule")
 PAGE: Final = "/spending"
+"""The page of the dashboard that a digest links to."""
 
 
 class DigestRequest(NamedTuple):
-    """A digest to write."""
+    """A digest that is due."""
 
     kind: DigestKind
     user_id: str

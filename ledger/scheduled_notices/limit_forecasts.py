@@ -35,8 +35,8 @@ _SQL: Final = statements("scheduled_notices/schedule")
 PAGE: Final = "/outlook"
 HISTORY_DAYS_MIN: Final = 3
 """A user with fewer whole days of history gets no message."""
-MOVED: Final = timedelta(days=3)
-"""A day that moved by less is not reported again."""
+MOVED_MIN: Final = timedelta(days=3)
+"""A forecast day that moved by less is not reported again."""
 
 
 class _Reported(msgspec.Struct, rename=wire_name):
@@ -83,9 +83,9 @@ async def read_limit_forecasts(
 async def _not_sent_before_restore(
     connection: Connection, notices: Sequence[Notice]
 ) -> list[Notice]:
-    """Return the messages without those that were sent about a near day before a restore.
+    """Return the messages without those of which a similar one was sent before a restore.
 
-    The restored ledger does not have the last message, but the journal has its id.
+    The restored ledger does not have that message, but its delivery was read from the journal.
     """
     if not notices:
         return []
@@ -98,9 +98,9 @@ async def _not_sent_before_restore(
 
 
 def _near_ids(notice: Notice) -> list[UUID]:
-    """Return the ids of the messages about days so near that this one is not news beside them."""
+    """Return the ids of the messages that would make this one no news, by their forecast days."""
     month, version, day = notice.cause
-    days = range(1 - MOVED.days, MOVED.days)
+    days = range(1 - MOVED_MIN.days, MOVED_MIN.days)
     near = [date.fromisoformat(day) + timedelta(days=moved) for moved in days]
     return [notice._replace(cause=(month, version, on.isoformat())).notice_id for on in near]
 
@@ -154,4 +154,4 @@ def _is_news(reported: _Reported, spend: CurrentSpend, on: date) -> bool:
         spend.month.label,
         spend.limits.monthly_version,
     )
-    return not same or abs(on - reported.reached_on) >= MOVED
+    return not same or abs(on - reported.reached_on) >= MOVED_MIN

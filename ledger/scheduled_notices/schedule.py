@@ -25,7 +25,7 @@ USERS_AT_ONCE: Final = 100
 
 
 class DueRow(NamedTuple):
-    """A due row. A new digest only gets its first time; a row that no channel wants is removed."""
+    """A due row. A new digest is only scheduled; a row that no channel wants is removed."""
 
     kind: ScheduledKind
     user_id: str
@@ -43,9 +43,9 @@ class ScheduleStep(NamedTuple):
 
 
 async def enrol(connection: Connection) -> int:
-    """Add the users whose channels want scheduled messages; returns how many rows are new.
+    """Add the users whose channels want scheduled messages; returns the number of new rows.
 
-    Runs in the caller's transaction; one process does it at a time.
+    Runs in the caller's transaction. Adds none while another process does it.
     """
     if not await connection.fetchval(_SQL["lock_enrolment"]):
         return 0

@@ -1,8 +1,8 @@
--- The schedule of messages that time decides, for all users.
+-- The schedule of messages, and the data of those that are due, for all users.
 
 -- name: lock_enrolment
--- Whether this transaction may enrol users; one process does it at a time.
-SELECT pg_try_advisory_xact_lock(7201906)
+-- Locks the enrolment until the transaction ends; false if another session has the lock.
+SELECT pg_try_advisory_xact_lock(hashtext('cost-analytics enrolment'))
 
 -- name: enrol
 -- Adds each of :kinds that a verified channel gets to the schedule of its user.
@@ -14,9 +14,9 @@ WHERE c.state = 'verified' AND c.kinds ? k.name
 ON CONFLICT (kind, user_id) DO NOTHING
 
 -- name: take
--- Locks up to :limit rows that are due, and returns them: whether they are new, whether a verified
--- channel gets them, and the user's time zone. None after a restore, until the events since the backup are counted and
--- the journal of deliveries is read: totals are incomplete, and it is not known what was sent.
+-- Locks up to :limit due rows, and returns them: whether they are new, whether a verified channel gets them, and the
+-- user's time zone. None after a restore, until the events since the backup are counted and the journal of deliveries
+-- is read: before that totals are incomplete, and it is not known what was sent.
 WITH due AS (
     SELECT kind, user_id, due_at FROM notice_schedule
     WHERE due_at <= now()
@@ -43,8 +43,8 @@ USING unnest(:kinds::text[], :user_ids::text[]) AS n (kind, user_id)
 WHERE s.kind = n.kind AND s.user_id = n.user_id
 
 -- name: digest_totals
--- For each of :user_ids, by its index: the money from :starts to before :ends, and from :before to before
--- :starts, in nano-dollars, and the calls that began then. Ranges of two indexes.
+-- For each of :user_ids, in their order: the money from :starts to before :ends and from :before to before :starts, in
+-- nano-dollars, and the numbers of calls that began then.
 SELECT coalesce(m.cost, 0) AS cost, coalesce(m.charged, 0) AS charged, coalesce(m.refunded, 0) AS refunded,
        coalesce(m.cost_before, 0) AS cost_before, coalesce(m.charged_before, 0) AS charged_before,
        (SELECT count(*) FROM calls AS c
@@ -72,15 +72,15 @@ FROM user_budget_settings AS b
 WHERE b.user_id = ANY (:user_ids::text[]) AND b.monthly_limit_nano IS NOT NULL
 
 -- name: sent_before_restore
--- Which of the messages :notice_ids about forecasts of :user_ids were delivered, but are not in the ledger: it was
--- restored from a backup before them.
+-- Those of the messages :notice_ids about forecasts of :user_ids that were delivered but are not in the ledger, because
+-- it was restored from an older backup.
 SELECT DISTINCT d.subject_id
 FROM unnest(:user_ids::text[], :notice_ids::uuid[]) AS r (user_id, notice_id)
 JOIN notice_deliveries AS d ON d.user_id = r.user_id AND d.subject_id = r.notice_id AND d.kind = 'forecast'
 WHERE NOT EXISTS (SELECT FROM notices AS n WHERE n.notice_id = r.notice_id)
 
 -- name: unpriced_kinds
--- Kinds of usage without a price, up to :limit, those with most events first: the events, the users
+-- Up to :limit kinds of usage without a price, those with most events first, with the numbers of events and users
 -- and the time of the first event.
 SELECT service, operation, model, unit, count(*) AS events, count(DISTINCT user_id) AS users, min(time) AS first_at
 FROM unpriced_events GROUP BY type, service, operation, model, unit

@@ -1,4 +1,4 @@
-"""When scheduled messages are due, and which days a digest is about: rules without a clock."""
+"""Decides when scheduled messages are due, and which days a digest is about."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class DigestWindow(NamedTuple):
 
 
 def spread_of(user_id: str) -> timedelta:
-    """Return how much later than its time a user's message is due: always the same for a user."""
+    """Return how much later than DIGEST_AT a user's digests are due, the same for each digest."""
     return timedelta(seconds=crc32(user_id.encode()) % SPREAD_SECONDS)
 
 

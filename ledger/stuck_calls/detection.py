@@ -1,9 +1,8 @@
 """Finds stuck calls and closes abandoned ones: the use case.
 
-Calls are read, found and closed in transactions of some calls each. The anomaly, the request to end
-the call and the closing of a call are in one of them. Each cause exists once, and a call is closed
-only if it did not change since it was read. So several processes may run, and any of them may be
-killed.
+Each transaction checks up to CALLS_AT_ONCE calls. It writes the anomaly of a call together with the
+request to end the call or its closing. Each anomaly exists once, and a call is closed only if it
+did not change since it was read. So several processes may run, and any of them may be killed.
 """
 
 from __future__ import annotations
@@ -17,23 +16,17 @@ from ledger.budgets.alert_rows import request_cutoff
 from ledger.budgets.alerting import Alerting
 from ledger.calls.abandonment import PendingClosing
 from ledger.postgres.database import Connection
-from ledger.postgres.partitions import ensure_months
 from ledger.prices.catalogue import Catalogue
 from ledger.recording.batch import SMALL_BATCH_MAX
-from ledger.recording.ledger import RETRYABLE_ERRORS, Ledger, MissingPartitionError
+from ledger.recording.ledger import Ledger
+from ledger.recording.retrying import run_with_retries
 from ledger.stuck_calls import rows as store
 from ledger.stuck_calls.due_calls import DueCalls
 from ledger.stuck_calls.findings import abandoned_finding, silent_finding, stuck_cutoff
-from ledger.stuck_calls.rules import (
-    CallActivity,
-    CallLimits,
-    find_silence,
-    is_abandoned,
-)
+from ledger.stuck_calls.rules import CallActivity, CallLimits, find_silence, is_abandoned
 from schemas.alerts import SpendBasis
 
 CALLS_AT_ONCE: Final = SMALL_BATCH_MAX
-ATTEMPTS_MAX: Final = 5
 
 
 class StuckCalls(NamedTuple):
@@ -86,12 +79,12 @@ class StuckCallDetector:
         result = StuckCalls()
         for begin in range(0, len(due), CALLS_AT_ONCE):
             chunk = due[begin : begin + CALLS_AT_ONCE]
-            result = result.plus(await self._retry(connection, catalogue, chunk, until, now))
+            result = result.plus(await self._check(connection, catalogue, chunk, until, now))
         reopened = await store.read_reopened(connection)
         await resolve_anomalies(connection, reopened, now)
         return result.plus(StuckCalls(resolved=len(reopened)))
 
-    async def _retry(
+    async def _check(
         self,
         connection: Connection,
         catalogue: Catalogue,
@@ -100,24 +93,17 @@ class StuckCallDetector:
         now: datetime,
     ) -> StuckCalls:
         """Check calls in one transaction, again after a conflict with another writer."""
-        attempt = 0
-        while True:
-            attempt += 1
-            try:
-                async with self._ledger.transaction(connection):
-                    activities = await store.read_activities(connection, call_ids)
-                    result = await self._check(connection, catalogue, activities, until, now)
-            except (*RETRYABLE_ERRORS, MissingPartitionError) as error:
-                if attempt == ATTEMPTS_MAX:
-                    raise
-                if isinstance(error, MissingPartitionError):
-                    await ensure_months(connection, error.months)
-            else:
-                for call in activities:
-                    self._due.note(call, until)
-                return result
 
-    async def _check(
+        async def check() -> tuple[list[CallActivity], StuckCalls]:
+            activities = await store.read_activities(connection, call_ids)
+            return activities, await self._write(connection, catalogue, activities, until, now)
+
+        activities, result = await run_with_retries(connection, self._ledger, check)
+        for call in activities:
+            self._due.note(call, until)
+        return result
+
+    async def _write(
         self,
         connection: Connection,
         catalogue: Catalogue,
@@ -125,6 +111,7 @@ class StuckCallDetector:
         until: datetime,
         now: datetime,
     ) -> StuckCalls:
+        """Write what is found about calls, in the caller's transaction."""
         closed = await self._close(connection, catalogue, activities, until, now)
         findings: dict[str, Finding] = {}
         for call in activities:
@@ -133,8 +120,8 @@ class StuckCallDetector:
             elif (silence := find_silence(call, self._limits, until)) is not None:
                 findings[call.call_id] = silent_finding(call, silence, self._limits, now)
         new = await write_findings(connection, list(findings.values()))
-        spoke = [call.call_id for call in activities if call.call_id not in findings]
-        resolved = await store.read_open_silences(connection, spoke) if spoke else []
+        normal = [call.call_id for call in activities if call.call_id not in findings]
+        resolved = await store.read_open_silences(connection, normal) if normal else []
         await resolve_anomalies(connection, resolved, now)
         cutoffs = 0
         for call in activities:

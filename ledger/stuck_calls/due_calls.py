@@ -1,6 +1,6 @@
-"""Decides which active calls are read again: most of them had a turn since they were last read.
+"""Decides when the events of an active call are read again: before then it cannot become silent.
 
-What is in memory only saves reads. A process that begins without it reads every active call once.
+This memory only saves reads: a process that starts without it reads every active call once.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class ActiveCallTimes(NamedTuple):
 
 
 class _Known(NamedTuple):
-    """When a call had changed as it was read, and when to read it again without a change."""
+    """The last change of a call as read, and when to read it again; None is after a change."""
 
     updated_at: datetime
     due_at: datetime | None
@@ -64,5 +64,5 @@ class DueCalls:
         self._known[call.call_id] = _Known(call.updated_at, due_at)
 
     def clear(self) -> None:
-        """Forget all calls, because another process checks them."""
+        """Forget all calls."""
         self._known.clear()

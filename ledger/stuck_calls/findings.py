@@ -13,8 +13,8 @@ from schemas.anomalies import Anomaly, AnomalyKind
 from schemas.money import Usd
 from schemas.sentences import dollars, duration
 
-STUCK: Final = 0
-"""The limit version of a request to end a stuck call."""
+NO_LIMIT_VERSION: Final = 0
+"""The limit version of a request to end a stuck call, which no limit caused."""
 
 
 def silent_finding(
@@ -81,13 +81,13 @@ def _finding(call: CallActivity, found: _Found, now: datetime, savings: Usd | No
 def stuck_cutoff(call: CallActivity, anomaly: Anomaly) -> CutoffRequest:
     """Return the request to end a stuck call, one for each call."""
     return CutoffRequest(
-        command_id=str(cutoff_id(call.call_id, STUCK)),
+        command_id=str(cutoff_id(call.call_id, NO_LIMIT_VERSION)),
         call_id=call.call_id,
         user_id=call.user_id,
         reason=anomaly.message,
         limit_usd=None,
         current_cost=Usd(call.total_nano),
-        limit_version=STUCK,
+        limit_version=NO_LIMIT_VERSION,
         alert_id=None,
         requested_at=anomaly.detected_at,
         crossed_by=None,

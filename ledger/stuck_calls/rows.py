@@ -33,7 +33,7 @@ async def read_active(connection: Connection) -> list[ActiveCallTimes]:
 
 
 async def read_activities(connection: Connection, call_ids: Sequence[str]) -> list[CallActivity]:
-    """Return what the calls did that are still active, ordered by id.
+    """Return the activities of those calls that are still active, ordered by id.
 
     An operation that the catalogue does not know counts as inference if its service offers nothing
     else, or if its unit is tokens.
@@ -55,7 +55,7 @@ async def read_activities(connection: Connection, call_ids: Sequence[str]) -> li
 
 
 async def read_open_silences(connection: Connection, call_ids: Sequence[str]) -> list[str]:
-    """Return the ids of the open anomalies of calls that were silent."""
+    """Return the ids of the open anomalies that say that one of these calls was silent."""
     rows = await connection.fetch(*_SQL.bind("open_silences", call_ids=call_ids))
     return [row["anomaly_id"] for row in rows]
 

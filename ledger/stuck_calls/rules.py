@@ -1,15 +1,15 @@
 """Which calls are stuck: the rules, and what ending one saves.
 
-A turn of a conversation is a cost of inference. A call is silent if it had no turn for a limit and
-kept costing: it had a cost in the last half of the limit. A call without a cost of inference or
-speech synthesis, such as a plain phone call, has no turns and is never silent. With a cost of
-speech synthesis, its turns count from its beginning.
+A turn of a conversation is a cost of inference. A call is silent if it had no turn for the limit
+`silent` and kept costing: it had a cost in the last half of that time. A call without a cost of
+inference or speech synthesis, such as a plain phone call, has no turns and is never silent. If it
+has a cost of speech synthesis only, its beginning counts as a turn.
 
-A call is abandoned if no event of it arrived for its lifetime.
+A call is abandoned if no event of it arrived for the limit `lifetime`.
 
 Times are compared with `until`, the time until which the stream is counted, so that a backlog makes
-no call silent. A turn counts from its arrival if that is later, so that neither a slow clock of an
-emitter nor a late event does.
+no call silent. A turn counts from its arrival if that is later, so that a slow clock of an emitter
+or a late event makes no call silent either.
 """
 
 from __future__ import annotations
@@ -68,15 +68,12 @@ class Silence(NamedTuple):
         return half_even(self.nano * _MINUTE_MS, self.lasts // _MILLISECOND)
 
     def savings_nano(self) -> int:
-        """Return what ending the call now saves until its lifetime, at the same cost per minute.
-
-        The cost per minute is not rounded before.
-        """
+        """Return what ending the call now saves until its lifetime, at the same unrounded rate."""
         return half_even(self.nano * (self.remaining // _MILLISECOND), self.lasts // _MILLISECOND)
 
 
 def find_silence(call: CallActivity, limits: CallLimits, until: datetime) -> Silence | None:
-    """Return the silence of a call that is silent, None of any other one."""
+    """Return the silence of a silent call; None for any other call."""
     if not limits.silent or call.turn_at is None or call.turn_seen_at is None:
         return None
     if call.cost_at is None or until - call.turn_seen_at < limits.silent:

@@ -14,10 +14,9 @@ WHERE status = 'active' AND user_id IS NOT NULL AND first_at IS NOT NULL
 SELECT DISTINCT service, operation FROM service_prices WHERE class = 'api'
 
 -- name: activities
--- The activity of those of :call_ids that are active. A turn is a counted cost with the operation :turn. A cost with an
--- operation that is not in :operations is a turn, too, if it is of one of :turn_services or in a unit of tokens. A cost
--- of :speech shows a conversation, too. Corrections by the ledger itself, with a source in :own_sources, are not new
--- events.
+-- The activity of those of :call_ids that are active. A turn is a counted cost with the operation :turn, or with one
+-- that is not in :operations if it is of one of :turn_services or in a unit of tokens. The operation :speech shows a
+-- conversation, too. Corrections by the ledger itself, with a source in :own_sources, are not new events.
 WITH requested AS MATERIALIZED (
     SELECT c.call_id, c.user_id, c.version, c.first_at, coalesce(c.started_at, c.first_at) AS begun_at, c.updated_at, c.costs
     FROM unnest(:call_ids::text[]) AS t (call_id) JOIN calls AS c USING (call_id)

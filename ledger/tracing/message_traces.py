@@ -13,7 +13,7 @@ from schemas.trace_context import TRACED_EVENTS
 _SQL: Final = statements("tracing/message_traces")
 
 KEPT_DAYS: Final = 3
-"""As long as notifications are attempted."""
+"""Deliveries of notifications are attempted for as long."""
 
 
 async def note_traces(
@@ -21,7 +21,7 @@ async def note_traces(
 ) -> None:
     """Store the trace contexts of messages, given with the event that caused each.
 
-    Does nothing if no sampled event is being recorded, which is the rule.
+    Does nothing if no sampled event is being recorded, as usual.
     """
     traced = TRACED_EVENTS.get()
     if not traced:
