@@ -124,7 +124,7 @@ SELECT service, operation, model, unit, count(*) AS events,
  ORDER BY service COLLATE "C", operation COLLATE "C", model COLLATE "C", unit COLLATE "C"
 
 -- name: charges
--- The charges of the same calls through each processor, and its fees. Only reported charges with a fee
+-- The charges of the calls of `usages` through each processor, and its fees. Only reported charges with a fee
 -- count: the ledger's own default charges have none.
 WITH chosen AS MATERIALIZED (
     SELECT call_id

@@ -14,8 +14,6 @@ from ledger.reports.costs import DaySum, ServiceCosts, add_classes, profit_of
 from ledger.reports.insights import PeriodSums
 
 _READS: Final = reads("reports/all_users")
-
-
 _days: Final = msgspec.json.Decoder(list[DaySum])
 
 

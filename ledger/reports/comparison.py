@@ -1,4 +1,4 @@
-"""Reads the totals of the period before another one, so that both can be compared."""
+"""Reads the totals of the period before another one, for a comparison of both."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class TimeRange(NamedTuple):
 
 
 class PreviousTotals(NamedTuple):
-    """The totals of a user in the period before; the transaction cost is not known separately."""
+    """A user's totals in an earlier period; the transaction cost is not known separately."""
 
     range: TimeRange
     calls: int
@@ -34,8 +34,8 @@ def range_before(first: date, last: date, now: datetime) -> TimeRange:
     """Return the range to compare the UTC days from `first` to `last` with.
 
     A month, even an unfinished one, is compared with the month before; all other days with as many
-    days before. If the days are not over, the range ends at the same time of its last day: at the
-    end of that quarter of an hour, because spend is stored by quarter.
+    days before. If the days are not over, only the same part of the earlier days is compared, up to
+    the end of the present quarter of an hour, because spend is stored by quarter.
     """
     try:
         start, end = _midnight(first), _midnight(last) + _DAY

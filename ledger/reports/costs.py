@@ -190,14 +190,12 @@ async def call_report(
 def _call_report(row: Record) -> CallReport:
     values: dict[str, Any] = dict(row)
     del values["version"]
-    by_service = sum_by_service(_costs_by_day.decode(values["costs"]).values())
-    costs = add_classes(by_service, values.pop("classes"))
-    charges = _charges_by_day.decode(values.pop("charges")).values()
+    costs = add_classes(costs_of_days(values["costs"]), values.pop("classes"))
     decoded = {
         "costs": costs,
         "tags": read_tags(values["tags"]) or {},
         "charge_plan": read_decision(values["charge_plan"]),
-        "profit": profit_of(sum(c for c, _ in charges), sum(r for _, r in charges), costs),
+        "profit": profit_of(*charges_of_days(values.pop("charges")), costs),
         "lines": _lines.decode(values["lines"]),
         "archived_events": int(values["archived_events"]),
         "roundings": read_roundings(values["roundings"]) or [],
@@ -229,10 +227,11 @@ async def spending_report(
     )
     [row] = await readers.read(viewer, *spending)
     is_known = row["version"] == known_version
-    return VersionedReport(row["version"], None if is_known else _spending_report(row))
+    return VersionedReport(row["version"], None if is_known else spending_of(row))
 
 
-def _spending_report(row: Record) -> SpendingReport:
+def spending_of(row: Record) -> SpendingReport:
+    """Return the report of a row."""
     costs = add_classes(_sums.decode(row["costs"] or "{}"), row["classes"])
     return SpendingReport(
         calls=row["calls"],
@@ -243,6 +242,17 @@ def _spending_report(row: Record) -> SpendingReport:
         daily=_days.decode(row["daily"] or "[]"),
         unpriced_events=row["unpriced_events"],
     )
+
+
+def costs_of_days(stored: str) -> dict[str, int]:
+    """Return a call's costs by service, over all days."""
+    return sum_by_service(_costs_by_day.decode(stored).values())
+
+
+def charges_of_days(stored: str) -> tuple[int, int]:
+    """Return what a call was charged and what was refunded, over all days."""
+    days = _charges_by_day.decode(stored).values()
+    return sum(charged for charged, _ in days), sum(refunded for _, refunded in days)
 
 
 def add_classes(by_service: Mapping[str, int], classes_json: str | None) -> ServiceCosts:

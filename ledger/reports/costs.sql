@@ -5,7 +5,7 @@
 -- A digest that changes with everything that the report of a call depends on: with the call `c`, whose
 -- row changes with each of its events; with the execution of its `cutoff`; with the ledger's epoch, because a
 -- restore sets rows back; with its archived events, which leave with the seal of their month; and with the
--- catalogue and the processors, which only grow, and whose entries are serialized.
+-- catalogue and the processors, which only grow, by one transaction at a time.
 encode(sha256(convert_to(concat_ws(
            ' ', c::text, cutoff.ended_by_limit::text, (SELECT max(epoch) FROM ledger_epochs),
            (SELECT row(count(*), sum(event_count), max(seal_id)) FROM sealed_calls
@@ -110,7 +110,7 @@ day_rows AS MATERIALIZED (
 )
 
 -- fragment: digest_of_spending
--- A digest of these rows and of what decides the class of a service.
+-- A digest of the rows of spending and of what decides the class of a service.
 (SELECT encode(sha256(convert_to(concat_ws(
             ' ', (SELECT string_agg(d::text, ' ' ORDER BY d) FROM day_rows AS d), '|',
             (SELECT string_agg(c::text, ' ' ORDER BY c) FROM cost_rows AS c),

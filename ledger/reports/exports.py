@@ -63,15 +63,15 @@ async def exporting(
     viewer: Viewer,
     user_id: str,
     kind: ExportKind,
-    wanted: CallFilter,
+    filters: CallFilter,
 ) -> AsyncIterator[AsyncIterator[list[Exported]]]:
     """Provide the rows of an export in lists of up to ROWS_AT_ONCE, for the duration of the block.
 
-    `wanted` has its first time and the time that it ends before. Raises StoreUnavailableError, also
-    for network errors raised in the block.
+    `filters` has its first time and the time that it ends before. Raises StoreUnavailableError,
+    also for network errors raised in the block.
     """
-    if kind == "daily" and wanted.having != NO_FILTER:
-        filtered = await _filtered_days(readers, viewer, user_id, wanted)
+    if kind == "daily" and filters.having != NO_FILTER:
+        filtered = await _filtered_days(readers, viewer, user_id, filters)
 
         async def days() -> AsyncIterator[list[Exported]]:
             yield filtered
@@ -79,7 +79,7 @@ async def exporting(
         yield days()
         return
     async with readers.reading(viewer) as connection:
-        statement = _SQL.bind(kind, **export_parameters(kind, viewer, user_id, wanted))
+        statement = _SQL.bind(kind, **export_parameters(kind, viewer, user_id, filters))
         cursor = await connection.cursor(*statement)
         exported = _EXPORTED_OF[kind]
 
@@ -91,26 +91,26 @@ async def exporting(
 
 
 def export_parameters(
-    kind: ExportKind, viewer: Viewer, user_id: str, wanted: CallFilter
+    kind: ExportKind, viewer: Viewer, user_id: str, filters: CallFilter
 ) -> dict[str, Any]:
     """Return the parameters of the statement of an export."""
-    given = wanted.parameters | {"user_id": user_id, **viewer.parameters}
+    given = filters.parameters | {"user_id": user_id, **viewer.parameters}
     given |= {"since": given.pop("earliest"), "until": given.pop("before")}
     given["unnamed_persona"] = UNKNOWN_PERSONA
     return {name: given[name] for name in _SQL.statement(kind).parameters}
 
 
 async def _filtered_days(
-    readers: ReaderPool, viewer: Viewer, user_id: str, wanted: CallFilter
+    readers: ReaderPool, viewer: Viewer, user_id: str, filters: CallFilter
 ) -> list[Exported]:
     """Return the days of filtered costs, of which there are few."""
-    if wanted.earliest is None or wanted.before is None:
+    if filters.earliest is None or filters.before is None:
         raise ValueError("an export needs its first and its last day")
-    days = (wanted.earliest.date(), (wanted.before - _MOMENT).date())
-    report = await grouped_report(readers, viewer, user_id, days, wanted.having, None)
+    days = (filters.earliest.date(), (filters.before - _MOMENT).date())
+    report = await grouped_report(readers, viewer, user_id, days, filters.having, None)
     return [
         ExportedDay(
-            day.day, day.calls, day.duration_ms, day.costs, day.profit, wanted.having.narrows_costs
+            day.day, day.calls, day.duration_ms, day.costs, day.profit, filters.having.narrows_costs
         )
         for day in report.spending.daily
     ]

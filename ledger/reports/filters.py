@@ -8,7 +8,7 @@ selects calls with such a cost.
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from schemas.jsonio import encode
 
@@ -56,4 +56,4 @@ class CostFilter(NamedTuple):
         )
 
 
-NO_FILTER = CostFilter()
+NO_FILTER: Final = CostFilter()

@@ -73,7 +73,7 @@ def focus_row(cost: Cost) -> tuple[Value, ...]:
     return (
         ACCOUNT, ACCOUNT, "Organization",
         cost.user_id, cost.user_id, "User",
-        CURRENCY, None, *_month_of(cost.time), *_period_of(cost), category, None,
+        CURRENCY, None, *_billing_period(cost.time), *_charge_period(cost), category, None,
         _description(cost), "Usage-Based" if category == USAGE else "One-Time",
         money, money, money, listed, quantity, unit, quantity, unit,
         cost.service, cost.service, cost.service, service_category, subcategory, cost.service,
@@ -100,13 +100,14 @@ def _quantity(cost: Cost) -> tuple[Decimal, str]:
     return Decimal(1), _COUNTED_AS.get(cost.kind, "Calls")
 
 
-def _month_of(time: datetime) -> tuple[datetime, datetime]:
+def _billing_period(time: datetime) -> tuple[datetime, datetime]:
+    """Return the UTC month of a time."""
     utc = time.astimezone(UTC)
     start = datetime(utc.year, utc.month, 1, tzinfo=UTC)
     return start, datetime(utc.year + utc.month // 12, utc.month % 12 + 1, 1, tzinfo=UTC)
 
 
-def _period_of(cost: Cost) -> tuple[datetime, datetime]:
+def _charge_period(cost: Cost) -> tuple[datetime, datetime]:
     """Return the UTC hour of a cost; for archived sums, the day."""
     start = cost.time.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
     return start, start + (_DAY if cost.kind == "archived.costs" else _HOUR)

@@ -4,22 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Any, Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-from ledger.postgres.database import Record
 from ledger.postgres.functions import reads
 from ledger.postgres.viewers import ReaderPool, Viewer
 from ledger.reports.all_users import UserCounts
-from ledger.reports.costs import (
-    PERSONAS_MAX,
-    DaySum,
-    PersonaSum,
-    SpendingReport,
-    add_classes,
-    profit_of,
-)
+from ledger.reports.costs import PERSONAS_MAX, SpendingReport, spending_of
 from ledger.reports.filters import CostFilter
 from ledger.reports.profit import Profit
 from schemas.costs import UNKNOWN_PERSONA
@@ -46,7 +38,7 @@ class Grouping(NamedTuple):
 
 
 class GroupSum(NamedTuple):
-    """The sums of one or more groups; `number` counts groups that are summed together."""
+    """The sums of `number` groups; `value` is that of a single group."""
 
     calls: int
     duration_ms: int
@@ -92,17 +84,8 @@ class _StoredSum(msgspec.Struct, gc=False, rename="camel"):
         return GroupSum(self.calls, self.duration_ms, profit, self.value or "", self.number)
 
 
-class _StoredUsers(msgspec.Struct, gc=False):
-    total: int
-    began: int
-    active: int
-
-
-_sums: Final = msgspec.json.Decoder(dict[str, int])
-_personas: Final = msgspec.json.Decoder(list[PersonaSum])
-_days: Final = msgspec.json.Decoder(list[DaySum])
 _groups: Final = msgspec.json.Decoder(list[_StoredSum])
-_users: Final = msgspec.json.Decoder(_StoredUsers)
+_users: Final = msgspec.json.Decoder(UserCounts)
 
 
 async def grouped_report(
@@ -121,12 +104,13 @@ async def grouped_report(
     reads_models = bool(filters.models) or kind == "model"
     reads_calls = reads_models or bool(filters.tags) or kind == "tag"
     tag_key = grouping.tag_key if grouping else ""
-    sources: tuple[str, dict[str, Any]] = ("grouped", {"reads_calls": reads_calls})
+    statement = "grouped"
+    own_parameters: dict[str, object] = {"reads_calls": reads_calls}
     if user_id is None:
-        sources = "grouped_of_all", {"tag_names": _tag_names(filters, tag_key)}
+        statement, own_parameters = "grouped_of_all", {"tag_names": _tag_names(filters, tag_key)}
     grouped = _READS.bind(
-        sources[0],
-        **sources[1],
+        statement,
+        **own_parameters,
         user_id=user_id,
         **viewer.parameters,
         first_day=days[0],
@@ -141,12 +125,7 @@ async def grouped_report(
         unnamed_persona=UNKNOWN_PERSONA,
     )
     [row] = await readers.read(viewer, *grouped)
-    counts = _users.decode(row["users"])
-    return GroupedReport(
-        _spending(row),
-        _groups_of(row["groups"]),
-        UserCounts(counts.total, counts.began, counts.active),
-    )
+    return GroupedReport(spending_of(row), _groups_of(row["groups"]), _users.decode(row["users"]))
 
 
 def _tag_names(filters: CostFilter, tag_key: str) -> list[str]:
@@ -158,19 +137,6 @@ def _months(first: date, last: date) -> str:
     """Return a regular expression that matches JSON with a day of these months as a key."""
     numbers = range(first.year * 12 + first.month - 1, last.year * 12 + last.month)
     return '"(' + "|".join(f"{n // 12:04}-{n % 12 + 1:02}" for n in numbers) + ")-"
-
-
-def _spending(row: Record) -> SpendingReport:
-    costs = add_classes(_sums.decode(row["costs"] or "{}"), row["classes"])
-    return SpendingReport(
-        calls=row["calls"],
-        duration_ms=int(row["duration_ms"]),
-        costs=costs,
-        profit=profit_of(int(row["charged_nano"]), int(row["refunded_nano"]), costs),
-        personas=_personas.decode(row["personas"] or "[]"),
-        daily=_days.decode(row["daily"] or "[]"),
-        unpriced_events=row["unpriced_events"],
-    )
 
 
 def _groups_of(stored: str | None) -> Groups:

@@ -95,10 +95,12 @@ WITH changed AS MATERIALIZED (
 ), {{groups}}
 
 -- fragment: selected_columns
+-- What the sums need of a call.
 call_id, coalesce(persona_id, '') AS persona_id, {{group_value}} AS value,
            costs, charges, roundings, duration_ms, first_at, ended_at
 
 -- fragment: group_value
+-- The value that a call is grouped by; null without one, and for groups of costs.
 CASE :group_by::text WHEN 'tag' THEN c.tags ->> :tag_key::text WHEN 'persona' THEN nullif(c.persona_id, '') END
 
 -- fragment: in_period
@@ -152,7 +154,8 @@ SELECT persona_id, value, utc_day(first_at) AS day, 1 AS calls, duration_ms,
       FROM selected AS c, jsonb_each(c.charges) AS days
 
 -- fragment: groups
--- The result, from `posted` costs and `counted` calls.
+-- The result, from `posted` costs and `counted` calls. In `costs` and `days`, `kind` tells which columns a row is
+-- grouped by: 3 by the first one beside the day, 5 by the persona, 6 by the value.
 costs AS MATERIALIZED (
     SELECT grouping(service, persona_id, value) AS kind, day, service, persona_id, value,
            sum(cost_nano) AS cost_nano
@@ -257,10 +260,9 @@ SELECT coalesce(sum(calls), 0)::bigint AS calls, coalesce(sum(duration_ms), 0) A
                       AND (c.user_id = :viewer_id OR :reads_all)
                       AND {{reports/filters.of_call}}))
        ) AS unpriced_events,
-       (SELECT json_build_object(
-                   'total', count(*), 'began', count(*) FILTER (WHERE first_day >= :first_day),
-                   'active', count(*) FILTER (
-                       WHERE days && daterange(:first_day::date, :last_day::date, '[]')))
+       (SELECT json_build_array(
+                   count(*), count(*) FILTER (WHERE first_day >= :first_day),
+                   count(*) FILTER (WHERE days && daterange(:first_day::date, :last_day::date, '[]')))
           FROM user_activity
          WHERE :user_id IS NULL AND :reads_all AND first_day <= :last_day) AS users
   FROM daily

@@ -123,7 +123,7 @@ def _mover(now: PeriodSums, before: PeriodSums, *, rising: bool) -> str:
     sign = 1 if rising else -1
 
     def change(service: str) -> int:
-        is_now = now.costs.get(service, 0) * before.calls
-        return sign * (is_now - before.costs.get(service, 0) * now.calls)
+        current = now.costs.get(service, 0) * before.calls
+        return sign * (current - before.costs.get(service, 0) * now.calls)
 
     return max(sorted({*now.costs, *before.costs}), key=change)

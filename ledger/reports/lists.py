@@ -12,13 +12,13 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from ledger.calls.call import sum_by_service
 from ledger.calls.roundings import Rounding
 from ledger.calls.tags import read_tags
 from ledger.charge_plans.terms import ChargeDecision, read_decision
 from ledger.postgres.database import Record
 from ledger.postgres.functions import reads
 from ledger.postgres.viewers import ReaderPool, Viewer
+from ledger.reports.costs import charges_of_days, costs_of_days
 from ledger.reports.filters import NO_FILTER, CostFilter
 from ledger.reports.limit_cutoffs import LimitCutoff, read_limit_cutoff
 from ledger.reports.profit import Profit
@@ -26,9 +26,6 @@ from schemas.costs import UNKNOWN_PERSONA
 from schemas.numbers import read_number
 
 _READS: Final = reads("reports/lists")
-
-_costs_by_day: Final = msgspec.json.Decoder(dict[str, dict[str, int]])
-_charges_by_day: Final = msgspec.json.Decoder(dict[str, tuple[int, int]])
 
 
 class PagePosition(NamedTuple):
@@ -185,7 +182,7 @@ async def rank_calls(
     readers: ReaderPool,
     viewer: Viewer,
     user_id: str,
-    wanted: CallFilter,
+    filters: CallFilter,
     order: CallOrder,
     *,
     after: RankPosition | None,
@@ -193,15 +190,15 @@ async def rank_calls(
 ) -> list[ListedCall]:
     """Return up to `limit` calls of a user in an order; raises StoreUnavailableError.
 
-    Empty for a viewer without access to the user. The time rises with the number of calls that
-    match.
+    Empty for a viewer without access to the user. All calls that match are ranked, so more of them
+    take longer.
     """
     rank, key = after or (None, None)
     calls = _READS.bind(
         "ranked_calls",
         user_id=user_id,
         **viewer.parameters,
-        **wanted.parameters,
+        **filters.parameters,
         field=order.field,
         descending=order.is_descending,
         after_rank=rank,
@@ -226,17 +223,14 @@ def _after(position: PagePosition | None) -> dict[str, object]:
 def listed_call(row: Record) -> ListedCall:
     """Return a row of `calls` with its sums over all days."""
     values: dict[str, Any] = dict(row)
-    costs = sum_by_service(_costs_by_day.decode(values["costs"]).values())
-    charges = _charges_by_day.decode(values.pop("charges")).values()
-    charged, refunded = sum(c for c, _ in charges), sum(r for _, r in charges)
-    profit = Profit(charged, refunded, sum(costs.values()), 0)
-    decoded: dict[str, Any] = {
+    costs = costs_of_days(values["costs"])
+    decoded = {
         "costs": costs,
-        "profit": profit,
+        "profit": Profit(*charges_of_days(values.pop("charges")), sum(costs.values()), 0),
         "tags": read_tags(values["tags"]) or {},
+        "charge_plan": read_decision(values["charge_plan"]),
+        "ended_by_limit": read_limit_cutoff(values.get("ended_by_limit")),
     }
-    decoded["charge_plan"] = read_decision(values["charge_plan"])
-    decoded["ended_by_limit"] = read_limit_cutoff(values.get("ended_by_limit"))
     return ListedCall(**(values | decoded))
 
 

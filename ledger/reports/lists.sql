@@ -71,7 +71,6 @@ SELECT (SELECT (SELECT coalesce(sum(event_count), 0)::bigint
 -- name: events
 -- Up to :limit events of :call_id, in order of time, after the event :after_key of :after_time. Only the last
 -- settlement is included: it replaces the earlier ones.
-
 SELECT e.identity::text AS identity, e.source, e.event_id, e.type, e.time, e.recorded_at, e.service,
        e.operation, e.model, e.usage, e.unit, e.unit_cost, e.cost_nano, e.amount_nano, e.estimated OR coalesce(e.price_id < 0, false) AS estimated,
        e.data, e.usages, e.tags, e.leg_id, e.list_cost_nano,

@@ -19,25 +19,6 @@ from schemas.events import CostRecorded, PriceContext
 from schemas.usages import Usage
 
 _NONE: Final = Decimal(0)
-_ONE_REQUEST: Final = UsageSum(
-    "",
-    "",
-    "",
-    "",
-    1,
-    1,
-    _NONE,
-    0,
-    _NONE,
-    0,
-    _NONE,
-    0,
-    0,
-    _NONE,
-    0,
-    examples=(),
-    events_of_first_unit=1,
-)
 
 
 class PlannedUsage(NamedTuple):
@@ -94,22 +75,31 @@ def _sums(planned: PlannedUsage, cost_nano: int) -> list[UsageSum]:
     if planned.model is None:
         return []
     operation = standard_operation(planned.service, planned.operation)
-    names = (planned.service, operation, standard_model(planned.model))
+    model = standard_model(planned.model)
     context = request_context(planned.context, planned.usages)
     size = context.input_size if context is not None else None
-    sums = []
-    for place, (unit, quantity) in enumerate((u.unit, Decimal(u.quantity)) for u in planned.usages):
-        cost = 0 if place else cost_nano
-        slices = [UsageSlice(context, size, None, None, quantity)]
-        sums.append(
-            _ONE_REQUEST._replace(
-                service=names[0],
-                operation=names[1],
-                model=names[2],
-                unit=unit,
-                usage=quantity,
-                cost_nano=cost,
-                slices=slices,
-            )
+    return [
+        UsageSum(
+            planned.service,
+            operation,
+            model,
+            unit,
+            events=1,
+            calls=1,
+            usage=quantity,
+            cost_nano=0 if place else cost_nano,
+            median=quantity,
+            above_median_count=0,
+            above_median=_NONE,
+            phrases=0,
+            repeats=0,
+            repeated_usage=_NONE,
+            repeated_cost_nano=0,
+            examples=(),
+            events_of_first_unit=1,
+            slices=[UsageSlice(context, size, None, None, quantity)],
         )
-    return sums
+        for place, (unit, quantity) in enumerate(
+            (usage.unit, Decimal(usage.quantity)) for usage in planned.usages
+        )
+    ]

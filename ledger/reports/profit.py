@@ -1,4 +1,4 @@
-"""Revenue, profit and margin, each defined here once."""
+"""Revenue, profit and margin of reports."""
 
 from __future__ import annotations
 

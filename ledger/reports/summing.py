@@ -1,8 +1,8 @@
 """Sums the calls of all users by period, so that reports of many calls read few rows.
 
-A period is an hour, and a day once the day is over for a while. A transaction that changes a call
-marks its period, and the sums of a marked period are not used. So reports are right however far the
-summing has come. One process at a time computes them.
+A period is an hour; some time after a day, its hours become one period. A transaction that changes
+a call marks its period, and the sums of a marked period are not used. So reports are right however
+far the summing has come. One process at a time computes the sums.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def next_spans(
     now: datetime,
     delays: SummingDelays,
 ) -> Iterator[SummedRange]:
-    """Yield what is to be summed: changed periods, missing ones, hours as a day, and new periods.
+    """Yield the due periods: changed ones, missing ones, days of hours, and new ones.
 
     `periods` are sorted. `first_day` is the day of the first call before them, if there is one.
     """
@@ -107,7 +107,7 @@ async def sum_periods(
     delays: SummingDelays | None = None,
     seconds_max: int | None = None,
 ) -> int:
-    """Sum what is due, until about `seconds_max`; returns the number of summed periods.
+    """Sum the due periods, for about `seconds_max`; returns the number of summed periods.
 
     Each is a transaction of its own. Raises a PostgreSQL error; earlier periods stay summed.
     """
@@ -116,17 +116,13 @@ async def sum_periods(
     if await connection.fetchval(_SQL["all_changed"]):
         async with connection.transaction(isolation="repeatable_read"):
             await connection.execute(_SQL["forget_all"])
-    rows = await connection.fetch(_SQL["periods"])
-    first_day = (
-        rows[0]["starts"]
-        if rows
-        else await connection.fetchval(_SQL["first_day"], timeout=_SECONDS_MAX)
-    )
-    if first_day is None:
-        return 0
     periods = [
-        SummedPeriod(SummedRange(row["starts"], row["ends"]), row["changed_at"]) for row in rows
+        SummedPeriod(SummedRange(row["starts"], row["ends"]), row["changed_at"])
+        for row in await connection.fetch(_SQL["periods"])
     ]
+    first_day = await connection.fetchval(_SQL["first_day"], timeout=_SECONDS_MAX)
+    if first_day is None and not periods:
+        return 0
     number = 0
     for span in next_spans(periods, first_day, now, delays or SummingDelays()):
         if stopped() or (seconds_max is not None and time.monotonic() - began > seconds_max):

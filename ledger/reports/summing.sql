@@ -37,7 +37,7 @@ SELECT date_trunc('day', min(first_at), 'UTC')
  WHERE user_id IS NOT NULL AND first_at < coalesce((SELECT min(starts) FROM summed_periods), 'infinity')
 
 -- name: no_usual_limits
--- A day of many calls takes longer than a usual statement.
+-- Raises the limits of time and memory: a day of many calls takes longer than a usual statement.
 SELECT set_config('statement_timeout', '600s', true), set_config('work_mem', '64MB', true)
 
 -- name: forget_period
@@ -65,10 +65,11 @@ SELECT count(*)
          WHERE first_at >= :starts AND first_at < :ends AND user_id IS NOT NULL) AS combinations
 
 -- name: add_period
+-- Adds the period from :starts to before :ends, whose sums distinguish the tags :tag_keys; null for all.
 INSERT INTO summed_periods (starts, ends, tag_keys) VALUES (:starts, :ends, :tag_keys::text[])
 
 -- name: add_sums
--- The sums of the calls from :starts to before :ends, by the definition of `grouping.sql`.
+-- Adds the sums of the calls from :starts to before :ends, by the definition of `grouping.sql`.
 WITH selected AS NOT MATERIALIZED (
     SELECT call_id, coalesce(persona_id, '') AS persona_id, {{kept_tags}} AS value,
            costs, charges, roundings, duration_ms, first_at, ended_at
@@ -98,6 +99,7 @@ SELECT :starts, day, persona_id, value, calls, duration_ms, charged_nano, refund
  ORDER BY day
 
 -- fragment: kept_tags
+-- The tags of a call that the sums distinguish.
 CASE WHEN :tag_keys::text[] IS NULL THEN coalesce(c.tags, '{}')
                 ELSE (SELECT coalesce(jsonb_object_agg(key, tag.value), '{}') FROM jsonb_each(c.tags) AS tag
                        WHERE key = ANY (:tag_keys::text[])) END
