@@ -9,6 +9,14 @@ SELECT count(*) AS calls, least(count(*), :calls_max::bigint) AS calls_read
  WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all) AND first_at >= :since
    AND first_at < :before
 
+-- fragment: newest_calls
+-- The newest :calls_max calls of :user_id that began from :since to before :before.
+calls
+     WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all) AND first_at >= :since
+       AND first_at < :before
+     ORDER BY first_at DESC, call_id
+     LIMIT :calls_max
+
 -- name: usages
 -- The usage of the newest :calls_max calls of :user_id that began from :since to before :before, by
 -- service, operation, model and unit, in one pass over their events; without voided costs. A request
@@ -27,12 +35,7 @@ WITH limits AS MATERIALIZED (
       FROM (SELECT *, substring(unit FROM ' input_size_above=(\d+)')::numeric + 1 AS bound
               FROM service_prices) AS p
 ), chosen AS MATERIALIZED (
-    SELECT call_id, ended_at, roundings
-      FROM calls
-     WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all) AND first_at >= :since
-       AND first_at < :before
-     ORDER BY first_at DESC, call_id
-     LIMIT :calls_max
+    SELECT call_id, ended_at, roundings FROM {{newest_calls}}
 ), recorded AS MATERIALIZED (
     SELECT e.*
       FROM chosen AS c,
@@ -127,12 +130,7 @@ SELECT service, operation, model, unit, count(*) AS events,
 -- The charges of the calls of `usages` through each processor, and its fees. Only reported charges with a fee
 -- count: the ledger's own default charges have none.
 WITH chosen AS MATERIALIZED (
-    SELECT call_id
-      FROM calls
-     WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all) AND first_at >= :since
-       AND first_at < :before
-     ORDER BY first_at DESC, call_id
-     LIMIT :calls_max
+    SELECT call_id FROM {{newest_calls}}
 ), charged AS (
     SELECT e.*
       FROM chosen AS c,

@@ -13,14 +13,18 @@ encode(sha256(convert_to(concat_ws(
            (SELECT max(price_id) FROM service_prices),
            (SELECT count(*) FROM payment_processors)), 'UTF8')), 'hex')
 
--- name: call_version
--- The version of a call's report, which is all that a revalidation needs.
-SELECT {{digest_of_call}} AS version
-  FROM calls AS c
+-- fragment: visible_call
+-- The call :call_id and its cutoff, for a viewer who may see it.
+calls AS c
  CROSS JOIN LATERAL (SELECT {{reports/filters.ended_by_limit}} AS ended_by_limit OFFSET 0) AS cutoff
  WHERE c.call_id = :call_id
    AND (c.user_id = :viewer_id OR :reads_all)
    AND c.user_id IS NOT NULL
+
+-- name: call_version
+-- The version of a call's report, which is all that a revalidation needs.
+SELECT {{digest_of_call}} AS version
+  FROM {{visible_call}}
 
 -- name: call
 -- A call with the class of each of its services, its first :lines_max usage lines, and the number of all
@@ -79,11 +83,7 @@ SELECT {{digest_of_call}} AS version, c.call_id, c.user_id, c.persona_id, c.stat
                  ORDER BY e.time, e.identity
                  LIMIT :lines_max) AS e
           LEFT JOIN service_prices AS p ON p.price_id = abs(e.price_id)) AS lines
-  FROM calls AS c
- CROSS JOIN LATERAL (SELECT {{reports/filters.ended_by_limit}} AS ended_by_limit OFFSET 0) AS cutoff
- WHERE c.call_id = :call_id
-   AND (c.user_id = :viewer_id OR :reads_all)
-   AND c.user_id IS NOT NULL
+  FROM {{visible_call}}
 
 -- fragment: rows_of_spending
 -- The rows of :user_id from :first_day to :last_day that a report of spending sums up.

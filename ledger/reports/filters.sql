@@ -35,7 +35,7 @@
                                      AND v.voids = e.identity)))
 
 -- fragment: listed_columns
--- What a list says about a call.
+-- What lists and exports say about a call.
 c.call_id, c.user_id, c.persona_id, c.status, c.duration_ms, c.costs, c.charges, c.tags::text AS tags,
        c.charge_plan::text AS charge_plan, c.estimated_count > 0 AS estimated, c.first_at, c.started_at, c.ended_at,
        c.updated_at

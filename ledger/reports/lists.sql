@@ -1,14 +1,18 @@
 -- Every statement checks the viewer (:viewer_id); :reads_all is true for an administrator. Row policies
 -- hide other users' rows in addition.
 
+-- fragment: listed_call
+-- What a list says about the call `c`.
+{{reports/filters.listed_columns}},
+       (SELECT count(*) FROM unpriced_events AS u
+         WHERE u.call_id = c.call_id AND (u.user_id = :viewer_id OR :reads_all)) AS unpriced_events,
+       {{reports/filters.ended_by_limit}} AS ended_by_limit
+
 -- name: calls
 -- Up to :limit calls of :user_id, newest first, with a first event from :earliest to before :before, and
 -- after the call :after_key of :after_time, as far as they match the filters; null is any. The times limit
 -- the index scan; the rest is a filter.
-SELECT {{reports/filters.listed_columns}},
-       (SELECT count(*) FROM unpriced_events AS u
-         WHERE u.call_id = c.call_id AND (u.user_id = :viewer_id OR :reads_all)) AS unpriced_events,
-       {{reports/filters.ended_by_limit}} AS ended_by_limit
+SELECT {{listed_call}}
   FROM calls AS c
  WHERE user_id = :user_id
    AND (user_id = :viewer_id OR :reads_all)
@@ -47,10 +51,7 @@ WITH ranked AS (
        AND {{reports/filters.of_listed_call}}
        AND {{reports/filters.having_cost}}
 )
-SELECT {{reports/filters.listed_columns}},
-       (SELECT count(*) FROM unpriced_events AS u
-         WHERE u.call_id = c.call_id AND (u.user_id = :viewer_id OR :reads_all)) AS unpriced_events,
-       {{reports/filters.ended_by_limit}} AS ended_by_limit,
+SELECT {{listed_call}},
        rank::numeric(40, 0) AS rank
   FROM ranked AS c
  WHERE :after_rank::numeric IS NULL OR (rank, call_id) > (:after_rank::numeric, :after_key::text)

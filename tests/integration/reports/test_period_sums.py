@@ -204,6 +204,20 @@ async def test_keys_with_many_values_are_read_from_the_calls(
     assert (await verify(database_url)).differences == 0
 
 
+async def test_calls_before_the_first_summed_period_are_summed(database_url: str) -> None:
+    await record(database_url, *a_call("call-1", NOW, campaign="spring"))
+    assert await sum_at_once(database_url, LATER) > 0
+    long_ago = NOW - timedelta(days=40)
+    await record(database_url, *a_call("call-0", long_ago, campaign="autumn"))
+    since = f"period=custom&startDate={long_ago:%F}&endDate={LATER:%F}"
+    read = await groups(database_url, "tag:campaign", since)
+    await sum_at_once(database_url, LATER)
+    query = "SELECT FROM summed_periods JOIN period_sums USING (starts) WHERE starts <= $1 AND ends > $1"
+    assert len(await fetch(database_url, query, long_ago)) == 1
+    assert await sum_at_once(database_url, LATER) == 0
+    assert await groups(database_url, "tag:campaign", since) == read
+
+
 async def test_marks_of_many_batches_are_one_for_each_hour(database_url: str) -> None:
     await record(database_url, *a_call("call-1", campaign="spring"))
     await sum_at_once(database_url, TOMORROW)
