@@ -1,7 +1,4 @@
-"""Moves totals, holds and offsets of a batch in one round trip.
-
-In a small batch each statement takes as long as its rows, and alerts wait for it.
-"""
+"""Moves totals, holds and offsets of a batch in one statement: alerts wait for the round trip."""
 
 from __future__ import annotations
 
@@ -45,7 +42,7 @@ async def move(
     connection: Connection,
     changes: BatchChanges,
     position: StreamPosition,
-    spans: Sequence[SpendWindow],
+    windows: Sequence[SpendWindow],
     basis: SpendBasis,
     *,
     worker_id: str,
@@ -71,7 +68,7 @@ async def move(
         changed_hours=hours_of(call.first_at for call in changes.owned),
         identities=_NOTHING if is_large else identities_json(changes),
         entries=_NOTHING if is_large else entries_json(changes),
-        **_span_columns(spans),
+        **_window_columns(windows),
         by_cost=basis == "cost",
     )
     row = await connection.fetchrow(*statement)
@@ -114,8 +111,9 @@ def _done_columns(done: Iterable[tuple[str, str]]) -> Columns:
     return _named(("done_users", "done_calls"), sorted(done))
 
 
-def _span_columns(spans: Sequence[SpendWindow]) -> Columns:
-    return _named(("span_users", "span_starts", "span_ends"), [span[:3] for span in spans])
+def _window_columns(windows: Sequence[SpendWindow]) -> Columns:
+    names = ("window_users", "window_starts", "window_ends")
+    return _named(names, [window[:3] for window in windows])
 
 
 def _named(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Columns:

@@ -195,13 +195,19 @@ DELETE FROM held_events WHERE identity = ANY (:identities::uuid[])
 -- Adds the payment processors :processors, which the catalogue does not have.
 INSERT INTO payment_processors SELECT unnest(:processors::text[]) ON CONFLICT DO NOTHING
 
+-- fragment: event_columns
+-- The columns of an event that a batch writes.
+identity, source, event_id, type, time, user_id, call_id, persona_id, service, operation,
+        operation_sent, model, usage, unit, unit_cost, cost_nano, amount_nano, price_id, estimated,
+        voids, data, tags, price_context, usages, leg_id, list_cost_nano
+
 -- name: move
 -- Moves totals and offsets in one round trip. Inserts the identities and events of a small batch; adds to the costs,
 -- days and spend of users, in the given order, which is sorted by key; releases the holds of finished calls. Offsets
 -- move forwards only and within their generation, so that a worker that lost a partition, or read another incarnation
--- of the topic, cannot move them. Returns the row of the totals outbox; the spend of each of :span_users from
--- :span_starts to before :span_ends, as it was before this batch, by cost if :by_cost and else by charge; the ledger's
--- epoch, null during a restore; the number of new identities; and the newest erasure of a user.
+-- of the topic, cannot move them. Returns the row of the totals outbox; the spend of each of :window_users from
+-- :window_starts to before :window_ends, as it was before this batch, by cost if :by_cost and else by charge; the
+-- ledger's epoch, null during a restore; the number of new identities; and the newest erasure of a user.
 WITH identities AS (
     INSERT INTO event_identities (identity, fingerprint)
     SELECT identity, fingerprint
@@ -209,14 +215,8 @@ WITH identities AS (
     ON CONFLICT DO NOTHING
     RETURNING identity
 ), events AS (
-    INSERT INTO call_cost_events (
-        identity, source, event_id, type, time, user_id, call_id, persona_id, service, operation,
-        operation_sent, model, usage, unit, unit_cost, cost_nano, amount_nano, price_id, estimated,
-        voids, data, tags, price_context, usages, leg_id, list_cost_nano
-    )
-    SELECT identity, source, event_id, type, time, user_id, call_id, persona_id, service, operation,
-           operation_sent, model, usage, unit, unit_cost, cost_nano, amount_nano, price_id, estimated,
-           voids, data, tags, price_context, usages, leg_id, list_cost_nano
+    INSERT INTO call_cost_events ({{event_columns}})
+    SELECT {{event_columns}}
     FROM json_populate_recordset(NULL::call_cost_events, :entries::text::json)
 ), moved_costs AS (
     INSERT INTO user_day_costs AS d (user_id, day, persona_id, service, cost_nano)
@@ -264,8 +264,8 @@ WITH identities AS (
     RETURNING id
 ), spent AS (
     SELECT requested.ordinality, s.nano
-    FROM unnest(:span_users::text[], :span_starts::timestamptz[],
-                :span_ends::timestamptz[])
+    FROM unnest(:window_users::text[], :window_starts::timestamptz[],
+                :window_ends::timestamptz[])
          WITH ORDINALITY AS requested (user_id, starts, ends, ordinality)
     CROSS JOIN LATERAL (
         SELECT coalesce(sum(spend_nano(u, :by_cost)), 0) AS nano
