@@ -48,7 +48,7 @@ class _NewPricesError(Exception):
 
 
 class Recorder:
-    """Records the batches of one lane, one after another, on one connection."""
+    """Records batches one after another, on one connection."""
 
     def __init__(
         self,

@@ -67,8 +67,8 @@ async def exporting(
 ) -> AsyncIterator[AsyncIterator[list[Exported]]]:
     """Provide the rows of an export in lists of up to ROWS_AT_ONCE, for the duration of the block.
 
-    `filters` has its first time and the time that it ends before. Raises StoreUnavailableError,
-    also for network errors raised in the block.
+    `filters` must have both times. Raises StoreUnavailableError, also for network errors raised in
+    the block.
     """
     if kind == "daily" and filters.having != NO_FILTER:
         filtered = await _filtered_days(readers, viewer, user_id, filters)
