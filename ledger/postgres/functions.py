@@ -5,8 +5,8 @@ role that row policies restrict. Its name contains a digest of the statement: pr
 previous release keep calling theirs, which the next release drops.
 
 If a statement `call` has a companion `call_version`, its result has a version. Its function takes
-the version that the client knows as the last parameter before the viewer, and returns nothing else
-if that is current.
+the version that the client knows as the last parameter before the viewer, and returns only the
+version if that is current.
 """
 
 from __future__ import annotations
