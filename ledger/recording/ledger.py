@@ -3,12 +3,14 @@
 Events become rows, exact totals and alerts. They may come from a stream, from a correction of
 prices or from a replay. Each identity counts once.
 
-Two shortcuts are taken after BATCHES_BEFORE_TRUST batches that did not need the long way:
+Two shortcuts make batches fast:
 
-* The identities of a batch are not looked up. The unique index finds a repeat, and the batch is
-  applied again with the look-up.
-* Calls are cached and not locked. Each update checks that the cached version is the newest. If it
-  is not, this batch and the next ones lock their calls.
+* Identities are not looked up first. The unique index finds a repeat; then the batch is applied
+  again with the look-up. A new writer begins without this shortcut.
+* Calls are cached and not locked. Each update checks that the cached version is the newest; if it
+  is not, the batch is applied again with locks.
+
+The batches after a repeat or a conflict do without the shortcut, see BATCHES_BEFORE_TRUST.
 """
 
 from __future__ import annotations

@@ -61,9 +61,9 @@ class _CorrectedCost(NamedTuple):
     @property
     def rerated_nano(self) -> int:
         """What the correction adds to the part of the cost that charges do not follow."""
-        rerated_before = self.cost.cost_nano - self.cost.basis_nano
-        rerated_after = 0 if self.follows else self.after_nano - self.cost.basis_nano
-        return rerated_after - rerated_before
+        rerated_before_nano = self.cost.cost_nano - self.cost.basis_nano
+        rerated_after_nano = 0 if self.follows else self.after_nano - self.cost.basis_nano
+        return rerated_after_nano - rerated_before_nano
 
 
 class SettlementPreview:
