@@ -3,14 +3,10 @@
 Events become rows, exact totals and alerts. They may come from a stream, from a correction of
 prices or from a replay. Each identity counts once.
 
-Two shortcuts make batches fast:
-
-* Identities are not looked up first. The unique index finds a repeat; then the batch is applied
-  again with the look-up. A new writer begins without this shortcut.
-* Calls are cached and not locked. Each update checks that the cached version is the newest; if it
-  is not, the batch is applied again with locks.
-
-The batches after a repeat or a conflict do without the shortcut, see BATCHES_BEFORE_TRUST.
+Two shortcuts make batches fast. Identities are not looked up first: the unique index finds a
+repeat, and then the batch is applied again with the look-up. Calls are cached and not locked: each
+update checks that the cached version is the newest, and if it is not, the batch is applied again
+with locks. The next BATCHES_BEFORE_TRUST batches then do without that shortcut.
 """
 
 from __future__ import annotations
