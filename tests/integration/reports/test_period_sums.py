@@ -143,7 +143,8 @@ async def test_writer_of_the_previous_release_is_noticed(database_url: str) -> N
         await connection.execute(
             "INSERT INTO totals_outbox (worker_id, call_ids) VALUES ('old', '{call-1}')"
         )
-    found = await groups(database_url, "tag:campaign")
+    since = f"period=custom&startDate={NOW - timedelta(days=1):%F}&endDate={LATER:%F}"
+    found = await groups(database_url, "tag:campaign", since)
     assert found["old"][2] == 1
     assert "spring" not in found
     hours = await fetch(database_url, "SELECT DISTINCT hour FROM changed_hours ORDER BY 1")
