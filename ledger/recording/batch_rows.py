@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from ledger.calls.batch_changes import BatchChanges, CountedCost
-from ledger.calls.call import Call
+from ledger.calls.call import Call, read_costs
 from ledger.calls.copy_rows import (
     ENTRY_COLUMNS,
     IDENTITY_COLUMNS,
@@ -33,7 +33,6 @@ _SQL: Final = statements("recording/recording")
 _CALL_ID: Final = itemgetter(0)
 
 _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
-_decode_costs: Final = msgspec.json.Decoder(dict[str, dict[str, int]]).decode
 _decode_charges: Final = msgspec.json.Decoder(dict[str, list[int]]).decode
 _decode_sums: Final = msgspec.json.Decoder(dict[str, int]).decode
 _decode_identities: Final = msgspec.json.Decoder(list[str]).decode
@@ -83,7 +82,7 @@ def call_of(row: Mapping[str, Any]) -> Call:
     return Call(
         **{
             **row,
-            "costs": _decode_costs(row["costs"]),
+            "costs": read_costs(row["costs"]),
             "charges": _decode_charges(row["charges"]),
             "infrastructure": _decode_sums(row["infrastructure"]),
             "pending_voids": _decode_identities(row["pending_voids"]),

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
-from ledger.calls.call import sum_by_service
+from ledger.calls.call import read_costs_by_service
 from ledger.calls.roundings import Rounding, read_roundings
 from ledger.calls.tags import read_tags
 from ledger.charge_plans.terms import ChargeDecision, read_decision
@@ -155,7 +155,6 @@ class SpendingReport(NamedTuple):
     unpriced_events: int = 0
 
 
-_costs_by_day: Final = msgspec.json.Decoder(dict[str, dict[str, int]])
 _charges_by_day: Final = msgspec.json.Decoder(dict[str, tuple[int, int]])
 _sums: Final = msgspec.json.Decoder(dict[str, int])
 _classes: Final = msgspec.json.Decoder(dict[str, str])
@@ -190,7 +189,7 @@ async def call_report(
 def _call_report(row: Record) -> CallReport:
     values: dict[str, Any] = dict(row)
     del values["version"]
-    costs = add_classes(costs_of_days(values["costs"]), values.pop("classes"))
+    costs = add_classes(read_costs_by_service(values["costs"]), values.pop("classes"))
     decoded = {
         "costs": costs,
         "tags": read_tags(values["tags"]) or {},
@@ -242,11 +241,6 @@ def spending_of(row: Record) -> SpendingReport:
         daily=_days.decode(row["daily"] or "[]"),
         unpriced_events=row["unpriced_events"],
     )
-
-
-def costs_of_days(stored: str) -> dict[str, int]:
-    """Return a call's costs by service, over all days."""
-    return sum_by_service(_costs_by_day.decode(stored).values())
 
 
 def charges_of_days(stored: str) -> tuple[int, int]:

@@ -12,13 +12,14 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from ledger.calls.call import read_costs_by_service
 from ledger.calls.roundings import Rounding
 from ledger.calls.tags import read_tags
 from ledger.charge_plans.terms import ChargeDecision, read_decision
 from ledger.postgres.database import Record
 from ledger.postgres.functions import reads
 from ledger.postgres.viewers import ReaderPool, Viewer
-from ledger.reports.costs import charges_of_days, costs_of_days
+from ledger.reports.costs import charges_of_days
 from ledger.reports.filters import NO_FILTER, CostFilter
 from ledger.reports.limit_cutoffs import LimitCutoff, read_limit_cutoff
 from ledger.reports.profit import Profit
@@ -223,7 +224,7 @@ def _after(position: PagePosition | None) -> dict[str, object]:
 def listed_call(row: Record) -> ListedCall:
     """Return a row of `calls` with its sums over all days."""
     values: dict[str, Any] = dict(row)
-    costs = costs_of_days(values["costs"])
+    costs = read_costs_by_service(values["costs"])
     decoded = {
         "costs": costs,
         "profit": Profit(*charges_of_days(values.pop("charges")), sum(costs.values()), 0),
