@@ -8,7 +8,7 @@ from typing import Final
 
 from ledger.budgets.alert_messages import AlertContext
 from ledger.budgets.alert_rows import read_alert_contexts, read_spend
-from ledger.budgets.everyone_spend import read_everyone_costs
+from ledger.budgets.everyone_spend import read_everyone_costs, read_everyone_spend_since
 from ledger.budgets.positions import scope_of
 from ledger.budgets.scoped import ALL_USERS, GLOBAL_OWNER
 from ledger.budgets.thresholds import BudgetPosition
@@ -18,7 +18,7 @@ from ledger.postgres.database import Connection
 from schemas.alerts import SpendBasis
 
 _HOUR: Final = timedelta(hours=1)
-_LATEST: Final = datetime.max.replace(year=9000, tzinfo=UTC)
+_LATEST: Final = datetime.max.replace(tzinfo=UTC)
 
 
 async def read_contexts(
@@ -26,21 +26,24 @@ async def read_contexts(
 ) -> list[AlertContext]:
     """Return the contexts of alerts; alerts are rare, so this may query the database."""
     since = quarter_of(now.astimezone(UTC) - _HOUR)
-    whole = [p for p in positions if scope_of(p) is None or p.call is not None]
-    periods = [SpendWindow(p.user_id, p.start, p.end or now) for p in whole]
-    of_whole = iter(await read_alert_contexts(connection, periods, since, basis))
+    of_users = [each for each in positions if each.call is not None or scope_of(each) is None]
+    periods = [SpendWindow(each.user_id, each.start, each.end or now) for each in of_users]
+    user_contexts = iter(await read_alert_contexts(connection, periods, since, basis))
     result = []
     for position in positions:
         scope = scope_of(position)
-        if scope is None or position.call is not None:
-            context = next(of_whole)
-            if position.call is not None:
-                context = context._replace(costs=position.call.costs_by_service())
-        elif position.user_id == GLOBAL_OWNER:  # without an hour
-            context = AlertContext({}, 0)
+        if position.call is not None:
+            costs = position.call.costs_by_service()
+            context = next(user_contexts)._replace(costs=costs)
+        elif scope is None:
+            context = next(user_contexts)
+        elif position.user_id == GLOBAL_OWNER:
+            costs = {}
             if scope.dimension == ALL_USERS and position.end is not None:
                 days = (position.start.date(), position.end.date())
-                context = AlertContext(await read_everyone_costs(connection, *days), 0)
+                costs = await read_everyone_costs(connection, *days)
+            spend = await read_everyone_spend_since(connection, scope, since, basis)
+            context = AlertContext(costs, spend)
         else:
             window = SpendWindow(position.user_id, since, _LATEST, scope)
             context = AlertContext({}, (await read_spend(connection, [window], basis))[0])

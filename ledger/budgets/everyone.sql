@@ -22,6 +22,15 @@ FROM unnest(:dimensions::text[], :values::text[], :first_days::date[], :end_days
      WITH ORDINALITY AS w (dimension, value, first, before, ordinality)
 ORDER BY w.ordinality
 
+-- name: spent_since
+-- The spend of all users since :since, by cost if :by_cost, else by charge. Each user is looked up by key.
+SELECT coalesce(sum(spent.nano), 0) AS nano
+FROM user_activity AS a
+CROSS JOIN LATERAL (
+    SELECT sum(spend_nano(s, :by_cost)) AS nano FROM user_spend AS s
+    WHERE s.user_id = a.user_id AND s.quarter >= :since
+) AS spent
+
 -- name: costs
 -- The cost of all users on the UTC days from :first_day to before :end_day, by service.
 SELECT service, sum(cost_nano)::bigint AS nano FROM everyone_day_costs

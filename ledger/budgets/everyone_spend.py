@@ -1,11 +1,13 @@
-"""Reads the spend of all users and of services, which is kept by UTC day."""
+"""Reads the spend of all users, of services and of tags over all users."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Final
 
+from ledger.budgets.scope_rows import read_tag_spend
+from ledger.budgets.scoped import SERVICE, SpendScope
 from ledger.budgets.windows import SpendWindow
 from ledger.postgres.database import Connection
 from ledger.postgres.statements import statements
@@ -30,6 +32,21 @@ async def read_everyone_spend(
         by_cost=basis == "cost",
     )
     return [int(row["nano"]) for row in await connection.fetch(*statement)]
+
+
+async def read_everyone_spend_since(
+    connection: Connection, scope: SpendScope, since: datetime, basis: SpendBasis
+) -> int:
+    """Return the spend of all users or of a tag since a time, in nano-dollars.
+
+    0 for a service: its cost is only kept by day.
+    """
+    if scope.selects_calls:
+        return await read_tag_spend(connection, scope, since, basis)
+    if scope.dimension == SERVICE:
+        return 0
+    statement = _SQL.bind("spent_since", since=since, by_cost=basis == "cost")
+    return int(await connection.fetchval(*statement))
 
 
 async def read_everyone_costs(connection: Connection, first: date, end: date) -> dict[str, int]:

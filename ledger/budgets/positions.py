@@ -13,7 +13,7 @@ from ledger.budgets.thresholds import BudgetPosition, call_position, period_posi
 from ledger.budgets.windows import SpendWindow
 from ledger.calls.call import Call
 from ledger.calls.periods import CalendarPeriod, period_of
-from ledger.calls.spend import SpendKey
+from ledger.calls.spend import SpendKey, spend_of
 from schemas.alerts import SpendBasis
 
 
@@ -42,7 +42,7 @@ def user_changes(
     sums: dict[tuple[str, Limit, CalendarPeriod], int] = {}
     for (user, quarter), spend in moved.items():
         limits = of_users.get(user)
-        if limits and (nano := _nano(spend, basis)):
+        if limits and (nano := spend_of(spend, basis)):
             _add(sums, user, limits, quarter, budgets[user].timezone, nano)
     return [PeriodChange(*key, nano) for key, nano in sums.items()]
 
@@ -59,7 +59,7 @@ def scope_changes(
     sums: dict[tuple[str, Limit, CalendarPeriod], int] = {}
     for (key, quarter), spend in scopes.sums.items():
         limits = of_scopes.get(key)
-        if limits and (nano := _nano(spend, basis)):
+        if limits and (nano := spend_of(spend, basis)):
             _add(sums, key.user_id, limits, quarter, budgets[key.user_id].timezone, nano)
     return [PeriodChange(*key, nano) for key, nano in sums.items()]
 
@@ -76,11 +76,6 @@ def _add(
         if limit.type != "call":
             key = (user, limit, period_of(limit.type, quarter, zone))
             sums[key] = sums.get(key, 0) + nano
-
-
-def _nano(spend: Sequence[int], basis: SpendBasis) -> int:
-    cost, charged, refunded = spend
-    return cost if basis == "cost" else charged - refunded
 
 
 def position_of(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -14,13 +14,21 @@ from ledger.budgets.windows import SpendWindow
 from ledger.calls.call import Call
 from ledger.calls.periods import quarter_of
 from ledger.calls.roundings import read_roundings
-from ledger.calls.spend import CHARGED, COST, REFUNDED, SpendPosting, settled_postings
+from ledger.calls.spend import (
+    CHARGED,
+    COST,
+    REFUNDED,
+    SpendPosting,
+    settled_postings,
+    spend_of,
+)
 from ledger.postgres.database import Connection
 from ledger.postgres.statements import statements
 from ledger.postgres.viewers import Viewer
 from schemas.alerts import SpendBasis
 
 _SQL: Final = statements("budgets/scopes")
+_TAGS: Final = statements("budgets/tags")
 CALLS_AT_ONCE: Final = 2_000
 
 _decode_sums: Final = msgspec.json.Decoder(dict[str, int]).decode
@@ -83,7 +91,35 @@ async def fill_scope(
     await clear_scope(connection, viewer, user_id, scope)
     key = "" if scope.dimension == PERSONA else scope.dimension.removeprefix(TAG)
     of_scope = {"user_id": user_id, **viewer.parameters}
-    statement = _SQL.bind("calls_of_scope", **of_scope, value=scope.value, tag_key=key, since=since)
+    calls = _SQL.bind("calls_of_scope", **of_scope, value=scope.value, tag_key=key, since=since)
+    sums = await _sum_calls(connection, calls, since)
+    if sums:
+        costs, charges, refunds = zip(*sums.values(), strict=True)
+        await connection.execute(
+            *_SQL.bind(
+                "fill_scope", **of_scope, **scope._asdict(), quarters=list(sums),
+                costs=costs, charges=charges, refunds=refunds,
+            )
+        )  # fmt: skip
+
+
+async def read_tag_spend(
+    connection: Connection, scope: SpendScope, since: datetime, basis: SpendBasis
+) -> int:
+    """Return the spend of a tag over all users since a time, in nano-dollars.
+
+    The totals of the tag are up to date (`ledger.budgets.tag_totals`).
+    """
+    key, first_day = scope.dimension.removeprefix(TAG), since.date()
+    calls = _TAGS.bind("calls_since", tag_key=key, value=scope.value, first_day=first_day)
+    sums = await _sum_calls(connection, calls, since)
+    return sum(spend_of(spend, basis) for spend in sums.values())
+
+
+async def _sum_calls(
+    connection: Connection, statement: tuple[Any, ...], since: datetime
+) -> dict[datetime, list[int]]:
+    """Return what the calls of a statement add to spend since a time, by quarter of an hour."""
     sums: dict[datetime, list[int]] = {}
     cursor = await connection.cursor(*statement)
     while rows := await cursor.fetch(CALLS_AT_ONCE):
@@ -105,14 +141,7 @@ async def fill_scope(
                 if posting.at >= since:
                     quarter = sums.setdefault(quarter_of(posting.at), [0, 0, 0])
                     quarter[posting.kind] += posting.nano
-    if sums:
-        costs, charges, refunds = zip(*sums.values(), strict=True)
-        await connection.execute(
-            *_SQL.bind(
-                "fill_scope", **of_scope, **scope._asdict(), quarters=list(sums),
-                costs=costs, charges=charges, refunds=refunds,
-            )
-        )  # fmt: skip
+    return sums
 
 
 async def clear_scope(

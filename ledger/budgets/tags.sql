@@ -15,6 +15,16 @@ SELECT scope_id, tag_key, value, first_day, position, is_summed, has_ended,
 -- The tags whose totals are complete.
 SELECT tag_key, value FROM tag_scopes WHERE is_summed AND NOT has_ended
 
+-- name: calls_since
+-- The calls of all users with the value :value of the tag :tag_key that have spend on the UTC day :first_day or later. Its
+-- totals are up to date.
+SELECT call_id, first_at, ended_at, infrastructure::text AS infrastructure, roundings::text AS roundings,
+       default_charge_nano, default_fee_nano
+  FROM calls
+ WHERE call_id IN (
+       SELECT t.call_id FROM tag_scopes AS s JOIN tag_call_days AS t USING (scope_id)
+        WHERE s.tag_key = :tag_key AND s.value = :value AND NOT s.has_ended AND t.day >= :first_day)
+
 -- name: add_scopes
 -- Begins totals of tags, each from its first day.
 INSERT INTO tag_scopes (tag_key, value, first_day)

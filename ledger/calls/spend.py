@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from ledger.calls.call import Call
 from ledger.calls.periods import QUARTER_MINUTES, quarter_of
 from ledger.calls.rating import RatedCost
+from schemas.alerts import SpendBasis
 
 SpendKey = tuple[str, datetime]
 """A row of `user_spend`: user and the start of a quarter of an hour in UTC."""
@@ -104,6 +105,12 @@ class SpendChanges:
     def changed(self) -> dict[SpendKey, list[int]]:
         """Return the changes that are not zero."""
         return {key: sums for key, sums in self.sums.items() if any(sums)}
+
+
+def spend_of(sums: Sequence[int], basis: SpendBasis) -> int:
+    """Return what sums of cost, charges and refunds add to the spend of a budget."""
+    cost, charged, refunded = sums
+    return cost if basis == "cost" else charged - refunded
 
 
 def settled_postings(call: Call) -> Iterator[SpendPosting]:

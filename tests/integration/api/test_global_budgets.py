@@ -71,7 +71,7 @@ async def test_budget_of_all_users_counts_past_and_new_charges(
     assert alert["message"] == (
         "All users have been charged $5.50 today, past 50% of the $10.00 daily limit."
     )
-    assert (alert["late"], alert["crossedBy"], alert["spentLastHour"]) == (False, None, 0)
+    assert (alert["late"], alert["crossedBy"], alert["spentLastHour"]) == (False, None, 5.5)
     assert {driver["service"] for driver in alert["drivers"]} <= {"raindrop", "vultr", "vercel"}
     await assert_verified(database_url)
 
