@@ -5,30 +5,25 @@ from __future__ import annotations
 from typing import Final
 
 from aiohttp import web
+from msgspec.structs import asdict
 
-from api.http.access import CALLER, Access, Route
+from api.http.access import CALLER, Access
 from api.http.bodies import read_json
-from api.http.options import RequestLimits
 from api.http.problems import Problem, invalid_body, not_found
-from api.http.replies import reply, tagged_reply
 from api.openapi.operations import Operation, Tag
 from api.routes.scoped_budgets import (
-    budget_body,
-    budget_list,
+    ScopedBudgetRoutes,
     checked_key,
     scope_value,
     wanted_budget,
 )
-from ledger.budgets.budgets import LATEST_ALERTS_MAX, Budgets
+from ledger.budgets.budgets import LATEST_ALERTS_MAX
 from ledger.budgets.scoped import ALL_USERS, BUDGETS_MAX, GLOBAL_OWNER, SERVICE, TAG, SpendScope
-from ledger.budgets.scoped_changes import BudgetSettings, ScopedBudgets, TooManyBudgetsError
-from ledger.postgres.clock import Clock
+from ledger.budgets.scoped_changes import BudgetSettings
 from schemas import scoped_budgets as bodies
 from schemas.alerts import ListedAlert
 from schemas.jsonio import decode
 
-_LIST_PATH: Final = "/api/admin/budgets"
-_BUDGET_PATH: Final = f"{_LIST_PATH}/{{budgetId}}"
 _EXAMPLE: Final = {
     "scope": {"kind": "service", "value": "elevenlabs"},
     "period": "month",
@@ -69,68 +64,30 @@ _DELETE: Final = Operation(
 )
 
 
-class GlobalBudgetRoutes:
+class GlobalBudgetRoutes(ScopedBudgetRoutes):
     """The routes of global budgets."""
 
-    def __init__(self, budgets: Budgets, limits: RequestLimits, now: Clock) -> None:
-        self._all = budgets
-        self._budgets = ScopedBudgets(budgets)
-        self._limits = limits
-        self._now = now
+    path = "/api/admin/budgets"
+    access = Access.ADMIN
+    operations = (_LIST, _CREATE, _REPLACE, _DELETE)
+    too_many = f"There are {BUDGETS_MAX} global budgets at most. Delete one first."
 
-    def routes(self) -> tuple[Route, ...]:
-        return (
-            Route("GET", _LIST_PATH, Access.ADMIN, self.list, _LIST),
-            Route("POST", _LIST_PATH, Access.ADMIN, self.create, _CREATE),
-            Route("PUT", _BUDGET_PATH, Access.ADMIN, self.replace, _REPLACE),
-            Route("DELETE", _BUDGET_PATH, Access.ADMIN, self.delete, _DELETE),
-        )
+    def owner(self, request: web.Request) -> str:  # noqa: ARG002 - it is the same for each
+        return GLOBAL_OWNER
 
-    async def list(self, request: web.Request) -> web.Response:
-        """Return the global budgets."""
-        return tagged_reply(request, await self._list(request))
+    def missing(self, budget_id: str) -> Problem:
+        return not_found(f"There is no global budget {budget_id}.")
 
-    async def create(self, request: web.Request) -> web.Response:
-        """Create a budget, and return it."""
-        wanted, now = await self._wanted(request), self._now()
-        try:
-            created = await self._budgets.create(request[CALLER].viewer, GLOBAL_OWNER, wanted, now)
-        except TooManyBudgetsError:
-            message = f"There are {BUDGETS_MAX} global budgets at most. Delete one first."
-            raise Problem(409, "too_many_budgets", message) from None
-        return reply(budget_body(created, self._all.basis, now))
+    async def listed(self, request: web.Request) -> bodies.GlobalBudgetList:
+        found = await super().listed(request)
+        viewer = request[CALLER].viewer
+        page = await self.all.alerts(viewer, GLOBAL_OWNER, None, LATEST_ALERTS_MAX)
+        alerts = [decode(ListedAlert, alert.encode()) for alert in page.alerts]
+        return bodies.GlobalBudgetList(**asdict(found), alerts=alerts)
 
-    async def replace(self, request: web.Request) -> web.Response:
-        """Replace the settings of a budget, and return it."""
-        wanted, now = await self._wanted(request), self._now()
-        viewer, budget_id = request[CALLER].viewer, request.match_info["budgetId"]
-        replaced = await self._budgets.replace(viewer, GLOBAL_OWNER, budget_id, wanted, now)
-        if replaced is None:
-            raise not_found(f"There is no global budget {budget_id}.")
-        return reply(budget_body(replaced, self._all.basis, now))
-
-    async def delete(self, request: web.Request) -> web.Response:
-        """Delete a budget, and return the remaining ones."""
-        viewer, budget_id = request[CALLER].viewer, request.match_info["budgetId"]
-        if not await self._budgets.delete(viewer, GLOBAL_OWNER, budget_id, self._now()):
-            raise not_found(f"There is no global budget {budget_id}.")
-        return reply(await self._list(request))
-
-    async def _list(self, request: web.Request) -> bodies.GlobalBudgetList:
-        viewer, now = request[CALLER].viewer, self._now()
-        statuses = await self._budgets.read(viewer, GLOBAL_OWNER, now)
-        page = await self._all.alerts(viewer, GLOBAL_OWNER, None, LATEST_ALERTS_MAX)
-        found = budget_list(statuses, self._all.basis, now)
-        return bodies.GlobalBudgetList(
-            budgets=found.budgets,
-            budgets_max=found.budgets_max,
-            budget_basis=found.budget_basis,
-            alerts=[decode(ListedAlert, alert.encode()) for alert in page.alerts],
-        )
-
-    async def _wanted(self, request: web.Request) -> BudgetSettings:
-        body = await read_json(request, self._limits, bodies.WantedGlobalBudget)
-        return wanted_budget(body, _scope_of(body.scope), self._now())
+    async def wanted(self, request: web.Request) -> BudgetSettings:
+        body = await read_json(request, self.limits, bodies.WantedGlobalBudget)
+        return wanted_budget(body, _scope_of(body.scope), self.now())
 
 
 def _scope_of(wanted: bodies.WantedGlobalScope) -> SpendScope:

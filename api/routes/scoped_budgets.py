@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final
 
@@ -35,8 +35,6 @@ from schemas.events import TAG_KEY
 from schemas.exact import Exact
 from schemas.money import Usd
 
-_LIST_PATH: Final = "/api/costs/user/{userId}/budgets"
-_BUDGET_PATH: Final = f"{_LIST_PATH}/{{budgetId}}"
 _EXAMPLE: Final = {
     "scope": {"kind": "tag", "key": "customer", "value": "acme"},
     "period": "week",
@@ -84,63 +82,82 @@ _TAG_KEY: Final = re.compile(TAG_KEY)
 
 
 class ScopedBudgetRoutes:
-    """The routes of further budgets."""
+    """The routes of a user's further budgets; a subclass has those of global budgets."""
+
+    path = "/api/costs/user/{userId}/budgets"
+    access = Access.SELF
+    operations = (_LIST, _CREATE, _REPLACE, _DELETE)
+    too_many = f"A user may have {BUDGETS_MAX} further budgets. Delete one first."
 
     def __init__(self, budgets: Budgets, limits: RequestLimits, now: Clock) -> None:
-        self._budgets = ScopedBudgets(budgets)
-        self._basis = budgets.basis
-        self._limits = limits
-        self._now = now
+        self.all = budgets
+        self.budgets = ScopedBudgets(budgets)
+        self.limits = limits
+        self.now = now
 
     def routes(self) -> tuple[Route, ...]:
+        listing, creation, replacement, deletion = self.operations
+        of_budget = f"{self.path}/{{budgetId}}"
         return (
-            Route("GET", _LIST_PATH, Access.SELF, self.list, _LIST),
-            Route("POST", _LIST_PATH, Access.SELF, self.create, _CREATE),
-            Route("PUT", _BUDGET_PATH, Access.SELF, self.replace, _REPLACE),
-            Route("DELETE", _BUDGET_PATH, Access.SELF, self.delete, _DELETE),
+            Route("GET", self.path, self.access, self.list, listing),
+            Route("POST", self.path, self.access, self.create, creation),
+            Route("PUT", of_budget, self.access, self.replace, replacement),
+            Route("DELETE", of_budget, self.access, self.delete, deletion),
         )
 
     async def list(self, request: web.Request) -> web.Response:
-        """Return the user's further budgets."""
-        return tagged_reply(request, await self._list(request))
+        """Return the budgets."""
+        return tagged_reply(request, await self.listed(request))
 
     async def create(self, request: web.Request) -> web.Response:
         """Create a budget, and return it."""
-        wanted, now = await self._wanted(request), self._now()
-        viewer, user_id = request[CALLER].viewer, request.match_info["userId"]
+        wanted, now = await self.wanted(request), self.now()
+        viewer = request[CALLER].viewer
         try:
-            created = await self._budgets.create(viewer, user_id, wanted, now)
+            created = await self.budgets.create(viewer, self.owner(request), wanted, now)
         except TooManyBudgetsError:
-            message = f"A user may have {BUDGETS_MAX} further budgets. Delete one first."
-            raise Problem(409, "too_many_budgets", message) from None
-        return reply(budget_body(created, self._basis, now))
+            raise Problem(409, "too_many_budgets", self.too_many) from None
+        return reply(budget_body(created, self.all.basis, now))
 
     async def replace(self, request: web.Request) -> web.Response:
         """Replace the settings of a budget, and return it."""
-        wanted, now = await self._wanted(request), self._now()
-        viewer, user_id = request[CALLER].viewer, request.match_info["userId"]
-        budget_id = request.match_info["budgetId"]
-        replaced = await self._budgets.replace(viewer, user_id, budget_id, wanted, now)
+        wanted, now = await self.wanted(request), self.now()
+        viewer, budget_id = request[CALLER].viewer, request.match_info["budgetId"]
+        owner = self.owner(request)
+        replaced = await self.budgets.replace(viewer, owner, budget_id, wanted, now)
         if replaced is None:
-            raise forbidden()
-        return reply(budget_body(replaced, self._basis, now))
+            raise self.missing(budget_id)
+        return reply(budget_body(replaced, self.all.basis, now))
 
     async def delete(self, request: web.Request) -> web.Response:
         """Delete a budget, and return the remaining ones."""
-        viewer, user_id = request[CALLER].viewer, request.match_info["userId"]
-        budget_id = request.match_info["budgetId"]
-        if not await self._budgets.delete(viewer, user_id, budget_id, self._now()):
-            raise forbidden()
-        return reply(await self._list(request))
+        viewer, budget_id = request[CALLER].viewer, request.match_info["budgetId"]
+        if not await self.budgets.delete(viewer, self.owner(request), budget_id, self.now()):
+            raise self.missing(budget_id)
+        return reply(await self.listed(request))
 
-    async def _list(self, request: web.Request) -> bodies.ScopedBudgetList:
-        viewer, user_id = request[CALLER].viewer, request.match_info["userId"]
-        now = self._now()
-        return budget_list(await self._budgets.read(viewer, user_id, now), self._basis, now)
+    def owner(self, request: web.Request) -> str:
+        """Return the user whose budgets are requested."""
+        return request.match_info["userId"]
 
-    async def _wanted(self, request: web.Request) -> BudgetSettings:
-        body = await read_json(request, self._limits, bodies.WantedBudget)
-        return wanted_budget(body, scope_of(body.scope), self._now())
+    def missing(self, budget_id: str) -> Problem:  # noqa: ARG002 - it is not disclosed
+        """Return the problem of a budget that the owner does not have."""
+        return forbidden()
+
+    async def listed(self, request: web.Request) -> bodies.ScopedBudgetList:
+        """Return the body of the list."""
+        now = self.now()
+        statuses = await self.budgets.read(request[CALLER].viewer, self.owner(request), now)
+        return bodies.ScopedBudgetList(
+            budgets=[budget_body(status, self.all.basis, now) for status in statuses],
+            budgets_max=BUDGETS_MAX,
+            budget_basis=self.all.basis,
+        )
+
+    async def wanted(self, request: web.Request) -> BudgetSettings:
+        """Return the requested settings; raises the 400 Problem, which names the field."""
+        body = await read_json(request, self.limits, bodies.WantedBudget)
+        return wanted_budget(body, scope_of(body.scope), self.now())
 
 
 def scope_of(wanted: bodies.WantedScope) -> SpendScope:
@@ -199,14 +216,6 @@ def _raise(wanted: bodies.WantedRaise, limit: int, now: datetime) -> Raise:
         return Raise(raised, wanted.until.astimezone(UTC))
     except OverflowError:
         raise invalid_body("`raise.until` is out of range.") from None
-
-
-def budget_list(
-    statuses: Sequence[ScopedStatus], basis: SpendBasis, now: datetime
-) -> bodies.ScopedBudgetList:
-    """Return the body of a list of budgets."""
-    budgets = [budget_body(status, basis, now) for status in statuses]
-    return bodies.ScopedBudgetList(budgets=budgets, budgets_max=BUDGETS_MAX, budget_basis=basis)
 
 
 def budget_body(status: ScopedStatus, basis: SpendBasis, now: datetime) -> bodies.ScopedBudget:
