@@ -124,7 +124,7 @@ def _use_of(
     _, held_tags = persona_and_tags(call, committed.persona_id, committed.tags)
     return CallUse(
         committed.held_nano,
-        before_nano=-1,  # a call that would spend nothing more is refused, too
+        before_nano=-1,  # it may be refused even if it spends nothing more
         after_nano=spend_nano,
         services=dict.fromkeys(request.services, 1),  # an exhausted limit of a service refuses
         tags=tags,
