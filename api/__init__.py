@@ -1,1 +1,1 @@
-"""The REST interface and the live feed: authentication, access, limits, answers."""
+"""The REST interface and the live feed: authentication, access, limits, responses."""

@@ -12,7 +12,7 @@ from api.dashboard import DashboardRoutes
 from api.http.access import ROUTES, Route
 from api.http.auth import Authenticator
 from api.http.gate import PageNotFound, RequestGate
-from api.http.limits import reject_expectation
+from api.http.limits import ignore_expectation
 from api.http.options import ApiOptions
 from api.http.replies import code_digest
 from api.http.report_cache import ReportCache
@@ -94,7 +94,8 @@ def build_app(
 
     `slow_readers` serve long queries; the default is `readers`. `source_owners` and
     `declared_traces` default to the database. `checks` must pass, and the schema must be current,
-    before `/ready` answers 200. The caller closes what it passed. A route without its part is 503.
+    before `/ready` answers 200. The caller closes the pools. A route whose argument is None answers
+    503.
     """
     code_digest()
     gate = RequestGate(authenticator, KeyStore(readers), options := options or ApiOptions())
@@ -116,7 +117,8 @@ def build_app(
         *_all_users(readers, slow_readers or readers, now),
         *_intake(readers, events, source_owners, reports, options, now),
         *live.routes(),
-        *_administration(readers, repricer, people, options, now),
+        *PeopleRoutes(people, options.limits, now, gate.refusals.count).routes(),
+        *_administration(readers, repricer, options, now),
     )
     all_routes = _with_documents(routes)
     app = _application(all_routes, gate, options, dashboard.page_not_found)
@@ -134,7 +136,7 @@ def _reports(
     options: ApiOptions,
     now: Clock,
 ) -> tuple[TraceRoutes, WebhookRoutes]:
-    """Return the routes of traces and of vendors' webhooks, which also count them."""
+    """Return the routes that receive, and count, traces and vendors' webhooks."""
     declared = declared_traces or AttachedTraces(readers)
     return (
         TraceRoutes(events, declared, options, now),
@@ -195,13 +197,11 @@ def _channels(readers: ReaderPool, options: ApiOptions) -> tuple[Route, ...]:
 def _administration(
     readers: ReaderPool,
     repricer: Repricer | None,
-    people: PeopleRights | None,
     options: ApiOptions,
     now: Clock,
 ) -> tuple[Route, ...]:
-    """Return the routes of channels, prices, charge plans, keys of services and people's rights."""
+    """Return the routes of channels, prices, plans, keys, endpoints, commands."""
     return (
-        *PeopleRoutes(people, options.limits, now).routes(),
         *_channels(readers, options),
         *PriceRoutes(readers, repricer, options.limits, now).routes(),
         *ChargePlanRoutes(readers, options.limits, now).routes(),
@@ -240,7 +240,7 @@ def _decisions(
     options: ApiOptions,
     now: Clock,
 ) -> tuple[Route, ...]:
-    """Return the routes of decisions, further budgets, alerts, anomalies, forecasts and advice."""
+    """Return the routes of decisions, budgets, alerts, anomalies, forecasts, recommendations."""
     return (
         *AuthorizationRoutes(budgets, options.limits, now).routes(),
         *ReservationRoutes(budgets, readers, options.limits, now).routes(),
@@ -266,7 +266,7 @@ def _application(
         # By default aiohttp's path variables match neither `{` nor `}`.
         path = route.path.replace("}", ":[^/]+}")
         for method in ("GET", "HEAD") if route.method == "GET" else (route.method,):
-            app.router.add_route(method, path, gate.guard(route), expect_handler=reject_expectation)
+            app.router.add_route(method, path, gate.guard(route), expect_handler=ignore_expectation)
     app.on_response_prepare.append(gate.finish)
     app[ROUTES] = routes
     app[REFUSALS] = gate.refusals

@@ -1,7 +1,7 @@
 """Serves the dashboard: the files that `tools/web` built from web/, compressed and in memory.
 
-Scripts and styles carry a hash of their content in their names, so browsers cache them without
-expiry; the page itself is revalidated at each request. The files need no token, because they
+Scripts and styles carry a hash of their content in their names, so browsers cache them for
+a year; the page itself is revalidated at each request. The files need no token, because they
 contain no data: the page requests data from the API with the user's token.
 """
 

@@ -31,7 +31,7 @@ class Trial:
                         mapped, source=self._source, event_id=event_id, now=datetime.now(UTC)
                     )
                     self.events += 1
-                    self.results.append(f"{name}: {event.emitted.value.decode()}")
+                    self.results.append(f"{name}: {event.outgoing.value.decode()}")
         except InputError as error:
             self.refused += 1
             self.results.append(f"{name}: refused: {error}")

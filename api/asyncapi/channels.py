@@ -63,9 +63,10 @@ _OPTIONAL_DLQ_HEADERS: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TopicMessage:
-    """A message: its payload's type, or None for no value; `attributes` are CloudEvents headers.
+    """A message; `payload` is its type, None for a record without a value.
 
-    `headers` are other headers, by name. `is_raw` is a payload of any bytes.
+    `attributes` is the event type of binary mode, whose attributes are headers. `headers` are
+    descriptions of other headers, by name. With `is_raw` the payload is any bytes.
     """
 
     name: str
@@ -75,7 +76,7 @@ class TopicMessage:
     attributes: str | None = None
     headers: Mapping[str, str] | None = None
     optional_headers: Mapping[str, str] | None = None
-    media: str = JSON
+    content_type: str = JSON
     examples: tuple[Any, ...] = ()
 
 
@@ -92,29 +93,29 @@ class TopicChannel:
     messages: tuple[TopicMessage, ...]
 
 
-def _camel(event_type: str) -> str:
+def _camel_case(event_type: str) -> str:
     head, *rest = event_type.replace("_", ".").split(".")
     return head + "".join(part.capitalize() for part in rest)
 
 
-def _structured(kind: Any) -> TopicMessage:
-    event = kind.kind
+def _structured(envelope: Any) -> TopicMessage:
+    event_type = envelope.kind
     return TopicMessage(
-        name=_camel(event),
-        title=f"{event}, structured mode",
-        payload=kind,
-        media=CLOUDEVENT,
-        examples=(examples.structured(event),),
+        name=_camel_case(event_type),
+        title=f"{event_type}, structured mode",
+        payload=envelope,
+        content_type=CLOUDEVENT,
+        examples=(examples.structured(event_type),),
     )
 
 
-def _binary(event: str) -> TopicMessage:
+def _binary(event_type: str) -> TopicMessage:
     return TopicMessage(
-        name=f"{_camel(event)}Binary",
-        title=f"{event}, binary mode",
-        payload=DATA_TYPES[event],
-        attributes=event,
-        examples=(examples.DATA[event],),
+        name=f"{_camel_case(event_type)}Binary",
+        title=f"{event_type}, binary mode",
+        payload=DATA_TYPES[event_type],
+        attributes=event_type,
+        examples=(examples.DATA[event_type],),
     )
 
 
@@ -129,8 +130,8 @@ CHANNELS: Final = (
         key="The user's id, or the call's id if the emitter does not know the user. Totals do not "
         "depend on it.",
         messages=(
-            *(_structured(kind) for kind in get_args(Envelope)),
-            *(_binary(event) for event in DATA_TYPES),
+            *map(_structured, get_args(Envelope)),
+            *map(_binary, DATA_TYPES),
         ),
     ),
     TopicChannel(
@@ -148,7 +149,7 @@ CHANNELS: Final = (
                 is_raw=True,
                 headers=_DLQ_HEADERS,
                 optional_headers=_OPTIONAL_DLQ_HEADERS,
-                media=BYTES,
+                content_type=BYTES,
             ),
         ),
     ),
@@ -182,10 +183,10 @@ CHANNELS: Final = (
         key="The user's id.",
         messages=(
             TopicMessage(
-                name=_camel(ALERT_TYPE),
+                name=_camel_case(ALERT_TYPE),
                 title="A budget alert",
                 payload=BudgetAlertEvent,
-                media=CLOUDEVENT,
+                content_type=CLOUDEVENT,
                 examples=(examples.BUDGET_ALERT,),
             ),
         ),
@@ -199,24 +200,24 @@ CHANNELS: Final = (
         key="The call's id.",
         messages=(
             TopicMessage(
-                name=_camel(CUTOFF_TYPE),
+                name=_camel_case(CUTOFF_TYPE),
                 title="A request to end a call",
                 payload=CallCutoffEvent,
-                media=CLOUDEVENT,
+                content_type=CLOUDEVENT,
                 examples=(command_examples.CALL_CUTOFF,),
             ),
             TopicMessage(
-                name=_camel(WARN_TYPE),
+                name=_camel_case(WARN_TYPE),
                 title="A request to say a closing sentence",
                 payload=CallWarnEvent,
-                media=CLOUDEVENT,
+                content_type=CLOUDEVENT,
                 examples=(command_examples.CALL_WARN,),
             ),
             TopicMessage(
-                name=_camel(DOWNGRADE_TYPE),
+                name=_camel_case(DOWNGRADE_TYPE),
                 title="A request to use a cheaper model",
                 payload=CallDowngradeEvent,
-                media=CLOUDEVENT,
+                content_type=CLOUDEVENT,
                 examples=(command_examples.CALL_DOWNGRADE,),
             ),
         ),
@@ -230,10 +231,10 @@ CHANNELS: Final = (
         key="The user's id.",
         messages=(
             TopicMessage(
-                name=_camel(ANOMALY_TYPE),
+                name=_camel_case(ANOMALY_TYPE),
                 title="An anomaly",
                 payload=CostAnomalyEvent,
-                media=CLOUDEVENT,
+                content_type=CLOUDEVENT,
                 examples=(examples.COST_ANOMALY,),
             ),
         ),

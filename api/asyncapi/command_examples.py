@@ -12,19 +12,19 @@ from schemas.crossings import Crossing
 from schemas.exact import Exact
 from schemas.published import CallCutoffEvent, CallDowngradeEvent, CallWarnEvent
 
-_COMMAND: Final = "0193446a-5d1e-7c3a-9a52-6f0e4b7d1c91"
-_WARNING: Final = "5d1c0e8f-3a52-4d7b-9b3e-61c8a2f0e7b4"
-_DOWNGRADE: Final = "c7a9b1d2-0f64-4e8a-8d15-2b90f3e6a5c1"
+_CUTOFF_ID: Final = "0193446a-5d1e-7c3a-9a52-6f0e4b7d1c91"
+_WARNING_ID: Final = "5d1c0e8f-3a52-4d7b-9b3e-61c8a2f0e7b4"
+_DOWNGRADE_ID: Final = "c7a9b1d2-0f64-4e8a-8d15-2b90f3e6a5c1"
 CALL_CUTOFF: Final = as_json(
     CallCutoffEvent(
-        id=_COMMAND,
+        id=_CUTOFF_ID,
         source=SOURCE,
         subject=CALL,
         time=after(200),
         specversion="1.0",
         datacontenttype="application/json",
         data=PublishedCutoff(
-            command_id=_COMMAND,
+            command_id=_CUTOFF_ID,
             call_id=CALL,
             user_id=USER,
             reason="The limit of $2.00 a call is reached.",
@@ -42,14 +42,14 @@ CALL_CUTOFF: Final = as_json(
 )
 CALL_WARN: Final = as_json(
     CallWarnEvent(
-        id=_WARNING,
+        id=_WARNING_ID,
         source=SOURCE,
         subject=CALL,
         time=after(150),
         specversion="1.0",
         datacontenttype="application/json",
         data=PublishedWarn(
-            command_id=_WARNING,
+            command_id=_WARNING_ID,
             call_id=CALL,
             user_id=USER,
             reason="This call cost $1.61, past 80% of its $2.00 limit.",
@@ -69,14 +69,14 @@ CALL_WARN: Final = as_json(
 )
 CALL_DOWNGRADE: Final = as_json(
     CallDowngradeEvent(
-        id=_DOWNGRADE,
+        id=_DOWNGRADE_ID,
         source=SOURCE,
         subject=CALL,
         time=after(180),
         specversion="1.0",
         datacontenttype="application/json",
         data=PublishedDowngrade(
-            command_id=_DOWNGRADE,
+            command_id=_DOWNGRADE_ID,
             call_id=CALL,
             user_id=USER,
             reason="This call cost $1.90, past 95% of its $2.00 limit.",
@@ -103,7 +103,7 @@ CALL_DOWNGRADE: Final = as_json(
 )
 EXECUTED_COMMAND: Final = as_json(
     ExecutedCommand(
-        command_id=_COMMAND,
+        command_id=_CUTOFF_ID,
         call_id=CALL,
         user_id=USER,
         kind="cutoff",

@@ -33,7 +33,7 @@ def document(routes: Sequence[Route], version: str) -> dict[str, Any]:
     feed, socket = _socket(routes)
     incoming = [_live_message(kind) for kind in get_args(socket.received)]
     outgoing = [_live_message(kind) for kind in get_args(socket.sent)]
-    parts = _Parts.of(
+    components = _Components.of(
         [
             *((message, one.action == "receive") for one in CHANNELS for message in one.messages),
             *((message, True) for message in incoming),
@@ -65,8 +65,8 @@ def document(routes: Sequence[Route], version: str) -> dict[str, Any]:
             "receiveLive": _operation(LIVE, "receive", "Receive messages of clients", incoming),
         },
         "components": {
-            "messages": parts.messages,
-            "schemas": parts.schemas,
+            "messages": components.messages,
+            "schemas": components.schemas,
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
             },
@@ -74,7 +74,7 @@ def document(routes: Sequence[Route], version: str) -> dict[str, Any]:
     }
 
 
-class _Parts:
+class _Components:
     """The messages and the schemas that they refer to."""
 
     def __init__(self, messages: dict[str, Any], schemas: dict[str, Any]) -> None:
@@ -82,7 +82,7 @@ class _Parts:
         self.schemas = schemas
 
     @classmethod
-    def of(cls, messages: Sequence[tuple[TopicMessage, bool]]) -> _Parts:
+    def of(cls, messages: Sequence[tuple[TopicMessage, bool]]) -> _Components:
         described = {
             DescribedType(message.payload, incoming)
             for message, incoming in messages
@@ -111,7 +111,7 @@ def _message(
     described: dict[str, Any] = {
         "name": message.name,
         "title": message.title,
-        "contentType": message.media,
+        "contentType": message.content_type,
     }
     if not message.is_raw:
         described["payload"] = payload or _NO_VALUE

@@ -16,21 +16,18 @@ from schemas.exact import Exact
 from schemas.jsonio import encode
 from schemas.money import NANO_PER_USD, Usd
 from schemas.people import ErasedUserRecord, RewrittenFileRecord
-from schemas.published import (
-    BudgetAlertEvent,
-    CostAnomalyEvent,
-)
+from schemas.published import BudgetAlertEvent, CostAnomalyEvent
 from schemas.totals import CallTotal
 
 START: Final = datetime(2026, 11, 19, 14, 0, 2, tzinfo=UTC)
-_DAY: Final = START.replace(hour=0, second=0)
+DAY: Final = START.replace(hour=0, second=0)
 CALL: Final = "call-7f3a"
 USER: Final = "alice"
 _PERSONA: Final = "persona-sales"
 ALERT_ID: Final = "0193446a-5d1e-7c3a-9a52-6f0e4b7d1c90"
-_ANOMALY: Final = "0193446a-5d1e-7c3a-9a52-6f0e4b7d1c92"
-_CHANNEL: Final = "0193446a-5d1e-7c3a-9a52-6f0e4b7d1c93"
-_DELIVERY: Final = "0193446a-5d1e-7c3a-9a52-6f0e4b7d1c94"
+_ANOMALY_ID: Final = "0193446a-5d1e-7c3a-9a52-6f0e4b7d1c92"
+_CHANNEL_ID: Final = "0193446a-5d1e-7c3a-9a52-6f0e4b7d1c93"
+_DELIVERY_ID: Final = "0193446a-5d1e-7c3a-9a52-6f0e4b7d1c94"
 
 
 def usd(text: str) -> Usd:
@@ -44,7 +41,7 @@ def after(seconds: int) -> datetime:
 
 
 def as_json(body: object) -> Any:
-    """Return a message as it appears in JSON; the numbers of the examples have few digits."""
+    """Return a message as decoded JSON."""
     return msgspec.json.decode(encode(body))
 
 
@@ -142,8 +139,8 @@ ALERT: Final = PublishedAlert(
     message="80 % of the daily limit of $60.00 is reached.",
     triggered_at=after(313),
     period="2026-11-19",
-    period_start=_DAY,
-    period_end=_DAY + timedelta(days=1),
+    period_start=DAY,
+    period_end=DAY + timedelta(days=1),
     call_id=None,
     crossed_by=Crossing(source="/voice-pipeline", id="end-7f3a", service=None),
     limit_version=3,
@@ -168,14 +165,14 @@ BUDGET_ALERT: Final = as_json(
 )
 COST_ANOMALY: Final = as_json(
     CostAnomalyEvent(
-        id=_ANOMALY,
+        id=_ANOMALY_ID,
         source=ANOMALY_SOURCE,
         subject=USER,
         time=after(400),
         specversion="1.0",
         datacontenttype="application/json",
         data=PublishedAnomaly(
-            anomaly_id=_ANOMALY,
+            anomaly_id=_ANOMALY_ID,
             user_id=USER,
             kind="call_spike",
             service="openai",
@@ -197,8 +194,8 @@ COST_ANOMALY: Final = as_json(
 )
 DELIVERY: Final = as_json(
     DeliveryRecord(
-        delivery_id=_DELIVERY,
-        channel_id=_CHANNEL,
+        delivery_id=_DELIVERY_ID,
+        channel_id=_CHANNEL_ID,
         user_id=USER,
         kind="alert",
         subject_id=ALERT_ID,

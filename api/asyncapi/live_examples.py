@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from api.asyncapi.examples import ALERT, CALL, START, USER, after, as_json, usd
+from api.asyncapi.examples import ALERT, CALL, DAY, START, USER, after, as_json, usd
 from schemas.budgets import Budget, LimitVersions
 from schemas.call_steps import CallSteps
 from schemas.exact import Exact
@@ -25,7 +25,6 @@ from schemas.live import (
     LiveSubscribe,
 )
 
-_DAY: Final = START.replace(hour=0, second=0)
 _CALL: Final = LiveCall(
     call_id=CALL,
     user_id=USER,
@@ -66,10 +65,10 @@ _BUDGET: Final = Budget(
     ),
     channels=[],
     budget_basis="charged",
-    day_start=_DAY,
-    day_end=_DAY + timedelta(days=1),
-    month_start=_DAY.replace(day=1),
-    month_end=_DAY.replace(month=12, day=1),
+    day_start=DAY,
+    day_end=DAY + timedelta(days=1),
+    month_start=DAY.replace(day=1),
+    month_end=DAY.replace(month=12, day=1),
     limit_versions=LimitVersions(daily=3, monthly=0, call=1),
     current_daily_spend=usd("49.9"),
     current_monthly_spend=usd("310.25"),

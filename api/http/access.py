@@ -21,7 +21,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class Caller:
     """The user and role of a verified token; `expires_at` in seconds since 1970.
 
-    `scopes` restrict the caller of a key of a service, `key_id`; both are None for a token.
+    For a service with an API key, `scopes` restrict it and `key_id` is its key; None for a token.
     """
 
     user_id: str
@@ -29,6 +29,11 @@ class Caller:
     expires_at: int
     scopes: frozenset[KeyScope] | None = None
     key_id: int | None = None
+
+    @property
+    def author(self) -> str:
+        """The name under which an administrator's changes are stored."""
+        return f"admin {self.user_id}"
 
     @property
     def viewer(self) -> Viewer:
@@ -78,7 +83,7 @@ class Route:
     """A method and a path with access rule, handler and OpenAPI operation.
 
     A route with `credential_sources` is a WebSocket, which only pages of allowed origins may open.
-    `scope` is the scope that a key needs, unless the access rule defines it.
+    `scope` is the scope that a key needs; by default it follows from the access rule.
     """
 
     method: str
@@ -106,8 +111,8 @@ class Route:
         if self.access is Access.EMITTER:
             return "ingest"
         is_read = self.method == "GET" and self.access in {Access.SELF, Access.OWNER}
-        of_channels = self.operation is not None and self.operation.tag is Tag.CHANNELS
-        return "read" if is_read and not of_channels else None
+        is_of_channels = self.operation is not None and self.operation.tag is Tag.CHANNELS
+        return "read" if is_read and not is_of_channels else None
 
 
 ROUTES: Final = web.AppKey("routes", tuple[Route, ...])
@@ -120,10 +125,10 @@ CALLER: Final = web.RequestKey("caller", Caller)
 """Key of a request's caller, set once the request is admitted."""
 
 ADDRESS: Final = web.RequestKey("address", str)
-"""Key of the client address that limits use for a request."""
+"""Key of a request's client address, as limits count it."""
 
 REPORTED_CALL: Final = web.RequestKey("reported_call", str)
 """Key of the call of the first event that a request reports, once its events are valid."""
 
 REPORT_REFUSAL: Final = web.RequestKey("report_refusal", str)
-"""Key of the reason if a request is answered as a success, but all that it reports is refused."""
+"""Key of the reason why all events of a successful request are refused."""

@@ -2,7 +2,7 @@
 
 Nothing in a token chooses how it is verified: the algorithms follow from the key, and headers that
 point to keys (`jku`, `x5u`, `jwk`) are never followed. Verified tokens are cached until they
-expire, because a verification costs more than all other work of a request before its query.
+expire, because a verification costs more than the rest of a request before its query.
 """
 
 from __future__ import annotations
@@ -206,7 +206,7 @@ class Authenticator:
 
 
 def _digest(token: str) -> bytes:
-    """Return the cache key of a token: of fixed size, and useless to a reader of our memory."""
+    """Return the cache key of a token: of fixed size, and no credential itself."""
     return sha256(token.encode()).digest()
 
 

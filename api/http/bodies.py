@@ -20,6 +20,24 @@ async def read_json(request: web.Request, limits: RequestLimits, kind: type[T]) 
     return parse_json(await read_body(request, limits), kind)
 
 
+async def read_optional_json(request: web.Request, limits: RequestLimits, kind: type[T]) -> T:
+    """Return the decoded body of a request, an empty one as `{}`; raises like `read_json`."""
+    body = await read_body(request, limits)
+    return parse_json(body if body.strip() else b"{}", kind)
+
+
+def checked_reason(reason: str, if_empty: str) -> str:
+    """Return a reason without the spaces around it; raises the 400 Problem.
+
+    `if_empty` tells the client what an empty reason lacks.
+    """
+    if not (stripped := reason.strip()):
+        raise invalid_body(f"`reason` is empty. {if_empty}")
+    if "\0" in stripped:
+        raise invalid_body("`reason` contains the character U+0000.")
+    return stripped
+
+
 def parse_json(body: bytes, kind: type[T]) -> T:
     """Return decoded JSON; raises the 400 Problem, which names the field."""
     if not body.strip():

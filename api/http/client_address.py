@@ -74,7 +74,7 @@ class ClientAddresses:
         if address is None:
             return peer
         if not self._trusts(address):
-            return counted_as(address)
+            return limit_key(address)
         claimed: set[IpAddress] = set()
         try:
             if forwarded is not None:
@@ -83,9 +83,9 @@ class ClientAddresses:
                 nodes = [node.strip() for node in x_forwarded_for.split(",")]
                 claimed.add(self._walk(address, nodes, _node_address))
         except ValueError:
-            return counted_as(address)
-        # Proxies forward the header they do not write: if both differ, one is the client's claim.
-        return counted_as(claimed.pop() if len(claimed) == 1 else address)
+            return limit_key(address)
+        # A proxy passes on the header that it does not write, so two different ones prove nothing.
+        return limit_key(claimed.pop() if len(claimed) == 1 else address)
 
     def _walk(
         self, peer: IpAddress, nodes: Sequence[str], read: Callable[[str], IpAddress | None]
@@ -104,7 +104,7 @@ class ClientAddresses:
         return nearest
 
 
-def counted_as(address: IpAddress) -> str:
+def limit_key(address: IpAddress) -> str:
     """Return the key of an address in limits: the IPv4 address, or the IPv6 /64 network."""
     if isinstance(address, IPv4Address):
         return str(address)
@@ -121,10 +121,10 @@ def parsed_address(text: str) -> IpAddress | None:
     return mapped or address
 
 
-def peer_counted_as(peer: str) -> str:
+def limit_key_of_peer(peer: str) -> str:
     """Return the key of a connection's peer in limits."""
     address = parsed_address(peer)
-    return peer if address is None else counted_as(address)
+    return peer if address is None else limit_key(address)
 
 
 def _join_headers(values: Sequence[str]) -> str | None:

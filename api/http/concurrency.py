@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from api.http.problems import LimitName, rate_limited
 
-RETRY_SECONDS = 1
+RETRY_SECONDS: Final = 1
 
 
 class ConcurrencyLimit:

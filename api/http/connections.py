@@ -1,7 +1,7 @@
 """HTTP connections with limits on their number and with timeouts in both directions.
 
-aiohttp limits neither how slowly a request's head may arrive nor how slowly a client may read its
-response. It answers malformed HTTP with an HTML page and logs a traceback that quotes the request,
+aiohttp has no timeout for a request's head, nor for a client that reads its response slowly. It
+answers malformed HTTP with an HTML page and logs a traceback that quotes the request,
 tokens included. `GuardedConnection` fixes this.
 """
 
@@ -16,7 +16,7 @@ from typing import Any, Final, cast
 
 from aiohttp import hdrs, web
 
-from api.http.client_address import ClientAddresses, peer_counted_as
+from api.http.client_address import ClientAddresses, limit_key_of_peer
 from api.http.common_headers import SECURITY_HEADERS, SERVER_HEADER
 from api.http.masked_frames import FrameParser, MaskedFrames
 from api.http.options import RequestLimits
@@ -59,7 +59,7 @@ class ConnectionFactory:
 
     def admit(self, peer: str) -> Problem | None:
         """Count a connection, or return the Problem. Proxies have no limit per address."""
-        limits, address = self._limits, peer_counted_as(peer)
+        limits, address = self._limits, limit_key_of_peer(peer)
         problem = None
         if self.open_connections >= limits.connections:
             problem = unavailable("Another connection", "connections")
@@ -81,7 +81,7 @@ class ConnectionFactory:
 
     def remove(self, peer: str) -> None:
         """Remove a connection from the counts."""
-        address = peer_counted_as(peer)
+        address = limit_key_of_peer(peer)
         self.open_connections -= 1
         self._by_address[address] -= 1
         if not self._by_address[address]:
@@ -158,7 +158,7 @@ class GuardedConnection(web.RequestHandler):
     def set_parser(
         self, parser: FrameParser, data_received_cb: Callable[[], None] | None = None
     ) -> None:
-        """Wrap the parser of a new WebSocket."""
+        """Refuse unmasked frames on a new WebSocket."""
         super().set_parser(cast(Any, MaskedFrames(parser)), data_received_cb)
 
     def request_began(self) -> None:

@@ -34,7 +34,7 @@ class Cors:
             response.headers["Access-Control-Max-Age"] = _MAX_AGE_SECONDS
         return response
 
-    def mark(self, request: web.Request, response: web.StreamResponse) -> None:
+    def add_headers(self, request: web.Request, response: web.StreamResponse) -> None:
         """Add the CORS headers if the request's origin is allowed."""
         if not self._origins:
             return

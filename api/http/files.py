@@ -11,7 +11,9 @@ from hashlib import blake2b
 from types import MappingProxyType
 from typing import Final
 
-from aiohttp import ETag, hdrs, web
+from aiohttp import hdrs, web
+
+from api.http.etags import is_current
 
 IMMUTABLE: Final = "public, max-age=31536000, immutable"
 NO_CACHE: Final = "no-cache"
@@ -58,7 +60,7 @@ class CachedFile:
     ) -> web.Response:
         """Answer with the content, compressed as the client accepts it, or with 304."""
         sent_headers = {**headers, hdrs.CACHE_CONTROL: self.caching, hdrs.ETAG: f'"{self.tag}"'}
-        if any(etag.value in {self.tag, "*"} for etag in _cached_etags(request)):
+        if is_current(request, self.tag):
             return web.Response(status=304, headers=sent_headers)
         body = self.content
         sent_headers[hdrs.CONTENT_TYPE] = self.content_type
@@ -75,11 +77,6 @@ class CachedFile:
 @lru_cache(maxsize=128)  # tests build the application, with its files, for each case
 def _gzip(content: bytes) -> bytes:
     return gzip.compress(content, mtime=0)
-
-
-def _cached_etags(request: web.Request) -> tuple[ETag, ...]:
-    """Return the ETags that the client has cached."""
-    return (request.if_none_match or ()) if hdrs.IF_NONE_MATCH in request.headers else ()
 
 
 def _accepted_encodings(request: web.Request) -> frozenset[str]:

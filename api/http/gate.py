@@ -38,7 +38,7 @@ from api.http.problems import (
     rate_limited,
     unavailable,
 )
-from api.http.verification import verification_budget
+from api.http.verification import verification_queue
 from api.metrics.refusals import RefusalMeter
 from api.metrics.requests import RequestMeter
 from ledger.operations.api_keys import KeyStore
@@ -68,8 +68,8 @@ class RequestGate:
         self._cors = Cors(options.cors_origins)
         self._addresses = ClientAddresses(limits.trusted_proxies)
         self._rate = RateLimiter(limits.requests_per_second, limits.burst, limits.clients)
-        self._token_budget = verification_budget(limits)
-        self._ticket_budget = verification_budget(limits)
+        self._token_queue = verification_queue(limits)
+        self._ticket_queue = verification_queue(limits)
         self._by_address = ConcurrencyLimit(
             limits.requests_per_address,
             "concurrent_requests_per_address",
@@ -140,12 +140,12 @@ class RequestGate:
                 raise foreign_origin()
             authorization = route.credential_sources.authorization(request)
             if "ticket" in request.query:
-                async with self._ticket_budget.turn(request[ADDRESS]):
+                async with self._ticket_queue.turn(request[ADDRESS]):
                     caller = await route.credential_sources.caller(request)
                 if caller is not None:
                     return caller
         token = bearer_token(request.headers, authorization)
-        slot = partial(self._token_budget.turn, request[ADDRESS])
+        slot = partial(self._token_queue.turn, request[ADDRESS])
         if token.startswith(KEY_PREFIX) and "." not in token:
             return await self._keys.caller(token, slot)
         recalled = self._authenticator.recall(token)
@@ -183,7 +183,7 @@ class RequestGate:
             return internal_error(error_id).response()
 
     async def close(self) -> None:
-        """Close the authenticator, and wait for the notes that are written."""
+        """Close the authenticator, and wait for pending notes."""
         await self._authenticator.close()
         await self._reports.close()
 
@@ -192,7 +192,7 @@ class RequestGate:
         for name, value in SECURITY_HEADERS.items():
             response.headers.setdefault(name, value)
         response.headers.update(SERVER_HEADER)
-        self._cors.mark(request, response)
+        self._cors.add_headers(request, response)
         self.meter.answered(request, response.status)
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 ID_CHARACTERS_MAX: Final = 255
-
-
 NOT_UTF8: Final = "is not UTF-8"
 
 

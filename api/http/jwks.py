@@ -154,15 +154,15 @@ def _keys_in(body: bytes) -> dict[str | None, VerificationKey]:
     for entry in entries:
         key = key_from_jwk(entry)
         if key is not None:
-            keys.setdefault(_name_of(entry), key)
+            keys.setdefault(_key_id_of(entry), key)
     if not keys:
         raise ValueError("no usable key")
     return keys
 
 
-def _name_of(entry: Mapping[str, Any]) -> str | None:
-    name = entry.get("kid")
-    return name if isinstance(name, str) else None
+def _key_id_of(entry: Mapping[str, Any]) -> str | None:
+    key_id = entry.get("kid")
+    return key_id if isinstance(key_id, str) else None
 
 
 def _checked_host(url: str) -> str:

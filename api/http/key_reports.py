@@ -1,7 +1,7 @@
 """Stores the last report and the last refusal of each key, for administrators.
 
 Each outcome of a key is stored at most once a second, in the background: no request waits for it,
-and a note that fails is lost.
+and a note that cannot be stored is lost.
 """
 
 from __future__ import annotations

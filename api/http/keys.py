@@ -1,7 +1,4 @@
-"""Verification keys, each bound to the algorithms of its own family.
-
-Nothing in a token chooses how it is verified: the algorithms follow from the type of the key.
-"""
+"""Verification keys, each bound to the algorithms of its own family."""
 
 from __future__ import annotations
 
@@ -69,7 +66,7 @@ class FixedKey:
 
 
 def secret_key(secret: str) -> VerificationKey:
-    """Return a shared secret's key (HS256); raises ValueError for a short secret or a PEM."""
+    """Return the key (HS256) of a shared secret; raises ValueError for a short one or a PEM."""
     material = secret.encode()
     if len(material) < SECRET_BYTES_MIN:
         raise ValueError(f"a JWT secret needs at least {SECRET_BYTES_MIN} bytes")
@@ -79,7 +76,7 @@ def secret_key(secret: str) -> VerificationKey:
 
 
 def public_key(pem: str) -> VerificationKey:
-    """Return a public key's key (RSA, EC or EdDSA); raises ValueError for anything else."""
+    """Return the key (RSA, EC or EdDSA) in a PEM; raises ValueError for anything else."""
     try:
         material = load_pem_public_key(pem.encode())
     except (ValueError, UnsupportedAlgorithm):

@@ -37,23 +37,23 @@ class RateLimiter:
         self._tolerance_ns = self._interval_ns * max(burst - 1, 0)
         self._clients_max = clients_max
         self._clock_ns = clock_ns
-        self._used_up_at: OrderedDict[str, int] = OrderedDict()
+        self._arrivals_ns: OrderedDict[str, int] = OrderedDict()
 
     def __len__(self) -> int:
-        return len(self._used_up_at)
+        return len(self._arrivals_ns)
 
     def take(self, client: str) -> int:
         """Count a request and return 0, or return the seconds to wait if it is refused."""
         if not self._interval_ns:
             return 0
         now = self._clock_ns()
-        used_up_at, wait_seconds = self._state(client, now)
+        arrival_ns, wait_seconds = self._state(client, now)
         if wait_seconds:
             return wait_seconds
-        self._used_up_at[client] = used_up_at + self._interval_ns
-        self._used_up_at.move_to_end(client)
-        if len(self._used_up_at) > self._clients_max:
-            self._used_up_at.popitem(last=False)
+        self._arrivals_ns[client] = arrival_ns + self._interval_ns
+        self._arrivals_ns.move_to_end(client)
+        if len(self._arrivals_ns) > self._clients_max:
+            self._arrivals_ns.popitem(last=False)
         return 0
 
     def has_room(self, client: str) -> bool:
@@ -61,15 +61,15 @@ class RateLimiter:
         return not self._interval_ns or not self._state(client, self._clock_ns())[1]
 
     def _state(self, client: str, now: int) -> tuple[int, int]:
-        used_up_at = max(self._used_up_at.get(client, now), now)
-        early_ns = used_up_at - now - self._tolerance_ns
-        return used_up_at, -(-early_ns // _SECOND_NS) if early_ns > 0 else 0
+        arrival_ns = max(self._arrivals_ns.get(client, now), now)
+        early_ns = arrival_ns - now - self._tolerance_ns
+        return arrival_ns, -(-early_ns // _SECOND_NS) if early_ns > 0 else 0
 
 
-async def reject_expectation(request: web.Request) -> None:
-    """Leave the `Expect` header to `check_head` and `read_body`.
+async def ignore_expectation(request: web.Request) -> None:
+    """Replace aiohttp's handler of `Expect`, which requests the body before authentication.
 
-    aiohttp would request the body before the client is authenticated.
+    `check_head` and `read_body` handle the header.
     """
 
 

@@ -78,7 +78,9 @@ class TraceNames:
 
 @dataclass(frozen=True, slots=True)
 class ApiOptions:
-    """`cors_origins` are exact origins such as `https://app.example`, or the single `*`.
+    """Options of the API.
+
+    `cors_origins` are exact origins such as `https://app.example`, or the single `*`.
 
     `channel_types` are the types of notification channels that are available.
     `webhook_allow_private` is unsafe: it allows webhooks to private addresses.
@@ -86,8 +88,8 @@ class ApiOptions:
     An answer of `/metrics` is reused for `metrics_cache_seconds`. Bodies of unchanged reports use
     at most `report_cache_bytes` of memory. `trace_names` are the attributes by which spans name
     their call and user. `public_url` is the API's address, which some vendors include in their
-    signatures.
-    `dashboard` is the folder of the built dashboard. Without a `tracer` nothing is traced.
+    signatures. `dashboard` is the folder of the built dashboard. Without a `tracer`
+    nothing is traced.
     """
 
     cors_origins: tuple[str, ...] = ()

@@ -17,7 +17,7 @@ import msgspec
 from aiohttp import web
 
 from api.http.identifiers import ID_CHARACTERS_MAX, is_identifier
-from api.http.parameters import one_of
+from api.http.parameters import value_of
 from api.http.problems import Problem, invalid_parameter
 from api.openapi.operations import Parameter
 from ledger.reports.lists import PagePosition, RankPosition
@@ -49,7 +49,7 @@ _rank_decoder: Final = msgspec.json.Decoder(tuple[str, int, str])
 
 def limit_of(request: web.Request, limit: Parameter = LIMIT) -> int:
     """Return the requested page size; raises the 400 Problem."""
-    text, maximum = one_of(request, limit), int(limit.schema["maximum"])
+    text, maximum = value_of(request, limit), int(limit.schema["maximum"])
     if text is None:
         return int(limit.default)
     if not (text.isascii() and text.isdecimal() and len(text) <= 9 and 1 <= int(text) <= maximum):
@@ -90,7 +90,7 @@ def rank_cursor_of(request: web.Request, order: str) -> RankPosition | None:
 
 def _decode_cursor(request: web.Request, decoder: msgspec.json.Decoder[T]) -> T | None:
     """Return the content of the requested cursor; raises the 400 Problem."""
-    text = one_of(request, CURSOR)
+    text = value_of(request, CURSOR)
     if not text:
         return None
     try:
@@ -102,9 +102,9 @@ def _decode_cursor(request: web.Request, decoder: msgspec.json.Decoder[T]) -> T 
         raise _invalid_cursor() from None
 
 
-def number_of(request: web.Request) -> int | None:
+def row_number_of(request: web.Request) -> int | None:
     """Return the requested position in a numbered list; raises the 400 Problem."""
-    text = one_of(request, CURSOR)
+    text = value_of(request, CURSOR)
     if text is None:
         return None
     if not is_row_number(text):

@@ -22,24 +22,28 @@ from api.openapi.operations import Operation, Parameter
 
 NAME: Final[dict[str, Any]] = {"type": "string", "minLength": 1, "maxLength": ID_CHARACTERS_MAX}
 """JSON Schema of an id or a name."""
-MOMENT: Final[dict[str, Any]] = {
+DATE_OR_TIME: Final[dict[str, Any]] = {
     "type": "string",
     "examples": ["2025-11-19", "2025-11-19T12:00:00Z"],
 }
 """JSON Schema of a date or an ISO time."""
 REPEATS_MAX: Final = 20
-"""The values of a repeated parameter."""
+"""The maximum number of values of a repeated parameter."""
 _UNKNOWN_CHARACTERS_MAX: Final = 60
+_NUMBER_DIGITS_MAX: Final = 9
 _DATE: Final = "a date, or an ISO time whose UTC day counts"
 
 SERVICE: Final = Parameter("service", "Filters by service.", NAME)
-FIRST_DAY: Final = Parameter("startDate", f"The first UTC day: {_DATE}.", MOMENT)
-LAST_DAY: Final = Parameter("endDate", f"The last UTC day, included: {_DATE}.", MOMENT)
+FIRST_DAY: Final = Parameter("startDate", f"The first UTC day: {_DATE}.", DATE_OR_TIME)
+LAST_DAY: Final = Parameter("endDate", f"The last UTC day, included: {_DATE}.", DATE_OR_TIME)
 
 
 def flag(name: str, description: str, *, default: bool) -> Parameter:
     """Declare a boolean parameter."""
     return Parameter(name, description, {"type": "boolean", "default": default})
+
+
+DRY_RUN: Final = flag("dryRun", "Whether to preview only.", default=True)
 
 
 def choice(
@@ -83,6 +87,14 @@ def _is_utf8(quoted: str) -> bool:
     return True
 
 
+def path_number(request: web.Request, name: str, what: str) -> int:
+    """Return a path variable that is the number of `what`; raises the 400 Problem."""
+    text = request.match_info[name]
+    if not (text.isascii() and text.isdigit() and len(text) <= _NUMBER_DIGITS_MAX):
+        raise invalid_parameter(name, f"must be the number of {what}")
+    return int(text)
+
+
 def check_query(request: web.Request, operation: Operation) -> None:
     """Raise the 400 Problem for the first undeclared parameter."""
     if not request.rel_url.raw_query_string:
@@ -104,7 +116,7 @@ def _suggestion(name: str, declared: Sequence[str]) -> str:
     return f"is unknown; the parameters of this route are {names}"
 
 
-def one_of(request: web.Request, parameter: Parameter) -> str | None:
+def value_of(request: web.Request, parameter: Parameter) -> str | None:
     """Return the value of a parameter that may be given once; raises the 400 Problem.
 
     Raises LookupError for a parameter that the route does not declare: a programming error.
@@ -116,10 +128,10 @@ def one_of(request: web.Request, parameter: Parameter) -> str | None:
     return values[0] if values else None
 
 
-def all_of(request: web.Request, parameter: Parameter) -> tuple[str, ...]:
+def values_of(request: web.Request, parameter: Parameter) -> tuple[str, ...]:
     """Return the different values of a `repeated` parameter; raises the 400 Problem.
 
-    Raises LookupError like `one_of`.
+    Raises LookupError like `value_of`.
     """
     _check_declared(request, parameter)
     values = tuple(dict.fromkeys(request.query.getall(parameter.name, [])))
@@ -129,7 +141,7 @@ def all_of(request: web.Request, parameter: Parameter) -> tuple[str, ...]:
 
 
 def is_given(request: web.Request, parameter: Parameter) -> bool:
-    """Return whether the query has the parameter; raises LookupError like `one_of`."""
+    """Return whether the query has the parameter; raises LookupError like `value_of`."""
     _check_declared(request, parameter)
     return parameter.name in request.query
 
@@ -142,7 +154,7 @@ def _check_declared(request: web.Request, parameter: Parameter) -> None:
 
 def choice_of(request: web.Request, parameter: Parameter) -> str | None:
     """Return the value of an enum parameter, or its default; raises the 400 Problem."""
-    text = one_of(request, parameter)
+    text = value_of(request, parameter)
     if text is None or (not text and parameter.default):
         return None if parameter.default is None else str(parameter.default)
     if text not in parameter.choices:
@@ -152,7 +164,7 @@ def choice_of(request: web.Request, parameter: Parameter) -> str | None:
 
 def flag_of(request: web.Request, parameter: Parameter) -> bool:
     """Return the value of a boolean parameter, or its default; raises the 400 Problem."""
-    text = one_of(request, parameter)
+    text = value_of(request, parameter)
     if text is None:
         return bool(parameter.default)
     if text not in {"true", "false"}:
@@ -162,7 +174,7 @@ def flag_of(request: web.Request, parameter: Parameter) -> bool:
 
 def service_of(request: web.Request) -> str | None:
     """Return the requested service; raises the 400 Problem."""
-    service = one_of(request, SERVICE)
+    service = value_of(request, SERVICE)
     if service is not None and not is_identifier(service):
         raise invalid_parameter(SERVICE.name, "must be the name of a service")
     return service
@@ -181,7 +193,7 @@ def day_or_none(request: web.Request, parameter: Parameter) -> date | None:
 
     A time without an offset is read as UTC.
     """
-    text = one_of(request, parameter)
+    text = value_of(request, parameter)
     if not text:
         return None
     try:
@@ -194,6 +206,14 @@ def day_or_none(request: web.Request, parameter: Parameter) -> date | None:
 def invalid_time(parameter: Parameter) -> Problem:
     """Return the 400 Problem of a text that is neither a date nor a time."""
     return invalid_parameter(parameter.name, "must be a date such as 2025-11-19 or an ISO time")
+
+
+def optional_days_of(request: web.Request) -> tuple[date | None, date | None]:
+    """Return the requested FIRST_DAY and LAST_DAY; raises the 400 Problem."""
+    first, last = day_or_none(request, FIRST_DAY), day_or_none(request, LAST_DAY)
+    if first and last and last < first:
+        raise invalid_parameter(LAST_DAY.name, f"must not be before `{FIRST_DAY.name}`")
+    return first, last
 
 
 def start_of(day: date) -> datetime:

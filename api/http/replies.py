@@ -15,10 +15,11 @@ from importlib.resources.abc import Traversable
 from typing import Final, TypeVar
 
 import msgspec
-from aiohttp import ETag, web
+from aiohttp import web
 from msgspec import Struct
 
 from api.http.access import CALLER
+from api.http.etags import client_etags, is_current
 from api.http.problems import JSON_TYPE, forbidden
 from api.http.report_cache import ReportCache
 from ledger.postgres.versions import VersionedReport
@@ -44,8 +45,8 @@ def tagged_reply(request: web.Request, data: Struct) -> web.Response:
     """
     body = encode(Success(data=data))
     tag = blake2b(body, digest_size=_TAG_BYTES).hexdigest()
-    headers = {"Cache-Control": "private, no-cache", "ETag": f'"{tag}"'}
-    if "If-None-Match" in request.headers and _matches(request.if_none_match, tag):
+    headers = _tag_headers(tag)
+    if is_current(request, tag):
         return web.Response(status=304, headers=headers)
     return _response(body, headers)
 
@@ -70,19 +71,17 @@ async def versioned_reply(
 ) -> web.Response:
     """Return 200 with the body of a report, or 304 if the client has the current one.
 
-    `read` returns the report, or only its version if that is the given one, which the client or the
-    cache has; None for one that the viewer may not see, which raises the 403 Problem.
+    `read` gets the version that the client or the cache has, and returns the current version, with
+    the report if the version differs; None, the 403 Problem, if the viewer may not see the report.
     """
-    of_client, cached = _version_of_client(request, scope), cache.find(scope)
-    versioned = await read(of_client or (cached.version if cached else ""))
+    client_version, cached = _client_version(request, scope), cache.find(scope)
+    versioned = await read(client_version or (cached.version if cached else ""))
     if versioned is None:
         raise forbidden()
     version, report = versioned
     tag = f"{version}-{scope}"
-    headers = {"Cache-Control": "private, no-cache", "ETag": f'"{tag}"'}
-    if version == of_client or (
-        "If-None-Match" in request.headers and _matches(request.if_none_match, tag)
-    ):
+    headers = _tag_headers(tag)
+    if version == client_version or is_current(request, tag):
         return web.Response(status=304, headers=headers)
     if report is not None:
         content = encode(Success(data=body(report)))
@@ -118,18 +117,17 @@ def _sources(folder: Traversable) -> list[bytes]:
     return sources
 
 
-def _version_of_client(request: web.Request, scope: str) -> str:
+def _client_version(request: web.Request, scope: str) -> str:
     """Return the version of the rows that the client has for a scope; empty if it has none."""
-    if "If-None-Match" in request.headers:
-        for tag in request.if_none_match or ():
-            version, _, its_scope = tag.value.partition("-")
-            if its_scope == scope and _VERSION.fullmatch(version):
-                return version
+    for etag in client_etags(request):
+        version, _, tag_scope = etag.partition("-")
+        if tag_scope == scope and _VERSION.fullmatch(version):
+            return version
     return ""
 
 
-def _matches(etags: tuple[ETag, ...] | None, tag: str) -> bool:
-    return any(etag.value in {tag, "*"} for etag in etags or ())
+def _tag_headers(tag: str) -> dict[str, str]:
+    return {"Cache-Control": "private, no-cache", "ETag": f'"{tag}"'}
 
 
 def _response(body: bytes, headers: dict[str, str], status: int = 200) -> web.Response:

@@ -1,4 +1,4 @@
-"""Streamed response bodies: paced by the client, and never mistaken for complete.
+"""Streamed response bodies: paced by the client; an incomplete one is never taken for complete.
 
 A slow client holds a slot and a database transaction, so there is a minimum speed: a client may
 fall behind by `send_seconds` in total, and catches up by reading faster. A body that is cut short
@@ -8,17 +8,16 @@ resets the connection, so that neither a client nor a proxy takes a part of a fi
 from __future__ import annotations
 
 import asyncio
-import socket
-import struct
 import time
 from collections.abc import Awaitable, Mapping
 from typing import Final
 
 from aiohttp import web
 
+from api.http.connection_reset import reset_connection
+
 CHUNK_BYTES_MAX: Final = 64 * 1024
 _NS_PER_SECOND: Final = 1_000_000_000
-_RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
 
 
 class ClientGoneError(Exception):
@@ -40,7 +39,7 @@ class StreamedBody:
         bytes_per_second_min: int,
     ) -> None:
         self._request = request
-        self._credit_ns_max = self._credit_ns = send_seconds * _NS_PER_SECOND
+        self._allowed_ns_max = self._allowed_ns = send_seconds * _NS_PER_SECOND
         self._ns_per_byte = _NS_PER_SECOND // bytes_per_second_min
         self.response = web.StreamResponse(headers=headers)
 
@@ -68,12 +67,8 @@ class StreamedBody:
 
     def abort(self) -> web.StreamResponse:
         """Reset the connection and return the incomplete response."""
-        transport = self._request.transport
-        if transport is not None:
-            wire = transport.get_extra_info("socket")
-            if wire is not None:
-                wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-            transport.abort()
+        if self._request.transport is not None:
+            reset_connection(self._request.transport)
         return self.response
 
     async def _send_head(self) -> None:
@@ -81,14 +76,14 @@ class StreamedBody:
 
     async def _wait_for_pace(self, sending: Awaitable[None], size: int) -> None:
         """Wait until the client has read `size` bytes, at the minimum speed or faster."""
-        self._credit_ns += size * self._ns_per_byte
+        self._allowed_ns += size * self._ns_per_byte
         began_ns = time.monotonic_ns()
         try:
-            async with asyncio.timeout(self._credit_ns / _NS_PER_SECOND):
+            async with asyncio.timeout(self._allowed_ns / _NS_PER_SECOND):
                 await sending
         except ConnectionError as error:
             raise ClientGoneError(str(error) or "the client disconnected") from None
         except TimeoutError:
             raise ClientTooSlowError("the client reads below the minimum speed") from None
         took_ns = time.monotonic_ns() - began_ns
-        self._credit_ns = min(self._credit_ns - took_ns, self._credit_ns_max)
+        self._allowed_ns = min(self._allowed_ns - took_ns, self._allowed_ns_max)

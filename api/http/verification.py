@@ -27,7 +27,7 @@ _ALL: Final = ""
 _NS_PER_SECOND: Final = 1_000_000_000
 
 
-class VerificationBudget:
+class VerificationQueue:
     """Decides when an unknown credential is checked."""
 
     def __init__(self, failures: RateLimiter, all_failures: RateLimiter) -> None:
@@ -88,9 +88,9 @@ class VerificationBudget:
             await asyncio.sleep(0)
 
 
-def verification_budget(limits: RequestLimits) -> VerificationBudget:
+def verification_queue(limits: RequestLimits) -> VerificationQueue:
     """Return the limits of failed authentications."""
-    return VerificationBudget(
+    return VerificationQueue(
         RateLimiter(limits.failures_per_second, limits.failures_burst, limits.clients),
         RateLimiter(limits.all_failures_per_second, limits.all_failures_burst, 1),
     )

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Final
 from urllib.parse import quote
 from uuid import uuid4
 
-import msgspec
 from msgspec import UNSET
 
-from api.intake.events import CheckedEvent, EventSender, structured_event
-from schemas.cloudevents import RECEIVER
+from api.intake.events import CheckedEvent, EventSender, make_event
 from schemas.credits import GrantRequest, GrantVoidRequest
 
 _SOURCE: Final = "/api/admin/credits"
-_encode: Final = msgspec.json.Encoder(decimal_format="number").encode
 
 
 def grant_event(body: GrantRequest, sender: EventSender) -> CheckedEvent:
@@ -31,27 +27,16 @@ def grant_event(body: GrantRequest, sender: EventSender) -> CheckedEvent:
         "priority": body.priority,
         "note": body.note,
     }
-    return _event("credit.granted", "grant", body.user_id, data, sender)
+    return _event("credit.granted", "grant", data, sender)
 
 
 def grant_void_event(body: GrantVoidRequest, sender: EventSender) -> CheckedEvent:
     """Return the `credit.voided` of a body; raises Refused. A grant is voided once."""
     data = {"userId": body.user_id, "voids": body.voids, "reason": body.reason}
-    return _event("credit.voided", "void", body.user_id, data, sender)
+    return _event("credit.voided", "void", data, sender)
 
 
-def _event(
-    kind: str, action: str, user_id: str, data: Mapping[str, object], sender: EventSender
-) -> CheckedEvent:
-    now: datetime = sender.now
-    envelope = {
-        "specversion": "1.0",
-        "id": f"{action}/{sender.key or uuid4()}",
-        "source": f"{_SOURCE}/{quote(sender.user_id, safe='')}",
-        "type": kind,
-        "subject": user_id,
-        "time": now,
-        "timesource": RECEIVER,
-        "data": {name: value for name, value in data.items() if value is not UNSET},
-    }
-    return structured_event(_encode(envelope), now)
+def _event(kind: str, action: str, data: Mapping[str, object], sender: EventSender) -> CheckedEvent:
+    source = f"{_SOURCE}/{quote(sender.user_id, safe='')}"
+    given = {name: value for name, value in data.items() if value is not UNSET}
+    return make_event(kind, source, f"{action}/{sender.key or uuid4()}", None, given, sender.now)

@@ -2,7 +2,7 @@
 
 An event's identity decides whether a repeat counts. With an `Idempotency-Key` the key is the
 identity. Without one, a body with a timestamp is its own identity, and a body without a timestamp
-is a new event each time it is sent. A call is finalized once, however often it is sent.
+is a new event each time it is sent. A call is finalized once, even if the request is repeated.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from uuid import uuid4
 import msgspec
 
 from api.intake.event_stream import OutgoingEvent
+from api.intake.json_bodies import decode_json
 from api.intake.sources import source_of
 from ledger.prices.names import standard_unit
 from schemas.cloudevents import RECEIVER, Window, decode
 from schemas.events import EventReference
 from schemas.intake import Finalize, Moment, Track
-from schemas.jsonio import json_error
 from schemas.numbers import read_number
 from schemas.refusals import Refused
 
@@ -54,9 +54,9 @@ class EventSender(NamedTuple):
 
 
 class CheckedEvent(NamedTuple):
-    """A valid event, ready to publish, its identity and its call; no call for prepaid credit."""
+    """A valid event, ready to publish, its identity and its call, empty for prepaid credit."""
 
-    emitted: OutgoingEvent
+    outgoing: OutgoingEvent
     reference: EventReference
     call_id: str
 
@@ -180,16 +180,7 @@ def _refuse_empty(body: bytes) -> None:
 
 def _decode_body(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
     _refuse_empty(body)
-    try:
-        body.decode()
-        return decoder.decode(body)
-    except msgspec.ValidationError as error:
-        raise Refused("invalid_event", f"{error}.") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        message = f"The body is not JSON: {json_error(error)}."
-        raise Refused("invalid_json", message) from None
-    except (ValueError, ArithmeticError):
-        raise Refused("invalid_event", "A number in the body cannot be read.") from None
+    return decode_json(decoder.decode, body)
 
 
 def _time_of(timestamp: Moment | None) -> datetime | None:
@@ -203,10 +194,10 @@ def _time_of(timestamp: Moment | None) -> datetime | None:
 
 def _content_id(kind: str, at: datetime, data: dict[str, Any]) -> str:
     """Return an id derived from the content, the same each time it is sent."""
-    return f"content/{_digest(_encode((kind, _utc(at), data)))}"
+    return f"content/{_digest(_encode((kind, _in_utc(at), data)))}"
 
 
-def _utc(at: datetime) -> datetime:
+def _in_utc(at: datetime) -> datetime:
     try:
         return at.astimezone(UTC)
     except OverflowError:
@@ -240,17 +231,18 @@ def make_event(
     data: Mapping[str, Any],
     now: datetime,
 ) -> CheckedEvent:
-    """Return a validated event, without the fields of `data` that are None; raises Refused.
+    """Return a validated event about the call, else the user, of `data`; raises Refused.
 
-    Without `at` its time is now, marked so that a repeat with another time is not a conflict.
+    Fields of `data` that are None are left out. Without `at` its time is now, marked so that a
+    repeat with another time is not a conflict.
     """
     envelope = {
         "specversion": "1.0",
         "id": _shorten(event_id),
         "source": _shorten(source),
         "type": kind,
-        "subject": data["callId"],
-        "time": now if at is None else _utc(at),
+        "subject": data.get("callId") or data.get("userId"),
+        "time": now if at is None else _in_utc(at),
         **({"timesource": RECEIVER} if at is None else {}),
         "datacontenttype": "application/json",
         "data": {name: value for name, value in data.items() if value is not None},

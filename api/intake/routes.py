@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from typing import Final
 from urllib.parse import unquote
@@ -12,10 +11,9 @@ from aiohttp import web
 from api.http.access import CALLER, REPORTED_CALL, Access, Route
 from api.http.limits import read_body
 from api.http.options import RequestLimits
-from api.http.problems import Problem, invalid_parameter, refused, unavailable
-from api.http.replies import reply
+from api.http.problems import Problem, invalid_parameter, refused
 from api.http.tracing import traced_request
-from api.intake.event_stream import EventStream, StreamUnavailableError
+from api.intake.event_stream import EventStream
 from api.intake.events import (
     CheckedEvent,
     EventSender,
@@ -25,6 +23,7 @@ from api.intake.events import (
     end_events,
     structured_event,
 )
+from api.intake.publishing import accepted, publish, require_stream
 from api.intake.sources import SourceGuard, SourceOwners
 from api.openapi.operations import JSON, Operation, Parameter, Tag
 from ledger.postgres.clock import Clock
@@ -33,8 +32,8 @@ from schemas.events import DATA_TYPES
 from schemas.intake import Accepted, Finalize, Track
 from schemas.refusals import Refused
 
-_EVENT_TYPE: Final = "application/cloudevents+json"
-_BATCH_TYPE: Final = "application/cloudevents-batch+json"
+_EVENT_CONTENT_TYPE: Final = "application/cloudevents+json"
+_BATCH_CONTENT_TYPE: Final = "application/cloudevents-batch+json"
 _ATTRIBUTE: Final = "ce-"
 _KEY: Final = "Idempotency-Key"
 _KEY_CHARACTERS_MAX: Final = 200
@@ -86,8 +85,8 @@ _EVENTS: Final = Operation(
     response=Accepted,
     status=202,
     body={
-        _EVENT_TYPE: Envelope,
-        _BATCH_TYPE: list[Envelope],
+        _EVENT_CONTENT_TYPE: Envelope,
+        _BATCH_CONTENT_TYPE: list[Envelope],
         # The event's data only, if its attributes are in headers.
         JSON: (Envelope, list[Envelope], *DATA_TYPES.values()),
     },
@@ -101,8 +100,6 @@ _EVENTS: Final = Operation(
         "data": {"callId": "5d0a6c1e", "userId": "alice", "amount": 4.99},
     },
 )
-
-_log: Final = logging.getLogger(__name__)
 
 
 class IntakeRoutes:
@@ -153,18 +150,18 @@ class IntakeRoutes:
     def _cloudevents(self, request: web.Request, body: bytes) -> list[CheckedEvent]:
         now, content_type = self._now(), request.content_type
         attributes = _attributes(request)
-        if content_type == _EVENT_TYPE:
+        if content_type == _EVENT_CONTENT_TYPE:
             return [structured_event(body, now)]
-        if content_type != _BATCH_TYPE and attributes:
+        if content_type != _BATCH_CONTENT_TYPE and attributes:
             return [binary_event(attributes, body, now)]
-        if content_type == _BATCH_TYPE or body.lstrip()[:1] == b"[":
+        if content_type == _BATCH_CONTENT_TYPE or body.lstrip()[:1] == b"[":
             return batch_events(body, self._limits.batch_events, now)
         return [structured_event(body, now)]
 
     async def _accept(
         self,
         request: web.Request,
-        checked: Callable[[], Sequence[CheckedEvent]],
+        make_events: Callable[[], Sequence[CheckedEvent]],
         *,
         names_sources: bool = False,
     ) -> web.Response:
@@ -172,10 +169,9 @@ class IntakeRoutes:
 
         `names_sources` says whether the caller chose the sources.
         """
-        if self._stream is None:
-            raise unavailable("The event stream")
+        stream = require_stream(self._stream)
         try:
-            events = checked()
+            events = make_events()
         except Refused as refusal:
             raise refused(refusal) from None
         if request[CALLER].role != "admin" and not all(event.call_id for event in events):
@@ -184,19 +180,15 @@ class IntakeRoutes:
         if names_sources:
             sources = [event.reference.source for event in events]
             await self._sources.check(request[CALLER], sources)
-        try:
-            with traced_request(request):
-                await self._stream.put([event.emitted for event in events])
-        except StreamUnavailableError as error:
-            _log.warning("no event stream: %s", error, extra={"action": "stream_unavailable"})
-            raise unavailable("The event stream") from None
-        return reply(Accepted(accepted=[event.reference for event in events]), status=202)
+        with traced_request(request):
+            await publish(stream, events)
+        return accepted(events)
 
     def _sender(self, request: web.Request) -> EventSender:
-        return EventSender(request[CALLER].user_id, key_of(request), self._now())
+        return EventSender(request[CALLER].user_id, idempotency_key_of(request), self._now())
 
 
-def key_of(request: web.Request) -> str | None:
+def idempotency_key_of(request: web.Request) -> str | None:
     """Return the `Idempotency-Key`, with or without quotes."""
     values = request.headers.getall(_KEY, [])
     if not values:

@@ -65,7 +65,9 @@ class LiveBudgets:
             rounds += 1
             if rounds % FULL_READ_ROUNDS == 0:
                 self._last_reads = {
-                    u: last for u, last in self._last_reads.items() if self._sockets.is_connected(u)
+                    user_id: last
+                    for user_id, last in self._last_reads.items()
+                    if self._sockets.is_connected(user_id)
                 }
                 self._changed.update(self._sockets.users())
             changed, self._changed = self._changed | self._unsent, set()

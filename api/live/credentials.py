@@ -11,7 +11,7 @@ from typing import Final
 from aiohttp import hdrs, web
 
 from api.http.access import Caller
-from api.http.parameters import is_given, one_of
+from api.http.parameters import is_given, value_of
 from api.http.problems import Problem, unauthorized
 from api.live.tickets import TicketRegistry
 from api.openapi.operations import Parameter
@@ -41,8 +41,10 @@ class SocketCredentials:
         """
         names = offered_protocols(request)
         tokens = [name.removeprefix(_BEARER) for name in names if name.startswith(_BEARER)]
-        ways = len(tokens) + (hdrs.AUTHORIZATION in request.headers) + is_given(request, TICKET)
-        if ways > 1:
+        credentials = (
+            len(tokens) + (hdrs.AUTHORIZATION in request.headers) + is_given(request, TICKET)
+        )
+        if credentials > 1:
             raise unauthorized("Send one credential only: header, ticket or subprotocol.")
         if names and PROTOCOL not in names:
             raise Problem(400, "bad_request", f"The supported subprotocol is `{PROTOCOL}`.")
@@ -50,5 +52,5 @@ class SocketCredentials:
 
     async def caller(self, request: web.Request) -> Caller | None:
         """Return the caller of the request's ticket; None if it has no ticket."""
-        ticket = one_of(request, TICKET)
+        ticket = value_of(request, TICKET)
         return None if ticket is None else await self._tickets.redeem(ticket)

@@ -11,7 +11,6 @@ from typing import Any, Final
 from api.http.options import RequestLimits
 from api.live.alerts import AlertMessage
 from api.live.budgets import LiveBudgets, ReadBudget
-from api.live.expectations import REFRESH_SECONDS, UsualCalls
 from api.live.history import CostHistory
 from api.live.reconciler import StateReconciler
 from api.live.session import SocketSession
@@ -19,6 +18,7 @@ from api.live.sockets import SocketRegistry
 from api.live.state import CallStateChange, CallVersion, LiveCalls
 from api.live.topic_follower import TopicFollower
 from api.live.tracing import FeedTracing
+from api.live.usual_calls import REFRESH_SECONDS, UsualCalls
 from api.live.view import CallViews
 from ledger.live.calls import LiveStore
 from ledger.postgres.viewers import ReaderPool, StoreUnavailableError
@@ -35,7 +35,7 @@ _log: Final = logging.getLogger(__name__)
 class Feed:
     """Connects the topics and the database with the open sockets.
 
-    `client_options` are the settings of the Kafka consumers; without them it is never ready.
+    `client_options` are the settings of the Kafka consumers; without them the feed is never ready.
     """
 
     def __init__(
@@ -54,25 +54,25 @@ class Feed:
         self.calls = LiveCalls()
         self.history = CostHistory()
         self.sockets = SocketRegistry(limits)
-        self._expectations = UsualCalls(store)
-        self.views = CallViews(self._expectations)
+        self._usual_calls = UsualCalls(store)
+        self.views = CallViews(self._usual_calls)
         self.budgets = LiveBudgets(read_budget, self.sockets)
         tracing = FeedTracing(tracer, lambda: self.sockets.offered) if tracer else None
-        self._reader = TopicFollower(
+        self._follower = TopicFollower(
             client_options or {}, self.apply_total, self._alert, self.sockets.flush, tracing
         )
         self._reconciler = StateReconciler(
             store,
             self.calls,
-            self._expectations,
+            self._usual_calls,
             self.apply_total,
-            lambda: self._reader.is_listening,
+            lambda: self._follower.is_listening,
         )
 
     @property
     def is_ready(self) -> bool:
         """Return whether the active calls are known and followed."""
-        return self._reader.is_ready
+        return self._follower.is_ready
 
     async def passes(self) -> bool:
         """Return `is_ready`, for `/ready`."""
@@ -130,7 +130,7 @@ class Feed:
         parts = [self.sockets.run, self.sockets.check]
         if self.has_brokers:
             parts += [
-                lambda: self._reader.run(self._reconciler),
+                lambda: self._follower.run(self._reconciler),
                 self._reconciler.run,
                 self.budgets.run,
                 self.history.run,
@@ -161,8 +161,8 @@ class Feed:
     async def _refresh(self) -> None:
         while True:
             try:
-                await self._expectations.refresh()
-                await self._expectations.read_new(REFRESH_SECONDS)
+                await self._usual_calls.refresh()
+                await self._usual_calls.read_new(REFRESH_SECONDS)
             except StoreUnavailableError:
                 await asyncio.sleep(_RETRY_SECONDS)
 

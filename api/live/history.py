@@ -110,13 +110,17 @@ class CostHistory:
     def _add_change(self, step: int, before: CallVersion | None, after: CallVersion) -> None:
         costs = _costs(after.text)
         if before is None:
-            # The earlier costs of a call that is not new belong to no known step.
+            # A call that is not new has costs of unknown earlier steps.
             new_since = max(_time_of(self._first), _time_of(step) - _LENGTH)
             if costs.started_at is not None and costs.started_at < new_since:
                 return
         rises = costs.nano()
         if before is not None and before.user_id != after.user_id:
-            self._add(step, before.user_id, {s: -n for s, n in _costs(before.text).nano().items()})
+            self._add(
+                step,
+                before.user_id,
+                {service: -nano for service, nano in _costs(before.text).nano().items()},
+            )
         elif before is not None:
             for service, nano in _costs(before.text).nano().items():
                 rises[service] = rises.get(service, 0) - nano

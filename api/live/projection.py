@@ -18,7 +18,8 @@ USUAL_WEIGHT_MS: Final = 60_000
 _SURE_PERMILLE: Final = 900
 """A cost that at least this share of usual calls has is expected with certainty."""
 _DEVIATIONS_PERMILLE: Final = {80: 1_500}[INTERVAL_PERCENT]
-"""Half the interval's width in standard deviations, in thousandths. Durations are not normal."""
+"""Half the interval's width in standard deviations, in thousandths. Durations are not normally
+distributed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +56,14 @@ def project(
     """
     if usual is None:
         return _from_own_rate(call, once_services, fee_nano)
-    length = _length(call, usual)
+    duration = _expected_duration(call, usual)
     due, due_low, due_high = _remaining_once_costs(call, usual, once_services)
-    expected_ms = max(call.elapsed_ms, length.expected_ms)
+    expected_ms = max(call.elapsed_ms, duration.expected_ms)
     rest = _remaining_running_costs(call, usual, once_services, expected_ms)
     so_far = sum(call.costs.values())
     once = sum(nano for service, nano in call.costs.items() if service in once_services)
     # The uncertainty of the running cost shrinks with the part that remains.
-    spread = length.spread_permille * isqrt((so_far - once + rest) * rest) // PERMILLE
+    spread = duration.spread_permille * isqrt((so_far - once + rest) * rest) // PERMILLE
     width = spread * _DEVIATIONS_PERMILLE // PERMILLE
     return Projection(
         so_far + rest + due,
@@ -74,18 +75,18 @@ def project(
     )
 
 
-class _Length(NamedTuple):
+class _ExpectedDuration(NamedTuple):
     expected_ms: int
     spread_permille: int
 
 
-def _length(call: ProjectedCall, usual: UsualCall) -> _Length:
+def _expected_duration(call: ProjectedCall, usual: UsualCall) -> _ExpectedDuration:
     """Return the expected duration: the announced one, scaled by earlier calls' durations."""
     if call.announced_ms is None:
-        return _Length(usual.duration_ms, usual.lengths.spread_permille)
+        return _ExpectedDuration(usual.duration_ms, usual.lengths.spread_permille)
     known = usual.announced_lengths or CallLengths(1, 1, usual.lengths.spread_permille)
     expected_ms = half_even(call.announced_ms * known.duration_ms, known.base)
-    return _Length(expected_ms, known.spread_permille)
+    return _ExpectedDuration(expected_ms, known.spread_permille)
 
 
 def _remaining_once_costs(

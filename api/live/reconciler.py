@@ -21,8 +21,8 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from api.live.expectations import UsualCalls
 from api.live.state import CALLS_MAX, STALE_HOURS, LiveCalls
+from api.live.usual_calls import UsualCalls
 from ledger.calls.totals import call_total
 from ledger.live.calls import CommittedCall, LiveStore, parts
 from ledger.postgres.viewers import StoreUnavailableError
@@ -31,7 +31,8 @@ from schemas.jsonio import encode
 COMPARE_SECONDS: Final = 10
 COMPARE_SECONDS_WITHOUT_TOPIC: Final = 2
 LATE_SECONDS: Final = 5
-_SHARE_OF_TIME: Final = 20
+_PAUSE_FACTOR: Final = 20
+"""Comparisons of all calls pause for at least this many times the duration of the last one."""
 _ALL_USERS: Final = None
 
 _log: Final = logging.getLogger(__name__)
@@ -44,17 +45,17 @@ class StateReconciler:
         self,
         store: LiveStore,
         calls: LiveCalls,
-        expectations: UsualCalls,
+        usual_calls: UsualCalls,
         apply_total: Callable[[bytes], None],
         is_listening: Callable[[], bool],
     ) -> None:
         """`apply_total` applies each total that is read."""
         self._store = store
         self._calls = calls
-        self._expectations = expectations
+        self._usual_calls = usual_calls
         self._apply_total = apply_total
         self._is_listening = is_listening
-        self._asked: dict[str | None, list[asyncio.Future[None]]] = {}
+        self._waiters: dict[str | None, list[asyncio.Future[None]]] = {}
         self._wake = asyncio.Event()
         self._next_ns = 0
         self.epoch: int | None = None
@@ -70,7 +71,7 @@ class StateReconciler:
         Raises StoreUnavailableError.
         """
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._asked.setdefault(user_id, []).append(waiter)
+        self._waiters.setdefault(user_id, []).append(waiter)
         self._wake.set()
         await waiter
 
@@ -82,7 +83,7 @@ class StateReconciler:
                 async with asyncio.timeout(rest_ns / 1_000_000_000):
                     await self._wake.wait()
             self._wake.clear()
-            requested, self._asked = self._asked, {}
+            requested, self._waiters = self._waiters, {}
             waiters = [waiter for several in requested.values() for waiter in several]
             try:
                 await self._compare(
@@ -103,17 +104,17 @@ class StateReconciler:
         if _ALL_USERS in requested or time.monotonic_ns() >= self._next_ns:
             await self._compare_all()
         elif users:
-            held = [state.call_id for user in users for state in self._calls.of_user(user)]
+            known_ids = [state.call_id for user in users for state in self._calls.of_user(user)]
             active = await self._store.active_calls_of(users, _updated_after(), CALLS_MAX)
-            await self._repair(active.versions, held)
+            await self._repair(active.versions, known_ids)
             if active.epoch != self.epoch:
                 await self._compare_all()
 
     async def _compare_all(self) -> None:
         began_ns = time.monotonic_ns()
-        held = self._calls.active_ids()
+        known_ids = self._calls.active_ids()
         active = await self._store.active_calls(_updated_after(), CALLS_MAX)
-        late = await self._repair(active.versions, held)
+        late = await self._repair(active.versions, known_ids)
         self._set_epoch(active.epoch)
         self.late_rounds = self.late_rounds + 1 if late else 0
         if late:
@@ -121,7 +122,7 @@ class StateReconciler:
         self._calls.drop_ended()
         now_ns = time.monotonic_ns()
         seconds = COMPARE_SECONDS if self._is_listening() else COMPARE_SECONDS_WITHOUT_TOPIC
-        self._next_ns = now_ns + max(seconds * 1_000_000_000, _SHARE_OF_TIME * (now_ns - began_ns))
+        self._next_ns = now_ns + max(seconds * 1_000_000_000, _PAUSE_FACTOR * (now_ns - began_ns))
 
     def request_full_check(self) -> None:
         """Compare all calls as soon as possible."""
@@ -139,14 +140,14 @@ class StateReconciler:
             self.epoch_changed.set()
         self.epoch = epoch
 
-    async def _repair(self, versions: Mapping[str, int], held: Collection[str]) -> int:
+    async def _repair(self, versions: Mapping[str, int], known_ids: Collection[str]) -> int:
         """Read differing calls; returns how many the topic should have delivered."""
         late_calls = 0
         for part in parts([name for name in versions if self._differs(name, versions)]):
             still = [name for name in part if self._differs(name, versions)]
             if still:
                 late_calls += self._apply(await self._store.calls(still))
-        for part in parts([name for name in held if name not in versions]):
+        for part in parts([name for name in known_ids if name not in versions]):
             rows = await self._store.calls(part)
             late_calls += self._apply(rows)
             present = {row.call.call_id for row in rows if not _is_stale(row)}

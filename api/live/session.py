@@ -10,12 +10,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-import struct
 from collections.abc import Iterable, Sequence
 from time import monotonic_ns
 from typing import Final
 
 from api.http.access import Caller
+from api.http.connection_reset import reset_connection
 from api.live.frames import PING, text_frame
 from api.live.socket_outbox import SocketOutbox
 from api.live.state import CallVersion
@@ -28,7 +28,6 @@ STUCK_SECONDS: Final = 15
 PING_SECONDS: Final = 20
 SILENT_SECONDS: Final = 60
 
-_NO_LINGER: Final = struct.pack("ii", 1, 0)
 _SECOND_NS: Final = 1_000_000_000
 _BLOCKED_NS: Final = 50_000_000
 
@@ -48,7 +47,7 @@ class SocketSession:
         self._written_bytes = 0
         self._read_bytes = 0
         self._read_at_ns = self._active_at_ns = self._pinged_at_ns = monotonic_ns()
-        _bound_kernel_buffer(transport)
+        _limit_kernel_buffer(transport)
 
     @property
     def sees_all(self) -> bool:
@@ -132,12 +131,8 @@ class SocketSession:
         self._transport.abort()
 
     def _disconnect(self) -> None:
-        """Abort, and discard the kernel's send buffer."""
-        connection = self._transport.get_extra_info("socket")
-        if connection is not None and not self._transport.is_closing():
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
-        _log.info("a client did not read", extra={"action": "socket_cut_off"})
-        self.abort()
+        _log.info("a client is stuck or silent", extra={"action": "socket_cut_off"})
+        reset_connection(self._transport)
 
     def _is_blocked(self) -> bool:
         return self._transport.get_write_buffer_size() > BUFFER_BYTES_MAX
@@ -148,7 +143,7 @@ class SocketSession:
             self._transport.write(frame)
 
 
-def _bound_kernel_buffer(transport: asyncio.Transport) -> None:
+def _limit_kernel_buffer(transport: asyncio.Transport) -> None:
     """Keep the kernel's send buffer small: data in it cannot be replaced by newer data."""
     connection = transport.get_extra_info("socket")
     if connection is not None:

@@ -83,7 +83,7 @@ class SocketOutbox:
             frames.append(self._budget)
             self._budget = None
         size = sum(map(len, frames))
-        ask_again: int | None = None
+        next_due_ns: int | None = None
         for call_id, state in list(self._pending.items()):
             sent = self._sent.get(call_id)
             due = now_ns if sent is None else sent[1] + CALL_INTERVAL_NS
@@ -93,8 +93,8 @@ class SocketOutbox:
                 self.note_sent(state, now_ns)
             else:
                 due = max(due, now_ns)
-                ask_again = due if ask_again is None else min(due, ask_again)
-        return frames, ask_again
+                next_due_ns = due if next_due_ns is None else min(due, next_due_ns)
+        return frames, next_due_ns
 
     def _prune(self, now_ns: int) -> None:
         """Remove calls that were sent long ago: no older state of them can arrive."""

@@ -31,7 +31,7 @@ class SocketRegistry:
         self._sockets: Counter[str] = Counter()
         self._sockets_by_address: Counter[str] = Counter()
         self._by_user: dict[str, set[SocketSession]] = {}
-        self._of_all: set[SocketSession] = set()
+        self._see_all: set[SocketSession] = set()
         self._touched: set[SocketSession] = set()
         self._later: dict[int, set[SocketSession]] = {}
         self._is_waiting = asyncio.Event()
@@ -65,11 +65,11 @@ class SocketRegistry:
         user_id = session.caller.user_id
         self._by_user.setdefault(user_id, set()).add(session)
         if session.sees_all:
-            self._of_all.add(session)
+            self._see_all.add(session)
         try:
             yield
         finally:
-            self._of_all.discard(session)
+            self._see_all.discard(session)
             self._touched.discard(session)
             self._by_user[user_id].discard(session)
             if not self._by_user[user_id]:
@@ -111,7 +111,7 @@ class SocketRegistry:
 
     def _audience(self, user_id: str) -> set[SocketSession]:
         own = self._by_user.get(user_id, set())
-        return own | self._of_all if self._of_all else own
+        return own | self._see_all if self._see_all else own
 
     def flush(self) -> None:
         """Write the queued messages that are due."""

@@ -76,7 +76,7 @@ class TopicFollower:
             await asyncio.sleep(pause)
 
     async def _follow(self, log: TopicReader, reconciler: StateReconciler) -> None:
-        """Dispatch records; the database is read after the position was taken, not before."""
+        """Dispatch records; the position is taken before the database is read, so nothing is missed."""
         self.is_listening = True
         await _wait_until_current(reconciler)
         self.is_ready = True
@@ -128,10 +128,10 @@ class TopicFollower:
                     extra={"action": "feed_record_unreadable"},
                 )
             if self._tracing is not None:
-                self._tracing.dispatched(record)
+                self._tracing.note_dispatched(record)
         self._flush()
         if self._tracing is not None:
-            self._tracing.flushed()
+            self._tracing.record_spans()
 
 
 async def _wait_until_current(reconciler: StateReconciler) -> None:

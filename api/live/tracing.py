@@ -1,4 +1,4 @@
-"""Spans of the live feed: from a record of a sampled event's call or alert to the sockets."""
+"""Spans of the live feed: from the receipt of a record of a sampled event to its sockets."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ class FeedTracing:
         self._tracer = tracer
         self._offered = offered
         self._received_ns = 0
-        self._before = 0
+        self._offered_before = 0
         self._traced: list[tuple[str, str, int]] = []
 
     def start(self) -> None:
         """Note that records were received."""
         self._received_ns = time.time_ns()
-        self._before = self._offered()
+        self._offered_before = self._offered()
 
-    def dispatched(self, record: LogRecord) -> None:
+    def note_dispatched(self, record: LogRecord) -> None:
         """Note that a record was offered to its sockets."""
         offered = self._offered()
         context = context_of(record.headers, None)
         if context is not None:
-            self._traced.append((context, record.topic, offered - self._before))
-        self._before = offered
+            self._traced.append((context, record.topic, offered - self._offered_before))
+        self._offered_before = offered
 
-    def flushed(self) -> None:
+    def record_spans(self) -> None:
         """Record the spans: everything that was due is written to the sockets."""
         traced, self._traced = self._traced, []
         for context, topic, sockets in traced:

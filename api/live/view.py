@@ -9,10 +9,10 @@ from typing import Any, Final
 
 import msgspec
 
-from api.live.expectations import UsualCalls
 from api.live.frames import text_frame
 from api.live.projection import ProjectedCall, Projection, project
 from api.live.state import CallVersion
+from api.live.usual_calls import UsualCalls
 from ledger.calls.charging import ExpectedCall
 from ledger.charge_plans.plans import CallKind
 from ledger.postgres.clock import Clock, system_time
@@ -46,12 +46,12 @@ def elapsed_ms(total: CallTotal, now: datetime) -> int:
     return max(0, (until - total.started_at) // _MILLISECOND)
 
 
-def live_call(total: CallTotal, expectations: UsualCalls, now: datetime) -> LiveCall:
+def live_call(total: CallTotal, usual_calls: UsualCalls, now: datetime) -> LiveCall:
     """Return a call's message at the time `now`.
 
     Its rate is measured up to its last change, so that a pause between costs does not lower it.
     """
-    projection = _project(total, expectations, now)
+    projection = _project(total, usual_calls, now)
     return LiveCall(
         call_id=total.call_id,
         user_id=total.user_id,
@@ -70,7 +70,7 @@ def live_call(total: CallTotal, expectations: UsualCalls, now: datetime) -> Live
     )
 
 
-def _project(total: CallTotal, expectations: UsualCalls, now: datetime) -> Projection | None:
+def _project(total: CallTotal, usual_calls: UsualCalls, now: datetime) -> Projection | None:
     if total.status != "active":
         return None
     expected = total.expected_duration_seconds
@@ -79,10 +79,10 @@ def _project(total: CallTotal, expectations: UsualCalls, now: datetime) -> Proje
         int(expected * 1000) if expected else None,
         {service: cost.nano for service, cost in total.cost_by_service.items()},
     )
-    usual = expectations.usual(total.persona_id, total.user_id)
+    usual = usual_calls.usual(total.persona_id, total.user_id)
     has_fee = any(service in TRANSACTION_SERVICES for service in total.cost_by_service)
-    fee_nano = 0 if has_fee else expectations.fee_nano(_expected_call(total, call), now)
-    return project(call, usual, expectations.once_services, fee_nano)
+    fee_nano = 0 if has_fee else usual_calls.fee_nano(_expected_call(total, call), now)
+    return project(call, usual, usual_calls.once_services, fee_nano)
 
 
 def _expected_call(total: CallTotal, call: ProjectedCall) -> ExpectedCall:
@@ -107,18 +107,18 @@ class CallViews:
 
     def __init__(
         self,
-        expectations: UsualCalls,
+        usual_calls: UsualCalls,
         *,
         now: Clock = system_time,
     ) -> None:
-        self._expectations = expectations
+        self._usual_calls = usual_calls
         self._now = now
 
     def body(self, state: CallVersion) -> bytes:
         """Return the JSON of a call, cached."""
         if state.body is None:
             total = _decode(state.text)
-            state.body = encode(live_call(total, self._expectations, self._now()))
+            state.body = encode(live_call(total, self._usual_calls, self._now()))
             state.body_at_ns = monotonic_ns()
         return state.body
 

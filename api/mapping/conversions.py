@@ -17,13 +17,13 @@ _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _EXACT: Final = Context(prec=200, traps=[Inexact, InvalidOperation])
 _SHOWN_MAX: Final = 60
-_MOMENT: Final = re.compile(
+_TIME: Final = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))? ?(?:([Zz])|([+-]\d\d):?(\d\d))?",
     re.ASCII,
 )
 _OFFSET: Final = re.compile(r"([+-])(\d\d):(\d\d)", re.ASCII)
 _MICROSECOND_DIGITS: Final = 6
-_MICROSECONDS_OF: Final[Mapping[str, int]] = {
+_UNIX_EXPONENTS: Final[Mapping[str, int]] = {
     "unix": 6,
     "unix_ms": 3,
     "unix_us": 0,
@@ -31,10 +31,10 @@ _MICROSECONDS_OF: Final[Mapping[str, int]] = {
 }
 """The power of ten by which a unit of each format is longer than a microsecond."""
 
-FORMATS: Final = ("rfc3339", *_MICROSECONDS_OF)
+FORMATS: Final = ("rfc3339", *_UNIX_EXPONENTS)
 
 
-def shown(value: Any) -> str:
+def show(value: Any) -> str:
     """Return a value as error messages show it."""
     text = repr(str(value)) if isinstance(value, Decimal) else repr(value)
     return text if len(text) <= _SHOWN_MAX else f"{text[:_SHOWN_MAX]}…"
@@ -45,7 +45,7 @@ def as_text(value: Any, place: str) -> str:
     if type(value) is int:
         return str(value)
     if not isinstance(value, str):
-        raise InputError(f"{place} is {shown(value)} and not a text.")
+        raise InputError(f"{place} is {show(value)} and not a text.")
     if "\0" in value:
         raise InputError(f"{place} contains a NUL character.")
     return value
@@ -61,7 +61,7 @@ def as_any(value: Any, place: str) -> Any:
 def as_flag(value: Any, place: str) -> bool:
     """Return true or false."""
     if not isinstance(value, bool):
-        raise InputError(f"{place} is {shown(value)} and not true or false.")
+        raise InputError(f"{place} is {show(value)} and not true or false.")
     return value
 
 
@@ -70,11 +70,11 @@ def as_number(value: Any, place: str) -> Number:
     try:
         return number_from(value)
     except ValueError:
-        raise InputError(f"{place} is {shown(value)} and not a number.") from None
+        raise InputError(f"{place} is {show(value)} and not a number.") from None
 
 
 def subtract(value: Number, parts: list[Number], places: str) -> Number:
-    """Return what is left of a whole without its parts, exactly."""
+    """Return a whole minus its parts, exactly."""
     rest: Decimal | int = value
     try:
         for part in parts:
@@ -90,19 +90,19 @@ def subtract(value: Number, parts: list[Number], places: str) -> Number:
     return rest
 
 
-def move_point(value: Number, places: int) -> Number:
+def move_point(value: Number, decimals: int) -> Number:
     """Return a number with its decimal point moved to the left, exactly."""
-    if not places:
+    if not decimals:
         return value
     number = Decimal(value)
     sign, digits, exponent = number.as_tuple()
     # `scaleb` would round to the precision of the context.
-    return Decimal((sign, digits, exponent - places)) if isinstance(exponent, int) else number
+    return Decimal((sign, digits, exponent - decimals)) if isinstance(exponent, int) else number
 
 
 def time_reader(form: str, offset: timezone | None) -> Callable[[Any, str], datetime]:
     """Return a function that reads times of a format; `offset` is for times without one."""
-    if form in _MICROSECONDS_OF:
+    if form in _UNIX_EXPONENTS:
         return lambda value, place: _unix_time(as_number(value, place), form, place)
     return lambda value, place: _rfc3339(value, place, offset)
 
@@ -123,27 +123,27 @@ def read_offset(text: str) -> timezone | None:
 
 def _unix_time(value: Number, form: str, place: str) -> datetime:
     try:
-        microseconds = int(Decimal(move_point(value, -_MICROSECONDS_OF[form])))
+        microseconds = int(Decimal(move_point(value, -_UNIX_EXPONENTS[form])))
         return _EPOCH + timedelta(microseconds=microseconds)
     except (OverflowError, ValueError, DecimalException):
-        raise InputError(f"{place} is {shown(value)}, which is not a time as {form}.") from None
+        raise InputError(f"{place} is {show(value)}, which is not a time as {form}.") from None
 
 
 def _rfc3339(value: Any, place: str, offset: timezone | None) -> datetime:
     if not isinstance(value, str):
         raise InputError(
-            f"{place} is {shown(value)} and not a text with a time; a number needs a `format`."
+            f"{place} is {show(value)} and not a text with a time; a number needs a `format`."
         )
-    match = _MOMENT.fullmatch(value)
+    match = _TIME.fullmatch(value)
     if match is None:
-        raise InputError(f"{place} is {shown(value)} and not a time such as 2026-11-30T09:30:00Z.")
+        raise InputError(f"{place} is {show(value)} and not a time such as 2026-11-30T09:30:00Z.")
     day, clock, fraction, zulu, hours, minutes = match.groups()
     zone = "+00:00" if zulu else f"{hours}:{minutes}" if hours else ""
     if not zone and offset is None:
-        raise InputError(f"{place} is {shown(value)}, a time without offset: give its `offset`.")
+        raise InputError(f"{place} is {show(value)}, a time without offset: give its `offset`.")
     digits = (fraction or "").ljust(_MICROSECOND_DIGITS, "0")[:_MICROSECOND_DIGITS]
     try:
         moment = datetime.fromisoformat(f"{day}T{clock}.{digits}{zone}")
         return (moment if zone else moment.replace(tzinfo=offset)).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise InputError(f"{place} is {shown(value)}, which is not a time.") from None
+        raise InputError(f"{place} is {show(value)}, which is not a time.") from None

@@ -23,7 +23,7 @@ TABLES: Final[Mapping[str, FieldKind]] = {
     "priceContext": "text",
     "voids": "text",
 }
-"""Fields with fields of their own, and the kind of those."""
+"""The fields that have fields of their own, and the kind of the inner fields."""
 
 KEYS_OF_TABLES: Final[Mapping[str, frozenset[str]]] = {
     "priceContext": frozenset(field.encode_name for field in fields(PriceContext)),

@@ -23,7 +23,9 @@ def events_of_line(mapping: DocumentMapping, line: bytes) -> list[MappedEvent]:
         return events[0]
     # The place of a document in its list makes its key unique.
     return [
-        one._replace(key=f"{number}/{one.key}") for number, of in enumerate(events) for one in of
+        event._replace(key=f"{number}/{event.key}")
+        for number, of_document in enumerate(events)
+        for event in of_document
     ]
 
 
@@ -55,7 +57,7 @@ def document_of(content: bytes) -> Any:
 
 
 def is_object(line: bytes) -> bool:
-    """Return whether a line without its end is a whole JSON object already."""
+    """Return whether a line that has no end yet is a complete JSON object."""
     try:
         return isinstance(document_of(line.strip()), dict)
     except InputError:

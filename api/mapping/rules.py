@@ -13,7 +13,7 @@ from api.mapping.places import Place, PointerScope
 from api.mapping.values import FieldValue
 
 ELEMENTS_MAX: Final = 200
-"""The elements of `each` in one document."""
+"""The maximum number of elements of `each` in a document."""
 
 
 class MappedEvent(NamedTuple):

@@ -15,7 +15,7 @@ from api.mapping.conversions import (
     as_text,
     move_point,
     read_offset,
-    shown,
+    show,
     subtract,
     time_reader,
 )
@@ -59,22 +59,22 @@ class FieldValue:
     def read(self, scope: PointerScope) -> Any:
         """Return the converted value, None if no place has one; raises InputError."""
         if self.is_joined:
-            return self._joined(scope)
+            return self._join(scope)
         found = first_value(self.places, scope)
         if found is None:
             return self.default
-        return self._converted(found[1], found[0].pointer, scope)
+        return self._convert(found[1], found[0].pointer, scope)
 
-    def _joined(self, scope: PointerScope) -> str | None:
-        """Return the texts of all places; None if one is missing, as parts would not identify."""
+    def _join(self, scope: PointerScope) -> str | None:
+        """Return the joined texts of all places; None if one is missing."""
         found = [(place, place.find(scope)) for place in self.places]
         if any(value is None for _, value in found):
             return None
         return _SEPARATOR.join(as_text(value, place.pointer) for place, value in found)
 
-    def _converted(self, found: Any, pointer: str, scope: PointerScope) -> Any:
+    def _convert(self, found: Any, pointer: str, scope: PointerScope) -> Any:
         if self.translations is not None:
-            return self._translated(found, pointer)
+            return self._translate(found, pointer)
         value = self.convert(found, pointer)
         if self.minus:
             found_parts = [first_value(places, scope) for places in self.minus]
@@ -84,13 +84,13 @@ class FieldValue:
             value = subtract(value, numbers, f"{pointer} minus {minus}") if parts else value
         return move_point(value, self.decimals) if self.decimals else value
 
-    def _translated(self, found: Any, pointer: str) -> Any:
+    def _translate(self, found: Any, pointer: str) -> Any:
         translations = self.translations or {}
         key = str(found).lower() if isinstance(found, bool) else str(found)
         if isinstance(found, str | int | Decimal) and key in translations:
             return translations[key]
         if self.default is None:
-            raise InputError(f"{pointer} is {shown(found)}, which `values` does not translate.")
+            raise InputError(f"{pointer} is {show(found)}, which `values` does not translate.")
         return self.default
 
 
@@ -126,11 +126,11 @@ def _constant(raw: object, kind: FieldKind, where: str) -> FieldValue:
     return FieldValue(
         origin="a constant of the mapping",
         convert=_CONVERSIONS[kind],
-        default=_checked(raw, kind, where),
+        default=_check_constant(raw, kind, where),
     )
 
 
-def _checked(raw: object, kind: FieldKind, where: str) -> Any:
+def _check_constant(raw: object, kind: FieldKind, where: str) -> Any:
     if raw is None or raw == "":
         raise MappingError(f"{where} is empty.")
     try:
@@ -178,11 +178,14 @@ def _translations(raw: dict[str, Any], kind: FieldKind, where: str) -> Mapping[s
         raise MappingError(f"{where}.values must be a table of found and sent values.")
     if raw.keys() & {"decimals", "minus"}:
         raise MappingError(f"{where}.values takes the place of `decimals` and `minus`.")
-    return {name: _checked(value, kind, f"{where}.values.{name}") for name, value in values.items()}
+    return {
+        name: _check_constant(value, kind, f"{where}.values.{name}")
+        for name, value in values.items()
+    }
 
 
 def _default(raw: dict[str, Any], kind: FieldKind, where: str) -> Any:
-    return _checked(raw["default"], kind, f"{where}.default") if "default" in raw else None
+    return _check_constant(raw["default"], kind, f"{where}.default") if "default" in raw else None
 
 
 def _refuse_unknown(raw: dict[str, Any], known: frozenset[str], where: str) -> None:

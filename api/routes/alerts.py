@@ -7,10 +7,9 @@ from typing import Final, cast, get_args
 from aiohttp import web
 
 from api.http.access import CALLER, Access, Route
-from api.http.bodies import parse_json
-from api.http.limits import read_body
+from api.http.bodies import read_optional_json
 from api.http.options import RequestLimits
-from api.http.paging import CURSOR, limit_of, number_of, row_limit
+from api.http.paging import CURSOR, limit_of, row_limit, row_number_of
 from api.http.parameters import choice, choice_of
 from api.http.problems import forbidden
 from api.http.replies import reply, tagged_reply
@@ -64,7 +63,7 @@ class AlertRoutes:
         """Return a page of a user's alerts, latest first; those of closed periods are `late`."""
         viewer, user_id = request[CALLER].viewer, request.match_info["userId"]
         page = await self._budgets.alerts(
-            viewer, user_id, number_of(request), limit_of(request, LIMIT), filter_of(request)
+            viewer, user_id, row_number_of(request), limit_of(request, LIMIT), filter_of(request)
         )
         body = AlertList(
             alerts=[decode(ListedAlert, alert.encode()) for alert in page.alerts],
@@ -75,8 +74,7 @@ class AlertRoutes:
     async def mark(self, request: web.Request) -> web.Response:
         """Mark an alert as read, or as unread; returns it."""
         viewer, user_id = request[CALLER].viewer, request.match_info["userId"]
-        sent = await read_body(request, self._limits)
-        requested = parse_json(sent, AlertReading) if sent.strip() else AlertReading()
+        requested = await read_optional_json(request, self._limits, AlertReading)
         alert = await mark_alert(
             self._readers, viewer, user_id, request.match_info["alertId"], is_read=requested.read
         )

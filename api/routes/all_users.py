@@ -60,12 +60,12 @@ class AllUsersRoutes:
             return tagged_reply(request, analytics(days, report))
         grouped = await grouped_report(self._slow_readers, viewer, None, span, filters, grouping)
         groups = groups_body(grouping, grouped.groups, filters)
-        body = analytics(days, all_users_of(grouped), filters, groups)
+        body = analytics(days, report_of_groups(grouped), filters, groups)
         return tagged_reply(request, body)
 
 
-def all_users_of(grouped: GroupedReport) -> AllUsersReport:
-    """Return filtered spending of all users as their report, without an earlier period."""
+def report_of_groups(grouped: GroupedReport) -> AllUsersReport:
+    """Return a grouped report as a report of all users, without an earlier period."""
     spending = grouped.spending
     sums = {service: cost.cost_nano for service, cost in spending.costs.items()}
     return AllUsersReport(

@@ -9,7 +9,7 @@ import msgspec
 from aiohttp import web
 
 from api.http.access import CALLER, Access, Route
-from api.http.bodies import read_json
+from api.http.bodies import checked_reason, read_json
 from api.http.options import RequestLimits
 from api.http.paging import (
     CURSOR,
@@ -25,10 +25,10 @@ from api.http.parameters import (
     SERVICE,
     choice,
     choice_of,
-    day_or_none,
+    optional_days_of,
     service_of,
 )
-from api.http.problems import forbidden, invalid_body, invalid_parameter
+from api.http.problems import forbidden
 from api.http.replies import reply, tagged_reply
 from api.openapi.operations import Operation, Tag
 from ledger.anomalies.details import AnomalyDetails, read_anomaly
@@ -101,14 +101,14 @@ class AnomalyRoutes:
             Route("GET", _ANOMALY_PATH, Access.SELF, self.show, _SHOW),
             Route("PUT", _DISMISSAL, Access.SELF, self.dismiss, _DISMISS),
             Route("DELETE", _DISMISSAL, Access.SELF, self.undo, _UNDO),
-            Route("GET", "/api/admin/costs/anomalies", Access.ADMIN, self.of_everyone, of_all),
+            Route("GET", "/api/admin/costs/anomalies", Access.ADMIN, self.of_all_users, of_all),
         )
 
     async def of_user(self, request: web.Request) -> web.Response:
         """Return a page of a user's anomalies, latest first."""
         return await self._page(request, request.match_info["userId"])
 
-    async def of_everyone(self, request: web.Request) -> web.Response:
+    async def of_all_users(self, request: web.Request) -> web.Response:
         """Return a page of all users' anomalies, latest first."""
         return await self._page(request, None)
 
@@ -124,7 +124,8 @@ class AnomalyRoutes:
     async def dismiss(self, request: web.Request) -> web.Response:
         """Dismiss an anomaly; returns it."""
         viewer, user_id = request[CALLER].viewer, request.match_info["userId"]
-        reason = reason_of(await read_json(request, self._limits, DismissalRequest))
+        body = await read_json(request, self._limits, DismissalRequest)
+        reason = checked_reason(body.reason, "Say why the anomaly needs no attention.")
         return _anomaly_reply(
             await dismiss_anomaly(self._readers, viewer, user_id, id_of(request), reason)
         )
@@ -171,9 +172,7 @@ def _anomaly_reply(row: AnomalyRow | None) -> web.Response:
 
 def filter_of(request: web.Request) -> AnomalyFilter:
     """Return the requested filter; raises the 400 Problem."""
-    first, last = day_or_none(request, FIRST_DAY), day_or_none(request, LAST_DAY)
-    if first and last and last < first:
-        raise invalid_parameter("endDate", "must not be before `startDate`")
+    first, last = optional_days_of(request)
     dismissed = choice_of(request, DISMISSED)
     return AnomalyFilter(
         choice_of(request, KIND),
@@ -196,16 +195,6 @@ def id_of(request: web.Request) -> UUID:
         return UUID(request.match_info["anomalyId"])
     except ValueError:
         raise forbidden() from None
-
-
-def reason_of(body: DismissalRequest) -> str:
-    """Return the reason without the spaces around it; raises the 400 Problem."""
-    reason = body.reason.strip()
-    if not reason:
-        raise invalid_body("`reason` is empty. Say why the anomaly needs no attention.")
-    if "\0" in reason:
-        raise invalid_body("`reason` contains an invalid character.")
-    return reason
 
 
 def listed(row: AnomalyRow) -> ListedAnomaly:

@@ -10,7 +10,8 @@ from api.http.access import CALLER, Access, Route
 from api.http.bodies import read_json
 from api.http.identifiers import identifier_error
 from api.http.options import RequestLimits
-from api.http.problems import invalid_body, invalid_parameter, not_found
+from api.http.parameters import path_number
+from api.http.problems import invalid_body, not_found
 from api.http.replies import reply, tagged_reply
 from api.openapi.operations import Operation, Tag
 from ledger.operations.api_keys import (
@@ -37,7 +38,6 @@ from schemas.events import CallStatus
 from schemas.money import Usd
 
 _PATH: Final = "/api/admin/keys"
-_ID_DIGITS_MAX: Final = 9
 _LIST: Final = Operation(
     name="listApiKeys",
     tag=Tag.KEYS,
@@ -99,7 +99,7 @@ class ApiKeyRoutes:
         try:
             async with self._readers.writing(caller.viewer) as connection:
                 key, made = await add_key(
-                    connection, wanted.service, wanted.scopes, created_by=f"admin {caller.user_id}"
+                    connection, wanted.service, wanted.scopes, created_by=caller.author
                 )
         except TooManyKeysError:
             raise invalid_body(
@@ -109,7 +109,7 @@ class ApiKeyRoutes:
 
     async def report(self, request: web.Request) -> web.Response:
         """Return a key with its last report: counted, held, refused, or on its way."""
-        key_id = _key_id(request)
+        key_id = path_number(request, "keyId", "a key")
         async with self._readers.reading(request[CALLER].viewer) as connection:
             found = await read_report(connection, key_id)
         if found is None:
@@ -126,9 +126,9 @@ class ApiKeyRoutes:
 
     async def revoke(self, request: web.Request) -> web.Response:
         """Revoke a key; it is refused within a second."""
-        caller, key_id = request[CALLER], _key_id(request)
+        caller, key_id = request[CALLER], path_number(request, "keyId", "a key")
         async with self._readers.writing(caller.viewer) as connection:
-            revoked = await revoke_key(connection, key_id, revoked_by=f"admin {caller.user_id}")
+            revoked = await revoke_key(connection, key_id, revoked_by=caller.author)
         if revoked is None:
             raise not_found(f"There is no key {key_id}.")
         return reply(item(revoked))
@@ -160,10 +160,3 @@ def _call(call: ReportedCallRow) -> ReportedCall:
         held_events=call.held_count,
         total_cost=Usd(call.cost_nano),
     )
-
-
-def _key_id(request: web.Request) -> int:
-    text = request.match_info["keyId"]
-    if not (text.isascii() and text.isdigit() and len(text) <= _ID_DIGITS_MAX):
-        raise invalid_parameter("keyId", "must be the number of a key")
-    return int(text)

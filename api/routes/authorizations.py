@@ -74,13 +74,13 @@ def request_of(body: AuthorizationRequest) -> CallStartRequest:
     persona_id = None if body.persona_id is UNSET else body.persona_id
     tags = {} if body.tags is UNSET else tags_of(body.tags)
     services = () if body.services is UNSET else body.services
-    expected = (persona_id, tags, services)
+    facts = (persona_id, tags, services)
     if cost is not UNSET and seconds is UNSET:
         nano = nano_from_usd(bounded("estimatedCost", cost, MAX_LIMIT_USD))
-        return CallStartRequest(body.call_id, nano, None, *expected)
+        return CallStartRequest(body.call_id, nano, None, *facts)
     if seconds is not UNSET and cost is UNSET:
         exact = bounded("expectedDuration_seconds", seconds, MAX_DURATION_SECONDS)
-        return CallStartRequest(body.call_id, None, int(exact * 1000), *expected)
+        return CallStartRequest(body.call_id, None, int(exact * 1000), *facts)
     raise invalid_body("Give either `estimatedCost` or `expectedDuration_seconds`.")
 
 

@@ -34,7 +34,7 @@ _IN_PRICE_UNITS: Final[Mapping[tuple[str | None, str | None], tuple[int, int]]] 
     ("minutes", "seconds"): (1, 60),
     ("seconds", "minutes"): (60, 1),
 }
-"""(catalogue's unit, unit of the usage) to the factor (numerator, denominator) between them."""
+"""The factor (numerator, denominator) by the catalogue's unit and the unit of the usage."""
 
 
 def by_service(costs: ServiceCosts) -> dict[str, Usd]:

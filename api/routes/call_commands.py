@@ -7,10 +7,9 @@ from typing import Final
 from aiohttp import web
 
 from api.http.access import CALLER, Access, Route
-from api.http.bodies import parse_json
-from api.http.limits import read_body
+from api.http.bodies import checked_reason, read_optional_json
 from api.http.options import RequestLimits
-from api.http.problems import Problem, forbidden, invalid_body
+from api.http.problems import Problem, forbidden
 from api.http.replies import reply
 from api.openapi.operations import Operation, Tag
 from ledger.commands.ending import CallEndedError, end_call
@@ -56,10 +55,8 @@ class CallCommandRoutes:
 
     async def end(self, request: web.Request) -> web.Response:
         """Request the end of a call; while a request is under way, return that one."""
-        body = parse_json(await read_body(request, self._limits) or b"{}", EndRequest)
-        reason = body.reason.strip() or _NO_REASON
-        if "\0" in reason:
-            raise invalid_body("`reason` contains the character U+0000.")
+        body = await read_optional_json(request, self._limits, EndRequest)
+        reason = checked_reason(body.reason, "") if body.reason.strip() else _NO_REASON
         caller, call_id = request[CALLER], request.match_info["callId"]
         try:
             async with self._readers.writing(caller.viewer) as connection:

@@ -26,17 +26,16 @@ from api.http.parameters import (
     NAME,
     choice,
     choice_of,
-    day_or_none,
     end_of,
-    one_of,
+    optional_days_of,
     start_of,
+    value_of,
 )
 from api.http.problems import forbidden, invalid_parameter
 from api.http.replies import tagged_reply
 from api.openapi.operations import Operation, Parameter, Tag
 from api.routes.breakdown import nonzero_costs, rounding_costs, with_standard_services
-from api.routes.charged_calls import charge_plan_body
-from api.routes.ended_calls import ended_by_limit_body
+from api.routes.call_bodies import charge_plan_body, ended_by_limit_body
 from api.routes.filters import CALL_FILTERS, cost_filter_of
 from ledger.calls.tags import read_tags
 from ledger.postgres.viewers import ReaderPool
@@ -147,9 +146,7 @@ class CallLists:
 
 def filter_of(request: web.Request) -> CallFilter:
     """Return the requested filter; raises the 400 Problem."""
-    first, last = day_or_none(request, FIRST_DAY), day_or_none(request, LAST_DAY)
-    if first and last and last < first:
-        raise invalid_parameter("endDate", "must not be before `startDate`")
+    first, last = optional_days_of(request)
     return CallFilter(
         start_of(first) if first else None,
         end_of(last) if last else None,
@@ -161,7 +158,7 @@ def filter_of(request: web.Request) -> CallFilter:
 
 def name_of(request: web.Request, parameter: Parameter) -> str | None:
     """Return an id or a part of one; raises the 400 Problem."""
-    name = one_of(request, parameter)
+    name = value_of(request, parameter)
     if name is not None and (flaw := identifier_error(name)) is not None:
         raise invalid_parameter(parameter.name, flaw)
     return name
@@ -262,7 +259,7 @@ def costs_and_amount(event: CallEventRow) -> tuple[dict[str, int], int]:
 
 
 def data_of(event: CallEventRow) -> str | None:
-    """Return an event's data as shown to users; the ledger's own use nano-dollars."""
+    """Return an event's data as shown to users: amounts of the ledger's own events in dollars."""
     settlement = event.settlement()
     if settlement is None:
         return _without_control_url(event.data)
@@ -277,7 +274,7 @@ def data_of(event: CallEventRow) -> str | None:
 
 
 def _without_control_url(data: str | None) -> str | None:
-    """Return the data without the address that controls the call, which is a secret of the call.
+    """Return the data without the address that controls the call, which is a secret.
 
     Only `GET /api/costs/call/{callId}/provider` shows it, to services and administrators.
     """

@@ -12,8 +12,7 @@ from api.http.replies import scope_of, versioned_reply
 from api.http.report_cache import ReportCache
 from api.openapi.operations import Operation, Tag
 from api.routes.breakdown import api_costs, by_service, costs_of_class, rounding_costs
-from api.routes.charged_calls import charge_plan_body
-from api.routes.ended_calls import ended_by_limit_body
+from api.routes.call_bodies import charge_plan_body, ended_by_limit_body
 from ledger.postgres.viewers import ReaderPool
 from ledger.reports.costs import CallReport, call_report
 from schemas.costs import (

@@ -11,10 +11,9 @@ from aiohttp import web
 from msgspec import UNSET
 
 from api.http.access import CALLER, Access, Route
-from api.http.bodies import parse_json
-from api.http.limits import read_body
+from api.http.bodies import read_optional_json
 from api.http.options import ApiOptions
-from api.http.paging import CURSOR, number_of
+from api.http.paging import CURSOR, row_number_of
 from api.http.problems import Problem, forbidden, invalid_body, rate_limited
 from api.http.replies import reply, tagged_reply
 from api.openapi.operations import Operation, Tag
@@ -94,17 +93,17 @@ class ChannelRoutes:
         return of_users + self._routes(_ADMINISTRATORS, Access.ADMIN, _of_administrators)
 
     def _routes(
-        self, path: str, access: Access, named: Callable[[Operation], Operation]
+        self, path: str, access: Access, rename: Callable[[Operation], Operation]
     ) -> tuple[Route, ...]:
         channel = path + "/{channelId}"
         return (
-            Route("GET", path, access, self.list, named(_LIST)),
-            Route("POST", path, access, self.create, named(_CREATE)),
-            Route("PUT", channel, access, self.change, named(_CHANGE)),
-            Route("DELETE", channel, access, self.remove, named(_REMOVE)),
-            Route("POST", channel + "/verify", access, self.verify, named(_VERIFY)),
-            Route("POST", channel + "/test", access, self.test, named(_TEST)),
-            Route("GET", channel + "/deliveries", access, self.deliveries, named(_DELIVERIES)),
+            Route("GET", path, access, self.list, rename(_LIST)),
+            Route("POST", path, access, self.create, rename(_CREATE)),
+            Route("PUT", channel, access, self.change, rename(_CHANGE)),
+            Route("DELETE", channel, access, self.remove, rename(_REMOVE)),
+            Route("POST", channel + "/verify", access, self.verify, rename(_VERIFY)),
+            Route("POST", channel + "/test", access, self.test, rename(_TEST)),
+            Route("GET", channel + "/deliveries", access, self.deliveries, rename(_DELIVERIES)),
         )
 
     async def list(self, request: web.Request) -> web.Response:
@@ -129,13 +128,13 @@ class ChannelRoutes:
         if change.kinds is not UNSET:
             _check_kinds(change.kinds, _owner(request))
         async with self._changing(request) as channels:
-            changed = await channels.change(_channel(request), change)
+            changed = await channels.change(_channel_id(request), change)
         return reply(require_granted(changed))
 
     async def remove(self, request: web.Request) -> web.Response:
         """Delete a notification channel; returns the remaining ones."""
         async with self._changing(request) as channels:
-            remaining = await channels.remove(_channel(request))
+            remaining = await channels.remove(_channel_id(request))
         return reply(Channels(channels=require_granted(remaining)))
 
     async def verify(self, request: web.Request) -> web.Response:
@@ -143,25 +142,25 @@ class ChannelRoutes:
         code = (await self._body(request, Proof)).code
         async with self._changing(request) as channels:
             if code is UNSET:
-                channel = await channels.request_code(_channel(request))
+                channel = await channels.request_code(_channel_id(request))
             else:
-                channel = await channels.verify(_channel(request), code)
+                channel = await channels.verify(_channel_id(request), code)
         return reply(require_granted(channel))
 
     async def test(self, request: web.Request) -> web.Response:
         """Send a test message to a channel; returns the id of its delivery."""
         async with self._changing(request) as channels:
-            delivery_id = await channels.request_test(_channel(request))
+            delivery_id = await channels.request_test(_channel_id(request))
         return reply(Requested(delivery_id=require_granted(delivery_id)))
 
     async def deliveries(self, request: web.Request) -> web.Response:
         """Return the deliveries of a channel with all attempts, newest first."""
         viewer, user_id = request[CALLER].viewer, _owner(request)
-        number = number_of(request)
+        number = row_number_of(request)
         before = NEWEST if number is None else number
         async with self._readers.reading(viewer) as connection:
             channels = UserChannels(connection, viewer, user_id)
-            page = await channels.deliveries(_channel(request), before)
+            page = await channels.deliveries(_channel_id(request), before)
         return tagged_reply(request, require_granted(page))
 
     @asynccontextmanager
@@ -172,7 +171,7 @@ class ChannelRoutes:
             yield UserChannels(connection, viewer, _owner(request))
 
     async def _body(self, request: web.Request, kind: type[T]) -> T:
-        return parse_json(await read_body(request, self._options.limits) or b"{}", kind)
+        return await read_optional_json(request, self._options.limits, kind)
 
 
 def _of_administrators(operation: Operation) -> Operation:
@@ -231,7 +230,7 @@ def _check_quiet_hours(change: ChannelChange) -> None:
         )
 
 
-def _channel(request: web.Request) -> str:
+def _channel_id(request: web.Request) -> str:
     return request.match_info["channelId"]
 
 

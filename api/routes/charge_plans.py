@@ -87,7 +87,7 @@ class ChargePlanRoutes:
         row = _row(entry, caller.user_id, self._now())
         try:
             async with self._readers.writing(caller.viewer) as connection:
-                entered = await add_plans(connection, [row], set_by=f"admin {caller.user_id}")
+                entered = await add_plans(connection, [row], set_by=caller.author)
         except PlanConflictError as error:
             raise plan_conflict(str(error)) from None
         return reply(ChargePlanEntered(result="entered" if entered.new else "known"))

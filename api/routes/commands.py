@@ -8,11 +8,10 @@ import msgspec
 from aiohttp import web
 
 from api.http.access import CALLER, Access, Route
-from api.http.bodies import read_json
+from api.http.bodies import checked_reason, read_json
 from api.http.options import RequestLimits
-from api.http.paging import CURSOR, LIMIT, limit_of, number_of
+from api.http.paging import CURSOR, LIMIT, limit_of, row_number_of
 from api.http.parameters import choice, choice_of
-from api.http.problems import invalid_body
 from api.http.replies import reply
 from api.openapi.operations import Operation, Tag
 from api.routes.call_commands import call_command
@@ -79,7 +78,7 @@ class CommandRoutes:
 
     async def list(self, request: web.Request) -> web.Response:
         """Return a page of commands."""
-        limit, before = limit_of(request), number_of(request)
+        limit, before = limit_of(request), row_number_of(request)
         state = cast("CommandState | None", choice_of(request, STATE))
         async with self._readers.reading(request[CALLER].viewer) as connection:
             rows = await list_commands(connection, before=before, state=state, limit=limit + 1)
@@ -98,14 +97,9 @@ class CommandRoutes:
     async def set_mode(self, request: web.Request) -> web.Response:
         """Set the mode, which all processes apply immediately."""
         wanted = await read_json(request, self._limits, WantedMode)
-        reason, caller = wanted.reason.strip(), request[CALLER]
-        if not reason:
-            raise invalid_body("`reason` is empty. Say why the mode changes.")
-        if "\0" in reason:
-            raise invalid_body("`reason` contains the character U+0000.")
+        reason, caller = checked_reason(wanted.reason, "Say why the mode changes."), request[CALLER]
         async with self._readers.writing(caller.viewer) as connection:
-            by = f"admin {caller.user_id}"
-            await set_mode(connection, wanted.mode, reason, changed_by=by)
+            await set_mode(connection, wanted.mode, reason, changed_by=caller.author)
             modes = await list_modes(connection)
         return reply(_modes(modes))
 

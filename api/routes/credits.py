@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from datetime import datetime
 from typing import Final
@@ -14,12 +13,13 @@ from api.http.access import CALLER, Access, Route
 from api.http.bodies import read_json
 from api.http.identifiers import identifier_error
 from api.http.options import RequestLimits
-from api.http.problems import invalid_body, refused, unavailable
+from api.http.problems import invalid_body, refused
 from api.http.replies import reply
 from api.intake.credits import grant_event, grant_void_event
-from api.intake.event_stream import EventStream, StreamUnavailableError
+from api.intake.event_stream import EventStream
 from api.intake.events import CheckedEvent, EventSender
-from api.intake.routes import IDEMPOTENCY_KEY, key_of
+from api.intake.publishing import accepted, publish, require_stream
+from api.intake.routes import IDEMPOTENCY_KEY, idempotency_key_of
 from api.openapi.operations import Operation, Tag
 from api.routes.budget_numbers import bounded
 from ledger.credits.balance import NEVER, Balance
@@ -73,8 +73,6 @@ _VOID: Final = Operation(
     },
     headers=(IDEMPOTENCY_KEY,),
 )
-
-_log: Final = logging.getLogger(__name__)
 
 
 class CreditRoutes:
@@ -130,18 +128,14 @@ class CreditRoutes:
         self, request: web.Request, event_of: Callable[[EventSender], CheckedEvent]
     ) -> web.Response:
         """Answer 202 once the stream has the event; raises the Problem 400 or 503."""
-        sender = EventSender(request[CALLER].user_id, key_of(request), self._now())
-        if self._stream is None:
-            raise unavailable("The event stream")
+        sender = EventSender(request[CALLER].user_id, idempotency_key_of(request), self._now())
+        stream = require_stream(self._stream)
         try:
             event = event_of(sender)
-            await self._stream.put([event.emitted])
         except Refused as refusal:
             raise refused(refusal) from None
-        except StreamUnavailableError as error:
-            _log.warning("no event stream: %s", error, extra={"action": "stream_unavailable"})
-            raise unavailable("The event stream") from None
-        return reply(Accepted(accepted=[event.reference]), status=202)
+        await publish(stream, [event])
+        return accepted([event])
 
 
 def _change(body: bodies.CreditChange) -> LowBalanceChange:

@@ -56,7 +56,7 @@ def header(kind: ExportKind) -> bytes:
 
 
 def lines(rows: Iterable[Exported], filters: CostFilter = NO_FILTER) -> bytes:
-    """Return rows as CSV lines; of events those with a cost that the filter matches."""
+    """Return rows as CSV lines; a filter of costs leaves out events without a matching cost."""
     return _write_lines(line for row in rows for line in _cells(row, filters))
 
 
@@ -75,17 +75,17 @@ def _cells(row: Exported, filters: CostFilter) -> Iterator[tuple[str, ...]]:
     if isinstance(row, ExportedEvent):
         for part in _parts(row):
             if not filters.narrows_costs:
-                yield _line(part)
+                yield _event_cells(part)
             elif part.event.service and filters.matches_cost(part.event.service, part.event.model):
-                yield _line(part._replace(event=part.event._replace(amount_nano=0)))
+                yield _event_cells(part._replace(event=part.event._replace(amount_nano=0)))
     else:
-        yield _call(row) if isinstance(row, ListedCall) else _day(row)
+        yield _call_cells(row) if isinstance(row, ListedCall) else _day_cells(row)
 
 
 def _parts(row: ExportedEvent) -> Iterator[ExportedEvent]:
-    """Yield a row for each service that an event costs something, so that column sums are right.
+    """Yield a row for each service with a cost of the event, so that column sums are right.
 
-    The user's charge is on the last one.
+    The user's charge is in the last row.
     """
 
     def part(
@@ -116,12 +116,12 @@ def _parts(row: ExportedEvent) -> Iterator[ExportedEvent]:
         yield part(event, processor, last, amount_nano)
 
 
-def _line(row: ExportedEvent) -> tuple[str, ...]:
+def _event_cells(row: ExportedEvent) -> tuple[str, ...]:
     event = row.event
     cost_nano, amount_nano = event.cost_nano, event.amount_nano
     return (
-        _moment(event.time),
-        _moment(event.recorded_at),
+        _time(event.time),
+        _time(event.recorded_at),
         text_cell(row.call_id),
         text_cell(row.persona_id),
         event.type,
@@ -145,15 +145,15 @@ def _line(row: ExportedEvent) -> tuple[str, ...]:
     )
 
 
-def _call(row: ListedCall) -> tuple[str, ...]:
+def _call_cells(row: ListedCall) -> tuple[str, ...]:
     plan = row.charge_plan
     return (
         text_cell(row.call_id),
         text_cell(row.persona_id),
         row.status,
-        _moment(row.first_at),
-        _moment(row.started_at),
-        _moment(row.ended_at),
+        _time(row.first_at),
+        _time(row.started_at),
+        _time(row.ended_at),
         _seconds(row.duration_ms),
         usd_text(row.profit.cost_nano),
         usd_text(row.profit.charged_nano),
@@ -167,7 +167,7 @@ def _call(row: ListedCall) -> tuple[str, ...]:
     )
 
 
-def _day(row: ExportedDay) -> tuple[str, ...]:
+def _day_cells(row: ExportedDay) -> tuple[str, ...]:
     return (
         row.day.isoformat(),
         str(row.calls),
@@ -186,8 +186,8 @@ def _by_service(costs: Mapping[str, int]) -> Iterator[str]:
     yield usd_text(sum(nano for name, nano in costs.items() if name not in USUAL_SERVICES))
 
 
-def _moment(moment: datetime | None) -> str:
-    return "" if moment is None else f"{moment.isoformat()[:-_OFFSET]}Z"
+def _time(time: datetime | None) -> str:
+    return "" if time is None else f"{time.isoformat()[:-_OFFSET]}Z"
 
 
 def _number(value: Decimal | None) -> str:

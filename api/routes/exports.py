@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import re
 from collections.abc import Callable
 from datetime import date
 from typing import Final, get_args
 
-from aiohttp import hdrs, web
+from aiohttp import web
 
-from api.http.access import ADDRESS, CALLER, Access, Route
+from api.http.access import CALLER, Access, Route
+from api.http.file_sender import FileSender
 from api.http.options import RequestLimits
-from api.http.parameters import choice_of, end_of, is_given, one_of, start_of
+from api.http.parameters import choice_of, end_of, is_given, start_of, value_of
 from api.http.problems import LimitName, invalid_parameter
-from api.http.slots import SlotPool
-from api.http.streamed_body import ClientGoneError, ClientTooSlowError, StreamedBody
+from api.http.streamed_body import StreamedBody
 from api.openapi.operations import CSV, FileBody, Operation, Parameter, Tag
 from api.routes.call_lists import ID_PART, STATUS, name_of
 from api.routes.csv_lines import header, lines
 from api.routes.filters import EXPORT_FILTERS, cost_filter_of
 from api.routes.spending import END_DATE, PERIOD, SPAN, START_DATE, DayRange, custom_days, days_of
 from ledger.postgres.clock import Clock
-from ledger.postgres.viewers import ReaderPool, StoreUnavailableError, Viewer
+from ledger.postgres.viewers import ReaderPool
 from ledger.reports.exports import ExportKind, exporting
 from ledger.reports.lists import CallFilter
 
@@ -37,8 +35,6 @@ TYPE: Final = Parameter(
 _NAME_CHARACTERS_MAX: Final = 64
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]+")
 
-_log: Final = logging.getLogger(__name__)
-
 
 class ExportRoutes:
     """The export route; its `readers` are separate, so that it cannot starve other requests."""
@@ -51,12 +47,8 @@ class ExportRoutes:
         count_refusal: Callable[[LimitName], None],
     ) -> None:
         self._readers = readers
-        self._limits = limits
         self._now = now
-        self._count_refusal = count_refusal
-        self._slots = SlotPool(
-            limits.exports, limits.exports_per_user, limits.exports_per_address, "exports"
-        )
+        self._files = FileSender(limits, count_refusal)
 
     def routes(self) -> tuple[Route, ...]:
         operation = Operation(
@@ -76,52 +68,24 @@ class ExportRoutes:
 
     async def export(self, request: web.Request) -> web.StreamResponse:
         """Return the file; for a HEAD request only its headers."""
-        user_id, caller = request.match_info["userId"], request[CALLER]
+        user_id, viewer = request.match_info["userId"], request[CALLER].viewer
         kind, days = kind_of(request), export_days(request, self._now().date())
         wanted = filter_of(request, kind, days)
-        file = StreamedBody(
-            request,
-            headers_of(kind, user_id, days),
-            self._limits.send_seconds,
-            self._limits.export_bytes_per_second,
-        )
-        if request.method == hdrs.METH_HEAD:
-            return file.response
-        with self._slots.taken(caller.user_id, request[ADDRESS]):
-            try:
-                async with asyncio.timeout(self._limits.export_seconds):
-                    await self._send(file, caller.viewer, user_id, kind, wanted)
-                    return await file.end()
-            except (ClientGoneError, StoreUnavailableError, TimeoutError) as error:
-                if isinstance(error, ClientTooSlowError):
-                    self._count_refusal("export_pace")
-                if not file.has_begun:
-                    raise StoreUnavailableError(str(error)) from error
-                _log.warning("export aborted: %s", error, extra={"action": "export_broken_off"})
-                return file.abort()
-            except BaseException:  # a file that ends here is incomplete, whatever the error
-                file.abort()
-                raise
 
-    async def _send(
-        self,
-        file: StreamedBody,
-        viewer: Viewer,
-        user_id: str,
-        kind: ExportKind,
-        wanted: CallFilter,
-    ) -> None:
-        async with exporting(self._readers, viewer, user_id, kind, wanted) as rows:
-            head = header(kind)
-            async for chunk in rows:
-                await file.send(head + lines(chunk, wanted.having))
-                head = b""
-            await file.send(head)
+        async def write(file: StreamedBody) -> None:
+            async with exporting(self._readers, viewer, user_id, kind, wanted) as rows:
+                head = header(kind)
+                async for chunk in rows:
+                    await file.send(head + lines(chunk, wanted.having))
+                    head = b""
+                await file.send(head)
+
+        return await self._files.send(request, headers_of(kind, user_id, days), write)
 
 
 def kind_of(request: web.Request) -> ExportKind:
     """Return the requested kind of rows; raises the 400 Problem."""
-    kind = one_of(request, TYPE)
+    kind = value_of(request, TYPE)
     if kind not in _KINDS:
         raise invalid_parameter(TYPE.name, f"must be one of {', '.join(_KINDS)}")
     return kind

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from api.http.identifiers import identifier_error
 from api.http.paging import limit_of
-from api.http.parameters import NAME, all_of, is_given, one_of, repeated
+from api.http.parameters import NAME, is_given, repeated, value_of, values_of
 from api.http.problems import Problem, invalid_parameter
 from api.openapi.operations import Parameter
 from ledger.reports.filters import CostFilter, TagValue
@@ -101,14 +101,14 @@ def cost_filter_of(
     return CostFilter(
         _names_of(request, personas),
         _names_of(request, services),
-        tuple(name for name in all_of(request, models) if not name or _checked(models, name)),
-        tuple(_tag_of(text) for text in all_of(request, tags)),
+        tuple(name for name in values_of(request, models) if not name or _checked(models, name)),
+        tuple(_tag_of(text) for text in values_of(request, tags)),
     )
 
 
 def grouping_of(request: web.Request) -> Grouping | None:
     """Return the requested grouping; raises the 400 Problem."""
-    text = one_of(request, GROUP_BY)
+    text = value_of(request, GROUP_BY)
     if text is None:
         if is_given(request, GROUPS):
             raise invalid_parameter(GROUPS.name, f"requires {GROUP_BY.name}")
@@ -124,7 +124,7 @@ def grouping_of(request: web.Request) -> Grouping | None:
 
 
 def _names_of(request: web.Request, parameter: Parameter) -> tuple[str, ...]:
-    return tuple(_checked(parameter, name) for name in all_of(request, parameter))
+    return tuple(_checked(parameter, name) for name in values_of(request, parameter))
 
 
 def _checked(parameter: Parameter, name: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Final
 
 from aiohttp import web
@@ -12,11 +11,12 @@ from api.http.bodies import read_json
 from api.http.identifiers import identifier_error
 from api.http.options import RequestLimits
 from api.http.paging import CURSOR, LIMIT, limit_of
-from api.http.parameters import one_of
-from api.http.problems import invalid_body, invalid_parameter, not_found, refused, unavailable
+from api.http.parameters import value_of
+from api.http.problems import invalid_body, invalid_parameter, not_found, refused
 from api.http.replies import reply
-from api.intake.assignments import assignment_event
-from api.intake.event_stream import EventStream, StreamUnavailableError
+from api.intake.event_stream import EventStream
+from api.intake.owner_events import owner_event
+from api.intake.publishing import accepted, publish, require_stream
 from api.openapi.operations import Operation, Tag
 from ledger.operations.held_calls import is_held, list_held_calls
 from ledger.postgres.clock import Clock
@@ -44,8 +44,6 @@ _ASSIGN: Final = Operation(
     error_statuses=(404,),
 )
 
-_log: Final = logging.getLogger(__name__)
-
 
 class HeldCallRoutes:
     """The routes of held calls; without a stream, assigning answers 503."""
@@ -67,7 +65,7 @@ class HeldCallRoutes:
 
     async def list(self, request: web.Request) -> web.Response:
         """Return calls with held events, by id."""
-        limit, after = limit_of(request), one_of(request, CURSOR) or ""
+        limit, after = limit_of(request), value_of(request, CURSOR) or ""
         if after and (flaw := identifier_error(after)) is not None:
             raise invalid_parameter("cursor", flaw)
         async with self._readers.reading(request[CALLER].viewer) as connection:
@@ -88,14 +86,10 @@ class HeldCallRoutes:
         async with self._readers.reading(request[CALLER].viewer) as connection:
             if not await is_held(connection, call_id):
                 raise not_found("The call has no held events.")
-        if self._stream is None:
-            raise unavailable("The event stream")
+        stream = require_stream(self._stream)
         try:
-            event = assignment_event(call_id, user_id, self._now())
-            await self._stream.put([event.emitted])
+            event = owner_event(call_id, user_id, self._now())
         except Refused as refusal:
             raise refused(refusal) from None
-        except StreamUnavailableError as error:
-            _log.warning("no event stream: %s", error, extra={"action": "stream_unavailable"})
-            raise unavailable("The event stream") from None
-        return reply(Accepted(accepted=[event.reference]), status=202)
+        await publish(stream, [event])
+        return accepted([event])

@@ -71,9 +71,7 @@ class ModelAliasRoutes:
         try:
             alias = new_alias(fields, source=f"entered by {caller.user_id}")
             async with self._readers.writing(caller.viewer) as connection:
-                added, _ = await enter_aliases(
-                    connection, [alias], set_by=f"admin {caller.user_id}"
-                )
+                added, _ = await enter_aliases(connection, [alias], set_by=caller.author)
         except InvalidAliasError as error:
             raise invalid_body(str(error)) from None
         return reply(ModelAliasEntered(result="entered" if added else "known"))

@@ -10,8 +10,8 @@ from aiohttp import web
 from api.http.access import CALLER, Access, Route
 from api.http.bodies import read_json
 from api.http.options import RequestLimits
-from api.http.parameters import SERVICE, flag, flag_of, service_of
-from api.http.problems import invalid_body, invalid_parameter, not_found, price_conflict
+from api.http.parameters import SERVICE, flag, flag_of, path_number, service_of
+from api.http.problems import invalid_body, not_found, price_conflict
 from api.http.replies import reply, tagged_reply
 from api.openapi.operations import Operation, Tag
 from api.routes.model_aliases import ModelAliasRoutes
@@ -45,7 +45,6 @@ from schemas.prices import (
 
 _LIST_PATH: Final = "/api/admin/prices"
 _PROPOSAL_PATH: Final = _LIST_PATH + "/{proposalId}"
-_ID_DIGITS_MAX: Final = 9
 ALL: Final = flag("all", "Whether to include superseded prices.", default=False)
 _LIST: Final = Operation(
     name="listPrices",
@@ -88,8 +87,8 @@ class PriceRoutes:
         self._now = now
 
     def routes(self) -> tuple[Route, ...]:
-        approve = _deciding("approvePrice", "Approve a price proposal")
-        reject = _deciding("rejectPrice", "Reject a price proposal")
+        approve = _decision("approvePrice", "Approve a price proposal")
+        reject = _decision("rejectPrice", "Reject a price proposal")
         return (
             Route("GET", _LIST_PATH, Access.ADMIN, self.list, _LIST),
             Route("POST", _LIST_PATH, Access.ADMIN, self.enter, _ENTER),
@@ -110,7 +109,7 @@ class PriceRoutes:
         shown = [item(price, now) for price in prices if with_past or price.state != "past"]
         states = [PriceSource(**one._asdict(), stale=one.stale(now)) for one in sources]
         return tagged_reply(
-            request, PriceList(prices=shown, pending=[*map(proposed, pending)], sources=states)
+            request, PriceList(prices=shown, pending=[*map(proposal_body, pending)], sources=states)
         )
 
     async def enter(self, request: web.Request) -> web.Response:
@@ -121,13 +120,13 @@ class PriceRoutes:
         try:
             async with self._readers.writing(caller.viewer) as connection:
                 entered = await enter_prices(
-                    connection, [row], set_by=f"admin {caller.user_id}", approved=entry.approve
+                    connection, [row], set_by=caller.author, approved=entry.approve
                 )
         except PriceConflictError as error:
             raise price_conflict(str(error)) from None
         if entered.added:
             return reply(PriceEntered(result="entered", proposal=None))
-        pending = [proposed(proposal) for proposal in entered.pending]
+        pending = [proposal_body(proposal) for proposal in entered.pending]
         return reply(
             PriceEntered(
                 result="pending" if pending else "known", proposal=next(iter(pending), None)
@@ -143,20 +142,18 @@ class PriceRoutes:
         return await self._decide(request, "rejected")
 
     async def _decide(self, request: web.Request, decision: Decision) -> web.Response:
-        proposal_id, caller = _proposal_id(request), request[CALLER]
+        proposal_id, caller = path_number(request, "proposalId", "a proposal"), request[CALLER]
         try:
             async with self._readers.writing(caller.viewer) as connection:
-                decided = await decide(
-                    connection, proposal_id, decision, decided_by=f"admin {caller.user_id}"
-                )
+                decided = await decide(connection, proposal_id, decision, decided_by=caller.author)
         except NoProposalError:
             raise not_found(f"There is no proposal {proposal_id}.") from None
         except PriceConflictError as error:
             raise price_conflict(f"Proposal {proposal_id}: {error}.".replace("..", ".")) from None
-        return reply(proposed(decided))
+        return reply(proposal_body(decided))
 
 
-def _deciding(name: str, summary: str) -> Operation:
+def _decision(name: str, summary: str) -> Operation:
     return Operation(
         name=name,
         tag=Tag.PRICES,
@@ -164,13 +161,6 @@ def _deciding(name: str, summary: str) -> Operation:
         response=PriceProposal,
         error_statuses=(404, 409),
     )
-
-
-def _proposal_id(request: web.Request) -> int:
-    text = request.match_info["proposalId"]
-    if not (text.isascii() and text.isdigit() and len(text) <= _ID_DIGITS_MAX):
-        raise invalid_parameter("proposalId", "must be the number of a proposal")
-    return int(text)
 
 
 def _row(entry: PriceEntry, user_id: str, now: datetime) -> PriceRow:
@@ -248,7 +238,7 @@ def item(price: ListedPrice, at: datetime) -> PriceItem:
     )
 
 
-def proposed(proposal: Proposal) -> PriceProposal:
+def proposal_body(proposal: Proposal) -> PriceProposal:
     """Return a proposal as a list item."""
     row, percent = proposal.row, proposal.percent
     return PriceProposal(

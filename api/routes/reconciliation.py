@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
-from typing import Final
+from itertools import groupby
+from operator import attrgetter
+from typing import Final, TypeVar
 
 from aiohttp import web
 
@@ -38,6 +40,8 @@ from schemas.reconciliation import (
     ReconciledDay,
     ReconciliationBody,
 )
+
+ServiceDay = TypeVar("ServiceDay", BilledServiceDay, ListedServiceDay)
 
 PERIOD: Final = period_parameter("7d")
 
@@ -133,11 +137,15 @@ def _gap(gap: StreamGap) -> GapBody:
     )
 
 
+def _by_service(days: Iterable[ServiceDay]) -> Iterator[tuple[str, list[ServiceDay]]]:
+    """Yield each service and its days, ordered by service."""
+    service_of = attrgetter("service")
+    for service, of_service in groupby(sorted(days, key=service_of), service_of):
+        yield service, list(of_service)
+
+
 def _services(billed: Iterable[BilledServiceDay]) -> list[BilledService]:
-    of_service: dict[str, list[BilledServiceDay]] = {}
-    for service_day in billed:
-        of_service.setdefault(service_day.service, []).append(service_day)
-    return [_service(service, of_service[service]) for service in sorted(of_service)]
+    return [_service(service, days) for service, days in _by_service(billed)]
 
 
 def _service(service: str, days: list[BilledServiceDay]) -> BilledService:
@@ -153,10 +161,7 @@ def _service(service: str, days: list[BilledServiceDay]) -> BilledService:
 
 
 def _list_prices(listed: Iterable[ListedServiceDay]) -> list[ListedService]:
-    of_service: dict[str, list[ListedServiceDay]] = {}
-    for service_day in listed:
-        of_service.setdefault(service_day.service, []).append(service_day)
-    return [_list_price(service, of_service[service]) for service in sorted(of_service)]
+    return [_list_price(service, days) for service, days in _by_service(listed)]
 
 
 def _list_price(service: str, days: list[ListedServiceDay]) -> ListedService:

@@ -9,7 +9,16 @@ import msgspec
 from aiohttp import web
 
 from api.http.access import Access, Route
-from api.http.parameters import MOMENT, SERVICE, flag, flag_of, invalid_time, one_of, service_of
+from api.http.parameters import (
+    DATE_OR_TIME,
+    DRY_RUN,
+    SERVICE,
+    flag,
+    flag_of,
+    invalid_time,
+    service_of,
+    value_of,
+)
 from api.http.problems import invalid_parameter, price_conflict, unavailable
 from api.http.replies import reply
 from api.openapi.operations import Operation, Parameter, Tag
@@ -34,11 +43,10 @@ from schemas.prices import (
 )
 
 COSTS_MAX: Final = 20_000
-"""The maximum of costs that one request corrects; repeat the request to continue."""
+"""The maximum number of costs that one request corrects; repeat it to continue."""
 
-FROM: Final = Parameter("from", "Costs since this time.", MOMENT, required=True)
-TO: Final = Parameter("to", "Costs before this time; by default now.", MOMENT)
-DRY_RUN: Final = flag("dryRun", "Whether to preview only.", default=True)
+FROM: Final = Parameter("from", "Costs since this time.", DATE_OR_TIME, required=True)
+TO: Final = Parameter("to", "Costs before this time; by default now.", DATE_OR_TIME)
 CHARGES: Final = flag(
     "charges", "Whether charges at cost plus a markup follow the corrected costs.", default=False
 )
@@ -87,7 +95,7 @@ class RepricingRoutes:
         return reply(body(report, applied, dry_run=dry_run))
 
     def _scope(self, request: web.Request) -> RepricingScope:
-        since, until = _moment(request, FROM), _moment(request, TO) or self._now()
+        since, until = _time(request, FROM), _time(request, TO) or self._now()
         if since is None:
             raise invalid_parameter(
                 FROM.name, "is required: the time since which costs are repriced"
@@ -97,13 +105,13 @@ class RepricingRoutes:
         return RepricingScope(since, until, service_of(request))
 
 
-def _moment(request: web.Request, parameter: Parameter) -> datetime | None:
-    text = one_of(request, parameter)
+def _time(request: web.Request, parameter: Parameter) -> datetime | None:
+    text = value_of(request, parameter)
     if text is None:
         return None
     try:
-        moment = datetime.fromisoformat(text)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+        time = datetime.fromisoformat(text)
+        return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise invalid_time(parameter) from None
 

@@ -78,7 +78,7 @@ class ReservationRoutes:
         body = await read_json(request, self._limits, bodies.ReservationRequest)
         if (flaw := identifier_error(body.user_id)) is not None:
             raise invalid_body(f"`userId` {flaw}.")
-        lasts = _lasts(body)
+        duration = _duration(body)
         now, viewer = self._now(), Viewer(body.user_id)
         costs = [
             await self._bound(f"costs[{place}]", cost, viewer, now)
@@ -87,7 +87,7 @@ class ReservationRoutes:
         amounts = {cost.identity: cost.nano for cost in costs}
         if len(amounts) < len(costs):
             raise invalid_body("`costs` names an event twice.")
-        wanted = CostBounds(call_id, amounts, lasts, _by_service(body.costs, costs))
+        wanted = CostBounds(call_id, amounts, duration, _by_service(body.costs, costs))
         result = await reserve(self._budgets, body.user_id, wanted, now)
         _require_decided(result, call_id, costs)
         cheaper = await self._cheaper(result, costs, viewer, now)
@@ -165,7 +165,7 @@ def _by_service(
     return sums
 
 
-def _lasts(body: bodies.ReservationRequest) -> timedelta:
+def _duration(body: bodies.ReservationRequest) -> timedelta:
     if body.lasts_seconds is UNSET:
         return timedelta(seconds=bodies.RESERVED_SECONDS)
     name = "lasts_seconds"
@@ -206,7 +206,10 @@ def _reservation(
         budget=budget_name(of_limit, decision),
         reason=reason,
         remaining=None if remaining is None else Usd(remaining),
-        costs=[bodies.ReservedCost(source=c.source, id=c.id, amount=Usd(c.nano)) for c in costs],
+        costs=[
+            bodies.ReservedCost(source=cost.source, id=cost.id, amount=Usd(cost.nano))
+            for cost in costs
+        ],
         reserved_until=result.until,
         cheaper=cheaper,
         budget_id=further.budget_id if further else None,

@@ -71,13 +71,13 @@ _DELETE: Final = Operation(
     summary="Delete a budget; its alerts stay",
     response=bodies.ScopedBudgetList,
 )
-_TYPES: Final[Mapping[bodies.BudgetPeriod, AlertType]] = {
+_ALERT_TYPES: Final[Mapping[bodies.BudgetPeriod, AlertType]] = {
     "day": "daily",
     "week": "weekly",
     "month": "monthly",
     "call": "call",
 }
-_PERIODS: Final = {kind: period for period, kind in _TYPES.items()}
+_PERIODS: Final = {kind: period for period, kind in _ALERT_TYPES.items()}
 _TAG_KEY: Final = re.compile(TAG_KEY)
 
 
@@ -197,12 +197,12 @@ def wanted_budget(
         raised = _raise(body.raise_, nano, now)
     thresholds = thresholds_of(body.thresholds)
     if not isinstance(body, bodies.WantedBudget):
-        return BudgetSettings(scope, _TYPES[body.period], nano, thresholds, False, raised)
+        return BudgetSettings(scope, _ALERT_TYPES[body.period], nano, thresholds, False, raised)
     steps = steps_of(body.call_steps)
     if steps.is_on and body.period != "call":
         raise invalid_body("`callSteps` apply to budgets per call only.")
     return BudgetSettings(
-        scope, _TYPES[body.period], nano, thresholds, body.auto_cutoff, raised, steps
+        scope, _ALERT_TYPES[body.period], nano, thresholds, body.auto_cutoff, raised, steps
     )
 
 

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple, cast
 from aiohttp import web
 
 from api.http.access import CALLER, Access, Route
-from api.http.parameters import MOMENT, choice, day_of, flag, flag_of, is_given, one_of
+from api.http.parameters import DATE_OR_TIME, choice, day_of, flag, flag_of, is_given, value_of
 from api.http.problems import invalid_parameter
 from api.http.replies import scope_of, tagged_reply, versioned_reply
 from api.http.report_cache import ReportCache
@@ -46,12 +46,12 @@ def period_parameter(default: str = _DEFAULT_PERIOD) -> Parameter:
 
 PERIOD: Final = period_parameter()
 START_DATE: Final = Parameter(
-    "startDate", "The first UTC day of a custom period: a date or an ISO time.", MOMENT
+    "startDate", "The first UTC day of a custom period: a date or an ISO time.", DATE_OR_TIME
 )
 END_DATE: Final = Parameter(
     "endDate",
     f"The last UTC day of a custom period, included; at most {CUSTOM_DAYS_MAX} days.",
-    MOMENT,
+    DATE_OR_TIME,
 )
 COMPARE: Final = flag(
     "compare",
@@ -130,9 +130,9 @@ class SpendingRoutes:
         return await versioned_reply(request, scope, self._cache, read, build)
 
 
-def days_of(request: web.Request, today: date, period_parameter: Parameter = PERIOD) -> DayRange:
+def days_of(request: web.Request, today: date, declared: Parameter = PERIOD) -> DayRange:
     """Return the days of `period`, `startDate` and `endDate`; raises the 400 Problem."""
-    period = one_of(request, period_parameter) or period_parameter.default
+    period = value_of(request, declared) or declared.default
     if period == "custom":
         return custom_days(request)
     back = _DAYS_BACK.get(period)

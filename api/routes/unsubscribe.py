@@ -15,9 +15,9 @@ from api.http.access import Access, Route
 from api.http.client_address import ClientAddresses
 from api.http.limits import read_body
 from api.http.options import RequestLimits
-from api.http.parameters import one_of
+from api.http.parameters import value_of
 from api.http.problems import Problem
-from api.http.verification import verification_budget
+from api.http.verification import verification_queue
 from api.openapi.operations import Parameter
 from ledger.notifications.unsubscribe import disable_channel
 from ledger.postgres.viewers import ReaderPool
@@ -66,7 +66,7 @@ class UnsubscribeRoutes:
         self._readers = readers
         self._limits = limits
         self._addresses = ClientAddresses(limits.trusted_proxies)
-        self._budget = verification_budget(limits)
+        self._queue = verification_queue(limits)
 
     def routes(self) -> tuple[Route, ...]:
         return (
@@ -83,7 +83,7 @@ class UnsubscribeRoutes:
         """Turn the channel off; idempotent. The body is ignored."""
         token = _token_of(request)
         await read_body(request, self._limits)
-        async with self._budget.turn(self._addresses.of(request)):
+        async with self._queue.turn(self._addresses.of(request)):
             if not await disable_channel(self._readers, token):
                 raise _UnknownLinkProblem(401, "unauthorized")
         return _page(_DONE)
@@ -92,7 +92,7 @@ class UnsubscribeRoutes:
 def _token_of(request: web.Request) -> str:
     """Return the token of the query in canonical form; raises the Problem if it is missing."""
     try:
-        return str(UUID(one_of(request, _TOKEN) or ""))
+        return str(UUID(value_of(request, _TOKEN) or ""))
     except ValueError:
         raise _UnknownLinkProblem(400, "invalid_parameter") from None
 

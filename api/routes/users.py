@@ -9,7 +9,7 @@ from aiohttp import web
 from api.http.access import CALLER, Access, Route
 from api.http.identifiers import ID_CHARACTERS_MAX, identifier_error
 from api.http.paging import limit_of, row_limit
-from api.http.parameters import one_of
+from api.http.parameters import value_of
 from api.http.problems import invalid_parameter
 from api.http.replies import tagged_reply
 from api.openapi.operations import Operation, Parameter, Tag
@@ -44,7 +44,7 @@ class UserRoutes:
 
     async def users(self, request: web.Request) -> web.Response:
         """Return the users whose id contains `q`: the equal id first, then the latest active."""
-        part = one_of(request, PART) or ""
+        part = value_of(request, PART) or ""
         if part and (flaw := identifier_error(part)):
             raise invalid_parameter(PART.name, flaw)
         limit = limit_of(request, LIMIT)

@@ -9,7 +9,8 @@ from aiohttp import web
 from api.http.access import CALLER, Access, Route
 from api.http.bodies import read_json
 from api.http.options import RequestLimits
-from api.http.problems import Problem, invalid_body, invalid_parameter, not_found
+from api.http.parameters import path_number
+from api.http.problems import invalid_body, not_found
 from api.http.replies import reply, tagged_reply
 from api.openapi.operations import Operation, Tag
 from api.webhooks.endpoint_checks import InvalidEndpointError, prepare, prepare_secret
@@ -24,6 +25,7 @@ from ledger.operations.webhooks import (
     find_endpoint,
     list_endpoints,
 )
+from ledger.postgres.database import Connection
 from ledger.postgres.viewers import ReaderPool
 from schemas.webhooks import (
     NewWebhookEndpoint,
@@ -37,7 +39,6 @@ from schemas.webhooks import (
 _PATH: Final = "/api/admin/webhooks"
 _OF_ENDPOINT: Final = f"{_PATH}/{{endpointId}}"
 _SECRETS: Final = f"{_OF_ENDPOINT}/secrets"
-_ID_DIGITS_MAX: Final = 9
 _LIST: Final = Operation(
     name="listWebhookEndpoints",
     tag=Tag.WEBHOOKS,
@@ -106,26 +107,22 @@ class WebhookEndpointRoutes:
         wanted = await read_json(request, self._limits, WantedWebhookEndpoint)
         caller = request[CALLER]
         try:
-            fields, secret, made = prepare(wanted)
+            fields, secret, generated = prepare(wanted)
             async with self._readers.writing(caller.viewer) as connection:
-                added = await add_endpoint(
-                    connection, fields, secret, created_by=f"admin {caller.user_id}"
-                )
+                added = await add_endpoint(connection, fields, secret, created_by=caller.author)
         except InvalidEndpointError as error:
             raise invalid_body(str(error)) from None
         except TooManyEndpointsError:
             raise invalid_body(
                 f"There are {ENDPOINTS_MAX} endpoints, the maximum. Delete one first."
             ) from None
-        return reply(NewWebhookEndpoint(item=item(added), secret=made))
+        return reply(NewWebhookEndpoint(item=item(added), secret=generated))
 
     async def delete(self, request: web.Request) -> web.Response:
         """Delete an endpoint; its deliveries are refused within a second."""
         endpoint_id = request.match_info["endpointId"]
         async with self._readers.writing(request[CALLER].viewer) as connection:
-            found = await find_endpoint(connection, endpoint_id)
-            if found is None:
-                raise _unknown()
+            found = await _require_endpoint(connection, endpoint_id)
             await delete_endpoint(connection, endpoint_id)
         return reply(item(found))
 
@@ -134,27 +131,26 @@ class WebhookEndpointRoutes:
         wanted = await read_json(request, self._limits, WantedWebhookSecret)
         caller, endpoint_id = request[CALLER], request.match_info["endpointId"]
         async with self._readers.writing(caller.viewer) as connection:
-            found = await find_endpoint(connection, endpoint_id)
-            if found is None:
-                raise _unknown()
+            found = await _require_endpoint(connection, endpoint_id)
             try:
-                secret, made = prepare_secret(found.fields.provider, wanted.secret)
+                secret, generated = prepare_secret(found.fields.provider, wanted.secret)
             except InvalidEndpointError as error:
                 raise invalid_body(str(error)) from None
-            await add_secret(connection, endpoint_id, secret, created_by=f"admin {caller.user_id}")
-            changed = await find_endpoint(connection, endpoint_id) or found
-        return reply(NewWebhookEndpoint(item=item(changed), secret=made))
+            await add_secret(connection, endpoint_id, secret, created_by=caller.author)
+            changed = await _require_endpoint(connection, endpoint_id)
+        return reply(NewWebhookEndpoint(item=item(changed), secret=generated))
 
     async def delete_secret(self, request: web.Request) -> web.Response:
         """Delete a secret; deliveries that are signed with it are refused within a second."""
-        endpoint_id, secret_id = request.match_info["endpointId"], _secret_id(request)
+        endpoint_id, secret_id = (
+            request.match_info["endpointId"],
+            path_number(request, "secretId", "a secret"),
+        )
         async with self._readers.writing(request[CALLER].viewer) as connection:
-            found = await find_endpoint(connection, endpoint_id)
-            if found is None:
-                raise _unknown()
+            await _require_endpoint(connection, endpoint_id)
             if not await delete_secret(connection, endpoint_id, secret_id):
                 raise not_found(f"The endpoint has no secret {secret_id}.")
-            changed = await find_endpoint(connection, endpoint_id) or found
+            changed = await _require_endpoint(connection, endpoint_id)
         return reply(item(changed))
 
 
@@ -184,12 +180,9 @@ def item(endpoint: ListedEndpoint) -> WebhookEndpointItem:
     )
 
 
-def _unknown() -> Problem:
-    return not_found("There is no such endpoint.")
-
-
-def _secret_id(request: web.Request) -> int:
-    text = request.match_info["secretId"]
-    if not (text.isascii() and text.isdigit() and len(text) <= _ID_DIGITS_MAX):
-        raise invalid_parameter("secretId", "must be the number of a secret")
-    return int(text)
+async def _require_endpoint(connection: Connection, endpoint_id: str) -> ListedEndpoint:
+    """Return an endpoint; raises the 404 Problem."""
+    found = await find_endpoint(connection, endpoint_id)
+    if found is None:
+        raise not_found("There is no such endpoint.")
+    return found

@@ -15,16 +15,17 @@ from aiohttp import hdrs, web
 from api.http.access import ADDRESS, Access, Route
 from api.http.limits import RateLimiter, read_body
 from api.http.options import ApiOptions
-from api.http.parameters import NAME, one_of
-from api.http.problems import Problem, not_found, rate_limited, refused, unauthorized, unavailable
+from api.http.parameters import NAME, value_of
+from api.http.problems import Problem, not_found, rate_limited, refused, unauthorized
 from api.http.replies import reply
-from api.http.verification import verification_budget
-from api.intake.event_stream import EventStream, StreamUnavailableError
+from api.http.verification import verification_queue
+from api.intake.event_stream import EventStream
+from api.intake.publishing import publish, require_stream
 from api.metrics.webhooks import WebhookMeter
 from api.openapi.operations import JSON, Operation, Parameter, Tag
 from api.webhooks.deliveries import SignatureError, WebhookDelivery, WebhookProvider
 from api.webhooks.endpoints import EndpointDirectory, Endpoints
-from api.webhooks.intake import HeldEventsLimitError, WebhookIntake, have_user, outgoing_events
+from api.webhooks.intake import checked_events, have_user, require_room_for_held_events
 from api.webhooks.providers import PROVIDERS
 from ledger.operations.webhooks import WebhookEndpoint
 from ledger.postgres.clock import Clock
@@ -61,13 +62,14 @@ class WebhookRoutes:
         self, stream: EventStream | None, endpoints: Endpoints, options: ApiOptions, now: Clock
     ) -> None:
         limits = options.limits
-        self._intake = None if stream is None else WebhookIntake(stream, endpoints)
+        self._stream = stream
+        self._store = endpoints
         self._endpoints = EndpointDirectory(endpoints)
         self._limits = limits
         self.meter = WebhookMeter()
         self._public_url = options.public_url
         self._now = now
-        self._budget = verification_budget(limits)
+        self._queue = verification_queue(limits)
         self._rate = RateLimiter(limits.requests_per_second, limits.burst, limits.clients)
 
     def routes(self) -> tuple[Route, ...]:
@@ -76,7 +78,7 @@ class WebhookRoutes:
 
     async def receive(self, request: web.Request) -> web.Response:
         """Verify a delivery, and answer once the stream has its events."""
-        values = {parameter.name: one_of(request, parameter) for parameter in _PARAMETERS}
+        values = {parameter.name: value_of(request, parameter) for parameter in _PARAMETERS}
         query = {name: value for name, value in values.items() if value is not None}
         provider = PROVIDERS.get(request.match_info["provider"])
         if provider is None:
@@ -119,7 +121,7 @@ class WebhookRoutes:
 
     async def _find(self, request: web.Request, provider: WebhookProvider) -> WebhookEndpoint:
         """Return the endpoint of the path; raises the 401 Problem, and 429 after many of them."""
-        async with self._budget.turn(request[ADDRESS]):
+        async with self._queue.turn(request[ADDRESS]):
             found = await self._endpoints.find(provider.name, request.match_info["endpointId"])
             if found is None:
                 raise unauthorized(_UNKNOWN)
@@ -133,7 +135,7 @@ class WebhookRoutes:
         delivery: WebhookDelivery,
     ) -> None:
         """Raise the 401 Problem for a delivery that is not signed, or too old."""
-        async with self._budget.turn(request[ADDRESS]):
+        async with self._queue.turn(request[ADDRESS]):
             try:
                 provider.verify(delivery, endpoint)
             except SignatureError as error:
@@ -143,20 +145,15 @@ class WebhookRoutes:
         self, provider: WebhookProvider, endpoint: WebhookEndpoint, delivery: WebhookDelivery
     ) -> AcceptedWebhook:
         """Put the events of a delivery in the stream; raises the Problem 400 or 503."""
-        if self._intake is None:
-            raise unavailable("The event stream")
+        stream = require_stream(self._stream)
         try:
             reading = provider.read(delivery, endpoint)
-            events = outgoing_events(provider, reading.drafts, delivery.received_at)
+            events = checked_events(provider, reading.drafts, delivery.received_at)
         except Refused as refusal:
             raise refused(refusal) from None
-        try:
-            await self._intake.put(events, have_user=have_user(reading.drafts))
-        except StreamUnavailableError as error:
-            _log.warning("no event stream: %s", error, extra={"action": "stream_unavailable"})
-            raise unavailable("The event stream") from None
-        except HeldEventsLimitError:
-            raise unavailable("Storage for events without a user") from None
+        if events and not have_user(reading.drafts):
+            await require_room_for_held_events(self._store)
+        await publish(stream, events)
         return AcceptedWebhook(events=len(events), ignored=reading.ignored, refused=reading.refused)
 
     def _urls(self, request: web.Request) -> tuple[str, ...]:

@@ -15,11 +15,11 @@ _SERVICE_NAME: Final = ("service.name",)
 _CONVERSATION: Final = "conversation.id"
 _TEXT_MAX: Final = 255
 _NS_MAX: Final = 4_000_000_000 * 1_000_000_000
-"""A moment of the year 2096, in nanoseconds: later ones would not fit a date."""
+"""The year 2096, in nanoseconds since 1970: a later time is an error of the sender."""
 
 
 class CallOfSpan(NamedTuple):
-    """The call and its user, None while the span does not name one, and the persona."""
+    """The call of a span; its user and its persona are None if the span does not name them."""
 
     call_id: str
     user_id: str | None
@@ -36,8 +36,8 @@ def call_of(span: ReceivedSpan, wanted: TraceNames) -> CallOfSpan:
         # Pipecat sets it on the spans of the conversation and its turns only: the spans of
         # requests would be of another call.
         call_names = tuple(name for name in call_names if name != _CONVERSATION)
-    call_id = _found(span, call_names) or span.trace_id
-    return CallOfSpan(call_id, _found(span, wanted.user), _found(span, _PERSONA))
+    call_id = _find_text(span, call_names) or span.trace_id
+    return CallOfSpan(call_id, _find_text(span, wanted.user), _find_text(span, _PERSONA))
 
 
 def is_call(span: ReceivedSpan) -> bool:
@@ -51,7 +51,7 @@ def is_call(span: ReceivedSpan) -> bool:
 
 def persona_of(span: ReceivedSpan, found: CallOfSpan) -> str:
     """Return the persona that starts a call, by default the service that sent the span."""
-    return found.persona_id or _found(span, _SERVICE_NAME) or "unknown"
+    return found.persona_id or _find_text(span, _SERVICE_NAME) or "unknown"
 
 
 def conversation_tags(span: ReceivedSpan) -> dict[str, str] | None:
@@ -68,7 +68,7 @@ def check_times(span: ReceivedSpan) -> None:
         raise SpanError("a span has no startTimeUnixNano and a later endTimeUnixNano")
 
 
-def _found(span: ReceivedSpan, wanted: names.Names) -> str | None:
+def _find_text(span: ReceivedSpan, wanted: names.Names) -> str | None:
     for attributes in (span.attributes, span.resource):
         for name in wanted:
             value = attributes.get(name)

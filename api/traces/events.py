@@ -1,7 +1,4 @@
-"""Makes events of spans. An event depends on its span alone, however spans are grouped.
-
-So a repeat of a span is a repeat of its event, and counts once.
-"""
+"""Makes events of spans. An event depends on its span alone, so a repeated span counts once."""
 
 from __future__ import annotations
 

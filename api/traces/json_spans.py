@@ -33,7 +33,7 @@ from schemas.traces import (
 )
 
 OBJECTS_MAX: Final = 1_000_000
-"""Objects of one request: a limit of the memory that a body of empty objects takes."""
+"""The maximum number of objects in a request: limits the memory of a body of empty objects."""
 _INTEGER: Final = re.compile(r"-?[0-9]{1,20}").fullmatch
 _STATUS_ERROR: Final = (2, "STATUS_CODE_ERROR")
 

@@ -1,7 +1,7 @@
 """Finds requests that a trace reports twice: by a framework, and within it by a client's library.
 
 Both libraries measure the same request, so one span lies within the time of the other and has the
-same sums of tokens. The outer one counts. Ancestors would be the better sign, but the spans between
+same sums of tokens. The outer one counts. Parents would prove more, but the spans between
 two requests are not requests, and they arrive at other times or not at all.
 """
 
@@ -14,6 +14,9 @@ from api.traces.spans import ReceivedSpan
 from api.traces.usages import SpanUsage
 from schemas.numbers import Number
 from schemas.usages import token_sums
+
+_COMPARED_MAX: Final = 64
+"""The maximum number of requests that each is compared with."""
 
 
 class RequestSpan(NamedTuple):
@@ -41,10 +44,6 @@ def outermost(requests: Sequence[RequestSpan]) -> list[RequestSpan]:
             for other in traces[request.span.trace_id, request.sums][:_COMPARED_MAX]
         )
     ]
-
-
-_COMPARED_MAX: Final = 64
-"""Requests of one trace with the same sums that each is compared with."""
 
 
 def _contains(outer: RequestSpan, inner: RequestSpan) -> bool:

@@ -90,7 +90,7 @@ def _add(received: ReceivedSpans, encoded: bytes, scope: str, resource: SpanAttr
         received.errors.append("a span is not valid protobuf")
 
 
-def _merged(message: memoryview, wanted: int) -> bytes:
+def _merge_parts(message: memoryview, wanted: int) -> bytes:
     """Return a message that may come in several parts, which protobuf merges."""
     encoded = b"".join(_content(message, wanted))
     if len(encoded) > SPAN_BYTES_MAX:
@@ -100,13 +100,13 @@ def _merged(message: memoryview, wanted: int) -> bytes:
 
 def _resource(resource_spans: memoryview) -> SpanAttributes:
     resource = Resource()
-    resource.ParseFromString(_merged(resource_spans, _RESOURCE))
+    resource.ParseFromString(_merge_parts(resource_spans, _RESOURCE))
     return _attributes(resource.attributes)
 
 
 def _scope(scope_spans: memoryview) -> str:
     scope = InstrumentationScope()
-    scope.ParseFromString(_merged(scope_spans, _SCOPE))
+    scope.ParseFromString(_merge_parts(scope_spans, _SCOPE))
     return scope.name
 
 

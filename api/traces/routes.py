@@ -17,13 +17,14 @@ from api.http.access import CALLER, REPORT_REFUSAL, REPORTED_CALL, Access, Route
 from api.http.encodings import ACCEPTED_ENCODINGS
 from api.http.limits import read_body
 from api.http.options import ApiOptions
-from api.http.problems import Problem, invalid_body, unavailable
-from api.intake.event_stream import EventStream, StreamUnavailableError
+from api.http.problems import Problem, invalid_body
+from api.intake.event_stream import EventStream
+from api.intake.publishing import publish, require_stream
 from api.metrics.spans import SpanMeter
 from api.openapi.operations import JSON, BareBody, Operation, Tag
 from api.traces import json_spans, protobuf_spans
 from api.traces.events import SpanEvents
-from api.traces.report import SpanReport, report_of, traces_of
+from api.traces.report import report_of, traces_of
 from api.traces.spans import MalformedTracesError, ReceivedSpans
 from ledger.postgres.clock import Clock
 from ledger.postgres.viewers import StoreUnavailableError
@@ -31,8 +32,6 @@ from schemas.traces import TraceExport
 
 PROTOBUF: Final = "application/x-protobuf"
 PATH: Final = "/v1/traces"
-_PUBLISHED_MAX: Final = 500
-"""Events that are published at once."""
 _DECODED_IN_LOOP_MAX: Final = 64 * 1024
 """Larger bodies are decoded in a thread, so that other requests are served meanwhile."""
 
@@ -65,7 +64,7 @@ _log: Final = logging.getLogger(__name__)
 
 
 class TraceDeclarations(Protocol):
-    """The traces whose usage an attachment to the framework reports."""
+    """The traces whose usage the emitter, attached to their framework, reports itself."""
 
     async def attached(self, trace_ids: set[str]) -> set[str]:
         """Return those of the traces that are declared; raises StoreUnavailableError."""
@@ -116,7 +115,7 @@ class TraceRoutes:
             )
         body = await read_body(request, self._limits, self._limits.traces_bytes)
         try:
-            received = await _decoded(encoding, body)
+            received = await _decode(encoding, body)
         except MalformedTracesError as error:
             raise invalid_body(f"The body cannot be read: {error}.") from None
         maker = SpanEvents(request[CALLER].user_id, self._names, self._now())
@@ -125,7 +124,7 @@ class TraceRoutes:
             request[REPORTED_CALL] = report.events[0].call_id
         elif report.errors:
             request[REPORT_REFUSAL] = report.message
-        await self._publish(report)
+        await publish(require_stream(self._stream), report.events)
         self.meter.add(report.outcomes)
         return web.Response(
             body=encoding.respond(len(report.errors), report.message),
@@ -134,7 +133,7 @@ class TraceRoutes:
         )
 
     async def _attached(self, received: ReceivedSpans) -> set[str]:
-        """Return the declared traces, none without the database: a worker voids such costs, too."""
+        """Return the declared traces, none without the database: workers void such costs, too."""
         wanted = traces_of(received)
         if not wanted:
             return set()
@@ -144,23 +143,8 @@ class TraceRoutes:
             _log.warning("no database: %s", error, extra={"action": "traces_without_database"})
             return set()
 
-    async def _publish(self, report: SpanReport) -> None:
-        """Return once the stream has all events; raises the 503 Problem.
 
-        After an error the exporter sends all spans again, and those that are stored count once.
-        """
-        if self._stream is None:
-            raise unavailable("The event stream")
-        events = [event.emitted for event in report.events]
-        try:
-            for start in range(0, len(events), _PUBLISHED_MAX):
-                await self._stream.put(events[start : start + _PUBLISHED_MAX])
-        except StreamUnavailableError as error:
-            _log.warning("no event stream: %s", error, extra={"action": "stream_unavailable"})
-            raise unavailable("The event stream") from None
-
-
-async def _decoded(encoding: Encoding, body: bytes) -> ReceivedSpans:
+async def _decode(encoding: Encoding, body: bytes) -> ReceivedSpans:
     if len(body) <= _DECODED_IN_LOOP_MAX:
         return encoding.read(body)
     return await asyncio.to_thread(encoding.read, body)

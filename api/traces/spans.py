@@ -12,7 +12,7 @@ AttributeValue: TypeAlias = str | bool | int | Decimal
 SpanAttributes: TypeAlias = Mapping[str, AttributeValue]
 
 SPANS_MAX: Final = 20_000
-"""Spans of one request. An exporter of OpenTelemetry sends 512 by default, a collector 8,192."""
+"""The maximum number of spans in a request; by default exporters send 512, collectors 8,192."""
 SPAN_BYTES_MAX: Final = 1024 * 1024
 
 _MARKS: Final = (

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from schemas.jsonio import json_error
+from api.intake.json_bodies import decode_json
 from schemas.numbers import Number, read_number
 from schemas.refusals import Refused
 
@@ -23,27 +23,15 @@ _any: Final = msgspec.json.Decoder(float_hook=Decimal)
 def body_decoder(kind: type[T]) -> Callable[[bytes], T]:
     """Return a function that decodes JSON into `kind`, with exact numbers; it raises Refused."""
     decoder = msgspec.json.Decoder(kind, dec_hook=read_number, float_hook=Decimal)
-    return lambda body: _decoded(decoder.decode, body)
+    return lambda body: decode_json(decoder.decode, body)
 
 
 def read_document(body: bytes) -> Any:
     """Return decoded JSON of any form, with exact numbers; raises Refused."""
-    return _decoded(_any.decode, body)
+    return decode_json(_any.decode, body)
 
 
-def _decoded(decode: Callable[[bytes], T], body: bytes) -> T:
-    try:
-        body.decode()
-        return decode(body)
-    except msgspec.ValidationError as error:
-        raise Refused("invalid_event", f"{error}.") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Refused("invalid_json", f"The body is not JSON: {json_error(error)}.") from None
-    except (ValueError, ArithmeticError):
-        raise Refused("invalid_event", "A number in the body cannot be read.") from None
-
-
-def moment_of_ms(milliseconds: Number | None) -> datetime | None:
+def time_from_ms(milliseconds: Number | None) -> datetime | None:
     """Return a Unix time in milliseconds; raises Refused."""
     if milliseconds is None:
         return None

@@ -93,5 +93,5 @@ DEEPGRAM: Final = WebhookProvider(
     read=read,
     user_path="query.userId",
     call_path="query.callId",
-    makes_secret=True,
+    generates_secret=True,
 )

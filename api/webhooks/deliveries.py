@@ -68,9 +68,9 @@ class WebhookProvider:
     """A vendor whose webhooks are accepted.
 
     `verify` raises SignatureError. `read` is only called with verified deliveries and raises
-    Refused. `user_path` and `call_path` are defaults. With `makes_secret`, a secret is made for an
-    endpoint whose administrator gives none. `check_secret` returns what
-    is wrong with a secret, worded to follow its name.
+    Refused. `user_path` and `call_path` are defaults. With
+    `generates_secret`, an endpoint whose administrator gives no secret gets a generated one.
+    `check_secret` returns the error of an invalid secret, to follow its name.
     """
 
     name: str
@@ -78,7 +78,7 @@ class WebhookProvider:
     read: Callable[[WebhookDelivery, WebhookEndpoint], DeliveryEvents]
     user_path: str
     call_path: str | None = None
-    makes_secret: bool
+    generates_secret: bool
     check_settings: Callable[[Mapping[str, Any]], None] = no_settings
     check_secret: Callable[[str], str | None] = lambda _: None
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from api.webhooks.bodies import body_decoder, moment_of_ms, read_document
+from api.webhooks.bodies import body_decoder, read_document, time_from_ms
 from api.webhooks.calls import VendorCall, reported_call
 from api.webhooks.deliveries import (
     DeliveryEvents,
@@ -21,7 +21,7 @@ from api.webhooks.deliveries import (
     WebhookProvider,
 )
 from api.webhooks.paths import find
-from api.webhooks.signatures import header, hmac_sha256, moment_of, require_match, require_recent
+from api.webhooks.signatures import header, require_hmac, require_recent, time_from_unix
 from ledger.operations.webhooks import WebhookEndpoint
 from schemas.numbers import Number, number_from
 
@@ -69,11 +69,8 @@ def verify(delivery: WebhookDelivery, endpoint: WebhookEndpoint) -> None:
     if match is None:
         raise SignatureError("ElevenLabs-Signature does not have the form t=TIME,v0=DIGEST.")
     timestamp, digest = match.groups()
-    signed = (timestamp.encode(), b".", delivery.body)
-    require_match(
-        digest.encode(), endpoint.secrets, lambda key: hmac_sha256(key, *signed).hex().encode()
-    )
-    require_recent(moment_of(timestamp), delivery, endpoint.replay_seconds)
+    require_hmac(digest, endpoint, timestamp.encode(), b".", delivery.body)
+    require_recent(time_from_unix(timestamp), delivery, endpoint.replay_seconds)
 
 
 def read(delivery: WebhookDelivery, endpoint: WebhookEndpoint) -> DeliveryEvents:
@@ -85,9 +82,9 @@ def read(delivery: WebhookDelivery, endpoint: WebhookEndpoint) -> DeliveryEvents
     facts = conversation.metadata
     document = find(read_document(delivery.body), "data")
     call = reported_call(document, delivery, endpoint, conversation.conversation_id)
-    started = moment_of_ms(_ms(facts.start_time_unix_secs))
+    started = time_from_ms(_ms(facts.start_time_unix_secs))
     seconds = facts.call_duration_secs or 0
-    ended = moment_of_ms(_ms((facts.start_time_unix_secs or 0) + seconds)) if started else None
+    ended = time_from_ms(_ms((facts.start_time_unix_secs or 0) + seconds)) if started else None
     direction = facts.phone_call.direction if facts.phone_call else None
     return DeliveryEvents(
         [
@@ -153,6 +150,6 @@ ELEVENLABS: Final = WebhookProvider(
     verify=verify,
     read=read,
     user_path="conversation_initiation_client_data.dynamic_variables.userId",
-    makes_secret=False,
+    generates_secret=False,
     check_settings=_check_settings,
 )

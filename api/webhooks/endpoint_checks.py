@@ -20,7 +20,7 @@ class InvalidEndpointError(Exception):
 
 
 def prepare(wanted: WantedWebhookEndpoint) -> tuple[EndpointFields, str | None, str | None]:
-    """Return the fields of a new endpoint, its secret, and the secret again if it was made.
+    """Return the fields and the secret of a new endpoint, and a generated secret to show.
 
     Raises InvalidEndpointError.
     """
@@ -46,19 +46,19 @@ def prepare(wanted: WantedWebhookEndpoint) -> tuple[EndpointFields, str | None, 
         replay_seconds=wanted.replay_window_seconds,
         settings=wanted.settings,
     )
-    if wanted.secret is None and not provider.makes_secret:
+    if wanted.secret is None and not provider.generates_secret:
         return fields, None, None  # the vendor shows it once it knows the address
     return fields, *prepare_secret(provider.name, wanted.secret)
 
 
 def prepare_secret(provider_name: str, secret: str | None) -> tuple[str, str | None]:
-    """Return a secret to add, and again if it was made; raises InvalidEndpointError."""
+    """Return a secret to add, and a generated secret to show; raises InvalidEndpointError."""
     provider = _provider(provider_name)
     if secret is None:
-        if not provider.makes_secret:
+        if not provider.generates_secret:
             raise InvalidEndpointError(f"`secret` is missing: {provider.name} gives you one.")
-        made = new_secret()
-        return made, made
+        generated = new_secret()
+        return generated, generated
     if not (secret.isascii() and secret.isprintable()):
         raise InvalidEndpointError("`secret` must have printable ASCII characters only.")
     if (flaw := provider.check_secret(secret)) is not None:

@@ -12,7 +12,8 @@ from typing import Final
 from api.mapping.errors import InputError
 from api.mapping.language import DocumentMapping, mapping_from_text
 from api.webhooks.deliveries import DeliveryEvents, EventDraft, WebhookDelivery, WebhookProvider
-from api.webhooks.mapped import drafts_of, read_documents, require_bearer
+from api.webhooks.mapped import drafts_of, read_documents
+from api.webhooks.signatures import require_bearer
 from ledger.operations.webhooks import WebhookEndpoint
 from schemas.refusals import Refused
 
@@ -45,5 +46,5 @@ LITELLM: Final = WebhookProvider(
     verify=require_bearer,
     read=read,
     user_path="end_user",
-    makes_secret=True,
+    generates_secret=True,
 )

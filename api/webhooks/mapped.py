@@ -1,7 +1,7 @@
 """Webhooks of any service, read by a mapping, and the parts that LiteLLM's webhooks share.
 
 The endpoint's setting `map` is a mapping in JSON, as for `cost-analytics follow`. The source of the
-events ends with the mapping's `source`. So equal ids of two services do not collide, and a new
+events ends with the mapping's `source`, so equal ids of two services do not collide, and a new
 endpoint with the same mapping repeats no event.
 """
 
@@ -21,12 +21,11 @@ from api.webhooks.deliveries import (
     DeliveryEvents,
     EndpointSettingsError,
     EventDraft,
-    SignatureError,
     WebhookDelivery,
     WebhookProvider,
 )
 from api.webhooks.paths import find_identifier
-from api.webhooks.signatures import header, hmac_sha256, require_match
+from api.webhooks.signatures import header, require_bearer, require_hmac
 from ledger.operations.webhooks import WebhookEndpoint
 from schemas.refusals import Refused
 
@@ -65,20 +64,8 @@ def verify(delivery: WebhookDelivery, endpoint: WebhookEndpoint) -> None:
     if name is None:
         require_bearer(delivery, endpoint)
         return
-    given = header(delivery, name).removeprefix(_PREFIX).lower().encode()
-    require_match(
-        given,
-        endpoint.secrets,
-        lambda secret: hmac_sha256(secret, delivery.body).hex().encode(),
-    )
-
-
-def require_bearer(delivery: WebhookDelivery, endpoint: WebhookEndpoint) -> None:
-    """Raise SignatureError unless a secret of the endpoint is the bearer token."""
-    scheme, _, token = header(delivery, "authorization").partition(" ")
-    if scheme.lower() != "bearer":
-        raise SignatureError("The delivery has no bearer token.")
-    require_match(token.strip().encode(), endpoint.secrets, str.encode)
+    given = header(delivery, name).removeprefix(_PREFIX).lower()
+    require_hmac(given, endpoint, delivery.body)
 
 
 def read(delivery: WebhookDelivery, endpoint: WebhookEndpoint) -> DeliveryEvents:
@@ -111,7 +98,8 @@ def drafts_of(
 ) -> Iterator[EventDraft]:
     """Yield the events of a document; raises InputError, which names the pointer.
 
-    The call of the endpoint's `call_path` comes first, the user of its `user_path` last.
+    A call at the endpoint's `call_path` replaces the mapped one; a user at its `user_path` is used
+    if the mapping names none.
     """
     call_id = find_identifier(document, endpoint.call_path)
     user_id = find_identifier(document, endpoint.user_path)
@@ -146,6 +134,6 @@ MAPPED: Final = WebhookProvider(
     verify=verify,
     read=read,
     user_path="userId",
-    makes_secret=True,
+    generates_secret=True,
     check_settings=check_settings,
 )

@@ -1,6 +1,6 @@
 """Retell AI: start, end and analysis of a call, with its cost in cents.
 
-The cost at the end of a call is an estimate, which the one after the analysis replaces.
+The cost at the end of a call is an estimate. The cost after the analysis replaces it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from api.webhooks.bodies import body_decoder, moment_of_ms, read_document
+from api.webhooks.bodies import body_decoder, read_document, time_from_ms
 from api.webhooks.calls import VendorCall, reported_call, usd_from_cents
 from api.webhooks.deliveries import (
     DeliveryEvents,
@@ -22,7 +22,7 @@ from api.webhooks.deliveries import (
     WebhookDelivery,
     WebhookProvider,
 )
-from api.webhooks.signatures import header, hmac_sha256, moment_of, require_match, require_recent
+from api.webhooks.signatures import header, require_hmac, require_recent, time_from_unix
 from ledger.operations.webhooks import WebhookEndpoint
 from schemas.numbers import Number
 
@@ -68,11 +68,8 @@ def verify(delivery: WebhookDelivery, endpoint: WebhookEndpoint) -> None:
     if match is None:
         raise SignatureError("X-Retell-Signature does not have the form v=TIME,d=DIGEST.")
     timestamp, digest = match.groups()
-    signed = (delivery.body, timestamp.encode())
-    require_match(
-        digest.encode(), endpoint.secrets, lambda key: hmac_sha256(key, *signed).hex().encode()
-    )
-    require_recent(moment_of(timestamp), delivery, endpoint.replay_seconds)
+    require_hmac(digest, endpoint, delivery.body, timestamp.encode())
+    require_recent(time_from_unix(timestamp), delivery, endpoint.replay_seconds)
 
 
 def read(delivery: WebhookDelivery, endpoint: WebhookEndpoint) -> DeliveryEvents:
@@ -82,8 +79,8 @@ def read(delivery: WebhookDelivery, endpoint: WebhookEndpoint) -> DeliveryEvents
     if reported is None or body.event not in {"call_started", "call_ended", "call_analyzed"}:
         return DeliveryEvents([], f"Events of type {body.event[:50]} have no costs.")
     call = reported_call(read_document(delivery.body), delivery, endpoint, reported.call_id)
-    ended = moment_of_ms(reported.end_timestamp)
-    started = moment_of_ms(reported.start_timestamp) or ended
+    ended = time_from_ms(reported.end_timestamp)
+    started = time_from_ms(reported.start_timestamp) or ended
     direction = reported.direction if reported.direction in {"inbound", "outbound"} else None
     drafts = call.started(body.event, started, persona_id=reported.agent_id, direction=direction)
     if body.event != "call_started":
@@ -150,5 +147,5 @@ RETELL: Final = WebhookProvider(
     verify=verify,
     read=read,
     user_path="call.metadata.userId",
-    makes_secret=False,
+    generates_secret=False,
 )

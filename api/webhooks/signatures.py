@@ -10,10 +10,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from api.webhooks.deliveries import SignatureError, WebhookDelivery
+from ledger.operations.webhooks import WebhookEndpoint
 
 _DIGITS: Final = re.compile("[0-9]{1,16}")
 _MILLISECONDS_MIN: Final = 10**11
 """Unix times from here on are in milliseconds: as seconds, they are after the year 5000."""
+_NO_BEARER: Final = "The delivery has no bearer token."
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 CLOCK_SKEW_SECONDS: Final = 60
 """How far the vendor's clock may be ahead, at most as far as the replay window."""
@@ -27,9 +29,27 @@ def header(delivery: WebhookDelivery, name: str) -> str:
     return values[0].strip()
 
 
-def hmac_sha256(secret: str, *parts: bytes) -> bytes:
-    """Return the HMAC of the concatenated parts."""
-    return hmac.digest(secret.encode(), b"".join(parts), hashlib.sha256)
+def require_hmac(hex_digest: str, endpoint: WebhookEndpoint, *parts: bytes) -> None:
+    """Raise SignatureError unless the digest is the HMAC (SHA-256) of the concatenated parts."""
+    signed = b"".join(parts)
+
+    def expected(secret: str) -> bytes:
+        return hmac.digest(secret.encode(), signed, hashlib.sha256).hex().encode()
+
+    require_match(hex_digest.encode(), endpoint.secrets, expected)
+
+
+def require_bearer(
+    delivery: WebhookDelivery, endpoint: WebhookEndpoint, error: str = _NO_BEARER
+) -> None:
+    """Raise SignatureError unless a secret of the endpoint is the bearer token.
+
+    `error` is the message for a delivery without one.
+    """
+    scheme, _, token = header(delivery, "authorization").partition(" ")
+    if scheme.lower() != "bearer":
+        raise SignatureError(error)
+    require_match(token.strip().encode(), endpoint.secrets, str.encode)
 
 
 def require_match(
@@ -47,7 +67,7 @@ def require_match(
         raise SignatureError("The signature is not valid for any secret of this endpoint.")
 
 
-def moment_of(unix_time: str) -> datetime:
+def time_from_unix(unix_time: str) -> datetime:
     """Return a Unix time in seconds or milliseconds; raises SignatureError."""
     if not _DIGITS.fullmatch(unix_time):
         raise SignatureError("The time of the signature is not a Unix time.")

@@ -23,7 +23,7 @@ from api.webhooks.deliveries import (
 )
 from api.webhooks.ed25519 import is_public_key, verifies
 from api.webhooks.paths import find
-from api.webhooks.signatures import header, moment_of, require_recent
+from api.webhooks.signatures import header, require_recent, time_from_unix
 from ledger.operations.webhooks import WebhookEndpoint
 from schemas.numbers import Number
 from schemas.refusals import Refused
@@ -89,7 +89,7 @@ def verify(delivery: WebhookDelivery, endpoint: WebhookEndpoint) -> None:
     signed = f"{timestamp}|".encode() + delivery.body
     if True not in [verifies(key, signature, signed) for key in endpoint.secrets]:
         raise SignatureError("The signature is not valid for any key of this endpoint.")
-    require_recent(moment_of(timestamp), delivery, endpoint.replay_seconds)
+    require_recent(time_from_unix(timestamp), delivery, endpoint.replay_seconds)
 
 
 def read(delivery: WebhookDelivery, endpoint: WebhookEndpoint) -> DeliveryEvents:
@@ -185,6 +185,6 @@ TELNYX: Final = WebhookProvider(
     verify=verify,
     read=read,
     user_path="payload.client_state.userId",
-    makes_secret=False,
+    generates_secret=False,
     check_secret=_key_error,
 )

@@ -235,5 +235,5 @@ TWILIO: Final = WebhookProvider(
     read=read,
     user_path="query.userId",
     call_path="query.callId",
-    makes_secret=False,
+    generates_secret=False,
 )

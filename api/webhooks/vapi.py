@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from api.webhooks.bodies import body_decoder, moment_of_ms, read_document, seconds_between, utc
+from api.webhooks.bodies import body_decoder, read_document, seconds_between, time_from_ms, utc
 from api.webhooks.calls import (
     VendorCall,
     disjoint_tokens,
@@ -24,12 +24,18 @@ from api.webhooks.calls import (
 from api.webhooks.deliveries import (
     DeliveryEvents,
     EventDraft,
-    SignatureError,
     WebhookDelivery,
     WebhookProvider,
 )
 from api.webhooks.paths import find
-from api.webhooks.signatures import header, hmac_sha256, moment_of, require_match, require_recent
+from api.webhooks.signatures import (
+    header,
+    require_bearer,
+    require_hmac,
+    require_match,
+    require_recent,
+    time_from_unix,
+)
 from ledger.operations.webhooks import WebhookEndpoint
 from schemas.events import CONTROL_URL
 from schemas.numbers import Number
@@ -108,20 +114,13 @@ def verify(delivery: WebhookDelivery, endpoint: WebhookEndpoint) -> None:
     """Check the HMAC of a credential, or the secret of a server as header or bearer token."""
     if "x-signature" in delivery.headers:
         timestamp = header(delivery, "x-timestamp")
-        given = header(delivery, "x-signature").removeprefix("sha256=").encode()
-        signed = (timestamp.encode(), b".", delivery.body)
-        require_match(
-            given, endpoint.secrets, lambda secret: hmac_sha256(secret, *signed).hex().encode()
-        )
-        return require_recent(moment_of(timestamp), delivery, endpoint.replay_seconds)
-    if "x-vapi-secret" in delivery.headers:
-        given = header(delivery, "x-vapi-secret").encode()
+        given = header(delivery, "x-signature").removeprefix("sha256=")
+        require_hmac(given, endpoint, timestamp.encode(), b".", delivery.body)
+        require_recent(time_from_unix(timestamp), delivery, endpoint.replay_seconds)
+    elif "x-vapi-secret" in delivery.headers:
+        require_match(header(delivery, "x-vapi-secret").encode(), endpoint.secrets, str.encode)
     else:
-        scheme, _, token = header(delivery, "authorization").partition(" ")
-        if scheme.lower() != "bearer":
-            raise SignatureError("The delivery has neither a signature nor the secret.")
-        given = token.strip().encode()
-    return require_match(given, endpoint.secrets, str.encode)
+        require_bearer(delivery, endpoint, "The delivery has neither a signature nor the secret.")
 
 
 def read(delivery: WebhookDelivery, endpoint: WebhookEndpoint) -> DeliveryEvents:
@@ -132,7 +131,7 @@ def read(delivery: WebhookDelivery, endpoint: WebhookEndpoint) -> DeliveryEvents
     document = find(read_document(delivery.body), "message")
     call = reported_call(document, delivery, endpoint, message.call.id)
     if message.type == "status-update" and message.status == "in-progress":
-        at = utc(message.call.started_at) or moment_of_ms(message.timestamp)
+        at = utc(message.call.started_at) or time_from_ms(message.timestamp)
         return DeliveryEvents(_started("in-progress", call, message.call, at))
     if message.type != "end-of-call-report":
         return DeliveryEvents([], f"Messages of type {message.type[:50]} have no costs.")
@@ -156,7 +155,7 @@ def _control_url(reported: _Call) -> str | None:
 
 
 def _report(call: VendorCall, message: _Message, reported: _Call) -> list[EventDraft]:
-    ended = utc(message.ended_at or reported.ended_at) or moment_of_ms(message.timestamp)
+    ended = utc(message.ended_at or reported.ended_at) or time_from_ms(message.timestamp)
     started = utc(message.started_at or reported.started_at or reported.created_at) or ended
     reason = message.ended_reason or ""
     status = "failed" if any(word in reason for word in _FAILED) else "completed"
@@ -237,5 +236,5 @@ VAPI: Final = WebhookProvider(
     verify=verify,
     read=read,
     user_path="call.metadata.userId",
-    makes_secret=True,
+    generates_secret=True,
 )

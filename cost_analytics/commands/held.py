@@ -57,7 +57,7 @@ def _line(call: HeldCallRow) -> str:
 
 def _assign(arguments: argparse.Namespace) -> int:
     from api.http.identifiers import identifier_error
-    from api.intake.assignments import assignment_event
+    from api.intake.owner_events import owner_event
     from cost_analytics.running import run
     from ledger.operations.held_calls import list_all_held_calls
 
@@ -69,7 +69,7 @@ def _assign(arguments: argparse.Namespace) -> int:
     held = run_connected(loaded.database_url, _NAME, lambda db: list_all_held_calls(db, 1, call_id))
     if not held:
         raise CommandError(f"Call {call_id} has no held events; `cost-analytics held list`.")
-    run(_send(loaded.kafka, assignment_event(call_id, user_id, datetime.now(UTC))))
+    run(_send(loaded.kafka, owner_event(call_id, user_id, datetime.now(UTC))))
     print(f"Call {call_id} belongs to {user_id}; its {held[0].events} held events are counted.")
     return 0
 
@@ -79,5 +79,5 @@ async def _send(kafka: KafkaSection, event: CheckedEvent) -> None:
     from schemas.topics import CALL_EVENTS
 
     async with open_sender(kafka) as sender:
-        await sender.send(CALL_EVENTS.name, event.emitted.value, event.emitted.key)
+        await sender.send(CALL_EVENTS.name, event.outgoing.value, event.outgoing.key)
         await sender.flush()

@@ -93,7 +93,7 @@ class BatchReader:
             event_id = one.id or f"{identity}/{one.key}"
             try:
                 checked = checked_event(one, source=self._source, event_id=event_id, now=now)
-                events.append(checked.emitted.value)
+                events.append(checked.outgoing.value)
             except InputError as error:
                 errors.append(str(error))
         if errors:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from random import Random
 from typing import NamedTuple
 
-from api.live.expectations import UsualCalls
+from api.live.usual_calls import UsualCalls
 from api.live.view import live_call
 from devkit.simulation.call import CallScript
 from devkit.simulation.wire import encode, envelope

@@ -24,7 +24,7 @@ def events_of(*exports: Plain) -> list[bytes]:
         maker = SpanEvents(SUBJECT, TraceNames(), datetime.now(UTC))
         report = report_of(read_protobuf(as_protobuf(request)), maker)
         assert report.errors == []
-        events += [event.emitted.value for event in report.events]
+        events += [event.outgoing.value for event in report.events]
     return events
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from api.http.client_address import HOPS_MAX, ClientAddresses, peer_counted_as
+from api.http.client_address import HOPS_MAX, ClientAddresses, limit_key_of_peer
 
 PROXY = "10.0.0.1"
 TRUSTED = tuple(map(ip_network, ("10.0.0.0/8", "fd00::/8", "192.168.7.7/32")))
@@ -24,7 +24,7 @@ def client_address(headers: dict[str, str] | CIMultiDict[str], peer: str = PROXY
 def test_headers_of_untrusted_peers_are_ignored(peer: str) -> None:
     for name in ("X-Forwarded-For", "Forwarded"):
         headers = {name: "for=6.6.6.6" if name == "Forwarded" else "6.6.6.6"}
-        assert client_address(headers, peer) == peer_counted_as(peer)
+        assert client_address(headers, peer) == limit_key_of_peer(peer)
 
 
 @pytest.mark.parametrize(
@@ -102,16 +102,19 @@ def test_trusted_ipv4_proxy_on_an_ipv6_socket_is_recognised() -> None:
 
 
 def test_addresses_of_an_ipv6_network_count_as_one() -> None:
-    assert peer_counted_as("2001:db8::1") == peer_counted_as("2001:db8::ffff:1:2")
-    assert peer_counted_as("2001:db8::1") != peer_counted_as("2001:db8:0:1::1")
+    assert limit_key_of_peer("2001:db8::1") == limit_key_of_peer("2001:db8::ffff:1:2")
+    assert limit_key_of_peer("2001:db8::1") != limit_key_of_peer("2001:db8:0:1::1")
 
 
 @given(st.text(st.characters(codec="latin-1"), max_size=80), st.sampled_from(["4.4.4.4", "5::5"]))
 def test_client_headers_never_override_the_proxy(claim: str, client: str) -> None:
     """The proxy appends the address; earlier entries are ignored."""
     assert client_address({"X-Forwarded-For": f"{claim},{client}"}) in {
-        peer_counted_as(client),
+        limit_key_of_peer(client),
         PROXY,
     }
     node = f'"[{client}]"' if ":" in client else client
-    assert client_address({"Forwarded": f"{claim}, for={node}"}) in {peer_counted_as(client), PROXY}
+    assert client_address({"Forwarded": f"{claim}, for={node}"}) in {
+        limit_key_of_peer(client),
+        PROXY,
+    }

@@ -97,14 +97,14 @@ async def test_repeat_with_an_idempotency_key_is_the_same_event(
 def test_other_content_under_a_key_is_a_conflict() -> None:
     body = json.dumps(BODY).encode()
     first, later = (
-        decode(cost_event(body, EventSender("p", "k", at)).emitted.value, (), Window.around(NOW))
+        decode(cost_event(body, EventSender("p", "k", at)).outgoing.value, (), Window.around(NOW))
         for at in (NOW - timedelta(minutes=1), NOW)
     )
     assert first.time != later.time
     assert (first.identity, first.fingerprint) == (later.identity, later.fingerprint)
     other = json.dumps({**BODY, "usageAmount": 2}).encode()
     conflict = decode(
-        cost_event(other, EventSender("p", "k", NOW)).emitted.value, (), Window.around(NOW)
+        cost_event(other, EventSender("p", "k", NOW)).outgoing.value, (), Window.around(NOW)
     )
     assert conflict.identity == first.identity
     assert conflict.fingerprint != first.fingerprint

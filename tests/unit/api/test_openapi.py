@@ -15,7 +15,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from api.app import build_app
 from api.http.access import ROUTE, ROUTES, Access, Route
 from api.http.options import ApiOptions
-from api.http.parameters import one_of
+from api.http.parameters import value_of
 from api.openapi.failures import FAILURES, FOR_ALL_ROUTES
 from api.openapi.operations import Operation, Parameter, SocketMessages
 from api.openapi.routes import product_version
@@ -147,7 +147,7 @@ def test_undeclared_parameter_cannot_be_read() -> None:
     undeclared = Parameter("limit", "Of no route.")
     assert undeclared not in operation.query
     with pytest.raises(LookupError, match="does not declare `limit`"):
-        one_of(request, undeclared)
+        value_of(request, undeclared)
 
 
 def test_queries_are_read_in_one_place() -> None:

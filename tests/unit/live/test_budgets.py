@@ -10,7 +10,7 @@ import pytest
 from api.http.access import Caller
 from api.http.options import RequestLimits
 from api.live.budgets import LiveBudgets
-from api.live.expectations import UsualCalls
+from api.live.usual_calls import UsualCalls
 from api.live.feed import Feed
 from api.live.reconciler import StateReconciler
 from api.live.session import SocketSession

@@ -43,5 +43,5 @@ def test_example_makes_events_of_its_lines(name: str) -> None:
     for line in (MAPS / f"{name}.log").read_bytes().splitlines():
         for mapped in events_of_line(mapping, line):
             event = checked_event(mapped, source=mapping.source, event_id="1", now=NOW)
-            sent.append(msgspec.json.decode(event.emitted.value)["type"])
+            sent.append(msgspec.json.decode(event.outgoing.value)["type"])
     assert sent == EVENTS[name]

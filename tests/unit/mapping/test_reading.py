@@ -65,7 +65,7 @@ def data_of(document: dict[str, Any], mapping: DocumentMapping = MAPPING) -> dic
     """Return the data of the only event, after the checks of the worker."""
     (mapped,) = mapping.events(document)
     event = checked_event(mapped, source="/bots", event_id="1", now=NOW)
-    data: dict[str, Any] = msgspec.json.decode(event.emitted.value)["data"]
+    data: dict[str, Any] = msgspec.json.decode(event.outgoing.value)["data"]
     return data
 
 

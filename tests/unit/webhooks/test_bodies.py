@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict
 
 from api.webhooks.deliveries import SignatureError, WebhookDelivery
-from api.webhooks.intake import outgoing_events
+from api.webhooks.intake import checked_events
 from api.webhooks.paths import find, find_identifier, path_error
 from api.webhooks.providers import PROVIDERS
 from ledger.operations.webhooks import WebhookEndpoint
@@ -69,7 +69,7 @@ def read(name: str, body: bytes, query: dict[str, str]) -> bool:
     )
     try:
         reading = provider.read(delivery, endpoint)
-        outgoing_events(provider, reading.drafts, NOW)
+        checked_events(provider, reading.drafts, NOW)
     except Refused as refusal:
         return bool(refusal.message)
     except SignatureError:

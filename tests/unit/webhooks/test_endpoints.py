@@ -2,16 +2,14 @@
 
 import pytest
 
-from api.intake.event_stream import OutgoingEvent
+from api.http.problems import Problem
 from api.webhooks.endpoints import FRESH_SECONDS, KEPT_SECONDS, EndpointDirectory
-from api.webhooks.intake import HELD_EVENTS_MAX, HeldEventsLimitError, WebhookIntake
+from api.webhooks.intake import HELD_EVENTS_MAX, require_room_for_held_events
 from ledger.operations.webhooks import WebhookEndpoint
 from ledger.postgres.viewers import StoreUnavailableError
-from tests.support.intake import MemoryEventStream
 
 ID = "e" * 32
 SECOND_NS = 1_000_000_000
-EVENT = OutgoingEvent(b"key", b"{}")
 
 
 class Store:
@@ -72,12 +70,10 @@ async def test_outcomes_are_noted_once_a_second_each() -> None:
 
 
 async def test_events_without_a_user_are_refused_when_too_many_are_held() -> None:
-    store, stream = Store(), MemoryEventStream()
-    intake = WebhookIntake(stream, store)
-    store.held = HELD_EVENTS_MAX
-    with pytest.raises(HeldEventsLimitError):
-        await intake.put([EVENT], have_user=False)
-    await intake.put([EVENT], have_user=True)
+    store = Store()
     store.held = HELD_EVENTS_MAX - 1
-    await intake.put([EVENT], have_user=False)
-    assert stream.events == [EVENT, EVENT]
+    await require_room_for_held_events(store)
+    store.held = HELD_EVENTS_MAX
+    with pytest.raises(Problem) as caught:
+        await require_room_for_held_events(store)
+    assert caught.value.status == 503

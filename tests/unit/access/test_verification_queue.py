@@ -7,22 +7,22 @@ import pytest
 
 from api.http.limits import RateLimiter
 from api.http.problems import Problem, unauthorized
-from api.http.verification import VerificationBudget
+from api.http.verification import VerificationQueue
 
 
-def budget(failures: int = 2, all_failures: int = 100) -> VerificationBudget:
+def budget(failures: int = 2, all_failures: int = 100) -> VerificationQueue:
     """Return a budget that allows a burst of failures and almost none afterwards."""
-    return VerificationBudget(RateLimiter(1, failures, 100), RateLimiter(1, all_failures, 1))
+    return VerificationQueue(RateLimiter(1, failures, 100), RateLimiter(1, all_failures, 1))
 
 
-async def fail(budget: VerificationBudget, address: str) -> Problem:
+async def fail(budget: VerificationQueue, address: str) -> Problem:
     with pytest.raises(Problem) as caught:
         async with budget.turn(address):
             raise unauthorized("no")
     return caught.value
 
 
-async def succeed(budget: VerificationBudget, address: str) -> None:
+async def succeed(budget: VerificationQueue, address: str) -> None:
     async with budget.turn(address):
         pass
 
