@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from cost_analytics.failures import CommandError
 
-INSTALL = "pip install 'cost-analytics[archive]'"
+INSTALL_ARCHIVE_EXTRA: Final = "pip install 'cost-analytics[archive]'"
 
 
 @contextmanager
@@ -20,6 +21,6 @@ def using_archive() -> Iterator[None]:
     except ModuleNotFoundError as error:
         if error.name != "pyarrow":
             raise
-        raise CommandError(f"The archive needs pyarrow: {INSTALL}") from None
+        raise CommandError(f"The archive needs pyarrow: {INSTALL_ARCHIVE_EXTRA}") from None
     except ArchiveFileError as error:
         raise CommandError(f"No changes were made: {error}.") from None

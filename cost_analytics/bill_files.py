@@ -7,7 +7,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Final
 
-from cost_analytics.csv_files import open_csv, read_rows, refuse
+from cost_analytics.csv_files import open_csv, read_rows, refuse, require_columns
 from cost_analytics.failures import CommandError
 from ledger.operations.bills import BillLine
 from schemas.money import nano_from_usd
@@ -18,6 +18,7 @@ _AMOUNT_USD_MAX: Final = 10**9
 _QUANTITY_MAX: Final = 10**15
 _DECIMALS_MAX: Final = 9
 _TEXT_MAX: Final = 255
+_COLUMNS: Final = ("service", "date", "amount_usd", "quantity", "currency")
 _REQUIRED: Final = ("date", "amount_usd")
 
 
@@ -41,10 +42,8 @@ def read_bill(text: str, name: str) -> list[BillLine]:
 
 def _rows(text: str) -> Iterator[tuple[int, Mapping[str, str] | str]]:
     reader = open_csv(text, lambda name: name.strip().lower())
-    names = reader.fieldnames or ()
-    if missing := [column for column in _REQUIRED if column not in names]:
-        raise CommandError(f"The first line must name the columns; {', '.join(missing)} missing.")
-    if len({"service", "vendor"} & set(names)) != 1:
+    require_columns(reader, _REQUIRED, _COLUMNS)
+    if len({"service", "vendor"} & set(reader.fieldnames or ())) != 1:
         raise CommandError("The first line must name a column service or vendor, not both.")
     return read_rows(reader, LINES_MAX, "lines")
 

@@ -7,15 +7,15 @@ import io
 from collections.abc import Iterable
 from typing import Final
 
-from cost_analytics.csv_files import open_csv, read_rows, refuse
+from cost_analytics.csv_files import open_csv, read_rows, refuse, require_columns
 from cost_analytics.failures import CommandError
-from cost_analytics.price_listing import columns
+from cost_analytics.text_tables import columns, time_text
 from ledger.charge_plans.descriptions import describe_terms
 from ledger.charge_plans.entry import ListedPlan
 from ledger.charge_plans.rows import FIELDS, InvalidPlanError, PlanRow, plan_row, scope_text
 
 _ROWS_MAX: Final = 100_000
-_REQUIRED: Final = frozenset({"effective_from", "kind"})
+_REQUIRED: Final = ("effective_from", "kind")
 _HEADINGS: Final = ("ID", "calls", "charge", "from", "state", "source")
 _ID_COLUMN: Final = frozenset({0})
 
@@ -26,12 +26,7 @@ def read_plan_file(text: str, name: str) -> list[PlanRow]:
     Raises CommandError with all errors, each with its line.
     """
     reader = open_csv(text, str.strip)
-    missing = sorted(_REQUIRED - set(reader.fieldnames or ()))
-    if missing:
-        raise CommandError(
-            f"The first line must name the columns ({', '.join(FIELDS)}); "
-            f"{', '.join(missing)} missing."
-        )
+    require_columns(reader, _REQUIRED, FIELDS)
     rows: list[PlanRow] = []
     errors: list[str] = []
     for line, fields in read_rows(reader, _ROWS_MAX, "charge plans"):
@@ -69,5 +64,5 @@ def rows_table(rows: Iterable[PlanRow]) -> str:
 
 
 def _cells(row: PlanRow, state: str) -> tuple[str, ...]:
-    since = row.effective_from.isoformat().replace("+00:00", "Z").removesuffix("T00:00:00Z")
+    since = time_text(row.effective_from)
     return scope_text(row.scope), describe_terms(row.terms), since, state, row.source

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from cost_analytics.failures import CommandError
@@ -12,12 +12,24 @@ from cost_analytics.failures import CommandError
 _ERRORS_SHOWN = 50
 
 
-def open_csv(text: str, normalise: Callable[[str], str]) -> csv.DictReader[str]:
-    """Return a reader of the rows; column names are normalised. Raises CommandError."""
+def open_csv(text: str, normalize: Callable[[str], str]) -> csv.DictReader[str]:
+    """Return a reader of the rows; column names are normalized. Raises CommandError."""
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     with _csv_errors(reader):
-        reader.fieldnames = [normalise(name) for name in reader.fieldnames or ()]
+        reader.fieldnames = [normalize(name) for name in reader.fieldnames or ()]
     return reader
+
+
+def require_columns(
+    reader: csv.DictReader[str], required: Iterable[str], columns: Iterable[str]
+) -> None:
+    """Raise CommandError if a required one of the columns is missing."""
+    names = reader.fieldnames or ()
+    if missing := [name for name in required if name not in names]:
+        raise CommandError(
+            f"The first line must name the columns ({', '.join(columns)}); "
+            f"{', '.join(missing)} missing."
+        )
 
 
 def read_rows(

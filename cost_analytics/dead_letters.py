@@ -85,14 +85,13 @@ def _description_lines(refusal: ListedDeadLetter) -> Sequence[str]:
     refused_at = refusal.refused_at.isoformat(timespec="seconds").replace("+00:00", "Z")
     again = ", sent again" if refusal.replayed_at else ""
     start = refusal.start.decode("utf-8", "replace")[:_START_SHOWN]
-    readable = "".join(letter if letter.isprintable() else "·" for letter in start)
     more = "…" if refusal.size_bytes > len(start.encode()) else ""
     return (
         "",
         f"{refused_at}  {refusal.code}: {_one_line(refusal.message)}",
         f"  {origin.topic} partition {origin.partition} offset {origin.offset}, "
         f"{refusal.size_bytes} bytes{again}",
-        f"  {readable}{more}",
+        f"  {_one_line(start)}{more}",
     )
 
 

@@ -47,8 +47,6 @@ _WITH_USERS: Final = (
 )
 """Topics whose records name users; in the compacted totals the pseudonym replaces the user."""
 
-_SPAN_MS_MAX: Final = 100 * 365 * 86_400_000
-
 
 @asynccontextmanager
 async def erasure_journal(kafka: KafkaSettings) -> AsyncIterator[ErasureJournal]:
@@ -77,6 +75,7 @@ async def topic_retentions(kafka: KafkaSettings, now: datetime) -> list[TopicRet
 
 
 def _span(milliseconds: int) -> timedelta:
+    """Return a duration, about 100 years at most: a later time may not exist."""
     return timedelta(
         days=min(milliseconds // 86_400_000, 36_500), milliseconds=milliseconds % 86_400_000
     )

@@ -50,6 +50,12 @@ class OutputClosedError(Exception):
     """The reader of standard output closed it, as `head` does after its last line."""
 
 
+def first_error(group: ExceptionGroup[Exception]) -> Exception:
+    """Return the first error of a task group, which ended the other tasks."""
+    error = group.exceptions[0]
+    return first_error(error) if isinstance(error, ExceptionGroup) else error
+
+
 @contextmanager
 def using_database(url: Secret, *, as_administrator: bool = False) -> Iterator[None]:
     """Raise CommandError for errors of PostgreSQL, or of the connection to it, in this block.

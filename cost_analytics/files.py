@@ -25,6 +25,11 @@ def read_text(file: str) -> str:
         raise CommandError(f"{file} is not UTF-8 text.") from None
 
 
+def input_name(file: str) -> str:
+    """Return the name of a file without its directories, for "-" that of standard input."""
+    return "standard input" if file == "-" else Path(file).name
+
+
 @contextmanager
 def unfinished_file(to: Path) -> Iterator[BinaryIO]:
     """Provide a file that only its owner may read; it appears if the block ends without error.

@@ -164,7 +164,7 @@ def _cell(value: Value) -> str:
             return text_cell(value)
 
 
-def _rounded(quantity: Value) -> Value:
+def _round(quantity: Value) -> Value:
     """Return a quantity with the decimals that Parquet has room for."""
     if isinstance(quantity, Decimal):
         return quantity.quantize(_QUANTITY_STEP, context=_wide)
@@ -206,9 +206,7 @@ class ParquetRowWriter:
 
         values = zip(*self._rows, strict=True)
         arrays = [
-            pa.array(
-                map(_rounded, of_column) if column.kind == "quantity" else of_column, field.type
-            )
+            pa.array(map(_round, of_column) if column.kind == "quantity" else of_column, field.type)
             for of_column, column, field in zip(values, COLUMNS, self._schema, strict=True)
         ]
         self._writer.write_batch(pa.RecordBatch.from_arrays(arrays, schema=self._schema))

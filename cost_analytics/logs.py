@@ -33,7 +33,8 @@ def configure(settings: Settings, stream: TextIO | None = None) -> None:
     log_format = settings.logs.format or ("text" if stream.isatty() else "json")
     redactor = Redactor(settings.secrets())
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(TextLines(redactor) if log_format == "text" else JsonLines(redactor))
+    formatter = TextLogFormatter if log_format == "text" else JsonLogFormatter
+    handler.setFormatter(formatter(redactor))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.logs.level)
@@ -45,7 +46,7 @@ def configure(settings: Settings, stream: TextIO | None = None) -> None:
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
 
-class _Lines(logging.Formatter):
+class _StructuredFormatter(logging.Formatter):
     """Base class of both formats: returns the fields of a record without secrets.
 
     Every request is logged, so this must be fast.
@@ -99,14 +100,14 @@ def _time_of(record: logging.LogRecord) -> str:
     return f"{_second(int(record.created))}.{int(record.msecs):03d}Z"
 
 
-class JsonLines(_Lines):
+class JsonLogFormatter(_StructuredFormatter):
     """Formats a record as one JSON object on a line."""
 
     def format(self, record: logging.LogRecord) -> str:
         return _encode(self._fields(record))
 
 
-class TextLines(_Lines):
+class TextLogFormatter(_StructuredFormatter):
     """Formats a record for people: the time of day, the level, the message, the other fields."""
 
     def format(self, record: logging.LogRecord) -> str:

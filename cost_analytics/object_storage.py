@@ -20,7 +20,7 @@ _BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _FOLDER: Final = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9!_.=()' -]+")
 PART_BYTES_MIN: Final = 8 * 1024 * 1024
 _PARTS_MAX: Final = 9_000
-"""Storages take at most 10 000 parts of one object."""
+"""Storages take at most 10,000 parts of one object."""
 _PARTS_AT_ONCE: Final = 4
 _REQUEST_SECONDS_MAX: Final = 300
 """Long enough for the parts that are sent at once, on a slow line."""
@@ -135,9 +135,9 @@ def _reason(error: Exception, where: str) -> str:
     code = _CODE.search(text)
     if code is not None:
         message = _MESSAGE.search(text)
-        said = f"{code[1]}: {message[1].rstrip('.')}" if message else code[1]
+        description = f"{code[1]}: {message[1].rstrip('.')}" if message else code[1]
         remedy = _REMEDIES.get(code[1])
-        return f"{where} answered {said}" + (f"; {remedy}" if remedy else "")
+        return f"{where} answered {description}" + (f"; {remedy}" if remedy else "")
     if _METADATA_SERVICE in text:
         return "this machine has no keys; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
     status = re.search(r"status code: (\d{3})", text)

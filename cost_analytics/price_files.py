@@ -9,15 +9,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-from cost_analytics.csv_files import limit_rows, open_csv, read_rows, refuse
+from cost_analytics.csv_files import limit_rows, open_csv, read_rows, refuse, require_columns
 from cost_analytics.failures import CommandError
 from ledger.prices.aliases import FIELDS as ALIAS_FIELDS
 from ledger.prices.entry import ListedPrice
 from ledger.prices.rows import COLUMNS, FIELDS, InvalidPriceError, PriceRow, price_row
 
 _ROWS_MAX: Final = 100_000
-_WHAT: Final = "prices"
-_REQUIRED: Final = frozenset({"service", "operation", "unit", "price_usd", "effective_from"})
+_ROW_KIND: Final = "prices"
+_REQUIRED: Final = ("service", "operation", "unit", "price_usd", "effective_from")
 
 _Entry = tuple[str, Mapping[str, str] | str]
 """The position of a price in a file; and its fields, or an error."""
@@ -52,12 +52,7 @@ def read_prices(text: str, name: str) -> list[PriceRow]:
 def alias_entries(text: str) -> list[tuple[str, dict[str, str]]]:
     """Return the fields of each alias in a CSV text, with its line; raises CommandError."""
     reader = open_csv(text, str.strip)
-    missing = sorted({"service", "alias", "model"} - set(reader.fieldnames or ()))
-    if missing:
-        raise CommandError(
-            f"The first line must name the columns ({', '.join(ALIAS_FIELDS)}); "
-            f"{', '.join(missing)} missing."
-        )
+    require_columns(reader, ("service", "alias", "model"), ALIAS_FIELDS)
     entries = []
     for line, fields in read_rows(reader, _ROWS_MAX, "aliases"):
         if isinstance(fields, str):
@@ -68,13 +63,8 @@ def alias_entries(text: str) -> list[tuple[str, dict[str, str]]]:
 
 def _csv_entries(text: str) -> Iterator[_Entry]:
     reader = open_csv(text, str.strip)
-    missing = sorted(_REQUIRED - set(reader.fieldnames or ()))
-    if missing:
-        raise CommandError(
-            f"The first line must name the columns ({', '.join(FIELDS)}); "
-            f"{', '.join(missing)} missing."
-        )
-    for line, fields in read_rows(reader, _ROWS_MAX, _WHAT):
+    require_columns(reader, _REQUIRED, FIELDS)
+    for line, fields in read_rows(reader, _ROWS_MAX, _ROW_KIND):
         yield f"line {line}", fields
 
 
@@ -86,7 +76,7 @@ def _json_entries(text: str, name: str) -> Iterator[_Entry]:
     if not isinstance(entries, list):
         raise CommandError(f"{name} must be a list of objects: [{{…}}, …].")
     for number, entry in enumerate(entries, start=1):
-        limit_rows(number, _ROWS_MAX, _WHAT)
+        limit_rows(number, _ROWS_MAX, _ROW_KIND)
         yield (
             f"entry {number}",
             _texts(entry) if isinstance(entry, dict) else "It is not an object.",

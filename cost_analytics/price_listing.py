@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
+from cost_analytics.text_tables import columns, time_text
 from ledger.prices.aliases import StoredAlias
 from ledger.prices.changes import LargeChange, change_percent
 from ledger.prices.entry import ListedPrice
@@ -37,8 +38,8 @@ def proposals_table(proposals: Iterable[Proposal]) -> str:
 def aliases_table(aliases: Iterable[StoredAlias]) -> str:
     """Return aliases of models as a table."""
     lines = [
-        (one.service, one.alias, one.model or "(ends)", _moment(one.effective_from),
-         _moment(one.until) if one.until else "", one.source)
+        (one.service, one.alias, one.model or "(ends)", time_text(one.effective_from),
+         time_text(one.until) if one.until else "", one.source)
         for one in aliases
     ]  # fmt: skip
     return columns([("service", "alias", "model", "from", "until", "source"), *lines], frozenset())
@@ -50,24 +51,12 @@ def changes_table(changes: Iterable[LargeChange]) -> str:
     return columns(lines, frozenset(column - 1 for column in _PROPOSAL_RIGHT))
 
 
-def columns(lines: Sequence[Sequence[str]], right: frozenset[int]) -> str:
-    """Return lines as aligned columns; the columns in `right` are right-aligned."""
-    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    return "\n".join(
-        "  ".join(
-            cell.rjust(width) if column in right else cell.ljust(width)
-            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in lines
-    )
-
-
 def _cells(price: ListedPrice, now: datetime) -> tuple[str, ...]:
     row = price.row
     stale = ", stale" if price.stale(now) else ""
     return (
         row.service, row.operation, row.model or "(no model)", row.detailed_unit,
-        f"${row.price_usd:f}", f"{row.per_units:,}", _since(row),
+        f"${row.price_usd:f}", f"{row.per_units:,}", time_text(row.effective_from),
         _state(price, now), f"{price.verified_at:%Y-%m-%d}{stale}", _source(row),
     )  # fmt: skip
 
@@ -96,11 +85,3 @@ def _change_cells(row: PriceRow, current: PriceRow) -> tuple[str, ...]:
         row.name, f"${row.price_usd:f}", f"{row.per_units:,}",
         f"${current.price_usd:f}", f"{current.per_units:,}", percent, row.source,
     )  # fmt: skip
-
-
-def _since(row: PriceRow) -> str:
-    return _moment(row.effective_from)
-
-
-def _moment(time: datetime) -> str:
-    return time.isoformat().replace("+00:00", "Z").removesuffix("T00:00:00Z")

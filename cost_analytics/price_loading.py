@@ -91,7 +91,8 @@ def _read_voice_list(services: Collection[str]) -> ReadPrices:
 def rows_since(rows: Iterable[PriceRow], since: datetime, *, form: str) -> list[PriceRow]:
     """Return the rows from `since` on.
 
-    The list of voice has current prices: of each key, the one in force then is in force from then.
+    The list of voice has only current prices: of each key, the price in force at `since` starts
+    then.
     """
     later = [row for row in rows if row.effective_from >= since]
     if form != "voice":

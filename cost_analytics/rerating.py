@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Final
 
 from cost_analytics.failures import FAILED, INTERRUPTED, CommandError
-from cost_analytics.price_listing import columns
 from cost_analytics.progress import Progress
+from cost_analytics.text_tables import columns
 from ledger.repricing.applying import RepricingRefusedError
 from ledger.repricing.repricer import Repricer, RepricingBusyError
 from ledger.repricing.rows import RepricingScope

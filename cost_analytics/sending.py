@@ -12,10 +12,12 @@ from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
+from api.intake.event_stream import OutgoingEvent
 from cost_analytics.configuration.kafka_section import KafkaSection
 from cost_analytics.failures import kafka_failure, using_kafka
 from messaging.kafka import AIOKafkaProducer, KafkaError, ensure_topics, make_producer
 from schemas.cloudevents import Headers
+from schemas.topics import CALL_EVENTS
 
 IN_FLIGHT_MAX: Final = 5_000
 ANSWER_SECONDS_MAX: Final = 30
@@ -93,3 +95,10 @@ async def open_sender(kafka: KafkaSection) -> AsyncIterator[RecordSender]:
         with suppress(TimeoutError, KafkaError):
             async with asyncio.timeout(_STOP_SECONDS_MAX):
                 await producer.stop()
+
+
+async def send_event(kafka: KafkaSection, event: OutgoingEvent) -> None:
+    """Send an event and wait until it is acknowledged; raises as `open_sender` and `send` do."""
+    async with open_sender(kafka) as sender:
+        await sender.send(CALL_EVENTS.name, event.value, event.key)
+        await sender.flush()

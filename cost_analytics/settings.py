@@ -112,7 +112,7 @@ def misspelt() -> dict[str, str]:
     return {name: setting for name, settings in nearest.items() for setting in settings}
 
 
-def taken_from(dev_file: Path = DEV_FILE) -> int:
+def count_from_dev_file(dev_file: Path = DEV_FILE) -> int:
     """Return how many settings `load` takes from a file; raises SettingsError as it does."""
     return len(merge(os.environ, _read(dev_file)).keys() - os.environ.keys())
 

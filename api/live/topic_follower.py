@@ -76,7 +76,7 @@ class TopicFollower:
             await asyncio.sleep(pause)
 
     async def _follow(self, log: TopicReader, reconciler: StateReconciler) -> None:
-        """Dispatch records; the position is taken before the database is read, so nothing is missed."""
+        """Dispatch records, from a position taken before the database is read: none is missed."""
         self.is_listening = True
         await _wait_until_current(reconciler)
         self.is_ready = True

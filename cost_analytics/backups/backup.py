@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
-from cost_analytics.backups import archive, programs
+from cost_analytics.backups import backup_files, programs
 from cost_analytics.configuration.secret import Secret
 from cost_analytics.failures import ADMINISTRATOR_NEEDED, CommandError
 from cost_analytics.progress import Progress
@@ -29,13 +29,13 @@ _SAVING: Final = "dumping contents of table "
 
 async def take_backup(
     url: Secret, dump: Path, report: Callable[[str], None]
-) -> archive.BackupManifest:
+) -> backup_files.BackupManifest:
     """Write a dump and its manifest; returns the manifest.
 
     The counts in the manifest are from the same snapshot as the dump. Raises CommandError, OSError
     or a PostgreSQL error, and removes its files then.
     """
-    unfinished = archive.unfinished_path(dump)
+    unfinished = backup_files.unfinished_path(dump)
     try:
         async with (
             connected(url.reveal(), name="cost-analytics backup") as connection,
@@ -49,21 +49,26 @@ async def take_backup(
             report("counting")
             contents = await read_contents(connection, datetime.now(UTC))
             options = _dump_options(snapshot, unfinished)
-            await programs.run(pg_dump, options, url, lambda line: _report_table(line, report))
+            await programs.run(
+                pg_dump,
+                options,
+                url,
+                lambda line: programs.report_table(line, _SAVING, "saving", report),
+            )
         size = unfinished.stat().st_size
         progress = Progress("bytes digested", size)
-        manifest = archive.BackupManifest(
-            format=archive.FORMAT,
+        manifest = backup_files.BackupManifest(
+            format=backup_files.FORMAT,
             program_version=version("cost-analytics"),
             server_version=number,
             dump=dump.name,
             dump_bytes=size,
-            digest=archive.digest_of(unfinished, progress.set),
+            digest=backup_files.digest_of(unfinished, progress.set),
             contents=contents,
         )
         progress.close()
         unfinished.rename(dump)
-        archive.write_manifest(dump, manifest)
+        backup_files.write_manifest(dump, manifest)
     finally:
         unfinished.unlink(missing_ok=True)
     return manifest
@@ -89,9 +94,3 @@ async def _require_administrator(connection: Connection) -> None:
             f"The login {login} cannot read all of {relation}, so it cannot take a backup; "
             f"{ADMINISTRATOR_NEEDED}."
         ) from None
-
-
-def _report_table(line: str, report: Callable[[str], None]) -> None:
-    _, separator, table = line.partition(_SAVING)
-    if separator:
-        report(f"saving {table.strip(chr(34)).removeprefix('public.')}")

@@ -94,6 +94,13 @@ async def run(
         raise CommandError(f"{Path(path).name} failed: {reason.rstrip('.')}.")
 
 
+def report_table(line: str, marker: str, verb: str, report: Callable[[str], None]) -> None:
+    """Report the table that a line of a program names after `marker`, if it names one."""
+    _, separator, table = line.partition(marker)
+    if separator:
+        report(f"{verb} {table.strip(chr(34)).removeprefix('public.')}")
+
+
 def _split(url: str) -> tuple[str, str | None]:
     """Return a database address without its password, and the password."""
     parts = urlsplit(url)

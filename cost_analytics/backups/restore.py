@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from cost_analytics.backups import archive, programs
+from cost_analytics.backups import backup_files, programs
 from cost_analytics.configuration.dev_file import DEVELOPMENT_SERVER
 from cost_analytics.configuration.secret import Secret
 from cost_analytics.failures import CommandError
@@ -34,14 +34,14 @@ _LOADING: Final = "processing data for table "
 
 async def restore_backup(
     url: Secret, dump: Path, report: Callable[[str], None], *, replace: bool = False
-) -> tuple[archive.BackupManifest, int]:
+) -> tuple[backup_files.BackupManifest, int]:
     """Load a backup into an empty database; returns its manifest and the ledger's new epoch.
 
     With `replace`, the contents of the database are dropped first. The schema is migrated to the
     newest version. Raises CommandError, OSError or a PostgreSQL error; the ledger stays closed
     then.
     """
-    manifest = archive.read_manifest(dump)
+    manifest = backup_files.read_manifest(dump)
     contents = manifest.contents
     if contents.schema_version > known_version():
         raise CommandError(
@@ -49,7 +49,7 @@ async def restore_backup(
             f"{known_version()}. Restore it with a newer version of cost-analytics."
         )
     progress = Progress("bytes checked", manifest.dump_bytes)
-    archive.check_dump(dump, manifest, progress.set)
+    backup_files.check_dump(dump, manifest, progress.set)
     progress.close()
     async with connected(url.reveal(), name="cost-analytics restore") as connection:
         newest = max(await server_version(connection), manifest.server_version)
@@ -66,7 +66,7 @@ async def restore_backup(
             str(dump),
         ],
         url,
-        lambda line: _report_table(line, report),
+        lambda line: programs.report_table(line, _LOADING, "loading", report),
     )
     await migrate(url.reveal(), report=report, is_restore=True)
     async with connected(url.reveal(), name="cost-analytics restore") as connection:
@@ -85,13 +85,13 @@ async def restore_backup(
 
 async def _prepare(connection: Connection, *, replace: bool) -> int:
     """Empty the database, and return the highest epoch of its former ledger."""
-    held = await count_relations(connection)
-    if held and not replace:
+    relations = await count_relations(connection)
+    if relations and not replace:
         raise CommandError(
-            f"The database is not empty: it holds {held:,} tables and views. Restore into a new "
-            "one (createdb), or drop what it holds with --replace."
+            f"The database is not empty: it holds {relations:,} tables and views. Restore into a "
+            "new one (createdb), or drop what it holds with --replace."
         )
-    if held and await server_name(connection) == DEVELOPMENT_SERVER:
+    if relations and await server_name(connection) == DEVELOPMENT_SERVER:
         raise CommandError(
             "This PostgreSQL server belongs to a running `make run`, which would stop it as soon "
             "as its processes miss their tables. Restore into another server."
@@ -101,14 +101,8 @@ async def _prepare(connection: Connection, *, replace: bool) -> int:
     except MissingRolesError as error:
         raise CommandError(str(error)) from None
     epoch = await highest_epoch(connection)
-    if held:
+    if relations:
         await empty_database(connection)
     else:
         await begin_restore(connection)
     return epoch
-
-
-def _report_table(line: str, report: Callable[[str], None]) -> None:
-    _, separator, table = line.partition(_LOADING)
-    if separator:
-        report(f"loading {table.strip(chr(34)).removeprefix('public.')}")

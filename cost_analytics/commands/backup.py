@@ -32,8 +32,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Take a backup and report its contents."""
     loaded = settings.load("database", login="admin")
-    from cost_analytics.backups.archive import choose_path
     from cost_analytics.backups.backup import take_backup
+    from cost_analytics.backups.backup_files import choose_path
     from cost_analytics.progress import print_progress
 
     dump = choose_path(arguments.to, datetime.now(UTC))

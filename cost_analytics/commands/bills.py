@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import argparse
 from hashlib import sha256
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from cost_analytics import settings
 from cost_analytics.commands.listing import add_json, print_rows
-from cost_analytics.commands.options import whole_number
+from cost_analytics.commands.options import add_set_by, whole_number
 from cost_analytics.database_work import run_connected
 from cost_analytics.failures import CommandError
-from cost_analytics.files import account, read_text
+from cost_analytics.files import account, input_name, read_text
 
 if TYPE_CHECKING:
     from ledger.operations.bills import BillImport, ListedBill
@@ -39,9 +38,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="import|list|withdraw", required=True)
     adding = actions.add_parser("import", help="import a bill", description=_IMPORT)
     adding.add_argument("file", metavar="FILE", help="CSV, or - for standard input")
-    adding.add_argument(
-        "--set-by", metavar="NAME", help="who imports it (default: the account's name)"
-    )
+    add_set_by(adding)
     add_json(actions.add_parser("list", help="show the imported bills"))
     withdraw = actions.add_parser(
         "withdraw", help="exclude a bill from the comparison; it stays in the list"
@@ -59,7 +56,7 @@ def _import(arguments: argparse.Namespace) -> int:
     from cost_analytics.bill_files import read_bill
     from ledger.operations.bills import import_bill
 
-    name = "standard input" if arguments.file == "-" else Path(arguments.file).name
+    name = input_name(arguments.file)
     text = read_text(arguments.file)
     lines = read_bill(text, name)
     digest, by = sha256(text.encode()).digest(), arguments.set_by or account()

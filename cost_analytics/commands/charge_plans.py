@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Final
 
 from cost_analytics import settings
 from cost_analytics.commands.listing import add_json, print_json
+from cost_analytics.commands.options import add_set_by
 from cost_analytics.database_work import run_connected
 from cost_analytics.failures import FAILED
-from cost_analytics.files import account, read_text
+from cost_analytics.files import account, input_name, read_text
 
 _NAME: Final = "charge-plans"
 
@@ -59,9 +59,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     importing = actions.add_parser("import", help="add plans from a file", description=_IMPORT)
     importing.add_argument("file", metavar="FILE", help="CSV, or - for standard input")
     importing.add_argument("--dry-run", action="store_true", help="only show what would be added")
-    importing.add_argument(
-        "--set-by", metavar="NAME", help="who imports them (default: the account)"
-    )
+    add_set_by(importing)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -101,7 +99,7 @@ def _import(arguments: argparse.Namespace) -> int:
     )
     from ledger.postgres.database import Connection
 
-    name = "standard input" if arguments.file == "-" else Path(arguments.file).name
+    name = input_name(arguments.file)
     rows = read_plan_file(read_text(arguments.file), name)
     set_by, is_dry = arguments.set_by or account(), arguments.dry_run
 

@@ -19,7 +19,6 @@ from schemas.money import MAX_EVENT_NANO, NANO_PER_USD
 from schemas.numbers import decimal_from
 
 if TYPE_CHECKING:
-    from cost_analytics.configuration.kafka_section import KafkaSection
     from ledger.credits.credits import ListedGrant
 
 _NAME: Final = "credits"
@@ -104,8 +103,8 @@ def _grant(arguments: argparse.Namespace) -> int:
         except ValueError:
             raise CommandError("--expires must be a day or a time such as 2027-01-31.") from None
     event_id = arguments.id or str(uuid4())
-    _send(arguments.user, "credit.granted", event_id, data)
-    print(f"Granted {arguments.user} ${amount:,f}: {_SOURCE} {event_id}")
+    sent_id = _send(arguments.user, "credit.granted", event_id, data)
+    print(f"Granted {arguments.user} ${amount:,f}: {_SOURCE} {sent_id}")
     return 0
 
 
@@ -122,45 +121,25 @@ def _amount(text: str) -> Decimal:
 
 def _void(arguments: argparse.Namespace) -> int:
     voids = {"source": arguments.source, "id": arguments.id}
-    event_id = f"void/{uuid4()}"
-    _send(arguments.user, "credit.voided", event_id, {"voids": voids, "reason": arguments.reason})
+    data = {"voids": voids, "reason": arguments.reason}
+    _send(arguments.user, "credit.voided", f"void/{uuid4()}", data)
     print(f"Voided {arguments.source} {arguments.id} of {arguments.user}.")
     return 0
 
 
-def _send(user_id: str, kind: str, event_id: str, data: dict[str, object]) -> None:
-    """Send an event after checking it as a worker does; raises CommandError."""
-    import msgspec
-
+def _send(user_id: str, kind: str, event_id: str, data: dict[str, object]) -> str:
+    """Send an event after checking it as a worker does; returns its id. Raises CommandError."""
+    from api.intake.events import make_event
     from cost_analytics.running import run
-    from schemas.cloudevents import RECEIVER, Window, decode
+    from cost_analytics.sending import send_event
     from schemas.refusals import Refused
 
     if not user_id:
         raise CommandError("USER must not be empty.")
-    now = datetime.now(UTC)
-    event = {
-        "specversion": "1.0",
-        "id": event_id,
-        "source": _SOURCE,
-        "type": kind,
-        "subject": user_id,
-        "time": now,
-        "timesource": RECEIVER,
-        "data": {"userId": user_id, **data},
-    }
-    value = msgspec.json.Encoder(decimal_format="number").encode(event)
+    fields = {"userId": user_id, **data}
     try:
-        decode(value, (), Window.around(now))
+        event = make_event(kind, _SOURCE, event_id, None, fields, datetime.now(UTC))
     except Refused as refusal:
         raise CommandError(refusal.message) from None
-    run(_put(settings.load("kafka").kafka, value, user_id))
-
-
-async def _put(kafka: KafkaSection, value: bytes, user_id: str) -> None:
-    from cost_analytics.sending import open_sender
-    from schemas.topics import CALL_EVENTS
-
-    async with open_sender(kafka) as sender:
-        await sender.send(CALL_EVENTS.name, value, user_id.encode())
-        await sender.flush()
+    run(send_event(settings.load("kafka").kafka, event.outgoing))
+    return event.reference.id

@@ -9,8 +9,8 @@ from typing import Final
 
 import msgspec
 
-from cost_analytics.diagnosis.check_result import CheckResult, CheckState, counted
-from cost_analytics.diagnosis.checked_settings import PROCESSES
+from cost_analytics.diagnosis.check_result import CheckResult, CheckState, count_text
+from cost_analytics.diagnosis.settings_checks import PROCESSES
 from cost_analytics.failures import FAILED
 
 DESCRIPTION: Final = """\
@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
     states = [result.state for result in results]
     problems, warnings = states.count("problem"), states.count("warning")
     if not arguments.json:
-        print(f"\n{counted(problems, 'problem')}, {counted(warnings, 'warning')}.")
+        print(f"\n{count_text(problems, 'problem')}, {count_text(warnings, 'warning')}.")
     return FAILED if problems else 0
 
 

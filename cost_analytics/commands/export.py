@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from cost_analytics import settings
-from cost_analytics.archives import INSTALL
+from cost_analytics.archives import INSTALL_ARCHIVE_EXTRA
 from cost_analytics.commands.options import month
 from cost_analytics.database_work import run_with_database
 from cost_analytics.failures import CommandError
@@ -111,7 +111,7 @@ def run(arguments: argparse.Namespace) -> int:
     except ModuleNotFoundError as error:
         if error.name != "pyarrow":
             raise
-        raise CommandError(f"Parquet needs pyarrow: {INSTALL}") from None
+        raise CommandError(f"Parquet needs pyarrow: {INSTALL_ARCHIVE_EXTRA}") from None
     print(f"{rows:,} rows, {usd_text(nano)} USD", file=sys.stderr)
     print(where)
     return 0

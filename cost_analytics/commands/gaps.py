@@ -8,7 +8,7 @@ from typing import Final
 
 from cost_analytics import settings
 from cost_analytics.commands.listing import add_json, print_rows
-from cost_analytics.commands.options import whole_number
+from cost_analytics.commands.options import add_set_by, whole_number
 from cost_analytics.database_work import run_connected
 from cost_analytics.failures import CommandError
 from cost_analytics.files import account
@@ -46,7 +46,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "gaps", metavar="ID", nargs="+", type=whole_number(1, _ID_MAX), help="their numbers"
     )
     closing.add_argument("--reason", required=True, metavar="TEXT", help="why; it is stored")
-    closing.add_argument("--set-by", metavar="NAME", help="who does it (default: the account)")
+    add_set_by(closing)
 
 
 def run(arguments: argparse.Namespace) -> int:

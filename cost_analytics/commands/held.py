@@ -12,8 +12,6 @@ from cost_analytics.database_work import run_connected
 from cost_analytics.failures import CommandError
 
 if TYPE_CHECKING:
-    from api.intake.events import CheckedEvent
-    from cost_analytics.configuration.kafka_section import KafkaSection
     from ledger.operations.held_calls import HeldCallRow
 
 _NAME: Final = "held"
@@ -59,6 +57,7 @@ def _assign(arguments: argparse.Namespace) -> int:
     from api.http.identifiers import identifier_error
     from api.intake.owner_events import owner_event
     from cost_analytics.running import run
+    from cost_analytics.sending import send_event
     from ledger.operations.held_calls import list_all_held_calls
 
     call_id, user_id = arguments.call, arguments.user
@@ -69,15 +68,7 @@ def _assign(arguments: argparse.Namespace) -> int:
     held = run_connected(loaded.database_url, _NAME, lambda db: list_all_held_calls(db, 1, call_id))
     if not held:
         raise CommandError(f"Call {call_id} has no held events; `cost-analytics held list`.")
-    run(_send(loaded.kafka, owner_event(call_id, user_id, datetime.now(UTC))))
+    event = owner_event(call_id, user_id, datetime.now(UTC))
+    run(send_event(loaded.kafka, event.outgoing))
     print(f"Call {call_id} belongs to {user_id}; its {held[0].events} held events are counted.")
     return 0
-
-
-async def _send(kafka: KafkaSection, event: CheckedEvent) -> None:
-    from cost_analytics.sending import open_sender
-    from schemas.topics import CALL_EVENTS
-
-    async with open_sender(kafka) as sender:
-        await sender.send(CALL_EVENTS.name, event.outgoing.value, event.outgoing.key)
-        await sender.flush()

@@ -1,4 +1,4 @@
-"""Prints the rows of a listing: a line for people each, or with --json an object for programs."""
+"""Prints the rows of a listing: a line each, or a JSON object each with --json."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 _NANO: Final = "_nano"
 _MERGED: Final = frozenset({"row", "fields"})
-"""What was entered, whose fields are shown beside those of the listing."""
+"""Fields whose inner fields are shown beside the others."""
 _encode: Final = msgspec.json.Encoder(decimal_format="number", enc_hook=str).encode
 
 

@@ -50,7 +50,7 @@ def month(text: str) -> date:
         raise argparse.ArgumentTypeError(f"{text!r} is not a month like 2026-01") from None
 
 
-def moment(text: str) -> datetime:
+def utc_time(text: str) -> datetime:
     """Parse an ISO 8601 time, UTC if it has no zone; returns it in UTC."""
     try:
         parsed = datetime.fromisoformat(text)
@@ -62,5 +62,5 @@ def moment(text: str) -> datetime:
 
 
 def add_set_by(parser: argparse.ArgumentParser) -> None:
-    """Declare who enters or decides prices."""
+    """Declare --set-by."""
     parser.add_argument("--set-by", metavar="NAME", help="who does it (default: the account)")

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Final
 
 from cost_analytics import settings
 from cost_analytics.commands.listing import add_json, print_json
-from cost_analytics.commands.options import add_set_by, moment
+from cost_analytics.commands.options import add_set_by, utc_time
 from cost_analytics.database_work import run_connected
 from cost_analytics.failures import FAILED
-from cost_analytics.files import account, read_text
+from cost_analytics.files import account, input_name, read_text
 
 _NAME: Final = "prices"
 
@@ -39,7 +38,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     adding.add_argument("alias", metavar="ALIAS", help="the name as it is sent")
     adding.add_argument("model", metavar="MODEL", nargs="?", help="its model; none ends the alias")
     adding.add_argument(
-        "--from", dest="since", type=moment, metavar="TIME", help="in force from (default: now)"
+        "--from", dest="since", type=utc_time, metavar="TIME", help="in force from (default: now)"
     )
     importing = actions.add_parser("import", help="add aliases from a file", description=_IMPORT)
     importing.add_argument("file", metavar="FILE", help="CSV, or - for standard input")
@@ -82,7 +81,7 @@ def _add(arguments: argparse.Namespace) -> int:
 def _import(arguments: argparse.Namespace) -> int:
     from cost_analytics.price_files import alias_entries
 
-    name = "standard input" if arguments.file == "-" else Path(arguments.file).name
+    name = input_name(arguments.file)
     return _enter(alias_entries(read_text(arguments.file)), name, arguments.set_by)
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from cost_analytics import settings
-from cost_analytics.commands.options import add_set_by, moment
+from cost_analytics.commands.options import add_set_by, utc_time
 from cost_analytics.files import account
 
 DESCRIPTION: Final = """\
@@ -46,7 +46,7 @@ def configure(loading: argparse.ArgumentParser) -> None:
     loading.add_argument(
         "--from",
         dest="since",
-        type=moment,
+        type=utc_time,
         metavar="TIME",
         help="no prices from before; those without a date are in force from then (default: now)",
     )

@@ -5,16 +5,15 @@ from __future__ import annotations
 import argparse
 import sys
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Final
 
 from cost_analytics import settings
 from cost_analytics.commands import price_aliases, price_lists
 from cost_analytics.commands.listing import add_json, print_json
-from cost_analytics.commands.options import add_set_by, moment, whole_number
+from cost_analytics.commands.options import add_set_by, utc_time, whole_number
 from cost_analytics.database_work import run_connected, run_with_database
 from cost_analytics.failures import FAILED, MISUSED, CommandError, using_database
-from cost_analytics.files import account, read_text
+from cost_analytics.files import account, input_name, read_text
 
 _NAME: Final = "prices"
 
@@ -122,8 +121,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     rerate = actions.add_parser(
         "rerate", help="correct recorded costs after a price change", description=_RERATE
     )
-    rerate.add_argument("--from", dest="since", type=moment, metavar="TIME", required=True)
-    rerate.add_argument("--to", dest="until", type=moment, metavar="TIME", help="default: now")
+    rerate.add_argument("--from", dest="since", type=utc_time, metavar="TIME", required=True)
+    rerate.add_argument("--to", dest="until", type=utc_time, metavar="TIME", help="default: now")
     rerate.add_argument("--service", metavar="S", help="only costs of this service")
     rerate.add_argument(
         "--charges",
@@ -183,7 +182,7 @@ def _import(arguments: argparse.Namespace) -> int:
     from ledger.postgres.database import Connection
     from ledger.prices.entry import EntryResult, PriceConflictError, enter_prices
 
-    name = "standard input" if arguments.file == "-" else Path(arguments.file).name
+    name = input_name(arguments.file)
     rows = read_prices(read_text(arguments.file), name)
     set_by = arguments.set_by or account()
 

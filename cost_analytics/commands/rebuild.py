@@ -32,11 +32,11 @@ def run(arguments: argparse.Namespace) -> int:
     from ledger.operations.verification import rebuild
     from ledger.postgres.database import Connection
 
-    async def restore(connection: Connection) -> None:
+    async def reseal_months(connection: Connection) -> None:
         if arguments.archive is not None:
             await reseal(connection, arguments.archive, print_progress)
 
     with using_archive():
-        calls = run_with_database(url, rebuild(url.reveal(), print_progress, restore))
+        calls = run_with_database(url, rebuild(url.reveal(), print_progress, reseal_months))
     print(f"Rebuilt the totals of {calls:,} calls.")
     return 0

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 
 from cost_analytics import settings
-from cost_analytics.configuration.database_section import PROCESSES
+from cost_analytics.configuration.database_section import PROCESS_LOGINS
 from cost_analytics.configuration.dev_file import read_dev_file, write_dev_file
 from cost_analytics.failures import MISUSED, CommandError, using_database
 
@@ -84,7 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
         with using_database(loaded.database_url, as_administrator=True):
             existing = run_loop(known_logins(url, arguments.prefix))
             generated = _generate_passwords(
-                set(PROCESSES) if arguments.rotate else _missing_logins(existing),
+                set(PROCESS_LOGINS) if arguments.rotate else _missing_logins(existing),
                 given | earlier,
             )
             passwords: Mapping[ProcessName, str] = generated | earlier | given  # type: ignore[assignment]
@@ -107,7 +107,7 @@ def run(arguments: argparse.Namespace) -> int:
             run_loop(create_logins(url, plan, report=print))
     except LoginsError as error:
         raise CommandError(str(error), MISUSED) from None
-    for process in PROCESSES:
+    for process in PROCESS_LOGINS:
         outcome = "created" if process in _missing_logins(existing) else "up to date"
         how = "new" if process in generated else "set" if process in passwords else "unchanged"
         print(f"{arguments.prefix}{process}: {outcome}, password {how}")
@@ -115,7 +115,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _missing_logins(existing: set[ProcessName]) -> set[str]:
-    return set(PROCESSES) - existing
+    return set(PROCESS_LOGINS) - existing
 
 
 def _generate_passwords(roles: set[str], given: Mapping[str, str]) -> dict[str, str]:
@@ -131,7 +131,7 @@ def _earlier_passwords(path: Path | None) -> dict[str, str]:
         lines = read_dev_file(path)
     except (OSError, UnicodeDecodeError) as error:
         raise CommandError(f"{path} cannot be read: {error}.") from None
-    addresses = {name: lines.get(f"{name.upper()}_DATABASE_URL", "") for name in PROCESSES}
+    addresses = {name: lines.get(f"{name.upper()}_DATABASE_URL", "") for name in PROCESS_LOGINS}
     passwords = {name: urlsplit(address).password for name, address in addresses.items()}
     return {name: unquote(password) for name, password in passwords.items() if password}
 

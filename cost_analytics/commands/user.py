@@ -10,6 +10,7 @@ from typing import Final
 
 from cost_analytics import settings
 from cost_analytics.archives import using_archive
+from cost_analytics.commands.options import add_set_by
 from cost_analytics.configuration.tree import Settings
 from cost_analytics.database_work import run_connected, run_with_database
 from cost_analytics.failures import CommandError, using_kafka
@@ -55,7 +56,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     erase.add_argument(
         "--allow-unknown", action="store_true", help="erase an id that no data names, in advance"
     )
-    erase.add_argument("--set-by", metavar="NAME", help="who does it (default: the account)")
+    add_set_by(erase)
     for action in (export, erase):
         action.add_argument("user", metavar="USER", help="the user's id")
     rewrite = actions.add_parser(
@@ -98,9 +99,9 @@ def _erase(arguments: argparse.Namespace) -> int:
         raise CommandError("USER must not be empty.")
     loaded = settings.load("database", "kafka")
     if not arguments.dry_run and not arguments.yes:
-        _print_receipt(_erased(loaded, arguments, is_dry=True))
+        _print_receipt(_erase_user(loaded, arguments, is_dry=True))
         _confirm(user_id)
-    receipt = _erased(loaded, arguments, is_dry=arguments.dry_run)
+    receipt = _erase_user(loaded, arguments, is_dry=arguments.dry_run)
     _print_receipt(receipt)
     if receipt.pending_archives and not receipt.dry_run:
         if arguments.archive is not None:
@@ -110,7 +111,7 @@ def _erase(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _erased(loaded: Settings, arguments: argparse.Namespace, *, is_dry: bool) -> ErasureReceipt:
+def _erase_user(loaded: Settings, arguments: argparse.Namespace, *, is_dry: bool) -> ErasureReceipt:
     from cost_analytics.erasing import erase
     from ledger.people.erasure import ErasureBusyError, UnknownUserError
 

@@ -26,8 +26,6 @@ _GAPS: Final = (
     "Open gaps: {}. Send the records again with `cost-analytics gaps resend ID FILE`, or accept "
     "the loss with `cost-analytics gaps close ID --reason TEXT`."
 )
-
-
 _PROBLEMS_MAX: Final = 20
 
 

@@ -89,14 +89,14 @@ def _create(arguments: argparse.Namespace) -> int:
         {name: value for name, value in given.items() if value is not None}, default=str
     )
     try:
-        fields, secret, made = prepare(decode(WantedWebhookEndpoint, body.encode()))
+        fields, secret, generated = prepare(decode(WantedWebhookEndpoint, body.encode()))
         added = _run(lambda db: add_endpoint(db, fields, secret, created_by=_OPERATOR))
     except (InvalidEndpointError, ValueError) as error:
         raise CommandError(str(error)) from None
     except TooManyEndpointsError:
-        raise CommandError("There is the maximum of endpoints. Delete one first.") from None
+        raise CommandError("There are too many endpoints; delete one first.") from None
     print(_line(added))
-    _print_secret(made)
+    _print_secret(generated)
     return 0
 
 
@@ -106,9 +106,9 @@ def _rotate(arguments: argparse.Namespace) -> int:
 
     async def rotate(db: Connection) -> str | None:
         found = await _find(db, arguments.endpoint)
-        secret, made = prepare_secret(found.fields.provider, _secret(arguments))
+        secret, generated = prepare_secret(found.fields.provider, _secret(arguments))
         await add_secret(db, found.endpoint_id, secret, created_by=_OPERATOR)
-        return made
+        return generated
 
     try:
         _print_secret(_run(rotate))
@@ -190,6 +190,6 @@ def _line(endpoint: ListedEndpoint) -> str:
     )
 
 
-def _print_secret(made: str | None) -> None:
-    if made is not None:
-        print(f"secret: {made}")
+def _print_secret(generated: str | None) -> None:
+    if generated is not None:
+        print(f"secret: {generated}")

@@ -24,7 +24,7 @@ _RETELL_URL: Final = "https://api.retellai.com"
 _VAPI_HOSTS: Final = ("vapi.ai",)
 _HOST: Final = re.compile(r"[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*")
 _LIVEKIT_SCHEMES: Final = {"wss": "https", "https": "https", "ws": "http", "http": "http"}
-_SECRET_PAIRS: Final = (
+_REQUIRED_TOGETHER: Final = (
     ("COMMANDS_WEBHOOK_URL", "COMMANDS_WEBHOOK_SECRET"),
     ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN"),
     ("LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET"),
@@ -63,7 +63,7 @@ def _webhook_secret(reader: Reader, name: str) -> Secret:
 
 
 def _livekit_url(reader: Reader, name: str) -> str | None:
-    """Return the server's address for requests: LiveKit's own tools take wss:// as well."""
+    """Return the server's HTTP address; LiveKit's own tools are configured with wss://."""
     parts = reader.url(name, tuple(_LIVEKIT_SCHEMES))
     if parts is None:
         return None
@@ -157,7 +157,7 @@ class CommandSection(Section):
 
     def check(self, reader: Reader) -> None:
         """Report credentials that are incomplete."""
-        for names in _SECRET_PAIRS:
+        for names in _REQUIRED_TOGETHER:
             if any(map(reader.is_set, names)):
                 for name in names:
                     others = ", ".join(other for other in names if other != name)

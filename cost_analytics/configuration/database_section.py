@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from cost_analytics.configuration.reader import Reader
 
 Login = Literal["api", "worker", "notifications", "migrate", "operator", "admin"]
-PROCESSES: Final = tuple(login for login in get_args(Login) if login != "admin")
-"""The processes, each with its own login; `admin` is an administrator of the server."""
+PROCESS_LOGINS: Final = tuple(login for login in get_args(Login) if login != "admin")
+"""The logins of processes; `admin` is an administrator of the server."""
 
 PASSWORD_BYTES_MIN: Final = 12
 _HINT: Final = "; `openssl rand -hex 24` generates one"
@@ -62,7 +62,7 @@ _PASSWORDS: Final = {
         f"The password of {user} if the address has none; `roles create` gives it to the login. "
         f"At least {PASSWORD_BYTES_MIN} bytes and 8 different characters, and no repetition of a "
         "shorter text."
-        if login in PROCESSES
+        if login in PROCESS_LOGINS
         else "The administrator's password if the address has none.",
         secret=True,
     )
@@ -102,7 +102,7 @@ def login_passwords(reader: Reader) -> dict[str, Secret]:
     """Return the passwords that `roles create` gives to logins, by process."""
     return {
         process: reader.strong_secret(_PASSWORDS[process].name, PASSWORD_BYTES_MIN, _HINT)
-        for process in PROCESSES
+        for process in PROCESS_LOGINS
     }
 
 

@@ -88,7 +88,7 @@ class TokenSection(Section):
     user_claim: str = text(
         "JWT_USER_CLAIM",
         "sub",
-        "The claim that names the user. `userId` for tokens of the original product.",
+        "The claim that names the user, such as `userId`.",
     )
     lifetime_seconds_max: int = integer(
         "JWT_LIFETIME_MAX_SECONDS",

@@ -63,7 +63,7 @@ class Variable(NamedTuple):
         return f"{self.name}_FILE"
 
 
-class _Declared(NamedTuple):
+class _Declaration(NamedTuple):
     variable: Variable
     read: Callable[[Reader, str], object]
 
@@ -105,7 +105,7 @@ def custom(
     secret: bool = False,
 ) -> T:
     """Declare a field parsed by `read`, which takes the reader and the variable's name."""
-    declared = _Declared(Variable(name, _text_of(default), meaning, secret), read)
+    declared = _Declaration(Variable(name, _text_of(default), meaning, secret), read)
     return field(default=default, metadata={_VARIABLE: declared})
 
 

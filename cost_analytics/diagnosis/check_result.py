@@ -23,6 +23,6 @@ warning: Final = partial(CheckResult, "warning")
 problem: Final = partial(CheckResult, "problem")
 
 
-def counted(number: int, noun: str) -> str:
+def count_text(number: int, noun: str) -> str:
     """Return a number with a noun, in the plural where it needs one: `1 worker`, `2 workers`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

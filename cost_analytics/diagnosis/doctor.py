@@ -8,13 +8,13 @@ from typing import Final
 from cost_analytics.configuration.kafka_section import KafkaSection
 from cost_analytics.configuration.tree import Settings
 from cost_analytics.diagnosis import (
-    checked_database,
-    checked_host,
-    checked_kafka,
-    checked_stream,
+    database_checks,
+    host_checks,
+    kafka_checks,
+    stream_checks,
 )
 from cost_analytics.diagnosis.check_result import CheckResult, problem, skipped
-from cost_analytics.diagnosis.checked_settings import check_settings
+from cost_analytics.diagnosis.settings_checks import check_settings
 from cost_analytics.failures import CommandError, using_database, using_kafka
 from cost_analytics.lag import lag
 from ledger.operations.dead_letters import RefusedCount, count_by_code
@@ -34,9 +34,9 @@ async def examine(commands: Sequence[str]) -> AsyncIterator[CheckResult]:
     for result in checked.results:
         yield result
     valid = checked.valid
-    for result in checked_host.check_host(valid):
+    for result in host_checks.check_host(valid):
         yield result
-    async for result in checked_database.check_logins(valid):
+    async for result in database_checks.check_logins(valid):
         yield result
     cluster: ClusterState | None = None
     async for outcome in _check_kafka(valid):
@@ -46,7 +46,7 @@ async def examine(commands: Sequence[str]) -> AsyncIterator[CheckResult]:
             yield outcome
     async for result in _check_product(valid, cluster):
         yield result
-    async for result in checked_host.check_servers(valid):
+    async for result in host_checks.check_servers(valid):
         yield result
 
 
@@ -62,7 +62,7 @@ async def _check_kafka(valid: Mapping[str, Settings]) -> AsyncIterator[CheckResu
         found, _, remedy = str(error).rstrip(".").partition("; ")
         yield problem("Kafka", found, remedy)
         return
-    for result in checked_kafka.check_cluster(cluster):
+    for result in kafka_checks.check_cluster(cluster):
         yield result
     yield cluster
 
@@ -87,19 +87,19 @@ async def _check_product(
 async def _product_results(
     connection: Connection, kafka: KafkaSection, cluster: ClusterState | None
 ) -> AsyncIterator[CheckResult]:
-    async for result in checked_database.check_server(connection):
+    async for result in database_checks.check_server(connection):
         yield result
-    schema = await checked_database.check_schema(connection)
+    schema = await database_checks.check_schema(connection)
     for result in schema:
         yield result
     if any(result.subject == "schema" and result.state == "problem" for result in schema):
         return
-    for result in await checked_database.check_keys(connection):
+    for result in await database_checks.check_keys(connection):
         yield result
     figures = await read_figures(connection)
     events = cluster.topics.get(CALL_EVENTS.name) if cluster else None
     partitions = events.partitions if events else DEFAULT_PARTITIONS
-    for result in checked_stream.check_workers(figures, partitions):
+    for result in stream_checks.check_workers(figures, partitions):
         yield result
     if events:
         async for result in _check_lag(figures, kafka):
@@ -118,15 +118,15 @@ async def _check_lag(figures: ProductFigures, kafka: KafkaSection) -> AsyncItera
         return
     finally:
         await ends.close()
-    for result in checked_stream.check_lag(found):
+    for result in stream_checks.check_lag(found):
         yield result
 
 
 def _check_events_and_delivery(
     figures: ProductFigures, refused: Sequence[RefusedCount]
 ) -> Iterator[CheckResult]:
-    yield from checked_stream.check_events(figures, refused)
-    yield from checked_stream.check_delivery(figures)
+    yield from stream_checks.check_events(figures, refused)
+    yield from stream_checks.check_delivery(figures)
 
 
 def _kafka(valid: Mapping[str, Settings]) -> KafkaSection | None:

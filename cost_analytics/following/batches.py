@@ -36,7 +36,7 @@ class LogLine:
 
 @dataclass(slots=True)
 class LineBatch:
-    """Events of consecutive lines, which end at `offset`; `events` with the line of each."""
+    """The events of consecutive lines, each with its line; `offset` is where the lines end."""
 
     offset: int
     line: int
@@ -81,7 +81,8 @@ class BatchReader:
     def _add(
         self, batch: LineBatch, line: LogLine, file: str, fingerprint: str, now: datetime
     ) -> None:
-        text = line.text.lstrip(b"\0")  # what a truncation leaves if a program does not append
+        # After a truncation, a program may write on at its old offset: the gap has NUL bytes.
+        text = line.text.lstrip(b"\0")
         identity = line_id(fingerprint, line.offset, text)
         events, errors = [], [] if line.error is None else [line.error]
         try:

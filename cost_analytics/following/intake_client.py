@@ -33,7 +33,7 @@ class StoppedError(Exception):
     """A stop was requested before all events were settled; some may be accepted."""
 
 
-class _Answer(NamedTuple):
+class _Outcome(NamedTuple):
     """The outcome of a request; `refusal` means that one of its events is invalid."""
 
     accepted: bool = False
@@ -75,44 +75,44 @@ class IntakeClient:
         failures = 0
         while groups:
             group = groups.pop()
-            answer = await self._post([events[index] for index in group])
-            if answer.accepted:
+            outcome = await self._post([events[index] for index in group])
+            if outcome.accepted:
                 failures = 0
-            elif answer.refusal and len(group) > 1:
+            elif outcome.refusal and len(group) > 1:
                 # A batch is refused as a whole: halves find the event that is meant.
                 middle = len(group) // 2
                 groups += [group[middle:], group[:middle]]
-            elif answer.refusal:
-                refused[group[0]] = answer.message
+            elif outcome.refusal:
+                refused[group[0]] = outcome.message
             else:
                 groups.append(group)
-                await self._pause(answer, failures)
+                await self._pause(outcome, failures)
                 failures += 1
         return refused
 
-    async def _post(self, events: Sequence[bytes]) -> _Answer:
+    async def _post(self, events: Sequence[bytes]) -> _Outcome:
         if self._stop.is_set():
             raise StoppedError
         try:
             async with self._session.post(
                 self._url, data=b"[" + b",".join(events) + b"]", allow_redirects=False
             ) as response:
-                return _answer(response, await response.read())
+                return _outcome_of(response, await response.read())
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            return _Answer(message=f"{type(error).__name__} {error}".strip())
+            return _Outcome(message=f"{type(error).__name__} {error}".strip())
 
-    async def _pause(self, answer: _Answer, failures: int) -> None:
+    async def _pause(self, outcome: _Outcome, failures: int) -> None:
         """Wait before a repeat; raises StoppedError."""
         self.retries += 1
         if failures == 0:
             _log.warning(
                 "events are not accepted and are sent again: %s",
-                answer.message,
+                outcome.message,
                 extra={"action": "follow_retry"},
             )
         longest = min(_FIRST_RETRY_MS << min(failures, _DOUBLINGS_MAX), _RETRY_MS_MAX)
         # Spread, so that many followers do not return at the same moment.
-        wait_ms = max(answer.wait_ms, random.randint(longest // 2, longest))  # noqa: S311
+        wait_ms = max(outcome.wait_ms, random.randint(longest // 2, longest))  # noqa: S311
         try:
             async with asyncio.timeout(wait_ms / 1_000):
                 await self._stop.wait()
@@ -134,11 +134,11 @@ def _groups(events: Sequence[bytes]) -> list[list[int]]:
     return groups[::-1]
 
 
-def _answer(response: aiohttp.ClientResponse, content: bytes) -> _Answer:
-    """Return the meaning of a response; raises CommandError if repeating it is of no use."""
+def _outcome_of(response: aiohttp.ClientResponse, content: bytes) -> _Outcome:
+    """Return the outcome of a response; raises CommandError if repeating it is of no use."""
     body = _object(content)
     if response.status in {200, 202} and body.get("success") is True:
-        return _Answer(accepted=True)
+        return _Outcome(accepted=True)
     code, error = str(body.get("code", "")), str(body.get("error", ""))
     message = f"status {response.status} {code or response.reason}: {error}"
     if response.status in _WRONG_REQUEST:
@@ -146,10 +146,10 @@ def _answer(response: aiohttp.ClientResponse, content: bytes) -> _Answer:
             f"{response.url} refuses the events: {message} Check INTAKE_URL and INTAKE_TOKEN."
         )
     if (response.status == 400 and code in _FINAL_CODES) or response.status == 413:
-        return _Answer(refusal=code or "too_large", message=message)
+        return _Outcome(refusal=code or "too_large", message=message)
     wait = response.headers.get("Retry-After", "")
     wait_ms = min(int(wait) * 1_000, _RETRY_MS_MAX) if wait.isdecimal() else 0
-    return _Answer(message=message, wait_ms=wait_ms)
+    return _Outcome(message=message, wait_ms=wait_ms)
 
 
 def _object(content: bytes) -> dict[str, Any]:

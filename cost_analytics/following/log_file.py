@@ -28,11 +28,11 @@ class LogFile:
         """Raises OSError."""
         self.path = path
         self.is_compressed = is_compressed(path)
-        """Whether nothing is appended any more."""
+        """Whether it is compressed, so nothing is appended any more."""
         file: BinaryIO = path.open("rb")
         status = os.fstat(file.fileno())
         self.id = FileId(status.st_dev, status.st_ino)
-        self._content = _unpacked(file) if self.is_compressed else file
+        self._content = _unpack(file) if self.is_compressed else file
 
     def read_at(self, offset: int, size: int) -> bytes:
         """Return up to `size` bytes from an offset, fewer at the end."""
@@ -59,7 +59,7 @@ def is_compressed(path: Path) -> bool:
     return path.suffix == _GZIP
 
 
-def _unpacked(file: BinaryIO) -> BinaryIO:
+def _unpack(file: BinaryIO) -> BinaryIO:
     """Return the content in a temporary file; empty while the file is still being compressed."""
     unpacked: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the log file
     with file, gzip.open(file) as content:

@@ -16,7 +16,7 @@ from cost_analytics.following.positions import FilePosition, fingerprint_of, pro
 from cost_analytics.following.state_file import Checkpoint
 
 QUIET_SECONDS: Final = 10
-"""How long a rotated file must be unchanged to be complete, and a copy is waited for."""
+"""How long a rotated file must be unchanged to be complete, and a missing copy is waited for."""
 POSITIONS_MAX: Final = 1_000
 """The positions that are kept. A forgotten file is read again, which changes no total."""
 _END_BYTES: Final = 1024 * 1024

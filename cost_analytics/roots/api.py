@@ -150,9 +150,9 @@ async def _check_login(url: str, clock: DatabaseClock) -> None:
 class StreamCheck:
     """Checks whether a worker reads the stream, and sets the clock, at most once a second.
 
-    It opens a connection of its own: a busy connection pool says nothing about the stream. Once it
-    was read, a pause of GRACE_SECONDS passes: while partitions move to other workers, no
-    worker holds them, and all replicas would leave the load balancer at once.
+    It opens a connection of its own: a busy connection pool says nothing about the stream. After
+    a success, pauses of up to GRACE_SECONDS are no failure: while partitions move to other workers,
+    no worker holds them, and all replicas would leave the load balancer at once.
     """
 
     def __init__(self, url: Secret, clock: DatabaseClock) -> None:

@@ -9,7 +9,7 @@ from typing import Final
 from cost_analytics import logs
 from cost_analytics.configuration.command_section import CommandSection
 from cost_analytics.configuration.tree import Settings
-from cost_analytics.failures import FAILED, using_database
+from cost_analytics.failures import FAILED, first_error, using_database
 from cost_analytics.metrics import metrics_of
 from cost_analytics.running import serve_until_stopped
 from cost_analytics.tracing import tracing
@@ -58,8 +58,8 @@ async def _execute(settings: Settings, stop: asyncio.Event) -> int:
         ):
             await run_commands(options, stop, meter, tracer)
     except ExceptionGroup as group:
-        error = _first(group)
-        if hasattr(error, "sqlstate"):  # PostgreSQL's, which the command puts into a sentence
+        error = first_error(group)
+        if hasattr(error, "sqlstate"):  # of PostgreSQL; `using_database` describes it
             raise error from None
         _log.error(
             "a part of the command service failed",
@@ -119,9 +119,3 @@ def _webhook(section: CommandSection, *, allow_private: bool) -> WebhookReceiver
     return WebhookReceiver(
         section.webhook_url, section.webhook_secret.reveal(), allow_private=allow_private
     )
-
-
-def _first(group: ExceptionGroup[Exception]) -> Exception:
-    """Return the first error, which ended the other parts."""
-    error = group.exceptions[0]
-    return _first(error) if isinstance(error, ExceptionGroup) else error

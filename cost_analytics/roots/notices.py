@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 from cost_analytics import logs
 from cost_analytics.configuration.delivery_sections import DeliverySection
 from cost_analytics.configuration.tree import Settings
-from cost_analytics.failures import FAILED, MISUSED, CommandError, using_database
+from cost_analytics.failures import FAILED, MISUSED, CommandError, first_error, using_database
 from cost_analytics.metrics import metrics_of
 from cost_analytics.running import serve_until_stopped
 from cost_analytics.tracing import tracing
@@ -72,8 +72,8 @@ async def _deliver(settings: Settings, stop: asyncio.Event) -> int:
         ):
             await run_notifications(options, stop, meter, tracer)
     except ExceptionGroup as group:
-        error = _first(group)
-        if hasattr(error, "sqlstate"):  # PostgreSQL's, which the command puts into a sentence
+        error = first_error(group)
+        if hasattr(error, "sqlstate"):  # of PostgreSQL; `using_database` describes it
             raise error from None
         _log.error(
             "a part of the notification service failed",
@@ -135,9 +135,3 @@ def smtp_server(delivery: DeliverySection) -> SmtpServer:
         username=unquote(parts.username) if parts.username else None,
         password=unquote(parts.password) if parts.password else None,
     )
-
-
-def _first(group: ExceptionGroup[Exception]) -> Exception:
-    """Return the first error, which ended the other parts."""
-    error = group.exceptions[0]
-    return _first(error) if isinstance(error, ExceptionGroup) else error

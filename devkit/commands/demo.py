@@ -20,7 +20,7 @@ Without WAY it lists the examples. Ctrl-C stops everything.
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare the way, the port and the end."""
+    """Declare the example, the port, and whether to stop after the example."""
     parser.add_argument("way", nargs="?", default="", metavar="WAY", help="none: list all ways")
     parser.add_argument(
         "--port",

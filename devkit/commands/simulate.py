@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from cost_analytics import settings
-from cost_analytics.commands.options import moment, percent, whole_number
+from cost_analytics.commands.options import percent, utc_time, whole_number
 from cost_analytics.failures import CommandError
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=number(0, 2**63), default=1, metavar="S", help="default: 1")
     parser.add_argument(
         "--start",
-        type=moment,
+        type=utc_time,
         metavar="TIME",
         help="start of the first call (default: early enough to have no event in the future)",
     )

@@ -19,10 +19,10 @@ def openapi_changes(old: Document, new: Document) -> Iterator[Change]:
             if after is None:
                 yield Change(place, "was removed")
                 continue
-            yield from _Operations(old, new, schemas, place).changes(operation, after)
+            yield from _OperationComparison(old, new, schemas, place).changes(operation, after)
 
 
-class _Operations:
+class _OperationComparison:
     """Compares an operation with its successor."""
 
     def __init__(self, old: Document, new: Document, schemas: SchemaComparison, place: str) -> None:

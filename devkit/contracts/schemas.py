@@ -165,21 +165,21 @@ def _choice_changes(
     if old is None and (new is None or direction == "sent"):
         return
     if old is None:
-        yield Change(place, f"accepts only {_listed(new)} now")
+        yield Change(place, f"accepts only {_list_text(new)} now")
     elif new is None:
         if direction == "sent":
-            yield Change(place, f"may be any value now, not only {_listed(old)}")
+            yield Change(place, f"may be any value now, not only {_list_text(old)}")
     elif direction == "received" or len(old) == 1:
         # A single value of output distinguishes types from each other.
         removed = [value for value in old if value not in new]
         added = [value for value in new if value not in old]
         if removed:
-            yield Change(place, f"no longer has the value {_listed(removed)}")
+            yield Change(place, f"no longer has the value {_list_text(removed)}")
         elif direction == "sent" and added:
-            yield Change(place, f"is no longer always {_listed(old)}")
+            yield Change(place, f"is no longer always {_list_text(old)}")
 
 
-def _listed(values: Any) -> str:
+def _list_text(values: Any) -> str:
     return ", ".join(map(repr, values))
 
 
@@ -193,7 +193,7 @@ def _format_changes(
 
 
 def _bound_changes(before: JsonObject, after: JsonObject, place: str) -> Iterator[Change]:
-    """Yield bounds of input that are narrower, and forms that changed."""
+    """Yield narrower bounds of input, and other restrictions that changed."""
     for keyword in (*_LOWER, *_UPPER):
         new, old = after.get(keyword), before.get(keyword)
         if new is None or new == old or (old is None and keyword in _LOWER and new == 0):

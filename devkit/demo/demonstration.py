@@ -20,7 +20,7 @@ from devkit.demo.ways import EMITTER_PATH, SETUP_INTEGRATIONS, Way
 from devkit.dev.http import get
 from devkit.embedded.foreground import print_line
 from devkit.embedded.processes import Program, ServerProcess
-from devkit.simulation.cast import DEMO_USER
+from devkit.simulation.participants import DEMO_USER
 
 _TOKEN_SECONDS: Final = 86_400
 _EXAMPLE_SECONDS_MAX: Final = 300
@@ -61,7 +61,7 @@ async def demonstrate(way: Way, settings: Settings) -> None:
     print_line("")
     print_line(f"Running examples/{way.program}: {way.summary}.")
     for call in reported_calls(await _output_of(way, words)):
-        body = await _counted(port, token, call)
+        body = await _wait_for_costs(port, token, call)
         _print_call(call, body, f"{base}/calls/{call.call_id}#token={token}")
 
 
@@ -133,7 +133,7 @@ def _lines_of(log: Path) -> list[str]:
     return log.read_text(errors="replace").splitlines()
 
 
-async def _counted(port: int, token: str, call: ExampleCall) -> Mapping[str, Any]:
+async def _wait_for_costs(port: int, token: str, call: ExampleCall) -> Mapping[str, Any]:
     """Return the call's costs once they are what was reported; raises CommandError after a time."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + _COUNTED_SECONDS_MAX

@@ -1,4 +1,4 @@
-"""Gives the demo user a budget that fits the history generated at the first start (`_PAST`).
+"""Gives the demo user a budget that fits the history of the first start.
 
 In that history the user has three to seven calls on a working day and one to three at weekends,
 most of them charged 4.99 USD: about 20 USD a day and 530 USD a month. Late events count for their
@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import Final
 
 from cost_analytics.configuration.tree import Settings
-from devkit.simulation.cast import DEMO_USER
+from devkit.simulation.participants import DEMO_USER
 from ledger.budgets.budgets import Budgets
 from ledger.budgets.changing import change_budget
 from ledger.budgets.limits import LimitChange
@@ -24,7 +24,7 @@ from ledger.reports.lists import any_call
 from schemas.budgets import DEFAULT_ALERT_THRESHOLD_PERCENT
 from schemas.money import nano_from_usd
 
-_FIRST: Final = LimitChange(
+_FIRST_LIMITS: Final = LimitChange(
     daily_limit=(True, nano_from_usd(75)),
     monthly_limit=(True, nano_from_usd(1_200)),
     call_limit=(True, nano_from_usd(4)),
@@ -42,5 +42,5 @@ async def prepare_demo(settings: Settings) -> bool:
         budgets = Budgets(readers, settings.budget.basis, DEFAULT_ALERT_THRESHOLD_PERCENT)
         limits = (await budgets.read_status(demo, DEMO_USER, now)).limits
         if not (limits.daily_version or limits.monthly_version or limits.call_version):
-            await change_budget(budgets, demo, DEMO_USER, _FIRST, now)
+            await change_budget(budgets, demo, DEMO_USER, _FIRST_LIMITS, now)
         return not await any_call(readers, Viewer(DEMO_USER, reads_all=True))

@@ -28,7 +28,7 @@ from devkit.dev.upkeep import BrokerUpkeep
 from devkit.embedded.foreground import print_line
 from devkit.embedded.postgres import EmbeddedPostgres
 from devkit.embedded.processes import ServerError
-from devkit.simulation.cast import DEMO_USER
+from devkit.simulation.participants import DEMO_USER
 
 if TYPE_CHECKING:
     from ledger.postgres.logins import ProcessName

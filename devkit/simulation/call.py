@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 from typing import Any, Final
 
-from devkit.simulation.cast import DEMO_USER, Persona, pick_persona, pick_tags
+from devkit.simulation.participants import DEMO_USER, Persona, pick_persona, pick_tags
 from devkit.simulation.wire import SimulatedEvent, tenths, uuid7
 
 EVENTS_A_CALL: Final = 46

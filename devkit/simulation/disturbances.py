@@ -82,7 +82,7 @@ def add_malformed(
             owed -= WHOLE_SHARE
             value, _ = malform(record.value, added, rng)
             added += 1
-            yield record._replace(value=value, good=False)
+            yield record._replace(value=value, is_valid=False)
 
 
 def shuffle(

@@ -13,7 +13,7 @@ from random import Random
 from typing import Final
 
 from devkit.simulation.call import CallScript
-from devkit.simulation.cast import DEMO_USER, pick_other
+from devkit.simulation.participants import DEMO_USER, pick_other
 from devkit.simulation.timeline import ScheduledEvent, SimulationPlan, encoded_events
 from devkit.simulation.wire import ScheduledRecord
 

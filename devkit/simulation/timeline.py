@@ -19,7 +19,7 @@ from random import Random
 from typing import Final, NamedTuple
 
 from devkit.simulation.call import EVENTS_A_THOUSAND_CALLS_SECOND, CallScript
-from devkit.simulation.cast import DEMO_USER, pick_user
+from devkit.simulation.participants import DEMO_USER, pick_user
 from devkit.simulation.wire import ScheduledRecord, SimulatedEvent, encode, envelope, key_of
 
 _US: Final = 1_000_000
@@ -70,9 +70,9 @@ def timeline(plan: SimulationPlan) -> Iterator[ScheduledRecord]:
     at_us = plan.start_ms * 1_000
     ahead_us = 0
     while True:
-        report = active_calls.next_at((at_us + ahead_us) // 1_000)
-        if report is not None:
-            yield ScheduledRecord(at_us, report.key, report.value)
+        event = active_calls.next_at((at_us + ahead_us) // 1_000)
+        if event is not None:
+            yield ScheduledRecord(at_us, event.key, event.value)
             at_us += plan.spacing_us
             continue
         due_ms = active_calls.next_due_ms()
@@ -134,8 +134,8 @@ class _ActiveCalls:
         rng = Random(f"{plan.seed}:{plan.start_ms}:{self._begun}")  # noqa: S311 - reproducible
         events, end_ms = CallScript(rng, user, start_ms).write()
         self._begun += 1
-        for report in encoded_events(events):
-            heapq.heappush(self._due, report)
+        for event in encoded_events(events):
+            heapq.heappush(self._due, event)
         heapq.heappush(self._ends_ms, end_ms)
         if user == DEMO_USER:
             heapq.heappush(self._demo_ends_ms, end_ms)

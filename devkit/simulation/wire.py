@@ -33,7 +33,7 @@ class ScheduledRecord(NamedTuple):
     at_us: int
     key: bytes
     value: bytes
-    good: bool = True
+    is_valid: bool = True
 
 
 def uuid7(time_ms: int, rng: Random) -> str:

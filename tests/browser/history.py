@@ -5,7 +5,7 @@ import os
 import time
 from datetime import UTC, datetime, timedelta
 
-from devkit.simulation.cast import DEMO_USER
+from devkit.simulation.participants import DEMO_USER
 from devkit.simulation.planning import SimulationRequest, plan_for
 from devkit.simulation.timeline import timeline
 from tests.browser.anomalies import check_for_anomalies

@@ -11,7 +11,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from api.http.roles import Role
-from devkit.simulation.cast import DEMO_USER
+from devkit.simulation.participants import DEMO_USER
 from tests.browser.axe import faults
 from tests.browser.conftest import Open
 from tests.support.product_processes import Product

@@ -14,7 +14,7 @@ import pytest
 from playwright.async_api import Locator, Page, expect
 
 from api.http.roles import Role
-from devkit.simulation.cast import DEMO_USER
+from devkit.simulation.participants import DEMO_USER
 from tests.browser.conftest import Open
 from tests.browser.test_pages import SIZES as PAGE_SIZES
 from tests.support.parts import figures

@@ -49,11 +49,11 @@ def seeded(events: int = EVENTS) -> SeededStream:
     plan = plan_for(request, time.time_ns() // 1_000_000)
     repeated = add_repeats(timeline(plan), TEN_PERCENT, SEED)
     resolved_parts = list(add_malformed(repeated, ONE_PERCENT, SEED))
-    bad = [sending.value for sending in resolved_parts if not sending.good]
+    bad = [sending.value for sending in resolved_parts if not sending.is_valid]
     broken = {
         value: MALFORMATIONS[number % len(MALFORMATIONS)].code for number, value in enumerate(bad)
     }
     assert len(broken) == len(bad)
-    good = [json.loads(s.value, parse_float=Decimal) for s in resolved_parts if s.good]
+    good = [json.loads(s.value, parse_float=Decimal) for s in resolved_parts if s.is_valid]
     sent = [SentRecord(s.value, s.key) for s in shuffle(resolved_parts, WINDOW_US, SEED)]
     return SeededStream(sent, good, broken, expect(good))

@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from api.live.usual_calls import UsualCalls
-from devkit.simulation.cast import DEMO_USER, PERSONAS
+from devkit.simulation.participants import DEMO_USER, PERSONAS
 from devkit.simulation.past import past_records
 from devkit.simulation.planning import SimulationRequest, plan_for
 from ledger.live.calls import LiveStore

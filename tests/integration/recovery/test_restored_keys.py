@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from cost_analytics.diagnosis.check_result import CheckResult
-from cost_analytics.diagnosis.checked_database import check_keys
+from cost_analytics.diagnosis.database_checks import check_keys
 from ledger.operations.api_keys import ApiKey, add_key, list_keys, revoke_key
 from ledger.operations.verification import rebuild
 from ledger.postgres.database import connected

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cost_analytics.cli import COMMANDS, main
-from cost_analytics.commands.options import moment, percent, whole_number
+from cost_analytics.commands.options import percent, utc_time, whole_number
 from cost_analytics.configuration.variables import VARIABLES
 from cost_analytics.failures import CommandError
 from devkit.commands import simulate
@@ -198,8 +198,8 @@ def test_help_loads_nothing_heavy() -> None:
 def test_invalid_arguments_are_refused() -> None:
     assert percent("1.25") == 125
     assert percent("100") == 10_000
-    assert moment("2026-01-31").isoformat() == "2026-01-31T00:00:00+00:00"
-    assert moment("2026-01-31T01:00:00+01:00").isoformat() == "2026-01-31T00:00:00+00:00"
+    assert utc_time("2026-01-31").isoformat() == "2026-01-31T00:00:00+00:00"
+    assert utc_time("2026-01-31T01:00:00+01:00").isoformat() == "2026-01-31T00:00:00+00:00"
     assert whole_number(1, 5)("5") == 5
 
 

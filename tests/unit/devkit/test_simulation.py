@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from devkit.simulation.cast import DEMO_USER, PERSONAS, user_id
+from devkit.simulation.participants import DEMO_USER, PERSONAS, user_id
 from devkit.simulation.planning import AGE_DAYS_MAX, SimulationRequest, plan_for, scheduled_records
 from devkit.simulation.timeline import SimulationPlan, timeline
 from devkit.simulation.wire import ScheduledRecord
@@ -28,7 +28,7 @@ def everything(request: SimulationRequest) -> list[ScheduledRecord]:
 
 def decoded(stream: list[ScheduledRecord]) -> list[Event]:
     window = Window.around(NOW)
-    return [decode(sending.value, (), window) for sending in stream if sending.good]
+    return [decode(sending.value, (), window) for sending in stream if sending.is_valid]
 
 
 @pytest.fixture(scope="module")
@@ -161,12 +161,12 @@ def test_disturbances_leave_valid_events_unchanged() -> None:
         repeats=1_000, malformed=300, shuffle_minutes=600,
     )  # fmt: skip
     quiet, loud = everything(plain), everything(rough)
-    assert {one.value for one in quiet} == {one.value for one in loud if one.good}
-    values = Counter(one.value for one in loud if one.good)
+    assert {one.value for one in quiet} == {one.value for one in loud if one.is_valid}
+    values = Counter(one.value for one in loud if one.is_valid)
     assert 0.05 < sum(count - 1 for count in values.values()) / len(quiet) < 0.15
-    assert 0.02 < sum(not one.good for one in loud) / len(quiet) < 0.04
+    assert 0.02 < sum(not one.is_valid for one in loud) / len(quiet) < 0.04
     assert [one.at_us for one in loud] == sorted(one.at_us for one in loud)
-    assert [one.value for one in loud if one.good] != [one.value for one in quiet]
+    assert [one.value for one in loud if one.is_valid] != [one.value for one in quiet]
 
 
 def test_anomalous_calls_differ_in_one_cost_only() -> None:

@@ -10,11 +10,11 @@ import pytest
 from api.http.access import Caller
 from api.http.options import RequestLimits
 from api.live.budgets import LiveBudgets
-from api.live.usual_calls import UsualCalls
 from api.live.feed import Feed
 from api.live.reconciler import StateReconciler
 from api.live.session import SocketSession
 from api.live.sockets import SocketRegistry
+from api.live.usual_calls import UsualCalls
 from api.live.view import CallViews
 from ledger.live.calls import LiveStore
 from ledger.postgres.viewers import ReaderPool

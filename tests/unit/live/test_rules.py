@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.live.alerts import AGE_SECONDS_MAX, AlertReader
-from api.live.usual_calls import UsualCalls
 from api.live.frames import pong_frame, text_frame
 from api.live.socket_outbox import ALERTS_MAX, CALL_INTERVAL_NS, SocketOutbox
 from api.live.state import CallVersion, LiveCalls, read_head
+from api.live.usual_calls import UsualCalls
 from api.live.view import CallViews, live_call
 from ledger.calls.call import Call
 from ledger.calls.charging import ExpectedCall

@@ -7,7 +7,7 @@ from typing import Final
 
 from cost_analytics.diagnosis.check_result import (
     CheckResult,
-    counted,
+    count_text,
     ok,
     problem,
     skipped,
@@ -29,13 +29,13 @@ _RETENTION: Final = "docs/operations.md, Kafka's retention"
 def check_cluster(cluster: ClusterState) -> Iterator[CheckResult]:
     """Check the product's topics in a cluster."""
     yield ok(
-        _SUBJECT, f"cluster {cluster.cluster_id} answers, {counted(cluster.brokers, 'broker')}"
+        _SUBJECT, f"cluster {cluster.cluster_id} answers, {count_text(cluster.brokers, 'broker')}"
     )
     missing = [topic.name for topic in ALL_TOPICS if topic.name not in cluster.topics]
     if missing:
         remedy = "start a worker, which creates them, or create them yourself"
         yield problem(_SUBJECT, f"there is no topic {', '.join(missing)}", remedy)
-    untold = []
+    undescribed = []
     for topic in ALL_TOPICS:
         state = cluster.topics.get(topic.name)
         if state is None:
@@ -44,9 +44,9 @@ def check_cluster(cluster: ClusterState) -> Iterator[CheckResult]:
         if state.configuration:
             yield from _configuration_results(topic, state.configuration)
         else:
-            untold.append(topic.name)
-    if len(untold) > len(ALL_TOPICS) // 2:
-        yield skipped(_SUBJECT, "the brokers do not tell the settings of topics")
+            undescribed.append(topic.name)
+    if len(undescribed) > len(ALL_TOPICS) // 2:
+        yield skipped(_SUBJECT, "the brokers do not report the settings of topics")
 
 
 def _replica_results(name: str, state: TopicState, brokers: int) -> Iterator[CheckResult]:

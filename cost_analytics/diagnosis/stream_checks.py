@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from cost_analytics.diagnosis.check_result import CheckResult, counted, ok, problem, warning
-from cost_analytics.diagnosis.checked_database import CLOCK_SECONDS_MAX
+from cost_analytics.diagnosis.check_result import CheckResult, count_text, ok, problem, warning
+from cost_analytics.diagnosis.database_checks import CLOCK_SECONDS_MAX
 from cost_analytics.lag import Lag
 from ledger.operations.dead_letters import RefusedCount
 from ledger.operations.figures import COUNTED_MAX, ProductFigures
@@ -22,18 +22,14 @@ _RETENTION_SECONDS_MAX: Final = 3 * 3_600
 
 def check_workers(figures: ProductFigures, partitions: int) -> Iterator[CheckResult]:
     """Check that every partition is read, by workers whose clocks are right."""
-    held = figures.partitions_held
+    held, workers = figures.partitions_held, count_text(figures.workers, "worker")
     if not figures.workers:
         yield problem(_STREAM, "no worker runs", "start `cost-analytics worker`")
     elif held < partitions:
-        found = (
-            f"{held} of {partitions} partitions are read by {counted(figures.workers, 'worker')}"
-        )
+        found = f"{held} of {partitions} partitions are read by {workers}"
         yield problem(_STREAM, found, "wait for the assignment to end, or start a worker")
     else:
-        yield ok(
-            _STREAM, f"all {partitions} partitions are read by {counted(figures.workers, 'worker')}"
-        )
+        yield ok(_STREAM, f"all {partitions} partitions are read by {workers}")
     skew = figures.clock_skew_ms / 1_000
     if abs(skew) > CLOCK_SECONDS_MAX:
         found = f"the clock of a worker differs from PostgreSQL's by {skew:+.0f} s"
@@ -43,9 +39,9 @@ def check_workers(figures: ProductFigures, partitions: int) -> Iterator[CheckRes
 def check_lag(found: Lag) -> Iterator[CheckResult]:
     """Check that records are counted soon, and before Kafka removes them."""
     if found.removed:
-        text = f"Kafka removed {counted(found.removed, 'record')} before they were counted"
+        text = f"Kafka removed {count_text(found.removed, 'record')} before they were counted"
         yield problem(_STREAM, text, "they become a gap; see docs/operations.md, Gaps")
-    text = f"{counted(found.waiting, 'record')} waiting to be counted"
+    text = f"{count_text(found.waiting, 'record')} waiting to be counted"
     if found.waiting > _LAG_MAX:
         remedy = "add workers, or see docs/operations.md, Stopped consumption"
         yield warning(_STREAM, text, remedy)
@@ -55,8 +51,8 @@ def check_lag(found: Lag) -> Iterator[CheckResult]:
 
 def check_events(figures: ProductFigures, refused: Sequence[RefusedCount]) -> Iterator[CheckResult]:
     """Check that no event is lost, refused or without a price."""
-    before = len(_gap_results(figures))
-    yield from _gap_results(figures)
+    gaps = _gap_results(figures)
+    yield from gaps
     pending = {count.code: count.pending for count in refused if count.pending}
     if pending:
         codes = ", ".join(f"{number:,} {code}" for code, number in pending.items())
@@ -66,7 +62,7 @@ def check_events(figures: ProductFigures, refused: Sequence[RefusedCount]) -> It
         found = f"{_number(figures.unpriced_events)} counted events have no price"
         remedy = "enter the prices that /api/admin/reconciliation names (docs/prices.md)"
         yield warning(_EVENTS, found, remedy)
-    if not (before or pending or figures.unpriced_events):
+    if not (gaps or pending or figures.unpriced_events):
         yield ok(_EVENTS, "no gaps, no refused events, none without a price")
     if figures.held_events:
         found = f"{_number(figures.held_events)} events wait until the user of their call is known"
@@ -76,25 +72,25 @@ def check_events(figures: ProductFigures, refused: Sequence[RefusedCount]) -> It
 def _gap_results(figures: ProductFigures) -> list[CheckResult]:
     if not figures.open_gaps:
         return []
-    gaps = counted(figures.open_gaps, "open gap")
+    gaps = count_text(figures.open_gaps, "open gap")
     found = f"{gaps}: records that Kafka lost before they were counted"
     return [problem(_EVENTS, found, "`cost-analytics gaps list` shows them and how to fill them")]
 
 
 def check_delivery(figures: ProductFigures) -> Iterator[CheckResult]:
     """Check that totals, alerts and notifications leave, and that retention runs."""
-    before = 0
+    is_late = False
     for name, backlog in (("totals", figures.totals), ("alerts and commands", figures.messages)):
         if backlog.oldest_seconds > _OUTBOX_SECONDS_MAX:
-            before += 1
+            is_late = True
             found = f"{name} have waited for Kafka for {backlog.oldest_seconds} s"
             yield problem(_DELIVERY, found, "check that Kafka accepts records and a worker runs")
     if figures.notices.oldest_seconds > _OVERDUE_SECONDS_MAX:
-        before += 1
+        is_late = True
         found = f"{_number(figures.notices.waiting)} notifications are overdue, the oldest one "
         found += f"by {figures.notices.oldest_seconds} s"
         yield problem(_DELIVERY, found, "start `cost-analytics notices`; read its log")
-    if not before:
+    if not is_late:
         yield ok(_DELIVERY, "totals, alerts and notifications leave in time")
     ages = [result.seconds for result in figures.retained.values()]
     if ages and max(ages) > _RETENTION_SECONDS_MAX:

@@ -10,7 +10,7 @@ from cost_analytics.configuration.secret import Secret
 from cost_analytics.configuration.tree import Settings
 from cost_analytics.diagnosis.check_result import (
     CheckResult,
-    counted,
+    count_text,
     ok,
     problem,
     skipped,
@@ -75,7 +75,7 @@ async def check_server(connection: Connection) -> AsyncIterator[CheckResult]:
     before = datetime.now(UTC)
     state = await read_server_state(connection)
     middle = before + (datetime.now(UTC) - before) / 2
-    yield ok(_SUBJECT, f"version {state.version}, {counted(state.connections, 'connection')}")
+    yield ok(_SUBJECT, f"version {state.version}, {count_text(state.connections, 'connection')}")
     for name, value in state.settings.items():
         if value == "off":
             found = f"{name} is off: a crash of the server can lose counted events"
@@ -115,7 +115,7 @@ async def check_keys(connection: Connection) -> list[CheckResult]:
         return []
     names = ", ".join(f"{key.key_id} ({key.service})" for key in keys[:_KEYS_SHOWN])
     more = ", …" if len(keys) > _KEYS_SHOWN else ""
-    found = f"{counted(len(keys), 'key')} may have been revoked before a restore: {names}{more}"
+    found = f"{count_text(len(keys), 'key')} may have been revoked before a restore: {names}{more}"
     return [warning("keys", found, REMEDY)]
 
 

@@ -64,5 +64,5 @@ def _errors(process: Process, errors: Sequence[str], *, is_required: bool) -> It
 
 
 def _from_dev_file() -> str:
-    number = settings.taken_from()
+    number = settings.count_from_dev_file()
     return f"; {number} are taken from {DEV_FILE}" if number else ""
