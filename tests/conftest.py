@@ -42,9 +42,9 @@ def pytest_testnodedown(node: Any) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """End the report with the brokers that ran, and the tests that could not run."""
-    parts.summarise(terminalreporter)
+    parts.summarize(terminalreporter)
     for table in TABLES:
-        table.summarise(terminalreporter)
+        table.summarize(terminalreporter)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -75,7 +75,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
 
 @pytest.fixture(autouse=True)
 def _collected_garbage(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Warn of connections that a test leaves open in this test, not in a later one."""
+    """Warn of open connections in the test that left them, not in a later one."""
     yield
     if inspect.iscoroutinefunction(request.function):
         began = time.monotonic()

@@ -64,7 +64,7 @@ async def test_bars_and_forecast_agree_and_name_the_money(
         assert not await faults(page)
 
 
-async def test_form_says_what_is_wrong_and_what_a_limit_does(
+async def test_form_shows_what_is_wrong_and_what_a_limit_does(
     open_page: Open, product: Product
 ) -> None:
     await product.send(started("pam-1", "pam", **now(5)), charged("pam-1", "pam", **now(1)))

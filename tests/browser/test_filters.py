@@ -126,7 +126,7 @@ async def test_filter_by_model_narrows_costs_and_hides_profit(open_page: Open) -
         await expect(page.get_by_text("Costs of llama3.1-8b only.")).to_be_visible()
 
 
-async def test_tag_is_typed_and_errors_are_said(open_page: Open) -> None:
+async def test_tag_is_typed_and_errors_are_shown(open_page: Open) -> None:
     async with open_page("/spending", "tom") as page:
         field = page.get_by_role("textbox", name="Filter by tag")
         await field.fill("Campaign")

@@ -129,7 +129,7 @@ async def test_busy_page_takes_little_cpu_and_memory(
         assert heap < HEAP_MB_MAX * 1e6
 
 
-async def test_calls_of_all_users_do_not_push_the_chart_away(
+async def test_chart_stays_in_view_beside_calls_of_all_users(
     open_page: Open, busy_product: Product
 ) -> None:
     async with open_page("/", "boss", role="admin") as page:

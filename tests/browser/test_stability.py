@@ -75,12 +75,12 @@ async def test_refusal_offers_no_useless_retry(open_page: Open, path: str) -> No
 
 
 @pytest.mark.parametrize("path", ["/spending", "/outlook", "/budget", "/everyone", "/prices"])
-async def test_page_says_when_it_was_updated(open_page: Open, path: str) -> None:
+async def test_page_shows_when_it_was_updated(open_page: Open, path: str) -> None:
     async with open_page(path, "boss", role="admin") as page:
         await expect(page.locator(".page-head")).to_contain_text(re.compile(r"Updated \d+:\d\d"))
 
 
-async def test_page_refreshes_itself_and_says_when_it_cannot(
+async def test_page_refreshes_itself_and_shows_when_it_cannot(
     open_page: Open, product: Product
 ) -> None:
     async with open_page("/spending", "iris") as page:

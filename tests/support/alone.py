@@ -34,7 +34,7 @@ def turn(item: pytest.Item) -> Iterator[None]:
     entrance, room = directory / "entrance", directory / "room"
     with ExitStack() as stack:
         if is_alone(item):
-            # Who waits at the closed entrance does not keep the room from becoming empty.
+            # While a test waits here, none enters, so the tests in the room come to an end.
             stack.enter_context(_locked(entrance, fcntl.LOCK_EX))
             stack.enter_context(_locked(room, fcntl.LOCK_EX))
         else:

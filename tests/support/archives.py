@@ -16,7 +16,7 @@ def month_start(months_ago: int) -> datetime:
 
 
 async def archive(database_url: str, directory: Path, months_ago: int = 2) -> list[ArchivedMonth]:
-    """Archive the months before the one `months_ago`."""
+    """Archive all months before an earlier month."""
     return await Archiver(database_url, directory).archive(month_start(months_ago).date())
 
 

@@ -75,7 +75,7 @@ ATTACKS = ResultTable(
 
 
 class AttackRecorder:
-    """Records the figures of a test; `seconds` of a row start with the previous row."""
+    """Records the figures of a test; the `seconds` of a row begin with the row before."""
 
     def __init__(self, properties: Properties) -> None:
         self._properties = properties

@@ -149,7 +149,7 @@ async def command_rows(url: str) -> list[asyncpg.Record]:
 
 
 async def until_closed(url: str, count: int) -> list[str]:
-    """Wait until so many commands have ended; returns the states of all."""
+    """Wait until `count` commands have ended; returns the states of all."""
     async with asyncio.timeout(STEP_SECONDS):
         while True:
             states = [row["state"] for row in await command_rows(url)]

@@ -27,7 +27,7 @@ class PlainGrant(NamedTuple):
 
 
 class PlainBalance(NamedTuple):
-    """The rest of each valid grant, what of others expired, and the balance."""
+    """What is left of each valid grant, what expired of each other one, and the balance."""
 
     remaining: dict[str, int]
     expired: dict[str, int]

@@ -13,7 +13,7 @@ _TEMPLATE = "migrated"
 
 
 class DatabaseCloner:
-    """Clones of the migrated template on one shared server."""
+    """Clones the migrated template on one shared server."""
 
     def __init__(self, background: BackgroundLoop, server: EmbeddedPostgres) -> None:
         """Create and migrate the template."""

@@ -1,7 +1,7 @@
 """Checks every answer of every test against the OpenAPI document.
 
-An undocumented answer, a body that does not fit its schema, a missing header, and an accepted
-request body that does not fit all fail the test that caused them.
+Each of these fails the test that caused it: an undocumented answer, a body that does not fit its
+schema, a missing header, and an accepted request body that does not fit its schema.
 """
 
 import json

@@ -26,7 +26,7 @@ FLUSH_SECONDS = 60
 
 
 def reports(queue: EventQueue, calls: int, start: datetime) -> Iterator[Callable[[], str]]:
-    """Yield what reports each event, in order."""
+    """Yield a function for each event, in order, that reports it."""
     for number in range(calls):
         call = CallReference(queue, f"bot-call-{number}", f"user-{number % 3}", "brad_001")
         yield from _reports(queue, call, number, start + timedelta(seconds=number))

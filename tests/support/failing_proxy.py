@@ -39,12 +39,12 @@ class FailingProxy:
 
     @property
     def has_failed(self) -> bool:
-        """Whether it has failed since it was set."""
+        """Whether it has failed since `fail_at`."""
         return self._left is None
 
-    def set(self, at: int, *, answered: bool) -> None:
-        """Fail once, at round trip `at` from now, counted from 1; before or after the answer."""
-        self._left, self._answered = at, answered
+    def fail_at(self, number: int, *, answered: bool) -> None:
+        """Fail once, at a round trip counted from now on, 1 is the next; before or after the answer."""
+        self._left, self._answered = number, answered
 
     def reset(self) -> None:
         """Do not fail any more."""

@@ -20,7 +20,7 @@ class AlertFigures:
 
     @classmethod
     def of(cls, expected: Iterable[Any], found: Iterable[Any]) -> "AlertFigures":
-        """Compare keys of alerts; repeated and unexpected ones are doubled."""
+        """Compare keys of alerts; repeated and unexpected ones count as doubled."""
         wanted, got = Counter(set(expected)), Counter(found)
         return cls(wanted.total(), (wanted - got).total(), (got - wanted).total())
 
@@ -92,7 +92,7 @@ FAULTS = ResultTable(
 
 
 class FaultRecorder:
-    """Records the figures of a test; `seconds` of a row start with the previous row."""
+    """Records the figures of a test; the `seconds` of a row begin with the row before."""
 
     def __init__(self, properties: Properties) -> None:
         self._properties = properties

@@ -1,4 +1,4 @@
-"""A user whose data is recognised in any answer: every text and amount is a marker."""
+"""A user whose data is recognized in any answer: every text and amount is a marker."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -19,7 +19,7 @@ NOTHING: Sums = (0, 0, 0, 0, 0)
 
 
 class Wanted(NamedTuple):
-    """A request: the user (None for all), the days, filters, and `persona`, `service`, `model` or `tag:` and a key."""
+    """A request; `user` is None for all, `group_by` is `persona`, `service`, `model` or `tag:KEY`."""
 
     user: str | None
     days: tuple[date, date]
@@ -44,7 +44,7 @@ class Wanted(NamedTuple):
 def expected_groups(
     events: Sequence[Plain], prices: Sequence[SamplePrice], wanted: Wanted
 ) -> dict[str | None, Sums]:
-    """Return the sums of each group that is not zero; of None what has no value."""
+    """Return the sums of each group that is not zero; the key None is what has no value."""
     groups: dict[str | None, list[int]] = defaultdict(lambda: [0] * 5)
     for call_id, call in expect(events, prices).totals.calls.items():
         if wanted.user in (None, call.user_id) and _is_selected(call, wanted.filters):
@@ -114,7 +114,7 @@ def _is_wanted(service: str, model: str, filters: CostFilter) -> bool:
 
 
 def found_groups(body: dict[str, Any]) -> tuple[dict[str | None, Sums], Sums, int]:
-    """Return the listed groups and `without`, the sums of the others, and their number."""
+    """Return the groups of a body, the sums of those it does not list, and their number."""
     groups = body["groups"]
     listed = {one["value"]: _sums(one) for one in groups["groups"]}
     without = {None: _sums(groups["without"])} if any(_sums(groups["without"])) else {}

@@ -1,7 +1,7 @@
 """Finds stuck calls in a process that kills itself at one step: arguments are URL, step and time.
 
 A step is the path of a function that the detection calls; the process dies when it reaches the
-step for the second time. The time is until when the stream is counted.
+step for the second time. The stream is counted until the time.
 """
 
 import asyncio

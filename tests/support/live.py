@@ -71,7 +71,7 @@ class SocketClient:
         return self.calls[call_id]
 
     async def alerts(self, count: int) -> list[dict[str, Any]]:
-        """Receive until there are so many alerts; returns them."""
+        """Receive until there are `count` alerts; returns them."""
         while len(found := [m["alert"] for m in self.messages if m["type"] == "alert"]) < count:
             await self.next()
         return found
@@ -116,7 +116,7 @@ class Replica(ApiClient):
             yield SocketClient(socket)
 
     async def until_ready(self, *, ready: bool = True) -> None:
-        """Wait until `/ready` answers 200, or any other status."""
+        """Wait until `/ready` answers 200, or without `ready` any other status."""
         async with asyncio.timeout(STEP_SECONDS):
             while ((await self.get("/ready")).status == 200) is not ready:
                 await asyncio.sleep(0.02)

@@ -139,7 +139,7 @@ def basis_nano(entry: Entry) -> int:
 
 
 def entry_of(event: Event, prices: Catalogue | None = None) -> Entry:
-    """Return the row of an event that is recorded first; raises Refused."""
+    """Return the row of an event in an otherwise empty ledger; raises Refused."""
     ledger = MemoryLedger(prices)
     for _, refusal in ledger.record([event]).refused:
         raise refusal

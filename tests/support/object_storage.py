@@ -78,7 +78,7 @@ class ObjectStorage:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     def _is_part(self, path: Path) -> bool:
-        """Return whether a file is not an object but of an upload under way."""
+        """Return whether a file belongs to an upload under way."""
         return path.relative_to(self._bucket).parts[0].startswith((".mpu", ".s3proxy-mpu"))
 
 

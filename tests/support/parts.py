@@ -40,7 +40,7 @@ def skip_without(part: str, reason: str) -> NoReturn:
     pytest.skip(message)
 
 
-def summarise(terminalreporter: pytest.TerminalReporter) -> None:
+def summarize(terminalreporter: pytest.TerminalReporter) -> None:
     """Print the used brokers, the figures, and the skipped tests with their reasons."""
     if brokers_run:
         names = ", ".join(f"{name} {version}" for name, version in sorted(brokers_run.items()))

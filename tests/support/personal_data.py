@@ -85,7 +85,7 @@ _OF_TABLE: dict[tuple[str, str], Any] = {
 
 
 async def plant(url: str, user_id: str = IDENTITY) -> list[str]:
-    """Insert a row of the user into each table that can name users and has none; returns all."""
+    """Insert a row of the user into each table that can name users and has none; returns these tables."""
     connection = await asyncpg.connect(url)
     try:
         await connection.execute("SET session_replication_role = replica")

@@ -1,8 +1,8 @@
 """What each LLM service of the installed Pipecat reports for the same request, as JSON.
 
 The vendors' usage is in their own forms: a prompt of 1,000 tokens, of which 600 were read from the
-cache and 60 written to it, and a reply of 50, of which 20 are reasoning, where the form has it. The services' own code
-converts it.
+cache and 60 written to it, and a reply of 50, of which 20 are reasoning, where the form has it. The
+services' own code converts it.
 """
 
 import ast

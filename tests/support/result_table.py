@@ -54,7 +54,7 @@ class ResultTable:
             reported = self.mark in dict(item.user_properties)
             assert reported, f"the test reports no figures: record_{self.mark}"
 
-    def summarise(self, terminalreporter: pytest.TerminalReporter) -> None:
+    def summarize(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print the table; a failed test without figures has a row that names it."""
         reports = list(self._reports(terminalreporter))
         reported: list[dict[str, Any]] = [

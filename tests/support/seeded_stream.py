@@ -1,6 +1,6 @@
 """A seeded stream of simulated calls with repeats, disorder and malformed events.
 
-It has 20 000 events, or STREAM_EVENTS of the environment.
+It has 20,000 events, or STREAM_EVENTS of the environment.
 """
 
 import json

@@ -18,7 +18,7 @@ async def sum_at_once(database_url: str, now: datetime) -> int:
 
 
 async def unchanged_periods(database_url: str) -> int:
-    """Return the number of periods of which a report reads the sums."""
+    """Return the number of periods whose sums a report reads."""
     query = """SELECT count(*) FROM summed_periods AS p JOIN period_sums USING (starts) WHERE NOT EXISTS (
                SELECT FROM changed_hours AS h
                 WHERE h.hour >= p.starts AND h.hour < p.ends OR h.hour = '-infinity')"""

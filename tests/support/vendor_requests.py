@@ -1,7 +1,7 @@
 """What fake vendors of calls accept, in their documented shapes, and how they answer.
 
-A request about the end of a call has the vendor's name of the call. Requests of steps before have
-also `#` and the step; they may be repeated.
+A request to end a call is about the vendor's name of the call. One for an earlier step is about
+this name, `#` and the step; it may be repeated.
 """
 
 import base64

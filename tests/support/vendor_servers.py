@@ -34,7 +34,7 @@ LATE_SECONDS = 0.3
 
 
 @dataclass
-class Seen:
+class SeenRequest:
     """A request about a call: when it arrived, and whether its success was written completely."""
 
     call: str
@@ -51,7 +51,7 @@ class VendorServer:
     vendor: Vendor
     script: Script
     port: int = 0
-    seen: list[Seen] = field(default_factory=list)
+    seen: list[SeenRequest] = field(default_factory=list)
     refused: list[Request] = field(default_factory=list)
     ended: set[str] = field(default_factory=set)
     executions: dict[str, int] = field(default_factory=lambda: defaultdict(int))
@@ -73,7 +73,7 @@ class VendorServer:
                 await _write(writer, self.vendor.refused)
                 return
             number = 1 + sum(one.call == call for one in self.seen)
-            seen = Seen(call, time.time_ns(), self.script(call, number), request=request)
+            seen = SeenRequest(call, time.time_ns(), self.script(call, number), request=request)
             self.seen.append(seen)
             await self._follow(seen, reader, writer)
         except (ConnectionError, asyncio.IncompleteReadError):
@@ -82,7 +82,7 @@ class VendorServer:
             writer.close()
 
     async def _follow(
-        self, seen: Seen, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self, seen: SeenRequest, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         behaviour = seen.behaviour
         if behaviour == "hang":

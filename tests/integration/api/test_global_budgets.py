@@ -130,7 +130,9 @@ async def test_budget_of_a_tag_counts_calls_of_all_users(api: ApiClient, databas
     assert (changed["currentSpend"], changed["limitVersion"]) == (None, 2)
 
 
-async def test_spend_before_midnight_alerts_after_it(api: ApiClient, database_url: str) -> None:
+async def test_spend_before_midnight_raises_its_alert_after_midnight(
+    api: ApiClient, database_url: str
+) -> None:
     midnight = just_now().replace(hour=0, minute=0, second=0) - timedelta(days=3)
     await post(api)
     earlier = midnight - timedelta(hours=1)
@@ -170,7 +172,7 @@ async def test_raise_lasts_until_its_end(api: ApiClient, database_url: str) -> N
     assert (budget["raise"], budget["currentLimit_usd"]) == (None, 10)
 
 
-async def test_replaced_and_deleted_budgets(api: ApiClient, database_url: str) -> None:
+async def test_budgets_can_be_replaced_and_deleted(api: ApiClient, database_url: str) -> None:
     created = (await post(api)).data
     path = f"{PATH}/{created['budgetId']}"
     body = {"scope": TWILIO, "period": "week", "limit_usd": 5, "thresholds": [10]}
@@ -205,7 +207,7 @@ async def test_replaced_and_deleted_budgets(api: ApiClient, database_url: str) -
         ({"scope": {"kind": "service", "value": "a\0b"}}, "scope.value"),
     ],
 )
-async def test_what_makes_no_sense_is_refused(
+async def test_invalid_budget_is_refused_by_name(
     api: ApiClient, body: dict[str, Any], word: str
 ) -> None:
     refused = await post(api, **body)
@@ -245,7 +247,7 @@ async def test_channels_of_administrators_get_the_alerts(database_url: str) -> N
     assert of_user.requests == []
 
 
-async def test_fifty_global_budgets_are_the_most(api: ApiClient) -> None:
+async def test_more_than_fifty_global_budgets_are_refused(api: ApiClient) -> None:
     for number in range(50):
         assert (await post(api, limit_usd=number)).status == 200
     refused = await post(api)

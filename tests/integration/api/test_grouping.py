@@ -176,7 +176,7 @@ async def test_export_follows_the_filters_of_the_report(api: ApiClient, database
     assert refused.code == "invalid_parameter"
 
 
-async def test_models_of_roundings_and_of_archived_costs(
+async def test_sums_of_models_include_roundings_and_archived_costs(
     api: ApiClient, database_url: str, tmp_path: Path
 ) -> None:
     """Roundings have the model of their leg, archived costs have none: sums stay the totals."""

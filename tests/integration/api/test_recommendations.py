@@ -216,7 +216,7 @@ async def test_admins_see_recommendations_and_other_users_do_not(api: ApiClient)
     assert [each["saving"] for each in theirs["recommendations"]] == [Decimal("3.5")]
 
 
-async def test_only_the_newest_calls_are_analysed(
+async def test_only_the_newest_calls_are_read(
     api: ApiClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(advice, "CALLS_MAX", 2)

@@ -128,7 +128,7 @@ async def test_other_users_see_and_change_no_budget(api: ApiClient) -> None:
     assert (kept["period"], kept["limit_usd"]) == ("week", 10)
 
 
-async def test_fifty_budgets_are_the_most(api: ApiClient) -> None:
+async def test_more_than_fifty_budgets_are_refused(api: ApiClient) -> None:
     for number in range(50):
         assert (await post(api, limit_usd=number)).status == 200
     refused = await post(api)

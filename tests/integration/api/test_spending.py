@@ -93,7 +93,7 @@ async def test_classes_and_services_add_up_to_the_total(
     assert content["totalRefunded"] == 7 * nano
 
 
-async def test_tag_from_before_a_restore_is_not_valid_after_it(
+async def test_etag_of_before_a_restore_is_not_valid_afterwards(
     api: ApiClient, ledger: LedgerRowWriter
 ) -> None:
     """The restored catalogue numbers its entries again, and the rows of a user may be the same."""

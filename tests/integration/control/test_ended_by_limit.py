@@ -63,7 +63,7 @@ async def execute(database_url: str, *statuses: Behaviour) -> list[str]:
         return await until_closed(database_url, commands)
 
 
-async def test_call_says_which_limit_ended_it(api: ApiClient, database_url: str) -> None:
+async def test_call_names_the_limit_that_ended_it(api: ApiClient, database_url: str) -> None:
     await request(database_url, "call-1", version=3)
     assert await limits(api) == {"call-1": None, "call-2": None}, "only requested"
     assert await execute(database_url) == ["executed"]

@@ -108,7 +108,7 @@ async def test_real_usage_replaces_an_estimate_once(
     assert result["counters"][0]["replaced"] == 1
 
 
-async def test_usage_that_only_the_session_knows_counts_and_is_said(tmp_path: Path) -> None:
+async def test_usage_that_only_the_session_knows_counts_and_is_reported(tmp_path: Path) -> None:
     """Also, what is no metric does no harm."""
     result = await run_case("hidden", tmp_path)
     by_operation = {
@@ -144,7 +144,9 @@ async def test_events_name_the_trace_of_their_spans_once(tmp_path: Path) -> None
     assert len(tags) == 1
 
 
-async def test_nodes_of_your_own_are_told_apart_by_their_speech(tmp_path: Path) -> None:
+async def test_request_of_a_custom_node_belongs_to_the_session_that_speaks_it(
+    tmp_path: Path,
+) -> None:
     result = await run_case("own_node", tmp_path)
     calls = Counter(event["userId"] for event in costs(result, operation="inference"))
     assert calls == {"alice": 2, "bob": 2}

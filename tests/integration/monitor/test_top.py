@@ -112,7 +112,7 @@ async def test_an_outage_of_postgresql_is_shown_until_it_ends(
         await monitor.close()
 
 
-def test_a_pipe_is_no_terminal(database_url: str, tmp_path: Path) -> None:
+def test_output_that_is_no_terminal_is_refused(database_url: str, tmp_path: Path) -> None:
     values = {"DATABASE_URL": database_url, "KAFKA_BOOTSTRAP_SERVERS": CLOSED_PORT}
     done = run_command("top", values=values, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")

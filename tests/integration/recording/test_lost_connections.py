@@ -66,7 +66,7 @@ async def assert_exact_after_breaks(database_url: str, *, answered: bool, copies
             batch, more = a_batch(log, number, timedelta(days=number))
             events += more
             refused += 2
-            proxy.set(number, answered=answered)
+            proxy.fail_at(number, answered=answered)
             _, failures = await record_until_done(writer, batch)
             has_failed = proxy.has_failed
             assert failures == has_failed

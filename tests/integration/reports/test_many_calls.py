@@ -20,7 +20,7 @@ SECONDS_MAX = 20.0
 """For a report of many calls, on a busy machine."""
 
 
-async def test_groups_of_many_calls(database_url: str) -> None:
+async def test_many_calls_are_grouped_in_time(database_url: str) -> None:
     """`GROUPED_CALLS=1000000` prints the figures of the benchmark."""
     async with (
         rows(database_url) as ledger,

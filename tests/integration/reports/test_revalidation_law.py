@@ -1,4 +1,4 @@
-"""Law of revalidation: a 304 is only answered while the body is the one that came with the tag."""
+"""Law of revalidation: 304 is only answered while the body is the one that came with the ETag."""
 
 import asyncio
 import shutil
@@ -229,7 +229,7 @@ class Play:
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
 )
 @given(chosen=steps, others=extras)
-def test_304_means_that_the_body_is_the_tagged_one(
+def test_304_means_that_the_body_is_the_one_that_had_the_etag(
     databases: DatabaseCloner,
     tmp_path: Path,
     chosen: list[tuple[Any, ...]],

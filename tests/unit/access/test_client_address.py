@@ -97,7 +97,7 @@ def test_header_passed_on_by_the_proxy_is_ignored() -> None:
     assert client_address({**same, "X-Forwarded-For": "6.6.6.6"}) == PROXY
 
 
-def test_trusted_ipv4_proxy_on_an_ipv6_socket_is_recognised() -> None:
+def test_trusted_ipv4_proxy_on_an_ipv6_socket_is_recognized() -> None:
     assert client_address({"X-Forwarded-For": "1.2.3.4"}, "::ffff:10.0.0.1") == "1.2.3.4"
 
 

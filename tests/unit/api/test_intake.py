@@ -73,7 +73,7 @@ async def test_tracked_cost_becomes_an_event(api: ApiClient, stream: MemoryEvent
     [("Minutes", "minutes"), ("sec", "seconds"), ("inputTokens", "input_tokens"),
      ("prompt_tokens", "input_tokens"), ("chars", "characters"), ("request", "requests")],
 )  # fmt: skip
-async def test_unit_names_are_normalised(
+async def test_unit_names_are_normalized(
     api: ApiClient, stream: MemoryEventStream, unit: str, standard: str
 ) -> None:
     assert (await send(api, TRACK, {**BODY, "usageUnit": unit})).status == 202

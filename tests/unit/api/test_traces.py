@@ -227,7 +227,9 @@ async def test_exporters_retry_what_may_be_retried(
         assert answer.status == 415
 
 
-async def test_other_callers_are_refused(api: ApiClient, stream: MemoryEventStream) -> None:
+async def test_only_services_and_administrators_may_send_spans(
+    api: ApiClient, stream: MemoryEventStream
+) -> None:
     for bearer, status in ((token("alice"), 403), ("nonsense", 401), (None, 401)):
         headers = {"Content-Type": "application/json"}
         response = await api.ask("POST", PATH, bearer=bearer, body=export(span()), headers=headers)

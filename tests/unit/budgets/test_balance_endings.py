@@ -91,7 +91,7 @@ def test_a_refund_beyond_the_charges_of_a_week_is_no_pace() -> None:
     assert not ends_soon(account([Left(USD, None)], -5 * USD, 90), NOW)
 
 
-def test_alert_says_until_when_and_each_crossing_is_another_one() -> None:
+def test_alert_names_the_end_of_the_balance_and_each_crossing_raises_another_one() -> None:
     crossing = account([Left(10 * USD, None)], 35 * USD, 3)
     alert = ending_alert(crossing, NOW)
     assert alert is not None

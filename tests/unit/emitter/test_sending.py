@@ -114,7 +114,7 @@ def test_large_batches_are_compressed_and_carry_the_token() -> None:
     assert max(map(len, server.received)) <= 200
 
 
-def test_full_memory_drops_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
+def test_full_memory_drops_events_and_reports_it(caplog: pytest.LogCaptureFixture) -> None:
     with EmitterServer(hang) as server, emitting(server, memory_bytes_max=20_000) as emitter:
         report(emitter.existing_call("call-1"), 100)
         counters = emitter.counters()

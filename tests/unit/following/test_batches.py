@@ -160,7 +160,7 @@ def test_rest_of_a_rotated_file_is_never_skipped(log: Log) -> None:
     assert "ends too soon" in refused.error
 
 
-def test_hole_of_a_truncated_file_is_read_over(log: Log) -> None:
+def test_nul_bytes_of_a_truncated_file_are_skipped(log: Log) -> None:
     """A program that does not append writes on at its old offset: zeros come before the line."""
     log.write(b"\0" * 500 + f"{line('a')}\n".encode())
     assert calls(log.read_all()) == ["a"]

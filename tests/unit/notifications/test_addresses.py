@@ -30,12 +30,12 @@ PUBLIC = [
 
 
 @pytest.mark.parametrize("address", PRIVATE)
-def test_non_public_addresses_are_recognised(address: str) -> None:
+def test_non_public_addresses_are_recognized(address: str) -> None:
     assert not is_public(address)
 
 
 @pytest.mark.parametrize("address", PUBLIC)
-def test_public_addresses_are_recognised(address: str) -> None:
+def test_public_addresses_are_recognized(address: str) -> None:
     assert is_public(address)
 
 
@@ -80,7 +80,7 @@ BAD: list[tuple[ChannelType, str]] = [
 
 
 @pytest.mark.parametrize(("kind", "address", "usual"), GOOD)
-def test_valid_addresses_are_normalised(kind: ChannelType, address: str, usual: str) -> None:
+def test_valid_addresses_are_normalized(kind: ChannelType, address: str, usual: str) -> None:
     assert canonical_address(kind, address) == usual
     assert canonical_address(kind, usual) == usual
 

@@ -32,7 +32,7 @@ from tests.support.prices import catalogue
         ),
     ],
 )
-def test_vendors_price_counts_and_ours_is_beside_it(
+def test_cost_from_a_vendor_counts_and_its_list_cost_is_stored_beside_it(
     fields: dict[str, Any], listed: int | None
 ) -> None:
     plain = cost(**{"usage": None, "unit": None, **fields})

@@ -87,7 +87,7 @@ def test_default_prices_are_exact(
         ("elevenlabs", "tts", ["tts_generation", "tts_streaming", "tts"], {"unit": "characters"}),
     ],
 )
-def test_operation_names_are_normalised(
+def test_operation_names_are_normalized(
     service: str, standard: str, names: list[str], usage: dict[str, str]
 ) -> None:
     """The row keeps both the standard name and the name as sent."""
@@ -100,7 +100,7 @@ def test_operation_names_are_normalised(
 
 
 @pytest.mark.parametrize("model", ["llama3.1-8b", "Llama3.1-8B", "llama-3.1-8b", " llama3.1-8b "])
-def test_model_names_are_normalised(model: str) -> None:
+def test_model_names_are_normalized(model: str) -> None:
     entry = priced("cerebras", "inference", 10, "tokens", model=model)
     assert (entry.cost_nano, entry.model) == (1000, "llama3.1-8b")
 

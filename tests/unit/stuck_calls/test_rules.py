@@ -78,7 +78,7 @@ def test_the_saving_is_the_cost_per_minute_times_the_time_until_the_lifetime(
     assert abs(silence.minute_nano() * lasts_ms - nano * 60_000) * 2 <= lasts_ms
 
 
-def test_the_saving_of_a_stuck_call_in_dollars() -> None:
+def test_the_saving_of_the_documented_stuck_call_is_exact() -> None:
     """2 cents a minute for the 3 hours 50 minutes that are left: 4.60 dollars."""
     silence = Silence(NOW, at(90), 30_000_000, timedelta(hours=3, minutes=50))
     assert (silence.minute_nano(), silence.savings_nano()) == (20_000_000, 4_600_000_000)

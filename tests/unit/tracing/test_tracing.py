@@ -67,7 +67,9 @@ def test_only_valid_and_sampled_contexts_count(text: str | None, expected: str |
         ([], None, None),
     ],
 )
-def test_context_of_a_record(headers: Any, value: bytes | None, expected: str | None) -> None:
+def test_context_of_the_headers_has_priority_over_that_of_the_event(
+    headers: Any, value: bytes | None, expected: str | None
+) -> None:
     assert context_of(headers, value) == expected
 
 
