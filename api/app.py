@@ -92,10 +92,9 @@ def build_app(
 ) -> web.Application:
     """Return the application; it closes the authenticator during its cleanup.
 
-    `slow_readers` serve long queries; the default is `readers`. `source_owners` and
-    `declared_traces` default to the database. `checks` must pass, and the schema must be current,
-    before `/ready` answers 200. The caller closes the pools. A route whose argument is None answers
-    503.
+    `slow_readers` serve long queries (default: `readers`). `source_owners` and `declared_traces`
+    default to the database. `checks` must pass, and the schema must be current, before `/ready`
+    answers 200. The caller closes the pools. A route whose argument is None answers 503.
     """
     code_digest()
     gate = RequestGate(authenticator, KeyStore(readers), options := options or ApiOptions())
@@ -120,8 +119,7 @@ def build_app(
         *PeopleRoutes(people, options.limits, now, gate.refusals.count).routes(),
         *_administration(readers, repricer, options, now),
     )
-    all_routes = _with_documents(routes)
-    app = _application(all_routes, gate, options, dashboard.page_not_found)
+    app = _application(_with_documents(routes), gate, options, dashboard.page_not_found)
     app[METRICS_APP] = _application(metrics.routes(), gate, options)
     health.attach(app)
     live.attach(app)
