@@ -11,5 +11,6 @@ SELECT (array_agg(e.provider ORDER BY e.time DESC, e.identity DESC) FILTER (WHER
                fact ->> 'controlUrl' AS control_url
           FROM (SELECT time, identity, CASE WHEN type IN ('call.started', 'call.updated') THEN data::jsonb END AS fact
                   FROM call_cost_events
-                 WHERE call_id = :call_id AND (user_id = :viewer_id OR :reads_all)) AS facts) AS e
+                 WHERE call_id = :call_id AND (user_id = :viewer_id OR :reads_all)
+                   AND time >= {{reports/lists.first_at}}) AS facts) AS e
 HAVING count(*) > 0

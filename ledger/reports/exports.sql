@@ -32,6 +32,7 @@ SELECT e.time, e.recorded_at, e.call_id, e.persona_id, e.type, e.service, e.oper
          FROM call_cost_events
         WHERE call_id = c.call_id
           AND (user_id = :viewer_id OR :reads_all)
+          AND time >= c.first_at
           AND type IN ('cost.voided', 'call.settled')) AS of_call
  CROSS JOIN LATERAL (
        SELECT time, recorded_at, call_id, persona_id, type, service, operation, operation_sent, model,
@@ -41,7 +42,7 @@ SELECT e.time, e.recorded_at, e.call_id, e.persona_id, e.type, e.service, e.oper
          FROM call_cost_events
         WHERE call_id = c.call_id
           AND (user_id = :viewer_id OR :reads_all)
-          AND time >= :since
+          AND time >= greatest(c.first_at, :since)
           AND time < :until
           AND (type <> 'call.settled' OR (data::jsonb ->> 'version')::bigint = of_call.decision)
           AND (:services::text[] IS NULL OR service = ANY (:services::text[]) OR type = 'call.settled')

@@ -69,18 +69,28 @@ SELECT (SELECT (SELECT coalesce(sum(event_count), 0)::bigint
           FROM calls WHERE call_id = :call_id AND (user_id = :viewer_id OR :reads_all)
           AND user_id IS NOT NULL) AS archived_events
 
+-- fragment: first_at
+-- The time of the first event of :call_id. Months before it need not be searched.
+(SELECT first_at FROM calls WHERE call_id = :call_id AND (user_id = :viewer_id OR :reads_all))
+
 -- name: events
 -- Up to :limit events of :call_id, in order of time, after the event :after_key of :after_time. Only the last
--- settlement is included: it replaces the earlier ones.
+-- settlement is included: it replaces the earlier ones. Events are indexed by call and not by time, which every batch
+-- would pay for: a page reads the events of the call twice, from the month of :after_time and, for `marks`, from that
+-- of the first event. `marks` decide about other events, wherever they are in the call.
+WITH marks AS MATERIALIZED (
+    SELECT voids, CASE WHEN type = 'call.settled' THEN (data::jsonb ->> 'version')::bigint END AS version
+      FROM call_cost_events
+     WHERE call_id = :call_id
+       AND (user_id = :viewer_id OR :reads_all)
+       AND time >= {{first_at}}
+       AND type IN ('cost.voided', 'call.settled')
+)
 SELECT e.identity::text AS identity, e.source, e.event_id, e.type, e.time, e.recorded_at, e.service,
        e.operation, e.model, e.usage, e.unit, e.unit_cost, e.cost_nano, e.amount_nano, e.estimated OR coalesce(e.price_id < 0, false) AS estimated,
        e.data, e.usages, e.tags, e.leg_id, e.list_cost_nano,
        e.type = 'cost.recorded' AND (
-           EXISTS (SELECT FROM call_cost_events AS v
-                    WHERE v.call_id = :call_id
-                      AND (v.user_id = :viewer_id OR :reads_all)
-                      AND v.type = 'cost.voided'
-                      AND v.voids = e.identity)
+           e.identity IN (SELECT voids FROM marks WHERE voids IS NOT NULL)
            OR EXISTS (SELECT FROM sealed_voids AS v WHERE v.call_id = :call_id AND v.voids = e.identity)
        ) AS voided,
        e.price_id <= 0 AND EXISTS (
@@ -92,13 +102,10 @@ SELECT e.identity::text AS identity, e.source, e.event_id, e.type, e.time, e.rec
   FROM call_cost_events AS e
  WHERE e.call_id = :call_id
    AND (e.user_id = :viewer_id OR :reads_all)
+   AND e.time >= greatest({{first_at}}, :after_time::timestamptz)
    AND (:after_time::timestamptz IS NULL OR (e.time, e.identity) > (:after_time, :after_key::text::uuid))
    AND (e.type <> 'call.settled'
-        OR (e.data::jsonb ->> 'version')::bigint = (
-               SELECT max((s.data::jsonb ->> 'version')::bigint)
-                 FROM call_cost_events AS s
-                WHERE s.call_id = :call_id AND (s.user_id = :viewer_id OR :reads_all)
-                  AND s.type = 'call.settled')
+        OR (e.data::jsonb ->> 'version')::bigint = (SELECT max(version) FROM marks)
            AND NOT EXISTS (
                SELECT FROM sealed_decisions AS d
                 WHERE d.call_id = :call_id AND (d.user_id = :viewer_id OR :reads_all)

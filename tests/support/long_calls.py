@@ -1,6 +1,7 @@
 """Calls with very many events, and how many rows a query reads of them."""
 
 import json
+from collections import Counter
 from typing import Any
 
 import asyncpg
@@ -23,6 +24,18 @@ DECISIONS = """
     FROM call_cost_events GROUP BY call_id
 """
 """The decision of the ledger about each call."""
+
+
+def events_read(plan: dict[str, Any]) -> Counter[str]:
+    """Return how many rows a plan read of each partition of `call_cost_events` that it searched."""
+    found: Counter[str] = Counter()
+    for child in plan.get("Plans", []):
+        found.update(events_read(child))
+    table = plan.get("Relation Name", "")
+    if table.startswith("call_cost_events") and plan["Actual Loops"]:
+        removed = plan.get("Rows Removed by Filter", 0)
+        found[table] += int((plan["Actual Rows"] + removed) * plan["Actual Loops"])
+    return found
 
 
 def rows_read(plan: dict[str, Any]) -> int:
