@@ -1,7 +1,7 @@
 """Reads and writes the log of a single broker directly, as raw record batches.
 
-A usual client connects to the address that its broker advertises. These connections stay with the
-broker they were opened to, so two brokers that advertise the same address can be distinguished.
+An ordinary client connects to the address that its broker advertises. These connections stay with
+the broker they were opened to, so two brokers that advertise the same address can be distinguished.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _FETCH_BYTES: Final = 1024 * 1024
 _READ_COMMITTED: Final = 1
 _ALL_REPLICAS: Final = -1
 _HEADER: Final = struct.Struct(">qi")
-"""Base offset, and the length of the rest."""
+"""The beginning of a batch: its base offset, and the length of the rest."""
 _LAST_OFFSET: Final = struct.Struct(">i")
 _LAST_OFFSET_AT: Final = 23
 
@@ -43,7 +43,7 @@ class RecordBatches(NamedTuple):
 
 
 class BrokerLog:
-    """A connection to one broker."""
+    """The log of one broker, over one connection."""
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection
@@ -51,13 +51,7 @@ class BrokerLog:
     async def create_topics(self, partitions: int) -> None:
         """Create all topics of the product; raises KafkaError or TimeoutError."""
         topics: list[Any] = [
-            (
-                topic.name,
-                partitions,
-                1,
-                [],
-                [("cleanup.policy", "compact")] if topic.compacted else [],
-            )
+            (topic.name, partitions, 1, [], list(topic.configuration.items()))
             for topic in ALL_TOPICS
         ]
         request: Any = CreateTopicsRequest(topics, _TIMEOUT_MS, False)

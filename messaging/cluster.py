@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from typing import Any, Final, NamedTuple
 
 from aiokafka.admin import AIOKafkaAdminClient
@@ -17,6 +17,7 @@ from messaging.kafka import (
     TopicPartition,
     admin_client,
     make_consumer,
+    stop_consumer,
 )
 
 ANSWER_SECONDS: Final = 10
@@ -25,7 +26,8 @@ ANSWER_SECONDS: Final = 10
 class TopicState(NamedTuple):
     """A topic: its partitions, and how many of them lack a leader or an in-sync replica.
 
-    `configuration` has the topic's effective settings; None if the broker does not tell them.
+    `replicas_min` is the smallest number of replicas of a partition. `configuration` has the
+    effective settings; None if the broker does not return them.
     """
 
     partitions: int
@@ -93,7 +95,6 @@ class TopicEnds:
             raise
 
     async def close(self) -> None:
-        """Close the connections."""
         self._clients = None
         await self._connections.aclose()
 
@@ -101,32 +102,27 @@ class TopicEnds:
         admin, consumer = self._clients or await self._connect()
         cluster = await admin.describe_cluster()
         [topic] = await admin.describe_topics([self._topic])
-        places = [TopicPartition(self._topic, each["partition"]) for each in topic["partitions"]]
-        firsts = await consumer.beginning_offsets(places)
-        ends = await consumer.end_offsets(places)
+        partitions = [TopicPartition(self._topic, one["partition"]) for one in topic["partitions"]]
+        firsts = await consumer.beginning_offsets(partitions)
+        ends = await consumer.end_offsets(partitions)
         return LogEnds(
             str(cluster["cluster_id"]),
-            {place.partition: PartitionEnds(firsts[place], ends[place]) for place in places},
+            {one.partition: PartitionEnds(firsts[one], ends[one]) for one in partitions},
         )
 
     async def _connect(self) -> tuple[AIOKafkaAdminClient, AIOKafkaConsumer]:
         admin = await self._connections.enter_async_context(admin_client(self._settings))
         consumer = make_consumer(self._settings, group=None)
-        self._connections.push_async_callback(_stop, consumer)
+        self._connections.push_async_callback(stop_consumer, consumer)
         await consumer.start()
         self._clients = admin, consumer
         return self._clients
 
 
-async def _stop(consumer: AIOKafkaConsumer) -> None:
-    with suppress(KafkaError, OSError):
-        await consumer.stop()
-
-
 async def retention_ms(settings: KafkaSettings, topics: Sequence[str]) -> dict[str, int | None]:
     """Return for how many milliseconds topics keep records; None if there is no limit.
 
-    A topic whose brokers do not say, such as the embedded one, is left out. Raises as
+    A topic whose broker does not return it is left out: the embedded broker does not. Raises as
     `describe_cluster` does.
     """
     cluster = await describe_cluster(settings, topics)
@@ -141,10 +137,10 @@ async def retention_ms(settings: KafkaSettings, topics: Sequence[str]) -> dict[s
 async def _configurations(
     admin: AIOKafkaAdminClient, topics: Sequence[str]
 ) -> Mapping[str, Mapping[str, str]]:
-    """Return the settings of topics; none of a topic that we may not describe."""
-    asked = [ConfigResource(ConfigResourceType.TOPIC, topic) for topic in topics]
+    """Return the settings of topics, without topics that we are not authorized to describe."""
+    resources = [ConfigResource(ConfigResourceType.TOPIC, topic) for topic in topics]
     try:
-        responses = await admin.describe_configs(asked)
+        responses = await admin.describe_configs(resources)
     except NotImplementedError:  # a broker without this request
         return {}
     return {

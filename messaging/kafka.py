@@ -1,7 +1,7 @@
 """Kafka clients with defaults that neither lose events nor stall.
 
-No auto-commit, `earliest` without a stored offset, `acks=all`, limited requests. Idempotent
-producing is a setting, because the embedded broker does not support it.
+No auto-commit, `earliest` without a stored offset, `acks=all`, limits on sizes and times.
+Idempotence is a setting, because the embedded broker does not support it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from aiokafka.errors import (
 )
 from aiokafka.partitioner import DefaultPartitioner, murmur2
 
-from messaging.records import read_any_header_name
+from messaging.records import accept_any_header_name
 from messaging.whole_log import WholeLogConsumer
 from schemas.topics import ALL_TOPICS, DEFAULT_PARTITIONS
 
@@ -64,23 +64,23 @@ __all__ = [
 REQUEST_TIMEOUT_MS: Final = 30_000
 METADATA_AGE_MS: Final = 30_000
 """How soon a group notices added partitions; the library's default is five minutes."""
-TOPICS_SECONDS: Final = 30
-TOPICS_POLL_SECONDS: Final = 0.05
+CREATION_SECONDS_MAX: Final = 30
+CREATION_POLL_SECONDS: Final = 0.05
 MAX_FETCH_BYTES: Final = 4 * 1024 * 1024
 MAX_RECORD_BYTES: Final = 2 * 1024 * 1024
 """The maximum size of a producer's request; most topics allow half of it."""
 KEYS_CACHED_MAX: Final = 65_536
 
-Start = Literal["earliest", "none"]
+OffsetReset = Literal["earliest", "none"]
 
 _default_partitioner: Final = DefaultPartitioner()
 
 
 @dataclass(frozen=True, slots=True)
 class KafkaSettings:
-    """Settings of clients; `KafkaSection.client` makes them from our settings and their defaults.
+    """How clients connect; `KafkaSection.client` makes it from the settings of the product.
 
-    `idempotent` requires an idempotent producer.
+    With `idempotent` producers are idempotent.
     """
 
     bootstrap_servers: str
@@ -113,14 +113,15 @@ class KafkaSettings:
 
 
 def make_consumer(
-    settings: KafkaSettings, *topics: str, group: str | None, start: Start = "earliest"
+    settings: KafkaSettings, *topics: str, group: str | None, start: OffsetReset = "earliest"
 ) -> AIOKafkaConsumer:
     """Return an unstarted consumer without auto-commit; without a group it reads all partitions.
 
     `start` applies without a stored offset, or if the log does not contain the offset: `none`
     raises OffsetOutOfRangeError or NoOffsetForPartitionError and never skips records.
     """
-    read_any_header_name()
+    accept_any_header_name()
+    # Only the embedded broker does not support idempotence.
     consumer = AIOKafkaConsumer if settings.idempotent else WholeLogConsumer
     return consumer(
         *topics,
@@ -147,16 +148,18 @@ def make_producer(settings: KafkaSettings, *, linger_ms: int = 0) -> AIOKafkaPro
         acks="all",
         enable_idempotence=settings.idempotent,
         linger_ms=linger_ms,
-        partitioner=_partition_of,
+        partitioner=_choose_partition,
         max_batch_size=256 * 1024,
         max_request_size=MAX_RECORD_BYTES,
     )
 
 
-def _partition_of(key: bytes | None, all_partitions: Sequence[int], free: Sequence[int]) -> int:
+def _choose_partition(
+    key: bytes | None, all_partitions: Sequence[int], available: Sequence[int]
+) -> int:
     """Return the partition of a key as all Kafka clients choose it, with a cached hash."""
     if key is None:
-        return int(_default_partitioner(key, all_partitions, free))
+        return int(_default_partitioner(key, all_partitions, available))
     return partition_of(key, all_partitions)
 
 
@@ -178,9 +181,14 @@ async def start_consumer(consumer: AIOKafkaConsumer) -> None:
     try:
         await consumer.start()
     except BaseException:  # any error or cancellation of the start
-        with suppress(KafkaError, OSError):
-            await consumer.stop()
+        await stop_consumer(consumer)
         raise
+
+
+async def stop_consumer(consumer: AIOKafkaConsumer) -> None:
+    """Stop a consumer that need not leave its group; errors of the brokers are ignored."""
+    with suppress(KafkaError, OSError):
+        await consumer.stop()
 
 
 @asynccontextmanager
@@ -216,17 +224,12 @@ async def ensure_topics(
         if missing:
             response = await admin.create_topics(
                 [
-                    NewTopic(
-                        topic.name,
-                        partitions,
-                        replication,
-                        topic_configs={"cleanup.policy": "compact"} if topic.compacted else {},
-                    )
+                    NewTopic(topic.name, partitions, replication, topic_configs=topic.configuration)
                     for topic in missing
                 ]
             )
             raise_for_topics(response)
-            async with asyncio.timeout(TOPICS_SECONDS):
+            async with asyncio.timeout(CREATION_SECONDS_MAX):
                 await _until_served(admin, [topic.name for topic in missing])
     return [topic.name for topic in missing]
 
@@ -234,10 +237,10 @@ async def ensure_topics(
 async def _until_served(admin: AIOKafkaAdminClient, names: list[str]) -> None:
     """Wait until the broker knows a leader for each partition of these topics.
 
-    It creates topics before it serves them; a group that joins in between gets no partition.
+    Brokers create topics before they serve them; a group that joins in between gets no partition.
     """
     while not all(map(_is_served, await admin.describe_topics(names))):  # noqa: ASYNC110 - there is no event
-        await asyncio.sleep(TOPICS_POLL_SECONDS)
+        await asyncio.sleep(CREATION_POLL_SECONDS)
 
 
 def _is_served(topic: Any) -> bool:

@@ -29,7 +29,7 @@ GATHERED_PER_SLICE: Final = 2_000
 GATHERED_PER_TURN: Final = 100
 """Sending this many records without yielding takes about a millisecond."""
 HEADER_FRAME_BYTES: Final = 10
-"""The maximum size of a header besides its name and value; there may be many small headers."""
+"""The maximum size of a header besides its name and value."""
 
 _log = logging.getLogger(__name__)
 
@@ -71,7 +71,9 @@ class RecoveringProducer:
         Raises KafkaError or TimeoutError.
         """
         producer = await self._open()
-        return await self._with_timeout(producer.send(topic, value, key=key, headers=headers))
+        return await self.wait_until_acknowledged(
+            producer.send(topic, value, key=key, headers=headers)
+        )
 
     async def send_all(self, topic: str, records: Iterable[KeyAndValue]) -> int:
         """Send keys and values, wait for their acknowledgement, and return their number.
@@ -99,7 +101,7 @@ class RecoveringProducer:
         producer = await self._open()
         count = 0
         remaining = iter(records)
-        while sent := await self._with_timeout(
+        while sent := await self.wait_until_acknowledged(
             send(producer, topic, islice(remaining, slice_size))
         ):
             count += sent
@@ -111,18 +113,13 @@ class RecoveringProducer:
         Raises KafkaError or TimeoutError; then some may have been sent.
         """
         producer = await self._open()
-        await self._with_timeout(_send_in_order(producer, records))
-
-    async def wait_until_acknowledged(self, sent: Awaitable[T]) -> T:
-        """Wait for acknowledgements; after a failure the next send uses a new producer."""
-        return await self._with_timeout(sent)
+        await self.wait_until_acknowledged(_send_in_order(producer, records))
 
     async def close(self) -> None:
         """Stop the producer; records that cannot be sent in time are dropped."""
         producer, self._producer = self._producer, None
         if producer is not None:
-            with suppress(KafkaError, TimeoutError):
-                await asyncio.wait_for(producer.stop(), STOP_TIMEOUT_SECONDS)
+            await _stop(producer)
 
     async def _open(self) -> AIOKafkaProducer:
         async with self._lock:
@@ -131,15 +128,16 @@ class RecoveringProducer:
                 try:
                     await asyncio.wait_for(producer.start(), self._timeout_seconds)
                 except BaseException:  # any error or cancellation of the start
-                    await _abandon(producer)
+                    await _stop(producer)
                     raise
                 self._producer = producer
             return self._producer
 
-    async def _with_timeout(self, work: Awaitable[T]) -> T:
+    async def wait_until_acknowledged(self, sent: Awaitable[T]) -> T:
+        """Wait, at most for the timeout; after a failure the next send uses a new producer."""
         try:
             async with asyncio.timeout(self._timeout_seconds):
-                return await work
+                return await sent
         except (KafkaError, TimeoutError) as error:
             _log.warning(
                 "the producer failed and is replaced: %s",
@@ -201,6 +199,6 @@ async def _send_in_order(producer: AIOKafkaProducer, records: Iterable[OutgoingR
     await asyncio.gather(*sent)
 
 
-async def _abandon(producer: AIOKafkaProducer) -> None:
+async def _stop(producer: AIOKafkaProducer) -> None:
     with suppress(KafkaError, TimeoutError):
         await asyncio.wait_for(producer.stop(), STOP_TIMEOUT_SECONDS)

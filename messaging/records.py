@@ -1,12 +1,11 @@
 """Makes aiokafka read records whose header names are not UTF-8.
 
-To a broker a header's name is bytes, and clients in other languages send any. aiokafka's parser
-raises an error at such a name, out of `getmany`, and does so each time: a fetch begins with the
-whole batch that contains the position, so other records of that batch cannot be reached either.
-Records polled from other partitions are lost, because their positions have moved. No option of a
-consumer prevents this. So this module replaces the class with which aiokafka parses fetched data;
-only a batch that the fast parser cannot read is read again, by the slower Python parser, which
-keeps the names as they are.
+To a broker a header's name is bytes, and clients in other languages may send any bytes. aiokafka's
+`getmany` raises an error for such a name, and again in each poll, because a fetch begins with the
+whole batch that contains the position: no record of the batch can be read. Records that the poll
+has taken from other partitions are lost. No option of a consumer prevents this. So this module
+replaces the class with which aiokafka parses fetched data. Only a batch that the fast parser cannot
+read is read again, by the slower Python parser, which keeps the names as they are.
 """
 
 from __future__ import annotations
@@ -23,8 +22,8 @@ from aiokafka.record.memory_records import MemoryRecords
 _OFFSET_AND_LENGTH: Final = Struct(">qi")
 
 
-def read_any_header_name() -> None:
-    """Make all consumers of this process read such names, with surrogates for invalid UTF-8."""
+def accept_any_header_name() -> None:
+    """Make all consumers of this process read any header name, with surrogates for other bytes."""
     fetcher.MemoryRecords = FetchedRecords
 
 
@@ -69,7 +68,7 @@ class _Batch:
 
 
 def _read_slowly(data: bytes) -> list[Any]:
-    """Read a batch with such names; raises CorruptRecordException for other errors."""
+    """Read a batch whose header names are not UTF-8; raises CorruptRecordException."""
     batch = SlowBatch(data)
     batch._maybe_uncompress()  # noqa: SLF001 - it decodes names with a method of its buffer
     batch._buffer = _AnyText(batch._buffer)  # noqa: SLF001 - which can only be replaced here

@@ -40,18 +40,18 @@ async def wait_until_set(event: asyncio.Event, seconds: float) -> None:
 async def wait_for_either(first: asyncio.Event, second: asyncio.Event, seconds: float) -> None:
     """Wait until either event is set, at most `seconds`."""
     waits = [asyncio.create_task(event.wait()) for event in (first, second)]
-    await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-    for wait in waits:
-        wait.cancel()
-    with suppress(asyncio.CancelledError):
-        await asyncio.gather(*waits, return_exceptions=True)
+    try:
+        await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
 
 
 async def finish(tasks: Collection[asyncio.Task[None]], seconds: int) -> None:
     """Wait until tasks end, at most `seconds`, then cancel the others. Errors stay in the tasks."""
     if tasks:
         await asyncio.wait(tasks, timeout=seconds)
-    left = list(tasks)
-    for task in left:
+    remaining = list(tasks)
+    for task in remaining:
         task.cancel()
-    await asyncio.gather(*left, return_exceptions=True)
+    await asyncio.gather(*remaining, return_exceptions=True)

@@ -120,14 +120,14 @@ class _TopicIdRequest(Request[_MetadataRequest]):  # type: ignore[misc]
         return request_struct_class([(_NO_ID, self.topic, {})], False, False, {})
 
 
-async def ask_identity(
+async def request_identity(
     consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartition], cluster: str
 ) -> TopicIdentity:
     """Request the topic's id from the leaders of these partitions of one topic.
 
-    A broker learns of a new topic before it serves its records, so records read before this request
+    A broker knows a new topic before it serves its records, so records read before this request
     belong to the topic of the response. Without topic ids the result is `cluster` and None. Raises
-    KafkaError, also if the topic does not exist at present.
+    KafkaError, also if the topic does not exist.
     """
     client: Any = consumer._client  # noqa: SLF001 - sends our requests over its connections
     request = _TopicIdRequest(partitions[0].topic)

@@ -1,8 +1,7 @@
-"""Reads whole topics without a consumer group, for the live feed.
+"""Reads whole topics without a consumer group, for the live feed and for waking processes.
 
-Every replica reads everything. Partitions are assigned and positioned manually, so that the
-position from which nothing is missed is known; a position that no longer exists is an error, never
-silently replaced.
+Each process reads everything. It assigns partitions and seeks itself, so it knows from which
+positions on it has missed nothing. A position that is removed while it reads is an error.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ class LogChangedError(Exception):
 
 
 LOG_ERRORS: Final = (KafkaError, LogChangedError, OSError, TimeoutError)
-"""Errors that a restart of the reader may resolve."""
+"""Errors after which the reader may be opened again."""
 
 T = TypeVar("T")
 
@@ -47,14 +46,13 @@ class LogRecord(NamedTuple):
 
 
 class TopicReader:
-    """Reads topics from given positions."""
+    """Reads topics from given positions; `positions` has the next offset of each partition."""
 
     def __init__(self, consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartition]) -> None:
         self._consumer = consumer
         self._partitions = partitions
         self._ends: dict[TopicPartition, int] = {}
         self.positions: dict[TopicPartitionKey, int] = {}
-        """The next offset to read."""
 
     async def poll(self) -> list[LogRecord]:
         """Return the next records, an empty list after a second without any; raises LOG_ERRORS."""
@@ -69,10 +67,10 @@ class TopicReader:
         return read
 
     async def check(self) -> None:
-        """Raise LogChangedError if the topics were emptied or got more partitions; else LOG_ERRORS.
+        """Raise LogChangedError if the topics were emptied or have more partitions now.
 
-        An end offset is compared with its earlier value, not with a position: the embedded broker
-        reports one that is too low, within its last batch.
+        Raises LOG_ERRORS if the brokers do not answer. An end offset is compared with its earlier
+        value, not with a position: the embedded broker reports one within its last batch.
         """
         ends = await _with_timeout(self._consumer.end_offsets(self._partitions))
         for partition, end in ends.items():
@@ -87,7 +85,10 @@ class TopicReader:
                 raise LogChangedError(f"{topic} has more partitions now")
 
     async def begin(self, resumed: Mapping[TopicPartitionKey, int]) -> None:
-        """Seek to the positions in `resumed` that still exist, else to the ends of the topics."""
+        """Seek each partition to its position in `resumed`, without one to its end.
+
+        If the log no longer contains the position, everything that it contains is read.
+        """
         begins = await _with_timeout(self._consumer.beginning_offsets(self._partitions))
         ends = await _with_timeout(self._consumer.end_offsets(self._partitions))
         self._ends = ends
@@ -107,7 +108,7 @@ async def open_topic_reader(
     topics: Sequence[str],
     resumed: Mapping[TopicPartitionKey, int],
 ) -> AsyncIterator[TopicReader]:
-    """Read topics for the duration of the block, from their ends or from `resumed`.
+    """Read topics for the duration of the block, from their ends or from the positions `resumed`.
 
     `client_options` are the connection settings. Raises LOG_ERRORS.
     """
@@ -123,9 +124,9 @@ async def open_topic_reader(
     )
     try:
         await _with_timeout(consumer.start())
-        log = TopicReader(consumer, partitions)
-        await log.begin(resumed)
-        yield log
+        reader = TopicReader(consumer, partitions)
+        await reader.begin(resumed)
+        yield reader
     finally:
         with suppress(*LOG_ERRORS):
             await _with_timeout(consumer.stop())

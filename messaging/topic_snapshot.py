@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncGenerator
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from typing import Final
 
 from messaging.kafka import (
@@ -15,6 +15,7 @@ from messaging.kafka import (
     TopicPartition,
     make_consumer,
     start_consumer,
+    stop_consumer,
 )
 
 POLL_MS: Final = 500
@@ -26,12 +27,12 @@ _SLACK_MS: Final = 1_000
 async def read_topic(
     settings: KafkaSettings, topic: str
 ) -> AsyncGenerator[list[ConsumerRecord], None]:
-    """Yield all records present when this began; each list is of one partition, in order.
+    """Yield all records that are present now; each list is of one partition, in order.
 
     Reported end offsets are only a lower bound (the embedded broker reports too low ones). So
-    reading a partition ends with a record that was written since this began. It also ends with an
-    empty poll, if the reported end and the end in a fetch are reached. Raises KafkaError or
-    TimeoutError.
+    reading a partition ends with a record that was written after the beginning of this call. It
+    also ends with an empty poll, if the reported end and the end in a fetch are reached. Raises
+    KafkaError or TimeoutError.
     """
     consumer = make_consumer(settings, topic, group=None)
     await start_consumer(consumer)
@@ -49,12 +50,11 @@ async def read_topic(
             if not polled:
                 unread = {p for p in unread if not await _is_read(consumer, p, ends[p])}
     finally:
-        with suppress(KafkaError, TimeoutError):
-            await consumer.stop()
+        await stop_consumer(consumer)
 
 
 async def _is_read(consumer: AIOKafkaConsumer, partition: TopicPartition, end: int) -> bool:
-    """Return whether all known records were read; without a fetched answer none are known."""
+    """Return whether all known records were read; before the first fetch none are known."""
     fetched_end: int | None = consumer.highwater(partition)
     position: int = await consumer.position(partition)
     return fetched_end is not None and position >= max(end, fetched_end)
@@ -74,8 +74,7 @@ async def end_offsets(settings: KafkaSettings, topic: str) -> dict[int, int]:
     try:
         ends = await consumer.end_offsets(_partitions(consumer, topic))
     finally:
-        with suppress(KafkaError, TimeoutError):
-            await consumer.stop()
+        await stop_consumer(consumer)
     return {partition.partition: offset for partition, offset in ends.items()}
 
 

@@ -1,6 +1,6 @@
 """The interface of tracing, which keeps OpenTelemetry out of the processes that do not trace.
 
-Without tracing there is no tracer, and nothing is done for it. Times are nanoseconds since 1970.
+A process that does not trace has no tracer. Times are nanoseconds since 1970.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""A consumer that also reads the records which a broker shows late.
+"""A consumer that also reads records that a broker shows late.
 
-The embedded broker can show a record before an earlier one that is still being appended. A usual
-consumer continues after the later one and never reads the earlier one. Apache Kafka never does so,
-and its logs have holes, such as the markers of transactions: there a usual consumer is right.
+The embedded broker can show a record before an earlier one that is still being appended. An
+ordinary consumer continues after the later one and never reads the earlier one. Apache Kafka shows
+records in order, and its logs have holes, such as the markers of transactions: there an ordinary
+consumer is right.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _log: Final = logging.getLogger(__name__)
 
 
 class WholeLogConsumer(AIOKafkaConsumer):  # type: ignore[misc]
-    """Returns the records of each partition up to the first hole, and reads again from there."""
+    """Returns the records of each partition up to its first hole, and polls the hole again."""
 
     def __init__(self, *topics: str, **options: Any) -> None:
         super().__init__(*topics, **options)
@@ -44,7 +45,7 @@ class WholeLogConsumer(AIOKafkaConsumer):  # type: ignore[misc]
     def _up_to_hole(
         self, partition: TopicPartition, records: list[ConsumerRecord]
     ) -> list[ConsumerRecord]:
-        """Return the records before the first hole, after which the next poll reads."""
+        """Return the records before the first hole; the next poll begins at the hole."""
         expected = self._next.get(partition, _first_offset(records))
         for index, record in enumerate(records):
             if record.offset > expected and not self._is_lasting(partition, expected):
@@ -56,7 +57,7 @@ class WholeLogConsumer(AIOKafkaConsumer):  # type: ignore[misc]
         return records
 
     def _is_lasting(self, partition: TopicPartition, offset: int) -> bool:
-        """Return whether the hole at an offset was found for the first time some time ago."""
+        """Return whether the hole at an offset has lasted for LATE_SECONDS_MAX."""
         now_ns = time.monotonic_ns()
         found, since_ns = self._holes.get(partition, (-1, 0))
         if found != offset:

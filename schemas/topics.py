@@ -11,6 +11,11 @@ class Topic(NamedTuple):
     name: str
     compacted: bool = False
 
+    @property
+    def configuration(self) -> dict[str, str]:
+        """The settings of the topic that differ from the broker's."""
+        return {"cleanup.policy": "compact"} if self.compacted else {}
+
 
 CALL_EVENTS: Final = Topic("cost.call-events.v1")
 DEAD_LETTERS: Final = Topic("cost.call-events.v1.dlq")

@@ -29,7 +29,7 @@ from messaging.kafka import (
     start_consumer,
 )
 from messaging.retries import Backoff
-from messaging.topic_ids import TopicIdentity, ask_identity
+from messaging.topic_ids import TopicIdentity, request_identity
 from streams.decoding import describe_record
 from streams.kept_connection import KeptConnection
 
@@ -77,7 +77,7 @@ class Positions:
         Raises KafkaError, TimeoutError, and ClusterReplacedError.
         """
         async with asyncio.timeout(ANSWER_SECONDS):
-            identity = await ask_identity(self._consumer, partitions, self._stream.cluster)
+            identity = await request_identity(self._consumer, partitions, self._stream.cluster)
         if identity.cluster != self._stream.cluster:
             raise ClusterReplacedError(
                 f"cluster {identity.cluster} responds instead of {self._stream.cluster}: "

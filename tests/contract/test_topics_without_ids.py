@@ -14,10 +14,10 @@ from tests.support.topic_logs import PARTITION, delete_records, in_partition, re
 
 @pytest.fixture(autouse=True)
 def _no_ids(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def ask_identity(_: Any, __: Any, cluster: str) -> TopicIdentity:
+    async def request_identity(_: Any, __: Any, cluster: str) -> TopicIdentity:
         return TopicIdentity(cluster, None)
 
-    monkeypatch.setattr(positions, "ask_identity", ask_identity)
+    monkeypatch.setattr(positions, "request_identity", request_identity)
 
 
 async def count_a_hundred(pipeline: Pipeline) -> None:

@@ -271,7 +271,7 @@ def started(
         stack.enter_context(patch.object(lane, "BACKLOG_MIN", run.backlog_min))
         stack.enter_context(patch.object(recording, "BATCHES_BEFORE_TRUST", run.trust))
         stack.enter_context(patch.multiple(worker_module, **_clients(run)))
-        stack.enter_context(patch.object(positions, "ask_identity", _identity))
+        stack.enter_context(patch.object(positions, "request_identity", _identity))
         no_turn = AsyncMock(return_value=False)  # no batch depends on sums
         stack.enter_context(patch.object(period_sums, "lock_summing", no_turn))
         yield run
