@@ -10,7 +10,7 @@ from api.intake.event_stream import OutgoingEvent, StreamUnavailableError
 from messaging.kafka import KafkaError, KafkaSettings, make_producer
 from messaging.producer import OutgoingRecord, RecoveringProducer
 from schemas.topics import CALL_EVENTS
-from schemas.trace_context import CURRENT, HEADER
+from schemas.trace_context import HEADER, REQUEST_TRACE
 
 ACKNOWLEDGED_SECONDS_MAX: Final = 5
 ANSWER_SECONDS_MAX: Final = 8
@@ -35,7 +35,7 @@ class KafkaIntake:
         try:
             # Longer than the acknowledgement timeout, after which a hanging producer is replaced.
             async with asyncio.timeout(ANSWER_SECONDS_MAX):
-                await self._send(events, CURRENT.get())
+                await self._send(events, REQUEST_TRACE.get())
         except (KafkaError, OSError, TimeoutError) as error:
             raise StreamUnavailableError(str(error) or type(error).__name__) from error
         finally:

@@ -40,8 +40,8 @@ class Driver(Struct, kw_only=True, rename=wire_name):
 class BudgetScope(Struct, kw_only=True, rename=wire_name):
     """What a budget applies to: a user, or the user's calls with the persona or tag `value`.
 
-    `key` is that of a tag, else null. The kind `all` means all users, `service` the costs of a
-    service for all users.
+    `key` is null unless the scope is a tag. The kind `all` means all users, `service` the costs of
+    a service for all users.
     """
 
     kind: ScopeKind
@@ -97,11 +97,12 @@ class PublishedAlert(BudgetAlert, kw_only=True, rename=_alert_name):
 
 
 class CutoffRequest(Struct, kw_only=True, rename=wire_name):
-    """Asks the voice pipeline to end a call whose cost reached its limit. Money is US dollars.
+    """Asks the voice pipeline to end a call. Money is US dollars.
 
-    A stuck call, and one that a person ends, has no limit: `limit_usd` and `alert_id` are null, and
-    `limit_version` is 0. Then `anomaly_id` or `requested_by` is set. `budget_id` is that of a
-    further budget, null for the limit of a call in the user's settings.
+    If the cost of the call reached a limit, `alert_id` names the alert, and `budget_id` the further
+    budget, null for the limit of a call in the user's settings. For a stuck call `anomaly_id` is
+    set, for a call that a person ends `requested_by`; then `limit_usd` and `alert_id` are null, and
+    `limit_version` is 0.
     """
 
     command_id: str

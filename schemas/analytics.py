@@ -33,12 +33,12 @@ class Analytics(Body, omit_defaults=True):
     """Totals of all users.
 
     Filters do not apply to the numbers of users. Profit and margin are null if a filter narrows
-    costs to some services or models. `groups` are there with `groupBy`.
+    costs to some services or models. `groups` is only present with `groupBy`.
 
     `total_users` counts users with a call by the end of the period, `new_users` those whose first
     call is in it. `total_revenue` is the sum of charges, `total_profit` is `total_revenue` minus
-    refunds and cost. `unpriced_events` are counted at a cost of 0, or at an estimate,
-    until they have a price.
+    refunds and cost. `unpriced_events` are counted at a cost of 0, or at an estimate, until they
+    have a price.
     """
 
     period: Period

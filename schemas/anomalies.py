@@ -31,8 +31,9 @@ class Anomaly(Struct, kw_only=True, rename=wire_name):
     `call_id` is null for a day. `observed_usd` is the recorded cost. `expected_usd` is the
     baseline, null if there is none. `score` is the distance from the baseline in units of its
     spread, null for a missing leg. `compared_with` and `compared_count` describe the sample behind
-    the baseline. A silent call has the cost since its last turn, and in `savings_usd` what ending
-    it then saves until its lifetime; an abandoned call has its whole cost. They have no baseline.
+    the baseline. Stuck calls have no baseline. `observed_usd` of a silent call is the cost since
+    its last turn, and `savings_usd` what its end would save until the call reaches its lifetime.
+    `observed_usd` of an abandoned call is its whole cost.
     """
 
     anomaly_id: str
@@ -77,7 +78,8 @@ class DismissalRequest(Struct, kw_only=True, rename=wire_name, forbid_unknown_fi
 class ListedAnomaly(Anomaly, kw_only=True, rename=wire_name):
     """An anomaly in its present state.
 
-    `resolved_at` is when it turned out not to be one. `dismissal` is null if it is not dismissed.
+    `resolved_at` is when later events removed its cause. `dismissal` is null if it is not
+    dismissed.
     """
 
     resolved_at: datetime | None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, get_args
 
 from msgspec import Meta, Struct
 
@@ -12,10 +12,10 @@ from schemas.jsonio import wire_name
 from schemas.money import Usd
 
 KeyScope = Literal["ingest", "reserve", "read"]
-"""What a key permits: to send events; to authorize calls and reserve costs; to read all users'
-costs."""
+"""What a key permits: `ingest` to send events, `reserve` to authorize calls and reserve costs,
+`read` to read all users' costs."""
 
-SCOPES: Final[tuple[KeyScope, ...]] = ("ingest", "reserve", "read")
+SCOPES: Final[tuple[KeyScope, ...]] = get_args(KeyScope)
 KEY_PREFIX: Final = "cak_"
 """The beginning of every key, by which scanners for leaked secrets recognize it."""
 KEY_FORM: Final = rf"{KEY_PREFIX}[A-Za-z0-9_-]{{43}}"
@@ -24,9 +24,9 @@ KEY_FORM: Final = rf"{KEY_PREFIX}[A-Za-z0-9_-]{{43}}"
 class ApiKeyItem(Struct, kw_only=True, rename=wire_name):
     """A key without its secret: `hint` are its first characters.
 
-    The service owns the sources of its events. `revokedAt` is null for an active key. `acceptedAt`
-    and `refusedAt` are its last reports of events, to about a second; `refusal` says why the last
-    refused one was refused.
+    The service owns the sources of its events. `revoked_at` is null for an active key.
+    `accepted_at` and `refused_at` are the times of its last accepted and last refused report, to
+    about a second; `refusal` is the reason of the latter.
     """
 
     id: int
@@ -45,7 +45,7 @@ class ApiKeyItem(Struct, kw_only=True, rename=wire_name):
 class ReportedCall(Struct, kw_only=True, rename=wire_name):
     """The call of a key's last accepted report.
 
-    `events` are counted, `heldEvents` wait until an event of the call names its user.
+    `events` are counted, `held_events` wait until an event of the call names its user.
     """
 
     call_id: str
@@ -57,7 +57,7 @@ class ReportedCall(Struct, kw_only=True, rename=wire_name):
 
 
 class RefusedEvent(Struct, kw_only=True, rename=wire_name):
-    """An event that was accepted, and refused when it was to be counted."""
+    """An event that the API accepted, and that a worker refused."""
 
     code: str
     message: str
@@ -67,9 +67,9 @@ class RefusedEvent(Struct, kw_only=True, rename=wire_name):
 class ApiKeyReport(Struct, kw_only=True, rename=wire_name):
     """The outcome of a key's last report.
 
-    `callId` is the call of the last accepted report, or the first one of several calls. `call` is
-    null until an event of it is counted or held. `refusedEvent` is the newest refused event of that
-    call.
+    `call_id` is the call of the last accepted report, the first one if it is about several. `call`
+    is null until an event of it is counted or held. `refused_event` is the newest refused event of
+    that call.
     """
 
     item: ApiKeyItem

@@ -1,4 +1,4 @@
-"""The base class of response bodies: keyword fields with camelCase JSON names."""
+"""The base class of response bodies, with camelCase JSON names."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ from msgspec import Struct
 from schemas.jsonio import wire_name
 
 
-class Body(Struct, kw_only=True, rename=wire_name):
+class Body(Struct, rename=wire_name):
     """A response body, or a part of one."""

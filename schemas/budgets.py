@@ -32,7 +32,7 @@ BudgetName = AlertType | Literal["balance", "global"]
 
 
 class LimitVersions(Struct, kw_only=True, rename=wire_name):
-    """Increases with each change of a limit: each version can raise its alerts once."""
+    """The version of each limit, which increases with a change; each can raise its alerts once."""
 
     daily: int
     monthly: int
@@ -42,8 +42,8 @@ class LimitVersions(Struct, kw_only=True, rename=wire_name):
 class Budget(Struct, kw_only=True, rename=wire_name):
     """A user's spend in the present day and month of the user's time zone, in US dollars.
 
-    `budget_basis` says what counts as spend: what the user is charged, less refunds, or the cost,
-    which is what vendors take. The day and the month begin at `_start` and end before `_end`.
+    `budget_basis` says what counts as spend: charges minus refunds, or the cost of the calls. The
+    day and the month begin at `_start` and end before `_end`.
 
     A limit of null means no limit; the remaining amount is then null too. A remaining amount is
     never below zero. `time_to_threshold_seconds` is the time until the next threshold at the

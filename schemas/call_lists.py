@@ -33,8 +33,8 @@ class CallSummary(Body):
     """One call of a list. `created_at` is the time of its first event.
 
     `cost_by_service` sums to `total_cost`, exactly. `calculated_at` is when the totals last
-    changed. `unpriced_events` are counted at a cost of 0, or at an estimate, until they
-    have a price. `charge_plan` and `ended_by_limit` are those of `CallCost`.
+    changed. `unpriced_events` are counted at a cost of 0, or at an estimate, until they have a
+    price. `charge_plan` and `ended_by_limit` are those of `CallCost`.
     """
 
     call_id: str
@@ -78,9 +78,10 @@ class Settled(Body, omit_defaults=True):
 
 
 class ListedQuantity(Body):
-    """One quantity of a request, and the catalogue row of its price.
+    """One quantity of a request; `price_id` is the catalogue row of its price.
 
-    Both are null if the emitter priced the whole request, or if a quantity has no price yet.
+    Cost and price are null if the emitter priced the whole request, or if a quantity has no price
+    yet.
     """
 
     unit: str
@@ -96,9 +97,9 @@ class ListedEvent(Body):
     (`call.charged`, `call.settled`) or refunded (`call.refunded`). Voided costs are listed, too.
     A request with several quantities has them in `usages`, and null in `usage` and `unit`.
     `tags` are those that the event sets, whether they count or not. `data` is the metadata of a
-    cost, or the `data` of any other type. `unpriced` events have no price yet and
-    count at a cost of 0, or at an estimate. `list_cost` is what a cost with the vendor's own price
-    would be at the catalogue's prices of its time.
+    cost, or the `data` of any other type. `unpriced` events have no price yet and count at a cost
+    of 0, or at an estimate. `list_cost` is what a cost with the vendor's own price would be at the
+    catalogue's prices of its time.
     """
 
     source: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final, Literal
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from schemas.crossings import Crossing
 from schemas.events import Text
@@ -65,7 +65,7 @@ class ModelSuggestion(Struct, kw_only=True, rename=wire_name):
 
     service: str
     operation: str
-    from_: str = field(name="from")
+    from_: str
     to: str
     current_cost: Usd
     estimated_saving: Usd

@@ -70,11 +70,11 @@ class ChargePlanList(Body):
 
 
 class ChargePlanEntry(Struct, kw_only=True, rename=wire_name, forbid_unknown_fields=True):
-    """A new charge plan for the calls of a user, a persona or a tag, or without any for all calls.
+    """A new charge plan for the calls of a user, a persona or a tag; without a scope for all calls.
 
-    `per_call` needs `amount_usd`, `per_minute` too, `cost_plus` needs `markup_percent`. `default`
-    is the default price, `ended` means that the scope has no plan any more. Without
-    `effective_from` it takes effect immediately.
+    `per_call` and `per_minute` need `amount_usd`, `cost_plus` needs `markup_percent`. `default` is
+    the default price, `ended` ends the plan of the scope. Without `effective_from` it takes effect
+    immediately.
     """
 
     kind: PlanKind
@@ -92,6 +92,6 @@ class ChargePlanEntry(Struct, kw_only=True, rename=wire_name, forbid_unknown_fie
 
 
 class ChargePlanEntered(Body):
-    """The result of a new charge plan: `known` existed already."""
+    """The result of a new charge plan: `entered`, or `known` if it exists already."""
 
     result: Literal["entered", "known"]

@@ -30,7 +30,7 @@ MAX_AGE: Final = timedelta(days=400)
 MAX_GRANT_LASTS: Final = timedelta(days=36_525)
 
 RECEIVER: Final = "receiver"
-"""The `timesource` of an event whose receiver set `time`: repeats have different times."""
+"""The `timesource` of an event whose receiver set `time`: its repeats have other times."""
 
 Headers = Sequence[tuple[str, bytes | None]]
 
@@ -151,7 +151,7 @@ def _attributes(headers: Headers) -> dict[str, str]:
 
 
 def _check_header_name(key: str) -> None:
-    """Refuse a record with a header name that is not UTF-8 (it was decoded with surrogates).
+    """Refuse a record with a header name that is not UTF-8 (`messaging.records` keeps its bytes).
 
     The name could be an attribute's; ignoring it could turn the record into another event.
     """

@@ -28,20 +28,14 @@ CommandOutcome = Literal[
 ]
 """How an attempt ended. `temporary` failures are repeated."""
 
-
 STATES: Final[tuple[CommandState, ...]] = get_args(CommandState)
 REASON_CHARACTERS_MAX: Final = 500
-
-
-def _milliseconds_name(name: str) -> str:
-    """Return the JSON name of a field; a duration in milliseconds keeps its unit."""
-    return name if name.endswith("_ms") else wire_name(name)
 
 
 class CallCommand(Struct, kw_only=True, rename=wire_name):
     """A command about a call. Times are UTC.
 
-    `requested_by` is who ends the call by hand, else null.
+    `requested_by` is the person who ends the call; null if no person does.
     """
 
     command_id: str
@@ -62,12 +56,12 @@ class CallCommands(Struct, kw_only=True, rename=wire_name):
 
 
 class EndRequest(Struct, kw_only=True, rename=wire_name, forbid_unknown_fields=True):
-    """Why a call is ended, up to 500 characters; may be left out."""
+    """The reason to end a call, up to 500 characters; may be left out."""
 
     reason: Annotated[str, Meta(max_length=REASON_CHARACTERS_MAX)] = ""
 
 
-class CommandAttempt(Struct, kw_only=True, rename=_milliseconds_name):
+class CommandAttempt(Struct, kw_only=True, rename=wire_name):
     """An attempt to execute a command; `outcome` is null while it is under way.
 
     `status` is that of the response, null without one.

@@ -42,8 +42,8 @@ class CostLine(Body):
     """One recorded usage; `unit_cost` is US dollars per `unit`, rounded to 12 decimals.
 
     A request with several quantities has them in `usages`, and null in `usage`, `unit` and
-    `unit_cost`. `total_cost` is their sum.
-    An `unpriced` one has no price yet: its costs are 0, or an estimate.
+    `unit_cost`; `total_cost` is their sum. An `unpriced` usage has no price yet: its cost is 0, or
+    an estimate.
     """
 
     service: str
@@ -165,7 +165,7 @@ class DayCost(Body, kw_only=True, omit_defaults=True):
     """One UTC day of a period; `cost_by_service` contains the services with a cost on that day.
 
     `gross_profit` is null if a filter narrows costs to some services or models. `cost_by_group`
-    is there with `groupBy`, and has the listed groups.
+    is only present with `groupBy`, and has the listed groups.
     """
 
     date: date
@@ -178,7 +178,7 @@ class DayCost(Body, kw_only=True, omit_defaults=True):
 
 
 class SpendingDay(DayCost, kw_only=True, omit_defaults=True):
-    """One UTC day of a user's spending; `costByPersona` has the `topPersonas` only."""
+    """One UTC day of a user's spending; `cost_by_persona` has the `topPersonas` only."""
 
     cost_by_persona: dict[str, Usd]
 
@@ -243,9 +243,9 @@ class Spending(Body, omit_defaults=True):
     """Cost and revenue of a user's calls in a period, in total and by day.
 
     Profit, margin and net revenue are null if a filter narrows costs to some services or models,
-    because charges belong to whole calls. `groups` are there with `groupBy`.
-    `previous` is there with `compare=true`. `unpriced_events` of the period are counted at a cost
-    of 0, or at an estimate, until they have a price.
+    because charges belong to whole calls. `groups` is only present with `groupBy`, `previous` with
+    `compare=true`. `unpriced_events` of the period are counted at a cost of 0, or at an estimate,
+    until they have a price.
     """
 
     user_id: str

@@ -47,7 +47,7 @@ class BalanceEndingAlert(Struct, kw_only=True, rename=wire_name):
     """At the present pace a prepaid balance ends within the days that the user chose.
 
     Money is US dollars, times are UTC. `lasts_until` is when the balance is used up if the user is
-    charged as in the last 7 days. It is reported again only after the balance lasted longer.
+    charged as in the last 7 days. It is reported again only after that time was once further away.
     """
 
     alert_id: str
@@ -108,10 +108,10 @@ class Credit(Struct, kw_only=True, rename=wire_name):
 
 
 class CreditChange(Struct, kw_only=True, rename=wire_name, forbid_unknown_fields=True):
-    """The balances at which the user is warned, in addition to zero.
+    """Changes when the user is warned of a low balance; an absent field keeps its value.
 
-    `low_balance_days` is how many days before its end at the present pace, null for never. An
-    absent field keeps its value.
+    The user is warned at the balances `low_balance_usd` and at zero, and when the balance would end
+    within `low_balance_days` at the present pace; null for never.
     """
 
     low_balance_usd: Annotated[list[Number], Meta(max_length=LOW_BALANCES_MAX)] | UnsetType = UNSET

@@ -14,7 +14,7 @@ from schemas.notices import NoticeKind
 class DeliveryRecord(Struct, frozen=True, rename=wire_name):
     """A notification that a receiver accepted. Times are UTC.
 
-    `subject_id` is the alert's id; verifications and tests have an id of their own.
+    `subject_id` is the id of the alert, anomaly or message; verifications and tests have their own.
     """
 
     delivery_id: str
@@ -27,7 +27,7 @@ class DeliveryRecord(Struct, frozen=True, rename=wire_name):
 
     @property
     def key(self) -> str:
-        """Return channel, kind and subject, which stay the same after a restore."""
+        """Channel, kind and subject, which stay the same after a restore."""
         return f"{self.channel_id}/{self.kind}/{self.subject_id}"
 
     def row(self) -> tuple[UUID, UUID, str, str, UUID, datetime, datetime]:

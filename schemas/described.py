@@ -79,7 +79,7 @@ ALTERNATIVES: Final[Mapping[str, list[dict[str, Any]]]] = {
         ("Track", "usageAmount", "usageUnit"),
     )
 }  # fmt: skip
-"""The forms of a type of which exactly one is allowed: one usage, or several of one request."""
+"""Types with two forms, of which exactly one is allowed: one usage, or several of one request."""
 
 _FIELD_NAME: Final = re.compile(r"`(\w+)`")
 
@@ -156,7 +156,7 @@ def _stand_in(kind: Any, field: str, incoming: bool) -> Any:
 
 @cache
 def _schema_struct(kind: Any, incoming: bool) -> type[Struct]:
-    """Return a struct with the stand-ins of `kind`'s fields; the same one each time.
+    """Return a struct with the stand-ins of `kind`'s fields, the same one for equal arguments.
 
     Sent structs contain all their fields, with a default or without, except if the type omits
     defaults.

@@ -20,7 +20,7 @@ Text = Annotated[str, Meta(min_length=1, max_length=255)]
 """Identifiers and names: 1 to 255 characters."""
 
 MAX_TAGS: Final = 10
-"""The tags of an event, and those that a call keeps."""
+"""The maximum number of tags of an event, and of tags that a call keeps."""
 MAX_TAG_LENGTH: Final = 100
 TAG_KEY: Final = "[a-z][a-z0-9_]{0,39}"
 NO_TAG_CHARACTERS: Final = r"\u0000-\u001f\u007f-\u009f\u2028\u2029"
@@ -52,7 +52,6 @@ Direction = Literal["outbound", "inbound"]
 EndStatus = Literal["completed", "failed", "terminated"]
 CallStatus = Literal["active", "completed", "failed", "terminated", "abandoned"]
 """`abandoned` is a call that the ledger closed, because no event of it arrived for too long."""
-
 
 DESTINATION_DIGITS_MAX: Final = 7
 """The longest number prefix that is kept and that a price may have; it names no subscriber."""
@@ -227,22 +226,22 @@ class CreditVoided(_CreditData):
     reason: Annotated[str, Meta(max_length=NOTE_LENGTH_MAX)]
 
 
-LEDGER_SOURCE = "ledger"
+LEDGER_SOURCE: Final = "ledger"
 """The source of the events that the ledger itself records about a call."""
 
-RERATE_SOURCE = "/cost-analytics/rerate"
+RERATE_SOURCE: Final = "/cost-analytics/rerate"
 """The source of the costs and voids that correct recorded costs after a price change."""
 
-TRACES_SOURCE = "/v1/traces/"
+TRACES_SOURCE: Final = "/v1/traces/"
 """The beginning of the sources of costs that spans of OpenTelemetry report."""
 
-SPANS_SOURCE = "/cost-analytics/spans"
-"""The source of the voids of costs that were reported by two spans, or by a span and otherwise."""
+SPANS_SOURCE: Final = "/cost-analytics/spans"
+"""The source of the voids of span costs that another span or an emitter reports, too."""
 
-TRACE_TAG = "trace_id"
+TRACE_TAG: Final = "trace_id"
 """The tag by which an attachment to a framework declares that it reports the usage of a trace."""
 
-RESERVED_SOURCES = frozenset({LEDGER_SOURCE, RERATE_SOURCE, SPANS_SOURCE})
+RESERVED_SOURCES: Final = frozenset({LEDGER_SOURCE, RERATE_SOURCE, SPANS_SOURCE})
 """Emitters may not use these sources: they belong to the ledger's own events."""
 
 CallEventData = (
@@ -251,7 +250,7 @@ CallEventData = (
 CreditEventData = CreditGranted | CreditVoided
 EventData = CallEventData | CreditEventData
 
-CALL_DATA_TYPES: dict[str, type[CallEventData]] = {
+CALL_DATA_TYPES: Final[dict[str, type[CallEventData]]] = {
     "call.started": CallStarted,
     "call.updated": CallUpdated,
     "cost.recorded": CostRecorded,
@@ -260,11 +259,11 @@ CALL_DATA_TYPES: dict[str, type[CallEventData]] = {
     "call.refunded": CallRefunded,
     "call.ended": CallEnded,
 }
-CREDIT_DATA_TYPES: dict[str, type[CreditEventData]] = {
+CREDIT_DATA_TYPES: Final[dict[str, type[CreditEventData]]] = {
     "credit.granted": CreditGranted,
     "credit.voided": CreditVoided,
 }
-DATA_TYPES: dict[str, type[EventData]] = {**CALL_DATA_TYPES, **CREDIT_DATA_TYPES}
+DATA_TYPES: Final[dict[str, type[EventData]]] = {**CALL_DATA_TYPES, **CREDIT_DATA_TYPES}
 """CloudEvents `type` to the type of its `data`."""
 
 

@@ -24,7 +24,7 @@ class Interval(Struct, kw_only=True, rename=wire_name):
 
 
 class TodaySoFar(Struct, kw_only=True, rename=wire_name):
-    """Calls and money of the present UTC day; part of the forecast."""
+    """Calls and money of the present UTC day, which the forecast includes."""
 
     calls: int
     cost: Usd
@@ -44,9 +44,9 @@ class MonthEnd(Struct, kw_only=True, rename=wire_name):
 class LimitForecast(Struct, kw_only=True, rename=wire_name):
     """A limit and the day, in the user's time zone, on which it should be reached.
 
-    `reached_on` is null if the limit should not be reached, and today if it `is_reached` already.
-    `reached_in_seconds` is the time until then at the present pace of active calls, null if that
-    does not reach it today.
+    `reached_on` is null if the limit should not be reached, and today if `is_reached`.
+    `reached_in_seconds` is the time until active calls reach it at their present pace, null if not
+    today.
     """
 
     limit_usd: Usd

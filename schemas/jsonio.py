@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import cache
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -15,7 +16,7 @@ T = TypeVar("T")
 
 _TRUNCATED: Final = "Input data was truncated"
 _MALFORMED: Final = "JSON is malformed: "
-_UNIT_SUFFIXES: Final = ("_seconds", "_usd", "_percent")
+_UNIT_SUFFIXES: Final = ("_seconds", "_ms", "_usd", "_percent")
 
 
 def wire_name(name: str) -> str:
@@ -51,8 +52,13 @@ def encode(body: object) -> bytes:
 
 def decode(kind: type[T], text: bytes) -> T:
     """Decode JSON bytes into `kind`; raises msgspec.ValidationError or msgspec.DecodeError."""
-    decoder = msgspec.json.Decoder(kind, dec_hook=_decode_custom, float_hook=Decimal)
-    return decoder.decode(text)
+    body: T = _decoder(kind).decode(text)
+    return body
+
+
+@cache
+def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(kind, dec_hook=_decode_custom, float_hook=Decimal)
 
 
 def json_error(error: Exception) -> str:

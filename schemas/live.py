@@ -18,8 +18,8 @@ class LiveProjection(Struct, kw_only=True, rename=wire_name):
     """What an active call is expected to cost at hang-up: 8 of 10 calls cost `low` to `high`.
 
     `duration_seconds` is the expected duration. `due_once` is the part of the projected cost that
-    is still due once, such as the payment fee. `based_on_calls` is the number of earlier calls of
-    the persona that it is based on; 0 means the call's own rate.
+    does not grow with the duration and is still to come, such as the payment fee. `based_on_calls`
+    is the number of earlier calls of the persona that it is based on; 0 means the call's own rate.
     """
 
     low: Usd
@@ -33,11 +33,10 @@ class LiveCall(Struct, kw_only=True, rename=wire_name):
     """A call as of `version`; a higher version is newer, on any connection.
 
     `version` increases with every commit that changes the call, and by far more with a restore.
-
     `elapsed_seconds` is the duration of the call: until now if it is active, in total if it has
     ended. `projected_cost` is the expected cost of the call at hang-up, and `projection` how it was
-    estimated; null for an ended call, and while too little is known, when `projected_cost` is the
-    cost so far. Money is US dollars.
+    estimated. For an ended call, and while too little is known, `projection` is null and
+    `projected_cost` the cost so far. Money is US dollars.
     """
 
     call_id: str

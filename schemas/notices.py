@@ -16,7 +16,7 @@ ChannelState = Literal["unverified", "verified", "disabled"]
 ChannelKind = Literal[
     "alert", "anomaly", "forecast", "low_balance", "unpriced", "daily_digest", "weekly_digest"
 ]
-"""What a channel can get: `alert` are alerts of budgets."""
+"""The notifications that a channel can get; `alert` is an alert of a budget."""
 CHANNEL_KINDS: Final[tuple[ChannelKind, ...]] = get_args(ChannelKind)
 ADMINISTRATORS_KINDS: Final = frozenset[ChannelKind]({"alert", "unpriced"})
 """What channels of administrators can get: messages about all users."""
@@ -36,11 +36,6 @@ CHANNELS_MAX: Final = 10
 SECRET_PREFIX: Final = "whsec_"  # noqa: S105 - how Standard Webhooks marks a secret
 VERIFICATION_TYPE: Final = "channel.verification"
 TEST_TYPE: Final = "channel.test"
-
-
-def _milliseconds_name(name: str) -> str:
-    """Return the JSON name of a field; a duration in milliseconds keeps its unit."""
-    return name if name.endswith("_ms") else wire_name(name)
 
 
 ClockTime = Annotated[str, Meta(pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$", max_length=5)]
@@ -118,7 +113,7 @@ class Proof(Struct, kw_only=True, rename=wire_name, forbid_unknown_fields=True):
     code: str | UnsetType = UNSET
 
 
-class Attempt(Struct, kw_only=True, rename=_milliseconds_name):
+class Attempt(Struct, kw_only=True, rename=wire_name):
     """One attempt to deliver a notification; `status` is the HTTP status or the SMTP reply."""
 
     number: int

@@ -48,7 +48,7 @@ class ErasureReceipt(Struct, frozen=True, kw_only=True, rename=wire_name):
 
 
 class ErasedUserRecord(Struct, frozen=True, rename=wire_name, tag_field="type", tag="user.erased"):
-    """A user was erased. The user is recognized by the SHA-256 of `key` and the id, both in hex."""
+    """A user was erased; `digest` is the SHA-256 of `key` and the user's id. Both are in hex."""
 
     key: str
     digest: str

@@ -155,7 +155,7 @@ class PriceEntry(Struct, kw_only=True, rename=wire_name, forbid_unknown_fields=T
 
 
 class PriceEntered(Struct, kw_only=True, rename=wire_name):
-    """The result of a new price: `known` was in the catalogue already and is now verified.
+    """The result of a new price: `known` if it was in the catalogue already and is now verified.
 
     `proposal` is set if the price needs approval.
     """
@@ -188,7 +188,7 @@ class ModelAliasList(Struct, kw_only=True, rename=wire_name):
 
 
 class ModelAliasEntry(Struct, kw_only=True, rename=wire_name, forbid_unknown_fields=True):
-    """A new alias, in force from now on without `effective_from`; without `model` it ends."""
+    """A new alias; without `effective_from` it is in force now, without `model` it ends."""
 
     service: str
     alias: str
@@ -198,7 +198,7 @@ class ModelAliasEntry(Struct, kw_only=True, rename=wire_name, forbid_unknown_fie
 
 
 class ModelAliasEntered(Struct, kw_only=True, rename=wire_name):
-    """The result of a new alias: `known` was in force already."""
+    """The result of a new alias: `entered`, or `known` if it was in force already."""
 
     result: Literal["entered", "known"]
 

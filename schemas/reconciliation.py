@@ -32,7 +32,7 @@ class CountedMoney(Body):
 
 
 class ReconciledDay(Body):
-    """One UTC day; `differences` counts the figures (of four) that differ between the places."""
+    """One UTC day; `differences` counts which of the four figures differ between the places."""
 
     date: datetime.date
     differences: int

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Final, Literal, get_args
 
 RefusalCode = Literal[
     "invalid_json",  # the bytes are not UTF-8 JSON
@@ -13,9 +13,9 @@ RefusalCode = Literal[
     "too_large",  # above the size limit of an event
 ]
 
-REFUSAL_CODES: tuple[str, ...] = get_args(RefusalCode)
+REFUSAL_CODES: Final[tuple[str, ...]] = get_args(RefusalCode)
 
-STORED_CODES: tuple[str, ...] = (*REFUSAL_CODES, "unknown_price")
+STORED_CODES: Final[tuple[str, ...]] = (*REFUSAL_CODES, "unknown_price")
 """The codes that stored dead letters may have: earlier releases refused events without a price."""
 
 

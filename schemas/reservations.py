@@ -16,15 +16,15 @@ from schemas.usages import Usages
 
 COSTS_MAX: Final = 20
 RESERVED_SECONDS: Final = 120
-"""How long a reservation lasts if the request does not say it."""
+"""How long a reservation lasts by default."""
 RESERVED_SECONDS_MAX: Final = 3_600
 
 
 class PlannedCost(Struct, kw_only=True, rename=wire_name, forbid_unknown_fields=True):
     """A cost that the event (`source`, `id`) will report, with its upper bound.
 
-    The bound is `amount` in USD, or `usages` that are priced by the catalogue as `service`,
-    `operation`, `model` and `price_context` say. An `amount` of 0 ends a reservation. Global
+    The bound is `amount` in USD, or the catalogue's price of `usages` for `service`, `operation`,
+    `model` and `price_context`. An `amount` of 0 ends a reservation. Global
     budgets of a service apply if `service` is given.
     """
 

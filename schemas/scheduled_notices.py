@@ -20,7 +20,10 @@ UNPRICED_TYPE: Final = "usage.unpriced"
 
 
 class Digest(Struct, kw_only=True, rename=wire_name):
-    """A user's day or week in the user's time zone; `_before` is the one before. Times are UTC."""
+    """A user's day or week in the user's time zone. Times are UTC.
+
+    Fields with `_before` are of the day or week before it.
+    """
 
     user_id: str
     period: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from msgspec import UNSET, Struct, UnsetType, field
+from msgspec import UNSET, Struct, UnsetType
 
 from schemas.alerts import BudgetScope, ListedAlert, SpendBasis
 from schemas.call_steps import CallSteps, WantedCallSteps
@@ -40,7 +40,7 @@ class ScopedBudget(Struct, kw_only=True, rename=wire_name):
     period: BudgetPeriod
     limit_usd: Usd
     current_limit_usd: Usd
-    raise_: BudgetRaise | None = field(name="raise")
+    raise_: BudgetRaise | None
     thresholds: list[Exact]
     auto_cutoff: bool
     call_steps: CallSteps
@@ -71,7 +71,7 @@ class GlobalBudgetList(ScopedBudgetList, kw_only=True, rename=wire_name):
 class WantedScope(Struct, kw_only=True, frozen=True, rename=wire_name, forbid_unknown_fields=True):
     """What a budget applies to: the whole user, or calls with the persona or the tag `value`.
 
-    `key` is that of a tag.
+    Only a tag has a `key`.
     """
 
     kind: Literal["user", "persona", "tag"] = "user"
@@ -89,14 +89,14 @@ class WantedRaise(Struct, kw_only=True, rename=wire_name, forbid_unknown_fields=
 class WantedBudget(Struct, kw_only=True, rename=wire_name, forbid_unknown_fields=True):
     """The settings of a budget; without `thresholds`, those of the user's settings apply.
 
-    With `auto_cutoff`, the end of a call that reaches its limit is requested, and `call_steps` are
-    the steps before it.
+    With `auto_cutoff`, a call that reaches its limit is ended; `call_steps` are the steps before
+    it.
     """
 
     scope: WantedScope = WantedScope()
     period: BudgetPeriod
     limit_usd: Number
-    raise_: WantedRaise | UnsetType | None = field(default=UNSET, name="raise")
+    raise_: WantedRaise | UnsetType | None = UNSET
     thresholds: list[Number] | UnsetType = UNSET
     auto_cutoff: bool = True
     call_steps: WantedCallSteps = WantedCallSteps()
@@ -107,7 +107,7 @@ class WantedGlobalScope(
 ):
     """What a global budget applies to: all users, a service, or the calls with a tag.
 
-    `value` is the service or the tag's value, `key` that of a tag.
+    `value` is the service or the tag's value. Only a tag has a `key`.
     """
 
     kind: Literal["all", "service", "tag"] = "all"
@@ -121,5 +121,5 @@ class WantedGlobalBudget(Struct, kw_only=True, rename=wire_name, forbid_unknown_
     scope: WantedGlobalScope = WantedGlobalScope()
     period: Literal["day", "week", "month"]
     limit_usd: Number
-    raise_: WantedRaise | UnsetType | None = field(default=UNSET, name="raise")
+    raise_: WantedRaise | UnsetType | None = UNSET
     thresholds: list[Number] | UnsetType = UNSET

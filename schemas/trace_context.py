@@ -1,4 +1,4 @@
-"""W3C trace contexts, as they arrive and as they are passed on: `traceparent`."""
+"""Reads and passes on W3C trace contexts: `traceparent`."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ TRACED_EVENTS: ContextVar[Mapping[tuple[str, str], str]] = ContextVar(
 )
 """The trace contexts of the sampled events that are being recorded, by source and id."""
 
-CURRENT: ContextVar[str | None] = ContextVar("current_trace", default=None)
+REQUEST_TRACE: ContextVar[str | None] = ContextVar("request_trace", default=None)
 """The trace context of the request that is being served, if it is sampled."""
 
 
 class _Attribute(msgspec.Struct):
-    """The extension attribute of a CloudEvent that has its trace context."""
+    """The extension attribute of a CloudEvent with its trace context."""
 
     traceparent: str | None = None
 

@@ -82,7 +82,7 @@ class TraceExport(Struct, rename="camel"):
 
 
 class PartialSuccess(Struct, rename="camel", omit_defaults=True):
-    """The number of refused spans, and why; a message without refused spans is a warning."""
+    """The number of refused spans, and the reason; a message without refused spans is a warning."""
 
     rejected_spans: str = "0"
     error_message: str = ""

@@ -63,7 +63,7 @@ Unit = Annotated[
         extra_json_schema={"pattern": f"^{UNIT_FORM}$"},
     ),
 ]
-"""The name of a unit. Its form is checked by `is_unit`, once for each kind of cost."""
+"""The name of a unit; `schemas.bounds` checks its form."""
 
 USAGES_MAX: Final = 20
 

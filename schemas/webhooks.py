@@ -30,8 +30,8 @@ class WebhookSecretItem(Struct, kw_only=True, rename=wire_name):
 class WebhookEndpointItem(Struct, kw_only=True, rename=wire_name):
     """An endpoint of a vendor's webhooks. `path` is the path of its address.
 
-    `acceptedAt` and `refusedAt` are its last deliveries; `refusal` says why the last refused one
-    was refused. Up to two of its secrets are valid at a time.
+    `accepted_at` and `refused_at` are the times of its last accepted and last refused delivery;
+    `refusal` is the reason of the latter. Up to two of its secrets are valid at a time.
     """
 
     id: str
@@ -59,8 +59,8 @@ class WebhookEndpointList(Struct, kw_only=True, rename=wire_name):
 class WantedWebhookEndpoint(Struct, kw_only=True, rename=wire_name, forbid_unknown_fields=True):
     """An endpoint to make. Fields that are left out have the provider's default.
 
-    `userPath` is where a delivery names the user, `callPath` where it names our call, both as names
-    with dots, such as `call.metadata.userId`. `secret` is the vendor's secret or public key;
+    `user_path` is where a delivery names the user, `call_path` where it names our call: names
+    joined by dots, such as `call.metadata.userId`. `secret` is the vendor's secret or public key;
     without it, a secret is made if the vendor lets you choose one.
     """
 
@@ -83,7 +83,7 @@ class NewWebhookEndpoint(Struct, kw_only=True, rename=wire_name):
 
 
 class WantedWebhookSecret(Struct, kw_only=True, rename=wire_name, forbid_unknown_fields=True):
-    """A secret to add: the vendor's, or one that is made."""
+    """A secret to add: the vendor's; without `secret` one is made."""
 
     secret: SecretText | None = None
 
@@ -111,7 +111,7 @@ class HeldCall(Struct, kw_only=True, rename=wire_name):
 
 
 class HeldCallPage(Struct, kw_only=True, rename=wire_name):
-    """Calls with held events, by id; `nextCursor` continues after the last one."""
+    """Calls with held events, by id; `next_cursor` is null on the last page."""
 
     calls: list[HeldCall]
     next_cursor: str | None

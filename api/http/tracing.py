@@ -10,7 +10,7 @@ from typing import Final
 from aiohttp import web
 
 from messaging.tracing import Tracer
-from schemas.trace_context import CURRENT, HEADER, sampled
+from schemas.trace_context import HEADER, REQUEST_TRACE, sampled
 
 TRACER: Final = web.AppKey("tracer", Tracer)
 """Key of the application's tracer; missing without tracing."""
@@ -42,7 +42,7 @@ def traced_request(request: web.Request) -> Iterator[None]:
             attributes={"http.request.method": request.method, "http.route": route},
         )
         context = span.traceparent
-    token = CURRENT.set(context)
+    token = REQUEST_TRACE.set(context)
     error: str | None = None
     try:
         yield
@@ -50,6 +50,6 @@ def traced_request(request: web.Request) -> Iterator[None]:
         error = type(failure).__name__
         raise
     finally:
-        CURRENT.reset(token)
+        REQUEST_TRACE.reset(token)
         if span is not None:
             span.end(time.time_ns(), error)
