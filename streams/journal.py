@@ -2,8 +2,8 @@
 
 A restored ledger does not know what was sent after its backup, and would send it again. The journal
 is a topic, so restoring PostgreSQL does not affect it. A record is written to it before PostgreSQL
-stores the success, so the journal is never behind a backup; while the brokers do not respond,
-sending continues and is journaled later.
+stores the success. While the brokers do not respond, sending continues, and the records are written
+later.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
-from contextlib import AbstractAsyncContextManager, aclosing
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 import msgspec
 
@@ -30,6 +30,7 @@ PAUSE_SECONDS: Final = 30
 RECORDS_AT_ONCE: Final = 500
 
 R = TypeVar("R")
+J = TypeVar("J", bound="Journal[Any]")
 
 _encode: Final = msgspec.json.Encoder().encode
 _log: Final = logging.getLogger(__name__)
@@ -43,7 +44,7 @@ class JournalStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class JournalKind(Generic[R]):
-    """What a journal has records of (`noun`, in the plural), and how the ledger stores them.
+    """What the records of a journal are (`noun`, in the plural), and how the ledger stores them.
 
     `read` decodes and checks a record; it raises msgspec.DecodeError or ValueError. The actions
     are those of log lines.
@@ -117,7 +118,7 @@ class Journal(Generic[R]):
         async with self._store.connection() as connection:
             epoch = await self._kind.epoch_to_read(connection)
         if epoch is not None:
-            if running:  # the journal may get their records
+            if running:  # they may still write to the journal
                 await asyncio.wait(running)
             await self.read(epoch, stop)
 
@@ -166,3 +167,16 @@ class Journal(Generic[R]):
                 extra={"action": self._kind.unreadable_action},
             )
             return None
+
+
+@asynccontextmanager
+async def open_journal(
+    make: Callable[[KafkaSettings], J], kafka: KafkaSettings | None
+) -> AsyncIterator[J | None]:
+    """Open the journal that `make` returns for the duration of the block; None without brokers."""
+    journal = None if kafka is None else make(kafka)
+    try:
+        yield journal
+    finally:
+        if journal is not None:
+            await journal.close()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from typing import Final, TypeAlias
 
 import msgspec
@@ -19,7 +18,7 @@ from ledger.commands.journal import (
 from messaging.kafka import KafkaSettings
 from schemas.commands import ExecutedCommand
 from schemas.topics import EXECUTED_COMMANDS
-from streams.journal import Journal, JournalKind
+from streams.journal import Journal, JournalKind, open_journal
 
 CommandJournal: TypeAlias = Journal[ExecutedCommand]
 
@@ -28,7 +27,7 @@ _decoder: Final = msgspec.json.Decoder(ExecutedCommand)
 
 def _read(value: bytes) -> ExecutedCommand:
     record = _decoder.decode(value)
-    _ = record.uuid  # raises ValueError if it is not one
+    _ = record.uuid  # raises ValueError if the id is not a UUID
     return record
 
 
@@ -49,16 +48,8 @@ _KIND: Final = JournalKind(
 )
 
 
-@asynccontextmanager
-async def command_journal(
+def command_journal(
     kafka: KafkaSettings | None, store: CommandStore
-) -> AsyncIterator[CommandJournal | None]:
-    """Open a journal for the duration of the block; None without brokers."""
-    if kafka is None:
-        yield None
-        return
-    journal = Journal(kafka, store, _KIND)
-    try:
-        yield journal
-    finally:
-        await journal.close()
+) -> AbstractAsyncContextManager[CommandJournal | None]:
+    """Open the journal for the duration of the block; None without brokers."""
+    return open_journal(lambda settings: Journal(settings, store, _KIND), kafka)

@@ -10,11 +10,10 @@ from messaging.kafka import KafkaSettings
 from messaging.tracing import Tracer
 from streams.commands.journal import command_journal
 from streams.commands.routing import CommandRouter
-from streams.commands.telemetry import CommandTelemetry
 from streams.commands.wake_ups import wake_on_commands
 from streams.commands.worker import CommandOptions, CommandWorker
 from streams.metrics.commands import CommandMeter
-from streams.tracing.commands import CommandTracing
+from streams.tracing.attempts import AttemptTracing
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +42,8 @@ async def run_commands(
             command_store(options.database_url) as store,
             command_journal(options.kafka, store) as journal,
         ):
-            tracing = None if tracer is None else CommandTracing(tracer, store)
-            telemetry = CommandTelemetry(meter, tracing)
-            worker = CommandWorker(store, options.router, options.commands, journal, telemetry)
+            tracing = None if tracer is None else AttemptTracing(tracer, store)
+            worker = CommandWorker(store, options.router, options.commands, journal, meter, tracing)
             async with asyncio.TaskGroup() as parts:
                 parts.create_task(worker.run(stop))
                 parts.create_task(meter.loop.run(stop))

@@ -22,13 +22,15 @@ from schemas.commands import ExecutedCommand
 from streams.commands.journal import CommandJournal
 from streams.commands.receiver import ATTEMPT_MS, CommandReceiver
 from streams.commands.routing import CommandRouter
-from streams.commands.telemetry import CommandTelemetry
+from streams.metrics.commands import CommandMeter
 from streams.retries import RETRYABLE_ERRORS
+from streams.tracing.attempts import AttemptTracing
 
 FINISH_SECONDS: Final = 12
 STORE_ATTEMPTS_MAX: Final = 40
 CHECK_SECONDS: Final = 10
 _NOT_SENT: Final = "Dry run: nothing was sent."
+_NO_FAILURES: Final = frozenset({"executed", "dry_run", "ended"})
 
 _log: Final = logging.getLogger(__name__)
 
@@ -55,14 +57,16 @@ class CommandWorker:
         router: CommandRouter,
         options: CommandOptions | None = None,
         journal: CommandJournal | None = None,
-        telemetry: CommandTelemetry | None = None,
+        meter: CommandMeter | None = None,
+        tracing: AttemptTracing | None = None,
     ) -> None:
-        """Without a `journal` commands are not journaled."""
+        """Without a `journal` commands are not journaled, without `tracing` not traced."""
         self._store = store
         self._router = router
         self._options = options or CommandOptions()
         self._journal = journal
-        self._telemetry = telemetry or CommandTelemetry()
+        self._meter = meter or CommandMeter()
+        self._tracing = tracing
         self._wake = asyncio.Event()
         self._running: set[asyncio.Task[None]] = set()
         self._check_at_ns = 0
@@ -171,22 +175,35 @@ class CommandWorker:
         if result.outcome == "temporary":
             delay_ms = retry_delay_ms(claim.number, result.retry_after_seconds)
             await self._store.postpone(claim, result, duration_ms, delay_ms)
-            await self._telemetry.attempted(claim, result, duration_ms)
+            await self._measure(claim, result, duration_ms)
             _log.warning(
                 "not executed: %s", result.error, extra={"action": "command_postponed", **fields}
             )
             return
         await self._store.finish(claim, result, duration_ms, is_journaled=is_journaled)
-        await self._telemetry.attempted(claim, result, duration_ms)
-        level = (
-            logging.INFO if result.outcome in {"executed", "ended", "dry_run"} else logging.WARNING
-        )
+        await self._measure(claim, result, duration_ms)
         _log.log(
-            level,
+            logging.INFO if result.outcome in _NO_FAILURES else logging.WARNING,
             "command %s",
             result.outcome,
             extra={"action": f"command_{result.outcome}", **fields},
         )
+
+    async def _measure(
+        self, claim: ClaimedCommand, result: CommandResult, duration_ms: int
+    ) -> None:
+        """Measure and trace an attempt whose result is stored."""
+        self._meter.attempted(claim.kind, result.outcome, duration_ms)
+        if self._tracing is not None:
+            await self._tracing.record(
+                f"execute {claim.kind}",
+                claim.command_id,
+                claim.number,
+                duration_ms,
+                None if result.outcome in _NO_FAILURES else result.outcome,
+                cost_analytics__outcome=result.outcome,
+                cost_analytics__target=result.target or "",
+            )
 
 
 async def _send(receiver: CommandReceiver, claim: ClaimedCommand) -> CommandResult:
@@ -196,7 +213,7 @@ async def _send(receiver: CommandReceiver, claim: ClaimedCommand) -> CommandResu
     except TimeoutError:
         return CommandResult("temporary", receiver.name, error="The attempt took too long.")
     except Exception as error:
-        # An error of a receiver must not lose the command: it is repeated, and is logged.
+        # An unexpected error of a receiver must not lose the command: it is repeated.
         _log.exception("%s failed", receiver.name, extra={"action": "receiver_failed"})
         text = f"An internal error: {type(error).__name__}."
         return CommandResult("temporary", receiver.name, error=text)

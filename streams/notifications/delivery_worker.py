@@ -28,12 +28,12 @@ from ledger.postgres.database import TRANSIENT_ERRORS
 from messaging.retries import Backoff, finish, wait_for_either
 from schemas.deliveries import DeliveryRecord
 from schemas.notices import ChannelType
-from streams.metrics.deliveries import DeliveryOutcome
+from streams.metrics.deliveries import DeliveryMeter, DeliveryOutcome
 from streams.notifications.journal import DeliveryJournal
 from streams.notifications.message_templates import TemplateError, notification_of
 from streams.notifications.sender import ATTEMPT_MS, ChannelSender
-from streams.notifications.telemetry import DeliveryTelemetry
 from streams.retries import RETRYABLE_ERRORS
+from streams.tracing.attempts import AttemptTracing
 
 PENDING_MAX: Final = 1_000
 FINISH_SECONDS: Final = 20
@@ -72,14 +72,16 @@ class DeliveryWorker:
         senders: Mapping[ChannelType, ChannelSender],
         options: DeliveryOptions | None = None,
         journal: DeliveryJournal | None = None,
-        telemetry: DeliveryTelemetry | None = None,
+        meter: DeliveryMeter | None = None,
+        tracing: AttemptTracing | None = None,
     ) -> None:
-        """Without a `journal` deliveries are not journaled."""
-        self._telemetry = telemetry or DeliveryTelemetry()
+        """Without a `journal` deliveries are not journaled, without `tracing` not traced."""
         self._store = store
-        self._journal = journal
         self._senders = senders
         self._options = options or DeliveryOptions()
+        self._journal = journal
+        self._meter = meter or DeliveryMeter()
+        self._tracing = tracing
         self._pending: dict[str, None] = {}
         self._wake = asyncio.Event()
         self._running: dict[asyncio.Task[None], ClaimedDelivery] = {}
@@ -87,7 +89,7 @@ class DeliveryWorker:
         self._prune_at_ns = 0
 
     def notify(self, alert_id: str) -> None:
-        """Queue an alert's deliveries soon; the sweep finds those over the limit."""
+        """Queue the deliveries of an alert soon; beyond PENDING_MAX alerts the sweep does it."""
         if len(self._pending) < PENDING_MAX:
             self._pending[alert_id] = None
         self._wake.set()
@@ -129,7 +131,7 @@ class DeliveryWorker:
             task = asyncio.create_task(self._deliver(claim))
             self._running[task] = claim
             task.add_done_callback(self._on_done)
-        self._telemetry.meter.running(len(self._running))
+        self._meter.running(len(self._running))
 
     async def _sweep(self) -> None:
         now_ns = time.monotonic_ns()
@@ -157,7 +159,7 @@ class DeliveryWorker:
 
     def _on_done(self, task: asyncio.Task[None]) -> None:
         self._running.pop(task, None)
-        self._telemetry.meter.running(len(self._running))
+        self._meter.running(len(self._running))
         self._wake.set()
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.error(
@@ -173,12 +175,12 @@ class DeliveryWorker:
         is_journaled = (
             result.verdict == "delivered"
             and self._journal is not None
-            and await self._journal.write([_record_of(claim)])
+            and await self._journal.write([_journal_record(claim)])
         )
         backoff = Backoff()
         for _ in range(STORE_ATTEMPTS_MAX):
             try:
-                await self._record(claim, result, duration_ms, is_journaled=is_journaled)
+                await self._store_result(claim, result, duration_ms, is_journaled=is_journaled)
                 return
             except TRANSIENT_ERRORS as error:
                 _log.warning(
@@ -198,12 +200,11 @@ class DeliveryWorker:
         except TimeoutError:
             return DeliveryResult("temporary", error="The attempt took too long.")
         except Exception as error:
-            # An error of a sender must not lose the delivery: it is retried, and the traceback
-            # logged.
+            # An unexpected error of a sender must not lose the delivery: it is retried.
             _log.exception("the sender of %s failed", claim.type, extra={"action": "sender_failed"})
             return DeliveryResult("temporary", error=f"An internal error: {type(error).__name__}.")
 
-    async def _record(
+    async def _store_result(
         self,
         claim: ClaimedDelivery,
         result: DeliveryResult,
@@ -222,25 +223,40 @@ class DeliveryWorker:
         }
         if result.verdict == "delivered":
             await self._store.store_success(claim, result, duration_ms, is_journaled=is_journaled)
-            await self._telemetry.attempted(claim, "delivered", duration_ms)
+            await self._measure(claim, "delivered", duration_ms)
             _log.info("delivered", extra={"action": "notice_delivered", **fields})
             return
         step = self._options.schedules[claim.type].step(claim.number, claim.failures, result)
         disabled = await self._store.store_failure(
-            claim, result, step, duration_ms, _disable(claim, result, step)
+            claim, result, step, duration_ms, _reason_to_disable(claim, result, step)
         )
         outcome: DeliveryOutcome = "failed" if step.delay_ms is None else "postponed"
-        await self._telemetry.attempted(claim, outcome, duration_ms)
-        action = "notice_postponed" if step.delay_ms is not None else "notice_failed"
+        await self._measure(claim, outcome, duration_ms)
         fields |= {"error": result.error, "again_in_ms": step.delay_ms}
-        _log.warning("not delivered: %s", result.error, extra={"action": action, **fields})
+        extra = {"action": f"notice_{outcome}", **fields}
+        _log.warning("not delivered: %s", result.error, extra=extra)
         if disabled:
             _log.warning(
                 "channel %s is disabled", claim.channel_id, extra={"action": "channel_disabled"}
             )
 
+    async def _measure(
+        self, claim: ClaimedDelivery, outcome: DeliveryOutcome, duration_ms: int
+    ) -> None:
+        """Measure and trace an attempt whose outcome is stored."""
+        self._meter.attempted(claim.type, outcome, duration_ms)
+        if self._tracing is not None:
+            await self._tracing.record(
+                f"deliver {claim.type}",
+                claim.subject_id,
+                claim.number,
+                duration_ms,
+                None if outcome == "delivered" else outcome,
+                cost_analytics__outcome=outcome,
+            )
 
-def _record_of(claim: ClaimedDelivery) -> DeliveryRecord:
+
+def _journal_record(claim: ClaimedDelivery) -> DeliveryRecord:
     return DeliveryRecord(
         claim.delivery_id,
         claim.channel_id,
@@ -252,8 +268,10 @@ def _record_of(claim: ClaimedDelivery) -> DeliveryRecord:
     )
 
 
-def _disable(claim: ClaimedDelivery, result: DeliveryResult, step: NextAttempt) -> str | None:
-    """Return the reason to disable the channel, if its last failure was not about one message."""
+def _reason_to_disable(
+    claim: ClaimedDelivery, result: DeliveryResult, step: NextAttempt
+) -> str | None:
+    """Return why the channel is disabled after its last attempt; None if it is not."""
     if step.delay_ms is not None:
         return None
     if result.verdict == "gone":

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from typing import Final
 
 import msgspec
@@ -20,7 +19,7 @@ from ledger.operations.delivery_journal import (
 from messaging.kafka import KafkaSettings
 from schemas.deliveries import DeliveryRecord
 from schemas.topics import DELIVERIES
-from streams.journal import Journal, JournalKind
+from streams.journal import Journal, JournalKind, open_journal
 from streams.notifications.erasures import import_erasures
 
 _decoder: Final = msgspec.json.Decoder(DeliveryRecord)
@@ -28,7 +27,7 @@ _decoder: Final = msgspec.json.Decoder(DeliveryRecord)
 
 def _read(value: bytes) -> DeliveryRecord:
     record = _decoder.decode(value)
-    record.row()  # raises ValueError if it is not one
+    record.row()  # raises ValueError if an id is not a UUID
     return record
 
 
@@ -61,16 +60,8 @@ class DeliveryJournal(Journal[DeliveryRecord]):
         await super().read(epoch, stop)
 
 
-@asynccontextmanager
-async def delivery_journal(
+def delivery_journal(
     kafka: KafkaSettings | None, store: DeliveryStore
-) -> AsyncIterator[DeliveryJournal | None]:
-    """Open a journal for the duration of the block; None without brokers."""
-    if kafka is None:
-        yield None
-        return
-    journal = DeliveryJournal(kafka, store)
-    try:
-        yield journal
-    finally:
-        await journal.close()
+) -> AbstractAsyncContextManager[DeliveryJournal | None]:
+    """Open the journal for the duration of the block; None without brokers."""
+    return open_journal(lambda settings: DeliveryJournal(settings, store), kafka)

@@ -19,9 +19,8 @@ from streams.notifications.faust_agents import run_agents
 from streams.notifications.journal import delivery_journal
 from streams.notifications.scheduler import NoticeScheduler
 from streams.notifications.sender import ChannelSender
-from streams.notifications.telemetry import DeliveryTelemetry
 from streams.prices.daily import DailyPrices
-from streams.tracing.deliveries import DeliveryTracing
+from streams.tracing.attempts import AttemptTracing
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +57,9 @@ async def run_notifications(
             anomaly_store(options.database_url) as anomalies,
             delivery_journal(options.kafka, store) as journal,
         ):
-            tracing = None if tracer is None else DeliveryTracing(tracer, store)
-            telemetry = DeliveryTelemetry(meter, tracing)
+            tracing = None if tracer is None else AttemptTracing(tracer, store)
             deliveries = DeliveryWorker(
-                store, options.senders, options.deliveries, journal, telemetry
+                store, options.senders, options.deliveries, journal, meter, tracing
             )
             watcher = AnomalyWatcher(anomalies, options.watch)
             async with asyncio.TaskGroup() as parts:
