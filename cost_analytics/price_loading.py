@@ -21,9 +21,9 @@ from ledger.prices.rows import PriceRow
 from streams.prices.configured import is_secure
 from streams.prices.fetching import fetch, price_session
 from streams.prices.genai_prices import read_genai_prices
-from streams.prices.genai_source import INSTALL, GenAiPrices, decode_list, update_url
+from streams.prices.genai_source import INSTALL, GenAiPrices, update_url
 from streams.prices.litellm import read_litellm
-from streams.prices.reading import ConfiguredSource, PriceSourceError, ReadPrices
+from streams.prices.reading import ConfiguredSource, PriceListResult, PriceSourceError, decode_json
 
 _NAME: Final = "prices"
 _SHOWN: Final = 20
@@ -42,7 +42,7 @@ class ListRequest(NamedTuple):
     update: bool = False
 
 
-def read_list(request: ListRequest, since: datetime) -> ReadPrices:
+def read_list(request: ListRequest, since: datetime) -> PriceListResult:
     """Read a list from a file, from standard input (-), a URL or a package; raises CommandError."""
     place = _place(request)
     if request.form == "voice":
@@ -54,7 +54,7 @@ def read_list(request: ListRequest, since: datetime) -> ReadPrices:
         if request.form == "litellm":
             return read_litellm(text, since, source="LiteLLM", services=request.services)
         return read_genai_prices(
-            decode_list(text), since, source=request.form, services=request.services
+            decode_json(text), since, source=request.form, services=request.services
         )
     except PriceSourceError as error:
         raise CommandError(f"{place or request.form} was not loaded: {error}.") from None
@@ -76,7 +76,7 @@ def _place(request: ListRequest) -> str | None:
         raise CommandError(f"--update needs genai-prices: {INSTALL}") from None
 
 
-def _read_voice_list(services: Collection[str]) -> ReadPrices:
+def _read_voice_list(services: Collection[str]) -> PriceListResult:
     """Return the list prices of speech and telephony that come with the release."""
     rows = [
         row
@@ -85,7 +85,7 @@ def _read_voice_list(services: Collection[str]) -> ReadPrices:
     ]
     if not rows:
         raise CommandError("The list has no prices of these services.")
-    return ReadPrices(rows, len({(row.service, row.model) for row in rows}), {})
+    return PriceListResult(rows, len({(row.service, row.model) for row in rows}), {})
 
 
 def rows_since(rows: Iterable[PriceRow], since: datetime, *, form: str) -> list[PriceRow]:
@@ -115,7 +115,7 @@ def _fetch(url: str) -> bytes:
     return run(read())
 
 
-def summarize(found: ReadPrices) -> str:
+def summarize(found: PriceListResult) -> str:
     """Return what was read and what was left out, as lines."""
     lines = [f"{len(found.rows):,} prices of {found.models:,} models."]
     left_out = sorted(found.left_out.items(), key=lambda item: -item[1])

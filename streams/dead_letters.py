@@ -26,7 +26,7 @@ from schemas.topics import (
 )
 
 DEAD_LETTER_BYTES_MAX: Final = 900_000
-"""Larger records are stored completely in the database only; topics allow a megabyte by default."""
+"""Only the database stores larger records completely; topics allow a megabyte by default."""
 
 _EMITTER_FAULTS: Final[frozenset[str]] = frozenset(("invalid_json", "too_large"))
 
@@ -101,11 +101,8 @@ class DeadLetterTopic:
         send a record without key and value, so then its value is empty.
         """
         reason = self._reason(dead_letter)
-        key, value, headers = (
-            dead_letter.key,
-            dead_letter.value,
-            [*headers_of(dead_letter.headers), *reason],
-        )
+        key, value = dead_letter.key, dead_letter.value
+        headers = [*headers_of(dead_letter.headers), *reason]
         if record_size(key, value, headers) > DEAD_LETTER_BYTES_MAX:
             value, headers = b"", [*reason, (ORIGINAL_OMITTED, b"too large")]
         if record_size(key, value, headers) > DEAD_LETTER_BYTES_MAX:
@@ -115,6 +112,7 @@ class DeadLetterTopic:
         return await self._producer.send(DEAD_LETTERS.name, key=key, value=value, headers=headers)
 
     def _reason(self, dead_letter: DeadLetter) -> list[tuple[str, bytes | None]]:
+        """Return the headers that say where a record comes from, and why it is refused."""
         return [
             (ORIGINAL_TOPIC, self._stream.topic.encode()),
             (ORIGINAL_PARTITION, str(dead_letter.partition).encode()),

@@ -1,4 +1,4 @@
-"""Ends the parts of a worker within a time limit."""
+"""Ends the parts of a worker within a time limit after its stop."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ CANCEL_SECONDS: Final = 3
 async def run_with_deadline(seconds: int, stop: asyncio.Event, work: Awaitable[object]) -> None:
     """Run `work`, and cancel it `seconds` after `stop`; raises its errors.
 
-    Cancelled work is repeated by the next reader, so a stop need not wait.
+    Cancelled work is done again after the next start, so a stop need not wait for it.
     """
     task = asyncio.ensure_future(work)
     stopping = asyncio.create_task(stop.wait())

@@ -21,7 +21,7 @@ from schemas.refusals import Refused
 from schemas.topics import GAP_ID, GAP_OFFSET
 
 RECORDS_PER_SLICE: Final = 250
-_PLACE: Final = re.compile(rb"[0-9]{1,18}")
+_NUMBER: Final = re.compile(rb"[0-9]{1,18}")
 
 
 async def decode_records(
@@ -29,7 +29,7 @@ async def decode_records(
 ) -> Batch:
     """Decode the records of one poll; other tasks may run after every few hundred records.
 
-    Costs that the catalogue can price are rated at once. In a large batch, plain costs take the
+    Costs with a price in the catalogue are rated here. In a large batch, ordinary costs take the
     fast path.
     """
     batch = Batch(is_large=sum(map(len, polled.values())) > SMALL_BATCH_MAX)
@@ -39,10 +39,8 @@ async def decode_records(
             continue
         for start in range(0, len(records), RECORDS_PER_SLICE):
             chunk = records[start : start + RECORDS_PER_SLICE]
-            plain = (
-                _plain_costs(chunk, window, catalogue) if batch.is_large else [None] * len(chunk)
-            )
-            _decode_slice(batch, chunk, plain, window, catalogue)
+            fast = _fast_costs(chunk, window, catalogue) if batch.is_large else [None] * len(chunk)
+            _decode_slice(batch, chunk, fast, window, catalogue)
             batch.size_bytes += _bytes_of(chunk)
             await asyncio.sleep(0)
         batch.next_offsets[partition.partition] = records[-1].offset + 1
@@ -58,23 +56,23 @@ def describe_record(record: ConsumerRecord) -> str:
 
 
 def _note_resent(batch: Batch, record: ConsumerRecord) -> None:
-    """Add a record to `resent` if its headers name a place in a gap."""
+    """Add a record to `resent` if its headers name a gap and an offset in it."""
     headers = dict(record.headers)
-    place = (headers.get(GAP_ID), headers.get(GAP_OFFSET))
-    if all(number is not None and _PLACE.fullmatch(number) for number in place):
-        batch.resent.append(ResentRecord(*(int(number) for number in place if number)))
+    numbers = (headers.get(GAP_ID), headers.get(GAP_OFFSET))
+    if all(number is not None and _NUMBER.fullmatch(number) for number in numbers):
+        batch.resent.append(ResentRecord(*(int(number) for number in numbers if number)))
 
 
 def _bytes_of(records: Sequence[ConsumerRecord]) -> int:
     size = 0
-    for record in records:  # a missing key or value counts -1, which does not matter
+    for record in records:  # a missing key or value has the size -1, which does not matter
         size += record.serialized_value_size + record.serialized_key_size
         if record.headers:
             size += sum([len(name) + len(value or b"") for name, value in record.headers])
     return size
 
 
-def _plain_costs(
+def _fast_costs(
     records: Sequence[ConsumerRecord], window: Window, catalogue: Catalogue
 ) -> list[FastPathCost | None]:
     values = [None if record.headers else record.value for record in records]
@@ -89,11 +87,11 @@ def _rater(catalogue: Catalogue) -> FastPathRater:
 def _decode_slice(
     batch: Batch,
     records: Sequence[ConsumerRecord],
-    plain: Sequence[FastPathCost | None],
+    fast: Sequence[FastPathCost | None],
     window: Window,
     catalogue: Catalogue,
 ) -> None:
-    for record, cost in zip(records, plain, strict=True):
+    for record, cost in zip(records, fast, strict=True):
         if cost is None:
             if record.headers:
                 _note_resent(batch, record)

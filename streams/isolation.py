@@ -18,9 +18,9 @@ Record = Callable[[Batch], Awaitable[None]]
 async def record_storable_events(batch: Batch, error: Exception, record: Record) -> None:
     """Record the events of a failed batch that PostgreSQL can store, and refuse the others.
 
-    All others are refused in one batch, so that the limit of refusals applies to their number. It
-    also moves the offsets, so after an earlier crash the records are read again. Raises `error` if
-    the batch has no events.
+    The others are refused in one batch, so that the limit of refusals applies to their number. This
+    batch also moves the offsets: after a crash before it, all records are read again. Raises
+    `error` if the batch has no events.
     """
     letters = await _refuse_unstorable(batch, batch.events, batch.records, error, record)
     await record(

@@ -9,10 +9,10 @@ from ledger.postgres.database import TRANSIENT_ERRORS, Connection
 
 
 class KeptConnection:
-    """One connection, opened for its first use, for one statement at a time."""
+    """One connection for one statement at a time; it is opened when it is first needed."""
 
     def __init__(self, connect: Callable[[], Awaitable[Connection]]) -> None:
-        """`connect` is called for the first statement."""
+        """`connect` opens a connection."""
         self._connect = connect
         self._connection: Connection | None = None
 
@@ -20,7 +20,7 @@ class KeptConnection:
         """Run a statement, or skip it while the database is unavailable; raises other errors."""
         try:
             await statement(await self.open(), *arguments)
-        except BaseException as error:  # a connection cannot be used after an interruption
+        except BaseException as error:  # after an interruption a connection cannot be used
             self.terminate()
             if not isinstance(error, TRANSIENT_ERRORS):
                 raise

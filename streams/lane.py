@@ -89,7 +89,7 @@ class Lane:
     def assign(
         self, partitions: Iterable[TopicPartition], positions: Mapping[int, StoredPosition]
     ) -> None:
-        """Read these partitions, whose consumer positions are set; `positions` are by partition."""
+        """Read these partitions from `positions` (by partition), to which the consumer was set."""
         self.assignment += 1
         self._recorder.expect_repeats()
         self.partitions = tuple(partitions)
@@ -104,8 +104,8 @@ class Lane:
     async def revoke(self, wait_seconds: int | None) -> None:
         """Give up all partitions, after waiting up to `wait_seconds` for the current batch.
 
-        None waits without limit. A batch that takes longer is harmless: the next reader recognises
-        its events as repeats. The current poll is cancelled and waited for, or it would take
+        None waits without limit. A batch that takes longer is harmless: its events are repeats for
+        the next reader. The current poll is cancelled and waited for: otherwise it could take
         records of the next assignment and drop them.
         """
         self.assignment += 1
@@ -147,7 +147,7 @@ class Lane:
             await self._recorder.close()
 
     async def _next_batch(self) -> tuple[int, Batch | None]:
-        """Poll and decode a batch; returns also the number of its assignment."""
+        """Poll and decode a batch; also returns the number of its assignment."""
         assignment = self.assignment
         if not self.partitions or self.is_out_of_range:
             await wait_until_set(self._assigned, IDLE_SECONDS)
@@ -187,7 +187,7 @@ class Lane:
                 batch.add(await self._decode(polled, assignment))
 
     def _backlog(self) -> int:
-        """Return how many records of its partitions are not read yet, as of the last fetches."""
+        """Return how many records of the partitions are not read yet, as of the last fetches."""
         partitions = [p for p in self.partitions if p.partition in self.read_offsets]
         ends = [self._consumer.last_stable_offset(p) or 0 for p in partitions]
         read = [self.read_offsets[p.partition] for p in partitions]
@@ -212,10 +212,10 @@ class Lane:
     async def _poll_records(
         self, limit: int, until: asyncio.Task[None] | None, wait_ms: int
     ) -> Mapping[TopicPartition, Sequence[ConsumerRecord]]:
-        """Return up to `limit` records; none if the partitions are revoked meanwhile.
+        """Return up to `limit` records within `wait_ms`, or when `until` is done.
 
-        Returns also when `until` is done. If the log does not have the next record, nothing is read
-        until the position is compared with the log.
+        Returns none if the partitions are revoked meanwhile. If the log does not have the next
+        record, nothing is read until the position is compared with the log.
         """
         poll = self._poll = asyncio.create_task(
             self._consumer.getmany(*self.partitions, timeout_ms=wait_ms, max_records=limit)
@@ -236,7 +236,7 @@ class Lane:
             return {}
 
     def _mark(self, partition: TopicPartition, records: Sequence[ConsumerRecord]) -> PositionMark:
-        """Return the mark of a partition after these records."""
+        """Return the mark that is stored with the position of a partition after these records."""
         position = self.positions.get(partition.partition, StoredPosition(0))
         last_record = "" if position.incarnation else describe_record(records[-1])
         return PositionMark(position.generation, last_record)

@@ -24,7 +24,6 @@ class LogWatch:
     def __init__(
         self, consumer: AIOKafkaConsumer, lanes: Sequence[Lane], positions: Positions
     ) -> None:
-        """Take the lanes to watch, and what finds their positions."""
         self._consumer = consumer
         self._lanes = lanes
         self._positions = positions
@@ -40,11 +39,11 @@ class LogWatch:
                 await self._reposition(lane)
 
     async def confirm(self) -> list[Lane]:
-        """Confirm the counted offsets of the present topic; returns lanes that read another one.
+        """Confirm the counted offsets; returns the lanes whose topic was deleted and created again.
 
         Raises ClusterReplacedError.
         """
-        # All of a lane at once: a rebalance while we wait gives it other positions and offsets.
+        # Before any wait: a rebalance replaces a lane's positions and offsets.
         counted = [
             (lane, lane.assignment, lane.positions, dict(lane.next_offsets)) for lane in self._lanes
         ]
@@ -61,20 +60,21 @@ class LogWatch:
                 extra={"action": "log_unchecked"},
             )
             return []
-        unchanged = [one for one in counted if one[1] == one[0].assignment]
         outdated = []
-        for lane, _, positions, next_offsets in unchanged:
-            if _have_incarnation(positions, identity.topic_id):
+        for lane, assignment, positions, next_offsets in counted:
+            if assignment != lane.assignment:
+                continue
+            if _are_of_topic(positions, identity.topic_id):
                 await self._positions.confirm(positions, next_offsets)
             else:
                 outdated.append(lane)
         return outdated
 
     async def _reposition(self, lane: Lane) -> None:
-        """Make a lane continue from newly compared positions.
+        """Compare the positions of a lane with the log, and make it continue from there.
 
-        Its current batch is finished first; otherwise its records would seem uncounted. A rebalance
-        meanwhile finds the positions itself.
+        Its current batch is finished first; otherwise its records would seem uncounted. After a
+        rebalance meanwhile the lane has new positions already.
         """
         partitions, assignment = lane.partitions, lane.assignment + 1
         await lane.revoke(None)
@@ -91,6 +91,6 @@ class LogWatch:
         )
 
 
-def _have_incarnation(positions: Mapping[int, StoredPosition], topic_id: str | None) -> bool:
-    """Return whether positions are all of this incarnation of their topic."""
+def _are_of_topic(positions: Mapping[int, StoredPosition], topic_id: str | None) -> bool:
+    """Return whether all positions are of the topic with this id; True if there are no ids."""
     return topic_id is None or all(one.incarnation == topic_id for one in positions.values())

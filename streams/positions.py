@@ -48,7 +48,7 @@ class PositionChangedError(Exception):
 
 
 class Positions:
-    """Determines where to read partitions of a topic, and stores skipped ranges as gaps."""
+    """Determines where to read partitions of a topic, and stores ranges without records as gaps."""
 
     def __init__(
         self,
@@ -86,7 +86,7 @@ class Positions:
         return identity
 
     async def resolve(self, partitions: Sequence[TopicPartition]) -> dict[int, StoredPosition]:
-        """Return the positions to read partitions from; retries while brokers or database are away.
+        """Return the positions to read partitions from; waits for brokers and database.
 
         Raises ClusterReplacedError, and errors that are not retryable.
         """
@@ -159,8 +159,8 @@ class Positions:
             first_offsets = {p.partition: 0 for p in partitions if p.partition not in stored}
         else:
             numbers = self._consumer.partitions_for_topic(self._stream.topic) or ()
-            everything = {TopicPartition(self._stream.topic, n) for n in numbers} | set(partitions)
-            beginnings = await self._consumer.beginning_offsets(everything)
+            known = {TopicPartition(self._stream.topic, n) for n in numbers} | set(partitions)
+            beginnings = await self._consumer.beginning_offsets(known)
             first_offsets = {partition.partition: first for partition, first in beginnings.items()}
         await begin_positions(connection, self._stream, first_offsets, identity.topic_id)
 
@@ -187,16 +187,16 @@ class Positions:
         self, partition: TopicPartition, stored: StoredPosition, log: PartitionLog
     ) -> LastRecord:
         """Compare the last counted record with the record at its offset in the log."""
-        place = stored.next_offset - 1
+        offset = stored.next_offset - 1
         if stored.last_record:
-            place = int(stored.last_record.partition(":")[0])
-        if place < log.first_offset:
+            offset = int(stored.last_record.partition(":")[0])
+        if offset < log.first_offset:
             return "unknown"
         reader = self._make_reader()
         await start_consumer(reader)
         try:
             reader.assign([partition])
-            reader.seek(partition, place)
+            reader.seek(partition, offset)
             records = (await reader.getmany(timeout_ms=READ_MS, max_records=1)).get(partition, ())
         except OffsetOutOfRangeError:
             return "beyond the end"
@@ -206,17 +206,17 @@ class Positions:
             return "unknown"
         if stored.last_record:
             return "same" if describe_record(records[0]) == stored.last_record else "other"
-        return "same" if records[0].offset == place else "unknown"
+        return "same" if records[0].offset == offset else "unknown"
 
     async def _apply(
         self, connection: Connection, number: int, stored: StoredPosition, log: PartitionLog
     ) -> StoredPosition:
-        """Store and report the decision on a partition."""
+        """Store and log the decision on a partition; returns the position to read from."""
         decision = decide_position(stored, log)
         gaps = await apply_decision(connection, self._stream, number, stored, decision)
         if gaps is None:
             raise PositionChangedError(f"partition {number} moved while it was compared")
-        self._report(number, stored, log, decision, gaps)
+        self._log_decision(number, stored, log, decision, gaps)
         return StoredPosition(
             decision.next_offset,
             decision.incarnation,
@@ -225,7 +225,7 @@ class Positions:
             stored.last_record,
         )
 
-    def _report(
+    def _log_decision(
         self,
         number: int,
         stored: StoredPosition,
@@ -265,6 +265,6 @@ def _is_doubtful(stored: StoredPosition, log: PartitionLog) -> bool:
 
     An end before the stored offset alone proves nothing: the embedded broker reports wrong ends.
     """
-    is_nameless = stored.incarnation is None or log.incarnation is None
+    lacks_id = stored.incarnation is None or log.incarnation is None
     has_record = stored.last_record is not None
-    return (is_nameless and has_record) or log.end_offset < stored.next_offset
+    return (lacks_id and has_record) or log.end_offset < stored.next_offset

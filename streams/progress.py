@@ -24,7 +24,7 @@ from streams.lane import Lane
 _POSITION_SECONDS: Final = 1
 
 
-class _Seen(NamedTuple):
+class _Heartbeat(NamedTuple):
     """What a heartbeat saw: its time, the assignment, and when the last fetch was answered."""
 
     at: datetime
@@ -49,7 +49,7 @@ class StreamProgress:
         self._lanes = lanes
         self._stream = stream
         self._now = now
-        self._seen: dict[TopicPartition, list[_Seen]] = {}
+        self._heartbeats: dict[TopicPartition, list[_Heartbeat]] = {}
         self._targets: dict[TopicPartition, _Target] = {}
 
     async def store(self, connection: Connection) -> None:
@@ -68,18 +68,18 @@ class StreamProgress:
 
     def _note(self, lane: Lane, partition: TopicPartition, now: datetime) -> None:
         """Note what this heartbeat sees, and set the next target."""
-        if not self._consumer.assignment() & {partition}:
+        if partition not in self._consumer.assignment():
             return
-        seen = _Seen(now, lane.assignment, self._consumer.last_poll_timestamp(partition))
-        before = self._seen.get(partition, [])
-        if before and before[-1].assignment != seen.assignment:
+        present = _Heartbeat(now, lane.assignment, self._consumer.last_poll_timestamp(partition))
+        before = self._heartbeats.get(partition, [])
+        if before and before[-1].assignment != present.assignment:
             before = []
             self._targets.pop(partition, None)
-        self._seen[partition] = [*before[-2:], seen]
+        heartbeats = self._heartbeats[partition] = [*before[-2:], present]
         end = self._consumer.last_stable_offset(partition)
-        moments = [one.fetched_ms for one in self._seen[partition]]
-        if len(moments) == 3 and len(set(moments)) == 3 and None not in moments and end is not None:
-            self._targets[partition] = _Target(end, self._seen[partition][0].at)
+        fetches = {one.fetched_ms for one in heartbeats}
+        if len(fetches) == 3 and None not in fetches and end is not None:
+            self._targets[partition] = _Target(end, heartbeats[0].at)
 
     async def _counted(self, lane: Lane, partition: TopicPartition) -> int:
         """Return the offset up to which a lane has counted.
@@ -96,6 +96,6 @@ class StreamProgress:
 
     def _forget_others(self, assigned: set[TopicPartition]) -> None:
         """Forget partitions that belong to other workers now."""
-        for known in (self._seen, self._targets):
+        for known in (self._heartbeats, self._targets):
             for partition in known.keys() - assigned:
                 del known[partition]

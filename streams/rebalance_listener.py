@@ -47,7 +47,7 @@ class RebalanceListener(ConsumerRebalanceListener):  # type: ignore[misc]
         self._changed = asyncio.Event()
         self._failure: Exception | None = None
 
-    async def on_partitions_revoked(self, revoked: Any) -> None:  # noqa: ARG002 - all of them
+    async def on_partitions_revoked(self, revoked: Any) -> None:  # noqa: ARG002 - always all partitions
         """Stop reading; a batch that is being recorded gets some time to finish."""
         await asyncio.gather(*(lane.revoke(REVOKE_WAIT_SECONDS) for lane in self._lanes))
         self._set_partitions([])

@@ -1,4 +1,4 @@
-"""Removes old data by a timer, in one of the workers, and writes tombstones of ended calls."""
+"""Removes old data periodically, in one worker at a time, and writes tombstones of ended calls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Raises the alerts that no event causes, or that are decided beside the stream."""
+"""Periodically raises the alerts that are not decided while a batch is recorded."""
 
 from __future__ import annotations
 

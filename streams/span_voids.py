@@ -1,4 +1,4 @@
-"""Voids costs of spans that are reported twice, within seconds after both reports."""
+"""Voids costs of spans that were reported twice, within seconds after the second report."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class PeriodicSpanVoids:
         voided = await self._voider.run_once(connection, self._prices.catalogue)
         if voided:
             _log.info(
-                "voided %d costs of spans that something else reports",
+                "voided %d costs of spans that were reported twice",
                 voided,
                 extra={"action": "span_costs_voided", "voided": voided},
             )

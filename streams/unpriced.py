@@ -1,4 +1,4 @@
-"""Prices unpriced events within seconds after the catalogue has their price."""
+"""Prices unpriced events, within seconds after the catalogue has got their price."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Ends a worker that does not read existing records, so that its supervisor restarts it.
+"""Ends a worker that makes no progress while records wait, so that its supervisor restarts it.
 
 A consumer can get stuck after a restart of brokers or a blocked event loop. A lane that waits for
-the database or at the refusal limit is not stuck: it reports that itself.
+the database, or because too much is refused, is not stuck: it logs that itself.
 """
 
 from __future__ import annotations
@@ -60,9 +60,9 @@ class Watchdog:
             raise StalledError(f"{reason} and none was counted for {stalled_seconds} seconds")
 
     def _find_emptied_log(self, lane: Lane) -> str | None:
-        """Return a description of a log that was emptied; None if there is none.
+        """Return a description of a log that ends before the counted offset; None if none does.
 
-        It ends before the counted offset. Some brokers let a consumer wait for it without end.
+        At some brokers a consumer waits without end for the missing offsets.
         """
         for partition in lane.partitions:
             end = self._consumer.highwater(partition)

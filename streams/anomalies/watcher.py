@@ -1,7 +1,7 @@
 """Detects anomalies: soon in calls reported as ended, in all others in a periodic sweep.
 
-The ids in memory only tell where to look first, up to a limit. Everything that must not be lost is
-in PostgreSQL: the sweep finds recent calls, and late changes have a stored check each.
+A limited number of ids of ended calls is kept in memory, to check these first. Nothing is lost
+without them: the sweep reads recent calls from PostgreSQL, where late changes are stored, too.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _log: Final = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class AnomalyWatcherOptions:
-    """Timing of detection; `legs` are those that a call must have a cost for.
+    """When calls are checked; `legs` are the parts of a call that must have a cost.
 
     A call is checked for spikes `spike_delay_ms` after it was reported as ended, and for missing
     legs once it has not changed for the `grace` period. Rounds begin at least `every` apart.
@@ -113,11 +113,11 @@ def _take_due(waiting: dict[str, int], wait_ns: int) -> list[str]:
     return due
 
 
-def _log_result(how: str, result: DetectionResult) -> None:
+def _log_result(trigger: str, result: DetectionResult) -> None:
     if result != DetectionResult():
         _log.info(
             "%d anomalies found, %d resolved (%s)",
             *result,
-            how,
-            extra={"action": "anomalies_found", "how": how, **result._asdict()},
+            trigger,
+            extra={"action": "anomalies_found", "how": trigger, **result._asdict()},
         )

@@ -19,13 +19,18 @@ from yarl import URL
 
 from ledger.commands.execution import ClaimedCommand
 from ledger.commands.results import CommandResult
-from streams.commands.requests import JSON_HEADERS, Answer, CommandRequest, RequestSender
+from streams.commands.requests import (
+    JSON_HEADERS,
+    NOT_FOUND,
+    Answer,
+    CommandRequest,
+    RequestSender,
+)
 
 _TOKEN_SECONDS: Final = 60
 _CLOCK_SECONDS: Final = 5
 """The assumed maximum difference between clocks."""
 _OK: Final = 200
-_NOT_FOUND: Final = 404
 _TOPIC_PREFIX: Final = "cost-analytics."
 _AGENT: Final = ("AGENT", 4)
 """The kind of a participant, by its name or its number in LiveKit's protocol."""
@@ -68,7 +73,7 @@ class LiveKitReceiver:
         if isinstance(found, CommandResult) or found.status != _OK:
             return self._result(found)
         agents = _agents_in(found.document)
-        if not agents:  # one may join before the deadline
+        if not agents:  # an agent may join before the deadline
             return CommandResult("temporary", self.name, str(_OK), "No agent is in the room.")
         body = {
             "room": room,
@@ -82,10 +87,10 @@ class LiveKitReceiver:
         return self._result(await self._call("SendData", body, grants))
 
     def _result(self, answer: Answer | CommandResult) -> CommandResult:
-        """Return the result; a room that does not exist means the call's end."""
+        """Return the result; without its room the call has ended."""
         if isinstance(answer, CommandResult):
             return answer
-        return self._requests.result(answer, has_ended=answer.status == _NOT_FOUND)
+        return self._requests.result(answer, has_ended=answer.status == NOT_FOUND)
 
     async def _call(
         self, method: str, body: dict[str, Any], grants: dict[str, Any]

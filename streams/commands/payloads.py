@@ -1,4 +1,4 @@
-"""Reads the requests of commands, as their CloudEvents have them."""
+"""Reads the payloads of commands, which are CloudEvents."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ class CommandReceiver(Protocol):
     def name(self) -> str: ...
 
     def refusal(self, command: ClaimedCommand) -> str | None:
-        """Return why it cannot execute a command, a sentence; None if it can."""
+        """Return a sentence that says why it cannot execute a command; None if it can."""
 
     async def execute(self, command: ClaimedCommand) -> CommandResult:
         """Try once, within ATTEMPT_MS, and return the result; raises no errors of its own."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -14,13 +14,19 @@ from yarl import URL
 
 from ledger.commands.results import CommandResult
 from ledger.notifications.retry_policy import retry_after_seconds, storable_error
+from schemas.commands import CommandOutcome
 from streams.commands.receiver import ATTEMPT_MS
-from streams.notifications.http import BUFFER_BYTES, FAILURES, failure_of, make_session
-from streams.notifications.targets import RefusedTargetError
+from streams.notifications.http import (
+    BUFFER_BYTES,
+    FAILURES,
+    failure_of,
+    make_session,
+    read_beginning,
+)
 
 JSON_HEADERS: Final = {"Content-Type": "application/json"}
 ANSWER_BYTES_MAX: Final = 8 * BUFFER_BYTES
-"""More of an answer is not read."""
+NOT_FOUND: Final = 404
 _RETRYABLE_STATUSES: Final = frozenset({401, 403, 408, 409, 425, 429})
 """Statuses about our account, our rate or a passing state, which may differ at the next attempt."""
 
@@ -34,7 +40,7 @@ class CommandRequest:
     headers: Mapping[str, str]
     hidden: tuple[str, ...] = field(default=(), repr=False)
     reads_success: bool = False
-    """Whether the body of a successful response is read; most receivers send none of use."""
+    """Whether the body of a successful response is needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +53,7 @@ class Answer:
 
 
 class RequestSender:
-    """Sends requests of one receiver, called `name`; each opens a connection of its own."""
+    """Sends the requests of the receiver `name`, each over its own connection."""
 
     def __init__(
         self,
@@ -82,13 +88,22 @@ class RequestSender:
                 ) as response,
             ):
                 return await _answer(response, reads_success=request.reads_success)
-        except RefusedTargetError as error:
-            return CommandResult("permanent", self.name, error=str(error))
         except FAILURES as error:
-            if isinstance(error.__cause__, RefusedTargetError):
-                return CommandResult("permanent", self.name, error=str(error.__cause__))
             failure = failure_of(error, *self._hidden, *request.hidden)
-            return CommandResult("temporary", self.name, error=failure.error)
+            outcome: CommandOutcome = "permanent" if failure.verdict == "permanent" else "temporary"
+            return CommandResult(outcome, self.name, error=failure.error)
+
+    async def execute(
+        self, request: CommandRequest, has_ended: Callable[[Answer], bool]
+    ) -> CommandResult:
+        """Send a request, and return the result of the attempt.
+
+        `has_ended` tells whether a response that is no success means that the call has ended.
+        """
+        answer = await self.post(request)
+        if isinstance(answer, CommandResult):
+            return answer
+        return self.result(answer, has_ended=has_ended(answer))
 
     def result(self, answer: Answer, *, has_ended: bool) -> CommandResult:
         """Return the result of a response; `has_ended` if it says that the call has ended."""
@@ -97,8 +112,8 @@ class RequestSender:
             return CommandResult("executed", self.name, status)
         if has_ended:
             return CommandResult("ended", self.name, status, "The vendor says the call has ended.")
-        said = storable_error(_message(answer.document), *self._hidden)
-        error = f"It answered {status}{f': {said}' if said else '.'}"
+        message = storable_error(_message(answer.document), *self._hidden)
+        error = f"It answered {status}{f': {message}' if message else '.'}"
         if answer.status >= 500 or answer.status in _RETRYABLE_STATUSES:
             wait = answer.retry_after_seconds
             return CommandResult("temporary", self.name, status, error, wait)
@@ -114,13 +129,10 @@ class RequestSender:
 
 async def _answer(response: ClientResponse, *, reads_success: bool) -> Answer:
     after = retry_after_seconds(response.headers.get("Retry-After"))
-    if 200 <= response.status < 300 and not reads_success:  # it may never come
+    if 200 <= response.status < 300 and not reads_success:  # the body may never come
         return Answer(response.status, None, after)
-    body = b""
-    while len(body) < ANSWER_BYTES_MAX and (more := await response.content.read(BUFFER_BYTES)):
-        body += more
     try:
-        document = msgspec.json.decode(body)
+        document = msgspec.json.decode(await read_beginning(response, ANSWER_BYTES_MAX))
     except (msgspec.DecodeError, UnicodeDecodeError):
         document = None
     return Answer(response.status, document, after)

@@ -10,9 +10,7 @@ from yarl import URL
 
 from ledger.commands.execution import ClaimedCommand
 from ledger.commands.results import CommandResult
-from streams.commands.requests import CommandRequest, RequestSender
-
-_NOT_FOUND: Final = 404
+from streams.commands.requests import NOT_FOUND, CommandRequest, RequestSender
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +36,12 @@ class RetellReceiver:
     async def execute(self, command: ClaimedCommand) -> CommandResult:
         """Stop the call once; a call that Retell does not know has ended."""
         call = quote(command.provider_call_id or "", safe="")
-        answer = await self._requests.post(
-            CommandRequest(
-                URL(f"{self._account.url}/v2/stop-call/{call}", encoded=True),
-                b"",
-                {"Authorization": f"Bearer {self._account.api_key}"},
-            )
+        request = CommandRequest(
+            URL(f"{self._account.url}/v2/stop-call/{call}", encoded=True),
+            b"",
+            {"Authorization": f"Bearer {self._account.api_key}"},
         )
-        if isinstance(answer, CommandResult):
-            return answer
-        return self._requests.result(answer, has_ended=answer.status == _NOT_FOUND)
+        return await self._requests.execute(request, lambda answer: answer.status == NOT_FOUND)
 
     async def close(self) -> None:
         await self._requests.close()

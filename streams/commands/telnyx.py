@@ -11,9 +11,14 @@ from yarl import URL
 
 from ledger.commands.execution import ClaimedCommand
 from ledger.commands.results import CommandResult
-from streams.commands.requests import JSON_HEADERS, Answer, CommandRequest, RequestSender
+from streams.commands.requests import (
+    JSON_HEADERS,
+    NOT_FOUND,
+    Answer,
+    CommandRequest,
+    RequestSender,
+)
 
-_NOT_FOUND: Final = 404
 _HAS_ENDED: Final = "90018"
 """The call has already ended: https://developers.telnyx.com/api/errors/90018."""
 
@@ -41,23 +46,19 @@ class TelnyxReceiver:
     async def execute(self, command: ClaimedCommand) -> CommandResult:
         """Hang up; Telnyx ignores a repeated command with the same `command_id`."""
         call = quote(command.provider_call_id or "", safe="")
-        answer = await self._requests.post(
-            CommandRequest(
-                URL(f"{self._account.url}/v2/calls/{call}/actions/hangup", encoded=True),
-                msgspec.json.encode({"command_id": command.command_id}),
-                {**JSON_HEADERS, "Authorization": f"Bearer {self._account.api_key}"},
-            )
+        request = CommandRequest(
+            URL(f"{self._account.url}/v2/calls/{call}/actions/hangup", encoded=True),
+            msgspec.json.encode({"command_id": command.command_id}),
+            {**JSON_HEADERS, "Authorization": f"Bearer {self._account.api_key}"},
         )
-        if isinstance(answer, CommandResult):
-            return answer
-        return self._requests.result(answer, has_ended=_has_ended(answer))
+        return await self._requests.execute(request, _has_ended)
 
     async def close(self) -> None:
         await self._requests.close()
 
 
 def _has_ended(answer: Answer) -> bool:
-    if answer.status == _NOT_FOUND:
+    if answer.status == NOT_FOUND:
         return True
     errors = answer.document.get("errors") if isinstance(answer.document, dict) else None
     return isinstance(errors, list) and any(

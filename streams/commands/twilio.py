@@ -11,11 +11,10 @@ from yarl import URL
 
 from ledger.commands.execution import ClaimedCommand
 from ledger.commands.results import CommandResult
-from streams.commands.requests import Answer, CommandRequest, RequestSender
+from streams.commands.requests import NOT_FOUND, Answer, CommandRequest, RequestSender
 
 _HEADERS: Final = {"Content-Type": "application/x-www-form-urlencoded"}
 _BODY: Final = b"Status=completed"
-_NOT_FOUND: Final = 404
 _INVALID_CALL_STATE: Final = 21220
 """The call is not in progress: https://www.twilio.com/docs/api/errors/21220."""
 
@@ -48,16 +47,12 @@ class TwilioReceiver:
         path = f"/2010-04-01/Accounts/{quote(account.account_sid, safe='')}/Calls"
         call = quote(command.provider_call_id or "", safe="")
         login = encode_basic_auth(account.api_key or account.account_sid, account.auth_token)
-        answer = await self._requests.post(
-            CommandRequest(
-                URL(f"{account.url}{path}/{call}.json", encoded=True),
-                _BODY,
-                {**_HEADERS, "Authorization": login},
-            )
+        request = CommandRequest(
+            URL(f"{account.url}{path}/{call}.json", encoded=True),
+            _BODY,
+            {**_HEADERS, "Authorization": login},
         )
-        if isinstance(answer, CommandResult):
-            return answer
-        return self._requests.result(answer, has_ended=_has_ended(answer))
+        return await self._requests.execute(request, _has_ended)
 
     async def close(self) -> None:
         await self._requests.close()
@@ -66,4 +61,4 @@ class TwilioReceiver:
 def _has_ended(answer: Answer) -> bool:
     document = answer.document
     code = document.get("code") if isinstance(document, dict) else None
-    return answer.status == _NOT_FOUND or code == _INVALID_CALL_STATE
+    return answer.status == NOT_FOUND or code == _INVALID_CALL_STATE

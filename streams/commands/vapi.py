@@ -1,7 +1,7 @@
 """Ends and warns calls at Vapi: posts `end-call` or `say` to their control addresses.
 
-The addresses are data from the calls' events. So they are only used on hosts that the operator
-trusts, and behind the same guard as webhooks.
+The addresses come from the calls' events. So they are only used on hosts that the operator trusts,
+and like those of webhooks they must not lead into private networks.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class VapiReceiver:
         return None if command.control_url else "No event names the control address of the call."
 
     async def execute(self, command: ClaimedCommand) -> CommandResult:
-        """Post once; an address that is not known any more means that the call has ended."""
+        """Post once; an unknown address means that the call has ended."""
         body = msgspec.json.encode(_END if command.kind == "cutoff" else _say(command))
         try:
             url = URL(command.control_url or "")
@@ -56,10 +56,8 @@ class VapiReceiver:
             return CommandResult("permanent", self.name, error="The control address is invalid.")
         except RefusedTargetError as error:
             return CommandResult("permanent", self.name, error=str(error))
-        answer = await self._requests.post(CommandRequest(url, body, JSON_HEADERS, (str(url),)))
-        if isinstance(answer, CommandResult):
-            return answer
-        return self._requests.result(answer, has_ended=answer.status in _ENDED)
+        request = CommandRequest(url, body, JSON_HEADERS, (str(url),))
+        return await self._requests.execute(request, lambda answer: answer.status in _ENDED)
 
     def _check(self, url: URL) -> None:
         host = (url.host or "").rstrip(".").lower()

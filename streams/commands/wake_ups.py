@@ -1,6 +1,6 @@
 """Wakes the worker when a command is published, so that calls end within milliseconds.
 
-Nothing depends on it: the worker polls the database, too.
+The worker also polls the database, so nothing is lost without these messages.
 """
 
 from __future__ import annotations
@@ -25,10 +25,12 @@ async def wake_on_commands(
     backoff = Backoff(first_ms=1_000)
     while not stop.is_set():
         try:
-            async with open_topic_reader(kafka.client_options(), [CALL_COMMANDS.name], {}) as log:
+            async with open_topic_reader(
+                kafka.client_options(), [CALL_COMMANDS.name], {}
+            ) as reader:
                 backoff.reset()
                 while not stop.is_set():
-                    if await log.poll():
+                    if await reader.poll():
                         wake()
         except LOG_ERRORS as error:
             _log.warning(

@@ -44,7 +44,7 @@ class WebhookReceiver:
         return None
 
     async def execute(self, command: ClaimedCommand) -> CommandResult:
-        """Post once; any response but 2xx and 410 is a failure that is repeated."""
+        """Post once; any response but 2xx and 410 is a temporary failure."""
         try:
             check_url(self._url, allow_private=self._allow_private)
         except RefusedTargetError as error:

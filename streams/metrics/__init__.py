@@ -1,1 +1,1 @@
-"""Prometheus metrics of workers, notifications and commands, served on a port of their own."""
+"""Prometheus metrics of workers, notifications and commands, served on their own port."""

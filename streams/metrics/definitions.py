@@ -1,7 +1,7 @@
-"""The names, help texts and labels of the metrics of workers and notifications.
+"""The names, help texts and labels of the metrics of workers, notifications and commands.
 
-Labels have few values: steps, outcomes, partitions, outboxes and channel types. No metric names a
-user or a call, or is an amount of money.
+Labels have few values, such as steps, outcomes and partitions. No metric names a user or a call, or
+is an amount of money.
 """
 
 from __future__ import annotations

@@ -14,10 +14,9 @@ from prometheus_client.registry import Collector
 from messaging.retries import wait_until_set
 from streams.metrics.definitions import LOOP_DELAY
 
-INTERVAL_SECONDS: Final = 0.1
-REFRESH_NS: Final = 1_000_000_000
-_INTERVAL_NS: Final = 100_000_000
 _NS_PER_SECOND: Final = 1_000_000_000
+_INTERVAL_NS: Final = _NS_PER_SECOND // 10
+_REFRESH_NS: Final = _NS_PER_SECOND
 _BOUNDS_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
@@ -33,10 +32,10 @@ class LoopMeter(Collector):
         refreshed_ns = 0
         while not stop.is_set():
             due_ns = time.monotonic_ns() + _INTERVAL_NS
-            await wait_until_set(stop, INTERVAL_SECONDS)
+            await wait_until_set(stop, _INTERVAL_NS / _NS_PER_SECOND)
             now_ns = time.monotonic_ns()
             self._delays.observe(max(0, now_ns - due_ns) / _NS_PER_SECOND)
-            if now_ns - refreshed_ns >= REFRESH_NS:
+            if now_ns - refreshed_ns >= _REFRESH_NS:
                 self._refresh()
                 refreshed_ns = now_ns
 

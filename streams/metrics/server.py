@@ -1,4 +1,4 @@
-"""Serves the metrics of a process in Prometheus's text format, on a port of their own.
+"""Serves the metrics of a process in Prometheus's text format, on their own port.
 
 The server has its own threads, so that it answers while the event loop is stalled.
 """
@@ -22,7 +22,7 @@ from prometheus_client.registry import Collector
 Meter: TypeAlias = Collector
 """Measures something, and yields it as metrics."""
 
-# They would add a series to each combination of labels.
+# Times of creation would double the number of series.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
@@ -35,8 +35,8 @@ def serving_metrics(host: str, port: int, *meters: Meter) -> Iterator[int]:
     registry = CollectorRegistry()
     for meter in meters:
         registry.register(meter)
-    for library in (ProcessCollector, PlatformCollector, GCCollector):
-        library(registry=registry)
+    for collector in (ProcessCollector, PlatformCollector, GCCollector):
+        collector(registry=registry)
     server, thread = start_http_server(port, addr=host, registry=registry)
     try:
         yield server.server_port

@@ -64,7 +64,7 @@ class WorkerMeter(Collector):
     def watch(
         self, consumer: AIOKafkaConsumer, lanes: Sequence[Lane], publisher: TotalsPublisher
     ) -> None:
-        """Read the gauges from these parts of a worker from now on."""
+        """Set the gauges from these parts of a worker from now on."""
         self._consumer, self._lanes, self._publisher = consumer, lanes, publisher
         self._known_retries = 0
 
@@ -85,7 +85,7 @@ class WorkerMeter(Collector):
         self._outboxes[outbox].observe(delay_ms / 1000)
 
     def refresh(self) -> None:
-        """Read the gauges; runs on the event loop, so that no part changes meanwhile."""
+        """Set the gauges; runs on the event loop, so that no part changes meanwhile."""
         retries = sum(lane.retries for lane in self._lanes)
         self._retries.inc(retries - self._known_retries)
         self._known_retries = retries

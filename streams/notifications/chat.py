@@ -17,7 +17,7 @@ from streams.notifications.sender import ATTEMPT_MS, Notification
 
 _GONE_STATUSES: Final = frozenset({404, 410})
 _RETRYABLE_STATUSES: Final = frozenset({401, 403, 408, 429})
-"""They may be about our network, unless an error says that the address is no longer valid."""
+"""They may come from a proxy of our network, unless the error says that the address is gone."""
 _SHOWN_CHARACTERS_MAX: Final = 100
 
 _SLACK_GONE: Final = frozenset(
@@ -38,7 +38,7 @@ _TEAMS_GONE: Final = frozenset(
 
 
 class ChatService(NamedTuple):
-    """How a service takes messages, and which of its errors mean that an address is gone."""
+    """The formats of a service, and those of its errors that mean that an address is gone."""
 
     name: str
     body_of: Callable[[Notification], bytes]
@@ -107,7 +107,7 @@ class ChatSender:
 
     async def send(self, notice: Notification) -> DeliveryResult:
         """Post once; an address that the service no longer knows is gone."""
-        # Signed addresses stay as they are.
+        # Encoding a signed address again would change it.
         url = URL(notice.address, encoded=True)
         if self._kind == "discord":
             url = url.update_query(wait="true")  # answers once the message is stored

@@ -19,8 +19,8 @@ from streams.notifications.sender import ATTEMPT_MS, Notification
 
 _PERMANENT: Final = range(500, 600)
 _POLICY: Final = SMTP.clone(max_line_length=998, cte_type="7bit")
-"""Lines may be as long as SMTP allows. A folded link becomes encoded words (RFC 2047), which mail
-programs do not understand."""
+"""Lines may be as long as SMTP allows: a folded link would become encoded words (RFC 2047), in which
+mail programs do not recognize it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class EmailSender:
             return DeliveryResult(
                 "temporary", error=self._tidy(f"{type(error).__name__}: {error}", notice)
             )
-        if refused:  # for a single recipient aiosmtplib raises, but does not document it
+        if refused:  # aiosmtplib raises an error instead, but does not document it
             return DeliveryResult("permanent", error="The mail server refused the recipient.")
         return DeliveryResult("delivered", storable_error(reply, notice.address) or "250")
 
@@ -86,16 +86,15 @@ class EmailSender:
             error = error.recipients[0]
         if not isinstance(error, aiosmtplib.SMTPResponseException):
             return DeliveryResult("temporary", error=self._tidy(error.message, notice))
-        # Errors about our own account or host name are ours to fix, not permanent failures of the
-        # mail.
-        ours = isinstance(
+        # After we correct our account or host name the mail can be sent.
+        is_ours = isinstance(
             error,
             aiosmtplib.SMTPAuthenticationError
             | aiosmtplib.SMTPSenderRefused
             | aiosmtplib.SMTPHeloError
             | aiosmtplib.SMTPConnectResponseError,
         )
-        verdict: Verdict = "permanent" if error.code in _PERMANENT and not ours else "temporary"
+        verdict: Verdict = "permanent" if error.code in _PERMANENT and not is_ours else "temporary"
         text = self._tidy(error.message, notice)
         return DeliveryResult(
             verdict, str(error.code), f"The mail server answered {error.code}: {text}"

@@ -1,4 +1,4 @@
-"""Applies recorded erasures to a ledger that was restored from a backup."""
+"""Erases users again in a ledger that was restored from an earlier backup."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ async def import_erasures(kafka: KafkaSettings, connection: Connection) -> None:
             records += [
                 (record.timestamp, one) for record in chunk if (one := _decode(record)) is not None
             ]
-    records.sort(key=lambda pair: pair[0])  # a file may have been rewritten more than once
+    # By time, because a file may have been rewritten more than once.
+    records.sort(key=lambda pair: pair[0])
     try:
         found = await apply_records(connection, [one for _, one in records], datetime.now(UTC))
     except ErasureBusyError as error:

@@ -83,7 +83,7 @@ def make_app(
     daily: Daily | None = None,
     on_ended: OnId | None = None,
 ) -> Any:
-    """Return an unstarted app; its agent calls `on_alert` with the id of each alert.
+    """Return an unstarted app that calls `on_alert` with the id of each alert.
 
     `daily` is called once a day, `on_ended` with the id of each ended call.
     """
@@ -138,7 +138,7 @@ def alert_id_of(value: bytes | None) -> str | None:
 def ended_call_of(value: bytes | None) -> str | None:
     """Return the id of a record's call if it has ended, else None.
 
-    Most records are of active calls; they are recognized by their bytes, without decoding.
+    Most records are of active calls; their bytes tell it without decoding.
     """
     if value is None or _ACTIVE in value:
         return None

@@ -1,4 +1,4 @@
-"""Posts to addresses chosen by users, behind the guard of private networks."""
+"""Posts to addresses chosen by users, but never into private networks."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import asyncio
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from aiohttp import ClientResponse, ClientSession
+from aiohttp import ClientSession
 from aiohttp.abc import AbstractResolver
 from yarl import URL
 
 from ledger.notifications.retry_policy import DeliveryResult, retry_after_seconds
-from streams.notifications.http import BUFFER_BYTES, FAILURES, failure_of, make_session
+from streams.notifications.http import FAILURES, failure_of, make_session, read_beginning
 from streams.notifications.sender import ATTEMPT_MS
-from streams.notifications.targets import GuardedResolver, RefusedTargetError, check_url
+from streams.notifications.targets import GuardedResolver, check_url
 
 _STATUSES_WITH_RETRY_AFTER: Final = frozenset({429, 503})
 
 
 class Response(NamedTuple):
-    """A receiver's response; `body` is empty unless it was requested, and truncated."""
+    """A receiver's response; `body` is its beginning if it was to be read, else empty."""
 
     status: int
     body: bytes
@@ -57,11 +57,7 @@ class GuardedClient:
         try:
             async with asyncio.timeout(self._timeout_ms / 1000):
                 return await self._post(URL(address), body, headers, reads_body=reads_body)
-        except RefusedTargetError as error:
-            return DeliveryResult("permanent", error=str(error))
         except FAILURES as error:
-            if isinstance(error.__cause__, RefusedTargetError):
-                return DeliveryResult("permanent", error=str(error.__cause__))
             return failure_of(error, *hidden)
 
     async def _post(
@@ -79,7 +75,7 @@ class GuardedClient:
             after = response.headers.get("Retry-After")
             return Response(
                 status,
-                await _read(response) if reads_body else b"",
+                await read_beginning(response) if reads_body else b"",
                 retry_after_seconds(after) if status in _STATUSES_WITH_RETRY_AFTER else None,
             )
 
@@ -93,11 +89,3 @@ class GuardedClient:
         if self._session is not None:
             await self._session.close()
         await self._resolver.close()
-
-
-async def _read(response: ClientResponse) -> bytes:
-    """Return the beginning of a body."""
-    body = b""
-    while len(body) < BUFFER_BYTES and (more := await response.content.read(BUFFER_BYTES)):
-        body += more
-    return body[:BUFFER_BYTES]

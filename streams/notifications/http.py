@@ -1,8 +1,7 @@
-"""The HTTP session and the error texts of senders."""
+"""The HTTP sessions, responses and error texts of senders and of receivers of commands."""
 
 from __future__ import annotations
 
-import ssl
 from typing import Final
 
 import aiohttp
@@ -10,15 +9,15 @@ from aiohttp.abc import AbstractResolver
 
 from ledger.notifications.retry_policy import DeliveryResult, storable_error
 from streams.notifications.sender import ATTEMPT_MS
+from streams.notifications.targets import RefusedTargetError
 
 CONNECTIONS_MAX: Final = 100
 CONNECT_SECONDS: Final = 5
 BUFFER_BYTES: Final = 16 * 1024
-"""The maximum size of a response body that is read."""
 USER_AGENT: Final = "cost-analytics"
 
-FAILURES: Final = (aiohttp.ClientError, OSError, TimeoutError, ValueError, ssl.CertificateError)
-"""Errors of an attempt; UnicodeError, for host names, is a ValueError."""
+FAILURES: Final = (aiohttp.ClientError, OSError, ValueError, RefusedTargetError)
+"""Errors of an attempt; a timeout is an OSError, an invalid host name a ValueError."""
 
 
 def make_session(resolver: AbstractResolver | None = None) -> aiohttp.ClientSession:
@@ -40,8 +39,19 @@ def make_session(resolver: AbstractResolver | None = None) -> aiohttp.ClientSess
 
 
 def failure_of(error: Exception, *hidden: str | None) -> DeliveryResult:
-    """Return the result of an attempt without a response."""
+    """Return the result of an attempt without a response; errors do not contain `hidden` texts."""
+    for cause in (error, error.__cause__):  # aiohttp wraps errors of resolvers
+        if isinstance(cause, RefusedTargetError):
+            return DeliveryResult("permanent", error=str(cause))
     if isinstance(error, TimeoutError):
         return DeliveryResult("temporary", error="There was no response in time.")
     text = storable_error(f"{type(error).__name__}: {error}", *hidden)
     return DeliveryResult("temporary", error=text)
+
+
+async def read_beginning(response: aiohttp.ClientResponse, bytes_max: int = BUFFER_BYTES) -> bytes:
+    """Return the beginning of a body."""
+    body = b""
+    while len(body) < bytes_max and (more := await response.content.read(BUFFER_BYTES)):
+        body += more
+    return body[:bytes_max]

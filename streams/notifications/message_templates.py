@@ -129,7 +129,7 @@ def _anomaly(claim: ClaimedDelivery) -> _Message:
     if anomaly.call_id is not None:
         lines.append(f"Call: {anomaly.call_id}")
     page = f"{ANOMALIES_PAGE}?anomaly={quote(anomaly.anomaly_id, safe='')}"
-    return _Message(title, lines, _event(claim, ANOMALY_TYPE, claim.content or ""), page)
+    return _Message(title, lines, _event(claim, ANOMALY_TYPE), page)
 
 
 def _notice(claim: ClaimedDelivery) -> _Message:
@@ -138,8 +138,9 @@ def _notice(claim: ClaimedDelivery) -> _Message:
     return _Message(content.title, content.sentences, event, content.page)
 
 
-def _event(claim: ClaimedDelivery, kind: str, data: str) -> WebhookEvent:
-    return WebhookEvent(type=kind, timestamp=claim.created_at, data=msgspec.Raw(data.encode()))
+def _event(claim: ClaimedDelivery, kind: str) -> WebhookEvent:
+    data = msgspec.Raw((claim.content or "").encode())
+    return WebhookEvent(type=kind, timestamp=claim.created_at, data=data)
 
 
 def _alert(claim: ClaimedDelivery) -> _Message:
@@ -147,28 +148,26 @@ def _alert(claim: ClaimedDelivery) -> _Message:
     lines = [alert.message, _position(alert)]
     if alert.drivers:
         lines.append(_largest_costs(alert))
+    page = ALL_USERS_PAGE if alert.is_global else BUDGET_PAGE
     if alert.type == "call" and alert.call_id is not None:
         lines.append(f"Call: {alert.call_id}")
-    is_call = alert.type == "call" and alert.call_id is not None
-    page = ALL_USERS_PAGE if alert.is_global else BUDGET_PAGE
-    if is_call:
-        page = f"/calls/{quote(alert.call_id or '', safe='')}"
-    return _Message(_subject(alert), lines, _event(claim, ALERT_TYPE, claim.content or ""), page)
+        page = f"/calls/{quote(alert.call_id, safe='')}"
+    return _Message(_title(alert), lines, _event(claim, ALERT_TYPE), page)
 
 
-def _subject(alert: _Alert) -> str:
+def _title(alert: _Alert) -> str:
     is_call, is_full = alert.type == "call", alert.threshold_percent == _FULL_PERCENT
     used = percentage(alert.threshold_percent)
     if is_call:
         return "A call reached its limit" if is_full else f"A call has used {used} of its limit"
     if alert.is_global:
-        return _global_subject(alert, used)
+        return _global_title(alert, used)
     if is_full:
         return f"You've reached your {alert.type} budget"
     return f"You've used {used} of your {alert.type} budget"
 
 
-def _global_subject(alert: _Alert, used: str) -> str:
+def _global_title(alert: _Alert, used: str) -> str:
     subject, their = "All users have", "their"
     if alert.scope is not None and alert.scope.kind == "service":
         subject, their = f"{service_name(alert.scope.value or '')} has", "its"
@@ -178,14 +177,14 @@ def _global_subject(alert: _Alert, used: str) -> str:
 
 
 def _position(alert: _Alert) -> str:
-    """Return how much of the limit is used, labelled by the budget's definition of spend."""
+    """Return how much of the limit is used, with a label for the spend basis."""
     spend, limit, remaining = map(_dollars, (alert.current_spend, alert.limit_usd, alert.remaining))
     name = "Charged" if alert.basis == "charged" else "Cost"
     return f"{name}: {spend} of {limit}, {remaining} left."
 
 
 def _largest_costs(alert: _Alert) -> str:
-    """Return the largest costs; a budget of charges does not include them."""
+    """Return the largest costs, with a hint if the budget counts charges."""
     costs = ", ".join(f"{service_name(one.service)} {_dollars(one.cost)}" for one in alert.drivers)
     if alert.basis == "charged":
         return f"Cost (what vendors take; not part of this budget): {costs}."
@@ -218,7 +217,7 @@ def _channel_message(claim: ClaimedDelivery, title: str, sentence: str, kind: st
 def _notification(
     claim: ClaimedDelivery, message: _Message, dashboard_url: str | None
 ) -> Notification:
-    # They contain ids and names from emitters, which must not add lines.
+    # Lines contain ids and names from emitters, which must not add lines.
     lines = [one_line(line) for line in message.lines]
     link = None if dashboard_url is None else f"{dashboard_url}{message.page}"
     paragraphs = "".join(f"<p>{escape(line)}</p>\n" for line in lines)

@@ -1,4 +1,4 @@
-"""Writes digests and other scheduled messages while the process runs; several share the work."""
+"""Writes digests and other scheduled messages; several processes share the work."""
 
 from __future__ import annotations
 

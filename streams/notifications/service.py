@@ -27,7 +27,7 @@ from streams.tracing.attempts import AttemptTracing
 class NotificationOptions:
     """Options of the process; without `kafka` only the periodic sweeps find alerts.
 
-    `daily` runs at the start and once a day. Without `watch` anomalies are not detected.
+    `daily` is called at the start and once a day. Without `watch` anomalies are not detected.
     `basis` is the spend basis of budgets.
     """
 

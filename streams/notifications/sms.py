@@ -10,7 +10,7 @@ import msgspec
 from aiohttp import ClientResponse, ClientSession, encode_basic_auth
 
 from ledger.notifications.retry_policy import DeliveryResult, retry_after_seconds, storable_error
-from streams.notifications.http import BUFFER_BYTES, FAILURES, failure_of, make_session
+from streams.notifications.http import FAILURES, failure_of, make_session, read_beginning
 from streams.notifications.sender import ATTEMPT_MS, Notification
 
 TEXT_CHARACTERS_MAX: Final = 480
@@ -100,10 +100,7 @@ class SmsSender:
 
 async def _answer(response: ClientResponse) -> _Answer:
     """Return the response's error, as far as it can be decoded."""
-    body = b""
-    while len(body) < BUFFER_BYTES and (more := await response.content.read(BUFFER_BYTES)):
-        body += more
     try:
-        return _decoder.decode(body)
+        return _decoder.decode(await read_beginning(response))
     except (msgspec.DecodeError, UnicodeDecodeError):
         return _Answer()

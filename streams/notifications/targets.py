@@ -1,7 +1,7 @@
 """Keeps webhooks out of private networks: resolves a name, checks its addresses, uses only those.
 
-The connection goes to the addresses that were checked, so a name that resolves differently the next
-time gains nothing.
+The connection goes to the addresses that were checked, so a name cannot resolve to another address
+after the check.
 """
 
 from __future__ import annotations
@@ -28,8 +28,7 @@ class RefusedTargetError(Exception):
 class SystemResolver(AbstractResolver):
     """Resolves names through the system, in its own threads.
 
-    The event loop has few threads for all look-ups; names whose servers do not respond would block
-    all others.
+    The event loop has few threads: names whose servers do not respond would block them all.
     """
 
     def __init__(self) -> None:
@@ -81,15 +80,15 @@ class GuardedResolver(AbstractResolver):
 
 
 def check_url(url: URL, *, allow_private: bool) -> None:
-    """Check the parts of a URL that are not resolved; raises RefusedTargetError.
+    """Check scheme, port and IP address of a URL; raises RefusedTargetError.
 
-    A host written as a number is never resolved.
+    Names are checked by GuardedResolver; an IP address is not resolved.
     """
     if allow_private:
         return
     if url.scheme != "https" or url.port not in WEBHOOK_PORTS:
         raise RefusedTargetError("The address is not HTTPS on an allowed port.")
     host = url.host or ""
-    is_number = ":" in host or host.rstrip(".").rsplit(".", 1)[-1].isdigit()
-    if is_number and not is_public(host):
+    is_ip_address = ":" in host or host.rstrip(".").rsplit(".", 1)[-1].isdigit()
+    if is_ip_address and not is_public(host):
         raise RefusedTargetError("The address leads into a private network.")

@@ -1,7 +1,7 @@
 """The daily price refresh.
 
-Faust's crontab calls it in every process, and each process calls it when it starts. The table of
-refreshes ensures that only one of them refreshes.
+Each process calls it when it starts, and daily by Faust's crontab. The table of refreshes ensures
+that only one of them refreshes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _log: Final = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class DailyPrices:
-    """Refreshes prices from these sources when it is called."""
+    """Refreshes prices from these sources."""
 
     database_url: str
     sources: Sequence[AnySource]

@@ -20,7 +20,6 @@ CONNECT_SECONDS_MAX: Final = 5
 BYTES_MAX: Final = 16 * 1024 * 1024
 _PASSWORD_BYTES_MAX: Final = 1_024
 
-
 PriceSession: TypeAlias = ClientSession
 
 

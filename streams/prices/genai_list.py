@@ -1,9 +1,9 @@
 """The list of the library genai-prices: its models, and their prices at a time and in a tier.
 
-The library's package contains the list as objects, and its publisher as JSON of the same form. A
-price is in force from a day, during some hours of the day, or in a service tier. The rules of the
-library decide which one is used: the last prices of a model that apply, replaced by those of the
-first variant that applies.
+The package of the library contains the list as objects; its publisher offers it as JSON of the same
+form. A price is in force from a day, during some hours of the day, or in a service tier. The rules
+of the library decide which one is used: of the prices of a model that apply the last ones, replaced
+by those of the first variant that applies.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ FIRST_DAY: Final = date(2000, 1, 1)
 """Prices without a day are in force from here on."""
 
 _TIER_FIELDS: Final = {"service_tier", "processing", "speed"}
-"""The fields of a request that name its tier; other conditions of a variant are not known here."""
+"""The fields of a request that name its tier; other conditions of a variant are not supported."""
 _HOUR_MINUTES: Final = 60
 
 
@@ -63,7 +63,7 @@ class Constraint(Struct, frozen=True, forbid_unknown_fields=True):
         return _minute(self.start_time), _minute(self.end_time)
 
     def holds(self, day: date, minute: int | None) -> bool:
-        """Return whether prices apply on a day at a minute; None is outside of all hours."""
+        """Return whether prices apply on a day at a minute; None is outside of all windows."""
         window = self.window
         if window is None:
             return self.start_date is not None and day >= self.start_date
@@ -83,10 +83,10 @@ class _Variant(Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def tier(self) -> str | None:
         """The tier in which the prices apply; None if the condition is not known."""
-        [*names] = self.when
-        if len(names) != 1 or names[0] not in _TIER_FIELDS:
+        fields = list(self.when)
+        if len(fields) != 1 or fields[0] not in _TIER_FIELDS:
             return None
-        return self.when[names[0]].lower()
+        return self.when[fields[0]].lower()
 
 
 class ListedModel(Struct, frozen=True):
@@ -137,8 +137,8 @@ class ListedModel(Struct, frozen=True):
         for variant in (self.price_variants or ()) if tier else ():
             active = variant.constraint is None or variant.constraint.holds(day, minute)
             if active and variant.tier == tier:
-                found = {**_given(variant.prices), **found}
-        return _given({**standard.prices, **found})
+                found = {**_without_none(variant.prices), **found}
+        return _without_none({**standard.prices, **found})
 
 
 class GenaiProvider(Struct, frozen=True):
@@ -150,7 +150,7 @@ class GenaiProvider(Struct, frozen=True):
     fallback_model_providers: list[str] | None = None
 
 
-def _given(prices: _Prices) -> dict[str, Decimal | TieredPrice]:
+def _without_none(prices: _Prices) -> dict[str, Decimal | TieredPrice]:
     return {key: price for key, price in prices.items() if price is not None}
 
 
@@ -192,10 +192,10 @@ def matches(logic: Mapping[str, Any], name: str) -> bool:
 
 
 def names_of(service: str, models: Sequence[ListedModel]) -> list[list[str]]:
-    """Return the names of each model of a service that rules do not derive from each other.
+    """Return the names of each model of a service, without those that `spellings` derives.
 
-    These are the id, if the library finds the model by it, and further names of the list. If two
-    models have the same name, the library finds the first one.
+    The names are the id, if the library finds the model by it, and further names of the list. If
+    two models have the same name, the library finds the first one.
     """
     owners: dict[str, int] = {}
     for number, model in enumerate(models):
@@ -217,7 +217,7 @@ def names_of(service: str, models: Sequence[ListedModel]) -> list[list[str]]:
 
 
 def _literals(logic: Mapping[str, Any], rules: Collection[str]) -> Iterator[str]:
-    """Yield the texts of these rules; none for rules that must hold together."""
+    """Yield the texts of these rules, without rules that only hold together with others."""
     [(rule, value)] = logic.items()
     if rule.rstrip("_") == "or":
         for one in value:

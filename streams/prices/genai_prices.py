@@ -1,9 +1,9 @@
 """Reads the price list of the library genai-prices: tiers, sizes, hours of the day and history.
 
-Pure functions: the list in, rows of the catalogue out. The prices of the library are for inclusive
-counts: a token has the price of the most specific unit that contains it. The units of the catalogue
-are disjoint, so each gets that price in a row of its own. What cannot be expressed exactly is left
-out and counted by reason.
+Pure functions: the list in, rows of the catalogue out. The counts of the library are inclusive: a
+token has the price of the most specific unit that contains it. The units of the catalogue are
+disjoint, so each gets that price in its own row. What cannot be expressed exactly is left out and
+counted by reason.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from streams.prices.genai_list import (
     names_of,
     to_model,
 )
-from streams.prices.reading import PriceCollector, PriceSourceError, ReadPrices
+from streams.prices.reading import PriceCollector, PriceListResult, PriceSourceError
 
 
 class _Unit(NamedTuple):
@@ -83,7 +83,7 @@ _MINIMUM_PER_REQUEST: Final = ("groq", "audio_hours")
 
 def read_genai_prices(
     published: Any, at: datetime, *, source: str, services: Collection[str] = ()
-) -> ReadPrices:
+) -> PriceListResult:
     """Return the prices of a list, of some services (its providers) or of all.
 
     Each price is in force from its own day; prices without a day from the first day on. The prices
@@ -103,9 +103,9 @@ def read_genai_prices(
 def _models(
     providers: Sequence[GenaiProvider], services: Collection[str], left_out: Counter[str]
 ) -> Iterator[tuple[GenaiProvider, ListedModel, Sequence[str]]]:
-    """Yield the models of each service with their names, then those of other services it sells.
+    """Yield the models of each service with their names, its own and those of others that it sells.
 
-    The tiers of the other services are not its own.
+    It does not sell the tiers of the other services.
     """
     known: dict[str, list[ListedModel]] = {}
     for provider in providers:

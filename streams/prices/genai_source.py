@@ -6,18 +6,13 @@ The list of the package is read without network.
 from __future__ import annotations
 
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, Final
-
-import msgspec
 
 from ledger.prices.rows import PriceRow
 from schemas.jsonio import wire_name
 from streams.prices.genai_list import to_json_form
 from streams.prices.genai_prices import read_genai_prices
-from streams.prices.reading import ConfiguredSource, PriceSourceError, ReadPrices
-
-_decode: Final = msgspec.json.Decoder(Any, float_hook=Decimal).decode
+from streams.prices.reading import ConfiguredSource, PriceListResult, PriceSourceError, decode_json
 
 INSTALL: Final = "pip install 'cost-analytics[genai-prices]'"
 
@@ -63,10 +58,10 @@ class GenAiPrices(
         """Return the prices in a list, or in the package; raises PriceSourceError."""
         return self.read(text, at.replace(microsecond=0)).rows
 
-    def read(self, text: bytes, at: datetime) -> ReadPrices:
+    def read(self, text: bytes, at: datetime) -> PriceListResult:
         """Return the prices and what was left out; raises PriceSourceError."""
         if self.url:
-            published, source = decode_list(text), self.name
+            published, source = decode_json(text), self.name
         else:
             try:
                 published, version = packaged_list()
@@ -74,11 +69,3 @@ class GenAiPrices(
                 raise PriceSourceError(f"it needs genai-prices: {INSTALL}") from None
             source = f"{self.name} {version}"
         return read_genai_prices(published, at, source=source, services=self.services)
-
-
-def decode_list(text: bytes) -> Any:
-    """Return the list of a JSON text, with exact numbers; raises PriceSourceError."""
-    try:
-        return _decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ArithmeticError):
-        raise PriceSourceError("it is not JSON") from None

@@ -14,13 +14,15 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
 
-import msgspec
-
 from ledger.prices.rows import InvalidPriceError, PriceRow, price_row
 from schemas.jsonio import wire_name
-from streams.prices.reading import ConfiguredSource, PriceCollector, PriceSourceError, ReadPrices
-
-_decode: Final = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal).decode
+from streams.prices.reading import (
+    ConfiguredSource,
+    PriceCollector,
+    PriceListResult,
+    PriceSourceError,
+    decode_json,
+)
 
 _MODES: Final = {
     "chat": "inference",
@@ -53,9 +55,10 @@ _figure: Final = re.compile(
 _is_figure: Final = re.compile(r".*(_cost|cost_per_).*|.*_pricing").fullmatch
 
 _PER: Final = {"characters": 1_000}
-_TOKENS_AT_ONCE: Final = 1_000_000
+_TOKENS_PER_PRICE: Final = 1_000_000
 _PUBLISHED_DECIMALS_MAX: Final = 4
 _ADD_ON: Final = ("add-on", "may differ")
+"""Texts in the metadata of such entries."""
 _STREAMING: Final = "streaming/"
 _SAMPLE: Final = "sample_spec"
 """An entry that describes the fields."""
@@ -78,15 +81,14 @@ class LiteLlmPrices(
 
 def read_litellm(
     text: bytes, at: datetime, *, source: str, services: Collection[str] = ()
-) -> ReadPrices:
+) -> PriceListResult:
     """Return the prices of a list, in force from `at` on, of some services or of all.
 
     Raises PriceSourceError for a text that is not such a list.
     """
-    try:
-        entries = _decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ArithmeticError):
-        raise PriceSourceError("it is not a JSON object of models") from None
+    entries = decode_json(text)
+    if not isinstance(entries, dict):
+        raise PriceSourceError("it is not an object of models")
     collector = PriceCollector()
     for name, entry in entries.items():
         if not isinstance(entry, dict):
@@ -140,15 +142,12 @@ def _common_fields(name: str, entry: Mapping[str, Any], source: str) -> _Fields:
         operation = "streaming_stt" if is_streaming else "prerecorded_stt"
         model = model.removeprefix(_STREAMING)
     published = entry.get("source")
-    notes = [
-        source,
-        published if isinstance(published, str) else "",
-    ]
+    sources = [source, published if isinstance(published, str) else ""]
     return {
         "service": service,
         "operation": operation,
         "model": model,
-        "source": ", ".join(filter(None, notes)),
+        "source": ", ".join(filter(None, sources)),
         "retires_on": _day(entry.get("deprecation_date")),
     }
 
@@ -182,7 +181,7 @@ def _priced(entry: Mapping[str, Any], left_out: Counter[str]) -> Iterator[_Field
             continue
         base, thousands, tier = found.groups()
         unit = _UNITS[base]
-        per = _PER.get(unit, _TOKENS_AT_ONCE)
+        per = _PER.get(unit, _TOKENS_PER_PRICE)
         yield {
             "unit": unit,
             "price_usd": f"{(amount * per).normalize():f}",

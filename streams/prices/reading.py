@@ -27,8 +27,16 @@ class PriceSourceError(Exception):
     """The prices of a source cannot be read; the message says why and contains no secret."""
 
 
-class ReadPrices(NamedTuple):
-    """The prices of a list, the number of models with prices, and of left-out figures by reason."""
+def decode_json(text: bytes) -> Any:
+    """Return a decoded text, with exact numbers; raises PriceSourceError."""
+    try:
+        return _decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ArithmeticError):
+        raise PriceSourceError("it is not JSON") from None
+
+
+class PriceListResult(NamedTuple):
+    """The prices of a list, how many models have prices, and how much was left out, by reason."""
 
     rows: list[PriceRow]
     models: int
@@ -36,7 +44,7 @@ class ReadPrices(NamedTuple):
 
 
 class PriceCollector:
-    """Collects the prices of a list of models, each key once."""
+    """Collects the prices of a list of models, one for each key of a price."""
 
     def __init__(self) -> None:
         self.left_out: Counter[str] = Counter()
@@ -44,19 +52,19 @@ class PriceCollector:
         self._models = 0
 
     def add(self, rows: Sequence[PriceRow]) -> None:
-        """Add the prices of an entry. If two prices have the same key, the first one is kept."""
+        """Add the prices of a model. If two prices have the same key, the first one is kept."""
         self._models += bool(rows)
         for row in rows:
             if not self._rows.setdefault(row.dated_key, row).same_price(row):
                 self.left_out["two names of a model with different prices"] += 1
 
-    def prices(self, services: Collection[str]) -> ReadPrices:
+    def prices(self, services: Collection[str]) -> PriceListResult:
         """Return the collected prices of some services or of all; raises PriceSourceError."""
         if not self._rows:
             raise PriceSourceError(
                 "it has no prices of these services" if services else "it has no prices"
             )
-        return ReadPrices(list(self._rows.values()), self._models, self.left_out)
+        return PriceListResult(list(self._rows.values()), self._models, self.left_out)
 
 
 class ConfiguredSource(
@@ -71,11 +79,7 @@ class ConfiguredSource(
 
     def rows(self, text: bytes, at: datetime) -> list[PriceRow]:
         """Return the prices in a response, in force from `at` on; raises PriceSourceError."""
-        try:
-            published = _decode(text)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ArithmeticError):
-            raise PriceSourceError("the answer is not JSON") from None
-        return [self._row(fields, at) for fields in self.parse(published)]
+        return [self._row(fields, at) for fields in self.parse(decode_json(text))]
 
     def parse(self, published: Any) -> Iterable[Mapping[str, str]]:
         """Yield the fields of each price; raises PriceSourceError."""

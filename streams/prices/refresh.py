@@ -1,8 +1,8 @@
 """Refreshes prices from sources: unchanged ones are verified, changed ones entered or proposed.
 
 The notification process runs it daily, `cost-analytics prices refresh` at any time. An advisory
-lock admits one refresh at a time. The table of refreshes prevents timers of several processes from
-repeating it.
+lock admits one refresh at a time. The table of refreshes keeps several processes from repeating the
+daily one.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from streams.prices.reading import PriceSourceError
 from streams.prices.sources import AnySource
 
 FRESH_FOR: Final = timedelta(hours=20)
-"""Daily timers skip sources that were read within this time."""
+"""The daily refresh skips sources that were read within this time."""
 
 _log = logging.getLogger(__name__)
 

@@ -19,5 +19,5 @@ def ignore_delay(outbox: OutboxName, delay_ms: int) -> None:
 
 
 def oldest_delay_ms(committed: Iterable[datetime], now: datetime) -> int:
-    """Return the age of the oldest entry in milliseconds; 0 for one dated by a clock ahead."""
+    """Return the age of the oldest entry in milliseconds; 0 if its time is in the future."""
     return max(0, (now - min(committed)) // _MILLISECOND)

@@ -36,19 +36,17 @@ class PendingTotals:
         return len(self._entries)
 
     def __bool__(self) -> bool:
-        """Return whether calls are pending, or outbox rows are to be deleted."""
+        """Return whether there are pending calls, or outbox rows to delete."""
         return bool(self._entries or self._rows)
 
     def add(self, outbox_id: int, calls: Iterable[Call], at: datetime, epoch: int = 0) -> None:
-        """Add the calls of a batch, committed in an epoch of the ledger."""
+        """Add the calls of a batch that was committed in an epoch of the ledger."""
         self._batches += 1
         self._rows.append((self._batches, outbox_id))
-        waiting, batch = self._entries, self._batches
         for call in calls:
-            call_id = call.call_id
-            pending = waiting.pop(call_id, None)
-            entry = PendingTotal(call, published_version(epoch, call.version), at, batch)
-            waiting[call_id] = entry if pending is None else _merge(pending, entry)
+            pending = self._entries.pop(call.call_id, None)
+            entry = PendingTotal(call, published_version(epoch, call.version), at, self._batches)
+            self._entries[call.call_id] = entry if pending is None else _merge(pending, entry)
 
     def take(self, limit: int) -> list[PendingTotal]:
         """Remove and return up to `limit` calls: half the latest, half those waiting longest."""

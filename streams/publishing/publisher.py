@@ -1,14 +1,13 @@
 """Publishes the running totals of calls after their commit, newest state first.
 
 A batch's changes are remembered twice: in memory, to be published soon, and in the outbox written
-by its transaction, whose row is deleted once the brokers have acknowledged. If this process dies in
-between, another worker finds the row and publishes the calls as they are by then.
+by its transaction, whose row is deleted once the brokers have acknowledged. If this process dies
+before, another worker finds the row and publishes the calls in their state at that time.
 
-A call that changes faster than it is published is published in its newest state only. Rounds are
-small and paced, so that publishing leaves processor time for recording; while the worker catches up
-with a backlog they are further apart, because those states are old already. Half of a round are the
-calls that changed last, so that new changes are published now, and half those that have waited
-longest.
+If a call changes faster than it is published, only its newest state is published. Rounds are small
+and have pauses, so that publishing leaves processor time for recording; during a backlog the pauses
+are longer, because those states are old already. Half of a round are the calls that changed last,
+so that new changes are published now, and half those that have waited longest.
 
 A total that is too large for its topic is skipped and logged; the live feed then reads the call
 from the database. Retrying it without end would block all other totals.
@@ -41,7 +40,7 @@ from streams.tracing.publishing import TotalsTracing
 
 ROUND_CALLS_MAX: Final = 2_000
 PAUSE_SECONDS: Final = 0.02
-"""Fewer, larger requests leave brokers and worker free for alerts, and totals arrive sooner too."""
+"""Fewer, larger requests leave brokers and worker free for alerts; totals arrive sooner, too."""
 FEW_CALLS_MAX: Final = 50
 PAUSE_SECONDS_AFTER_FEW: Final = 0.005
 """With few pending calls, requests are small anyway, and a short pause only reduces latency."""
@@ -129,8 +128,7 @@ class TotalsPublisher:
             await self._round(stop, ROUND_CALLS_MAX_BEHIND if behind else ROUND_CALLS_MAX)
             if len(self._pending) < DIRTY_CALLS_MAX:
                 pause = PAUSE_SECONDS if calls > FEW_CALLS_MAX else PAUSE_SECONDS_AFTER_FEW
-                rest = PAUSE_SECONDS_BEHIND if behind else pause
-                await wait_until_set(stop, rest)
+                await wait_until_set(stop, PAUSE_SECONDS_BEHIND if behind else pause)
 
     async def _round(self, stop: asyncio.Event, limit: int) -> None:
         """Publish up to `limit` pending calls; after a failure they stay pending."""
@@ -195,7 +193,7 @@ class TotalsPublisher:
             )
 
     async def _relay(self, stop: asyncio.Event) -> None:
-        """Publish the outbox rows of dead publishers, and unknown rows."""
+        """Publish the outbox rows of workers that ended before they did, until `stop`."""
         while not stop.is_set():
             try:
                 while await self._relay_once():

@@ -1,9 +1,9 @@
-"""Publishes the outbox: alerts, call commands and anomalies; in order, at least once.
+"""Publishes the messages of the outbox (alerts, call commands, anomalies) in order, at least once.
 
 The transaction that decides a message writes it to the outbox. Any worker's relay may publish it,
 but only one at a time, so the messages of a user stay in order. A message is deleted from the
-outbox once the brokers have acknowledged it; a crash in between publishes it again under the same
-id.
+outbox once the brokers have acknowledged it; after a crash before that it is published again with
+the same id.
 """
 
 from __future__ import annotations

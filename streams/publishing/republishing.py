@@ -1,4 +1,4 @@
-"""Follows the ledger's epoch: ends a worker of an earlier one, and republishes totals.
+"""Follows the ledger's epoch: ends the worker when it changes, and republishes totals.
 
 After a restore the totals topic contains totals that the ledger no longer has: newer ones, and
 those of calls that were not counted again. Once the workers have counted what Kafka still has, one

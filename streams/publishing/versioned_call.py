@@ -1,4 +1,4 @@
-"""A call to publish, with the version and time of its published total."""
+"""A call to publish, with the version and time of its total."""
 
 from __future__ import annotations
 

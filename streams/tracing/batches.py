@@ -1,8 +1,8 @@
 """Spans of batches and of the sampled events in them.
 
-A batch is a trace of its own, linked to the contexts of its sampled events. Each of these has the
-same steps in its own trace, linked to the batch. Events that their emitter does not sample cost a
-look into their headers and value.
+A batch has its own trace, linked to the contexts of its sampled events. Each of these has the same
+steps in its own trace, linked to the batch. Of other events only the headers and the value are
+searched for a context.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from schemas.topics import CALL_EVENTS
 from schemas.trace_context import TRACED_EVENTS, context_of
 
 TRACED_MAX: Final = 50
-"""Sampled events of a batch that are traced; the emitters' samplers should leave fewer."""
+"""The maximum number of traced events of a batch; samplers of emitters should choose fewer."""
 _NS_PER_MS: Final = 1_000_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -87,7 +87,7 @@ async def _record_traced(
     token = TRACED_EVENTS.set(traced)
     try:
         outcome = await record(batch)
-    except BaseException as error:  # whatever it is, it also ends the attempt's spans
+    except BaseException as error:  # after any error or cancellation, the spans end, too
         for span in (*spans, whole):
             span.end(time.time_ns(), type(error).__name__)
         raise
@@ -124,7 +124,7 @@ def _start(tracer: Tracer, one: SampledEvent, received_ns: int, whole: Span) -> 
 
 
 def _record_poll(tracer: Tracer, one: SampledEvent, span: Span, received_ns: int) -> None:
-    """Record how long the record waited in Kafka, by the time that its producer gave it."""
+    """Record how long the record waited in Kafka, from the time that its producer set."""
     sent_ns = int(getattr(one.record, "timestamp", 0)) * _NS_PER_MS or received_ns
     record_span(
         tracer,

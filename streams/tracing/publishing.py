@@ -38,7 +38,7 @@ _decode: Final = msgspec.json.Decoder(_Identified).decode
 
 
 class OutboxTracing:
-    """Traces the messages of the outbox; `spans` are those of the current round."""
+    """Traces the messages of the outbox."""
 
     def __init__(self, tracer: Tracer) -> None:
         self._tracer = tracer
@@ -49,7 +49,7 @@ class OutboxTracing:
         messages: Sequence[OutboxMessage],
         records: Sequence[OutgoingRecord],
     ) -> tuple[list[OutgoingRecord], list[Span]]:
-        """Return the records with the contexts of their spans, and these spans, to be ended."""
+        """Return the records with the contexts of their spans, and the spans; the caller ends them."""
         ids = [_decode(message.payload).id for message in messages]
         contexts = await read_traces(connection, ids)
         spans: list[Span] = []

@@ -14,8 +14,8 @@ from ledger.prices.rows import PriceRow
 from schemas.events import PriceContext
 from streams.prices.configured import read_sources
 from streams.prices.genai_prices import read_genai_prices
-from streams.prices.genai_source import GenAiPrices, decode_list
-from streams.prices.reading import PriceSourceError, ReadPrices
+from streams.prices.genai_source import GenAiPrices
+from streams.prices.reading import PriceListResult, PriceSourceError, decode_json
 
 AT = datetime(2026, 11, 30, 12, tzinfo=UTC)
 BEGIN = datetime(2000, 1, 1, tzinfo=UTC)
@@ -61,8 +61,8 @@ def provider(name: str, *models: dict[str, Any], **more: Any) -> dict[str, Any]:
             **more}  # fmt: skip
 
 
-def read(*providers: dict[str, Any], services: tuple[str, ...] = ()) -> ReadPrices:
-    published = decode_list(json.dumps(providers).encode())
+def read(*providers: dict[str, Any], services: tuple[str, ...] = ()) -> PriceListResult:
+    published = decode_json(json.dumps(providers).encode())
     return read_genai_prices(published, AT, source="list", services=services)
 
 
@@ -198,7 +198,7 @@ def test_what_is_not_exact_is_left_out_and_counted(
 @pytest.mark.parametrize("text", [b"", b"{}", b"[1]", b'[{"id": 1}]', b"[]", b"\xff"])
 def test_another_text_is_refused(text: bytes) -> None:
     with pytest.raises(PriceSourceError):
-        read_genai_prices(decode_list(text), AT, source="list")
+        read_genai_prices(decode_json(text), AT, source="list")
 
 
 def test_the_list_is_a_source_for_the_daily_refresh(

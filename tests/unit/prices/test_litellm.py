@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ledger.prices.rows import PriceRow
 from streams.prices.configured import read_sources
 from streams.prices.litellm import read_litellm
-from streams.prices.reading import PriceSourceError, ReadPrices
+from streams.prices.reading import PriceListResult, PriceSourceError
 
 AT = datetime(2026, 11, 30, tzinfo=UTC)
 # Entries of the backup JSON in the wheel of litellm 1.110.2, shortened.
@@ -67,7 +67,7 @@ LIST = """{
 }"""
 
 
-def read(text: str = LIST, *services: str) -> ReadPrices:
+def read(text: str = LIST, *services: str) -> PriceListResult:
     return read_litellm(text.encode(), AT, source="LiteLLM", services=services)
 
 
