@@ -49,7 +49,7 @@ class OutboxTracing:
         messages: Sequence[OutboxMessage],
         records: Sequence[OutgoingRecord],
     ) -> tuple[list[OutgoingRecord], list[Span]]:
-        """Return the records with the contexts of their spans, and the spans; the caller ends them."""
+        """Return the records with their spans' contexts, and the spans, which the caller ends."""
         ids = [_decode(message.payload).id for message in messages]
         contexts = await read_traces(connection, ids)
         spans: list[Span] = []
