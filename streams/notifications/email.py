@@ -19,8 +19,8 @@ from streams.notifications.sender import ATTEMPT_MS, Notification
 
 _PERMANENT: Final = range(500, 600)
 _POLICY: Final = SMTP.clone(max_line_length=998, cte_type="7bit")
-"""Lines may be as long as SMTP allows, because mail programs do not recognize a link in encoded words
-(RFC 2047), which a folded link becomes."""
+"""Lines may be as long as SMTP allows: a folded link becomes encoded words (RFC 2047), and mail
+programs do not recognize it any more."""
 
 
 @dataclass(frozen=True, slots=True)
