@@ -164,8 +164,8 @@ async def _send_gathered(
 ) -> int:
     """Send records in few batches, yielding to other tasks; return their number.
 
-    A record larger than a batch is a batch of its own. One that is too large for the topic fails
-    all; the maximum size is checked here, because nothing else checks it for batches.
+    A record larger than a batch is sent alone. If a record is too large for the topic, all fail;
+    the maximum size is checked here, because nothing else checks it for batches.
     """
     partitions = sorted(await producer.partitions_for(topic))
     batches: dict[int, Any] = {}

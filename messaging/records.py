@@ -47,7 +47,7 @@ class FetchedRecords:
 
 
 class _Batch:
-    """A batch, read as a whole: by aiokafka's fast parser if possible."""
+    """A batch; all its records are read at the beginning, by aiokafka's fast parser if possible."""
 
     __slots__ = ("_batch", "_fetched", "_start", "_stop")
 

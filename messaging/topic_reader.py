@@ -155,8 +155,8 @@ async def _partitions(
 async def _with_timeout(work: Coroutine[Any, Any, T]) -> T:
     """Wait for a client with a timeout; raises TimeoutError.
 
-    A client whose broker is gone may ignore its cancellation, and is then left behind; or it raises
-    a cancellation of its own, which must not be mistaken for ours.
+    A client whose broker is gone may ignore its cancellation, and is then left behind. It may also
+    raise CancelledError itself, which must not seem to be the cancellation of the caller.
     """
     task = asyncio.create_task(work)
     try:

@@ -79,8 +79,8 @@ class BillsBody(Body):
 class ListedService(Body):
     """The costs of a service that the vendor priced, against the catalogue's prices.
 
-    `reported` is the vendor's price, which counts, `listed` ours. `variance` is reported minus
-    listed; `variance_percent` is relative to listed. Only costs that have both are compared.
+    `reported` is the vendor's price, which counts, `listed` the catalogue's. `variance` is reported
+    minus listed; `variance_percent` is relative to listed. Only costs that have both are compared.
     """
 
     service: str

@@ -1,4 +1,4 @@
-"""OTLP/HTTP requests and responses of traces in JSON, as far as they are read.
+"""OTLP/HTTP requests and responses of traces in JSON, with the fields that are used.
 
 OTLP/JSON is not the JSON of protobuf: ids are hexadecimal digits, not base64. 64-bit integers are
 text or numbers, and unknown fields are ignored.

@@ -1,8 +1,8 @@
 """Sends refused records to the dead-letter topic, acknowledged, before their offset moves.
 
-If most of a large batch is refused or has no price, the fault is more likely ours than the
-emitters': an empty catalogue, for instance, or a bad release. Refusing more would lose good events.
-Then the batch is not recorded but retried until the fault is fixed.
+If most of a large batch is refused or has no price, the cause is probably not the emitters but an
+empty catalogue, for instance, or a bad release. Refusing the batch would lose good events, so it is
+not recorded but retried until the cause is fixed.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ class RefusalLimit:
     """A batch stops the stream if at least `records_min` records and `percent` of it are refused.
 
     Events without a price count as refused, although they would be recorded. Invalid JSON and too
-    large records do not count: no fault of ours causes them, and one emitter must not be able to
-    stop the others. A percentage of 0 turns the limit off.
+    large records do not count: only emitters cause them, and one emitter must not be able to stop
+    the others. A percentage of 0 turns the limit off.
     """
 
     percent: int

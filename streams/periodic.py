@@ -1,4 +1,4 @@
-"""Repeats work beside the stream, on a connection of its own."""
+"""Repeats work beside the stream, on its own connection."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def run_periodically(
     retry: RetryLog,
     errors: tuple[type[Exception], ...] = RETRYABLE_ERRORS,
 ) -> None:
-    """Run until `stop`; after one of the `errors` again, on a new connection."""
+    """Call `run_once` periodically until `stop`; after one of `errors` on a new connection."""
     try:
         while not stop.is_set():
             try:

@@ -65,7 +65,7 @@ class RequestSender:
     ) -> None:
         """`resolver` decides which addresses may be connected to.
 
-        `hidden` are secrets that never reach a stored error, whatever a receiver answers.
+        Stored errors never contain the secrets `hidden`, even if a response does.
         """
         self.name = name
         self._resolver = resolver
@@ -98,7 +98,7 @@ class RequestSender:
     ) -> CommandResult:
         """Send a request, and return the result of the attempt.
 
-        `has_ended` tells whether a response that is no success means that the call has ended.
+        `has_ended` returns whether a response without success means that the call has ended.
         """
         answer = await self.post(request)
         if isinstance(answer, CommandResult):

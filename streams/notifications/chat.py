@@ -105,18 +105,18 @@ class ChatSender:
             allow_private=allow_private, resolver=resolver, timeout_ms=timeout_ms
         )
 
-    async def send(self, notice: Notification) -> DeliveryResult:
+    async def send(self, notification: Notification) -> DeliveryResult:
         """Post once; an address that the service no longer knows is gone."""
         # Encoding a signed address again would change it.
-        url = URL(notice.address, encoded=True)
+        url = URL(notification.address, encoded=True)
         if self._kind == "discord":
             url = url.update_query(wait="true")  # answers once the message is stored
         response = await self._client.post(
-            url, self._service.body_of(notice), {}, notice.address, reads_body=True
+            url, self._service.body_of(notification), {}, notification.address, reads_body=True
         )
         if isinstance(response, DeliveryResult):
             return response
-        return result_of(self._service, response, notice.address)
+        return result_of(self._service, response, notification.address)
 
     async def close(self) -> None:
         await self._client.close()

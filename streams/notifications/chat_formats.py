@@ -1,7 +1,7 @@
 """Messages in the formats of Slack, Discord and Microsoft Teams.
 
 Titles and lines contain names and ids from emitters. They are shown as plain text: they cannot
-mention anyone, format a message or add a link to it. The only link is ours.
+mention anyone, format a message or add a link to it. The only link is to the dashboard.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ def _cut(text: str, characters_max: int) -> str:
     return encoded[: 2 * (characters_max - 1)].decode("utf-16-le", errors="ignore") + "…"
 
 
-def _lines(notice: Notification) -> Iterator[str]:
+def _lines(notification: Notification) -> Iterator[str]:
     """Yield the lines, without links and mentions, as far as they fit."""
     left = _TEXT_MAX
-    for line in notice.lines[:_LINES_MAX]:
+    for line in notification.lines[:_LINES_MAX]:
         if left <= 1:
             return
         shown = _cut(without_links(line), min(left, SLACK_LINE_MAX // 2))
@@ -53,13 +53,13 @@ def _lines(notice: Notification) -> Iterator[str]:
         yield shown
 
 
-def slack_body(notice: Notification) -> bytes:
+def slack_body(notification: Notification) -> bytes:
     """Return the body for an incoming webhook of Slack: blocks of plain text, and a button."""
-    title = _cut(without_links(notice.title), SLACK_TITLE_MAX)
+    title = _cut(without_links(notification.title), SLACK_TITLE_MAX)
     blocks: list[dict[str, Any]] = [{"type": "header", "text": _slack_text(title)}]
-    blocks += ({"type": "section", "text": _slack_text(line)} for line in _lines(notice))
-    if notice.link is not None:
-        button = {"type": "button", "text": _slack_text(_OPEN), "url": notice.link}
+    blocks += ({"type": "section", "text": _slack_text(line)} for line in _lines(notification))
+    if notification.link is not None:
+        button = {"type": "button", "text": _slack_text(_OPEN), "url": notification.link}
         blocks.append({"type": "actions", "elements": [button]})
     # The text is shown where blocks are not, and is the only part with markup.
     fallback = title.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
@@ -72,16 +72,16 @@ def _slack_text(text: str) -> dict[str, Any]:
     return {"type": "plain_text", "text": text, "emoji": False}
 
 
-def discord_body(notice: Notification) -> bytes:
+def discord_body(notification: Notification) -> bytes:
     """Return the body for a webhook of Discord: one embed, and no mentions."""
     embed: dict[str, Any] = {
-        "title": _cut(_escape_markdown(without_links(notice.title)), DISCORD_TITLE_MAX),
+        "title": _cut(_escape_markdown(without_links(notification.title)), DISCORD_TITLE_MAX),
         "description": _cut(
-            "\n\n".join(_escape_markdown(line) for line in _lines(notice)), DISCORD_TEXT_MAX
+            "\n\n".join(_escape_markdown(line) for line in _lines(notification)), DISCORD_TEXT_MAX
         ),
     }
-    if notice.link is not None:
-        embed["url"] = notice.link
+    if notification.link is not None:
+        embed["url"] = notification.link
     return encode({"embeds": [embed], "allowed_mentions": {"parse": []}})
 
 
@@ -89,13 +89,13 @@ def _escape_markdown(text: str) -> str:
     return _MARKDOWN.sub(r"\\\1", text)
 
 
-def teams_body(notice: Notification) -> bytes:
+def teams_body(notification: Notification) -> bytes:
     """Return the body for a workflow of Teams: an adaptive card whose texts are not Markdown."""
     body = [
         _teams_text(
-            _cut(without_links(notice.title), SLACK_TITLE_MAX), weight="Bolder", size="Medium"
+            _cut(without_links(notification.title), SLACK_TITLE_MAX), weight="Bolder", size="Medium"
         ),
-        *(_teams_text(line) for line in _lines(notice)),
+        *(_teams_text(line) for line in _lines(notification)),
     ]
     card: dict[str, Any] = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
@@ -103,8 +103,8 @@ def teams_body(notice: Notification) -> bytes:
         "version": "1.4",
         "body": body,
     }
-    if notice.link is not None:
-        card["actions"] = [{"type": "Action.OpenUrl", "title": _OPEN, "url": notice.link}]
+    if notification.link is not None:
+        card["actions"] = [{"type": "Action.OpenUrl", "title": _OPEN, "url": notification.link}]
     attachment = {
         "contentType": "application/vnd.microsoft.card.adaptive",
         "contentUrl": None,

@@ -50,16 +50,16 @@ class EmailSender:
         self._public_url = public_url
         self._timeout_ms = timeout_ms
 
-    async def send(self, notice: Notification) -> DeliveryResult:
+    async def send(self, notification: Notification) -> DeliveryResult:
         """Send a mail once; permanent refusals of the server are not retried."""
         server = self._server
         start_tls = True if server.password and not server.tls else None
         try:
             async with asyncio.timeout(self._timeout_ms / 1000):
                 refused, reply = await aiosmtplib.send(
-                    message_of(notice, server.sender, self._public_url).as_bytes(),
+                    message_of(notification, server.sender, self._public_url).as_bytes(),
                     sender=server.sender,
-                    recipients=[notice.address],
+                    recipients=[notification.address],
                     hostname=server.host,
                     port=server.port,
                     username=server.username,
@@ -70,22 +70,24 @@ class EmailSender:
                     timeout=self._timeout_ms / 1000,
                 )
         except aiosmtplib.SMTPException as error:
-            return self._failure(error, notice)
+            return self._failure(error, notification)
         except TimeoutError:
             return DeliveryResult("temporary", error="The mail server did not answer in time.")
         except (OSError, ValueError) as error:
             return DeliveryResult(
-                "temporary", error=self._tidy(f"{type(error).__name__}: {error}", notice)
+                "temporary", error=self._tidy(f"{type(error).__name__}: {error}", notification)
             )
         if refused:  # aiosmtplib raises an error instead, but does not document it
             return DeliveryResult("permanent", error="The mail server refused the recipient.")
-        return DeliveryResult("delivered", storable_error(reply, notice.address) or "250")
+        return DeliveryResult("delivered", storable_error(reply, notification.address) or "250")
 
-    def _failure(self, error: aiosmtplib.SMTPException, notice: Notification) -> DeliveryResult:
+    def _failure(
+        self, error: aiosmtplib.SMTPException, notification: Notification
+    ) -> DeliveryResult:
         if isinstance(error, aiosmtplib.SMTPRecipientsRefused) and error.recipients:
             error = error.recipients[0]
         if not isinstance(error, aiosmtplib.SMTPResponseException):
-            return DeliveryResult("temporary", error=self._tidy(error.message, notice))
+            return DeliveryResult("temporary", error=self._tidy(error.message, notification))
         # After we correct our account or host name the mail can be sent.
         is_ours = isinstance(
             error,
@@ -95,34 +97,36 @@ class EmailSender:
             | aiosmtplib.SMTPConnectResponseError,
         )
         verdict: Verdict = "permanent" if error.code in _PERMANENT and not is_ours else "temporary"
-        text = self._tidy(error.message, notice)
+        text = self._tidy(error.message, notification)
         return DeliveryResult(
             verdict, str(error.code), f"The mail server answered {error.code}: {text}"
         )
 
-    def _tidy(self, text: str, notice: Notification) -> str:
-        return storable_error(text, notice.address, self._server.password)
+    def _tidy(self, text: str, notification: Notification) -> str:
+        return storable_error(text, notification.address, self._server.password)
 
     async def close(self) -> None:
         """Do nothing: each mail has its own connection."""
 
 
-def message_of(notice: Notification, sender: str, public_url: str | None = None) -> EmailMessage:
+def message_of(
+    notification: Notification, sender: str, public_url: str | None = None
+) -> EmailMessage:
     """Return the mail; its Message-ID is the same in all attempts.
 
     With `public_url` mail programs can offer to unsubscribe (RFC 8058).
     """
     message = EmailMessage(policy=_POLICY)
     message["From"] = Address(PRODUCT, addr_spec=sender)
-    message["To"] = Address(addr_spec=notice.address)
-    message["Subject"] = notice.subject
-    message["Date"] = format_datetime(notice.created_at)
-    message["Message-ID"] = f"<{notice.message_id}@{sender.rpartition('@')[2]}>"
+    message["To"] = Address(addr_spec=notification.address)
+    message["Subject"] = notification.subject
+    message["Date"] = format_datetime(notification.created_at)
+    message["Message-ID"] = f"<{notification.message_id}@{sender.rpartition('@')[2]}>"
     message["Auto-Submitted"] = "auto-generated"
     if public_url is not None:
-        link = f"{public_url}/unsubscribe?token={notice.unsubscribe_token}"
+        link = f"{public_url}/unsubscribe?token={notification.unsubscribe_token}"
         message["List-Unsubscribe"] = f"<{link}>"
         message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
-    message.set_content(notice.text)
-    message.add_alternative(notice.html, subtype="html")
+    message.set_content(notification.text)
+    message.add_alternative(notification.html, subtype="html")
     return message

@@ -1,7 +1,7 @@
 """The Faust app: its agents receive alerts and ended calls; its crontab refreshes prices daily.
 
-It has no tables and sends nothing. The periodic sweeps find in PostgreSQL whatever it misses, so an
-app that fails is logged and restarted after a while; nothing depends on it.
+It has no tables and sends nothing. Periodic sweeps in PostgreSQL find what it misses, so a failure
+is only logged, and the app is restarted after a pause.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ def alert_id_of(value: bytes | None) -> str | None:
 def ended_call_of(value: bytes | None) -> str | None:
     """Return the id of a record's call if it has ended, else None.
 
-    Most records are of active calls; their bytes tell it without decoding.
+    Most records are of active calls, which are recognized without decoding.
     """
     if value is None or _ACTIVE in value:
         return None

@@ -36,7 +36,7 @@ class Notification(NamedTuple):
 class ChannelSender(Protocol):
     """Sends notifications; may be used concurrently."""
 
-    async def send(self, notice: Notification) -> DeliveryResult:
+    async def send(self, notification: Notification) -> DeliveryResult:
         """Try once, within ATTEMPT_MS, and return the result; raises no errors of its own."""
 
     async def close(self) -> None:

@@ -53,10 +53,10 @@ class SmsSender:
         self._timeout_ms = timeout_ms
         self._session: ClientSession | None = None
 
-    async def send(self, notice: Notification) -> DeliveryResult:
+    async def send(self, notification: Notification) -> DeliveryResult:
         """Send once; permanent refusals of the provider are not retried."""
         provider = self._provider
-        form = {"To": notice.address, "Body": notice.text.strip()[:TEXT_CHARACTERS_MAX]}
+        form = {"To": notification.address, "Body": notification.text.strip()[:TEXT_CHARACTERS_MAX]}
         is_service = provider.sender.startswith(_SERVICE_PREFIX)
         form["MessagingServiceSid" if is_service else "From"] = provider.sender
         if self._session is None:
@@ -70,21 +70,21 @@ class SmsSender:
                     headers={
                         "Authorization": encode_basic_auth(provider.username, provider.password),
                         # Twilio ignores it; providers that support it will not send twice.
-                        "Idempotency-Key": notice.message_id,
+                        "Idempotency-Key": notification.message_id,
                     },
                     allow_redirects=False,
                 ) as response,
             ):
-                return await self._result(response, notice)
+                return await self._result(response, notification)
         except FAILURES as error:
-            return failure_of(error, notice.address, provider.password)
+            return failure_of(error, notification.address, provider.password)
 
-    async def _result(self, response: ClientResponse, notice: Notification) -> DeliveryResult:
+    async def _result(self, response: ClientResponse, notification: Notification) -> DeliveryResult:
         status = response.status
         if 200 <= status < 300:
             return DeliveryResult("delivered", str(status))
         reply = await _answer(response)
-        text = storable_error(reply.message, notice.address, self._provider.password)
+        text = storable_error(reply.message, notification.address, self._provider.password)
         text = f"The provider answered {status}, error {reply.code}: {text}"
         if reply.code in _GONE_CODES:
             return DeliveryResult("gone", str(status), text)

@@ -31,12 +31,18 @@ class WebhookSender:
             allow_private=allow_private, resolver=resolver, timeout_ms=timeout_ms
         )
 
-    async def send(self, notice: Notification) -> DeliveryResult:
+    async def send(self, notification: Notification) -> DeliveryResult:
         """Post once; any response but 2xx is a failure, also a redirect."""
-        message_id = _ID_PREFIX + notice.message_id
-        headers = signature_headers(notice.secret or "", message_id, int(time.time()), notice.body)
+        message_id = _ID_PREFIX + notification.message_id
+        headers = signature_headers(
+            notification.secret or "", message_id, int(time.time()), notification.body
+        )
         response = await self._client.post(
-            notice.address, notice.body, headers, notice.address, notice.secret
+            notification.address,
+            notification.body,
+            headers,
+            notification.address,
+            notification.secret,
         )
         return response if isinstance(response, DeliveryResult) else _result(response)
 

@@ -58,7 +58,7 @@ _PER: Final = {"characters": 1_000}
 _TOKENS_PER_PRICE: Final = 1_000_000
 _PUBLISHED_DECIMALS_MAX: Final = 4
 _ADD_ON: Final = ("add-on", "may differ")
-"""Texts in the metadata of such entries."""
+"""Texts in the metadata of entries that are no complete price."""
 _STREAMING: Final = "streaming/"
 _SAMPLE: Final = "sample_spec"
 """An entry that describes the fields."""

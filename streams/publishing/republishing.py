@@ -40,7 +40,7 @@ from streams.publishing.versioned_call import totals_of
 
 POLL_SECONDS: Final = 2
 STALLED_SECONDS: Final = 60
-"""Without progress for this long the wait ends: later commits publish their calls in any case."""
+"""The wait ends after this time without progress: later commits publish their own totals."""
 KEYS_PER_ROUND: Final = 20_000
 CALLS_PER_READ: Final = 500
 REPEATS_MAX: Final = 20
@@ -142,10 +142,10 @@ class EpochFollower:
             return False
 
     async def _publish(self, connection: Connection, call_ids: Collection[str]) -> int:
-        """Publish calls as they are, and remove those that do not exist; returns how many exist.
+        """Publish the totals of calls, and tombstones of missing calls; returns how many exist.
 
-        A worker may publish a newer total meanwhile, and ours must not replace it: calls that have
-        changed when ours is acknowledged are published again.
+        A worker may publish a newer total meanwhile, which an older one must not replace: calls
+        that have changed when theirs is acknowledged are published again.
         """
         existing: set[str] = set()
         remaining = set(call_ids)

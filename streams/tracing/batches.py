@@ -71,7 +71,7 @@ async def _record_traced(
 ) -> BatchOutcome:
     """Record a batch within spans; each attempt has its own."""
     received_ns = batch.received_ns or time.time_ns()
-    whole = tracer.start(
+    batch_span = tracer.start(
         "record batch",
         "internal",
         parent=None,
@@ -79,7 +79,7 @@ async def _record_traced(
         links=[one.context for one in sampled],
         attributes={"messaging.batch.message_count": batch.size},
     )
-    spans = [_start(tracer, one, received_ns, whole) for one in sampled]
+    spans = [_start(tracer, one, received_ns, batch_span) for one in sampled]
     traced = {
         (one.event.source, one.event.id): span.traceparent
         for one, span in zip(sampled, spans, strict=True)
@@ -88,7 +88,7 @@ async def _record_traced(
     try:
         outcome = await record(batch)
     except BaseException as error:  # after any error or cancellation, the spans end, too
-        for span in (*spans, whole):
+        for span in (*spans, batch_span):
             span.end(time.time_ns(), type(error).__name__)
         raise
     finally:
@@ -96,7 +96,7 @@ async def _record_traced(
     committed_ns = time.time_ns()
     for one, span in zip(sampled, spans, strict=True):
         _record_poll(tracer, one, span, received_ns)
-    for span in (*spans, whole):
+    for span in (*spans, batch_span):
         _record_steps(tracer, span, outcome, received_ns, committed_ns)
     outcome.traces = {
         one.event.call_id: span.traceparent for one, span in zip(sampled, spans, strict=True)
@@ -104,13 +104,13 @@ async def _record_traced(
     return outcome
 
 
-def _start(tracer: Tracer, one: SampledEvent, received_ns: int, whole: Span) -> Span:
+def _start(tracer: Tracer, one: SampledEvent, received_ns: int, batch_span: Span) -> Span:
     return tracer.start(
         f"process {one.event.type}",
         "consumer",
         parent=one.context,
         at_ns=received_ns,
-        links=[whole.traceparent],
+        links=[batch_span.traceparent],
         attributes={
             "messaging.system": "kafka",
             "messaging.destination.name": CALL_EVENTS.name,

@@ -152,7 +152,7 @@ class FaultySender:
     def __init__(self) -> None:
         self.tries = 0
 
-    async def send(self, notice: Notification) -> DeliveryResult:
+    async def send(self, notification: Notification) -> DeliveryResult:
         self.tries += 1
         if self.tries == 1:
             raise ZeroDivisionError
