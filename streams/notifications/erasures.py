@@ -24,7 +24,7 @@ _log: Final = logging.getLogger(__name__)
 async def import_erasures(kafka: KafkaSettings, connection: Connection) -> None:
     """Erase again the users whose erasures are on the topic.
 
-    Raises KafkaError, TimeoutError or a database error; then it is repeated.
+    Raises KafkaError, TimeoutError or a database error; then the caller repeats it.
     """
     await ensure_topics(kafka)
     records: list[tuple[int, ErasureRecord]] = []
