@@ -67,7 +67,7 @@ class CallPage(Body):
     next_cursor: str | None
 
 
-class Settled(Body, omit_defaults=True):
+class SettlementData(Body, omit_defaults=True):
     """The `data` of a `call.settled`, in US dollars: infrastructure, roundings, charge, plan."""
 
     infrastructure: dict[str, Usd]

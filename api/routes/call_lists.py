@@ -58,7 +58,7 @@ from schemas.call_lists import (
     ListedEvent,
     ListedQuantity,
     ListedType,
-    Settled,
+    SettlementData,
 )
 from schemas.events import CallStatus, CostVoided, EventReference
 from schemas.exact import Exact
@@ -263,7 +263,7 @@ def data_of(event: CallEventRow) -> str | None:
     settlement = event.settlement()
     if settlement is None:
         return _without_control_url(event.data)
-    settled = Settled(
+    settled = SettlementData(
         infrastructure={service: Usd(nano) for service, nano in settlement.infrastructure.items()},
         default_charge=Usd(settlement.default_charge),
         default_fee=Usd(settlement.default_fee),
