@@ -24,7 +24,7 @@ from streams.commands.twilio import TwilioAccount, TwilioReceiver
 from streams.commands.vapi import VapiReceiver
 from streams.commands.webhook import WebhookReceiver
 from streams.commands.worker import CommandOptions
-from streams.metrics.commands import CommandMeter
+from streams.metrics.attempts import CommandMeter
 
 _log: Final = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from cost_analytics.tracing import tracing
 from ledger.postgres.session import warn_of_privileged_login
 from schemas.notices import CHAT_TYPES, ChannelType
 from streams.anomalies.watcher import AnomalyWatcherOptions
-from streams.metrics.deliveries import DeliveryMeter
+from streams.metrics.attempts import DeliveryMeter
 from streams.notifications.chat import ChatSender
 from streams.notifications.delivery_worker import DeliveryOptions
 from streams.notifications.email import EmailSender, SmtpServer

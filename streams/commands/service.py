@@ -12,7 +12,7 @@ from streams.commands.journal import command_journal
 from streams.commands.routing import CommandRouter
 from streams.commands.wake_ups import wake_on_commands
 from streams.commands.worker import CommandOptions, CommandWorker
-from streams.metrics.commands import CommandMeter
+from streams.metrics.attempts import CommandMeter
 from streams.tracing.attempts import AttemptTracing
 
 

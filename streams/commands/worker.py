@@ -22,7 +22,7 @@ from schemas.commands import ExecutedCommand
 from streams.commands.journal import CommandJournal
 from streams.commands.receiver import ATTEMPT_MS, CommandReceiver
 from streams.commands.routing import CommandRouter
-from streams.metrics.commands import CommandMeter
+from streams.metrics.attempts import CommandMeter
 from streams.retries import RETRYABLE_ERRORS
 from streams.tracing.attempts import AttemptTracing
 

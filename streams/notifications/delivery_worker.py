@@ -28,7 +28,7 @@ from ledger.postgres.database import TRANSIENT_ERRORS
 from messaging.retries import Backoff, finish, wait_for_either
 from schemas.deliveries import DeliveryRecord
 from schemas.notices import ChannelType
-from streams.metrics.deliveries import DeliveryMeter, DeliveryOutcome
+from streams.metrics.attempts import DeliveryMeter, DeliveryOutcome
 from streams.notifications.journal import DeliveryJournal
 from streams.notifications.message_templates import TemplateError, notification_of
 from streams.notifications.sender import ATTEMPT_MS, ChannelSender

@@ -13,7 +13,7 @@ from messaging.tracing import Tracer
 from schemas.alerts import SpendBasis
 from schemas.notices import ChannelType
 from streams.anomalies.watcher import AnomalyWatcher, AnomalyWatcherOptions
-from streams.metrics.deliveries import DeliveryMeter
+from streams.metrics.attempts import DeliveryMeter
 from streams.notifications.delivery_worker import DeliveryOptions, DeliveryWorker, close_all
 from streams.notifications.faust_agents import run_agents
 from streams.notifications.journal import delivery_journal

@@ -11,8 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from api.metrics.webhooks import WebhookMeter
 from ledger.recording.batch import BatchOutcome
 from schemas.commands import CommandKind, CommandOutcome
-from streams.metrics.commands import CommandMeter
-from streams.metrics.deliveries import DeliveryMeter
+from streams.metrics.attempts import CommandMeter, DeliveryMeter
 from streams.metrics.server import Meter, serving_metrics
 from streams.metrics.worker import WorkerMeter
 from tests.support import parts
