@@ -12,22 +12,21 @@ import logging
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
 from ledger.commands.execution import ClaimedCommand, CommandStore
 from ledger.commands.results import CommandResult, retry_delay_ms
-from ledger.postgres.database import TRANSIENT_ERRORS
 from messaging.retries import Backoff, finish, wait_for_either
 from schemas.commands import ExecutedCommand
 from streams.commands.journal import CommandJournal
 from streams.commands.receiver import ATTEMPT_MS, CommandReceiver
 from streams.commands.routing import CommandRouter
 from streams.metrics.attempts import CommandMeter
-from streams.retries import RETRYABLE_ERRORS
+from streams.retries import RETRYABLE_ERRORS, store_result
 from streams.tracing.attempts import AttemptTracing
 
 FINISH_SECONDS: Final = 12
-STORE_ATTEMPTS_MAX: Final = 40
 CHECK_SECONDS: Final = 10
 _NOT_SENT: Final = "Dry run: nothing was sent."
 _NO_FAILURES: Final = frozenset({"executed", "dry_run", "ended"})
@@ -140,16 +139,8 @@ class CommandWorker:
             and self._journal is not None
             and await self._journal.write([_executed(claim, result)])
         )
-        backoff = Backoff()
-        for _ in range(STORE_ATTEMPTS_MAX):
-            try:
-                await self._store_result(claim, result, duration_ms, is_journaled=is_journaled)
-                return
-            except TRANSIENT_ERRORS as error:
-                _log.warning(
-                    "a result cannot be stored: %s", error, extra={"action": "commands_retry"}
-                )
-                await backoff.wait(asyncio.Event())
+        store = partial(self._store_result, claim, result, duration_ms, is_journaled=is_journaled)
+        await store_result(store, "commands_retry")
 
     async def _attempt(self, claim: ClaimedCommand) -> CommandResult:
         receiver = self._router.receiver_of(claim)

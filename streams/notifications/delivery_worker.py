@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
 from ledger.notifications.deliveries import ClaimedDelivery, DeliveryStore
@@ -24,7 +25,6 @@ from ledger.notifications.retry_policy import (
     RetrySchedule,
     storable_error,
 )
-from ledger.postgres.database import TRANSIENT_ERRORS
 from messaging.retries import Backoff, finish, wait_for_either
 from schemas.deliveries import DeliveryRecord
 from schemas.notices import ChannelType
@@ -32,14 +32,12 @@ from streams.metrics.attempts import DeliveryMeter, DeliveryOutcome
 from streams.notifications.journal import DeliveryJournal
 from streams.notifications.message_templates import TemplateError, notification_of
 from streams.notifications.sender import ATTEMPT_MS, ChannelSender
-from streams.retries import RETRYABLE_ERRORS
+from streams.retries import RETRYABLE_ERRORS, store_result
 from streams.tracing.attempts import AttemptTracing
 
 PENDING_MAX: Final = 1_000
 FINISH_SECONDS: Final = 20
 PRUNE_SECONDS: Final = 3_600
-STORE_ATTEMPTS_MAX: Final = 40
-"""With pauses of up to 15 s, about ten minutes without a database."""
 
 _DISABLED: Final = "Deliveries kept failing."
 _log: Final = logging.getLogger(__name__)
@@ -177,16 +175,8 @@ class DeliveryWorker:
             and self._journal is not None
             and await self._journal.write([_journal_record(claim)])
         )
-        backoff = Backoff()
-        for _ in range(STORE_ATTEMPTS_MAX):
-            try:
-                await self._store_result(claim, result, duration_ms, is_journaled=is_journaled)
-                return
-            except TRANSIENT_ERRORS as error:
-                _log.warning(
-                    "an outcome cannot be recorded: %s", error, extra={"action": "notices_retry"}
-                )
-                await backoff.wait(asyncio.Event())
+        store = partial(self._store_result, claim, result, duration_ms, is_journaled=is_journaled)
+        await store_result(store, "notices_retry")
 
     async def _send(self, claim: ClaimedDelivery) -> DeliveryResult:
         sender = self._senders.get(claim.type)
