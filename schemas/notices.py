@@ -63,8 +63,8 @@ class WantedQuietHours(Struct, kw_only=True, rename=wire_name, forbid_unknown_fi
 class Channel(Struct, kw_only=True, rename=wire_name):
     """An address that receives a user's notifications. Times are UTC.
 
-    `reason` is why it is disabled. `failures` counts the attempts since the last success. `kinds`
-    are the notifications that it gets, in alphabetical order.
+    `reason` is why it is disabled. `failures` counts the failed attempts since the last success.
+    `kinds` are the notifications that it gets, in alphabetical order.
     """
 
     channel_id: str

@@ -10,7 +10,6 @@ from ledger.recording.recorder import Recorder
 from messaging.producer import RecoveringProducer
 from messaging.tracing import Tracer
 from streams.metrics.worker import WorkerMeter
-from streams.publishing.delays import OnPublished
 from streams.tracing.batches import TracedRecorder
 from streams.tracing.publishing import OutboxTracing, TotalsTracing
 
@@ -27,12 +26,10 @@ class WorkerTelemetry:
         """The class that records batches; it takes the arguments of Recorder."""
         return Recorder if self.tracer is None else partial(TracedRecorder, self.tracer)
 
-    def of_outbox(self) -> tuple[OnPublished, OutboxTracing | None]:
-        """Return the meter and the tracing of the outbox of messages."""
-        tracing = None if self.tracer is None else OutboxTracing(self.tracer)
-        return self.meter.published, tracing
+    def outbox_tracing(self) -> OutboxTracing | None:
+        """Return what traces the messages of the outbox."""
+        return None if self.tracer is None else OutboxTracing(self.tracer)
 
-    def of_totals(self, producer: RecoveringProducer) -> tuple[OnPublished, TotalsTracing | None]:
-        """Return the meter and the tracing of totals, which `producer` sends."""
-        tracing = None if self.tracer is None else TotalsTracing(self.tracer, producer)
-        return self.meter.published, tracing
+    def totals_tracing(self, producer: RecoveringProducer) -> TotalsTracing | None:
+        """Return what traces totals, which `producer` sends."""
+        return None if self.tracer is None else TotalsTracing(self.tracer, producer)

@@ -61,7 +61,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class WorkerOptions:
-    """Options of a worker. `batch_max` is the maximum number of records per poll of a lane."""
+    """Options of a worker. `batch_max` is the maximum number of records of a batch."""
 
     kafka: KafkaSettings
     database_url: str
@@ -98,7 +98,11 @@ class Worker:
         self._totals_producer = RecoveringProducer(lambda: make_producer(options.kafka))
         self._publisher = self._make_publisher()
         self._relay = OutboxRelay(
-            self._producer, self._connect, clock.now, *self._telemetry.of_outbox()
+            self._producer,
+            self._connect,
+            clock.now,
+            self._meter.published,
+            self._telemetry.outbox_tracing(),
         )
         self._offsets = KafkaOffsets(self._consumer)
         prices = PriceBook()
@@ -158,19 +162,13 @@ class Worker:
             self._is_behind,
             self._options.worker_id,
             self._clock.now,
-            *self._telemetry.of_totals(self._totals_producer),
+            self._meter.published,
+            self._telemetry.totals_tracing(self._totals_producer),
         )
 
     def _make_follower(self, stream: Stream, epoch: int) -> EpochFollower:
-        return EpochFollower(
-            self._options.kafka,
-            stream,
-            self._connect,
-            self._totals_producer,
-            self._publisher,
-            epoch,
-            self._clock.now,
-        )
+        parts = self._connect, self._totals_producer, self._publisher
+        return EpochFollower(self._options.kafka, stream, *parts, epoch, self._clock.now)
 
     def _make_watches(
         self, stream: Stream, epoch: int, prices: PriceBook

@@ -83,7 +83,7 @@ def test_tracing_needs_a_receiver() -> None:
 def test_without_tracing_the_recorder_is_the_plain_one() -> None:
     telemetry = WorkerTelemetry()
     assert telemetry.recorder is Recorder
-    assert telemetry.of_outbox() == (telemetry.meter.published, None)
+    assert telemetry.outbox_tracing() is None
 
 
 def test_without_tracing_nothing_of_it_is_imported(tmp_path: Path) -> None:
