@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from functools import cache
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 import msgspec
 
@@ -52,8 +52,8 @@ def encode(body: object) -> bytes:
 
 def decode(kind: type[T], text: bytes) -> T:
     """Decode JSON bytes into `kind`; raises msgspec.ValidationError or msgspec.DecodeError."""
-    body: T = _decoder(kind).decode(text)
-    return body
+    decoder: msgspec.json.Decoder[T] = _decoder(cast("Any", kind))
+    return decoder.decode(text)
 
 
 @cache

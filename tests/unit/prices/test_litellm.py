@@ -126,7 +126,7 @@ def test_row_has_its_publication_and_the_retirement_of_its_model() -> None:
         ("[]", "not a JSON object"),
         ("{}", "has no prices"),
         ('{"a": 1}', "a is not an object"),
-        ('{"a": {"litellm_provider": "x", "mode": "chat", "input_cost_per_token": NaN}}', "not a JSON"),
+        ('{"a": {"litellm_provider": "x", "mode": "chat", "input_cost_per_token": NaN}}', "not JSON"),
         ('{"a": {"litellm_provider": "x", "mode": "chat", "input_cost_per_token": "NaN"}}', "no prices"),
         ('{"a": {"litellm_provider": "x", "mode": "chat", "input_cost_per_token": -1}}', "no prices"),
         ('{"a": {"litellm_provider": "x", "mode": "chat", "input_cost_per_token": true}}', "no prices"),
