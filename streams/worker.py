@@ -97,12 +97,9 @@ class Worker:
         self._producer = RecoveringProducer(lambda: make_producer(options.kafka))
         self._totals_producer = RecoveringProducer(lambda: make_producer(options.kafka))
         self._publisher = self._make_publisher()
+        tracing = self._telemetry.outbox_tracing()
         self._relay = OutboxRelay(
-            self._producer,
-            self._connect,
-            clock.now,
-            self._meter.published,
-            self._telemetry.outbox_tracing(),
+            self._producer, self._connect, clock.now, self._meter.published, tracing
         )
         self._offsets = KafkaOffsets(self._consumer)
         prices = PriceBook()

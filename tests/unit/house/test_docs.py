@@ -20,6 +20,7 @@ from schemas.commands import CommandOutcome
 from schemas.events import RESERVED_SOURCES
 from schemas.refusals import REFUSAL_CODES
 from schemas.topics import ALL_TOPICS
+from streams.metrics.attempts import DeliveryOutcome
 from tests.support.api import authenticator
 from tests.support.house import PACKAGES, ROOT, modules
 
@@ -184,6 +185,7 @@ def test_actions_of_the_log_exist() -> None:
     code = "\n".join(line for module in modules(*PACKAGES) for line in module.lines)
     logged = {*re.findall(r'"([a-z_]+)"', code)}
     logged |= {f"command_{outcome}" for outcome in get_args(CommandOutcome)}
+    logged |= {f"notice_{outcome}" for outcome in get_args(DeliveryOutcome)}
     assert len(named) > 20
     assert {*re.findall(r"`(\w+)`", "".join(named))} <= logged
 

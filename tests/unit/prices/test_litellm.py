@@ -122,8 +122,8 @@ def test_row_has_its_publication_and_the_retirement_of_its_model() -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("", "not a JSON object"),
-        ("[]", "not a JSON object"),
+        ("", "not JSON"),
+        ("[]", "not an object of models"),
         ("{}", "has no prices"),
         ('{"a": 1}', "a is not an object"),
         ('{"a": {"litellm_provider": "x", "mode": "chat", "input_cost_per_token": NaN}}', "not JSON"),
