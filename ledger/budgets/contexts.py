@@ -29,6 +29,12 @@ async def read_contexts(
     of_users = [each for each in positions if each.call is not None or scope_of(each) is None]
     periods = [SpendWindow(each.user_id, each.start, each.end or now) for each in of_users]
     user_contexts = iter(await read_alert_contexts(connection, periods, since, basis))
+    scopes = {scope_of(each) for each in positions if each.user_id == GLOBAL_OWNER}
+    global_spend = {
+        scope: await read_everyone_spend_since(connection, scope, since, basis)
+        for scope in scopes
+        if scope is not None
+    }
     result = []
     for position in positions:
         scope = scope_of(position)
@@ -42,8 +48,7 @@ async def read_contexts(
             if scope.dimension == ALL_USERS and position.end is not None:
                 days = (position.start.date(), position.end.date())
                 costs = await read_everyone_costs(connection, *days)
-            spend = await read_everyone_spend_since(connection, scope, since, basis)
-            context = AlertContext(costs, spend)
+            context = AlertContext(costs, global_spend[scope])
         else:
             window = SpendWindow(position.user_id, since, _LATEST, scope)
             context = AlertContext({}, (await read_spend(connection, [window], basis))[0])

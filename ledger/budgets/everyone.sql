@@ -23,12 +23,17 @@ FROM unnest(:dimensions::text[], :values::text[], :first_days::date[], :end_days
 ORDER BY w.ordinality
 
 -- name: spent_since
--- The spend of all users since :since, by cost if :by_cost, else by charge. Each user is looked up by key.
+-- The spend of all users since :since, by cost if :by_cost, else by charge. Only users with spend on the UTC day
+-- :first_day or later are looked up, each by key: most users of a ledger have none.
 SELECT coalesce(sum(spent.nano), 0) AS nano
-FROM user_activity AS a
+FROM (
+    SELECT user_id FROM user_days WHERE day >= :first_day
+    UNION
+    SELECT user_id FROM user_day_costs WHERE day >= :first_day
+) AS u
 CROSS JOIN LATERAL (
     SELECT sum(spend_nano(s, :by_cost)) AS nano FROM user_spend AS s
-    WHERE s.user_id = a.user_id AND s.quarter >= :since
+    WHERE s.user_id = u.user_id AND s.quarter >= :since
 ) AS spent
 
 -- name: costs

@@ -37,7 +37,7 @@ async def read_everyone_spend(
 async def read_everyone_spend_since(
     connection: Connection, scope: SpendScope, since: datetime, basis: SpendBasis
 ) -> int:
-    """Return the spend of all users or of a tag since a time, in nano-dollars.
+    """Return the spend of all users or of a tag since a time in UTC, in nano-dollars.
 
     0 for a service: its cost is only kept by day.
     """
@@ -45,7 +45,8 @@ async def read_everyone_spend_since(
         return await read_tag_spend(connection, scope, since, basis)
     if scope.dimension == SERVICE:
         return 0
-    statement = _SQL.bind("spent_since", since=since, by_cost=basis == "cost")
+    first_day = since.date()
+    statement = _SQL.bind("spent_since", since=since, first_day=first_day, by_cost=basis == "cost")
     return int(await connection.fetchval(*statement))
 
 

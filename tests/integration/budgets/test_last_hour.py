@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from asyncpg.connection import LoggedQuery
 
 from ledger.budgets.alerting import Alerting
 from ledger.budgets.budgets import Budgets
@@ -16,16 +17,20 @@ from ledger.budgets.scoped_changes import BudgetSettings, ScopedBudgets
 from ledger.budgets.tag_totals import sum_tags
 from ledger.calls.periods import quarter_of
 from ledger.postgres.database import Connection, connected
+from ledger.postgres.statements import statements
 from ledger.postgres.viewers import Viewer, reader_pool
 from schemas.alerts import SpendBasis
 from tests.support.alerting import USD, just_now
 from tests.support.events import Plain, charged, cost, ended, refunded, started, voided
 from tests.support.logins import as_login
+from tests.support.query_plans import plan_nodes
 from tests.support.recording import BatchWriter, TopicLog, fetch, until
 
 ROOT = Viewer("root", reads_all=True)
 ALL, ACME = SpendScope("all", ""), SpendScope("tag.customer", "acme")
 CALLS, BATCH = 40, 25
+IDLE_USERS, BUSY_USERS = 200, 3
+SPENT_SINCE = statements("budgets/everyone").statement("spent_since")
 EXPECTED = """
     SELECT coalesce(sum(CASE WHEN $1 THEN p.cost_nano ELSE p.charged_nano - p.refunded_nano END), 0)::bigint
       FROM call_postings AS p LEFT JOIN call_tags AS t USING (call_id)
@@ -66,6 +71,13 @@ def stream(rng: random.Random, now: datetime) -> list[Plain]:
     return events
 
 
+async def recorded_nano(url: str, basis: SpendBasis, value: str, now: datetime) -> int:
+    """Return the spend of the last hour of the calls with a tag, or of all calls."""
+    since = quarter_of(now - timedelta(hours=1))
+    [[nano]] = await fetch(url, EXPECTED, basis == "cost", since, value)
+    return int(nano)
+
+
 @pytest.mark.parametrize("basis", ["charged", "cost"])
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_last_hour_of_all_users_and_of_a_tag_is_that_of_the_events(
@@ -93,10 +105,39 @@ async def test_last_hour_of_all_users_and_of_a_tag_is_that_of_the_events(
     for [data] in alerts:
         alert = json.loads(data, parse_float=Decimal)
         found[alert["scope"]["value"] or ""] = alert["spentLastHour"] * USD
-    since = quarter_of(now - timedelta(hours=1))
-    expected = {}
-    for value in ("", "acme"):
-        [[nano]] = await fetch(database_url, EXPECTED, basis == "cost", since, value)
-        expected[value] = nano
+    expected = {
+        value: await recorded_nano(database_url, basis, value, now) for value in ("", "acme")
+    }
     assert found == expected
     assert 0 < expected["acme"] < expected[""]
+
+
+async def test_last_hour_is_summed_once_and_only_from_users_of_the_day(
+    database_url: str, worker: Connection
+) -> None:
+    now = just_now()
+    async with reader_pool(as_login(database_url, "api"), connections_max=1) as readers:
+        budgets = ScopedBudgets(Budgets(readers, "cost", 80))
+        wanted = BudgetSettings(ALL, "monthly", USD, None, False, None)
+        await budgets.create(ROOT, "", wanted, now)
+    long_ago = now - timedelta(days=3)
+    idle = [cost(f"idle-{n}", f"idle-{n}", time=long_ago, totalCost=1) for n in range(IDLE_USERS)]
+    busy = [cost(f"busy-{n}", f"busy-{n}", time=now, totalCost=1) for n in range(BUSY_USERS)]
+    async with BatchWriter(database_url) as writer:
+        await writer.record(TopicLog().batch(idle + busy))
+    queries: list[LoggedQuery] = []
+    with worker.query_logger(queries.append):
+        await review_global_budgets(worker, Alerting("cost"), now)
+    alerts = await fetch(database_url, "SELECT data FROM budget_alerts WHERE user_id = ''")
+    spent = [json.loads(data, parse_float=Decimal)["spentLastHour"] * USD for [data] in alerts]
+    assert spent == [await recorded_nano(database_url, "cost", "", now)] * 2
+    assert spent[0] >= BUSY_USERS * USD
+    [summing] = [query for query in queries if query.query == SPENT_SINCE.text]
+    explain = f"EXPLAIN (ANALYZE, FORMAT JSON) {summing.query}"
+    [(plan,)] = await worker.fetch(explain, *summing.args)
+    looked_up = [
+        node["Actual Loops"]
+        for node in plan_nodes(json.loads(plan)[0]["Plan"])
+        if node.get("Relation Name") == "user_spend"
+    ]
+    assert max(looked_up) <= BUSY_USERS
