@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Locator, Page, expect
 
+from ledger.postgres.partitions import ensure_months, month_of
 from tests.browser.axe import faults
 from tests.browser.conftest import Open
 from tests.browser.test_pages import CUT_TABLES, SIZES
@@ -67,11 +68,13 @@ WRITE = (
 @pytest_asyncio.fixture(scope="module", loop_scope="module", autouse=True)
 async def _calls_of_tom(product: Product) -> AsyncIterator[None]:
     """Forty calls, ten each with a tag `campaign` of three values, and ten without tags."""
+    newest = datetime.now(UTC) - timedelta(days=1)
     connection = await asyncpg.connect(product.pipeline.database_url)
     try:
+        await ensure_months(connection, (month_of(newest - timedelta(hours=40)), month_of(newest)))
         async with connection.transaction():
             await connection.execute("SET LOCAL timezone TO 'UTC'")
-            await connection.execute(WRITE[0], datetime.now(UTC) - timedelta(days=1))
+            await connection.execute(WRITE[0], newest)
             for statement in WRITE[1:]:
                 await connection.execute(statement)
     finally:
