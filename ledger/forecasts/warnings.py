@@ -67,14 +67,22 @@ def _has_activity(day: tuple[object, ...]) -> bool:
 
 def _limit_warnings(spend: CurrentSpend, budget: BudgetForecast) -> Iterator[str]:
     limits = spend.limits
-    for name, nano, spent, on in (
-        ("daily", limits.daily_nano, spend.day_nano, budget.daily_on),
-        ("monthly", limits.monthly_nano, spend.month_nano, budget.monthly_on),
+    for name, nano, spent, on, seconds in (
+        ("daily", limits.daily_nano, spend.day_nano, budget.daily_on, budget.daily_seconds),
+        (
+            "monthly",
+            limits.monthly_nano,
+            spend.month_nano,
+            budget.monthly_on,
+            budget.monthly_seconds,
+        ),
     ):
-        if nano is not None and spent >= nano:
-            yield f"Your {name} limit of {dollars(nano)} is reached."
-        elif nano is not None and on is not None:
-            yield (
-                f"Your {name} limit of {dollars(nano)} is expected to be reached on {day_name(on)} "
-                f"({limits.timezone})."
-            )
+        if nano is None:
+            continue
+        limit = f"{name} limit of {dollars(nano)}"
+        if spent >= nano:
+            yield f"Your {limit} is reached."
+        elif seconds is not None:
+            yield f"At the pace of the active calls, your {limit} will be reached today."
+        elif on is not None:
+            yield f"Your {limit} is expected to be reached on {day_name(on)} ({limits.timezone})."

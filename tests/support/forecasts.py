@@ -45,8 +45,9 @@ def spend(
     monthly: int | None = None,
     zone: str = "UTC",
     basis: SpendBasis = "cost",
+    burn_rate: int = 0,
 ) -> CurrentSpend:
     """Return the status of a budget."""
     limits = Limits(user_id="alice", daily_nano=daily, monthly_nano=monthly, timezone=zone)
     periods = (period_of("daily", now, zone), period_of("monthly", now, zone))
-    return CurrentSpend(limits, basis, *periods, day, month)
+    return CurrentSpend(limits, basis, *periods, day, month, burn_rate)

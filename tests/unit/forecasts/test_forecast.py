@@ -185,6 +185,9 @@ def test_uncertain_forecasts_have_warnings() -> None:
         "Your daily limit of $2.00 is reached.",
         "Your monthly limit of $40.00 is expected to be reached on November 20, 2026 (UTC).",
     ]
+    assert warnings([2 * USD] * 60, monthly=100 * USD, burn_rate=10 * USD) == [
+        "At the pace of the active calls, your monthly limit of $100.00 will be reached today."
+    ]
 
 
 def test_refunds_do_not_make_revenue_negative() -> None:
