@@ -2,7 +2,6 @@ import { describe, expect, it } from "vitest";
 import { limitsOf, shapeOf, typeOf, withoutEnvelope } from "./fields";
 import { operationGroups, type OpenApi, type Operation } from "./openapi";
 import { curlCommand, buildRequest, formatBody } from "./requests";
-import { parseBlocks } from "./markup";
 import { channelsOf, type AsyncApi } from "./asyncapi";
 
 const WHOLE = {
@@ -146,15 +145,6 @@ describe("requests", () => {
     expect(formatBody("a,b", "text/csv")).toBe("a,b");
     expect(formatBody("not json", "application/json")).toBe("not json");
     expect(formatBody("x".repeat(60_000), "text/csv")).toHaveLength(50_002);
-  });
-});
-
-describe("text", () => {
-  it("has paragraphs, lists and code", () => {
-    const [first, list] = parseBlocks("One `a`\nline.\n\n* two\n* three\n  and more");
-    expect(first!.lines[0]!.map(({ text }) => text)).toEqual(["One ", "a", " line."]);
-    expect(first!.lines[0]!.map(({ code }) => code)).toEqual([false, true, false]);
-    expect(list).toMatchObject({ isList: true, lines: [[{ text: "two" }], [{}]] });
   });
 });
 

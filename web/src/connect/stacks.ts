@@ -10,7 +10,7 @@ export interface Stack {
   transport: Transport;
   /** What to copy; `key` is a placeholder until a key is created. */
   snippet?: (origin: string, key: string) => string;
-  /** What to do, in this order. */
+  /** What to do, in this order, with `code`. */
   steps: readonly string[];
   /** The page of the documentation, in the project's repository. */
   doc: string;
@@ -30,7 +30,7 @@ export const STACKS: readonly Stack[] = [
     transport: "key",
     doc: "docs/integrations/python.md",
     steps: [
-      "Install it from a clone of Cost Analytics: pip install ./clients/python",
+      "Install it from a clone of Cost Analytics: `pip install ./clients/python`",
       "Add to your bot:",
     ],
     snippet: (origin, key) => `from cost_analytics_emitter import Emitter
@@ -47,7 +47,7 @@ async with emitter.call(user="alice") as call:
     transport: "key",
     doc: "docs/integrations/pipecat.md",
     steps: [
-      "Install it from a clone of Cost Analytics: pip install './clients/python[pipecat]'",
+      "Install it from a clone of Cost Analytics: `pip install './clients/python[pipecat]'`",
       "Add the observer to your pipeline:",
     ],
     snippet: (origin, key) => `from cost_analytics_emitter import Emitter
@@ -67,7 +67,7 @@ worker = PipelineWorker(
     transport: "key",
     doc: "docs/integrations/livekit.md",
     steps: [
-      "Install it from a clone of Cost Analytics: pip install './clients/python[livekit]'",
+      "Install it from a clone of Cost Analytics: `pip install './clients/python[livekit]'`",
       "Attach it to your session:",
     ],
     snippet: (origin, key) => `from cost_analytics_emitter import Emitter
@@ -95,9 +95,9 @@ export OTEL_RESOURCE_ATTRIBUTES="user.id=alice"`,
     doc: "docs/integrations/webhooks.md#vapi",
     steps: [
       "Enter the address as the server URL of the assistant, the phone number or the organization.",
-      "Choose the server messages end-of-call-report and status-update.",
+      "Choose the server messages `end-of-call-report` and `status-update`.",
       "Enter the secret as a custom credential of type HMAC.",
-      "Set metadata.userId when you create a call.",
+      "Set `metadata.userId` when you create a call.",
     ],
   },
   {
@@ -109,8 +109,8 @@ export OTEL_RESOURCE_ATTRIBUTES="user.id=alice"`,
     doc: "docs/integrations/webhooks.md#retell",
     steps: [
       "Enter the address as the webhook of the agent or the account.",
-      "Choose call_started, call_ended and call_analyzed.",
-      "Set metadata.userId when you create a call.",
+      "Choose `call_started`, `call_ended` and `call_analyzed`.",
+      "Set `metadata.userId` when you create a call.",
     ],
   },
   {
@@ -122,8 +122,8 @@ export OTEL_RESOURCE_ATTRIBUTES="user.id=alice"`,
     secret: "Twilio's auth token",
     doc: "docs/integrations/webhooks.md#twilio",
     steps: [
-      "Enter the address as the StatusCallback of each call, with the id of its user.",
-      "Set PUBLIC_URL of Cost Analytics to the address that Twilio calls.",
+      "Enter the address as the `StatusCallback` of each call, with the id of its user.",
+      "Set `PUBLIC_URL` of Cost Analytics to the address that Twilio calls.",
     ],
   },
   {
@@ -147,7 +147,7 @@ export OTEL_RESOURCE_ATTRIBUTES="user.id=alice"`,
     doc: "docs/integrations/webhooks.md#elevenlabs",
     steps: [
       "Enter the address as the post-call webhook of the workspace.",
-      "Set the dynamic variable userId of each conversation.",
+      "Set the dynamic variable `userId` of each conversation.",
     ],
   },
   {
@@ -158,7 +158,7 @@ export OTEL_RESOURCE_ATTRIBUTES="user.id=alice"`,
     query: "userId=alice",
     doc: "docs/integrations/webhooks.md#deepgram",
     steps: [
-      "Send the address as the callback of each request, with the secret as its password: https://costs:SECRET@…",
+      "Send the address as the callback of each request, with the secret as its password: `https://costs:SECRET@…`",
     ],
   },
   {
@@ -168,7 +168,7 @@ export OTEL_RESOURCE_ATTRIBUTES="user.id=alice"`,
     provider: "litellm",
     doc: "docs/integrations/litellm.md",
     steps: [
-      "Add this to the proxy's config.yaml:",
+      "Add this to the proxy's `config.yaml`:",
       'Give each request its call and its user: metadata {"call_id": …, "user_id": …}.',
     ],
     config: (address, secret) => `litellm_settings:
@@ -207,8 +207,8 @@ cost-analytics follow /var/log/bot.log --map bot.toml`,
     transport: "kafka",
     doc: "docs/events.md",
     steps: [
-      "Install it from a clone of Cost Analytics: pip install './clients/python[kafka]'",
-      "Add to your bot. It needs the right to write to the topic cost.call-events.v1:",
+      "Install it from a clone of Cost Analytics: `pip install './clients/python[kafka]'`",
+      "Add to your bot. It needs the right to write to the topic `cost.call-events.v1`:",
     ],
     snippet: () => `from cost_analytics_emitter import Emitter
 

@@ -1,4 +1,4 @@
-// Parses the markup of OpenAPI descriptions: paragraphs, lists and `code`.
+// Parses paragraphs, lists and `code`, as in OpenAPI descriptions.
 
 interface Piece {
   code: boolean;
