@@ -20,7 +20,9 @@ from tests.support.background_loop import BackgroundLoop
 from tests.support.databases import DatabaseCloner
 from tests.support.fault_table import FAULTS, FaultRecorder
 from tests.support.memory_directory import memory_directory
+from tests.support.present import PresentTime
 
+PRESENT = PresentTime()
 TABLES = (FAULTS, ATTACKS)
 KAFKA_JARS = Path(__file__).parent.parent / ".local" / "kafka" / "lib"
 COLLECTION_SECONDS_MAX = 0.05
@@ -60,8 +62,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Let a test that states bounds on seconds wait until it is alone."""
+    """Let a test wait until it may run beside the others, and bring it to the present time."""
     with alone.turn(item):
+        PRESENT.begin(item)
         return (yield)
 
 

@@ -19,13 +19,6 @@ NOW = just_now()
 SERVICE = token("voice-pipeline", role="service")
 
 
-@pytest.fixture(autouse=True)
-def present() -> None:
-    """Set the current time for each test, as the day may have changed since collection."""
-    global NOW
-    NOW = just_now()
-
-
 @pytest.fixture
 async def api(database_url: str) -> AsyncIterator[ApiClient]:
     async with served_from(database_url) as api:

@@ -21,13 +21,6 @@ ONCE_NANO = 35_000_000
 """The infrastructure's share of a call, which its first event adds."""
 
 
-@pytest.fixture(autouse=True)
-def present() -> None:
-    """Set the current time for each test, as the day may have changed since collection."""
-    global NOW
-    NOW = just_now()
-
-
 @pytest.fixture
 async def api(database_url: str) -> AsyncIterator[ApiClient]:
     """Serve the API with budgets that limit costs."""

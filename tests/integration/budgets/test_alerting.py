@@ -7,8 +7,6 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-import pytest
-
 from tests.support.alerting import USD, AlertKey, change, just_now, raised_alerts
 from tests.support.events import Plain, charged, cost, ended, refunded, started
 from tests.support.recording import BatchWriter, TopicLog, assert_verified, batch_of, fetch
@@ -16,15 +14,6 @@ from tests.support.recording import BatchWriter, TopicLog, assert_verified, batc
 NOW = just_now()
 TODAY, MONTH = f"{NOW:%Y-%m-%d}", f"{NOW:%Y-%m}"
 YESTERDAY = NOW - timedelta(days=1)
-
-
-@pytest.fixture(autouse=True)
-def present() -> None:
-    """Set the current time for each test, as the day may have changed since collection."""
-    global NOW, TODAY, MONTH, YESTERDAY
-    NOW = just_now()
-    TODAY, MONTH = f"{NOW:%Y-%m-%d}", f"{NOW:%Y-%m}"
-    YESTERDAY = NOW - timedelta(days=1)
 
 
 def key(percent: int, kind: str = "daily", version: int = 1, period: str | None = None) -> AlertKey:

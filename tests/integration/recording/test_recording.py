@@ -33,8 +33,9 @@ async def writer(database_url: str) -> AsyncIterator[BatchWriter]:
         yield writer
 
 
-def a_call(call: str = "call-1", user: str = "alice", at: datetime = NOW) -> list[Plain]:
-    """Return one event of each of the six types."""
+def a_call(call: str = "call-1", user: str = "alice", at: datetime | None = None) -> list[Plain]:
+    """Return one event of each of the six types, of now without `at`."""
+    at = at or NOW
     wrong = cost(call, user, time=at, totalCost="0.5")
     return [
         started(call, user, time=at, direction="outbound", expectedDuration_seconds="90.5"),

@@ -68,7 +68,7 @@ def is_versioned(path: str) -> bool:
 
 @dataclass
 class Clock:
-    now: datetime = NOW
+    now: datetime
 
 
 class Apis(NamedTuple):
@@ -131,7 +131,7 @@ class Play:
 
     def __init__(self, databases: DatabaseCloner, database_url: str, files: Path) -> None:
         self.url = database_url
-        self.clock = Clock()
+        self.clock = Clock(NOW)
         self.seen = TaggedBodies()
         self._databases = databases
         self._copies = AsyncExitStack()

@@ -20,8 +20,8 @@ EVENTS = """SELECT type, cost_nano, price_id, estimated, usages::text AS usages,
             FROM call_cost_events WHERE type <> 'call.settled' ORDER BY recorded_at, type"""
 
 
-def estimate(usd: str, *, unit: str = "minutes", since: datetime = NOW - DAY) -> PriceRow:
-    return a_price("vendor", usd, since, model=ESTIMATE, unit=unit)
+def estimate(usd: str, *, unit: str = "minutes", since: datetime | None = None) -> PriceRow:
+    return a_price("vendor", usd, since or NOW - DAY, model=ESTIMATE, unit=unit)
 
 
 async def test_estimate_counts_until_there_is_a_price(database_url: str) -> None:

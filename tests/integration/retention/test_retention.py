@@ -72,9 +72,9 @@ def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retention, "BATCH_ROWS", 5)
 
 
-async def removed(database_url: str, now: datetime = NOW) -> dict[Any, int]:
+async def removed(database_url: str, now: datetime | None = None) -> dict[Any, int]:
     async with connected(database_url, name="test") as connection:
-        return {**await remove_old(connection, DAYS, now)}
+        return {**await remove_old(connection, DAYS, now or NOW)}
 
 
 @pytest.mark.parametrize("subject", OLD_ROWS)

@@ -19,14 +19,6 @@ BEGUN = NOW - timedelta(days=40, minutes=3)
 LATER = timedelta(hours=4, minutes=5)
 
 
-@pytest.fixture(autouse=True)
-def present() -> None:
-    """Set the current time for each test, which may run long after its collection."""
-    global NOW, BEGUN
-    NOW = datetime.now(UTC).replace(microsecond=0)
-    BEGUN = NOW - timedelta(days=40, minutes=3)
-
-
 async def test_a_call_without_events_is_closed_and_a_late_event_reopens_it(
     database_url: str,
 ) -> None:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.house import PACKAGES, SourceFile, modules
+from tests.support.house import PACKAGES, ROOT, SourceFile, modules
+from tests.support.present import clock_use
 
 TESTS = modules("tests")
 TUPLE_METHODS = {"_asdict", "_fields", "_replace"}
@@ -23,6 +24,8 @@ USERS_OF_PRIVATE_NAMES = {
     "tests/faults/test_simulated_faults.py",
     # Pipecat's services convert their vendors' usage in private methods, and need a connection otherwise.
     "tests/support/pipecat_services.py",
+    # pytest has no public way to set up the fixtures of a module again.
+    "tests/support/present.py",
 }
 RECORDERS = {"record_attack", "record_fault"}
 """Fixtures that fail the test if a figure is not the expected one."""
@@ -88,3 +91,9 @@ def test_each_test_asserts_something(module: SourceFile) -> None:
         and not asserts(node)
     ]
     assert not silent, f"{module.path}: {silent}"
+
+
+@each_module(TESTS)
+def test_what_follows_the_clock_is_not_evaluated_only_once(module: SourceFile) -> None:
+    """Constants are computed again (`tests.support.present`); decorators and defaults are not."""
+    assert clock_use(ROOT / module.path).fixed == ()

@@ -220,9 +220,11 @@ def test_channel_message_of_a_webhook_has_its_fields() -> None:
 
 
 @pytest.mark.parametrize(
-    "broken",
-    [claim("alert", "email", content="{}"), claim("alert", "email"), claim("verification", "sms")],
+    ("kind", "channel_type", "content"),
+    [("alert", "email", "{}"), ("alert", "email", None), ("verification", "sms", None)],
 )
-def test_delivery_without_content_is_refused(broken: ClaimedDelivery) -> None:
+def test_delivery_without_content_is_refused(
+    kind: NoticeKind, channel_type: ChannelType, content: str | None
+) -> None:
     with pytest.raises(TemplateError):
-        notification_of(broken)
+        notification_of(claim(kind, channel_type, content=content))
