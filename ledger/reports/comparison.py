@@ -33,9 +33,10 @@ class PreviousTotals(NamedTuple):
 def range_before(first: date, last: date, now: datetime) -> TimeRange:
     """Return the range to compare the UTC days from `first` to `last` with.
 
-    A month, even an unfinished one, is compared with the month before; all other days with as many
-    days before. If the days are not over, only the same part of the earlier days is compared, up to
-    the end of the present quarter of an hour, because spend is stored by quarter.
+    A month is compared with the month before, and so is one so far from its second day on; all
+    other days, such as today, are compared with as many days before. If the days are not over, only
+    the same part of the earlier days is compared, up to the end of the present quarter of an hour,
+    because spend is stored by quarter.
     """
     try:
         start, end = _midnight(first), _midnight(last) + _DAY
@@ -51,8 +52,8 @@ def range_before(first: date, last: date, now: datetime) -> TimeRange:
 
 
 def _is_month(first: date, last: date, today: date) -> bool:
-    """Return whether the days are a whole month, or a month so far."""
-    in_month = first.day == 1 and last < _next_month(first)
+    """Return whether the days are a whole month, or two or more of a month so far."""
+    in_month = first.day == 1 and first < last < _next_month(first)
     return in_month and (last + _DAY == _next_month(first) or last == today)
 
 

@@ -37,6 +37,20 @@ def test_days_are_compared_with_as_many_and_months_with_the_month_before(
     assert texts(first, last) == compared
 
 
+@pytest.mark.parametrize(
+    ("last", "compared"),
+    [
+        ("2025-12-01", ("2025-11-30 00:00", "2025-11-30 12:15")),
+        ("2025-12-02", ("2025-11-01 00:00", "2025-11-02 12:15")),
+    ],
+)
+def test_first_of_a_month_is_a_day_and_two_days_are_a_month(
+    last: str, compared: tuple[str, str]
+) -> None:
+    now = datetime.fromisoformat(f"{last}T12:07Z")
+    assert texts("2025-12-01", last, now) == compared
+
+
 def test_long_month_so_far_is_compared_with_the_whole_short_month() -> None:
     now = datetime(2025, 3, 30, 9, tzinfo=UTC)
     assert texts("2025-03-01", "2025-03-30", now) == ("2025-02-01 00:00", "2025-03-01 00:00")
