@@ -136,6 +136,11 @@ def fail(status: int, code: str, **headers: str) -> Answer:
     return answer
 
 
+def answer_with(status: int, body: bytes, **headers: str) -> Answer:
+    """Return an answer with any body."""
+    return lambda handler, _: handler.reply(status, body, **headers)
+
+
 def refuse_if(is_bad: Callable[[dict[str, Any]], bool]) -> Answer:
     """Return an answer that refuses a batch with a bad event as a whole, as the product does."""
 

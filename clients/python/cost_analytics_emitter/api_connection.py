@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import gzip
 import io
-import json
 import socket
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from time import monotonic
 from typing import Any, Final
@@ -76,13 +76,14 @@ class ApiConnection:
 
         A request on a connection that the server has closed meanwhile is sent again.
         """
+        deadline = monotonic() + self._timeout_seconds
         is_reused = self._connection is not None
         try:
-            return self._post(path, body, content_type)
+            return self._post(path, body, content_type, deadline)
         except (HTTPException, OSError) as error:
             if not is_reused or isinstance(error, TimeoutError):
                 raise
-            return self._post(path, body, content_type)
+            return self._post(path, body, content_type, deadline)
 
     def close(self) -> None:
         """Close the connection; the next request opens a new one."""
@@ -90,8 +91,9 @@ class ApiConnection:
         if connection is not None:
             connection.close()
 
-    def _post(self, path: str, body: bytes, content_type: str) -> tuple[HTTPResponse, bytes]:
-        deadline = monotonic() + self._timeout_seconds
+    def _post(
+        self, path: str, body: bytes, content_type: str, deadline: float
+    ) -> tuple[HTTPResponse, bytes]:
         try:
             response, content = self._exchange(path, body, content_type, deadline)
         except BaseException:  # after any error the connection is in an unknown state
@@ -99,7 +101,7 @@ class ApiConnection:
             raise
         if response.status == 415 and self._compresses:
             self._compresses = False
-            return self._post(path, body, content_type)
+            return self._post(path, body, content_type, deadline)
         return response, content
 
     def _exchange(
@@ -118,16 +120,19 @@ class ApiConnection:
         connection.putrequest("POST", self._root + path)
         for name, value in headers.items():
             connection.putheader(name, value)
-        wire = connection.sock
-        wire.settimeout(_seconds_left(deadline))
-        connection.endheaders()
-        for start in range(0, len(body), _SEND_BYTES):
-            wire.settimeout(_seconds_left(deadline))
-            connection.send(body[start : start + _SEND_BYTES])
+        is_sent = False
+        # A server may answer, such as 413, and close the connection before it has read the body.
+        with suppress(BrokenPipeError, ConnectionResetError):
+            connection.sock.settimeout(_seconds_left(deadline))
+            connection.endheaders()
+            for start in range(0, len(body), _SEND_BYTES):
+                connection.sock.settimeout(_seconds_left(deadline))
+                connection.send(body[start : start + _SEND_BYTES])
+            is_sent = True
         connection.response_class = _response_class(deadline)
         response = connection.getresponse()
         content = response.read(_REPLY_BYTES_MAX)
-        if response.will_close or not response.isclosed():
+        if response.will_close or not response.isclosed() or not is_sent:
             response.close()
             self.close()
         return response, content
@@ -159,13 +164,3 @@ def checked_url(url: str) -> SplitResult:
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query:
         raise ValueError(f"`url` must be an address such as https://costs.example.com, not {url!r}")
     return parts
-
-
-def json_object(value: Any) -> dict[str, Any]:
-    """Return a JSON object, decoded if it is bytes; empty for anything else."""
-    if isinstance(value, bytes):
-        try:
-            value = json.loads(value)
-        except (ValueError, RecursionError):
-            return {}
-    return value if isinstance(value, dict) else {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from datetime import timezone
 from email.utils import parsedate_to_datetime
 from time import time
 from typing import Final
@@ -10,6 +11,7 @@ from typing import Final
 FIRST_SECONDS: Final = 0.2
 LONGEST_SECONDS: Final = 30.0
 RETRY_AFTER_SECONDS_MAX: Final = 300.0
+_DIGITS_MAX: Final = 9
 
 
 class Backoff:
@@ -40,8 +42,11 @@ def retry_after_seconds(header: str | None) -> float:
         return 0
     text = header.strip()
     if text.isascii() and text.isdigit():
-        return float(text[:9])
+        return float(text) if len(text) <= _DIGITS_MAX else RETRY_AFTER_SECONDS_MAX
     try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - time())
-    except (ValueError, TypeError, OverflowError):
+        moment = parsedate_to_datetime(text)
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=timezone.utc)
+        return max(0.0, moment.timestamp() - time())
+    except Exception:  # the parser of the library raises many errors for what is no date
         return 0

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable, Sequence
-from http.client import HTTPException, HTTPResponse
+from http.client import HTTPResponse
 from typing import Final
 
-from cost_analytics_emitter.api_connection import ApiConnection, json_object
+from cost_analytics_emitter.api_connection import ApiConnection
 from cost_analytics_emitter.backoff import retry_after_seconds
 from cost_analytics_emitter.events import Event
+from cost_analytics_emitter.json_parsing import json_object
 from cost_analytics_emitter.transport import Reply
 
 _PATH: Final = "/api/costs/events"
@@ -34,7 +35,7 @@ class HttpTransport:
         body = b"[" + b",".join(event.body for event in events) + b"]"
         try:
             return _reply(*self._connection.post(_PATH, body, _CONTENT_TYPE))
-        except (HTTPException, OSError, ValueError) as error:
+        except Exception as error:  # the function of the token may raise anything
             return Reply(message=f"{type(error).__name__}: {error}")
 
     def close(self) -> None:

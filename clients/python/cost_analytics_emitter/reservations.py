@@ -11,8 +11,9 @@ from http.client import HTTPException
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
-from cost_analytics_emitter.api_connection import ApiConnection, json_object
+from cost_analytics_emitter.api_connection import ApiConnection
 from cost_analytics_emitter.events import exact_json
+from cost_analytics_emitter.json_parsing import json_object
 from cost_analytics_emitter.tokens import token_function
 
 _IDLE_MAX: Final = 4

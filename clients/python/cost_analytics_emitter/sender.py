@@ -44,6 +44,7 @@ class Sender:
         # While a flush waits, events are not held back for others.
         self._is_urgent = threading.Event()
         self._stopping = threading.Event()
+        self._is_abandoned = False
         self._progress = threading.Condition()
         self._backoff = Backoff()
         self._logged_at = 0.0
@@ -74,11 +75,12 @@ class Sender:
             self._is_urgent.clear()
 
     def stop(self, timeout_seconds: float) -> None:
-        """End the thread; a request that takes longer is left behind."""
+        """End the thread; a request that takes longer is abandoned, and counts nothing."""
         self._stopping.set()
         self._is_urgent.set()
         self._work.set()
         self._thread.join(timeout_seconds)
+        self._is_abandoned = self._thread.is_alive()
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -110,6 +112,8 @@ class Sender:
                 return False
             group = groups.pop()
             reply = self._transport.send(group)
+            if self._is_abandoned:
+                return False
             left = [event for event in group if event.id not in reply.accepted]
             self._tally.add("sent", len(group) - len(left))
             if not left:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from cost_analytics_emitter.json_parsing import parse_json
 from cost_analytics_emitter.reading import (
     ApiError,
     CostReader,
@@ -19,7 +20,7 @@ from cost_analytics_emitter.reading import (
     LiveSnapshot,
     Spending,
 )
-from cost_analytics_emitter.reading.decoding import decode, parse_json
+from cost_analytics_emitter.reading.decoding import decode
 from cost_analytics_emitter.reading.feed import LiveMessage
 from cost_analytics_emitter.reading.reader import CostFilters
 from devkit.embedded.tansu import EmbeddedTansu

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from dataclasses import is_dataclass
@@ -17,11 +16,6 @@ T = TypeVar("T")
 _UPPER: Final = re.compile(r"(?<=[a-z0-9])[A-Z]")
 _FRACTION: Final = re.compile(r"\.(\d+)")
 _MISSING: Final = object()
-
-
-def parse_json(text: str | bytes) -> Any:
-    """Return the value of a JSON text; fractions are Decimal. Raises ValueError."""
-    return json.loads(text, parse_float=Decimal)
 
 
 def decode(result: type[T], value: Any) -> T:

@@ -14,7 +14,8 @@ from yarl import URL
 
 from cost_analytics_emitter.api_connection import checked_url
 from cost_analytics_emitter.backoff import Backoff, retry_after_seconds
-from cost_analytics_emitter.reading.decoding import decode, parse_json
+from cost_analytics_emitter.json_parsing import parse_json
+from cost_analytics_emitter.reading.decoding import decode
 from cost_analytics_emitter.reading.errors import ApiError
 from cost_analytics_emitter.tokens import token_function
 from cost_analytics_emitter.version import __version__
@@ -22,6 +23,9 @@ from cost_analytics_emitter.version import __version__
 T = TypeVar("T")
 _REFUSALS: Final = {401: "unauthorized", 403: "forbidden", 429: "rate_limited", 503: "unavailable"}
 """The API's codes by status: the body of a refused WebSocket cannot be read."""
+
+CONTENT_BYTES_MAX: Final = 32 * 1024 * 1024
+"""The size of a response or of a message of the feed that is not read any further."""
 
 QueryValue = str | int | bool | None | Sequence[str]
 
@@ -85,7 +89,10 @@ class ApiRequests:
 
     async def _connect(self, path: str) -> aiohttp.ClientWebSocketResponse[Any]:
         return await self._open_session().ws_connect(
-            self._root + path, headers=self._headers(), ssl=self._context, max_msg_size=0
+            self._root + path,
+            headers=self._headers(),
+            ssl=self._context,
+            max_msg_size=CONTENT_BYTES_MAX,
         )
 
     async def _attempt(self, path: str, result: type[T], query: Mapping[str, QueryValue]) -> T:
@@ -96,9 +103,8 @@ class ApiRequests:
                 headers=self._headers(),
                 ssl=self._context,
                 timeout=self._timeout,
-                allow_redirects=False,
             ) as response:
-                return _result(response, await response.read(), result)
+                return _result(response, await _content(response), result)
         except (aiohttp.ClientError, OSError, asyncio.TimeoutError) as error:
             raise _unreachable(error) from error
 
@@ -111,8 +117,22 @@ class ApiRequests:
 
     def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:
-            self._session = aiohttp.ClientSession()
+            # `ws_connect` has no parameter that forbids redirects.
+            trace = aiohttp.TraceConfig()
+            trace.on_request_redirect.append(_refuse_redirect)
+            self._session = aiohttp.ClientSession(trace_configs=[trace])
         return self._session
+
+
+async def _refuse_redirect(
+    _session: aiohttp.ClientSession, _context: object, found: aiohttp.TraceRequestRedirectParams
+) -> None:
+    """Raise ApiError: the token and the trust in its answers are for one server."""
+    response = found.response
+    response.close()
+    location = response.headers.get("Location", "")
+    message = f"the server redirects to {location!r:.200}; give the address that answers"
+    raise ApiError(response.status, "redirected", message)
 
 
 def _query_string(query: Mapping[str, QueryValue]) -> str:
@@ -127,21 +147,33 @@ def _query_string(query: Mapping[str, QueryValue]) -> str:
     return f"?{urlencode(pairs)}" if pairs else ""
 
 
+async def _content(response: aiohttp.ClientResponse) -> bytes:
+    """Return the body of a response; raises ApiError if it is too large."""
+    content = bytearray()
+    async for part in response.content.iter_any():
+        content += part
+        if len(content) > CONTENT_BYTES_MAX:
+            message = f"the answer has more than {CONTENT_BYTES_MAX} bytes"
+            raise ApiError(response.status, "invalid_answer", message)
+    return bytes(content)
+
+
 def _result(response: aiohttp.ClientResponse, content: bytes, result: type[T]) -> T:
+    retry_seconds = retry_after_seconds(response.headers.get("Retry-After"))
     try:
         answer = parse_json(content)
         if not isinstance(answer, dict):
             raise ValueError("it is not a JSON object")
         if response.status == 200 and answer.get("success") is True:
             return decode(result, answer.get("data"))
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         message = f"the answer with status {response.status} is not the API's: {error}"
-        raise ApiError(response.status, "invalid_answer", message) from error
+        raise ApiError(response.status, "invalid_answer", message, retry_seconds) from error
     raise ApiError(
         response.status,
         str(answer.get("code", "unknown")),
         str(answer.get("error", response.reason)),
-        retry_after_seconds(response.headers.get("Retry-After")),
+        retry_seconds,
     )
 
 
