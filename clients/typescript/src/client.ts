@@ -27,11 +27,12 @@ export interface RequestOptions {
 /** Values of path and query parameters; `body` is the body. */
 export type Input = object;
 
+/** A body, as it should be; what is not the API's may have anything else. */
 interface Envelope<T> {
-  success: boolean;
+  success?: unknown;
   data?: T;
-  error?: string;
-  code?: string;
+  error?: unknown;
+  code?: unknown;
 }
 
 const TIMEOUT_SECONDS = 15;
@@ -39,6 +40,8 @@ const RETRIES = 2;
 const FIRST_PAUSE_MS = 200;
 const RETRY_AFTER_SECONDS_MAX = 30;
 const RETRYABLE_STATUSES = [0, 429, 502, 503, 504];
+const REDIRECTS = [301, 302, 303, 307, 308];
+const TEXT_MAX = 64 * 1024 * 1024;
 
 export class CostClient {
   readonly #options: ClientOptions;
@@ -51,7 +54,7 @@ export class CostClient {
   async data<T>(method: Method, path: string, input?: Input, options?: RequestOptions): Promise<T> {
     return this.#repeated(method, options?.signal, async () => {
       const response = await this.#send(method, path, input, options);
-      return unwrap<T>(response, await reach(response.text(), options?.signal));
+      return unwrap<T>(response, await reach(textOf(response), options?.signal));
     });
   }
 
@@ -64,7 +67,7 @@ export class CostClient {
   ): Promise<Response> {
     return this.#repeated(method, options?.signal, async () => {
       const response = await this.#send(method, path, input, options);
-      if (!response.ok) unwrap(response, await reach(response.text(), options?.signal));
+      if (!response.ok) unwrap(response, await reach(textOf(response), options?.signal));
       return response;
     });
   }
@@ -88,6 +91,8 @@ export class CostClient {
     const timeout = AbortSignal.timeout(seconds * 1000);
     const request = fetch(this.address(fillIn(path, values)), {
       method,
+      // The token and the trust in its answers are for one server.
+      redirect: "manual",
       headers: {
         Accept: "application/json",
         ...(bearer && { Authorization: `Bearer ${bearer}` }),
@@ -97,7 +102,11 @@ export class CostClient {
       signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
       ...(body !== undefined && { body: typeof body === "string" ? body : JSON.stringify(body) }),
     });
-    return reach(request, signal);
+    const response = await reach(request, signal);
+    // A browser hides the status of a redirect.
+    if (response.type === "opaqueredirect" || REDIRECTS.includes(response.status))
+      throw new ApiError(response.status || 302, "redirected", "The server redirects elsewhere.");
+    return response;
   }
 
   async #repeated<T>(
@@ -147,37 +156,56 @@ async function reach<T>(answer: Promise<T>, signal?: AbortSignal): Promise<T> {
   try {
     return await answer;
   } catch (error) {
-    if (signal?.aborted) throw error;
+    if (signal?.aborted || error instanceof ApiError) throw error;
     throw new ApiError(0, "unreachable", "Can't reach the server.", null, { cause: error });
   }
 }
 
+/** Returns the text of a response; raises ApiError if it is too long. */
+async function textOf(response: Response): Promise<string> {
+  const decoder = new TextDecoder();
+  const reader = response.body?.getReader();
+  let text = "";
+  for (let part = await reader?.read(); part && !part.done; part = await reader?.read()) {
+    text += decoder.decode(part.value, { stream: true });
+    if (text.length > TEXT_MAX) {
+      void reader?.cancel();
+      throw new ApiError(response.status, "invalid_answer", "The server's answer is too long.");
+    }
+  }
+  return text + decoder.decode();
+}
+
 /** Returns the `data` of a success; raises ApiError. */
 function unwrap<T>(response: Response, text: string): T {
-  let envelope: Envelope<T>;
-  try {
-    envelope = parseExact<Envelope<T>>(text);
-  } catch {
-    envelope = {
-      success: false,
-      error: `The server returned status ${response.status} without details.`,
-    };
-  }
-  if (response.ok && envelope.success) return envelope.data as T;
+  const { success, data, code, error } = envelopeOf<T>(text);
+  if (response.ok && success === true) return data as T;
   throw new ApiError(
     response.status,
-    envelope.code ?? "unknown",
-    envelope.error ?? "The server refused the request without details.",
+    typeof code === "string" ? code : "unknown",
+    typeof error === "string"
+      ? error
+      : `The server returned status ${response.status} without details.`,
     retryAfterSeconds(response.headers.get("Retry-After")),
   );
+}
+
+/** Returns the envelope of a body, empty if the body is not the API's. */
+function envelopeOf<T>(text: string): Envelope<T> {
+  try {
+    return parseExact<Envelope<T> | null>(text) ?? {};
+  } catch {
+    return {};
+  }
 }
 
 /** Returns the seconds of a `Retry-After` header, a number or a date; null without a valid one. */
 function retryAfterSeconds(header: string | null): number | null {
   if (!header) return null;
-  const seconds = Number(header);
-  const left = Number.isNaN(seconds) ? (Date.parse(header) - Date.now()) / 1000 : seconds;
-  return Number.isNaN(left) ? null : Math.max(0, left);
+  const seconds = /^\d+$/.test(header)
+    ? Math.min(Number(header), Number.MAX_SAFE_INTEGER)
+    : (Date.parse(header) - Date.now()) / 1000;
+  return Number.isNaN(seconds) ? null : Math.max(0, seconds);
 }
 
 /** Waits; raises the signal's reason when it is aborted. */

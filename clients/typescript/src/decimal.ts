@@ -2,15 +2,21 @@
 import type { Decimal } from "./json.js";
 
 const NANO_DIGITS = 9;
-const PATTERN = /^(-?)(\d+)(?:\.(\d+))?$/;
+// With an exponent, as a number of JSON may have one; the API sends none.
+const PATTERN = /^\s*([+-]?)(\d*)\.?(\d*)(?:[eE]([+-]?\d{1,3}))?\s*$/;
 
-/** Returns whole nano-dollars; digits beyond the ninth cannot be sent by the API and are cut. */
+/**
+ * Returns whole nano-dollars; digits beyond the ninth cannot be sent by the API and are cut. Raises
+ * RangeError for a text that is not an amount.
+ */
 export function nano(amount: Decimal): bigint {
   const match = PATTERN.exec(amount);
-  if (!match) return BigInt(Math.round(Number(amount) * 1e9));
-  const [, sign, whole = "0", fraction = ""] = match;
-  const digits = BigInt(whole + fraction.slice(0, NANO_DIGITS).padEnd(NANO_DIGITS, "0"));
-  return sign ? -digits : digits;
+  if (!match) throw new RangeError(`${amount} is not an amount`);
+  const [, sign, whole = "", fraction = "", exponent = "0"] = match;
+  const zeros = NANO_DIGITS - fraction.length + Number(exponent);
+  const digits = BigInt(whole + fraction);
+  const nanos = zeros < 0 ? digits / 10n ** BigInt(-zeros) : digits * 10n ** BigInt(zeros);
+  return sign === "-" ? -nanos : nanos;
 }
 
 /** The inverse of `nano`, without padding zeros. */

@@ -3,13 +3,14 @@
 // Browsers cannot send headers with a WebSocket, and a token must not appear in an address, so each
 // connection starts with a single-use ticket.
 import type { CostClient } from "./client.js";
-import { readMessage, type LiveMessage } from "./messages.js";
+import { ApiError } from "./errors.js";
+import { decodeMessage, type LiveMessage } from "./messages.js";
 import { getTicket } from "./operations.js";
 
 export type LinkState =
   | { is: "connecting" }
   | { is: "live" }
-  /** `error` is the reason if there was no ticket, such as an ApiError. */
+  /** `error` is the reason if there was no ticket, or if a message was not the API's. */
   | { is: "waiting"; attempt: number; error?: unknown }
   | { is: "stopped" };
 
@@ -21,6 +22,7 @@ export interface FeedSocket {
   onopen: ((event: never) => void) | null;
   onmessage: ((event: never) => void) | null;
   onclose: ((event: never) => void) | null;
+  onerror?: ((event: never) => void) | null;
 }
 
 export interface FeedOptions {
@@ -40,6 +42,7 @@ const EXPIRED = 4401;
 const OPEN = 1;
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 5_000;
+const RETRY_AFTER_SECONDS_MAX = 300;
 // A frozen server is noticed within ten seconds: a silent connection is pinged once, then closed, and
 // so is a connection that does not open in time.
 const CHECK_EVERY_MS = 1_000;
@@ -54,6 +57,7 @@ export class LiveFeed {
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
   #pinger: ReturnType<typeof setInterval> | undefined;
   #connectTimer: ReturnType<typeof setTimeout> | undefined;
+  #ticketRequest: AbortController | undefined;
   #lastMessageMs = 0;
   #isPinged = false;
   #calls: string[] | undefined;
@@ -94,8 +98,9 @@ export class LiveFeed {
       this.#attempt ? { is: "waiting", attempt: this.#attempt } : { is: "connecting" },
     );
     this.#connectTimer = setTimeout(() => this.#retry(), CONNECT_MAX_MS);
+    const { signal } = (this.#ticketRequest = new AbortController());
     try {
-      const { ticket } = await getTicket(this.#client);
+      const { ticket } = await getTicket(this.#client, {}, { signal });
       if (generation !== this.#generation) return;
       const path = `/api/costs/live?ticket=${encodeURIComponent(ticket)}`;
       const url = this.#client.address(path, "ws");
@@ -115,10 +120,20 @@ export class LiveFeed {
       this.#pinger = setInterval(() => this.#checkSilence(), CHECK_EVERY_MS);
       if (this.#calls) this.#sendSubscription(socket);
     };
+    // The close that follows says enough; without a handler, `ws` would throw the error.
+    socket.onerror = () => undefined;
     socket.onmessage = (event: { data: unknown }) => {
       if (!isCurrent()) return;
       this.#lastMessageMs = performance.now();
       this.#isPinged = false;
+      let message: LiveMessage | null;
+      try {
+        message = decodeMessage(event.data);
+      } catch (error) {
+        // A change may be missing: the next connection starts with a snapshot.
+        this.#retry(error);
+        return;
+      }
       // The backoff resets only after the first message.
       if (!hasMessage) {
         hasMessage = true;
@@ -126,7 +141,6 @@ export class LiveFeed {
         this.#attempt = 0;
         this.#options.onState?.({ is: "live" });
       }
-      const message = readMessage(event.data as string);
       if (message) this.#options.onMessage(message);
     };
     socket.onclose = (event: { code: number }) => {
@@ -159,7 +173,9 @@ export class LiveFeed {
     const longest = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (this.#attempt - 1));
     // Jitter, so that browsers do not all reconnect at once.
     const random = this.#options.random?.() ?? Math.random();
-    const pause = longest * (0.5 + random / 2);
+    const asked = error instanceof ApiError ? (error.retryAfterSeconds ?? 0) : 0;
+    const askedMs = Math.min(asked, RETRY_AFTER_SECONDS_MAX) * 1000;
+    const pause = Math.max(longest * (0.5 + random / 2), askedMs);
     this.#retryTimer = setTimeout(() => void this.#connect(), pause);
   }
 
@@ -167,6 +183,7 @@ export class LiveFeed {
     this.#generation += 1;
     clearTimeout(this.#retryTimer);
     clearTimeout(this.#connectTimer);
+    this.#ticketRequest?.abort();
     this.#retryTimer = undefined;
     this.#isPinged = false;
     clearInterval(this.#pinger);

@@ -1,4 +1,4 @@
-// Messages of the live feed. An invalid message is dropped as a whole.
+// Messages of the live feed.
 import { parseExact } from "./json.js";
 import type { ListedAlert, LiveBudget, LiveChange, LiveSnapshot } from "./schema.js";
 
@@ -14,14 +14,25 @@ const CONTENT: Record<string, string> = {
   budget: "budget",
 };
 
-/** Returns the message, or null for one that is not used, such as a pong. */
+/** Returns the message, or null for one that is not used, such as a pong, or that is invalid. */
 export function readMessage(text: string): LiveMessage | null {
   try {
-    const message = parseExact<Record<string, unknown>>(text);
-    const content = message[CONTENT[message["type"] as string] ?? ""];
-    if (typeof content !== "object" || content === null) return null;
-    return message as unknown as LiveMessage;
+    return decodeMessage(text);
   } catch {
     return null;
   }
+}
+
+/** Returns the message, or null for a type that is not used; raises an error for an invalid one. */
+export function decodeMessage(data: unknown): LiveMessage | null {
+  if (typeof data !== "string") throw new TypeError("a message is not a text");
+  const message = parseExact<Record<string, unknown>>(data);
+  const type = message["type"];
+  if (typeof type !== "string") throw new TypeError("a message has no type");
+  const name = Object.hasOwn(CONTENT, type) ? CONTENT[type] : undefined;
+  if (name === undefined) return null;
+  const content = message[name];
+  if (typeof content !== "object" || content === null)
+    throw new TypeError(`a message of type ${type} has no content`);
+  return message as unknown as LiveMessage;
 }

@@ -97,12 +97,47 @@ describe("a request", () => {
     expect(requests[0]?.headers.has("Authorization")).toBe(false);
   });
 
-  it("raises an error for a body that is not the API's", async () => {
-    answers.push(() => new Response("<html>", { status: 500 }));
-    const error = await errorOf(getSpending(client, { userId: "alice" }));
-    expect(error).toMatchObject({ status: 500, code: "unknown" });
-    answers.push(() => new Response("<html>"));
-    expect(await errorOf(getSpending(client, { userId: "alice" }))).toMatchObject({ status: 200 });
+  it.each([
+    "",
+    "<html>",
+    "null",
+    "7",
+    '{"success":true',
+    '{"success":"true"}',
+    "[[[",
+    '{"code":{}}',
+  ])("raises an error for a body that is not the API's: %j", async (body) => {
+    for (const status of [200, 500]) {
+      answers.push(() => new Response(body, { status }));
+      const error = await errorOf(getSpending(client, { userId: "alice" }));
+      expect(error).toBeInstanceOf(ApiError);
+      expect(error).toMatchObject({ status, code: "unknown" });
+      expect(error.message).toBe(`The server returned status ${status} without details.`);
+    }
+  });
+
+  it("does not keep a body without an end", async () => {
+    let isCancelled = false;
+    const part = new Uint8Array(16 * 1024 * 1024).fill(32);
+    const body = new ReadableStream({
+      pull: (controller) => controller.enqueue(part),
+      cancel: () => void (isCancelled = true),
+    });
+    answers.push(() => new Response(body));
+    expect(await errorOf(getSpending(client, { userId: "alice" }))).toMatchObject({
+      code: "invalid_answer",
+      message: "The server's answer is too long.",
+    });
+    expect(isCancelled).toBe(true);
+    expect(requests).toHaveLength(1);
+  });
+
+  it("keeps the digits of numbers that no double has", async () => {
+    const body = '{"success":true,"data":{"totalCost":9007199254740993.000000001}}';
+    answers.push(() => new Response(body));
+    expect(await getSpending(client, { userId: "alice" })).toEqual({
+      totalCost: "9007199254740993.000000001",
+    });
   });
 });
 
@@ -137,6 +172,27 @@ describe("a read that fails", () => {
     expect(error).toMatchObject({ status: 429, retryAfterSeconds: 31 });
     expect(requests).toHaveLength(3);
   });
+
+  it.each([
+    ["9".repeat(400), Number.MAX_SAFE_INTEGER],
+    ["Fri, 31 Dec 9999 23:59:59 GMT", expect.any(Number)],
+  ])("is not repeated if the server asks for an absurd wait: %s", async (wait, seconds) => {
+    answers.push(failure(429, "rate_limited", { "Retry-After": wait }));
+    const error = await errorOf(getSpending(client, { userId: "alice" }));
+    expect(error).toMatchObject({ status: 429, retryAfterSeconds: seconds as number });
+    expect(requests).toHaveLength(1);
+  });
+
+  it.each(["soon", "-5", "Wed, 21 Oct 2015 07:28:00 GMT", "1e999", "Infinity"])(
+    "is repeated soon after a wait that is none: %s",
+    async (wait) => {
+      answers.push(failure(503, "unavailable", { "Retry-After": wait }), success({}));
+      const spending = getSpending(client, { userId: "alice" });
+      await vi.advanceTimersByTimeAsync(1_000);
+      await spending;
+      expect(requests).toHaveLength(2);
+    },
+  );
 
   it("is not repeated if it is refused, or if it changes something", async () => {
     answers.push(failure(403, "forbidden"), failure(503, "unavailable"));

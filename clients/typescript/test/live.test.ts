@@ -7,6 +7,7 @@ class FakeSocket {
   onopen: (() => void) | null = null;
   onmessage: ((event: { data: string }) => void) | null = null;
   onclose: ((event: { code: number }) => void) | null = null;
+  onerror: (() => void) | null = null;
   constructor(readonly url: string) {}
   send(text: string): void {
     this.sent.push(text);
@@ -14,17 +15,27 @@ class FakeSocket {
   close(): void {
     this.readyState = 3;
   }
+  /** Fails as a socket of `ws` does: an error that nothing handles is thrown. */
+  fail(): void {
+    if (!this.onerror) throw new Error("unhandled error");
+    this.onerror();
+    this.onclose?.({ code: 1006 });
+  }
 }
 
 class FakeServer {
   tickets = 0;
   broken = false;
+  refusal: Response | undefined;
+  signals: (AbortSignal | null | undefined)[] = [];
   sockets: FakeSocket[] = [];
   states: LinkState[] = [];
   messages: LiveMessage[] = [];
   expired = 0;
-  answer = (): Promise<Response> => {
+  answer = (_url?: string, options?: RequestInit): Promise<Response> => {
     this.tickets += 1;
+    this.signals.push(options?.signal);
+    if (this.refusal) return Promise.resolve(this.refusal);
     if (this.broken) return Promise.reject(new TypeError("fetch failed"));
     const data = { ticket: `t/${this.tickets}`, expiresIn_seconds: 30 };
     return Promise.resolve(new Response(JSON.stringify({ success: true, data })));
@@ -187,10 +198,78 @@ describe("live feed", () => {
     expect(link.last.sent.at(-1)).toBe('{"type":"subscribe","calls":null}');
   });
 
-  it("drops messages that it does not know", () => {
+  it("drops messages of types that it does not know", () => {
     greet();
-    for (const data of ["{", '{"type":"pong"}', '{"type":"call"}', '{"type":"call","call":5}', "7"])
+    for (const data of ['{"type":"pong"}', '{"type":"news","call":{}}', '{"type":"toString"}'])
       link.last.onmessage?.({ data });
     expect(link.messages.map(({ type }) => type)).toEqual(["snapshot"]);
+    expect(link.is).toBe("live");
+  });
+
+  it.each([
+    "",
+    "{",
+    "7",
+    "null",
+    "{}",
+    '{"type":{}}',
+    '{"type":"call"}',
+    '{"type":"call","call":5}',
+  ])("asks for a snapshot after a message that is not the API's: %j", async (data) => {
+    greet();
+    link.last.onmessage?.({ data });
+    expect(link.states.at(-1)).toMatchObject({ is: "waiting", error: expect.any(Error) as Error });
+    await vi.advanceTimersByTimeAsync(500);
+    greet();
+    expect(link.messages.map(({ type }) => type)).toEqual(["snapshot", "snapshot"]);
+    expect(link.is).toBe("live");
+  });
+
+  it("is not live after a first message that is not the API's", () => {
+    link.last.onopen?.();
+    link.last.onmessage?.({ data: "<html>" });
+    expect(link.states.map(({ is }) => is)).toEqual(["connecting", "waiting"]);
+  });
+
+  it.each([1000, 1001, 1002, 1008, 1011, 1012, 1013, 3000, 4000, 4999])(
+    "reconnects after the close code %i",
+    async (code) => {
+      greet();
+      link.last.onclose?.({ code });
+      await vi.advanceTimersByTimeAsync(500);
+      expect(link.sockets).toHaveLength(2);
+    },
+  );
+
+  it("survives a socket that fails", async () => {
+    link.last.fail();
+    await vi.advanceTimersByTimeAsync(500);
+    expect(link.sockets).toHaveLength(2);
+  });
+
+  it.each([
+    ["60", 60],
+    ["9".repeat(400), 300],
+  ])("asks for no ticket before the server allows it: %s", async (wait, seconds) => {
+    greet();
+    const body = '{"success":false,"code":"rate_limited","error":"Not now."}';
+    link.refusal = new Response(body, { status: 429, headers: { "Retry-After": wait } });
+    link.last.onclose?.({ code: 1013 });
+    await vi.advanceTimersByTimeAsync(500);
+    expect(link.tickets).toBe(2);
+    expect(link.states.at(-1)).toMatchObject({ error: { code: "rate_limited" } });
+    link.refusal = undefined;
+    await vi.advanceTimersByTimeAsync(seconds * 1_000 - 1);
+    expect(link.tickets).toBe(2);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(link.tickets).toBe(3);
+  });
+
+  it("ends a request for a ticket that it does not need any more", async () => {
+    greet();
+    link.last.onclose?.({ code: 1006 });
+    await vi.advanceTimersByTimeAsync(500);
+    socket.stop();
+    expect(link.signals.at(-1)?.aborted).toBe(true);
   });
 });
