@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Final, NamedTuple
 
@@ -14,6 +14,7 @@ import aiohttp
 
 from cost_analytics.configuration.secret import Secret
 from cost_analytics.failures import CommandError
+from ledger.notifications.retry_policy import retry_after_seconds
 
 _PATH: Final = "/api/costs/events"
 _TYPE: Final = "application/cloudevents-batch+json"
@@ -22,6 +23,8 @@ _BYTES_MAX: Final = 512 * 1024
 _TIMEOUT_SECONDS: Final = 20
 _FIRST_RETRY_MS: Final = 200
 _RETRY_MS_MAX: Final = 30_000
+_ASKED_MS_MAX: Final = 300_000
+_ANSWER_BYTES_MAX: Final = 1024 * 1024
 _DOUBLINGS_MAX: Final = 8
 _FINAL_CODES: Final = frozenset({"invalid_json", "invalid_event", "too_old", "too_large"})
 _WRONG_REQUEST: Final = frozenset({401, 403, 404, 405})
@@ -33,10 +36,14 @@ class StoppedError(Exception):
     """A stop was requested before all events were settled; some may be accepted."""
 
 
+_Identity = tuple[object, object]
+"""The source and the id of an event."""
+
+
 class _Outcome(NamedTuple):
     """The outcome of a request; `refusal` means that one of its events is invalid."""
 
-    accepted: bool = False
+    accepted: Collection[_Identity] = ()
     refusal: str = ""
     message: str = ""
     wait_ms: int = 0
@@ -71,21 +78,23 @@ class IntakeClient:
         Raises StoppedError, and CommandError if the token or the address is wrong.
         """
         refused: dict[int, str] = {}
+        identities = [_identity(event) for event in events]
         groups = _groups(events)
         failures = 0
         while groups:
             group = groups.pop()
             outcome = await self._post([events[index] for index in group])
-            if outcome.accepted:
+            left = [index for index in group if identities[index] not in outcome.accepted]
+            if not left:
                 failures = 0
-            elif outcome.refusal and len(group) > 1:
+            elif outcome.refusal and len(left) > 1:
                 # A batch is refused as a whole: halves find the event that is meant.
-                middle = len(group) // 2
-                groups += [group[middle:], group[:middle]]
+                middle = len(left) // 2
+                groups += [left[middle:], left[:middle]]
             elif outcome.refusal:
-                refused[group[0]] = outcome.message
+                refused[left[0]] = outcome.message
             else:
-                groups.append(group)
+                groups.append(left)
                 await self._pause(outcome, failures)
                 failures += 1
         return refused
@@ -97,7 +106,7 @@ class IntakeClient:
             async with self._session.post(
                 self._url, data=b"[" + b",".join(events) + b"]", allow_redirects=False
             ) as response:
-                return _outcome_of(response, await response.read())
+                return _outcome_of(response, await _content(response))
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             return _Outcome(message=f"{type(error).__name__} {error}".strip())
 
@@ -134,11 +143,24 @@ def _groups(events: Sequence[bytes]) -> list[list[int]]:
     return groups[::-1]
 
 
+def _identity(event: Mapping[str, Any] | bytes) -> _Identity:
+    one = _object(event) if isinstance(event, bytes) else event
+    return one.get("source"), one.get("id")
+
+
+async def _content(response: aiohttp.ClientResponse) -> bytes:
+    """Return the body of a response; what is too long is cut, and then no answer of the API."""
+    try:
+        return await response.content.readexactly(_ANSWER_BYTES_MAX)
+    except asyncio.IncompleteReadError as whole:
+        return whole.partial
+
+
 def _outcome_of(response: aiohttp.ClientResponse, content: bytes) -> _Outcome:
     """Return the outcome of a response; raises CommandError if repeating it is of no use."""
     body = _object(content)
     if response.status in {200, 202} and body.get("success") is True:
-        return _Outcome(accepted=True)
+        return _Outcome(_accepted(body), message="the response does not list all events")
     code, error = str(body.get("code", "")), str(body.get("error", ""))
     message = f"status {response.status} {code or response.reason}: {error}"
     if response.status in _WRONG_REQUEST:
@@ -147,9 +169,18 @@ def _outcome_of(response: aiohttp.ClientResponse, content: bytes) -> _Outcome:
         )
     if (response.status == 400 and code in _FINAL_CODES) or response.status == 413:
         return _Outcome(refusal=code or "too_large", message=message)
-    wait = response.headers.get("Retry-After", "")
-    wait_ms = min(int(wait) * 1_000, _RETRY_MS_MAX) if wait.isdecimal() else 0
-    return _Outcome(message=message, wait_ms=wait_ms)
+    asked_seconds = retry_after_seconds(response.headers.get("Retry-After")) or 0
+    return _Outcome(message=message, wait_ms=min(asked_seconds * 1_000, _ASKED_MS_MAX))
+
+
+def _accepted(body: Mapping[str, Any]) -> Collection[_Identity]:
+    """Return the events that an answer lists; a foreign answer lists none."""
+    data = body.get("data")
+    listed = data.get("accepted") if isinstance(data, dict) else None
+    if not isinstance(listed, list):
+        return ()
+    found = (_identity(one) for one in listed if isinstance(one, dict))
+    return {each for each in found if all(isinstance(part, str) for part in each)}
 
 
 def _object(content: bytes) -> dict[str, Any]:

@@ -103,7 +103,7 @@ async def test_events_that_only_the_server_refuses_are_kept(directory: Path) -> 
             body = {"success": False, "code": "too_old", "error": "Too old."}
             return web.json_response(body, status=400)
         accepted.extend(event["subject"] for event in events)
-        return web.json_response({"success": True, "data": {"accepted": []}}, status=202)
+        return accepting(events)
 
     accepted: list[str] = []
     async with serving(answer) as values:
@@ -112,6 +112,12 @@ async def test_events_that_only_the_server_refuses_are_kept(directory: Path) -> 
         )
     assert (code, sorted(accepted)) == (1, ["a", "c"])
     assert "line 2 is not sent: status 400 too_old: Too old." in output
+
+
+def accepting(events: list[dict[str, Any]], status: int = 202) -> web.Response:
+    """Return the answer of the intake to these events."""
+    listed = [{"source": event["source"], "id": event["id"]} for event in events]
+    return web.json_response({"success": True, "data": {"accepted": listed}}, status=status)
 
 
 @asynccontextmanager
@@ -136,7 +142,9 @@ async def test_events_wait_while_the_server_is_busy(directory: Path, status: int
     statuses = [status, status, 202]
 
     async def answer(request: web.Request) -> web.Response:
-        return web.json_response({"success": len(statuses) == 1}, status=statuses.pop(0))
+        if len(statuses) == 1:
+            return accepting(await request.json(), statuses.pop())
+        return web.json_response({"success": False}, status=statuses.pop(0))
 
     async with serving(answer) as values:
         code, output = await run(
