@@ -55,8 +55,9 @@ END_DATE: Final = Parameter(
 )
 COMPARE: Final = flag(
     "compare",
-    "Adds `previous`, the totals of the preceding period: the month before a month, else the same "
-    "number of days. While the period lasts, `previous` ends at the same time of its last day.",
+    "Adds `previous`, the totals of the preceding period: the month before a `custom` month, else "
+    "the same number of days. While the period lasts, `previous` ends at the same time of its last "
+    "day.",
     default=False,
 )
 SPAN: Final = (PERIOD, START_DATE, END_DATE)
@@ -113,21 +114,27 @@ class SpendingRoutes:
             )
             body = spending(user_id, days, report, filters, groups_body(grouping, groups, filters))
             if is_compared:
-                body.previous = previous_body(
-                    await previous_totals(self._readers, viewer, user_id, span, now)
-                )
+                body.previous = await self._previous(request, days, now)
             return tagged_reply(request, body)
         read = partial(spending_report, self._readers, viewer, user_id, span)
         if is_compared:
             report = cast(SpendingReport, (await read()).report)  # as no version was given
             body = spending(user_id, days, report)
-            body.previous = previous_body(
-                await previous_totals(self._readers, viewer, user_id, span, now)
-            )
+            body.previous = await self._previous(request, days, now)
             return tagged_reply(request, body)
         scope = scope_of(request, user_id, *days)
         build = partial(spending, user_id, days)
         return await versioned_reply(request, scope, self._cache, read, build)
+
+    async def _previous(
+        self, request: web.Request, days: DayRange, now: datetime
+    ) -> PreviousSpending:
+        """Return the totals that the user's spending on these days is compared with."""
+        user_id, viewer = request.match_info["userId"], request[CALLER].viewer
+        span, is_rolling = (days.first, days.last), value_of(request, PERIOD) != "custom"
+        return previous_body(
+            await previous_totals(self._readers, viewer, user_id, span, now, is_rolling=is_rolling)
+        )
 
 
 def days_of(request: web.Request, today: date, declared: Parameter = PERIOD) -> DayRange:

@@ -30,19 +30,20 @@ class PreviousTotals(NamedTuple):
     profit: Profit
 
 
-def range_before(first: date, last: date, now: datetime) -> TimeRange:
+def range_before(first: date, last: date, now: datetime, *, is_rolling: bool = False) -> TimeRange:
     """Return the range to compare the UTC days from `first` to `last` with.
 
     A month is compared with the month before, and so is one so far from its second day on; all
-    other days, such as today, are compared with as many days before. If the days are not over, only
-    the same part of the earlier days is compared, up to the end of the present quarter of an hour,
-    because spend is stored by quarter.
+    other days, such as today, are compared with as many days before. So are the last days until
+    today (`is_rolling`), although once a month they are a month so far. If the days are not over,
+    only the same part of the earlier days is compared, up to the end of the present quarter of an
+    hour, because spend is stored by quarter.
     """
     try:
         start, end = _midnight(first), _midnight(last) + _DAY
         now_end = quarter_of(now) + _QUARTER
         passed = max(min(end, now_end) - start, timedelta())
-        if not _is_month(first, last, now.date()):
+        if is_rolling or not _is_month(first, last, now.date()):
             earliest = start - (end - start)
             return TimeRange(earliest, earliest + passed)
         earliest = _midnight((first - _DAY).replace(day=1))
@@ -66,13 +67,20 @@ def _midnight(day: date) -> datetime:
 
 
 async def previous_totals(
-    readers: ReaderPool, viewer: Viewer, user_id: str, days: tuple[date, date], now: datetime
+    readers: ReaderPool,
+    viewer: Viewer,
+    user_id: str,
+    days: tuple[date, date],
+    now: datetime,
+    *,
+    is_rolling: bool = False,
 ) -> PreviousTotals:
     """Return the user's totals of the range before the UTC days from the first to the last.
 
-    Zeros for a viewer without access to the user. Raises StoreUnavailableError.
+    `is_rolling` is that of `range_before`. Zeros for a viewer without access to the user. Raises
+    StoreUnavailableError.
     """
-    compared = range_before(*days, now)
+    compared = range_before(*days, now, is_rolling=is_rolling)
     totals = _READS.bind(
         "totals_between", user_id=user_id, **viewer.parameters, **compared._asdict()
     )

@@ -67,6 +67,23 @@ async def test_previous_totals_end_at_the_same_time_of_day(
     }
 
 
+async def test_last_days_are_compared_with_as_many_days_on_each_day_of_a_month(
+    database_url: str, ledger: LedgerRowWriter
+) -> None:
+    """On the 8th the last 7 days and today are the days of the month so far."""
+    eighth = NOON.replace(day=8)
+    await write(ledger, "last-month", eighth.replace(month=10, hour=6), cents=7)
+    await write(ledger, "days-before", eighth.replace(month=10, day=30), cents=3)
+    async with served_from(database_url, today=eighth.date()) as api:
+        rolling = await compared(api, "period=7d")
+        month = await compared(api, "period=custom&startDate=2025-11-01&endDate=2025-11-08")
+    assert rolling["period"]["start"] == month["period"]["start"] == "2025-11-01T00:00:00Z"
+    assert rolling["previous"]["start"] == "2025-10-24T00:00:00Z"
+    assert rolling["previous"]["totalCost"] == Decimal("0.03")
+    assert month["previous"]["start"] == "2025-10-01T00:00:00Z"
+    assert month["previous"]["totalCost"] == Decimal("0.07")
+
+
 async def test_previous_totals_are_those_of_the_spending_route_for_the_same_days(
     api: ApiClient, ledger: LedgerRowWriter
 ) -> None:

@@ -56,6 +56,18 @@ def test_long_month_so_far_is_compared_with_the_whole_short_month() -> None:
     assert texts("2025-03-01", "2025-03-30", now) == ("2025-02-01 00:00", "2025-03-01 00:00")
 
 
+@given(back=st.sampled_from([7, 30, 90]), now=st.datetimes(timezones=st.just(UTC)))
+def test_rolling_days_are_compared_with_as_many_days_on_each_day(back: int, now: datetime) -> None:
+    """Once a month the last 7 days and today are the days of the month so far."""
+    if now.toordinal() <= 2 * back + 1:
+        return
+    first, last = now.date() - timedelta(days=back), now.date()
+    earliest, before = range_before(first, last, now, is_rolling=True)
+    midnight = datetime.combine(first, time(tzinfo=UTC))
+    assert earliest == midnight - timedelta(days=back + 1)
+    assert timedelta() < before - earliest - (now - midnight) <= timedelta(minutes=15)
+
+
 def test_last_quarter_of_a_day_compares_whole_days() -> None:
     now = datetime(2025, 11, 19, 23, 50, tzinfo=UTC)
     assert texts("2025-11-19", "2025-11-19", now) == ("2025-11-18 00:00", "2025-11-19 00:00")
