@@ -11,11 +11,14 @@ EFFECTIVE_FROM_ERROR: Final = (
     f"of the years {_YEARS[0]} to {_YEARS[1] - 1}."
 )
 EARLIEST_TIME: Final = datetime(_YEARS[0], 1, 1, tzinfo=UTC)
+_END: Final = datetime(_YEARS[1], 1, 1, tzinfo=UTC)
 
 
 def parse_time(text: str) -> datetime:
     """Parse a day or a time, in UTC if it has no offset; raises ValueError."""
     moment = datetime.fromisoformat(text.strip())
-    if not _YEARS[0] <= moment.year < _YEARS[1]:
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    if not EARLIEST_TIME <= moment < _END:
         raise ValueError(EFFECTIVE_FROM_ERROR)
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    return moment.astimezone(UTC)
