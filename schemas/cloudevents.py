@@ -200,7 +200,7 @@ def _check(envelope: Envelope, window: Window) -> Envelope:
     if envelope.source in RESERVED_SOURCES:
         raise Refused("invalid_event", f"The source {envelope.source} is reserved for the ledger.")
     if time.tzinfo is not UTC:
-        time = envelope.time = _in_utc(time)
+        time = envelope.time = _in_utc(time, "time")
     if not window.earliest <= time <= window.latest:
         raise _time_error(time, window)
     subject = envelope.subject
@@ -222,7 +222,7 @@ def _subject_error(call_id: str) -> Refused:
 
 def _check_grant(data: CreditGranted, time: datetime) -> None:
     if data.expires_at is not None:
-        data.expires_at = _in_utc(data.expires_at)
+        data.expires_at = _in_utc(data.expires_at, "expiresAt")
         if not time < data.expires_at <= time + MAX_GRANT_LASTS:
             raise Refused("invalid_event", "`expiresAt` must be up to 100 years after `time`.")
 
@@ -233,8 +233,8 @@ def _time_error(time: datetime, window: Window) -> Refused:
     return Refused("too_old", "`time` is more than 400 days back.")
 
 
-def _in_utc(time: datetime) -> datetime:
+def _in_utc(time: datetime, field: str) -> datetime:
     try:
         return time.astimezone(UTC)
     except OverflowError:
-        raise Refused("invalid_event", "`time` is out of range.") from None
+        raise Refused("invalid_event", f"`{field}` is out of range.") from None

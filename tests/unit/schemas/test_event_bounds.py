@@ -226,6 +226,13 @@ def test_refused_tag_is_named() -> None:
             decoded(cost(tags=wrong))
 
 
+def test_time_out_of_range_is_named() -> None:
+    early = "0001-01-01T00:00:00+14:00"
+    for plain, named in ((cost(time=early), "`time`"), (granted(expiresAt=early), "`expiresAt`")):
+        with pytest.raises(Refused, match=f"{named} is out of range"):
+            decoded(plain)
+
+
 def test_event_without_tags_keeps_its_fingerprint() -> None:
     """A repeat of an event that was recorded before there were tags is still a repeat."""
     plain = cost(id="event-1", metadata={"turn": 1})
