@@ -14,7 +14,17 @@ moments = st.datetimes(
     datetime(2025, 1, 1), datetime(2028, 1, 1), timezones=st.just(UTC)
 )  # fmt: skip
 zones = st.sampled_from(sorted(time_zones()))
-kinds: st.SearchStrategy[PeriodType] = st.sampled_from(["daily", "monthly"])
+kinds: st.SearchStrategy[PeriodType] = st.sampled_from(["daily", "weekly", "monthly"])
+MICROSECOND = timedelta(microseconds=1)
+
+
+def name_of(kind: PeriodType, moment: datetime, zone: str) -> str:
+    """Return the name that the calendar of a zone has for a time."""
+    local = moment.astimezone(ZoneInfo(zone))
+    if kind == "weekly":
+        year, week, _ = local.isocalendar()
+        return f"{year}-W{week:02}"
+    return f"{local:%Y-%m-%d}" if kind == "daily" else f"{local:%Y-%m}"
 
 
 @given(moment=moments)
@@ -44,13 +54,24 @@ def test_periods_are_contiguous(kind: PeriodType, moment: datetime, zone: str) -
     following = period_of(kind, period.end, zone)
     assert following.start == period.end
     assert following.label > period.label
-    local = moment.astimezone(ZoneInfo(zone))
-    assert period.label == (f"{local:%Y-%m-%d}" if kind == "daily" else f"{local:%Y-%m}")
+    assert period.label == name_of(kind, moment, zone)
+
+
+@given(kind=kinds, moment=moments, zone=zones)
+def test_periods_contain_their_first_and_last_microsecond_only(
+    kind: PeriodType, moment: datetime, zone: str
+) -> None:
+    period = period_of(kind, moment, zone)
+    edges = (period.start - MICROSECOND, period.start, period.end - MICROSECOND, period.end)
+    names = [name_of(kind, edge, zone) == period.label for edge in edges]
+    assert names == [False, True, True, False]
+    assert [period_of(kind, edge, zone) == period for edge in edges] == names
 
 
 @pytest.mark.parametrize(
     ("moment", "zone", "hours"),
     [
+        (datetime(2028, 2, 29, 12, tzinfo=UTC), "Europe/Berlin", 24),
         (datetime(2026, 3, 29, 12, tzinfo=UTC), "Europe/Berlin", 23),
         (datetime(2026, 10, 25, 12, tzinfo=UTC), "Europe/Berlin", 25),
         (datetime(2026, 4, 24, 12, tzinfo=UTC), "Africa/Cairo", 23),  # midnight itself is skipped
