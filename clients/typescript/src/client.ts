@@ -140,8 +140,7 @@ function fillIn(path: string, values: object): string {
   let filled = path;
   for (const [name, value] of Object.entries(values) as [string, unknown][]) {
     const place = `{${name}}`;
-    if (path.includes(place))
-      filled = filled.replace(place, () => encodeURIComponent(String(value)));
+    if (path.includes(place)) filled = filled.replace(place, () => segment(name, String(value)));
     else
       for (const each of [value].flat())
         if (each !== null && each !== undefined)
@@ -149,6 +148,14 @@ function fillIn(path: string, values: object): string {
   }
   const more = query.toString();
   return more ? `${filled}?${more}` : filled;
+}
+
+/** Returns a part of a path; raises ApiError, as for a 400, for a text that no address can have. */
+function segment(name: string, text: string): string {
+  // `fetch` resolves "." and "..", even encoded, and half a character of UTF-16 has no encoding.
+  if (text === "." || text === ".." || /\p{Surrogate}/u.test(text))
+    throw new ApiError(400, "invalid_parameter", `\`${name}\` cannot be part of an address.`);
+  return encodeURIComponent(text);
 }
 
 /** Raises ApiError if the server cannot be reached, but what `signal` raises if it is aborted. */

@@ -116,6 +116,20 @@ describe("a request", () => {
     }
   });
 
+  it.each([".", "..", "\ud800", "a\udfff"])("is not sent for the id %j", async (userId) => {
+    const error = await errorOf(getSpending(client, { userId }));
+    expect(error).toBeInstanceOf(ApiError);
+    expect(error).toMatchObject({ status: 400, code: "invalid_parameter", field: "userId" });
+    expect(requests).toHaveLength(0);
+  });
+
+  it.each(["...", "../x", "%2e%2e", "ä/🎉?#", "\u0000"])("encodes the id %j", async (userId) => {
+    answers.push(success({}));
+    await getSpending(client, { userId });
+    const parts = new URL(requests[0]?.url ?? "").pathname.split("/");
+    expect(parts.map(decodeURIComponent)).toContain(userId);
+  });
+
   it("does not keep a body without an end", async () => {
     let isCancelled = false;
     const part = new Uint8Array(16 * 1024 * 1024).fill(32);
