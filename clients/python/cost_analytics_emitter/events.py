@@ -16,6 +16,8 @@ Number: TypeAlias = int | float | Decimal | str
 Fields: TypeAlias = dict[str, Any]
 
 EVENT_BYTES_MAX: Final = 64 * 1024
+_EXPONENT_MAX: Final = 100
+"""Plain digits of a `Decimal` with an absurd exponent would take gigabytes."""
 
 _random = random.Random(os.urandom(32))  # noqa: S311  identities are unique, not secret
 # Two processes with the same state would give two events one identity.
@@ -43,6 +45,8 @@ def new_id() -> str:
 def _exact(value: object) -> str:
     """Return a Decimal in plain digits, as text: JSON numbers of Python are binary floats."""
     if isinstance(value, Decimal) and value.is_finite():
+        if abs(value.adjusted()) > _EXPONENT_MAX:
+            raise ValueError(f"{value!r} cannot be sent: its exponent is too large")
         return format(value, "f")
     raise TypeError(f"{value!r} cannot be sent as JSON")
 

@@ -224,7 +224,10 @@ class SpoolOutbox:
             if line.content is None:
                 self._report_damage(segment)
             elif line.is_event:
-                events.append(read_event(line.content))
+                try:
+                    events.append(read_event(line.content))
+                except (ValueError, LookupError, TypeError, RecursionError):
+                    self._skip_event(segment)
         return events, SpoolPosition(segment, end)
 
     def _read_bytes(self, start: int, length: int) -> bytes:
@@ -259,6 +262,13 @@ class SpoolOutbox:
             segment_path(self._directory, left).unlink(missing_ok=True)
             del self._segments[0]
             self._read_from = SpoolPosition(self._segments[0], 0)
+
+    def _skip_event(self, segment: int) -> None:
+        """Remove a line that was counted as an event but is none, such as a later release's."""
+        with self._lock:
+            self._on_disk -= 1
+            self._removed += 1
+        self._report_damage(segment)
 
     def _report_damage(self, segment: int) -> None:
         self._tally.drop("damaged in the spool")

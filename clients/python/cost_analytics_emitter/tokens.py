@@ -8,12 +8,18 @@ from collections.abc import Callable
 
 
 def token_function(token: str | Callable[[], str]) -> Callable[[], str]:
-    """Return a function that returns the token; raises ValueError for an invalid one."""
-    if not isinstance(token, str):
-        return token
+    """Return a function that returns the token; both raise ValueError for an invalid one."""
+    if callable(token):
+        return lambda: _checked(token())
+    checked = _checked(token)
+    return lambda: checked
+
+
+def _checked(token: str) -> str:
+    # Errors of HTTP libraries quote a header that is not valid, and a log would have the token.
     if not token or not token.isascii() or not token.isprintable():
         raise ValueError("`token` is empty, or has characters that a token cannot have")
-    return lambda: token
+    return token
 
 
 def default_source(token: str | Callable[[], str] | None) -> str:

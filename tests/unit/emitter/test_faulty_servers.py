@@ -232,6 +232,23 @@ def test_failing_function_of_the_token_is_a_failed_attempt(
     assert "will be sent again (3 waiting): RuntimeError: the vault is away" in caplog.text
 
 
+@pytest.mark.parametrize("token", ["secret\n", "secret\r\nX: y", "secret\u2019", ""])
+async def test_wrong_token_of_a_function_is_not_logged(
+    token: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with EmitterServer() as server:
+        emitter = emitter_of(server.url, lambda: token)
+        call = emitter.existing_call("call-1", user="alice")
+        turn = await call.reserve("1")
+        call.charge(1)
+        while not emitter.counters().retried:
+            await asyncio.sleep(0.01)
+        emitter.close(0)
+    assert server.received == []
+    assert "`token` is empty, or has characters that a token cannot have" in caplog.text
+    assert "secret" not in caplog.text + turn.reason
+
+
 def test_request_and_its_repeat_have_one_deadline() -> None:
     """A kept connection is cut late, and the repeat on another connection is not answered."""
     connections = iter(["answered and cut", "silent"])

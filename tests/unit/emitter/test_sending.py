@@ -1,7 +1,9 @@
 """The emitter's thread delivers every event once, whatever the server answers."""
 
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from threading import Thread
 from time import monotonic
 from typing import Any
@@ -103,6 +105,21 @@ def test_too_large_batch_is_sent_in_parts() -> None:
         assert emitter.flush(SECONDS)
     assert server.stored.keys() == set(ids)
     assert [len(batch) for batch in server.received] == [9, 4, 5]
+
+
+@pytest.mark.parametrize("exponent", [300_000_000, -300_000_000])
+def test_absurd_exponents_take_no_memory(exponent: int) -> None:
+    with EmitterServer() as server, emitting(server) as emitter:
+        call = emitter.existing_call("call-1", user="alice")
+        tracemalloc.start()
+        call.charge(Decimal((0, (1,), exponent)))
+        _, peak_bytes = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak_bytes < 1_000_000
+        call.charge(Decimal("0E-12"))
+        assert emitter.flush(SECONDS)
+        counters = emitter.counters()
+    assert (counters.sent, counters.refused) == (1, {"cannot be sent": 1})
 
 
 def test_large_batches_are_compressed_and_carry_the_token() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from cost_analytics_emitter import Emitter, SpoolInUseError
 from cost_analytics_emitter import spool as spool_module
+from cost_analytics_emitter.spool_files import encode_line
 from tests.support.emitter_server import EmitterServer, accept, accept_silently, fail
 from tests.support.house import ROOT
 from tests.support.processes import wait_for
@@ -146,6 +147,22 @@ def test_damaged_lines_are_skipped_and_counted(
     assert counters.dropped == {"damaged in the spool": 2}
     assert list(server.stored)[:8] == [one for one in ids if one not in (ids[4], ids[9])]
     assert caplog.text.count("damaged") == 2
+
+
+@pytest.mark.parametrize("content", [b"\xff", b"{", b"7", b"[]", b'{"id": "1"}', b"[" * 60_000])
+def test_lines_that_are_no_events_are_skipped_and_counted(tmp_path: Path, content: bytes) -> None:
+    """Their checksums are right: another program, or another version, wrote them."""
+    ids = leave_events(tmp_path, 3)
+    with segments(tmp_path)[-1].open("ab") as file:
+        file.write(encode_line(content))
+    with EmitterServer() as server, emitter_of(server.url, tmp_path) as emitter:
+        ids += report(emitter, 2)
+        assert emitter.flush(SECONDS)
+        assert emitter.close()
+        counters = emitter.counters()
+    assert list(server.stored) == ids
+    assert counters.dropped == {"damaged in the spool": 1}
+    assert counters.pending == 0
 
 
 def test_deleted_files_are_counted_and_do_not_stop_the_others(
