@@ -169,10 +169,10 @@ async def test_reports_lists_and_exports_count_the_same_utc_days(
             inside = [n for n, at in enumerate(instants) if first <= at.date() <= last]
             nano = sum(2**n for n in inside)
             days = f"startDate={first}&endDate={last}"
-            await check_reports(api, days, nano, inside, instants)
+            await assert_reports(api, days, nano, inside, instants)
 
 
-async def check_reports(
+async def assert_reports(
     api: ApiClient, days: str, nano: int, inside: Sequence[int], instants: Sequence[datetime]
 ) -> None:
     spending = (await api.get(f"{PATH}/spending?period=custom&{days}", "alice")).data
