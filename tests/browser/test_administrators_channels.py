@@ -24,7 +24,7 @@ SOON_MS = 30_000
 
 
 def card(page: Page) -> Locator:
-    return page.get_by_role("region", name="Administrators' notifications")
+    return page.get_by_role("region", name="Administrators' notification channels")
 
 
 async def check(page: Page, name: str) -> None:
@@ -71,7 +71,7 @@ async def test_administrators_share_a_channel_about_all_users(
             await _receive_unpriced_usage(page, product, endpoint)
             await _remove(page, endpoint)
     async with open_page("/budget", "ulf") as page:
-        await expect(page.get_by_role("region", name="Notifications")).to_be_visible()
+        await expect(page.get_by_role("region", name="Notification channels")).to_be_visible()
         await expect(card(page)).to_have_count(0)
 
 
@@ -81,9 +81,9 @@ async def _switch_kinds(page: Page) -> None:
     for kind in ("Daily digest", "Anomalies", "Low balance"):
         await expect(section.get_by_label(kind)).to_have_count(0)
     await section.get_by_label("Budget alerts").uncheck()
-    await section.get_by_label("Send only reached limits").check()
+    await section.get_by_label("Send only urgent messages").check()
     await expect(section.get_by_text("in UTC")).to_be_visible()
-    await section.get_by_label("Send only reached limits").uncheck()
+    await section.get_by_label("Send only urgent messages").uncheck()
     await check(page, "administrators-switches")
     await section.get_by_role("button", name="Save").click()
     await expect(section.get_by_text("Saved.")).to_be_visible()

@@ -19,7 +19,7 @@ SOON_MS = 10_000
 
 
 def card(page: Page) -> Locator:
-    return page.get_by_role("region", name="Notifications")
+    return page.get_by_role("region", name="Notification channels")
 
 
 async def add(page: Page, endpoint: HttpReceiver) -> None:
@@ -82,9 +82,9 @@ async def change_settings(page: Page) -> None:
     await section.get_by_text("Budget alerts, anomalies, limit forecasts, low balance").click()
     await section.get_by_label("Daily digest").check()
     await section.get_by_label("Anomalies").uncheck()
-    await section.get_by_label("Send only reached limits").check()
+    await section.get_by_label("Send only urgent messages").check()
     await section.get_by_label("From").fill("21:30")
-    await section.get_by_label("to", exact=True).fill("06:30")
+    await section.get_by_label("To", exact=True).fill("06:30")
     assert not await faults(page)
     await section.get_by_role("button", name="Save").click()
     await expect(section.get_by_text("Saved.")).to_be_visible()

@@ -98,5 +98,5 @@ async def test_budget_of_a_tag_over_all_users_is_created_by_an_administrator(
 
 async def test_users_see_no_budgets_of_all_users(open_page: Open) -> None:
     async with open_page("/budget", "yan") as page:
-        await expect(page.get_by_role("region", name="Further budgets", exact=True)).to_be_visible()
+        await expect(page.get_by_role("region", name="Scoped budgets", exact=True)).to_be_visible()
         await expect(part(page)).to_have_count(0)

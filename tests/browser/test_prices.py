@@ -127,7 +127,7 @@ async def test_late_price_is_previewed_and_applied(open_page: Open, product: Pro
         row = late.get_by_role("row", name="Deepgram")
         for amount in ("$0.59", "$0.70", "$0.11"):
             await expect(row).to_contain_text(amount)
-        await late.get_by_text("Affected users (1)").click()
+        await late.get_by_text("Most affected users (1 of 1)").click()
         await expect(late.get_by_role("row", name="yan")).to_contain_text("%")
         assert await total(product, "yan-1") == before
 

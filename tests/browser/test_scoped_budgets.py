@@ -1,4 +1,4 @@
-"""Further budgets in a browser: created, shown as bars, raised and deleted."""
+"""Scoped budgets in a browser: created, shown as bars, raised and deleted."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -19,7 +19,7 @@ pytestmark = [
 
 
 def part(page: Page) -> Locator:
-    return page.get_by_role("region", name="Further budgets", exact=True)
+    return page.get_by_role("region", name="Scoped budgets", exact=True)
 
 
 async def test_budget_of_a_tag_is_created_raised_and_deleted(
@@ -32,7 +32,7 @@ async def test_budget_of_a_tag_is_created_raised_and_deleted(
     )
     async with open_page("/budget", "zoe") as page:
         card = part(page)
-        await expect(card).to_contain_text("No further budgets")
+        await expect(card).to_contain_text("No scoped budgets")
         await card.get_by_role("button", name="Add a budget").click()
         await card.get_by_role("button", name="Create budget").click()
         await expect(card).to_contain_text("Enter the key of a tag")
@@ -59,5 +59,5 @@ async def test_budget_of_a_tag_is_created_raised_and_deleted(
         assert not await faults(page)
         await card.get_by_role("button", name="Delete customer: acme, this week").click()
         await card.get_by_role("button", name="Delete", exact=True).click()
-        await expect(card).to_contain_text("No further budgets")
+        await expect(card).to_contain_text("No scoped budgets")
         await expect(alerts).to_contain_text("Weekly limit of $10.00 for customer: acme")

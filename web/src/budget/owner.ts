@@ -1,4 +1,4 @@
-// The further budgets of a user or of all users: their texts, choices and requests.
+// The scoped budgets of a user or of all users: their texts, choices and requests.
 import type { ListedAlert, ScopedBudget } from "../api/bodies";
 import {
   createBudget,
@@ -35,8 +35,8 @@ interface BudgetList {
 
 export function budgetsOfUser(user: string): BudgetOwner {
   return {
-    title: "Further budgets",
-    emptyTitle: "No further budgets",
+    title: "Scoped budgets",
+    emptyTitle: "No scoped budgets",
     emptyText: "Limit what calls with a tag or a persona cost by day, week, month or call.",
     kinds: { tag: "Calls with a tag", persona: "Calls with a persona", user: "All calls" },
     periods: { day: "Day", week: "Week, from Monday", month: "Month", call: "Each call" },

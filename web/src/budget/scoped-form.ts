@@ -1,4 +1,4 @@
-// The fields of the form of a further budget, as typed: their checks, and the request they become.
+// The fields of the form of a scoped budget, as typed: their checks, and the request they become.
 import type { ScopedBudget, WantedBudget, WantedGlobalBudget } from "../api/bodies";
 import { nano } from "../format/decimal";
 import { amountDigits, amountProblem } from "../format/typed-amount";

@@ -1,4 +1,4 @@
-// Texts for what a further budget applies to.
+// Texts for what a scoped budget applies to.
 import type { BudgetScope } from "../api/bodies";
 import { personaName, serviceName } from "../format/names";
 

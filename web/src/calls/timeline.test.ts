@@ -63,7 +63,7 @@ describe("lines of a call's events", () => {
 });
 
 describe("points of the timeline", () => {
-  it("have the running cost, without voided costs", () => {
+  it("have the cumulative cost, without voided costs", () => {
     const cost = (time: string, totalCost: string, voided = false) =>
       event("1", "cost.recorded", { time, totalCost, voided });
     const points = timelinePoints([
@@ -71,7 +71,7 @@ describe("points of the timeline", () => {
       cost("2026-01-01T00:00:30Z", "5", true),
       cost("2026-01-01T00:01:00Z", "0.2"),
     ]);
-    expect(points.map(({ at, running }) => [at, running])).toEqual([
+    expect(points.map(({ at, cumulative }) => [at, cumulative])).toEqual([
       [0, 100_000_000n],
       [30, 100_000_000n],
       [60, 300_000_000n],

@@ -1,4 +1,4 @@
-// A call's events as lines of a table, and as points of a chart with the running cost.
+// A call's events as lines of a table, and as points of a chart with the cumulative cost.
 import type { CallEvent } from "../api/bodies";
 import { decimal, nano } from "../format/decimal";
 import type { Rounding } from "./roundings";
@@ -10,8 +10,8 @@ export interface TimelinePoint {
   event: EventLine;
   /** Seconds since the first event. */
   at: number;
-  /** Running cost in nano-dollars, this event included. */
-  running: bigint;
+  /** Cumulative cost in nano-dollars, this event included. */
+  cumulative: bigint;
 }
 
 /** Returns the events, and the roundings as separate lines after the call's end, at its time. */
@@ -44,11 +44,11 @@ const roundingsOf = ({ type, data }: CallEvent): Rounding[] =>
 
 export function timelinePoints(events: EventLine[]): TimelinePoint[] {
   const first = Math.min(...events.map((event) => Date.parse(event.time)));
-  let running = 0n;
+  let cumulative = 0n;
   return events.map((event) => {
     // A voided cost and its void count as zero.
-    if (!event.voided) running += nano(event.totalCost);
-    return { event, at: (Date.parse(event.time) - first) / 1000, running };
+    if (!event.voided) cumulative += nano(event.totalCost);
+    return { event, at: (Date.parse(event.time) - first) / 1000, cumulative };
   });
 }
 
