@@ -36,7 +36,7 @@ EVENTS: Final = 10 * EVENTS_PER_SECOND
 _WARM_UP_EVENTS: Final = 5 * EVENTS_PER_SECOND
 _CHARGE_INTERVAL: Final = 100
 _ALERTS_PER_CHARGE: Final = 2
-ANSWER_SECONDS_MAX: Final = 30
+RESPONSE_SECONDS_MAX: Final = 30
 READ_MS: Final = 20
 _ENCODING_SECONDS: Final = 2
 _MS: Final = timedelta(milliseconds=1)
@@ -126,7 +126,7 @@ async def _measure(
     try:
         reading = asyncio.create_task(_read(consumer, expected))
         await send_load(context, broker, load)
-        async with asyncio.timeout(ANSWER_SECONDS_MAX):
+        async with asyncio.timeout(RESPONSE_SECONDS_MAX):
             return await reading
     except TimeoutError:
         raise InvalidRunError("some alerts did not arrive") from None

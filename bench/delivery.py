@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from bench.alerts import ANSWER_SECONDS_MAX, EVENTS, READ_MS, AlertLoad, send_load
+from bench.alerts import EVENTS, READ_MS, RESPONSE_SECONDS_MAX, AlertLoad, send_load
 from bench.broker import fill
 from bench.context import BenchContext, InvalidRunError
 from bench.figures import percentile
@@ -51,7 +51,7 @@ async def measure_delivery(context: BenchContext) -> list[BrokerLatency]:
                 meter = CpuMeter({"broker": [broker.pid]})
                 reading = asyncio.create_task(_read(consumer, EVENTS))
                 await send_load(context, broker, AlertLoad(number, EVENTS))
-                async with asyncio.timeout(ANSWER_SECONDS_MAX):
+                async with asyncio.timeout(RESPONSE_SECONDS_MAX):
                     found = await reading
                 runs.append(BrokerLatency(found, meter.read().seconds["broker"]))
                 context.progress.result(f"{percentile(found, 50):.0f} ms to a consumer")

@@ -19,7 +19,7 @@ NOT_MODIFIED: Final = 304
 _LENGTH: Final = b"\r\ncontent-length:"
 _TAG: Final = b"\r\netag:"
 _STATUS: Final = slice(len("HTTP/1.1 "), len("HTTP/1.1 200"))
-_ANSWER_SECONDS_MAX: Final = 30
+_RESPONSE_SECONDS_MAX: Final = 30
 
 
 class LoadResult(NamedTuple):
@@ -140,7 +140,7 @@ async def saturate(
             took.append((now - then) * 1_000)
 
     try:
-        async with asyncio.timeout(seconds + _ANSWER_SECONDS_MAX):
+        async with asyncio.timeout(seconds + _RESPONSE_SECONDS_MAX):
             await asyncio.gather(*(send_requests(each, index) for index, each in enumerate(opened)))
         return LoadResult(time.monotonic() - began, took, refused)
     finally:
@@ -173,7 +173,7 @@ async def offer(
 
     began = time.monotonic()
     try:
-        async with asyncio.timeout(seconds + _ANSWER_SECONDS_MAX), asyncio.TaskGroup() as asking:
+        async with asyncio.timeout(seconds + _RESPONSE_SECONDS_MAX), asyncio.TaskGroup() as asking:
             for index in range(rate * seconds):
                 due = began + index / rate
                 rest = due - time.monotonic()

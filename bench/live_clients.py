@@ -21,7 +21,7 @@ _SNAPSHOT: Final = b'{"type":"snapshot"'
 _CHANGE: Final = b'{"type":"call"'
 _PING: Final = 0x89
 _PONG: Final = b"\x8a\x80\x00\x00\x00\x00"
-_ANSWER_SECONDS_MAX: Final = 60
+_RESPONSE_SECONDS_MAX: Final = 60
 
 
 def upgrade(token: str) -> bytes:
@@ -134,7 +134,7 @@ class LiveClients:
                     port,
                 )
                 opened.append(client)
-            async with asyncio.timeout(_ANSWER_SECONDS_MAX):
+            async with asyncio.timeout(_RESPONSE_SECONDS_MAX):
                 await asyncio.gather(*(client.snapshot for client in opened))
             self._clients += opened
 

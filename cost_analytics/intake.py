@@ -13,7 +13,7 @@ from schemas.topics import CALL_EVENTS
 from schemas.trace_context import HEADER, REQUEST_TRACE
 
 ACKNOWLEDGED_SECONDS_MAX: Final = 5
-ANSWER_SECONDS_MAX: Final = 8
+RESPONSE_SECONDS_MAX: Final = 8
 WAITING_MAX: Final = 256
 _LINGER_MS: Final = 2
 
@@ -34,7 +34,7 @@ class KafkaIntake:
         self._waiting += 1
         try:
             # Longer than the acknowledgement timeout, after which a hanging producer is replaced.
-            async with asyncio.timeout(ANSWER_SECONDS_MAX):
+            async with asyncio.timeout(RESPONSE_SECONDS_MAX):
                 await self._send(events, REQUEST_TRACE.get())
         except (KafkaError, OSError, TimeoutError) as error:
             raise StreamUnavailableError(str(error) or type(error).__name__) from error

@@ -20,7 +20,7 @@ from schemas.cloudevents import Headers
 from schemas.topics import CALL_EVENTS
 
 IN_FLIGHT_MAX: Final = 5_000
-ANSWER_SECONDS_MAX: Final = 30
+RESPONSE_SECONDS_MAX: Final = 30
 _STOP_SECONDS_MAX: Final = 5
 _LINGER_MS: Final = 5
 
@@ -60,7 +60,7 @@ class RecordSender:
 
     async def _await_acknowledgements(self, remaining: int) -> None:
         with using_kafka(self._kafka):
-            async with asyncio.timeout(ANSWER_SECONDS_MAX):
+            async with asyncio.timeout(RESPONSE_SECONDS_MAX):
                 while len(self._in_flight) > remaining:
                     await self._in_flight.popleft()
                     self.acknowledged += 1

@@ -20,7 +20,7 @@ from messaging.kafka import (
     stop_consumer,
 )
 
-ANSWER_SECONDS: Final = 10
+RESPONSE_SECONDS_MAX: Final = 10
 
 
 class TopicState(NamedTuple):
@@ -61,7 +61,7 @@ class ClusterState(NamedTuple):
 
 async def describe_cluster(settings: KafkaSettings, topics: Sequence[str]) -> ClusterState:
     """Describe the cluster and these topics; raises KafkaError, OSError or TimeoutError."""
-    async with asyncio.timeout(ANSWER_SECONDS), admin_client(settings) as admin:
+    async with asyncio.timeout(RESPONSE_SECONDS_MAX), admin_client(settings) as admin:
         cluster = await admin.describe_cluster()
         described = [t for t in await admin.describe_topics() if t["topic"] in topics]
         names = [topic["topic"] for topic in described]
@@ -88,7 +88,7 @@ class TopicEnds:
         Raises KafkaError, OSError or TimeoutError; the next call connects again.
         """
         try:
-            async with asyncio.timeout(ANSWER_SECONDS):
+            async with asyncio.timeout(RESPONSE_SECONDS_MAX):
                 return await self._read()
         except (KafkaError, OSError):
             await self.close()

@@ -18,7 +18,7 @@ from aiokafka.errors import KafkaError
 
 from messaging.broker_log import TopicPartitionKey
 
-ANSWER_SECONDS: Final = 5
+RESPONSE_SECONDS_MAX: Final = 5
 POLL_MS: Final = 1_000
 RECORDS_MAX: Final = 500
 _FETCH_BYTES: Final = 1024 * 1024
@@ -160,7 +160,7 @@ async def _with_timeout(work: Coroutine[Any, Any, T]) -> T:
     """
     task = asyncio.create_task(work)
     try:
-        done, _ = await asyncio.wait({task}, timeout=ANSWER_SECONDS)
+        done, _ = await asyncio.wait({task}, timeout=RESPONSE_SECONDS_MAX)
     finally:
         task.cancel()
     if not done or task.cancelled():

@@ -33,7 +33,7 @@ from messaging.topic_ids import TopicIdentity, request_identity
 from streams.decoding import describe_record
 from streams.kept_connection import KeptConnection
 
-ANSWER_SECONDS: Final = 20
+RESPONSE_SECONDS_MAX: Final = 20
 READ_MS: Final = 3_000
 
 _log = logging.getLogger(__name__)
@@ -76,7 +76,7 @@ class Positions:
 
         Raises KafkaError, TimeoutError, and ClusterReplacedError.
         """
-        async with asyncio.timeout(ANSWER_SECONDS):
+        async with asyncio.timeout(RESPONSE_SECONDS_MAX):
             identity = await request_identity(self._consumer, partitions, self._stream.cluster)
         if identity.cluster != self._stream.cluster:
             raise ClusterReplacedError(

@@ -22,8 +22,8 @@ from ledger.commands.results import CommandResult
 from streams.commands.requests import (
     JSON_HEADERS,
     NOT_FOUND,
-    Answer,
     CommandRequest,
+    CommandResponse,
     RequestSender,
 )
 
@@ -62,8 +62,8 @@ class LiveKitReceiver:
         """Try once: delete the room, which disconnects everyone in it, or message its agents."""
         room = command.provider_call_id or ""
         if command.kind == "cutoff":
-            answer = await self._call("DeleteRoom", {"room": room}, {"roomCreate": True})
-            return self._result(answer)
+            response = await self._call("DeleteRoom", {"room": room}, {"roomCreate": True})
+            return self._result(response)
         return await self._message_agents(command, room)
 
     async def _message_agents(self, command: ClaimedCommand, room: str) -> CommandResult:
@@ -86,15 +86,15 @@ class LiveKitReceiver:
         }
         return self._result(await self._call("SendData", body, grants))
 
-    def _result(self, answer: Answer | CommandResult) -> CommandResult:
+    def _result(self, response: CommandResponse | CommandResult) -> CommandResult:
         """Return the result; without its room the call has ended."""
-        if isinstance(answer, CommandResult):
-            return answer
-        return self._requests.result(answer, has_ended=answer.status == NOT_FOUND)
+        if isinstance(response, CommandResult):
+            return response
+        return self._requests.result(response, has_ended=response.status == NOT_FOUND)
 
     async def _call(
         self, method: str, body: dict[str, Any], grants: dict[str, Any]
-    ) -> Answer | CommandResult:
+    ) -> CommandResponse | CommandResult:
         """Call a method of the room service."""
         token = _token(self._project, grants)
         return await self._requests.post(

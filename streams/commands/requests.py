@@ -25,7 +25,7 @@ from streams.notifications.http import (
 )
 
 JSON_HEADERS: Final = {"Content-Type": "application/json"}
-ANSWER_BYTES_MAX: Final = 8 * BUFFER_BYTES
+RESPONSE_BYTES_MAX: Final = 8 * BUFFER_BYTES
 NOT_FOUND: Final = 404
 _RETRYABLE_STATUSES: Final = frozenset({401, 403, 408, 409, 425, 429})
 """Statuses about our account, our rate or a passing state, which may differ at the next attempt."""
@@ -44,7 +44,7 @@ class CommandRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class CommandResponse:
     """A response: its status, and its body if that is JSON."""
 
     status: int
@@ -73,7 +73,7 @@ class RequestSender:
         self._hidden = hidden
         self._session: ClientSession | None = None
 
-    async def post(self, request: CommandRequest) -> Answer | CommandResult:
+    async def post(self, request: CommandRequest) -> CommandResponse | CommandResult:
         """Return the response, or the result of an attempt without one. Follows no redirect."""
         if self._session is None:
             self._session = make_session(self._resolver)
@@ -87,35 +87,35 @@ class RequestSender:
                     allow_redirects=False,
                 ) as response,
             ):
-                return await _answer(response, reads_success=request.reads_success)
+                return await _read_response(response, reads_success=request.reads_success)
         except FAILURES as error:
             failure = failure_of(error, *self._hidden, *request.hidden)
             outcome: CommandOutcome = "permanent" if failure.verdict == "permanent" else "temporary"
             return CommandResult(outcome, self.name, error=failure.error)
 
     async def execute(
-        self, request: CommandRequest, has_ended: Callable[[Answer], bool]
+        self, request: CommandRequest, has_ended: Callable[[CommandResponse], bool]
     ) -> CommandResult:
         """Send a request, and return the result of the attempt.
 
         `has_ended` returns whether a response without success means that the call has ended.
         """
-        answer = await self.post(request)
-        if isinstance(answer, CommandResult):
-            return answer
-        return self.result(answer, has_ended=has_ended(answer))
+        response = await self.post(request)
+        if isinstance(response, CommandResult):
+            return response
+        return self.result(response, has_ended=has_ended(response))
 
-    def result(self, answer: Answer, *, has_ended: bool) -> CommandResult:
+    def result(self, response: CommandResponse, *, has_ended: bool) -> CommandResult:
         """Return the result of a response; `has_ended` if it says that the call has ended."""
-        status = str(answer.status)
-        if 200 <= answer.status < 300:
+        status = str(response.status)
+        if 200 <= response.status < 300:
             return CommandResult("executed", self.name, status)
         if has_ended:
             return CommandResult("ended", self.name, status, "The vendor says the call has ended.")
-        message = storable_error(_message(answer.document), *self._hidden)
+        message = storable_error(_message(response.document), *self._hidden)
         error = f"It answered {status}{f': {message}' if message else '.'}"
-        if answer.status >= 500 or answer.status in _RETRYABLE_STATUSES:
-            wait = answer.retry_after_seconds
+        if response.status >= 500 or response.status in _RETRYABLE_STATUSES:
+            wait = response.retry_after_seconds
             return CommandResult("temporary", self.name, status, error, wait)
         return CommandResult("permanent", self.name, status, error)
 
@@ -127,15 +127,15 @@ class RequestSender:
             await self._resolver.close()
 
 
-async def _answer(response: ClientResponse, *, reads_success: bool) -> Answer:
+async def _read_response(response: ClientResponse, *, reads_success: bool) -> CommandResponse:
     after = retry_after_seconds(response.headers.get("Retry-After"))
     if 200 <= response.status < 300 and not reads_success:  # the body may never come
-        return Answer(response.status, None, after)
+        return CommandResponse(response.status, None, after)
     try:
-        document = msgspec.json.decode(await read_beginning(response, ANSWER_BYTES_MAX))
+        document = msgspec.json.decode(await read_beginning(response, RESPONSE_BYTES_MAX))
     except (msgspec.DecodeError, UnicodeDecodeError):
         document = None
-    return Answer(response.status, document, after)
+    return CommandResponse(response.status, document, after)
 
 
 def _message(document: Any) -> str:

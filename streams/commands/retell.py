@@ -41,7 +41,7 @@ class RetellReceiver:
             b"",
             {"Authorization": f"Bearer {self._account.api_key}"},
         )
-        return await self._requests.execute(request, lambda answer: answer.status == NOT_FOUND)
+        return await self._requests.execute(request, lambda response: response.status == NOT_FOUND)
 
     async def close(self) -> None:
         await self._requests.close()

@@ -14,8 +14,8 @@ from ledger.commands.results import CommandResult
 from streams.commands.requests import (
     JSON_HEADERS,
     NOT_FOUND,
-    Answer,
     CommandRequest,
+    CommandResponse,
     RequestSender,
 )
 
@@ -57,10 +57,10 @@ class TelnyxReceiver:
         await self._requests.close()
 
 
-def _has_ended(answer: Answer) -> bool:
-    if answer.status == NOT_FOUND:
+def _has_ended(response: CommandResponse) -> bool:
+    if response.status == NOT_FOUND:
         return True
-    errors = answer.document.get("errors") if isinstance(answer.document, dict) else None
+    errors = response.document.get("errors") if isinstance(response.document, dict) else None
     return isinstance(errors, list) and any(
         isinstance(error, dict) and str(error.get("code")) == _HAS_ENDED for error in errors
     )

@@ -11,7 +11,7 @@ from yarl import URL
 
 from ledger.commands.execution import ClaimedCommand
 from ledger.commands.results import CommandResult
-from streams.commands.requests import NOT_FOUND, Answer, CommandRequest, RequestSender
+from streams.commands.requests import NOT_FOUND, CommandRequest, CommandResponse, RequestSender
 
 _HEADERS: Final = {"Content-Type": "application/x-www-form-urlencoded"}
 _BODY: Final = b"Status=completed"
@@ -42,7 +42,7 @@ class TwilioReceiver:
         return None if command.kind == "cutoff" else "Twilio can only end calls."
 
     async def execute(self, command: ClaimedCommand) -> CommandResult:
-        """Complete the call; a call that Twilio does not know, or not as active, has ended."""
+        """Complete the call; one that Twilio does not know, or that is not active, has ended."""
         account = self._account
         path = f"/2010-04-01/Accounts/{quote(account.account_sid, safe='')}/Calls"
         call = quote(command.provider_call_id or "", safe="")
@@ -58,7 +58,7 @@ class TwilioReceiver:
         await self._requests.close()
 
 
-def _has_ended(answer: Answer) -> bool:
-    document = answer.document
+def _has_ended(response: CommandResponse) -> bool:
+    document = response.document
     code = document.get("code") if isinstance(document, dict) else None
-    return answer.status == NOT_FOUND or code == _INVALID_CALL_STATE
+    return response.status == NOT_FOUND or code == _INVALID_CALL_STATE

@@ -57,7 +57,7 @@ class VapiReceiver:
         except RefusedTargetError as error:
             return CommandResult("permanent", self.name, error=str(error))
         request = CommandRequest(url, body, JSON_HEADERS, (str(url),))
-        return await self._requests.execute(request, lambda answer: answer.status in _ENDED)
+        return await self._requests.execute(request, lambda response: response.status in _ENDED)
 
     def _check(self, url: URL) -> None:
         host = (url.host or "").rstrip(".").lower()

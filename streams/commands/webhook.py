@@ -52,12 +52,12 @@ class WebhookReceiver:
         body = command.payload.encode()
         message_id = _ID_PREFIX + command.command_id
         signed = signature_headers(self._secret, message_id, int(time.time()), body)
-        answer = await self._requests.post(
+        response = await self._requests.post(
             CommandRequest(self._url, body, {**JSON_HEADERS, **signed}, (str(self._url),))
         )
-        if isinstance(answer, CommandResult):
-            return answer
-        result = self._requests.result(answer, has_ended=answer.status == _ENDED)
+        if isinstance(response, CommandResult):
+            return response
+        result = self._requests.result(response, has_ended=response.status == _ENDED)
         if result.outcome == "permanent":  # the receiver may be fixed before the deadline
             return result._replace(outcome="temporary")
         return result

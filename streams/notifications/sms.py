@@ -34,15 +34,14 @@ class SmsProvider:
     sender: str
 
 
-class _Answer(msgspec.Struct):
-    """A provider's response: the message's id, or an error's code and text."""
+class _ErrorBody(msgspec.Struct):
+    """The body of a provider's response to a refused message: an error's code and text."""
 
-    sid: str = ""
     code: int = 0
     message: str = ""
 
 
-_decoder: Final = msgspec.json.Decoder(_Answer)
+_decoder: Final = msgspec.json.Decoder(_ErrorBody)
 
 
 class SmsSender:
@@ -83,10 +82,10 @@ class SmsSender:
         status = response.status
         if 200 <= status < 300:
             return DeliveryResult("delivered", str(status))
-        reply = await _answer(response)
-        text = storable_error(reply.message, notification.address, self._provider.password)
-        text = f"The provider answered {status}, error {reply.code}: {text}"
-        if reply.code in _GONE_CODES:
+        body = await _read_error(response)
+        text = storable_error(body.message, notification.address, self._provider.password)
+        text = f"The provider answered {status}, error {body.code}: {text}"
+        if body.code in _GONE_CODES:
             return DeliveryResult("gone", str(status), text)
         if status >= 500 or status < 400 or status in _RETRYABLE_STATUSES:
             after = retry_after_seconds(response.headers.get("Retry-After"))
@@ -98,9 +97,9 @@ class SmsSender:
             await self._session.close()
 
 
-async def _answer(response: ClientResponse) -> _Answer:
+async def _read_error(response: ClientResponse) -> _ErrorBody:
     """Return the response's error, as far as it can be decoded."""
     try:
         return _decoder.decode(await read_beginning(response))
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return _Answer()
+        return _ErrorBody()
