@@ -128,7 +128,7 @@ class Authorization(Struct, kw_only=True, rename=wire_name):
     """Whether a call may start. Money is US dollars.
 
     `budget` is the budget that does not allow it, null if the call is allowed; `budget_id` is its
-    id if it is a further budget. `remaining` is what that budget has left; for an allowed call,
+    id if it is a scoped budget. `remaining` is what that budget has left; for an allowed call,
     what the tightest budget of the user had left before it; null without limits, and for `global`,
     a limit of all users whose figures are not disclosed. `held` is reserved for the call until
     `held_until`.

@@ -74,7 +74,7 @@ class ModelSuggestion(Struct, kw_only=True, rename=wire_name):
 class StepRequest(Struct, kw_only=True, rename=wire_name):
     """A step before the end of a call whose cost nears its limit. Money is US dollars.
 
-    The cost has reached `threshold_percent` of the limit. `budget_id` is that of a further budget,
+    The cost has reached `threshold_percent` of the limit. `budget_id` is that of a scoped budget,
     null for the limit of the user's settings. `crossed_by` and `event_time` are null if a change of
     the settings caused the step.
     """

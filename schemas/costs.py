@@ -88,7 +88,7 @@ class TransactionCost(Body):
 class EndedByLimit(Body):
     """The limit that ended a call, and when the receiver of the command to end it accepted it.
 
-    `budget_id` is that of a further budget, null for the limit of a call in the user's settings.
+    `budget_id` is that of a scoped budget, null for the limit of a call in the user's settings.
     """
 
     limit_usd: Usd

@@ -66,7 +66,7 @@ class Reservation(Struct, kw_only=True, rename=wire_name):
     """Whether a call may cause costs. Money is US dollars.
 
     `budget` is the budget that refuses, null if the costs are granted; `budget_id` is its id if it
-    is a further budget. `remaining` is what that budget has left; for granted costs, what the
+    is a scoped budget. `remaining` is what that budget has left; for granted costs, what the
     tightest budget of the user has left after them; null without limits, and for `global`, a limit
     of all users whose figures are not disclosed. The costs are reserved until they are recorded,
     until `reserved_until`, or until the call ends. `cheaper` names a cheaper model if a budget has

@@ -1,4 +1,4 @@
-"""Bodies of further budgets: of a user, a persona or a tag; for administrators, of all users."""
+"""Bodies of scoped budgets: of a user, a persona or a tag; for administrators, of all users."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class ScopedBudget(Struct, kw_only=True, rename=wire_name):
 
 
 class ScopedBudgetList(Struct, kw_only=True, rename=wire_name):
-    """The further budgets of a user, oldest first, and how many a user may have."""
+    """The scoped budgets of a user, oldest first, and how many a user may have."""
 
     budgets: list[ScopedBudget]
     budgets_max: int

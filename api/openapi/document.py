@@ -59,7 +59,7 @@ _PATH_PARTS: Final[Mapping[str, Mapping[str, Any]]] = {
     "userId": {"description": "The user.", "schema": NAME},
     "channelId": {"description": "The channel.", "schema": NAME},
     "alertId": {"description": "The alert.", "schema": NAME},
-    "budgetId": {"description": "The further budget.", "schema": NAME},
+    "budgetId": {"description": "The scoped budget.", "schema": NAME},
     "anomalyId": {"description": "The anomaly.", "schema": NAME},
     "keyId": {
         "description": "The number of the key.",

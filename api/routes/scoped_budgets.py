@@ -1,4 +1,4 @@
-"""Further budgets of a user: `/api/costs/user/{userId}/budgets`."""
+"""Scoped budgets of a user: `/api/costs/user/{userId}/budgets`."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _EXAMPLE: Final = {
 _LIST: Final = Operation(
     name="listBudgets",
     tag=Tag.BUDGETS,
-    summary="List a user's further budgets",
+    summary="List a user's scoped budgets",
     response=bodies.ScopedBudgetList,
     has_etag=True,
 )
@@ -82,12 +82,12 @@ _TAG_KEY: Final = re.compile(TAG_KEY)
 
 
 class ScopedBudgetRoutes:
-    """The routes of a user's further budgets; a subclass has those of global budgets."""
+    """The routes of a user's scoped budgets; a subclass has those of global budgets."""
 
     path = "/api/costs/user/{userId}/budgets"
     access = Access.SELF
     operations = (_LIST, _CREATE, _REPLACE, _DELETE)
-    too_many = f"A user may have {BUDGETS_MAX} further budgets. Delete one first."
+    too_many = f"A user may have {BUDGETS_MAX} scoped budgets. Delete one first."
 
     def __init__(self, budgets: Budgets, limits: RequestLimits, now: Clock) -> None:
         self.all = budgets

@@ -151,7 +151,7 @@ class Alerting:
         """
         periodic = limits.whole_user_limits(now)
         if limits.user_id != GLOBAL_OWNER:
-            periodic += limits.scope_limits(now)
+            periodic += limits.persona_and_tag_limits(now)
         periods = [
             PeriodChange(limits.user_id, limit, period_of(limit.type, now, limits.timezone), 0)
             for limit in periodic

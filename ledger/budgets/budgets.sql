@@ -28,7 +28,7 @@ SELECT :user_id WHERE :user_id = :viewer_id OR :reads_all
     ON CONFLICT DO NOTHING
 
 -- name: change_settings
--- Replaces the settings of :user_id, except for further budgets.
+-- Replaces the settings of :user_id, except for scoped budgets.
 UPDATE user_budget_settings
    SET daily_limit_nano = :daily_nano, monthly_limit_nano = :monthly_nano, call_limit_nano = :call_nano,
        daily_limit_version = :daily_version, monthly_limit_version = :monthly_version,
@@ -39,7 +39,7 @@ UPDATE user_budget_settings
  WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all)
 
 -- name: change_budgets
--- Replaces the further budgets of :user_id, and when the first raise ends; null for none.
+-- Replaces the scoped budgets of :user_id, and when the first raise ends; null for none.
 UPDATE user_budget_settings SET budgets = :budgets::text::jsonb, raise_ends_at = :raise_ends_at, updated_at = now()
  WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all)
 

@@ -84,7 +84,7 @@ async def _decide(
     now: datetime,
 ) -> int:
     """Raise the alerts that are due in periods since the last review, or since limits apply."""
-    since = {limit: _applies_since(limit, now) for limit in limits.further_limits(now)}
+    since = {limit: _applies_since(limit, now) for limit in limits.scoped_budget_limits(now)}
     last = reviewed_at or min(since.values(), default=now)
     is_sweep = last < now.replace(second=0, microsecond=0)
     periods = [

@@ -108,7 +108,7 @@ class GlobalUses:
         limits = await read_settings(connection, _READER, GLOBAL_OWNER)
         changes = [
             PeriodChange(GLOBAL_OWNER, limit, period_of(limit.type, now, "UTC"), 0)
-            for limit in limits.further_limits(now)
+            for limit in limits.scoped_budget_limits(now)
             if limit.type != "call"
         ]
         if not changes:

@@ -21,7 +21,7 @@ FULL: Final = Decimal(100)
 class Limit(NamedTuple):
     """A limit in nano-dollars; `version` increases with each change.
 
-    `budget` is the further budget that it belongs to, None for a limit of the settings.
+    `budget` is the scoped budget that it belongs to, None for a limit of the settings.
     """
 
     type: AlertType
@@ -34,7 +34,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     """A user's settings: limits in nano-dollars, None for no limit, and thresholds in percent.
 
     Without `warning_percent` the product's default applies; `extra_thresholds` are thresholds in
-    addition to it and to 100. `budgets` are further budgets. `has_credit` says whether the user had
+    addition to it and to 100. `budgets` are scoped budgets. `has_credit` says whether the user had
     a grant of prepaid credit.
     """
 
@@ -53,32 +53,32 @@ class Limits(Struct, frozen=True, kw_only=True):
     budgets: tuple[StoredBudget, ...] = ()
     has_credit: bool = False
 
-    def further_limits(self, now: datetime) -> Iterator[Limit]:
-        """Yield the limits of further budgets at a time."""
+    def scoped_budget_limits(self, now: datetime) -> Iterator[Limit]:
+        """Yield the limits of scoped budgets at a time."""
         for budget in self.budgets:
             nano, version = budget.nano(now), budget.version_at(now)
             yield Limit(budget.period, nano, version, budget)
 
     def whole_user_limits(self, now: datetime) -> list[Limit]:
         """Return all limits of calendar periods that apply to the whole user."""
-        return self.period_limits() + self._further_period_limits(now, selects_calls=False)
+        return self.period_limits() + self._scoped_period_limits(now, selects_calls=False)
 
-    def scope_limits(self, now: datetime) -> list[Limit]:
+    def persona_and_tag_limits(self, now: datetime) -> list[Limit]:
         """Return the limits of calendar periods that apply to a persona or a tag."""
-        return self._further_period_limits(now, selects_calls=True)
+        return self._scoped_period_limits(now, selects_calls=True)
 
-    def _further_period_limits(self, now: datetime, *, selects_calls: bool) -> list[Limit]:
-        further = (limit for limit in self.further_limits(now) if limit.type != "call")
+    def _scoped_period_limits(self, now: datetime, *, selects_calls: bool) -> list[Limit]:
+        scoped = (limit for limit in self.scoped_budget_limits(now) if limit.type != "call")
         return [
             limit
-            for limit in further
+            for limit in scoped
             if limit.budget and limit.budget.scope.selects_calls is selects_calls
         ]
 
     def all_call_limits(self, now: datetime) -> list[Limit]:
         """Return all limits of a single call."""
-        further = (limit for limit in self.further_limits(now) if limit.type == "call")
-        return [*self.call_limits(), *further]
+        scoped = (limit for limit in self.scoped_budget_limits(now) if limit.type == "call")
+        return [*self.call_limits(), *scoped]
 
     def thresholds_of(self, limit: Limit, default: Decimal) -> list[Decimal]:
         """Return the thresholds of a limit in percent, in order."""
@@ -98,11 +98,11 @@ class Limits(Struct, frozen=True, kw_only=True):
     def latest_version(self) -> int:
         """The highest version of all limits.
 
-        A changed further budget gets the next version, and a changed call limit one above those of
-        further budgets. So no two limits of a call have the same version.
+        A changed scoped budget gets the next version, and a changed call limit one above those of
+        scoped budgets. So no two limits of a call have the same version.
         """
-        further = (budget.version for budget in self.budgets)
-        return max(self.daily_version, self.monthly_version, self.call_version, *further)
+        scoped_versions = (budget.version for budget in self.budgets)
+        return max(self.daily_version, self.monthly_version, self.call_version, *scoped_versions)
 
     def period_limits(self) -> list[Limit]:
         """Return the daily and the monthly limit, if there are any."""
@@ -151,9 +151,9 @@ def apply_change(limits: Limits, change: LimitChange, epoch: int) -> Limits:
     monthly, monthly_version = _change_limit(
         limits.monthly_nano, limits.monthly_version, change.monthly_limit, epoch
     )
-    further = max((budget.version for budget in limits.budgets), default=0)
+    scoped_version = max((budget.version for budget in limits.budgets), default=0)
     call, call_version = _change_limit(
-        limits.call_nano, limits.call_version, change.call_limit, max(epoch, further + 1)
+        limits.call_nano, limits.call_version, change.call_limit, max(epoch, scoped_version + 1)
     )
     warning = change.alert_threshold_percent
     return replace(

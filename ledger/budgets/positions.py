@@ -53,7 +53,7 @@ def scope_changes(
     """Return the change of each limited period of a persona or a tag."""
     of_scopes: dict[ScopeKey, list[Limit]] = {}
     for user in {key.user_id for key, _ in scopes.sums}:
-        for limit in budgets[user].scope_limits(now):
+        for limit in budgets[user].persona_and_tag_limits(now):
             if limit.budget is not None:
                 of_scopes.setdefault(ScopeKey(user, limit.budget.scope), []).append(limit)
     sums: dict[tuple[str, Limit, CalendarPeriod], int] = {}

@@ -1,4 +1,4 @@
-"""Creates, changes and deletes further budgets, and raises the alerts that are due.
+"""Creates, changes and deletes scoped budgets, and raises the alerts that are due.
 
 Global budgets are those of the user `GLOBAL_OWNER`, on behalf of viewers that read all.
 """
@@ -71,7 +71,7 @@ BudgetsChange = Callable[[Limits, int], tuple[StoredBudget, ...] | None]
 
 
 class ScopedBudgets:
-    """The further budgets of users, on behalf of viewers."""
+    """The scoped budgets of users, on behalf of viewers."""
 
     def __init__(self, budgets: Budgets) -> None:
         self._budgets = budgets
@@ -164,7 +164,7 @@ class ScopedBudgets:
         default = Decimal(self._budgets.default_threshold_percent)
         found: list[ScopedStatus] = []
         changes: list[PeriodChange] = []
-        for limit in limits.further_limits(now):
+        for limit in limits.scoped_budget_limits(now):
             if limit.budget is None:
                 continue
             thresholds = limits.thresholds_of(limit, default)

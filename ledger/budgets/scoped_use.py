@@ -1,4 +1,4 @@
-"""Reads the spend of the further budgets that apply to a call, before it may spend more."""
+"""Reads the spend of the scoped budgets that apply to a call, before it may spend more."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ def selects_calls(limits: Limits) -> bool:
 def limits_of_call(
     limits: Limits, persona_id: str | None, tags: Mapping[str, str], now: datetime
 ) -> list[tuple[Limit, StoredBudget]]:
-    """Return the limits of further budgets that apply to a call with a persona and tags."""
+    """Return the limits of scoped budgets that apply to a call with a persona and tags."""
     return [
         (limit, limit.budget)
-        for limit in limits.further_limits(now)
+        for limit in limits.scoped_budget_limits(now)
         if limit.budget is not None and limit.budget.scope.matches(persona_id, tags)
     ]
 

@@ -42,7 +42,7 @@ async def lock_settings(connection: Connection, viewer: Viewer, user_id: str) ->
 
 
 async def write_settings(connection: Connection, viewer: Viewer, limits: Limits) -> None:
-    """Store a user's settings, except for further budgets."""
+    """Store a user's settings, except for scoped budgets."""
     await connection.execute(
         *_SQL.bind(
             "change_settings",
@@ -64,7 +64,7 @@ async def write_settings(connection: Connection, viewer: Viewer, limits: Limits)
 
 
 async def write_budgets(connection: Connection, viewer: Viewer, limits: Limits) -> None:
-    """Store a user's further budgets."""
+    """Store a user's scoped budgets."""
     await connection.execute(
         *_SQL.bind(
             "change_budgets",

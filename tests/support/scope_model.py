@@ -1,4 +1,4 @@
-"""An independent model of the alerts and totals of further budgets, by the documented definition.
+"""An independent model of the alerts and totals of scoped budgets, by the documented definition.
 
 After each commit there is an alert for every threshold that a changed spend has reached. A persona
 or a tag has the spend of the calls that have it now.
@@ -48,7 +48,7 @@ class Spend(NamedTuple):
 
 @dataclass
 class ScopeModel:
-    """The further budgets of one user in UTC; `alerts` maps each to whether it is late."""
+    """The scoped budgets of one user in UTC; `alerts` maps each to whether it is late."""
 
     user: str
     basis: str

@@ -187,7 +187,7 @@ export const reserveCosts = (
   options?: RequestOptions,
 ): Promise<Reservation> => client.data<Reservation>("POST", "/api/costs/call/{callId}/reserve", input, options);
 
-/** List a user's further budgets: `GET /api/costs/user/{userId}/budgets`. */
+/** List a user's scoped budgets: `GET /api/costs/user/{userId}/budgets`. */
 export const listBudgets = (
   client: CostClient,
   input: { userId: string; },

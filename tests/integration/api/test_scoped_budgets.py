@@ -1,4 +1,4 @@
-"""Further budgets over HTTP: settings, spend, raises, and what they may not do."""
+"""Scoped budgets over HTTP: settings, spend, raises, and what they may not do."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""After each commit the alerts and totals of further budgets are those of an independent model."""
+"""After each commit the alerts and totals of scoped budgets are those of an independent model."""
 
 import itertools
 from dataclasses import replace

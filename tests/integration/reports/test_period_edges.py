@@ -150,7 +150,7 @@ async def test_budgets_alerts_and_forecasts_count_what_the_clock_of_the_user_sho
     rows = await fetch(database_url, "SELECT type, period FROM budget_alerts ORDER BY 1, 2")
     types = {"day": "daily", "week": "weekly", "month": "monthly"}
     names = {(types[kind], name_of(kind, at, zone)) for kind in KINDS for at in instants}
-    # A period of a further budget is named after its budget.
+    # A period of a scoped budget is named after its budget.
     found = sorted((kind, period.split()[-1]) for kind, period in rows)
     assert found == sorted(names)
     await assert_verified(database_url)
