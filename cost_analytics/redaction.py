@@ -19,7 +19,7 @@ _PATTERNS: Final = (
     # A password between user and host. The last @ before the path ends it, as in libpq.
     (re.compile(r"(\w+://[^\s:/@]*:)[^\s/]+@"), rf"\1{STARS}@"),
     (re.compile(r"\beyJ[\w-]{5,}\.[\w-]{5,}\.[\w-]*"), STARS),
-    # The key of a service, `schemas.api_keys.KEY_FORM`: its first characters may be shown.
+    # The key of a service, `schemas.api_keys.KEY_PATTERN`: its first characters may be shown.
     (re.compile(r"\b(cak_[\w-]{4})[\w-]{8,}"), rf"\1{STARS}"),
     (re.compile(r"(?i)\b(bearer[ .])[\w.~+/=-]{8,}"), rf"\1{STARS}"),
     (

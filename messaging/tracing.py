@@ -1,6 +1,6 @@
-"""The interface of tracing, which keeps OpenTelemetry out of the processes that do not trace.
+"""A tracing interface, so that a process that does not trace need not import OpenTelemetry.
 
-A process that does not trace has no tracer. Times are nanoseconds since 1970.
+Such a process has no tracer. Times are nanoseconds since 1970.
 """
 
 from __future__ import annotations
@@ -48,6 +48,6 @@ def record_span(
     *,
     kind: SpanKind = "internal",
 ) -> None:
-    """Record a span that has ended; one that would end before its start has no duration."""
+    """Record a span that has ended; a negative duration, from unequal clocks, becomes 0."""
     span = tracer.start(name, kind, parent=parent, at_ns=start_ns)
     span.end(max(start_ns, end_ns))

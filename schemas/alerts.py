@@ -1,4 +1,4 @@
-"""Budget alerts and call commands, published when spend reaches a threshold of a budget."""
+"""Published messages: budget alerts, and requests to end calls."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SpendBasis = Literal["charged", "cost"]
 
 
 def _alert_name(name: str) -> str:
-    """Return the JSON name of a field. The alert's `current_spend` stays in snake_case."""
+    """Return the JSON name of a field; consumers know the alert's `current_spend` by this name."""
     return name if name == "current_spend" else wire_name(name)
 
 
@@ -38,10 +38,12 @@ class Driver(Struct, kw_only=True, rename=wire_name):
 
 
 class BudgetScope(Struct, kw_only=True, rename=wire_name):
-    """What a budget applies to: a user, or the user's calls with the persona or tag `value`.
+    """What a budget applies to.
 
-    `key` is null unless the scope is a tag. The kind `all` means all users, `service` the costs of
-    a service for all users.
+    The kinds are `user` (all calls of the user), `persona` (calls with the persona `value`) and
+    `tag` (calls with `value` for the tag `key`); for administrators also `all` (all users) and
+    `service` (the costs of the service `value` for all users), and `tag` for the calls of all
+    users. `key` is null unless the scope is a tag, `value` for `user` and `all`.
     """
 
     kind: ScopeKind
@@ -54,8 +56,8 @@ class BudgetAlert(Struct, kw_only=True, rename=_alert_name):
 
     `period` is the day, week, month or call that the limit applies to. `crossed_by` is null if a
     change of the settings raised the alert. `drivers` are the largest costs of the UTC days in the
-    period. `spent_last_hour` is the user's spend since the last quarter-hour mark at least an hour
-    ago. `budget_id` and `scope` are those of a further budget, null for a limit of the user's
+    period. `spent_last_hour` is the spend of the last 60 to 75 minutes: it starts at a full quarter
+    of an hour. `budget_id` and `scope` are those of a scoped budget, null for a limit of the user's
     settings.
     """
 
@@ -99,10 +101,10 @@ class PublishedAlert(BudgetAlert, kw_only=True, rename=_alert_name):
 class CutoffRequest(Struct, kw_only=True, rename=wire_name):
     """Asks the voice pipeline to end a call. Money is US dollars.
 
-    If the cost of the call reached a limit, `alert_id` names the alert, and `budget_id` the further
-    budget, null for the limit of a call in the user's settings. For a stuck call `anomaly_id` is
-    set, for a call that a person ends `requested_by`; then `limit_usd` and `alert_id` are null, and
-    `limit_version` is 0.
+    If the cost of the call reached a limit, `limit_usd`, `limit_version` and `alert_id` are set,
+    and so is `budget_id` if it is the limit of a scoped budget. For a stuck call, `anomaly_id` is
+    set. For a call that a person ends, `requested_by` is set. Without a limit, `limit_usd` and
+    `alert_id` are null, and `limit_version` is 0.
     """
 
     command_id: str

@@ -18,7 +18,7 @@ KeyScope = Literal["ingest", "reserve", "read"]
 SCOPES: Final[tuple[KeyScope, ...]] = get_args(KeyScope)
 KEY_PREFIX: Final = "cak_"
 """The beginning of every key, by which scanners for leaked secrets recognize it."""
-KEY_FORM: Final = rf"{KEY_PREFIX}[A-Za-z0-9_-]{{43}}"
+KEY_PATTERN: Final = rf"{KEY_PREFIX}[A-Za-z0-9_-]{{43}}"
 
 
 class ApiKeyItem(Struct, kw_only=True, rename=wire_name):

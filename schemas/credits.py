@@ -20,16 +20,16 @@ LOW_BALANCES_MAX: Final = 20
 BALANCE_ENDING_TYPE: Final = "balance.ending"
 LOW_BALANCE_DAYS_MAX: Final = 90
 GRANTS_MAX: Final = 500
-"""The grants that a response lists at most."""
+"""The maximum number of grants in a response."""
 
 GrantState = Literal["valid", "used", "expired", "voided", "upcoming"]
 
 
 class BalanceAlert(Struct, kw_only=True, rename=wire_name):
-    """A prepaid balance fell to an amount. Money is US dollars, times are UTC.
+    """An alert that a prepaid balance fell to a threshold. Money is US dollars, times are UTC.
 
     `lasts_until` is when the balance is used up if the user is charged as in the last 7 days, null
-    if that is not expected. Each amount is reported once after each new grant, `grant_id`.
+    if that is not expected. `grant_id` is the newest grant; each threshold is reported once for it.
     """
 
     alert_id: str
@@ -44,10 +44,11 @@ class BalanceAlert(Struct, kw_only=True, rename=wire_name):
 
 
 class BalanceEndingAlert(Struct, kw_only=True, rename=wire_name):
-    """At the present pace a prepaid balance ends within the days that the user chose.
+    """An alert that a prepaid balance will be used up within `threshold_days`.
 
     Money is US dollars, times are UTC. `lasts_until` is when the balance is used up if the user is
-    charged as in the last 7 days. It is reported again only after that time was once further away.
+    charged as in the last 7 days. The alert is raised again only after the balance lasted longer
+    than `threshold_days` in between, or after the user changed the days.
     """
 
     alert_id: str
@@ -63,8 +64,9 @@ class BalanceEndingAlert(Struct, kw_only=True, rename=wire_name):
 class Grant(Struct, kw_only=True, rename=wire_name):
     """A grant of prepaid credit, with its remaining amount and its expired amount.
 
-    It is valid from `valid_from` to before `valid_until`, which are `granted_at` and `expires_at`
-    rounded outwards to quarters of an hour. `source` and `id` name its event, for a void of it.
+    It is valid from `valid_from` (inclusive) until `valid_until` (exclusive): `granted_at` rounded
+    down and `expires_at` rounded up to a quarter of an hour. `source` and `id` are those of its
+    event; a void of the grant names them.
     """
 
     grant_id: str
@@ -84,14 +86,15 @@ class Grant(Struct, kw_only=True, rename=wire_name):
 
 
 class Credit(Struct, kw_only=True, rename=wire_name):
-    """A user's prepaid balance, in US dollars; null for a user without a grant that counts.
+    """A user's prepaid balance, in US dollars.
 
-    Charges draw from the grants in the order of `grants`, refunds return to the grant that they
-    came from. A negative balance is a debt, which the next grant pays. `held_usd` is held for calls
-    that were allowed and have not been charged yet. `lasts_until` is when the balance is used up if
-    the user is charged as in the last 7 days, null if that is not expected. `low_balance_usd` are
-    the balances at which the user is warned, in addition to zero. The user is also warned when the
-    balance ends within `low_balance_days`, null for never.
+    `balance_usd` and `available_usd` are null for a user without a grant that counts. Charges draw
+    from the grants in the order of `grants`, refunds return to the grant that they came from. A
+    negative balance is a debt, which the next grant pays. `held_usd` is held for calls that were
+    allowed and have not been charged yet. `lasts_until` is when the balance is used up if the user
+    is charged as in the last 7 days, null if that is not expected. `low_balance_usd` are the
+    balances at which the user is warned, in addition to zero. The user is also warned when the
+    balance ends within `low_balance_days`; null turns this warning off.
     """
 
     user_id: str
@@ -108,10 +111,10 @@ class Credit(Struct, kw_only=True, rename=wire_name):
 
 
 class CreditChange(Struct, kw_only=True, rename=wire_name, forbid_unknown_fields=True):
-    """Changes when the user is warned of a low balance; an absent field keeps its value.
+    """The settings of the warnings of a low balance; an absent field keeps its value.
 
     The user is warned at the balances `low_balance_usd` and at zero, and when the balance would end
-    within `low_balance_days` at the present pace; null for never.
+    within `low_balance_days` at the present pace; null turns this warning off.
     """
 
     low_balance_usd: Annotated[list[Number], Meta(max_length=LOW_BALANCES_MAX)] | UnsetType = UNSET
@@ -129,7 +132,7 @@ class GrantRequest(Struct, kw_only=True, rename=wire_name, forbid_unknown_fields
 
 
 class GrantVoidRequest(Struct, kw_only=True, rename=wire_name, forbid_unknown_fields=True):
-    """The void of a grant, which `voids` names as its event's source and id."""
+    """A request to void a grant; `voids` is the source and id of the grant's event."""
 
     user_id: Text
     voids: EventReference

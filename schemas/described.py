@@ -25,7 +25,7 @@ from schemas.budgets import MAX_LIMIT_USD, MAX_THRESHOLD_PERCENT
 from schemas.charge_plans import AMOUNT_USD_MAX, MARKUP_PERCENT_MAX
 from schemas.exact import Exact
 from schemas.money import Usd
-from schemas.numbers import UNSIGNED, Number
+from schemas.numbers import UNSIGNED_PATTERN, Number
 from schemas.prices import PRICE_USD_MAX
 from schemas.reservations import RESERVED_SECONDS_MAX
 
@@ -99,7 +99,7 @@ class _Object:
 def _received_number(field: str) -> type:
     """Return the stand-in for a number in a request's field; the bounds apply to numbers."""
     lower = "exclusiveMinimum" if field in ABOVE_ZERO else "minimum"
-    bounds = {lower: 0, "maximum": MAXIMA[field], "pattern": rf"^\+?{UNSIGNED}$"}
+    bounds = {lower: 0, "maximum": MAXIMA[field], "pattern": rf"^\+?{UNSIGNED_PATTERN}$"}
     return type("_ReceivedNumber", (), {"schema": {"type": ["number", "string"], **bounds}})
 
 

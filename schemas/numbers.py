@@ -1,7 +1,7 @@
 """Numbers in requests and events: JSON numbers, or text that is written like one.
 
 `Decimal` also accepts `1_000`, surrounding blanks and the digits of every script. These are
-refused, because two readers could read them differently.
+refused, because two parsers could interpret them differently.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 if TYPE_CHECKING:
     Number: TypeAlias = int | Decimal
 else:
-    # A type that msgspec cannot decode itself, so that it calls `read_number`; int and Decimal
-    # match.
+    # msgspec cannot decode this type itself, so it calls `read_number`. int and Decimal are
+    # instances of it.
     Number = numbers.Number
 
-UNSIGNED: Final = r"([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?"
+UNSIGNED_PATTERN: Final = r"([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?"
 """The pattern of a number without its sign, in the syntax that JSON Schema supports, too."""
 
-_is_numeric: Final = re.compile(f"[+-]?{UNSIGNED}").fullmatch
+_is_numeric: Final = re.compile(f"[+-]?{UNSIGNED_PATTERN}").fullmatch
 _JSON_NAMES: Final[dict[type, str]] = {type(None): "null", list: "array", dict: "object"}
 
 
@@ -34,7 +34,7 @@ def decimal_from(text: str) -> Decimal:
 
 def number_from(value: Any) -> int | Decimal:
     """Return a decoded JSON value as a number; raises ValueError for any other value."""
-    if isinstance(value, Decimal) or type(value) is int:  # `true` is an int
+    if isinstance(value, Decimal) or type(value) is int:  # a bool is an instance of int
         return value
     if isinstance(value, str):
         return decimal_from(value)
@@ -45,9 +45,11 @@ def number_from(value: Any) -> int | Decimal:
 def read_number(kind: Any, value: Any) -> int | Decimal:
     """Return a value as a `Number`: the `dec_hook` of decoders that have `float_hook=Decimal`.
 
-    Raises ValueError for any other value, NotImplementedError for another type.
+    Raises ValueError if the value is not a number, NotImplementedError if `kind` is not `Number`.
     """
     if kind is not Number:
         raise NotImplementedError(kind.__name__)
     value_type = type(value)
-    return value if value_type is Decimal or value_type is int else number_from(value)
+    if value_type is Decimal or value_type is int:  # saves a call for each event
+        return value
+    return number_from(value)

@@ -14,7 +14,7 @@ HEADER: Final = "traceparent"
 _HEADERS: Final = (HEADER, f"ce_{HEADER}")
 _IN_JSON: Final = b'"traceparent"'
 _SAMPLED: Final = 1
-_FORM: Final = re.compile(
+_TRACEPARENT: Final = re.compile(
     r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})"
 )
 
@@ -40,7 +40,7 @@ def sampled(text: str | None) -> str | None:
     """Return a trace context in the form of version 00 if it is valid and sampled, else None."""
     if text is None:
         return None
-    found = _FORM.match(text.strip())
+    found = _TRACEPARENT.match(text.strip())
     if found is None or not int(found[1], 16) & _SAMPLED:
         return None
     return f"00-{found[0][3:]}"

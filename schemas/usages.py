@@ -50,8 +50,8 @@ INPUT_UNITS: Final = frozenset(
 """The units whose sum is the input size of a request."""
 
 UNIT_LENGTH_MAX: Final = 40
-UNIT_FORM: Final = rf"[a-z][a-z0-9_]{{0,{UNIT_LENGTH_MAX - 1}}}"
-is_unit: Final = re.compile(UNIT_FORM).fullmatch
+UNIT_PATTERN: Final = rf"[a-z][a-z0-9_]{{0,{UNIT_LENGTH_MAX - 1}}}"
+is_unit: Final = re.compile(UNIT_PATTERN).fullmatch
 """Matches the name of a unit: lower-case letters, digits and underscores."""
 
 Unit = Annotated[
@@ -60,7 +60,7 @@ Unit = Annotated[
         min_length=1,
         max_length=UNIT_LENGTH_MAX,
         examples=list(UNITS),
-        extra_json_schema={"pattern": f"^{UNIT_FORM}$"},
+        extra_json_schema={"pattern": f"^{UNIT_PATTERN}$"},
     ),
 ]
 """The name of a unit; `schemas.bounds` checks its form."""
@@ -79,7 +79,10 @@ Usages = Annotated[list[Usage], Meta(min_length=1, max_length=USAGES_MAX)]
 """The quantities of one request, with different units."""
 
 
-def token_sums(quantities: Mapping[str, Number]) -> tuple[Number, Number]:
-    """Return the sums of what was sent and of what was produced: they identify a request."""
+def input_and_output_sums(quantities: Mapping[str, Number]) -> tuple[Number, Number]:
+    """Return the sums of the input and of the other units.
+
+    Two reports of one request have the same sums, even if they divide them into units differently.
+    """
     prompt = sum(quantity for unit, quantity in quantities.items() if unit in INPUT_UNITS)
     return prompt, sum(quantities.values()) - prompt

@@ -20,7 +20,7 @@ _log: Final = logging.getLogger(__name__)
 
 
 class PeriodicSpanVoids:
-    """Compares traces every two seconds; one worker does it at a time."""
+    """Voids the costs of repeated spans every two seconds; one worker at a time does it."""
 
     def __init__(
         self,
@@ -34,7 +34,7 @@ class PeriodicSpanVoids:
         self._voider = SpanVoider(basis)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Compare traces periodically until `stop`."""
+        """Void costs periodically until `stop`."""
         retry = RetryLog("the comparison of spans failed and is retried", "span_voids_retry")
         await run_periodically(self.run_once, self._connection, stop, INTERVAL_MS, retry)
 

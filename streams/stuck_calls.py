@@ -12,7 +12,7 @@ from ledger.charge_plans.plans import OutdatedPlansError
 from ledger.postgres.clock import Clock
 from ledger.postgres.database import Connection
 from ledger.prices.price_book import PriceBook
-from ledger.recording.ledger import RETRYABLE_ERRORS as CONFLICTS
+from ledger.recording.ledger import CONFLICT_ERRORS
 from ledger.recording.offsets import Stream
 from ledger.recording.workers import read_counted_until
 from ledger.stuck_calls.detection import StuckCallDetector, StuckCalls
@@ -65,7 +65,7 @@ class StuckCallWatch:
     async def run(self, stop: asyncio.Event) -> None:
         """Find stuck calls periodically until `stop`."""
         retry = RetryLog("stuck calls are not found yet, trying again", "stuck_calls_retry")
-        errors = (OutdatedPlansError, *CONFLICTS, *RETRYABLE_ERRORS)
+        errors = (OutdatedPlansError, *CONFLICT_ERRORS, *RETRYABLE_ERRORS)
         interval_ms = self._options.interval_seconds * 1_000
         await run_periodically(self.run_once, self._connection, stop, interval_ms, retry, errors)
 

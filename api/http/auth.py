@@ -26,7 +26,7 @@ from api.http.identifiers import is_identifier
 from api.http.keys import KeySource, VerificationKey, verification_key
 from api.http.problems import Problem, unauthorized
 from api.http.roles import Role
-from schemas.api_keys import KEY_FORM
+from schemas.api_keys import KEY_PATTERN
 
 LEEWAY_SECONDS_MAX: Final = 30
 TOKENS_REMEMBERED_MAX: Final = 10_000
@@ -36,7 +36,7 @@ VerificationSlot: TypeAlias = Callable[[], AbstractAsyncContextManager[None]]
 """Opens the block in which a signature is checked; may wait for its turn."""
 
 _JWT: Final = r"[A-Za-z0-9_=-]+\.[A-Za-z0-9_=-]+\.[A-Za-z0-9_=-]+"
-_BEARER: Final = re.compile(rf"(?i:Bearer) +({_JWT}|{KEY_FORM})")
+_BEARER: Final = re.compile(rf"(?i:Bearer) +({_JWT}|{KEY_PATTERN})")
 _JWK_READERS: Final[Mapping[str, Callable[[dict[str, Any]], object]]] = {
     "RSA": jwt.algorithms.RSAAlgorithm.from_jwk,
     "EC": jwt.algorithms.ECAlgorithm.from_jwk,

@@ -62,7 +62,7 @@ class AlertRoutes:
     async def list(self, request: web.Request) -> web.Response:
         """Return a page of a user's alerts, latest first; those of closed periods are `late`."""
         viewer, user_id = request[CALLER].viewer, request.match_info["userId"]
-        page = await self._budgets.alerts(
+        page = await self._budgets.read_alerts(
             viewer, user_id, row_number_of(request), limit_of(request, LIMIT), filter_of(request)
         )
         body = AlertList(

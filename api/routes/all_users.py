@@ -16,9 +16,9 @@ from api.routes.groups import groups_body
 from api.routes.spending import SPAN, DayRange, days_of
 from ledger.postgres.clock import Clock
 from ledger.postgres.viewers import ReaderPool
-from ledger.reports.all_users import AllUsersReport, all_users_report
+from ledger.reports.all_users import AllUsersReport, read_all_users_report
 from ledger.reports.filters import NO_FILTER, CostFilter
-from ledger.reports.grouping import GroupedReport, grouped_report
+from ledger.reports.grouping import GroupedReport, read_grouped_report
 from ledger.reports.insights import PeriodSums, insights
 from ledger.reports.profit import Profit
 from schemas.analytics import Analytics, CostBreakdown, InsightsBody
@@ -56,9 +56,11 @@ class AllUsersRoutes:
         span, viewer = (days.first, days.last), request[CALLER].viewer
         filters, grouping = cost_filter_of(request), grouping_of(request)
         if not grouping and filters == NO_FILTER:
-            report = await all_users_report(self._readers, viewer, span)
+            report = await read_all_users_report(self._readers, viewer, span)
             return tagged_reply(request, analytics(days, report))
-        grouped = await grouped_report(self._slow_readers, viewer, None, span, filters, grouping)
+        grouped = await read_grouped_report(
+            self._slow_readers, viewer, None, span, filters, grouping
+        )
         groups = groups_body(grouping, grouped.groups, filters)
         body = analytics(days, report_of_groups(grouped), filters, groups)
         return tagged_reply(request, body)

@@ -37,7 +37,7 @@ from api.openapi.operations import Operation, Parameter, Tag
 from api.routes.breakdown import nonzero_costs, rounding_costs, with_standard_services
 from api.routes.call_bodies import charge_plan_body, ended_by_limit_body
 from api.routes.filters import CALL_FILTERS, cost_filter_of
-from ledger.calls.tags import read_tags
+from ledger.calls.tags import decode_tags
 from ledger.postgres.viewers import ReaderPool
 from ledger.prices.catalogue import DEFAULT_PROCESSOR
 from ledger.prices.usages import unpack_usages
@@ -224,7 +224,7 @@ def listed_event(event: CallEventRow) -> ListedEvent:
         estimated=event.estimated,
         voided=event.voided,
         voids=_voids(event),
-        tags=read_tags(event.tags) or {},
+        tags=decode_tags(event.tags) or {},
         data=msgspec.Raw((data_of(event) or "{}").encode()),
         usages=listed_quantities(event),
         leg_id=event.leg_id,

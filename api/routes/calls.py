@@ -14,7 +14,7 @@ from api.openapi.operations import Operation, Tag
 from api.routes.breakdown import api_costs, by_service, costs_of_class, rounding_costs
 from api.routes.call_bodies import charge_plan_body, ended_by_limit_body
 from ledger.postgres.viewers import ReaderPool
-from ledger.reports.costs import CallReport, call_report
+from ledger.reports.costs import CallReport, read_call_report
 from schemas.costs import (
     INFRASTRUCTURE_SERVICES,
     TRANSACTION_SERVICES,
@@ -48,7 +48,7 @@ class CallRoutes:
     async def cost(self, request: web.Request) -> web.Response:
         """Return a call's cost; 403 for another user's call and for one that does not exist."""
         viewer, call_id = request[CALLER].viewer, request.match_info["callId"]
-        read = partial(call_report, self._readers, viewer, call_id)
+        read = partial(read_call_report, self._readers, viewer, call_id)
         scope = scope_of(request, call_id)
         return await versioned_reply(request, scope, self._cache, read, call_cost)
 
@@ -91,7 +91,7 @@ def call_cost(report: CallReport) -> CallCost:
         started_at=report.started_at,
         ended_at=report.ended_at,
         archived_events=report.archived_events,
-        unlisted_costs=report.lines.number - len(report.lines.listed),
+        unlisted_costs=report.lines.count - len(report.lines.listed),
         unpriced_events=report.unpriced_events,
         charge_plan=charge_plan_body(report.charge_plan),
         roundings=rounding_costs(report.roundings),

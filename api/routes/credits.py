@@ -171,8 +171,8 @@ def credit_body(user_id: str, status: CreditStatus) -> bodies.Credit:
         available_usd=None if account is None else Usd(max(0, balance.nano - status.held_nano)),
         charged_per_day_usd=Usd(0 if account is None else charged_per_day(account)),
         lasts_until=None if account is None else lasts_until(account, status.now),
-        low_balance_usd=[Usd(nano) for nano in low_balances(status.low_nano) if nano],
-        low_balance_days=status.low_days,
+        low_balance_usd=[Usd(nano) for nano in low_balances(status.low_balances_nano) if nano],
+        low_balance_days=status.low_balance_days,
         grants=[_grant(row, balance, status.now) for row in grants],
         alerts=[decode(bodies.BalanceAlert, alert.encode()) for alert in status.alerts],
         ending_alerts=[

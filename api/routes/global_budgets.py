@@ -81,7 +81,7 @@ class GlobalBudgetRoutes(ScopedBudgetRoutes):
     async def listed(self, request: web.Request) -> bodies.GlobalBudgetList:
         found = await super().listed(request)
         viewer = request[CALLER].viewer
-        page = await self.all.alerts(viewer, GLOBAL_OWNER, None, LATEST_ALERTS_MAX)
+        page = await self.all.read_alerts(viewer, GLOBAL_OWNER, None, LATEST_ALERTS_MAX)
         alerts = [decode(ListedAlert, alert.encode()) for alert in page.alerts]
         return bodies.GlobalBudgetList(**asdict(found), alerts=alerts)
 

@@ -21,9 +21,9 @@ from api.routes.groups import groups_body
 from ledger.postgres.clock import Clock
 from ledger.postgres.viewers import ReaderPool
 from ledger.reports.comparison import PreviousTotals, previous_totals
-from ledger.reports.costs import SpendingReport, spending_report
+from ledger.reports.costs import SpendingReport, read_spending_report
 from ledger.reports.filters import NO_FILTER, CostFilter
-from ledger.reports.grouping import grouped_report
+from ledger.reports.grouping import read_grouped_report
 from schemas.costs import CostGroups, Period, PersonaCost, PreviousSpending, Spending
 from schemas.exact import Exact
 from schemas.money import Usd, half_even
@@ -109,14 +109,14 @@ class SpendingRoutes:
         if is_compared and filters != NO_FILTER:
             raise invalid_parameter(COMPARE.name, "cannot be combined with a filter")
         if grouping or filters != NO_FILTER:
-            report, groups, _ = await grouped_report(
+            report, groups, _ = await read_grouped_report(
                 self._readers, viewer, user_id, span, filters, grouping
             )
             body = spending(user_id, days, report, filters, groups_body(grouping, groups, filters))
             if is_compared:
                 body.previous = await self._previous(request, days, now)
             return tagged_reply(request, body)
-        read = partial(spending_report, self._readers, viewer, user_id, span)
+        read = partial(read_spending_report, self._readers, viewer, user_id, span)
         if is_compared:
             report = cast(SpendingReport, (await read()).report)  # as no version was given
             body = spending(user_id, days, report)

@@ -15,7 +15,7 @@ from api.openapi.operations import Operation, Tag
 from api.routes.spending import SPAN, DayRange, days_of
 from ledger.postgres.clock import Clock
 from ledger.postgres.viewers import ReaderPool
-from ledger.reports.top import RankedTotals, TopKind, TopOrder, TopReport, TopSort, top_report
+from ledger.reports.top import RankedTotals, TopKind, TopOrder, TopReport, TopSort, read_top_report
 from schemas import analytics
 from schemas.exact import Exact
 from schemas.money import Usd, percent_text
@@ -52,7 +52,7 @@ class TopCostRoutes:
         order = order_of(request)
         days = days_of(request, self._now().date())
         viewer, span = request[CALLER].viewer, (days.first, days.last)
-        report = await top_report(self._readers, viewer, span, order)
+        report = await read_top_report(self._readers, viewer, span, order)
         return tagged_reply(request, top_costs(days, order, report))
 
 

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from api.traces.spans import ReceivedSpan
 from api.traces.usages import SpanUsage
 from schemas.numbers import Number
-from schemas.usages import token_sums
+from schemas.usages import input_and_output_sums
 
 _COMPARED_MAX: Final = 64
 """The maximum number of requests that each is compared with."""
@@ -28,7 +28,7 @@ class RequestSpan(NamedTuple):
     @property
     def sums(self) -> tuple[Number, Number]:
         """The sums of what was sent and of what was produced."""
-        return token_sums(self.usage.quantities)
+        return input_and_output_sums(self.usage.quantities)
 
 
 def outermost(requests: Sequence[RequestSpan]) -> list[RequestSpan]:

@@ -66,7 +66,7 @@ _log: Final = logging.getLogger(__name__)
 class TraceDeclarations(Protocol):
     """The traces whose usage the emitter, attached to their framework, reports itself."""
 
-    async def attached(self, trace_ids: set[str]) -> set[str]:
+    async def find_attached(self, trace_ids: set[str]) -> set[str]:
         """Return those of the traces that are declared; raises StoreUnavailableError."""
 
 
@@ -138,7 +138,7 @@ class TraceRoutes:
         if not wanted:
             return set()
         try:
-            return await self._declarations.attached(wanted)
+            return await self._declarations.find_attached(wanted)
         except StoreUnavailableError as error:
             _log.warning("no database: %s", error, extra={"action": "traces_without_database"})
             return set()

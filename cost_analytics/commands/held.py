@@ -39,10 +39,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    from ledger.operations.held_calls import list_all_held_calls
+    from ledger.operations.held_calls import list_held_calls_as_operator
 
     url = settings.load("database").database_url
-    calls = run_connected(url, _NAME, lambda db: list_all_held_calls(db, LISTED_MAX))
+    calls = run_connected(url, _NAME, lambda db: list_held_calls_as_operator(db, LISTED_MAX))
     return print_rows(arguments, calls, _line, none="No held events.")
 
 
@@ -58,14 +58,16 @@ def _assign(arguments: argparse.Namespace) -> int:
     from api.intake.owner_events import owner_event
     from cost_analytics.running import run
     from cost_analytics.sending import send_event
-    from ledger.operations.held_calls import list_all_held_calls
+    from ledger.operations.held_calls import list_held_calls_as_operator
 
     call_id, user_id = arguments.call, arguments.user
     for name, text in (("CALL", call_id), ("--user", user_id)):
         if (flaw := identifier_error(text)) is not None:
             raise CommandError(f"{name} {flaw}.")
     loaded = settings.load("database", "kafka")
-    held = run_connected(loaded.database_url, _NAME, lambda db: list_all_held_calls(db, 1, call_id))
+    held = run_connected(
+        loaded.database_url, _NAME, lambda db: list_held_calls_as_operator(db, 1, call_id)
+    )
     if not held:
         raise CommandError(f"Call {call_id} has no held events; `cost-analytics held list`.")
     event = owner_event(call_id, user_id, datetime.now(UTC))

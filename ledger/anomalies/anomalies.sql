@@ -144,19 +144,20 @@ SELECT user_id FROM user_activity
  LIMIT :limit
 
 -- name: changed_calls
--- The calls of :user_ids that began at or after :begun_since and changed after :after, up to :until.
+-- The calls of :user_ids that began at or after :began_since and last changed after :changed_after, up to
+-- :changed_until.
 SELECT c.call_id
   FROM unnest(:user_ids::text[]) AS requested (user_id),
        LATERAL (SELECT call_id FROM calls
-                 WHERE user_id = requested.user_id AND first_at >= :begun_since AND updated_at > :after
-                   AND updated_at <= :until
+                 WHERE user_id = requested.user_id AND first_at >= :began_since AND updated_at > :changed_after
+                   AND updated_at <= :changed_until
                 OFFSET 0) AS c
 
--- name: changed_since_found
--- Calls with an open anomaly detected at or after :found_since that changed after :after; up to
--- :limit.
+-- name: changed_calls_with_anomaly
+-- Up to :limit calls that changed after :changed_after and have an open anomaly detected at or after
+-- :detected_since.
 SELECT DISTINCT a.subject
   FROM cost_anomalies AS a JOIN calls AS c ON c.call_id = a.subject
- WHERE a.resolved_at IS NULL AND a.kind IN ('call_spike', 'missing_leg') AND a.detected_at >= :found_since
-   AND c.updated_at > :after
+ WHERE a.resolved_at IS NULL AND a.kind IN ('call_spike', 'missing_leg') AND a.detected_at >= :detected_since
+   AND c.updated_at > :changed_after
  LIMIT :limit

@@ -11,7 +11,7 @@ import msgspec
 
 from ledger.anomalies.day_spikes import WINDOW_DAYS, UsualRange, history_days, usual_range
 from ledger.anomalies.lists import AnomalyRow
-from ledger.calls.call import read_costs_by_service
+from ledger.calls.call import decode_costs_by_service
 from ledger.postgres.database import Record
 from ledger.postgres.functions import reads
 from ledger.postgres.viewers import ReaderPool, Viewer
@@ -54,7 +54,7 @@ async def read_anomaly(
 def _details(row: Record) -> AnomalyDetails:
     anomaly = AnomalyRow(*(row[name] for name in AnomalyRow._fields))
     costs = row["call_costs"]
-    services = None if costs is None else read_costs_by_service(costs)
+    services = None if costs is None else decode_costs_by_service(costs)
     if row["day_costs"] is None:
         return AnomalyDetails(anomaly, services, {}, None)
     by_day, day = _cost_by_day.decode(row["day_costs"]), row["day"]

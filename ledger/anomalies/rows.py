@@ -16,7 +16,7 @@ from ledger.anomalies.call_spikes import (
 )
 from ledger.anomalies.findings import Finding, anomaly_event
 from ledger.budgets.alert_rows import ANOMALY
-from ledger.calls.call import read_costs_by_service
+from ledger.calls.call import decode_costs_by_service
 from ledger.postgres.database import Connection
 from ledger.postgres.pool import Pool, connection_pool
 from ledger.postgres.statements import statements
@@ -104,7 +104,8 @@ async def read_calls(connection: Connection, call_ids: Sequence[str]) -> list[Ch
     """Return those of the calls that have a known user."""
     rows = await connection.fetch(*_SQL.bind("calls", call_ids=call_ids))
     return [
-        CheckedCall(**(dict(row) | {"costs": read_costs_by_service(row["costs"])})) for row in rows
+        CheckedCall(**(dict(row) | {"costs": decode_costs_by_service(row["costs"])}))
+        for row in rows
     ]
 
 
@@ -143,7 +144,7 @@ async def _read_past_calls(
 ) -> dict[int, list[PastCall]]:
     past_calls: dict[int, list[PastCall]] = {}
     for row in await connection.fetch(*statement):
-        costs = read_costs_by_service(row["costs"])
+        costs = decode_costs_by_service(row["costs"])
         past = PastCall(row["user_id"], row["persona_id"], row["duration_ms"], costs)
         past_calls.setdefault(row["number"], []).append(past)
     return past_calls

@@ -85,7 +85,7 @@ class AnomalySweep:
             sweep = sweep._replace(round_to=round_to, is_deep=is_deep, user_id="")
             result = await self._check_changed_calls(connection, sweep, now)
         users = await store.next_users(
-            connection, sweep.user_id, _begun_since(sweep).date(), USERS_AT_ONCE
+            connection, sweep.user_id, _began_since(sweep).date(), USERS_AT_ONCE
         )
         result = result.plus(await self._check_users(connection, sweep, users, round_to, now))
         more = len(users) == USERS_AT_ONCE
@@ -97,7 +97,7 @@ class AnomalySweep:
         self, connection: Connection, sweep: SweepPosition, now: datetime
     ) -> DetectionResult:
         """Check again changed calls with a recent open anomaly, however old the calls are."""
-        call_ids = await store.changed_since_found(
+        call_ids = await store.changed_calls_with_anomaly(
             connection, now - RECHECKED_FOR, sweep.swept_to, CHANGED_MAX
         )
         return await self._detection.check_calls(connection, call_ids, now)
@@ -113,7 +113,7 @@ class AnomalySweep:
         if not users:
             return DetectionResult()
         since = sweep.deep_to if sweep.is_deep else sweep.swept_to
-        call_ids = await store.changed_calls(connection, users, _begun_since(sweep), since, until)
+        call_ids = await store.changed_calls(connection, users, _began_since(sweep), since, until)
         result = await self._detection.check_calls(connection, call_ids, now)
         for ago in range(ENDED_DAYS if sweep.is_deep else 0, -1, -1):
             day = now.date() - timedelta(days=ago)
@@ -121,7 +121,7 @@ class AnomalySweep:
         return result
 
 
-def _begun_since(sweep: SweepPosition) -> datetime:
+def _began_since(sweep: SweepPosition) -> datetime:
     """Return the earliest start of the calls in the round."""
     if sweep.is_deep:
         return sweep.deep_to - LOOK_BACK_DEEP

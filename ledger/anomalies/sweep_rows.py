@@ -1,4 +1,4 @@
-"""Reads and writes of the anomaly sweep; the lock of its row lets one process sweep at a time."""
+"""Reads and writes of the anomaly sweep; a lock of its row ensures that one process sweeps."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _SQL: Final = statements("anomalies/anomalies")
 class SweepPosition(NamedTuple):
     """The position of the sweep.
 
-    All changes of calls until `swept_to` are checked, and those of several days until `deep_to`,
-    by a round of the day `closed_on`. The current round, if any, checks changes until `round_to`;
-    `user_id` is its last user.
+    Recent calls that changed until `swept_to` are checked. Calls of several days are checked once a
+    day, by a deep round: those that changed until `deep_to`, last on the day `closed_on`. The
+    current round, if any, checks changes until `round_to`; `user_id` is the last user it checked.
     """
 
     swept_to: datetime
@@ -51,28 +51,33 @@ async def next_users(connection: Connection, after: str, since: date, limit: int
 async def changed_calls(
     connection: Connection,
     user_ids: Sequence[str],
-    begun_since: datetime,
-    after: datetime,
-    until: datetime,
+    began_since: datetime,
+    changed_after: datetime,
+    changed_until: datetime,
 ) -> list[str]:
-    """Return the calls of users that last changed after `after`, up to `until`."""
+    """Return the users' calls that began since a time and whose last change is in a range."""
     rows = await connection.fetch(
         *_SQL.bind(
             "changed_calls",
             user_ids=user_ids,
-            begun_since=begun_since,
-            after=after,
-            until=until,
+            began_since=began_since,
+            changed_after=changed_after,
+            changed_until=changed_until,
         )
     )
     return [row["call_id"] for row in rows]
 
 
-async def changed_since_found(
-    connection: Connection, found_since: datetime, after: datetime, limit: int
+async def changed_calls_with_anomaly(
+    connection: Connection, detected_since: datetime, changed_after: datetime, limit: int
 ) -> list[str]:
-    """Return calls with a recent open anomaly that changed after `after`."""
+    """Return calls that changed after `changed_after` and have a recent open anomaly."""
     rows = await connection.fetch(
-        *_SQL.bind("changed_since_found", found_since=found_since, after=after, limit=limit)
+        *_SQL.bind(
+            "changed_calls_with_anomaly",
+            detected_since=detected_since,
+            changed_after=changed_after,
+            limit=limit,
+        )
     )
     return [row["subject"] for row in rows]

@@ -8,8 +8,8 @@ from typing import Final
 import msgspec
 
 from ledger.budgets.burn_rate import ChargeableCall
-from ledger.calls.call import Call, read_costs, total_nano
-from ledger.calls.tags import read_tags
+from ledger.calls.call import Call, decode_costs, total_nano
+from ledger.calls.tags import decode_tags
 from ledger.postgres.database import Record
 
 _decode_calls: Final = msgspec.json.Decoder(
@@ -31,7 +31,7 @@ def call_of_row(row: Record) -> Call:
         call_id=row["call_id"],
         user_id=row["user_id"],
         first_at=row["first_at"],
-        costs=read_costs(row["costs"]),
+        costs=decode_costs(row["costs"]),
         persona_id=row["persona_id"],
-        tags=read_tags(row["tags"]),
+        tags=decode_tags(row["tags"]),
     )

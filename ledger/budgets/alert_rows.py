@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from ledger.budgets.alert_messages import AlertContext, alert_event, cutoff_event
-from ledger.budgets.call_steps import read_steps
+from ledger.budgets.call_steps import decode_steps
 from ledger.budgets.everyone_spend import read_everyone_spend
 from ledger.budgets.limits import Limits
 from ledger.budgets.scope_rows import read_windows
-from ledger.budgets.scoped import read_budgets
+from ledger.budgets.scoped import decode_budgets
 from ledger.budgets.windows import SpendWindow
-from ledger.postgres.database import Connection, Record, affected
+from ledger.postgres.database import Connection, Record, affected_rows
 from ledger.postgres.statements import statements
 from ledger.postgres.viewers import StoreUnavailableError
 from ledger.tracing.message_traces import note_traces
@@ -73,8 +73,8 @@ def limits_of(row: Record) -> Limits:
         extra_thresholds=tuple(row["thresholds"]),
         timezone=row["timezone"],
         auto_cutoff=row["auto_cutoff"],
-        call_steps=read_steps(row["call_steps"]),
-        budgets=read_budgets(row["budgets"]),
+        call_steps=decode_steps(row["call_steps"]),
+        budgets=decode_budgets(row["budgets"]),
         has_credit=row["has_credit"],
     )
 
@@ -143,11 +143,11 @@ async def raise_alerts(connection: Connection, alerts: Sequence[BudgetAlert]) ->
         aggregate_type=BUDGET_ALERT,
     )
     await note_traces(connection, ((alert.alert_id, alert.crossed_by) for alert in alerts))
-    return affected(await connection.execute(*statement))
+    return affected_rows(await connection.execute(*statement))
 
 
 def _stored_period(alert: BudgetAlert) -> str:
-    """Return the period in the unique key: that of a further budget begins with its id."""
+    """Return the period in the unique key: that of a scoped budget begins with its id."""
     return alert.period if alert.budget_id is None else f"{alert.budget_id} {alert.period}"
 
 
@@ -169,7 +169,7 @@ async def request_cutoff(connection: Connection, request: CutoffRequest) -> bool
             payload=encode(cutoff_event(request)).decode(),
         ),
     )
-    return affected(status) == 1
+    return affected_rows(status) == 1
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""The budgets of all users: their status at a time, their alerts, and their lock."""
+"""Reads the status and the alerts of budgets, and locks the settings of users."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ledger.budgets.limits import Limits
 from ledger.budgets.settings import ACTIVE_CALLS_MAX, lock_settings
 from ledger.budgets.thresholds import CALL_CLOSES_AFTER
 from ledger.calls.periods import CalendarPeriod, period_of
-from ledger.charge_plans.plans import ChargePlans, read_plan_list
+from ledger.charge_plans.plans import ChargePlans, decode_plan_list
 from ledger.postgres.database import Connection, Record
 from ledger.postgres.functions import reads
 from ledger.postgres.statements import statements
@@ -57,9 +57,10 @@ class BudgetStatus(NamedTuple):
 
 
 class PeriodSpend(NamedTuple):
-    """A user's spend in the current day and month, the default charge of a call, and the plans.
+    """A user's spend in the current day and month, and what an expected charge is computed from.
 
-    Amounts are nano-dollars.
+    `default_charge_nano` is the catalogue's, for calls without a charge plan. Amounts are
+    nano-dollars.
     """
 
     day: CalendarPeriod
@@ -115,7 +116,7 @@ class Budgets:
             zone = limits.timezone
             self._remember_zone(user_id, zone)
 
-    async def alerts(
+    async def read_alerts(
         self,
         viewer: Viewer,
         user_id: str,
@@ -135,8 +136,8 @@ class Budgets:
                 **filters._asdict(),
             ),
         )
-        more = rows[limit - 1]["seq"] if len(rows) > limit else None
-        return AlertPage([row["data"] for row in rows[:limit]], more)
+        next_before = rows[limit - 1]["seq"] if len(rows) > limit else None
+        return AlertPage([row["data"] for row in rows[:limit]], next_before)
 
     def reading(self, viewer: Viewer) -> AbstractAsyncContextManager[Connection]:
         """Return a transaction that reads for a viewer."""
@@ -163,9 +164,15 @@ class Budgets:
         arguments = self._arguments(viewer, limits.user_id, limits.timezone, now)
         arguments |= {"calls_max": 0, "alerts_max": 0}
         [row] = await connection.fetch(*_SQL.bind("budget_status", **arguments))
-        nano = (int(row["day_nano"]), int(row["month_nano"]), row["default_charge_nano"] or 0)
-        plans = ChargePlans(read_plan_list(row["charge_plans"]))
-        return PeriodSpend(*_periods(now, limits.timezone), *nano, plans)
+        day, month = _periods(now, limits.timezone)
+        return PeriodSpend(
+            day=day,
+            month=month,
+            day_nano=int(row["day_nano"]),
+            month_nano=int(row["month_nano"]),
+            default_charge_nano=row["default_charge_nano"] or 0,
+            plans=ChargePlans(decode_plan_list(row["charge_plans"])),
+        )
 
     def _arguments(
         self, viewer: Viewer, user_id: str, zone: str, now: datetime
@@ -188,29 +195,21 @@ class Budgets:
     def _status(self, row: Record, limits: Limits, now: datetime) -> BudgetStatus:
         default = Decimal(self.default_threshold_percent)
         day, month = _periods(now, limits.timezone)
-        calls = decode_active_calls(row["active_calls"])
+        plans = ChargePlans(decode_plan_list(row["charge_plans"]))
+        charges = expected_charges(limits.user_id, plans, row["default_charge_nano"] or 0, now)
+        rate = burn_rate(decode_active_calls(row["active_calls"]), self.basis, charges, now)
         return BudgetStatus(
-            limits,
-            limits.warning(default),
-            limits.thresholds(default),
-            day,
-            month,
-            int(row["day_nano"]),
-            int(row["month_nano"]),
-            burn_rate(
-                calls,
-                self.basis,
-                expected_charges(
-                    limits.user_id,
-                    ChargePlans(read_plan_list(row["charge_plans"])),
-                    row["default_charge_nano"] or 0,
-                    now,
-                ),
-                now,
-            ),
-            row["alerts"],
-            now,
-            _decode_channels(row["channels"] or "[]"),
+            limits=limits,
+            warning_percent=limits.warning(default),
+            thresholds=limits.thresholds(default),
+            day=day,
+            month=month,
+            day_nano=int(row["day_nano"]),
+            month_nano=int(row["month_nano"]),
+            burn_rate=rate,
+            alerts=row["alerts"],
+            now=now,
+            channels=_decode_channels(row["channels"] or "[]"),
         )
 
     def _remember_zone(self, user_id: str, zone: str) -> None:

@@ -1,6 +1,6 @@
 """The steps before the end of a call that reaches its limit: a warning, then a cheaper model.
 
-They are stored as JSON beside `auto_cutoff`: in a user's settings, or in a further budget.
+They are stored as JSON beside `auto_cutoff`: in a user's settings, or in a scoped budget.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
 _decode: Final = msgspec.json.Decoder(StepSettings).decode
 
 
-def read_steps(stored: str | None) -> StepSettings:
+def decode_steps(stored: str | None) -> StepSettings:
     """Return stored steps."""
     return NO_STEPS if stored is None else _decode(stored)
 

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from ledger.budgets.scoped import SpendScope
-from ledger.calls.tags import read_tags
+from ledger.calls.tags import decode_tags
 from ledger.postgres.database import Connection
 from ledger.postgres.statements import statements
 from ledger.postgres.viewers import Viewer
@@ -95,7 +95,7 @@ class Holds:
         row = await self._connection.fetchrow(*self._bind("call_state", call_id=call_id))
         if row is None:
             return None
-        tags = read_tags(row["tags"]) or {}
+        tags = decode_tags(row["tags"]) or {}
         state = (row["status"] != "active", row["charged"], row["first_at"])
         return CallState(*state, int(row["cost_nano"]), row["persona_id"], tags)
 
@@ -133,7 +133,7 @@ class Holds:
             reserved_nano,
             counted=[identity.replace("-", "") for identity in row["counted"]],
             persona_id=row["held_persona"],
-            tags=read_tags(row["held_tags"]) or {},
+            tags=decode_tags(row["held_tags"]) or {},
             others=_read_others(row["others"] or "[]"),
         )
 

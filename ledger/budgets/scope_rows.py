@@ -13,7 +13,7 @@ from ledger.budgets.scoped import PERSONA, TAG, SpendScope
 from ledger.budgets.windows import SpendWindow
 from ledger.calls.call import Call
 from ledger.calls.periods import quarter_of
-from ledger.calls.roundings import read_roundings
+from ledger.calls.roundings import decode_roundings
 from ledger.calls.spend import (
     CHARGED,
     COST,
@@ -129,7 +129,7 @@ async def _sum_calls(
                 first_at=row["first_at"],
                 ended_at=row["ended_at"],
                 infrastructure=_decode_sums(row["infrastructure"]),
-                roundings=read_roundings(row["roundings"]),
+                roundings=decode_roundings(row["roundings"]),
                 default_charge_nano=row["default_charge_nano"],
                 default_fee_nano=row["default_fee_nano"],
             )

@@ -1,4 +1,4 @@
-"""Further budgets: limits of a period for a whole user, a persona or a tag, or for all users.
+"""Scoped budgets: limits of a period for a whole user, a persona or a tag, or for all users.
 
 They are stored as JSON in the user's settings, so that one lock and one read cover all limits.
 Those of all users, called global, are in the settings of the user with the empty name, which no
@@ -131,7 +131,7 @@ _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
 _decode: Final = msgspec.json.Decoder(tuple[StoredBudget, ...]).decode
 
 
-def read_budgets(stored: str | None) -> tuple[StoredBudget, ...]:
+def decode_budgets(stored: str | None) -> tuple[StoredBudget, ...]:
     """Return stored budgets."""
     return () if stored is None else _decode(stored)
 

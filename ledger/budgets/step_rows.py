@@ -6,7 +6,7 @@ from typing import Final
 
 from ledger.budgets.alert_rows import CALL_COMMAND
 from ledger.budgets.step_messages import EVENT_TYPES, step_event, step_id
-from ledger.postgres.database import Connection, affected
+from ledger.postgres.database import Connection, affected_rows
 from ledger.postgres.statements import statements
 from ledger.tracing.message_traces import note_traces
 from schemas.call_steps import CallStep, StepRequest
@@ -34,7 +34,7 @@ async def insert_step(connection: Connection, kind: CallStep, request: StepReque
         aggregate_type=CALL_COMMAND,
         event_type=EVENT_TYPES[kind],
     )
-    return affected(await connection.execute(*inserted)) == 1
+    return affected_rows(await connection.execute(*inserted)) == 1
 
 
 async def note_missing_model(connection: Connection, request: StepRequest) -> None:

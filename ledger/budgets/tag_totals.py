@@ -15,8 +15,8 @@ from datetime import date, datetime, timedelta
 from time import monotonic
 from typing import Final, NamedTuple
 
-from ledger.budgets.scoped import TAG, SpendScope, StoredBudget, kept_scopes, read_budgets
-from ledger.postgres.database import Connection, affected
+from ledger.budgets.scoped import TAG, SpendScope, StoredBudget, decode_budgets, kept_scopes
+from ledger.postgres.database import Connection, affected_rows
 from ledger.postgres.statements import statements
 
 CALLS_AT_ONCE: Final = 5_000
@@ -89,7 +89,7 @@ async def sum_tags(connection: Connection, now: datetime) -> bool:
             row = await connection.fetchrow(_SQL["lock"])
             if row is None:
                 return False
-            wanted = kept_scopes(read_budgets(row["budgets"]))
+            wanted = kept_scopes(decode_budgets(row["budgets"]))
             progress = await _next_part(connection, wanted, now)
         if progress is not None:
             return progress
@@ -167,7 +167,7 @@ async def _forget(connection: Connection, scope: TagScope, oldest: date) -> bool
 
 async def _delete_part(connection: Connection, scope: TagScope, before: date | None) -> int:
     part = _SQL.bind("delete_part", scope_id=scope.scope_id, before=before, limit=ROWS_AT_ONCE)
-    return affected(await connection.execute(*part))
+    return affected_rows(await connection.execute(*part))
 
 
 async def _sum_part(connection: Connection, scope: TagScope) -> None:

@@ -36,9 +36,9 @@ def charge_basis_prices(source: str, metadata: str | None) -> dict[str, int]:
     """Return the ids of the prices that charges follow, by unit, where they differ."""
     if source != RERATE_SOURCE or metadata is None or BASIS_PRICES not in metadata:
         return {}
-    return read_basis_prices(bytes(_fields.decode(metadata).get(BASIS_PRICES, b"{}")).decode())
+    return decode_basis_prices(bytes(_fields.decode(metadata).get(BASIS_PRICES, b"{}")).decode())
 
 
-def read_basis_prices(stored: str | None) -> dict[str, int]:
+def decode_basis_prices(stored: str | None) -> dict[str, int]:
     """Return the prices that charges follow as stored with a cost."""
     return {} if stored is None else _prices.decode(stored)

@@ -26,7 +26,7 @@ class BatchLegs:
 
     def lacks_details(self, call: Call) -> bool:
         """Return whether details of the call's costs have expired."""
-        return call.call_id in self._known.without_details
+        return call.call_id in self._known.calls_without_details
 
     def check_cost(self, cost: RatedCost, call: Call) -> None:
         """Refuse a usage of a leg with expired details."""

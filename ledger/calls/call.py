@@ -167,12 +167,12 @@ def total_nano(costs: Mapping[Day, Mapping[str, int]]) -> int:
     return sum(nano for services in costs.values() for nano in services.values())
 
 
-def read_costs(stored: str) -> dict[Day, dict[str, int]]:
+def decode_costs(stored: str) -> dict[Day, dict[str, int]]:
     """Return stored costs, in nano-dollars by day and service."""
     return _decode_costs(stored)
 
 
-def read_costs_by_service(stored: str) -> dict[str, int]:
+def decode_costs_by_service(stored: str) -> dict[str, int]:
     """Return the cost of each service over all days of stored costs."""
     return sum_by_service(_decode_costs(stored).values())
 

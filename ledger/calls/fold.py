@@ -74,7 +74,7 @@ class _Fold:
             self._hold(call_id, waiting)
         for opened in self._opened.values():
             self._close(opened)
-        self._changes.unread_legs = self._legs.unread
+        self._changes.calls_with_unread_legs = self._legs.unread
         return self._changes
 
     def _count_all(self, events: Sequence[Incoming]) -> None:

@@ -39,6 +39,6 @@ _decode: Final = msgspec.json.Decoder(
 ).decode
 
 
-def read_roundings(stored: str | None) -> list[Rounding] | None:
+def decode_roundings(stored: str | None) -> list[Rounding] | None:
     """Return the roundings of a call as stored in its row."""
     return None if stored is None else _decode(stored)

@@ -1,8 +1,8 @@
 """The tags of a call: for each key the value of the earliest event by (time, identity).
 
-A call keeps ten keys: those whose events are the earliest, by (time, identity, key). A dropped key
-has ten earlier ones, and these are only dropped for still earlier ones. So the tags do not depend
-on the order of arrival.
+A call keeps ten keys: those whose events are the earliest, by (time, identity, key). A key is only
+dropped if ten keys are earlier, and these are only replaced by even earlier ones. So the tags do
+not depend on the order of arrival.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ class CallTags(NamedTuple):
     origins: dict[str, TagOrigin]
 
 
-_tags: Final = msgspec.json.Decoder(dict[str, str])
-_origins: Final = msgspec.json.Decoder(dict[str, TagOrigin])
+_tags_decoder: Final = msgspec.json.Decoder(dict[str, str])
+_origins_decoder: Final = msgspec.json.Decoder(dict[str, TagOrigin])
 
 
-def read_tags(stored: str | None) -> dict[str, str] | None:
+def decode_tags(stored: str | None) -> dict[str, str] | None:
     """Return stored tags sorted by key; None if there are none."""
-    return None if stored is None else dict(sorted(_tags.decode(stored).items()))
+    return None if stored is None else dict(sorted(_tags_decoder.decode(stored).items()))
 
 
-def read_origins(stored: str | None) -> dict[str, TagOrigin] | None:
+def decode_origins(stored: str | None) -> dict[str, TagOrigin] | None:
     """Return the stored origins of tags sorted by key; None if there are none."""
-    return None if stored is None else dict(sorted(_origins.decode(stored).items()))
+    return None if stored is None else dict(sorted(_origins_decoder.decode(stored).items()))
 
 
 def merge_tags(
@@ -57,7 +57,7 @@ def merge_tags(
         if key not in origins or origin < origins[key]:
             values[key], origins[key] = value, origin
     kept = sorted(origins, key=lambda key: (origins[key], key))[:MAX_TAGS]
-    merged = {key: origins[key] for key in sorted(kept)}
-    if merged == known.origins:
+    merged_origins = {key: origins[key] for key in sorted(kept)}
+    if merged_origins == known.origins:
         return None
-    return CallTags({key: values[key] for key in merged}, merged)
+    return CallTags({key: values[key] for key in merged_origins}, merged_origins)

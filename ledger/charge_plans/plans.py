@@ -80,6 +80,6 @@ class ChargePlans:
 _decode_plans: Final = msgspec.json.Decoder(list[ChargePlan]).decode
 
 
-def read_plan_list(text: str | None) -> list[ChargePlan]:
+def decode_plan_list(text: str | None) -> list[ChargePlan]:
     """Return the plans of a JSON list of arrays; None for no plans."""
     return _decode_plans(text) if text else []

@@ -87,6 +87,6 @@ class ChargeDecision(PlanTerms, kw_only=True, frozen=True, omit_defaults=True, r
 _decision: Final = msgspec.json.Decoder(ChargeDecision)
 
 
-def read_decision(stored: str | None) -> ChargeDecision | None:
+def decode_decision(stored: str | None) -> ChargeDecision | None:
     """Return a stored decision."""
     return None if stored is None else _decision.decode(stored)

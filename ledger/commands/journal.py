@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Final
 
-from ledger.postgres.database import Connection, affected
+from ledger.postgres.database import Connection, affected_rows
 from ledger.postgres.statements import statements
 from ledger.recording.epochs import LedgerClosedError
 from schemas.commands import ExecutedCommand
@@ -46,7 +46,7 @@ async def mark_executed(connection: Connection, records: Collection[ExecutedComm
         requested_at=[record.requested_at for record in unique],
         executed_at=[record.executed_at for record in unique],
     )
-    return affected(await connection.execute(*mark_executed))
+    return affected_rows(await connection.execute(*mark_executed))
 
 
 async def mark_read(connection: Connection, epoch: int) -> None:

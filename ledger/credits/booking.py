@@ -15,15 +15,15 @@ from ledger.credits.low_balance import due_alerts, ending_alert, ends_soon
 from ledger.credits.rows import (
     Account,
     BalanceAlertRow,
-    EndingAlertRow,
+    BalanceEndingAlertRow,
     insert_events,
-    mark_endings,
     plan_review,
     raise_balance_alerts,
     raise_ending_alerts,
     read_accounts,
     read_refunded_calls,
-    refresh_returns,
+    recompute_returns,
+    store_ends_soon,
 )
 from ledger.notifications.notices import Notice, add_notices
 from ledger.postgres.database import Connection
@@ -53,7 +53,7 @@ async def book_credits(
     if new_users:  # what their earlier refunds return is not stored yet
         refunded |= {*await read_refunded_calls(connection, new_users)}
     if refunded:
-        await refresh_returns(connection, sorted(refunded))
+        await recompute_returns(connection, sorted(refunded))
     if granted:
         await plan_review(connection, granted, now)
     charged = {
@@ -84,14 +84,14 @@ async def raise_alerts(connection: Connection, user_ids: Sequence[str], now: dat
     alerts = [alert for account in accounts for alert in due_alerts(account, now)]
     new = await raise_balance_alerts(connection, [_balance_row(alert) for alert in alerts])
     lowest = {alerts[index].user_id: alerts[index] for index in new}  # in descending order
-    endings = await _raise_endings(connection, accounts, now)
+    endings = await _raise_ending_alerts(connection, accounts, now)
     notices = [_notice(alert) for alert in lowest.values()]
     # A message about an amount also says how long the balance lasts.
     notices += [_ending_notice(alert) for alert in endings if alert.user_id not in lowest]
     return await add_notices(connection, notices)
 
 
-async def _raise_endings(
+async def _raise_ending_alerts(
     connection: Connection, accounts: Sequence[Account], now: datetime
 ) -> list[BalanceEndingAlert]:
     """Store which balances end soon; returns the alerts of those that did not before."""
@@ -109,7 +109,7 @@ async def _raise_endings(
     ]
     new = await raise_ending_alerts(connection, [_ending_row(alert) for alert in alerts])
     states = {user_id: not account.ends_soon for user_id, account in changed.items()}
-    await mark_endings(connection, states)
+    await store_ends_soon(connection, states)
     return [alerts[index] for index in new]
 
 
@@ -142,9 +142,9 @@ def _ending_notice(alert: BalanceEndingAlert) -> Notice:
     )
 
 
-def _ending_row(alert: BalanceEndingAlert) -> EndingAlertRow:
+def _ending_row(alert: BalanceEndingAlert) -> BalanceEndingAlertRow:
     alert_id, text = UUID(alert.alert_id), encode(alert).decode()
-    return EndingAlertRow(alert_id, alert.user_id, alert.triggered_at, text)
+    return BalanceEndingAlertRow(alert_id, alert.user_id, alert.triggered_at, text)
 
 
 def _balance_row(alert: BalanceAlert) -> BalanceAlertRow:

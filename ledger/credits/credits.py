@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from ledger.credits.balance import Balance
-from ledger.credits.rows import EVERYONE, Account, read_accounts
+from ledger.credits.rows import ALL_USERS, Account, read_accounts
 from ledger.postgres.database import Connection
 from ledger.postgres.statements import statements
 from ledger.postgres.viewers import ReaderPool, Viewer
@@ -42,8 +42,8 @@ class CreditStatus(NamedTuple):
 
     account: Account | None
     grants: Sequence[GrantRow]
-    low_nano: Sequence[int] | None
-    low_days: int | None
+    low_balances_nano: Sequence[int] | None
+    low_balance_days: int | None
     held_nano: int
     alerts: Sequence[str]
     ending_alerts: Sequence[str]
@@ -51,7 +51,7 @@ class CreditStatus(NamedTuple):
 
 
 class LowBalanceChange(NamedTuple):
-    """When a user is warned: at these amounts, and `days` before the end; None for never.
+    """When a user is warned: at these amounts, and `days` before the end unless it is None.
 
     `amounts` are changed only if `has_amounts`, and `days` only if `has_days`.
     """
@@ -92,7 +92,7 @@ async def list_grants(connection: Connection, user_id: str, now: datetime) -> li
     """Return a user's latest grants, for an operator."""
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         accounts = await read_accounts(connection, [user_id], now)
-        of_user = {"user_id": user_id, **EVERYONE.parameters}
+        of_user = {"user_id": user_id, **ALL_USERS.parameters}
         rows = await connection.fetch(*_SQL.bind("grants", **of_user, limit=GRANTS_MAX))
     balance = accounts[0].balance if accounts else Balance({}, {}, 0)
     listed = []
@@ -161,7 +161,7 @@ class Credits:
         accounts = await read_accounts(connection, [user_id], now, viewer)
         grants = await connection.fetch(*_SQL.bind("grants", **of_user, limit=GRANTS_MAX))
         rows = await connection.fetch(*_SQL.bind("low_balance", **of_user))
-        low_nano, low_days = rows[0] if rows else (None, None)
+        low_balances_nano, low_balance_days = rows[0] if rows else (None, None)
         values = {"call_id": "", "now": now, "by_cost": self._by_cost}
         [held] = await connection.fetch(*_SQL.bind("held", **of_user, **values))
         latest = {**of_user, "limit": ALERTS_MAX}
@@ -170,8 +170,8 @@ class Credits:
         return CreditStatus(
             accounts[0] if accounts else None,
             [GrantRow(*row) for row in grants],
-            low_nano,
-            low_days,
+            low_balances_nano,
+            low_balance_days,
             int(held["others_nano"]),
             [row["data"] for row in alerts],
             [row["data"] for row in endings],

@@ -120,14 +120,14 @@ WITH requested AS (
 )
 SELECT ordinality FROM requested JOIN raised USING (alert_id) ORDER BY ordinality
 
--- name: mark_endings
+-- name: store_ends_soon
 -- Stores for each of :user_ids whether the balance ends soon; one that newly does is a crossing.
 UPDATE user_budget_settings AS s
 SET balance_ends_soon = n.ends_soon, balance_crossings = s.balance_crossings + n.ends_soon::integer
 FROM unnest(:user_ids::text[], :ends_soon::boolean[]) AS n (user_id, ends_soon)
 WHERE s.user_id = n.user_id AND s.balance_ends_soon <> n.ends_soon
 
--- name: raise_endings
+-- name: raise_ending_alerts
 -- Inserts alerts that a balance ends soon, and returns the indexes of the new ones, from 1.
 WITH requested AS (
     SELECT * FROM unnest(:alert_ids::uuid[], :user_ids::text[], :triggered_at::timestamptz[], :data::text[])
@@ -170,7 +170,7 @@ ORDER BY g.time DESC, g.identity DESC
 LIMIT :limit
 
 -- name: low_balance
--- The balances at which :user_id is warned, null for the default, and the days before the end, null for never.
+-- The balances at which :user_id is warned, null for the default, and the days before the end, null for no such warning.
 SELECT low_balance_nano, low_balance_days FROM user_budget_settings
 WHERE user_id = :user_id AND (user_id = :viewer_id OR :reads_all)
 

@@ -46,7 +46,7 @@ def due_alerts(account: Account, now: datetime) -> list[BalanceAlert]:
     latest = max(begun, key=lambda grant: (grant.granted_at, grant.grant_id)).grant_id
     return [
         _alert(account, threshold, latest, now)
-        for threshold in low_balances(account.low_nano)
+        for threshold in low_balances(account.low_balances_nano)
         if account.balance.nano <= threshold
     ]
 
@@ -56,26 +56,28 @@ def ends_soon(account: Account, now: datetime) -> bool:
 
     While a balance is used up, the answer stays as it was: the alert at zero reports it.
     """
-    if account.low_days is None:
+    if account.low_balance_days is None:
         return False
     if account.balance.nano <= 0:
         return account.ends_soon
     ends_at = lasts_until(account, now)
-    return ends_at is not None and ends_at <= now + timedelta(days=account.low_days)
+    return ends_at is not None and ends_at <= now + timedelta(days=account.low_balance_days)
 
 
 def ending_alert(account: Account, now: datetime) -> BalanceEndingAlert | None:
     """Return the next alert about the end of a balance; None if no end is expected."""
     ends_at = lasts_until(account, now)
-    if ends_at is None or account.low_days is None:
+    if ends_at is None or account.low_balance_days is None:
         return None
     nano, per_day = account.balance.nano, charged_per_day(account)
     return BalanceEndingAlert(
         alert_id=str(
-            derived_id("ending", account.user_id, account.low_days, account.crossings + 1)
+            derived_id(
+                "ending", account.user_id, account.low_balance_days, account.ends_soon_count + 1
+            )
         ),
         user_id=account.user_id,
-        threshold_days=account.low_days,
+        threshold_days=account.low_balance_days,
         balance_usd=Usd(nano),
         charged_per_day_usd=Usd(per_day),
         lasts_until=ends_at,

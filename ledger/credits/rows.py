@@ -1,9 +1,10 @@
-"""Reads and writes grants, and what was drawn from them."""
+"""Statements of grants, of what was drawn from them, and of reviews and alerts of balances."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -29,11 +30,11 @@ _decode_grants: Final = msgspec.json.Decoder(
     list[tuple[str, int, datetime, datetime, int, datetime]]
 ).decode
 
-EVERYONE: Final = Viewer("", reads_all=True)
+ALL_USERS: Final = Viewer("", reads_all=True)
 """The viewer of a process that acts for all users."""
 
 RECENT_DAYS: Final = 7
-"""How long a balance lasts follows from the draws of this many days."""
+"""How long a balance lasts is estimated from the draws of this many days."""
 _RECENT: Final = timedelta(days=RECENT_DAYS)
 
 
@@ -48,20 +49,20 @@ class UserTimeRange(NamedTuple):
 class Account(NamedTuple):
     """A user's grants that are not voided, the balance at a time, and when to warn the user.
 
-    `low_nano` are the balances at which the user wants to be warned, None for the default.
-    `recent_nano` is the sum of the draws of the last `RECENT_DAYS`. `low_days` are the days before
-    the end at which the user wants to be warned, None for never; `ends_soon` says whether the
-    balance was known to end within them, `crossings` how often that became true.
+    `low_balances_nano` are the balances at which the user wants to be warned, None for the default.
+    `recent_nano` is the sum of the draws of the last `RECENT_DAYS`. `low_balance_days` is how many
+    days before the balance runs out the user wants to be warned, None for no warning. `ends_soon`
+    is whether that warning was due at the last review, `ends_soon_count` how often it became due.
     """
 
     user_id: str
     grants: Sequence[CreditGrant]
     balance: Balance
-    low_nano: Sequence[int] | None
+    low_balances_nano: Sequence[int] | None
     recent_nano: int
-    low_days: int | None = None
+    low_balance_days: int | None = None
     ends_soon: bool = False
-    crossings: int = 0
+    ends_soon_count: int = 0
 
 
 async def insert_events(connection: Connection, events: Sequence[Event]) -> None:
@@ -79,27 +80,27 @@ def _row(event: Event) -> tuple[object, ...]:
     data = event.data
     head = (event.identity, event.source, event.id, event.type, event.time, data.user_id)
     if isinstance(data, CreditGranted):
-        ends = validity(event.time, data.expires_at)
-        amount = nano_from_usd(data.amount)
-        return (*head, amount, *ends, data.expires_at, data.priority, data.note, None)
+        starts_at, ends_at = validity(event.time, data.expires_at)
+        terms = (nano_from_usd(data.amount), starts_at, ends_at, data.expires_at, data.priority)
+        return (*head, *terms, data.note, None)
     voids = identity_of(data.voids.source, data.voids.id)  # type: ignore[union-attr]
     return (*head, 0, None, None, None, 0, data.reason, voids)  # type: ignore[union-attr]
 
 
 async def read_refunded_calls(connection: Connection, user_ids: Collection[str]) -> list[str]:
-    """Return the calls of users with refunds."""
+    """Return the refunded calls of users."""
     rows = await connection.fetch(*_SQL.bind("refunded_calls", user_ids=list(user_ids)))
     return [row["call_id"] for row in rows]
 
 
-async def refresh_returns(connection: Connection, call_ids: Sequence[str]) -> None:
-    """Compute again what the refunds of calls return to grants, from the written events."""
+async def recompute_returns(connection: Connection, call_ids: Sequence[str]) -> None:
+    """Recompute, from the stored events, what the refunds of calls return to grants."""
     await connection.execute(*_SQL.bind("drop_returns", call_ids=call_ids))
     await connection.execute(*_SQL.bind("put_returns", call_ids=call_ids))
 
 
 async def plan_review(connection: Connection, user_ids: Collection[str], now: datetime) -> None:
-    """Store when the balances of users are reviewed next. From then on, the users have credit."""
+    """Schedule the next review of users' balances, which also marks them as users with credit."""
     await connection.execute(*_SQL.bind("plan_review", user_ids=list(user_ids), now=now))
 
 
@@ -113,11 +114,11 @@ async def read_accounts(
     connection: Connection,
     user_ids: Sequence[str],
     now: datetime,
-    viewer: Viewer = EVERYONE,
+    viewer: Viewer = ALL_USERS,
 ) -> list[Account]:
     """Return the accounts of users with grants that are not voided.
 
-    The caller has locked the settings of the users, or reads on one snapshot.
+    The caller must have locked the settings of the users, or read in one snapshot.
     """
     rows = await connection.fetch(*_SQL.bind("accounts", user_ids=user_ids, **viewer.parameters))
     grants = {
@@ -125,15 +126,17 @@ async def read_accounts(
         for row in rows
         if row["grants"] is not None
     }
-    points = {user: turning_points(of_user, now) for user, of_user in grants.items()}
-    drawn = await _read_drawn(connection, points, now - _RECENT, viewer)
+    points = {user: turning_points(user_grants, now) for user, user_grants in grants.items()}
+    draws = await _read_draws(connection, points, now - _RECENT, viewer)
     return [
         Account(
             row["user_id"],
             grants[row["user_id"]],
-            balance_of(grants[row["user_id"]], points[row["user_id"]], drawn[row["user_id"]][1:]),
+            balance_of(
+                grants[row["user_id"]], points[row["user_id"]], draws[row["user_id"]].between
+            ),
             row["low_balance_nano"],
-            drawn[row["user_id"]][0],
+            draws[row["user_id"]].recent_nano,
             row["low_balance_days"],
             row["balance_ends_soon"],
             row["balance_crossings"],
@@ -143,35 +146,42 @@ async def read_accounts(
     ]
 
 
-async def _read_drawn(
+class _Draws(NamedTuple):
+    """What a user drew since a time, and between each turning point and the next, in nano."""
+
+    recent_nano: int
+    between: Sequence[int]
+
+
+async def _read_draws(
     connection: Connection,
     points: Mapping[str, Sequence[datetime]],
     since: datetime,
     viewer: Viewer,
-) -> dict[str, list[int]]:
-    """Return what each user drew `since`, and then between the turning points."""
+) -> dict[str, _Draws]:
+    """Return the draws of each user, the recent ones since `since`."""
     if not points:
         return {}
-    windows = [window for user, times in points.items() for window in _windows(user, times, since)]
-    users, starts, ends = zip(*windows, strict=True)
+    ranges = [one for user, times in points.items() for one in _time_ranges(user, times, since)]
+    users, starts, ends = zip(*ranges, strict=True)
     rows = await connection.fetch(
         *_SQL.bind("drawn", user_ids=users, starts=starts, ends=ends, **viewer.parameters)
     )
-    drawn: dict[str, list[int]] = {user: [] for user in points}
-    for row in rows:
-        drawn[windows[row["ordinality"] - 1].user_id].append(int(row["nano"]))
-    return drawn
+    sums: dict[str, list[int]] = {user: [] for user in points}
+    for row in rows:  # in the order of the ranges
+        user = ranges[row["ordinality"] - 1].user_id
+        sums[user].append(int(row["nano"]))
+    return {user: _Draws(recent, between) for user, (recent, *between) in sums.items()}
 
 
-def _windows(user_id: str, points: Sequence[datetime], since: datetime) -> list[UserTimeRange]:
+def _time_ranges(user_id: str, points: Sequence[datetime], since: datetime) -> list[UserTimeRange]:
     """Return the time ranges of a user: from `since` on, and between the turning points."""
-    ends = [*points[1:], NEVER]
-    between = [UserTimeRange(user_id, *pair) for pair in zip(points, ends, strict=False)]
+    between = [UserTimeRange(user_id, *pair) for pair in pairwise([*points, NEVER])]
     return [UserTimeRange(user_id, since, NEVER), *between]
 
 
 class BalanceAlertRow(NamedTuple):
-    """An alert of a low balance to insert."""
+    """A low-balance alert to insert."""
 
     alert_id: UUID
     user_id: str
@@ -193,7 +203,7 @@ async def raise_balance_alerts(
     return [row["ordinality"] - 1 for row in rows]
 
 
-class EndingAlertRow(NamedTuple):
+class BalanceEndingAlertRow(NamedTuple):
     """An alert that a balance ends soon, to insert."""
 
     alert_id: UUID
@@ -202,20 +212,20 @@ class EndingAlertRow(NamedTuple):
     data: str
 
 
-async def mark_endings(connection: Connection, ends_soon: Mapping[str, bool]) -> None:
-    """Store whether the balances of users end soon; their settings are locked."""
+async def store_ends_soon(connection: Connection, ends_soon: Mapping[str, bool]) -> None:
+    """Store whether the balances of users end soon. The caller must have locked their settings."""
     await connection.execute(
-        *_SQL.bind("mark_endings", user_ids=list(ends_soon), ends_soon=list(ends_soon.values()))
+        *_SQL.bind("store_ends_soon", user_ids=list(ends_soon), ends_soon=list(ends_soon.values()))
     )
 
 
 async def raise_ending_alerts(
-    connection: Connection, alerts: Sequence[EndingAlertRow]
+    connection: Connection, alerts: Sequence[BalanceEndingAlertRow]
 ) -> list[int]:
     """Insert alerts, and return the indexes of those that are new."""
     if not alerts:
         return []
     names = ("alert_ids", "user_ids", "triggered_at", "data")
     columns = dict(zip(names, zip(*alerts, strict=True), strict=True))
-    rows = await connection.fetch(*_SQL.bind("raise_endings", **columns))
+    rows = await connection.fetch(*_SQL.bind("raise_ending_alerts", **columns))
     return [row["ordinality"] - 1 for row in rows]

@@ -12,7 +12,7 @@ import msgspec
 
 from ledger.calls.call import Call
 from ledger.calls.privacy import OTHER_USERS_MIN
-from ledger.charge_plans.plans import read_plan_list
+from ledger.charge_plans.plans import decode_plan_list
 from ledger.live.usual_calls import CallLengths, CallSums, PersonaCalls, ServiceSums
 from ledger.postgres.database import Record
 from ledger.postgres.functions import reads
@@ -111,7 +111,7 @@ class LiveStore:
         """Return the default price of a call, the processors' fees and the charge plans."""
         rows = await self._readers.read(_ALL_USERS, _READS["default_charge_prices"])
         plans = await self._readers.read_value(_ALL_USERS, _READS["charge_plans"])
-        return Catalogue((Price(*row) for row in rows), read_plan_list(plans))
+        return Catalogue((Price(*row) for row in rows), decode_plan_list(plans))
 
 
 def _call_sums(row: Record) -> CallSums:

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from ledger.notifications.quiet_hours import QuietTimes, quiet_until
 from ledger.notifications.retry_policy import ERROR_CHARACTERS_MAX, DeliveryResult, NextAttempt
 from ledger.notifications.verification_codes import CODE_SECONDS
-from ledger.postgres.database import Connection, affected
+from ledger.postgres.database import Connection, affected_rows
 from ledger.postgres.pool import Pool, connection_pool
 from ledger.postgres.statements import statements
 from schemas.notices import ChannelType, NoticeKind
@@ -198,7 +198,7 @@ class DeliveryStore:
     async def _execute(self, statement: str, **values: object) -> int:
         """Run one statement; returns the number of affected rows."""
         async with self.connection() as connection:
-            return affected(await connection.execute(*_SQL.bind(statement, **values)))
+            return affected_rows(await connection.execute(*_SQL.bind(statement, **values)))
 
     def connection(self) -> AbstractAsyncContextManager[Connection]:
         """Return a connection for the duration of a block."""

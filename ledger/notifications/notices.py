@@ -13,7 +13,7 @@ from uuid import UUID
 
 from msgspec import Raw, Struct
 
-from ledger.postgres.database import Connection, affected
+from ledger.postgres.database import Connection, affected_rows
 from ledger.postgres.statements import statements
 from schemas.identity import derived_id
 from schemas.jsonio import encode, wire_name
@@ -74,7 +74,7 @@ async def add_notices(connection: Connection, notices: Sequence[Notice]) -> int:
         is_urgent=[notice.is_urgent for notice in ordered],
         contents=[_content(notice) for notice in ordered],
     )
-    return affected(await connection.execute(*statement))
+    return affected_rows(await connection.execute(*statement))
 
 
 def _content(notice: Notice) -> str:

@@ -1,4 +1,4 @@
-"""Reads which traces an emitter attached to a framework has declared: it reports their usage."""
+"""Finds traces whose usage an attached emitter reports, so that their spans do not count, too."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ CACHED_MAX: Final = 10_000
 
 
 class AttachedTraces:
-    """The declared traces. Known ones are cached, because a declaration is never taken back."""
+    """The traces that emitters declared. Found ones are cached: a declaration is permanent."""
 
     def __init__(self, readers: ReaderPool) -> None:
         self._readers = readers
         self._known: OrderedDict[str, None] = OrderedDict()
 
-    async def attached(self, trace_ids: set[str]) -> set[str]:
-        """Return the declared ones of some traces; raises StoreUnavailableError."""
+    async def find_attached(self, trace_ids: set[str]) -> set[str]:
+        """Return those of `trace_ids` that are declared; raises StoreUnavailableError."""
         found = {trace_id for trace_id in trace_ids if trace_id in self._known}
         unknown = trace_ids - found
         if unknown:
             async with self._readers.reading(_NO_VIEWER) as connection:
-                rows = await connection.fetch(*_SQL.bind("among", trace_ids=sorted(unknown)))
+                rows = await connection.fetch(*_SQL.bind("find", trace_ids=sorted(unknown)))
             for row in rows:
                 self._known[row["trace_id"]] = None
                 found.add(row["trace_id"])

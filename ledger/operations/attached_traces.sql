@@ -1,5 +1,5 @@
 -- Traces that emitters attached to a framework have declared.
 
--- name: among
+-- name: find
 -- Those of :trace_ids that are declared.
 SELECT trace_id FROM attached_traces WHERE trace_id = ANY (:trace_ids::text[])

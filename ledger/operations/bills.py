@@ -7,7 +7,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from ledger.postgres.database import Connection, affected
+from ledger.postgres.database import Connection, affected_rows
 from ledger.postgres.statements import statements
 
 _SQL: Final = statements("operations/bills")
@@ -87,7 +87,7 @@ async def _find_import(connection: Connection, digest: bytes) -> BillImport:
 
 async def withdraw_bill(connection: Connection, bill_id: int) -> bool:
     """Withdraw a bill; returns whether there was one that counted."""
-    return affected(await connection.execute(*_SQL.bind("withdraw", bill_id=bill_id))) == 1
+    return affected_rows(await connection.execute(*_SQL.bind("withdraw", bill_id=bill_id))) == 1
 
 
 async def list_bills(connection: Connection) -> list[ListedBill]:

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from ledger.postgres.database import Connection, Record, affected
+from ledger.postgres.database import Connection, Record, affected_rows
 from ledger.postgres.statements import statements
 from ledger.recording.offsets import headers_of
 
@@ -123,7 +123,7 @@ async def mark_replayed(connection: Connection, keys: Sequence[DeadLetterKey]) -
         offsets=offsets,
         digests=digests,
     )
-    return affected(await connection.execute(*replayed))
+    return affected_rows(await connection.execute(*replayed))
 
 
 def _page_after(row: Record) -> dict[str, object]:

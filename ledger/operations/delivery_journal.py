@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Final
 
-from ledger.postgres.database import Connection, affected
+from ledger.postgres.database import Connection, affected_rows
 from ledger.postgres.statements import statements
 from ledger.recording.epochs import LedgerClosedError
 from schemas.deliveries import DeliveryRecord
@@ -43,7 +43,7 @@ async def mark_delivered(connection: Connection, records: Collection[DeliveryRec
         created_at=created,
         delivered_at=delivered,
     )
-    return affected(await connection.execute(*mark_delivered))
+    return affected_rows(await connection.execute(*mark_delivered))
 
 
 async def mark_read(connection: Connection, epoch: int) -> None:

@@ -1,4 +1,4 @@
-"""Calls with held events: they are counted as soon as an event names the user of the call."""
+"""Calls with held events, which are counted as soon as an event names the user of the call."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _SQL: Final = statements("operations/held_calls")
 
 
 class HeldCallRow(NamedTuple):
-    """A call with held events; `first_at` is the earliest time of an event."""
+    """A call with held events, the time of the earliest one, and when the first one was held."""
 
     call_id: str
     events: int
@@ -22,9 +22,9 @@ class HeldCallRow(NamedTuple):
     held_at: datetime
 
 
-async def list_held_calls(connection: Connection, after: str, at_most: int) -> list[HeldCallRow]:
+async def list_held_calls(connection: Connection, after: str, limit: int) -> list[HeldCallRow]:
     """Return calls with ids after `after`; none if the viewer is not an administrator."""
-    rows = await connection.fetch(*_SQL.bind("list", after=after, at_most=at_most))
+    rows = await connection.fetch(*_SQL.bind("list", after=after, limit=limit))
     return [HeldCallRow(*row) for row in rows]
 
 
@@ -33,9 +33,9 @@ async def is_held(connection: Connection, call_id: str) -> bool:
     return bool(await connection.fetch(*_SQL.bind("find", call_id=call_id)))
 
 
-async def list_all_held_calls(
-    connection: Connection, at_most: int, call_id: str | None = None
+async def list_held_calls_as_operator(
+    connection: Connection, limit: int, call_id: str | None = None
 ) -> list[HeldCallRow]:
-    """Return calls by id, or only `call_id`, for an operator."""
-    bound = _SQL.bind("list_all", at_most=at_most, wanted=call_id)
+    """Return calls ordered by id, or only the call `call_id`, without a viewer."""
+    bound = _SQL.bind("list_as_operator", limit=limit, call_id=call_id)
     return [HeldCallRow(*row) for row in await connection.fetch(*bound)]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal, get_args
 
-from ledger.postgres.database import Connection, affected
+from ledger.postgres.database import Connection, affected_rows
 from ledger.postgres.statements import statements
 from schemas.events import RERATE_SOURCE
 
@@ -107,7 +107,7 @@ async def _remove_batches(
     total = 0
     for _ in range(BATCHES_MAX):
         async with connection.transaction():
-            removed = affected(
+            removed = affected_rows(
                 await connection.execute(*_SQL.bind(subject, before=before, limit=BATCH_ROWS))
             )
             await store_progress(connection, subject, removed)
@@ -131,8 +131,8 @@ async def _remove_identities(connection: Connection, before: datetime, stopped: 
             status = await connection.execute(
                 *_SQL.bind("identities", before=before, first_page=start, next_page=following)
             )
-            await store_progress(connection, "identities", affected(status), str(following))
-        total += affected(status)
+            await store_progress(connection, "identities", affected_rows(status), str(following))
+        total += affected_rows(status)
         start = following
     return total
 
@@ -164,8 +164,8 @@ async def _remove_costs(connection: Connection, seal_id: int) -> tuple[int, int]
         status = await connection.execute(
             *_SQL.bind("remove_expired_costs", identities=identities, call_ids=call_ids)
         )
-        await store_progress(connection, "archived_costs", affected(status))
-    return len(rows), affected(status)
+        await store_progress(connection, "archived_costs", affected_rows(status))
+    return len(rows), affected_rows(status)
 
 
 async def store_progress(

@@ -15,7 +15,7 @@ import msgspec
 
 from ledger.operations.gaps import StreamGap, list_gaps
 from ledger.postgres.access import access_problems
-from ledger.postgres.database import Connection, affected, connected
+from ledger.postgres.database import Connection, affected_rows, connected
 from ledger.postgres.statements import statements
 from ledger.recording.epochs import raise_epoch
 
@@ -181,7 +181,7 @@ async def rebuild(url: str, report: Report = lambda _: None, restore: Restore | 
                 report(step.replace("_", " "))
                 status = await connection.execute(_SQL[step], timeout=_STATEMENT_SECONDS_MAX)
                 if step == "rebuild_calls":
-                    calls = affected(status)
+                    calls = affected_rows(status)
             await raise_epoch(connection, "rebuild", keeps_deliveries=True)
         # Outside of the transaction, which batches wait for with their settings locked.
         await connection.execute(_SQL["rebuild_credit_users"], timeout=_STATEMENT_SECONDS_MAX)

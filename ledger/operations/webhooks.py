@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from ledger.postgres.database import Connection, Record, affected
+from ledger.postgres.database import Connection, Record, affected_rows
 from ledger.postgres.statements import statements
 from ledger.postgres.viewers import ReaderPool, Viewer
 
@@ -126,7 +126,7 @@ async def add_endpoint(
     added = _SQL.bind(
         "add", endpoint_id=endpoint_id, created_by=created_by, limit=ENDPOINTS_MAX, **values
     )
-    if not affected(await connection.execute(*added)):
+    if not affected_rows(await connection.execute(*added)):
         raise TooManyEndpointsError
     if secret is not None:
         await add_secret(connection, endpoint_id, secret, created_by=created_by)
@@ -159,13 +159,13 @@ async def add_secret(
 async def delete_secret(connection: Connection, endpoint_id: str, secret_id: int) -> bool:
     """Delete a secret; returns whether the endpoint had it."""
     bound = _SQL.bind("delete_secret", endpoint_id=endpoint_id, secret_id=secret_id)
-    return affected(await connection.execute(*bound)) == 1
+    return affected_rows(await connection.execute(*bound)) == 1
 
 
 async def delete_endpoint(connection: Connection, endpoint_id: str) -> bool:
     """Delete an endpoint with its secrets; returns whether there was one."""
     bound = _SQL.bind("delete", endpoint_id=endpoint_id)
-    return affected(await connection.execute(*bound)) == 1
+    return affected_rows(await connection.execute(*bound)) == 1
 
 
 def _new_id() -> str:

@@ -15,13 +15,12 @@ COMMAND_TIMEOUT_SECONDS: Final = 60
 CONNECT_TIMEOUT_SECONDS: Final = 10
 STATEMENT_TIMEOUT_MS: Final = 60_000
 
-_SESSION: Final = {
+_SESSION_SETTINGS: Final = {
     "lock_timeout": "20s",
     "idle_in_transaction_session_timeout": "10s",
     "timezone": "UTC",
 }
-"""Settings of each session. The idle timeout releases the locks of a frozen process; see
-`wait_in_transaction`."""
+"""The idle timeout releases the locks of a frozen process; see `wait_in_transaction`."""
 
 UniqueViolation = asyncpg.UniqueViolationError
 Deadlock = asyncpg.DeadlockDetectedError
@@ -34,19 +33,19 @@ QueryCanceled = asyncpg.QueryCanceledError
 TRANSIENT_ERRORS: Final = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # used while the server's last message is half read
+    asyncpg.InternalClientError,  # raised by a connection that read only a part of a message
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
     asyncpg.TransactionRollbackError,
-    asyncpg.ObjectNotInPrerequisiteStateError,
-    asyncpg.InvalidPasswordError,
+    asyncpg.ObjectNotInPrerequisiteStateError,  # includes lock timeouts
+    asyncpg.InvalidPasswordError,  # while a password is replaced
     asyncpg.CannotConnectNowError,
-    asyncpg.InvalidCatalogNameError,
+    asyncpg.InvalidCatalogNameError,  # while the database is created again
     asyncpg.IdleInTransactionSessionTimeoutError,
     OSError,
     TimeoutError,
 )
-"""Retryable errors: the database is unavailable, busy or deadlocked."""
+"""Errors that pass: the database is unavailable, busy or deadlocked, or cannot be logged in to."""
 
 SCHEMA_ERRORS: Final = (
     asyncpg.InvalidSchemaNameError,
@@ -59,7 +58,7 @@ DATA_ERRORS: Final = (
     asyncpg.DataError,
     asyncpg.ProgramLimitExceededError,  # texts too long for an index, for example
 )
-"""A value is one that PostgreSQL will never accept.
+"""PostgreSQL will never accept a value, so a retry is useless.
 
 Constraint violations are not included: they show that the schema does not fit this program.
 """
@@ -69,12 +68,12 @@ async def connect(
     url: str, *, name: str, statement_timeout_ms: int = STATEMENT_TIMEOUT_MS
 ) -> Connection:
     """Open a connection; `name` shows in pg_stat_activity. Raises OSError or a PostgresError."""
-    own = {"statement_timeout": str(statement_timeout_ms), "application_name": name}
+    settings = {"statement_timeout": str(statement_timeout_ms), "application_name": name}
     connection: Connection = await asyncpg.connect(
         url,
         timeout=CONNECT_TIMEOUT_SECONDS,
         command_timeout=COMMAND_TIMEOUT_SECONDS,
-        server_settings=_SESSION | own,
+        server_settings=_SESSION_SETTINGS | settings,
     )
     return connection
 
@@ -106,6 +105,6 @@ async def run_command(connection: Connection, query: tuple[Any, ...]) -> None:
         await connection.execute(command)
 
 
-def affected(status: Any) -> int:
+def affected_rows(status: Any) -> int:
     """Return the number of rows in a command's status, such as `UPDATE 3`."""
     return int(str(status).rsplit(" ", 1)[-1])

@@ -75,9 +75,10 @@ class Batch(msgspec.Struct):
 class BatchOutcome(msgspec.Struct):
     """The outcome of a committed batch.
 
-    `changed` are the changed calls, and `outbox_id` is their row in the totals outbox. `alerts` is
-    the number of alerts and commands to publish. `epoch` is that of the ledger. `unpriced` of the
-    recorded and held events have no price. Decoding took `decode_ns`, the statements of the
+    `recorded` is the number of counted events, without held ones. `changed` are the changed calls
+    with a known owner, and `outbox_id` is their row in the totals outbox. `alerts` is the number of
+    alerts and commands to publish. `epoch` is that of the ledger. `unpriced` of the recorded and
+    held events have no price. Decoding took `decode_ns`, the statements of the
     transaction `record_ns`, its commit `commit_ns`. `traces` are the trace contexts of calls that
     sampled events changed.
     """

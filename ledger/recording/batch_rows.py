@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from ledger.calls.batch_changes import BatchChanges, CountedCost
-from ledger.calls.call import Call, read_costs
+from ledger.calls.call import Call, decode_costs
 from ledger.calls.copy_rows import (
     ENTRY_COLUMNS,
     IDENTITY_COLUMNS,
@@ -20,10 +20,10 @@ from ledger.calls.copy_rows import (
     owner_cell,
 )
 from ledger.calls.event_rows import EventRow
-from ledger.calls.roundings import read_roundings
-from ledger.calls.tags import read_origins, read_tags
-from ledger.charge_plans.terms import read_decision
-from ledger.postgres.database import Connection, UniqueViolation, affected
+from ledger.calls.roundings import decode_roundings
+from ledger.calls.tags import decode_origins, decode_tags
+from ledger.charge_plans.terms import decode_decision
+from ledger.postgres.database import Connection, UniqueViolation, affected_rows
 from ledger.postgres.statements import statements
 from schemas.events import Event
 from schemas.stored import pack, unpack
@@ -82,14 +82,14 @@ def call_of(row: Mapping[str, Any]) -> Call:
     return Call(
         **{
             **row,
-            "costs": read_costs(row["costs"]),
+            "costs": decode_costs(row["costs"]),
             "charges": _decode_charges(row["charges"]),
             "infrastructure": _decode_sums(row["infrastructure"]),
             "pending_voids": _decode_identities(row["pending_voids"]),
-            "charge_plan": read_decision(row["charge_plan"]),
-            "tags": read_tags(row["tags"]),
-            "tagged_by": read_origins(row["tagged_by"]),
-            "roundings": read_roundings(row["roundings"]),
+            "charge_plan": decode_decision(row["charge_plan"]),
+            "tags": decode_tags(row["tags"]),
+            "tagged_by": decode_origins(row["tagged_by"]),
+            "roundings": decode_roundings(row["roundings"]),
         }
     )
 
@@ -158,7 +158,7 @@ async def write(
             identities=[event.identity for event in changes.held],
             events=[pack(event) for event in changes.held],
         )
-        if affected(await connection.execute(*hold)) < len(changes.held):
+        if affected_rows(await connection.execute(*hold)) < len(changes.held):
             raise RepeatedIdentityError
 
 
@@ -220,5 +220,5 @@ async def _write_calls(
 
 def _require(status: str, expected: int) -> None:
     """Raise StaleCallError unless every call still had the version that was read."""
-    if affected(status) != expected:
-        raise StaleCallError(f"{expected - affected(status)} calls changed meanwhile")
+    if affected_rows(status) != expected:
+        raise StaleCallError(f"{expected - affected_rows(status)} calls changed meanwhile")

@@ -57,13 +57,13 @@ CACHED_CALLS_MAX: Final = 50_000
 BATCHES_BEFORE_TRUST: Final = 20
 """Batches without a repeat, or without a concurrent writer, before a shortcut is taken again."""
 
-RETRYABLE_ERRORS: Final = (
+CONFLICT_ERRORS: Final = (
     RepeatedIdentityError,
     StaleCallError,
     ErasuresChangedError,
     Deadlock,
 )
-"""The same events can be applied in a new transaction."""
+"""Conflicts with other writers: the same events can be applied in a new transaction."""
 
 
 class MissingPartitionError(Exception):
@@ -125,7 +125,7 @@ class Ledger:
             self._erased = None
             if isinstance(error, RepeatedIdentityError):
                 self._batches_without_repeat = 0
-            if isinstance(error, RETRYABLE_ERRORS):
+            if isinstance(error, CONFLICT_ERRORS):
                 self._batches_without_conflict = 0
             if is_of_erased_user(error):  # erased since the erased users were read
                 raise ErasuresChangedError from error
@@ -147,7 +147,7 @@ class Ledger:
         """Apply events, priced by a catalogue, and store the position of their stream.
 
         The rows of a large batch are copied, those of a small one inserted with its totals. Raises
-        one of RETRYABLE_ERRORS, MissingPartitionError, LedgerClosedError during a restore,
+        one of CONFLICT_ERRORS, MissingPartitionError, LedgerClosedError during a restore,
         EpochChangedError, or a PostgreSQL error; then roll the transaction back.
         """
         new = NewEvents(events)
@@ -228,8 +228,8 @@ class Ledger:
             known = await read_known(connection, calls, events, with_legs)
             seen |= calls
             changes = fold_events(new.by_identity, known, catalogue, erased)
-            if changes.unread_legs:
-                with_legs |= changes.unread_legs
+            if changes.calls_with_unread_legs:
+                with_legs |= changes.calls_with_unread_legs
                 continue
             if not new.replace(changes.refused):
                 await drop_unused(connection, seen.values(), changes)

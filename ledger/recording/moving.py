@@ -60,7 +60,7 @@ async def move(
         **_cost_columns(changes.movements),
         **_day_columns(changes.movements),
         **_spend_columns(changes.spend),
-        **_done_columns(changes.done),
+        **_hold_columns(changes.holds_to_release),
         **position.stream._asdict(),
         **_offset_columns(position),
         worker_id=worker_id,
@@ -107,8 +107,8 @@ def _spend_columns(spend: SpendChanges) -> Columns:
     return {**_named(("spend_users", "spend_quarters"), keys), **_named(names, sums)}
 
 
-def _done_columns(done: Iterable[tuple[str, str]]) -> Columns:
-    return _named(("done_users", "done_calls"), sorted(done))
+def _hold_columns(holds: Iterable[tuple[str, str]]) -> Columns:
+    return _named(("hold_users", "hold_calls"), sorted(holds))
 
 
 def _window_columns(windows: Sequence[SpendWindow]) -> Columns:

@@ -24,7 +24,7 @@ from ledger.prices.catalogue import Catalogue
 from ledger.prices.price_book import PriceBook
 from ledger.recording.batch import Batch, BatchOutcome, dead_letter
 from ledger.recording.batch_rows import StaleCallError
-from ledger.recording.ledger import RETRYABLE_ERRORS, ApplyResult, Ledger, MissingPartitionError
+from ledger.recording.ledger import CONFLICT_ERRORS, ApplyResult, Ledger, MissingPartitionError
 from ledger.recording.offsets import (
     DeadLetter,
     Stream,
@@ -74,36 +74,37 @@ class Recorder:
         self._prices = prices
         self._acknowledge = acknowledge
         self._connection: Connection | None = None
-        self._months: set[Month] = set()
-        self._more_months: set[Month] = set()
+        self._existing_months: set[Month] = set()
+        self._missing_months: set[Month] = set()
         """Months of settlements and released events, which may be older than a batch's events."""
 
     async def record(self, batch: Batch) -> BatchOutcome:
         """Record a batch and return its outcome.
 
         Raises EpochChangedError if the ledger was restored or rebuilt, and the errors of PostgreSQL
-        and of the acknowledgement. Then nothing is recorded, unless the answer to the commit was
-        lost; recording the batch again finds its events as repeats.
+        and of the acknowledgement. After an error nothing is recorded, except that a commit whose
+        response was lost may have succeeded: a retry then drops the events as repeats.
         """
         for _ in range(ATTEMPTS_MAX):
             try:
                 return await self._record(batch)
-            except (*RETRYABLE_ERRORS, _NewPricesError):
+            except (*CONFLICT_ERRORS, _NewPricesError):
                 pass
             except OutdatedPlansError:
                 await self._prices.refresh(await self._open(), at_once=True)
             except MissingPartitionError as error:
-                self._months.clear()  # a month was archived; a late event needs a new partition
-                self._more_months = error.months
+                # A month was archived; a late event needs a new partition.
+                self._existing_months.clear()
+                self._missing_months = error.months
             except TRANSIENT_ERRORS:
-                self.expect_repeats()  # a commit whose answer is lost may have succeeded
+                self.expect_repeats()  # a commit whose response is lost may have succeeded
                 self._drop_connection()
                 raise
-        raise StaleCallError(f"a batch conflicted with other writers {ATTEMPTS_MAX} times in a row")
+        raise StaleCallError(f"a batch could not be recorded in {ATTEMPTS_MAX} attempts")
 
     @property
     def catalogue(self) -> Catalogue:
-        """The prices to rate costs by while they are decoded."""
+        """The catalogue by which costs are priced while they are decoded."""
         return self._prices.catalogue
 
     def expect_repeats(self) -> None:
@@ -144,7 +145,7 @@ class Recorder:
                 await self._require_newest_prices(connection)
             if batch.resent:
                 await count_resent(connection, batch.resent)
-            letters = await self._refuse(connection, batch, result)
+            letters = await self._store_dead_letters(connection, batch, result)
             written_ns = time.monotonic_ns()
         outcome = _outcome(result, letters, self.now())
         outcome.decode_ns = batch.decode_ns
@@ -155,10 +156,11 @@ class Recorder:
     async def _ensure_months(self, connection: Connection, events: Sequence[Incoming]) -> None:
         """Create the partitions of late events, before the transaction of the batch."""
         days = {event.time.date() for event in events}
-        missing = ({(day.year, day.month) for day in days} | self._more_months) - self._months
+        needed = {(day.year, day.month) for day in days} | self._missing_months
+        missing = needed - self._existing_months
         if missing:
             await ensure_months(connection, missing)
-            self._months |= missing
+            self._existing_months |= missing
 
     async def _require_newest_prices(self, connection: Connection) -> None:
         """Read prices again; raises _NewPricesError if there are newer ones."""
@@ -167,17 +169,17 @@ class Recorder:
         if self._prices.catalogue is not catalogue:
             raise _NewPricesError
 
-    async def _refuse(
+    async def _store_dead_letters(
         self, connection: Connection, batch: Batch, result: ApplyResult
     ) -> list[DeadLetter]:
-        """Store dead letters, and wait for Kafka's acknowledgement before the commit.
+        """Store dead letters, and publish them before the commit.
 
-        Raises if too many events of the batch are refused or have no price.
+        `acknowledge` raises if too many events of the batch are refused or have no price.
         """
         letters = list(batch.letters)
         if result.refused:
             pairs = zip(batch.events, batch.records, strict=True)
-            records = {id(event): record for event, record in pairs}
+            records = {id(event): record for event, record in pairs}  # identities may repeat
             letters += [dead_letter(records[id(event)], why) for event, why in result.refused]
         unpriced = [missing_price(row) for row in result.changes.missing_prices]
         if letters:

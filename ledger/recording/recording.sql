@@ -245,8 +245,8 @@ WITH identities AS (
                   refunded_nano = s.refunded_nano + excluded.refunded_nano
 ), released_holds AS (
     DELETE FROM budget_holds AS h
-    USING unnest(:done_users::text[], :done_calls::text[]) AS done (user_id, call_id)
-    WHERE h.user_id = done.user_id AND h.call_id = done.call_id
+    USING unnest(:hold_users::text[], :hold_calls::text[]) AS released (user_id, call_id)
+    WHERE h.user_id = released.user_id AND h.call_id = released.call_id
 ), moved_offsets AS (
     INSERT INTO stream_offsets AS o (cluster, topic, "partition", next_offset, generation, last_record)
     SELECT :cluster, :topic, t."partition", t.next_offset, t.generation, nullif(t.last_record, '')

@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 
 from ledger.postgres.database import Connection
 from ledger.postgres.partitions import ensure_months
-from ledger.recording.ledger import RETRYABLE_ERRORS, Ledger, MissingPartitionError
+from ledger.recording.ledger import CONFLICT_ERRORS, Ledger, MissingPartitionError
 
 T = TypeVar("T")
 
@@ -27,7 +27,7 @@ async def run_with_retries(
         try:
             async with ledger.transaction(connection):
                 return await work()
-        except (*RETRYABLE_ERRORS, MissingPartitionError) as error:
+        except (*CONFLICT_ERRORS, MissingPartitionError) as error:
             if attempt == ATTEMPTS_MAX:
                 raise
             if isinstance(error, MissingPartitionError):

@@ -14,13 +14,13 @@ from msgspec import Struct
 from ledger.calls.batch_changes import BatchChanges
 from ledger.calls.entries import Entry
 from ledger.calls.rating import DetailedCost
-from ledger.calls.tags import read_tags
+from ledger.calls.tags import decode_tags
 from ledger.postgres.database import Connection
 from ledger.postgres.statements import statements
 from ledger.prices.usages import unpack_usages
 from schemas.events import TRACE_TAG, TRACES_SOURCE
 from schemas.spans import is_trace_id
-from schemas.usages import token_sums
+from schemas.usages import input_and_output_sums
 
 _SQL: Final = statements("recording/span_costs")
 
@@ -61,7 +61,7 @@ async def store_spans(connection: Connection, changes: BatchChanges) -> None:
 
 def _trace_of(tags: Mapping[str, str] | str) -> str:
     """Return the trace that tags name, empty if the value is not a trace id."""
-    values = read_tags(tags) if isinstance(tags, str) else tags
+    values = decode_tags(tags) if isinstance(tags, str) else tags
     trace_id = (values or {}).get(TRACE_TAG, "").lower()
     return trace_id if is_trace_id(trace_id) else ""
 
@@ -78,7 +78,7 @@ def _span_cost(entry: Entry, owner: str) -> Iterable[dict[str, Any]]:
     quantities = {
         usage.unit: usage.quantity for usage in unpack_usages(bytes(entry.usages).decode())
     }
-    prompt, reply = token_sums(quantities)
+    prompt, reply = input_and_output_sums(quantities)
     return [
         {
             "identity": entry.identity,

@@ -34,7 +34,7 @@ async def read_legs(connection: Connection, call_ids: Collection[str], known: Kn
     for row in await connection.fetch(*_SQL.bind("leg_pieces", call_ids=list(call_ids))):
         legs[row["call_id"]].append(piece_of(row))
     known.legs = legs
-    known.without_details |= await read_calls_without_details(connection, call_ids)
+    known.calls_without_details |= await read_calls_without_details(connection, call_ids)
 
 
 def piece_of(row: Record) -> LegPiece:

@@ -16,14 +16,17 @@ _SQL: Final = statements("recording/voids")
 
 
 async def resolve_voids(connection: Connection, voids: Sequence[Event], known: KnownState) -> None:
-    """Add the targets of voids to `known`; a corrected cost is replaced by its correction."""
-    foreign = foreign_voids(voids)
-    redirect_voids(foreign, await newest_replacements(connection, _targets(foreign)))
-    targets = _targets(voids)
+    """Redirect voids of corrected costs to the newest correction, and add all targets to `known`.
+
+    The redirection changes the events.
+    """
+    from_emitters = emitter_voids(voids)
+    redirect_voids(from_emitters, await newest_replacements(connection, _targets(from_emitters)))
+    targets = _targets(voids)  # after the redirection
     known.voidable, known.voided = await read_voidable(connection, targets)
     unknown = {call_id for identity, call_id in targets if identity not in known.voidable}
     if unknown:
-        known.without_details = await read_calls_without_details(connection, unknown)
+        known.calls_without_details = await read_calls_without_details(connection, unknown)
 
 
 def _targets(voids: Sequence[Event]) -> set[tuple[str, str]]:
@@ -53,7 +56,7 @@ async def newest_replacements(
     return {row["identity"]: row["event_id"] for row in rows}
 
 
-def foreign_voids(events: Iterable[Event]) -> list[Event]:
+def emitter_voids(events: Iterable[Event]) -> list[Event]:
     """Return the voids that are not part of a correction."""
     return [
         event
@@ -62,14 +65,14 @@ def foreign_voids(events: Iterable[Event]) -> list[Event]:
     ]
 
 
-def redirect_voids(events: Iterable[Event], newest: Mapping[str, str]) -> None:
+def redirect_voids(events: Iterable[Event], newest_ids: Mapping[str, str]) -> None:
     """Let voids of corrected costs name the newest correction, which emitters do not know.
 
-    `newest` is by the identity that a void names.
+    `newest_ids` maps the identity of a corrected cost to the id of its newest correction.
     """
     for event in events:
         if isinstance(event.data, CostVoided):
             named = event.data.voids
-            event_id = newest.get(identity_of(named.source, named.id))
+            event_id = newest_ids.get(identity_of(named.source, named.id))
             if event_id is not None:
                 event.data.voids = EventReference(RERATE_SOURCE, event_id)

@@ -37,7 +37,7 @@ class AllUsersReport(NamedTuple):
     unpriced_events: int = 0
 
 
-async def all_users_report(
+async def read_all_users_report(
     readers: ReaderPool, viewer: Viewer, days: tuple[date, date]
 ) -> AllUsersReport:
     """Return the totals of all users from the first to the last UTC day, both included.

@@ -9,15 +9,15 @@ from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
-from ledger.calls.call import read_costs_by_service
-from ledger.calls.roundings import Rounding, read_roundings
-from ledger.calls.tags import read_tags
-from ledger.charge_plans.terms import ChargeDecision, read_decision
+from ledger.calls.call import decode_costs_by_service
+from ledger.calls.roundings import Rounding, decode_roundings
+from ledger.calls.tags import decode_tags
+from ledger.charge_plans.terms import ChargeDecision, decode_decision
 from ledger.postgres.database import Record
 from ledger.postgres.functions import reads
 from ledger.postgres.versions import VersionedReport
 from ledger.postgres.viewers import ReaderPool, Viewer
-from ledger.reports.limit_cutoffs import LimitCutoff, read_limit_cutoff
+from ledger.reports.limit_cutoffs import LimitCutoff, decode_limit_cutoff
 from ledger.reports.profit import Profit
 from schemas.costs import UNKNOWN_PERSONA
 
@@ -50,7 +50,7 @@ class ServiceCosts(dict[str, ServiceCost]):
 
 
 class QuantityLine(msgspec.Struct, gc=False, rename="camel"):
-    """A quantity of a request, with the catalogue's price; without one its cost is not known."""
+    """A quantity of a request; cost and price are None if the catalogue has no price for it."""
 
     unit: str
     quantity: Decimal
@@ -63,9 +63,9 @@ class QuantityLine(msgspec.Struct, gc=False, rename="camel"):
 class UsageLine(msgspec.Struct, gc=False, rename="camel"):
     """A recorded usage, and the price it was counted at.
 
-    `unit_cost` is the emitter's, in US dollars; `price_usd` for `per_units` of `price_unit` is the
-    catalogue's, if it priced the usage. `metadata` is JSON. A request has `usages` in the place of
-    `usage` and `unit`.
+    `unit_cost` is the price per unit that the emitter sent, in US dollars. `price_usd`, `per_units`
+    and `price_unit` are set if the catalogue priced the usage. `metadata` is JSON. A line with
+    several quantities has `usages` in the place of `usage` and `unit`.
     """
 
     service: str
@@ -84,9 +84,9 @@ class UsageLine(msgspec.Struct, gc=False, rename="camel"):
 
 
 class UsageLines(msgspec.Struct, gc=False):
-    """The number of a call's usage lines, and the listed ones: the earliest."""
+    """The count of a call's usage lines, and the listed ones: the earliest."""
 
-    number: int
+    count: int
     listed: list[UsageLine]
 
 
@@ -139,7 +139,7 @@ class DaySum(msgspec.Struct, gc=False, rename="camel"):
 
     @property
     def profit(self) -> Profit:
-        """The day's profit; its transaction cost is not known separately."""
+        """The day's profit. Its transaction cost is unknown, so do not use `net_revenue_nano`."""
         return Profit(self.charged_nano, self.refunded_nano, sum(self.costs.values()), 0)
 
 
@@ -158,7 +158,8 @@ class SpendingReport(NamedTuple):
 _charges_by_day: Final = msgspec.json.Decoder(dict[str, tuple[int, int]])
 _sums: Final = msgspec.json.Decoder(dict[str, int])
 _classes: Final = msgspec.json.Decoder(dict[str, str])
-_OTHER_CLASSES: Final[dict[str, CostClass]] = {
+_CLASSES: Final[dict[str, CostClass]] = {
+    "api": "api",
     "infrastructure": "infrastructure",
     "transaction": "transaction",
 }
@@ -167,7 +168,7 @@ _personas: Final = msgspec.json.Decoder(list[PersonaSum])
 _days: Final = msgspec.json.Decoder(list[DaySum])
 
 
-async def call_report(
+async def read_call_report(
     readers: ReaderPool, viewer: Viewer, call_id: str, known_version: str = ""
 ) -> VersionedReport[CallReport] | None:
     """Return a call if the viewer may see it, else None; raises StoreUnavailableError."""
@@ -182,28 +183,29 @@ async def call_report(
     if not rows:
         return None
     [row] = rows
-    is_known = row["version"] == known_version
-    return VersionedReport(row["version"], None if is_known else _call_report(row))
+    is_unchanged = row["version"] == known_version
+    return VersionedReport(row["version"], None if is_unchanged else _decode_call_report(row))
 
 
-def _call_report(row: Record) -> CallReport:
+def _decode_call_report(row: Record) -> CallReport:
     values: dict[str, Any] = dict(row)
     del values["version"]
-    costs = add_classes(read_costs_by_service(values["costs"]), values.pop("classes"))
+    charged_nano, refunded_nano = charges_of_days(values.pop("charges"))
+    costs = add_classes(decode_costs_by_service(values["costs"]), values.pop("classes"))
     decoded = {
         "costs": costs,
-        "tags": read_tags(values["tags"]) or {},
-        "charge_plan": read_decision(values["charge_plan"]),
-        "profit": profit_of(*charges_of_days(values.pop("charges")), costs),
+        "tags": decode_tags(values["tags"]) or {},
+        "charge_plan": decode_decision(values["charge_plan"]),
+        "profit": profit_of(charged_nano, refunded_nano, costs),
         "lines": _lines.decode(values["lines"]),
         "archived_events": int(values["archived_events"]),
-        "roundings": read_roundings(values["roundings"]) or [],
-        "ended_by_limit": read_limit_cutoff(values["ended_by_limit"]),
+        "roundings": decode_roundings(values["roundings"]) or [],
+        "ended_by_limit": decode_limit_cutoff(values["ended_by_limit"]),
     }
     return CallReport(**(values | decoded))
 
 
-async def spending_report(
+async def read_spending_report(
     readers: ReaderPool,
     viewer: Viewer,
     user_id: str,
@@ -221,16 +223,16 @@ async def spending_report(
         first_day=days[0],
         last_day=days[1],
         personas_max=PERSONAS_MAX,
-        unnamed_persona=UNKNOWN_PERSONA,
+        unknown_persona=UNKNOWN_PERSONA,
         known_version=known_version,
     )
     [row] = await readers.read(viewer, *spending)
-    is_known = row["version"] == known_version
-    return VersionedReport(row["version"], None if is_known else spending_of(row))
+    is_unchanged = row["version"] == known_version
+    return VersionedReport(row["version"], None if is_unchanged else decode_spending_report(row))
 
 
-def spending_of(row: Record) -> SpendingReport:
-    """Return the report of a row."""
+def decode_spending_report(row: Record) -> SpendingReport:
+    """Return the report in a row of the statements `spending` and `grouped`."""
     costs = add_classes(_sums.decode(row["costs"] or "{}"), row["classes"])
     return SpendingReport(
         calls=row["calls"],
@@ -250,10 +252,10 @@ def charges_of_days(stored: str) -> tuple[int, int]:
 
 
 def add_classes(by_service: Mapping[str, int], classes_json: str | None) -> ServiceCosts:
-    """Add the classes to sums by service; the default class is API usage."""
+    """Add the classes to sums by service; a service without a class is API usage."""
     classes = _classes.decode(classes_json or "{}")
     return ServiceCosts(
-        (service, ServiceCost(nano, _OTHER_CLASSES.get(classes.get(service, ""), "api")))
+        (service, ServiceCost(nano, _CLASSES.get(classes.get(service, "api"), "api")))
         for service, nano in by_service.items()
     )
 

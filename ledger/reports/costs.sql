@@ -47,7 +47,7 @@ SELECT {{digest_of_call}} AS version, c.call_id, c.user_id, c.persona_id, c.stat
                        jsonb_object_keys(day.costs) AS service) AS s,
                cost_class_of(s.service) AS k) AS classes,
        (SELECT json_build_object(
-                   'number', coalesce(max(e.number), 0),
+                   'count', coalesce(max(e.line_count), 0),
                    'listed', coalesce(json_agg(json_build_object(
                        'service', e.service, 'operation', e.operation,
                        'usage', e.usage, 'unit', e.unit, 'costNano', e.cost_nano,
@@ -64,7 +64,7 @@ SELECT {{digest_of_call}} AS version, c.call_id, c.user_id, c.persona_id, c.stat
                              LEFT JOIN service_prices AS q ON q.price_id = abs(u.price_id)),
                        'unpriced', coalesce(e.price_id <= 0, false), 'legId', e.leg_id)
                    ORDER BY e.service, e.time, e.identity), '[]'))
-          FROM (SELECT e.*, count(*) OVER () AS number
+          FROM (SELECT e.*, count(*) OVER () AS line_count
                   FROM call_cost_events AS e
                  WHERE e.call_id = :call_id
                    AND (e.user_id = :viewer_id OR :reads_all)
@@ -88,14 +88,14 @@ SELECT {{digest_of_call}} AS version, c.call_id, c.user_id, c.persona_id, c.stat
 -- fragment: rows_of_spending
 -- The rows of :user_id from :first_day to :last_day that a report of spending sums up.
 day_rows AS MATERIALIZED (
-    SELECT day, coalesce(nullif(persona_id, ''), :unnamed_persona) AS persona_id, calls, duration_ms,
+    SELECT day, coalesce(nullif(persona_id, ''), :unknown_persona) AS persona_id, calls, duration_ms,
            charged_nano, refunded_nano
       FROM user_days
      WHERE user_id = :user_id
        AND (user_id = :viewer_id OR :reads_all)
        AND day BETWEEN :first_day AND :last_day
 ), cost_rows AS MATERIALIZED (
-    SELECT day, coalesce(nullif(persona_id, ''), :unnamed_persona) AS persona_id, service, cost_nano
+    SELECT day, coalesce(nullif(persona_id, ''), :unknown_persona) AS persona_id, service, cost_nano
       FROM user_day_costs
      WHERE user_id = :user_id
        AND (user_id = :viewer_id OR :reads_all)
@@ -126,7 +126,7 @@ SELECT {{digest_of_spending}} AS version
 -- The spending of :user_id from :first_day to :last_day, both included: sums, the cost and class of each
 -- service, the :personas_max most expensive personas, and each day with anything on it, with the costs of
 -- these personas, and the number of events without a price. A persona whose calls were all reassigned to
--- another is left out; calls without one count as :unnamed_persona.
+-- another is left out; calls without one count as :unknown_persona.
 WITH {{rows_of_spending}}, day_costs AS (
     SELECT day, service, sum(cost_nano) AS cost_nano FROM cost_rows GROUP BY day, service
 ), services AS (

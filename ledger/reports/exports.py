@@ -16,7 +16,7 @@ from ledger.postgres.database import Record
 from ledger.postgres.statements import statements
 from ledger.postgres.viewers import ReaderPool, Viewer
 from ledger.reports.filters import NO_FILTER
-from ledger.reports.grouping import grouped_report
+from ledger.reports.grouping import read_grouped_report
 from ledger.reports.lists import CallEventRow, CallFilter, ListedCall, listed_call
 from ledger.reports.profit import Profit
 from schemas.costs import UNKNOWN_PERSONA
@@ -96,7 +96,7 @@ def export_parameters(
     """Return the parameters of the statement of an export."""
     given = filters.parameters | {"user_id": user_id, **viewer.parameters}
     given |= {"since": given.pop("earliest"), "until": given.pop("before")}
-    given["unnamed_persona"] = UNKNOWN_PERSONA
+    given["unknown_persona"] = UNKNOWN_PERSONA
     return {name: given[name] for name in _SQL.statement(kind).parameters}
 
 
@@ -107,7 +107,7 @@ async def _filtered_days(
     if filters.earliest is None or filters.before is None:
         raise ValueError("an export needs its first and its last day")
     days = (filters.earliest.date(), (filters.before - _MOMENT).date())
-    report = await grouped_report(readers, viewer, user_id, days, filters.having, None)
+    report = await read_grouped_report(readers, viewer, user_id, days, filters.having, None)
     return [
         ExportedDay(
             day.day, day.calls, day.duration_ms, day.costs, day.profit, filters.having.narrows_costs

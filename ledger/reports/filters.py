@@ -1,8 +1,8 @@
 """Filters of costs and calls by persona, service, model and tag, one meaning for every report.
 
 Personas and tags select calls. Services and models select costs: a charge belongs to a call, not to
-a service, so a filter by one narrows costs and leaves charges as they are. In a list of calls it
-selects calls with such a cost.
+a service, so a filter by service or model narrows costs and leaves charges as they are. In a list
+of calls it selects the calls that have a matching cost.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ class TagValue(NamedTuple):
 
 
 class CostFilter(NamedTuple):
-    """Values of which one must match in each field; an empty field matches everything.
+    """A cost must match one value of each field; an empty field matches everything.
 
-    Of tags, one value of each key must match. An empty model is a cost without a model.
+    For each key of `tags`, one value must match. An empty model matches costs without a model.
     """
 
     personas: tuple[str, ...] = ()
@@ -39,14 +39,14 @@ class CostFilter(NamedTuple):
     @property
     def parameters(self) -> dict[str, Any]:
         """The parameters of statements; null matches everything."""
-        permitted: dict[str, list[str]] = defaultdict(list)
+        tags: dict[str, list[str]] = defaultdict(list)
         for key, value in self.tags:
-            permitted[key].append(value)
+            tags[key].append(value)
         return {
             "personas": self.personas or None,
             "services": self.services or None,
             "models": self.models or None,
-            "tags": encode(permitted).decode() if permitted else None,
+            "tags": encode(tags).decode() if tags else None,
         }
 
     def matches_cost(self, service: str | None, model: str | None) -> bool:

@@ -1,9 +1,9 @@
 -- Filters of calls, one meaning for every report: `c` is the call. Null matches everything.
 
 -- fragment: of_call
--- Calls with one of the :personas and with the :tags. Calls without a persona count as :unnamed_persona.
+-- Calls with one of the :personas and with the :tags. Calls without a persona count as :unknown_persona.
 -- :tags is a JSON object of keys and their permitted values; an empty value is a call without the tag.
-(:personas::text[] IS NULL OR coalesce(nullif(c.persona_id, ''), :unnamed_persona) = ANY (:personas::text[]))
+(:personas::text[] IS NULL OR coalesce(nullif(c.persona_id, ''), :unknown_persona) = ANY (:personas::text[]))
        AND (:tags::text IS NULL OR NOT EXISTS (
                SELECT FROM jsonb_each(:tags::text::jsonb) AS wanted (key, permitted)
                 WHERE NOT wanted.permitted ? coalesce(c.tags ->> wanted.key, '')))

@@ -11,7 +11,7 @@ import msgspec
 from ledger.postgres.functions import reads
 from ledger.postgres.viewers import ReaderPool, Viewer
 from ledger.reports.all_users import UserCounts
-from ledger.reports.costs import PERSONAS_MAX, SpendingReport, spending_of
+from ledger.reports.costs import PERSONAS_MAX, SpendingReport, decode_spending_report
 from ledger.reports.filters import CostFilter
 from ledger.reports.profit import Profit
 from schemas.costs import UNKNOWN_PERSONA
@@ -88,7 +88,7 @@ _groups: Final = msgspec.json.Decoder(list[_StoredSum])
 _users: Final = msgspec.json.Decoder(UserCounts)
 
 
-async def grouped_report(
+async def read_grouped_report(
     readers: ReaderPool,
     viewer: Viewer,
     user_id: str | None,
@@ -122,10 +122,12 @@ async def grouped_report(
         groups_max=grouping.groups_max if grouping else 0,
         reads_models=reads_models,
         personas_max=PERSONAS_MAX,
-        unnamed_persona=UNKNOWN_PERSONA,
+        unknown_persona=UNKNOWN_PERSONA,
     )
     [row] = await readers.read(viewer, *grouped)
-    return GroupedReport(spending_of(row), _groups_of(row["groups"]), _users.decode(row["users"]))
+    return GroupedReport(
+        decode_spending_report(row), _groups_of(row["groups"]), _users.decode(row["users"])
+    )
 
 
 def _tag_names(filters: CostFilter, tag_key: str) -> list[str]:

@@ -160,7 +160,7 @@ costs AS MATERIALIZED (
     SELECT grouping(service, persona_id, value) AS kind, day, service, persona_id, value,
            sum(cost_nano) AS cost_nano
       FROM (SELECT day, service, persona_id, value, sum(cost_nano) AS cost_nano
-              FROM (SELECT coalesce(nullif(persona_id, ''), :unnamed_persona) AS persona_id, day, service, cost_nano, model,
+              FROM (SELECT coalesce(nullif(persona_id, ''), :unknown_persona) AS persona_id, day, service, cost_nano, model,
                            CASE :group_by WHEN 'service' THEN service WHEN 'model' THEN model ELSE value END AS value
                       FROM posted) AS named
              WHERE day BETWEEN :first_day AND :last_day
@@ -172,7 +172,7 @@ costs AS MATERIALIZED (
 ), days AS MATERIALIZED (
     SELECT grouping(day, persona_id, value) AS kind, day, persona_id, value, sum(calls) AS calls,
            sum(duration_ms) AS duration_ms, sum(charged_nano) AS charged_nano, sum(refunded_nano) AS refunded_nano
-      FROM (SELECT coalesce(nullif(persona_id, ''), :unnamed_persona) AS persona_id, value, day, calls, duration_ms,
+      FROM (SELECT coalesce(nullif(persona_id, ''), :unknown_persona) AS persona_id, value, day, calls, duration_ms,
                    charged_nano, refunded_nano
               FROM counted) AS parts
      WHERE day BETWEEN :first_day AND :last_day

@@ -20,6 +20,6 @@ class LimitCutoff(msgspec.Struct, frozen=True, gc=False, rename="camel"):
 _cutoff: Final = msgspec.json.Decoder(LimitCutoff)
 
 
-def read_limit_cutoff(found: str | None) -> LimitCutoff | None:
+def decode_limit_cutoff(found: str | None) -> LimitCutoff | None:
     """Return the limit that ended a call; None if none did."""
     return None if found is None else _cutoff.decode(found)

@@ -12,16 +12,16 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from ledger.calls.call import read_costs_by_service
+from ledger.calls.call import decode_costs_by_service
 from ledger.calls.roundings import Rounding
-from ledger.calls.tags import read_tags
-from ledger.charge_plans.terms import ChargeDecision, read_decision
+from ledger.calls.tags import decode_tags
+from ledger.charge_plans.terms import ChargeDecision, decode_decision
 from ledger.postgres.database import Record
 from ledger.postgres.functions import reads
 from ledger.postgres.viewers import ReaderPool, Viewer
 from ledger.reports.costs import charges_of_days
 from ledger.reports.filters import NO_FILTER, CostFilter
-from ledger.reports.limit_cutoffs import LimitCutoff, read_limit_cutoff
+from ledger.reports.limit_cutoffs import LimitCutoff, decode_limit_cutoff
 from ledger.reports.profit import Profit
 from schemas.costs import UNKNOWN_PERSONA
 from schemas.numbers import read_number
@@ -172,7 +172,7 @@ async def list_calls(
         **viewer.parameters,
         **filters.parameters,
         **_after(after),
-        unnamed_persona=UNKNOWN_PERSONA,
+        unknown_persona=UNKNOWN_PERSONA,
         limit=limit,
     )
     rows = await readers.read(viewer, *calls)
@@ -204,7 +204,7 @@ async def rank_calls(
         descending=order.is_descending,
         after_rank=rank,
         after_key=key,
-        unnamed_persona=UNKNOWN_PERSONA,
+        unknown_persona=UNKNOWN_PERSONA,
         limit=limit,
     )
     rows = await readers.read(viewer, *calls)
@@ -224,13 +224,13 @@ def _after(position: PagePosition | None) -> dict[str, object]:
 def listed_call(row: Record) -> ListedCall:
     """Return a row of `calls` with its sums over all days."""
     values: dict[str, Any] = dict(row)
-    costs = read_costs_by_service(values["costs"])
+    costs = decode_costs_by_service(values["costs"])
     decoded = {
         "costs": costs,
         "profit": Profit(*charges_of_days(values.pop("charges")), sum(costs.values()), 0),
-        "tags": read_tags(values["tags"]) or {},
-        "charge_plan": read_decision(values["charge_plan"]),
-        "ended_by_limit": read_limit_cutoff(values.get("ended_by_limit")),
+        "tags": decode_tags(values["tags"]) or {},
+        "charge_plan": decode_decision(values["charge_plan"]),
+        "ended_by_limit": decode_limit_cutoff(values.get("ended_by_limit")),
     }
     return ListedCall(**(values | decoded))
 

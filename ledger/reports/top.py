@@ -42,7 +42,7 @@ class TopReport(NamedTuple):
     cost_nano: int
 
 
-async def top_report(
+async def read_top_report(
     readers: ReaderPool, viewer: Viewer, days: tuple[date, date], order: TopOrder
 ) -> TopReport:
     """Return the entries of the first to the last UTC day, both included.
@@ -58,7 +58,7 @@ async def top_report(
         limit=order.limit,
         first_day=days[0],
         last_day=days[1],
-        unnamed_persona=UNKNOWN_PERSONA,
+        unknown_persona=UNKNOWN_PERSONA,
     )
     rows = await readers.read(viewer, *statement)
     entries = [

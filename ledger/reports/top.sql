@@ -4,7 +4,7 @@
 -- name: top
 -- The first :limit users, personas, services or days (:by) of the days :first_day to :last_day, both
 -- included, in the order of :sort (cost, charged, profit, calls or name), with their number and the
--- cost of all of them. Calls without a persona count as :unnamed_persona. A service has a cost only.
+-- cost of all of them. Calls without a persona count as :unknown_persona. A service has a cost only.
 -- Money is nano-dollars.
 WITH parts AS (
     SELECT user_id AS name, calls, duration_ms, charged_nano, refunded_nano, 0 AS cost_nano
@@ -15,11 +15,11 @@ WITH parts AS (
       FROM user_day_costs
      WHERE :reads_all AND :by = 'user' AND day BETWEEN :first_day AND :last_day
     UNION ALL
-    SELECT coalesce(nullif(persona_id, ''), :unnamed_persona), calls, duration_ms, charged_nano, refunded_nano, 0
+    SELECT coalesce(nullif(persona_id, ''), :unknown_persona), calls, duration_ms, charged_nano, refunded_nano, 0
       FROM user_days
      WHERE :reads_all AND :by = 'persona' AND day BETWEEN :first_day AND :last_day
     UNION ALL
-    SELECT coalesce(nullif(persona_id, ''), :unnamed_persona), 0, 0, 0, 0, cost_nano
+    SELECT coalesce(nullif(persona_id, ''), :unknown_persona), 0, 0, 0, 0, cost_nano
       FROM user_day_costs
      WHERE :reads_all AND :by = 'persona' AND day BETWEEN :first_day AND :last_day
     UNION ALL

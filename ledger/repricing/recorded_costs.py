@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from ledger.calls.basis import read_basis_prices
+from ledger.calls.basis import decode_basis_prices
 from ledger.prices.increments import UNIT_SECONDS
 from ledger.prices.pricing import UNPRICED
 from ledger.prices.usages import PricedUsage, unpack_usages
@@ -75,7 +75,7 @@ PricedCost = RecordedCost | DueCost
 
 def basis_price_ids(cost: PricedCost) -> dict[str, int]:
     """Return the ids of the prices of a cost's units of time that charges follow."""
-    stated = read_basis_prices(cost.basis_prices)
+    stated = decode_basis_prices(cost.basis_prices)
     return {
         usage.unit: stated.get(usage.unit, usage.price_id)
         for usage in priced_usages(cost)

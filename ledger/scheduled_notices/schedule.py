@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Final, NamedTuple, get_args
 
 from ledger.notifications.notices import Notice, add_notices
-from ledger.postgres.database import Connection, affected
+from ledger.postgres.database import Connection, affected_rows
 from ledger.postgres.statements import statements
 from ledger.scheduled_notices.digests import DigestRequest, read_digests
 from ledger.scheduled_notices.limit_forecasts import read_limit_forecasts
@@ -49,7 +49,9 @@ async def enrol(connection: Connection) -> int:
     """
     if not await connection.fetchval(_SQL["lock_enrolment"]):
         return 0
-    return affected(await connection.execute(*_SQL.bind("enrol", kinds=get_args(ScheduledKind))))
+    return affected_rows(
+        await connection.execute(*_SQL.bind("enrol", kinds=get_args(ScheduledKind)))
+    )
 
 
 async def run_step(connection: Connection, basis: SpendBasis, now: datetime) -> ScheduleStep:

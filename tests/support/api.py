@@ -78,7 +78,7 @@ class MemorySourceOwners:
 class NoDeclarations:
     """No attachment reports a trace."""
 
-    async def attached(self, trace_ids: set[str]) -> set[str]:
+    async def find_attached(self, trace_ids: set[str]) -> set[str]:
         return set()
 
 

@@ -51,8 +51,10 @@ class MemoryLedger:
         events = some_rated(new.values(), self._prices)
         known = self._known(events)
         folded = fold(events, known, self._prices)
-        if folded.unread_legs:
-            known.legs = {name: self._pieces(name) for name in {*known.legs, *folded.unread_legs}}
+        if folded.calls_with_unread_legs:
+            known.legs = {
+                name: self._pieces(name) for name in {*known.legs, *folded.calls_with_unread_legs}
+            }
             folded = fold(events, known, self._prices)
         self._write(folded)
         return folded

@@ -214,7 +214,7 @@ async def test_ranking_hides_other_users_without_row_policies(ledger: LedgerRowW
             **values,
             field="totalCost",
             descending=True,
-            unnamed_persona="unknown",
+            unknown_persona="unknown",
             limit=10,
         )
         assert bool(await ledger.connection.fetch(*statement)) is seen

@@ -172,7 +172,7 @@ async def test_row_policies_apply_to_exports(database_url: str, ledger: LedgerRo
         ):
             viewer = {"viewer_id": viewer_id, "reads_all": reads_all}
             parameters = exports.statement(kind).parameters
-            given = {"user_id": "bob", "unnamed_persona": "unknown", **viewer, **span}
+            given = {"user_id": "bob", "unknown_persona": "unknown", **viewer, **span}
             statement = exports.bind(kind, **{name: given.get(name) for name in parameters})
             assert len(await connection.fetch(*statement)) == seen
     await connection.close()

@@ -9,7 +9,7 @@ import asyncpg
 from ledger.postgres.statements import statements
 from ledger.postgres.viewers import Viewer, reader_pool
 from ledger.reports.filters import NO_FILTER
-from ledger.reports.grouping import Grouping, grouped_report
+from ledger.reports.grouping import Grouping, read_grouped_report
 from tests.support.ledger_rows import LiveCallRow, rows
 from tests.support.logins import as_login
 
@@ -24,7 +24,7 @@ SOURCES: tuple[dict[str, bool], ...] = (
 VALUES: dict[str, Any] = {
     "user_id": "alice", "first_day": DAYS[0], "last_day": DAYS[1], "months": '"(2025-11)-',
     "personas": None, "services": None, "models": None, "tags": None, "group_by": "persona",
-    "tag_key": "", "groups_max": 5, "personas_max": 5, "unnamed_persona": "unknown",
+    "tag_key": "", "groups_max": 5, "personas_max": 5, "unknown_persona": "unknown",
 }  # fmt: skip
 
 
@@ -66,7 +66,7 @@ async def test_report_is_empty_without_permission(database_url: str) -> None:
             for viewer, user, calls in (
                 (BOB, "alice", 0), (ALICE, "alice", 1), (ALICE, None, 0), (ROOT, None, 2),
             ):  # fmt: skip
-                report = await grouped_report(readers, viewer, user, DAYS, NO_FILTER, grouping)
+                report = await read_grouped_report(readers, viewer, user, DAYS, NO_FILTER, grouping)
                 assert report.spending.calls == calls
                 values = {one.value for one in report.groups.listed}
                 assert len(values) == (min(calls, 1) if grouping.kind == "persona" else calls)

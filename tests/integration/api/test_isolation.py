@@ -20,7 +20,7 @@ from ledger.budgets.limits import LimitChange, Limits
 from ledger.postgres.rights import RIGHTS
 from ledger.postgres.statements import Statements, statements
 from ledger.postgres.viewers import ReaderPool, Viewer, reader_pool
-from ledger.reports.costs import call_report, spending_report
+from ledger.reports.costs import read_call_report, read_spending_report
 from schemas.jsonio import encode
 from tests.support.alerting import an_alert
 from tests.support.api import ApiClient, served_from, token
@@ -123,7 +123,7 @@ ANY = ("earliest", "persona_id", "before", "type", "is_read", "personas", "servi
 VALUES: dict[str, Any] = {
     "user_id": "alice", "call_id": "call-of-alice", "first_day": LAST[0], "last_day": LAST[1],
     "day_start": NOW, "day_end": NOW + DAY, "month_start": NOW, "month_end": NOW + DAY,
-    "since": NOW - DAY, "now": NOW, "by_cost": False, "by_call": False, "unnamed_persona": "unknown",
+    "since": NOW - DAY, "now": NOW, "by_cost": False, "by_call": False, "unknown_persona": "unknown",
     "most": 10, "limit": 10, "personas_max": 10, "calls_max": 10, "alerts_max": 10, "lines_max": 10, **dict.fromkeys(ANY),
     "daily_nano": 7, "monthly_nano": 7, "call_nano": 7, "daily_version": 1, "monthly_version": 1,
     "call_version": 1, "warning_percent": Decimal(80), "thresholds": [], "timezone": "UTC",
@@ -226,17 +226,17 @@ async def test_unfiltered_change_affects_the_own_budget_only(
 
 
 async def test_reports_are_empty_without_permission(readers: ReaderPool) -> None:
-    assert await call_report(readers, BOB, "call-of-alice") is None
-    assert await call_report(readers, ALICE, "held") is None
-    assert await call_report(readers, ROOT, "held") is None
-    _, report = await spending_report(readers, BOB, "alice", LAST)
+    assert await read_call_report(readers, BOB, "call-of-alice") is None
+    assert await read_call_report(readers, ALICE, "held") is None
+    assert await read_call_report(readers, ROOT, "held") is None
+    _, report = await read_spending_report(readers, BOB, "alice", LAST)
     assert report is not None
     assert (report.calls, report.costs, report.personas) == (0, {}, [])
     budgets = Budgets(readers, "charged", 80)
     standing = await budgets.read_status(BOB, "alice", NOW)
     assert standing.limits == Limits(user_id="alice")
     assert (standing.day_nano, standing.month_nano, standing.alerts) == (0, 0, [])
-    assert (await budgets.alerts(BOB, "alice", None, 10)).alerts == []
+    assert (await budgets.read_alerts(BOB, "alice", None, 10)).alerts == []
     await change_budget(budgets, BOB, "alice", LimitChange(daily_limit=(True, 5)), NOW)
     assert (await budgets.read_status(ALICE, "alice", NOW)).limits.daily_nano == 1
 

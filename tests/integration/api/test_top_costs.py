@@ -8,7 +8,7 @@ import pytest
 
 from ledger.postgres.statements import statements
 from ledger.postgres.viewers import Viewer, reader_pool
-from ledger.reports.top import TopKind, TopOrder, top_report
+from ledger.reports.top import TopKind, TopOrder, read_top_report
 from tests.support.api import ApiClient, served_from, token
 from tests.support.attacks import AttackRecorder
 from tests.support.ledger_rows import CENT, LedgerRowWriter, LiveCallRow, rows
@@ -154,14 +154,14 @@ async def test_only_admins_see_rankings(
     record_attack("rankings of all users: by others", attempts=attempts, refused=refused)
     values = {
         "first_day": DAYS[0], "last_day": DAYS[1], "sort": "cost", "descending": True,
-        "limit": 10, "unnamed_persona": "unknown",
+        "limit": 10, "unknown_persona": "unknown",
     }  # fmt: skip
     top_statement = statements("reports/top")
     async with reader_pool(as_login(database_url, "api")) as readers:
         for by in KINDS:
             order = TopOrder(by, "cost", descending=True, limit=10)
             for viewer, seen in ((Viewer("alice"), False), (Viewer("root", reads_all=True), True)):
-                report = await top_report(readers, viewer, DAYS, order)
+                report = await read_top_report(readers, viewer, DAYS, order)
                 assert bool(report.entries) is bool(report.cost_nano) is seen
                 # Without row policies.
                 bound = top_statement.bind("top", by=by, reads_all=viewer.reads_all, **values)

@@ -22,7 +22,7 @@ from tests.support.command import run_command
 from tests.support.price_servers import COUNTRY_V2, VendorServer, country, vendor
 from tests.support.recording import fetch
 
-RETRYABLE_ERRORS = "SELECT state, price_usd::text FROM price_proposals ORDER BY 1, 2"
+PROPOSALS = "SELECT state, price_usd::text FROM price_proposals ORDER BY 1, 2"
 
 
 @pytest.fixture
@@ -83,13 +83,13 @@ async def test_large_change_is_proposed_once(database_url: str, twilio: VendorSe
     assert await catalogue(database_url) == before
     twilio.answer = country("0.15")
     assert (await one(database_url, source(twilio))).proposed == 1
-    assert [tuple(r) for r in await fetch(database_url, RETRYABLE_ERRORS)] == [
+    assert [tuple(r) for r in await fetch(database_url, PROPOSALS)] == [
         ("pending", "0.15"),
         ("replaced", "0.14"),
     ]
     twilio.answer = country("0.014")
     assert (await one(database_url, source(twilio))).waiting == 0
-    assert {r[0] for r in await fetch(database_url, RETRYABLE_ERRORS)} == {"replaced"}
+    assert {r[0] for r in await fetch(database_url, PROPOSALS)} == {"replaced"}
 
 
 async def test_rejected_price_is_not_proposed_again_and_approved_one_applies(
@@ -115,7 +115,7 @@ async def test_dry_run_writes_nothing(database_url: str, twilio: VendorServer) -
     twilio.answer = country("0.14", "0.009")
     result = await one(database_url, source(twilio), dry_run=True)
     assert (result.added, result.waiting) == (1, 1)
-    assert await fetch(database_url, RETRYABLE_ERRORS) == []
+    assert await fetch(database_url, PROPOSALS) == []
     assert await fetch(database_url, "SELECT FROM price_refreshes") == []
 
 

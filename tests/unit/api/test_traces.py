@@ -32,7 +32,7 @@ class Declared:
     def __init__(self, *traces: str) -> None:
         self.traces = {*traces}
 
-    async def attached(self, trace_ids: set[str]) -> set[str]:
+    async def find_attached(self, trace_ids: set[str]) -> set[str]:
         return trace_ids & self.traces
 
 

@@ -103,7 +103,7 @@ def test_alert_names_the_end_of_the_balance_and_each_crossing_raises_another_one
     later = ending_alert(crossing._replace(ends_soon=True), NOW + DAY)
     assert later is not None
     assert later.alert_id == alert.alert_id
-    for other in (crossing._replace(crossings=1), crossing._replace(low_days=4)):
+    for other in (crossing._replace(ends_soon_count=1), crossing._replace(low_balance_days=4)):
         another = ending_alert(other, NOW)
         assert another is not None
         assert another.alert_id != alert.alert_id

@@ -132,7 +132,7 @@ def test_only_kinds_with_increments_leave_the_fast_path() -> None:
 @pytest.mark.parametrize("late", [cost(), ended(), voided(cost())])
 def test_a_leg_whose_details_have_expired_refuses_what_would_change_it(late: Plain) -> None:
     before = ledger_of([started(), cost()]).calls["call-1"]
-    legs = BatchLegs(KnownState(without_details=frozenset({"call-1"})), CATALOGUE)
+    legs = BatchLegs(KnownState(calls_without_details=frozenset({"call-1"})), CATALOGUE)
     rated = rate_if_priced(decoded(late), CATALOGUE)
     check = legs.check_event if isinstance(rated, Event) else legs.check_cost
     with pytest.raises(Refused, match="no longer kept"):
