@@ -116,9 +116,9 @@ class AnomalyDetail(ListedAnomaly, kw_only=True, rename=wire_name):
 
     `cost_by_service` has the costs of its call; null for a day and for a removed call. `days` are
     the days before its day that it was compared with, in order, and its day; empty for a call. Each
-    has the cost of the anomaly's service, or of all services whose cost follows usage. The last day
-    excludes the excess of unusually expensive calls. `usual_range` is null for a call, and if too
-    few days have a cost.
+    has the cost of the anomaly's service, or of all services whose cost depends on usage. The cost
+    of the last day is without what unusually expensive calls cost above their usual cost.
+    `usual_range` is null for a call, and if too few days have a cost.
     """
 
     cost_by_service: dict[str, Usd] | None

@@ -22,7 +22,7 @@ KEY_PATTERN: Final = rf"{KEY_PREFIX}[A-Za-z0-9_-]{{43}}"
 
 
 class ApiKeyItem(Struct, kw_only=True, rename=wire_name):
-    """A key without its secret: `hint` are its first characters.
+    """A key without its secret: `hint` is its beginning.
 
     The service owns the sources of its events. `revoked_at` is null for an active key.
     `accepted_at` and `refused_at` are the times of its last accepted and last refused report, to
@@ -85,7 +85,7 @@ class ApiKeyList(Struct, kw_only=True, rename=wire_name):
 
 
 class WantedApiKey(Struct, kw_only=True, rename=wire_name, forbid_unknown_fields=True):
-    """A key to make: the service that will use it, and what it may do."""
+    """A key to create: the service that will use it, and what it may do."""
 
     service: Annotated[str, Meta(min_length=1, max_length=255)]
     scopes: Annotated[list[KeyScope], Meta(min_length=1, max_length=len(SCOPES))]

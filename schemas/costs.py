@@ -184,7 +184,7 @@ class SpendingDay(DayCost, kw_only=True, omit_defaults=True):
 
 
 class PreviousSpending(Body):
-    """The totals of a comparable earlier period, from `start` to before `end`."""
+    """The totals of a comparable earlier period, from `start` until `end` (exclusive)."""
 
     start: datetime
     end: datetime

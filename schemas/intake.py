@@ -1,6 +1,6 @@
 """What emitters without Kafka send over HTTP, and the reply once the events are in Kafka.
 
-The names are those of the original product's emitters. Unknown fields are ignored, as in events.
+The names are those that existing emitters send. Unknown fields are ignored, as in events.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ ClockTime = Annotated[str, Meta(pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$", max_l
 
 
 class QuietHours(Struct, kw_only=True, rename=wire_name):
-    """From `start` to before `end`, also over midnight, only urgent messages are sent.
+    """From `start` until `end` (exclusive), also over midnight, only urgent messages are sent.
 
     `timezone` is an IANA time zone; null for the user's, and UTC for administrators' channels.
     """

@@ -165,10 +165,10 @@ class PriceEntered(Struct, kw_only=True, rename=wire_name):
 
 
 class ModelAlias(Struct, kw_only=True, rename=wire_name):
-    """Another name of a model of a service, in force from `effective_from` to before `until`.
+    """Another name of a model of a service.
 
-    Usage of the name has the prices of the model. `until` is null without end. `model` is null if
-    the name is not an alias any more.
+    It is in force from `effective_from` until `until` (exclusive). Usage of the name has the prices
+    of the model. `until` is null without end. `model` is null if the name is not an alias any more.
     """
 
     service: str
@@ -266,7 +266,7 @@ class RerateCharges(Struct, kw_only=True, rename=wire_name):
 
 
 class RerateReport(Struct, kw_only=True, rename=wire_name):
-    """The effect of a price change on the time from `from` until before `to`.
+    """The effect of a price change on the time from `from` until `to` (exclusive).
 
     It is a preview if `dry_run` is true, otherwise the corrections are recorded. Sums are of all
     users. `top_users` are the most affected ones and `first_alerts` the earliest; `users` and

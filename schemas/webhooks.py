@@ -57,11 +57,11 @@ class WebhookEndpointList(Struct, kw_only=True, rename=wire_name):
 
 
 class WantedWebhookEndpoint(Struct, kw_only=True, rename=wire_name, forbid_unknown_fields=True):
-    """An endpoint to make. Fields that are left out have the provider's default.
+    """An endpoint to create. Fields that are left out have the provider's default.
 
     `user_path` is where a delivery names the user, `call_path` where it names our call: names
     joined by dots, such as `call.metadata.userId`. `secret` is the vendor's secret or public key;
-    without it, a secret is made if the vendor lets you choose one.
+    without it, a secret is created if the vendor lets you choose one.
     """
 
     provider: Text
@@ -76,14 +76,14 @@ class WantedWebhookEndpoint(Struct, kw_only=True, rename=wire_name, forbid_unkno
 
 
 class NewWebhookEndpoint(Struct, kw_only=True, rename=wire_name):
-    """A new endpoint. `secret` is the secret that was made for it; it is not shown again."""
+    """A new endpoint. `secret` is the secret that was created for it; it is not shown again."""
 
     item: WebhookEndpointItem
     secret: str | None
 
 
 class WantedWebhookSecret(Struct, kw_only=True, rename=wire_name, forbid_unknown_fields=True):
-    """A secret to add: the vendor's; without `secret` one is made."""
+    """A secret to add: the vendor's; without `secret` one is created."""
 
     secret: SecretText | None = None
 

@@ -38,9 +38,9 @@ The costs and revenue of AI phone calls, exact and live.
 * Money is a number of US dollars, written exactly: a client that must not round reads JSON numbers
   as decimals. Fields that end in `_seconds`, `_percent` or `_usd` have that unit.
 * Times are UTC, days are UTC days.
-* Each `GET` also answers `HEAD`. Responses with an `ETag` support `If-None-Match`.
+* Each `GET` route also supports `HEAD`. Responses with an `ETag` support `If-None-Match`.
 * Ids in paths are percent-encoded. Unknown parameters are refused (400).
-* Any request with a token may be answered with 429 and `Retry-After`."""
+* Any request with a token may get 429 with `Retry-After`."""
 _BEARER: Final = {
     "type": "http",
     "scheme": "bearer",

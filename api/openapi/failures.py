@@ -40,7 +40,7 @@ FAILURES: Final[Mapping[int, FailureStatus]] = {
     ),
     403: FailureStatus(
         "Forbidden",
-        "The resource belongs to another user or does not exist; both get the same answer.",
+        "The resource belongs to another user or does not exist; both get the same response.",
         ("forbidden", "foreign_source"),
     ),
     404: FailureStatus("NotFound", "The resource does not exist.", ("not_found",)),

@@ -56,8 +56,8 @@ END_DATE: Final = Parameter(
 COMPARE: Final = flag(
     "compare",
     "Adds `previous`, the totals of the preceding period: the month before a `custom` month, else "
-    "the same number of days. While the period lasts, `previous` ends at the same time of its last "
-    "day.",
+    "the same number of days. While the period lasts, only the same part of the preceding period "
+    "counts.",
     default=False,
 )
 SPAN: Final = (PERIOD, START_DATE, END_DATE)

@@ -1,4 +1,4 @@
-"""Checks an endpoint before it is made, for the API and the command line."""
+"""Checks an endpoint before it is created, for the API and the command line."""
 
 from __future__ import annotations
 

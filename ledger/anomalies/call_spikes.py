@@ -98,7 +98,7 @@ def spike_candidates(call: CheckedCall, services: Collection[str]) -> list[str]:
 def call_spikes(
     call: CheckedCall, services: Collection[str], history: CallHistory
 ) -> Iterator[CallSpike]:
-    """Yield the services with unusually high cost, among those whose cost follows usage."""
+    """Yield the services with unusually high cost, among those whose cost depends on usage."""
     minutes = minutes_of(call.duration_ms)
     for service in spike_candidates(call, services):
         compared = compare(call, service, history)

@@ -42,13 +42,13 @@ class DetectionResult(NamedTuple):
 
 
 class CatalogueFacts(NamedTuple):
-    """The catalogue's legs of services, and the services whose cost does not follow usage."""
+    """The catalogue's legs of services, and the services whose cost does not depend on usage."""
 
     legs: ServiceLegs
     excluded_services: Sequence[str]
 
     def usage_services(self, call: CheckedCall) -> list[str]:
-        """Return the services of a call whose cost follows usage."""
+        """Return the services of a call whose cost depends on usage."""
         return [service for service in call.costs if service not in self.excluded_services]
 
 

@@ -39,7 +39,7 @@ SELECT {{columns}}
 -- name: of_id
 -- The anomaly :anomaly_id of :user_id with the costs of its chart, in nano-dollars. For a call, `call_costs`
 -- by UTC day and service. For a day, `day_costs` by UTC day, from :window_days days before it, of the
--- anomaly's service or of all services whose cost follows usage; `explained_nano` is what unusually
+-- anomaly's service or of all services whose cost depends on usage; `explained_nano` is what unusually
 -- expensive calls of that day cost above the usual, which is not part of the day's anomaly.
 SELECT {{columns}}, a.day,
        (SELECT c.costs FROM calls AS c

@@ -21,10 +21,11 @@ class ReservationUsage(NamedTuple):
 class ReservationDecision(NamedTuple):
     """Whether costs may be caused: `refused_by` is the first budget that refuses them.
 
-    `remaining_nano` is the rest of that budget; of a granted reservation, the lowest rest of all
-    budgets after it, None if there is no limit. `is_tight` means that a budget has reached its
-    warning threshold. `lacks_balance` means that the prepaid balance refuses them, `exceeds_global`
-    that a global limit refuses them; the figures of global limits are not disclosed.
+    `remaining_nano` is what that budget has left; of a granted reservation, the smallest remaining
+    amount of all budgets after it, None if there is no limit. `is_tight` means that a budget has
+    reached its warning threshold. `lacks_balance` means that the prepaid balance refuses them,
+    `exceeds_global` that a global limit refuses them; the figures of global limits are not
+    disclosed.
     """
 
     refused_by: Limit | None

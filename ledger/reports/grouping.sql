@@ -13,7 +13,7 @@
 -- calls, whose `costs` and `charges` are what they contribute to these totals. A call that began before the
 -- period counts if it has a day of :months, a regular expression of the period's months. Models
 -- (:reads_models) are those of the recorded costs and roundings; what remains of a call's costs has no
--- model, so the sums by model equal the totals whatever is archived.
+-- model, so the sums by model equal the totals even if events were archived.
 --
 -- The groups with the highest costs are listed, up to :groups_max; `others` are all further ones, and
 -- `without` is what has no value: calls without the tag or a persona, costs without a model.

@@ -10,7 +10,7 @@ SELECT call_id, first_at, updated_at FROM calls
 WHERE status = 'active' AND user_id IS NOT NULL AND first_at IS NOT NULL
 
 -- name: operations
--- The operations of each service whose cost follows usage.
+-- The operations of each service whose cost depends on usage.
 SELECT DISTINCT service, operation FROM service_prices WHERE class = 'api'
 
 -- name: activities

@@ -42,7 +42,7 @@ async def serving_intake(kafka: KafkaSettings) -> AsyncIterator[ApiClient]:
 
 
 def body(number: int) -> dict[str, Any]:
-    """Return a body of the original product's emitter: a minute of telephony."""
+    """Return a body of a cost: a minute of telephony."""
     return {
         "callId": f"call-{number % 50}",
         "userId": f"user-{number % 5}",
