@@ -1,6 +1,6 @@
 """API keys of services, which are accepted as bearer tokens like JWTs.
 
-An active key is remembered for a second, so a revoked one is refused within a second on every
+An active key is cached for a second, so a revoked one is refused within a second on every
 replica. While PostgreSQL is unavailable, when no key can be revoked either, a key that was active
 within the last minute is still accepted: events go to Kafka, which may be available.
 """
@@ -19,14 +19,14 @@ from ledger.operations.api_keys import KeyHolder, digest_of
 from ledger.postgres.viewers import StoreUnavailableError
 
 FRESH_SECONDS: Final = 1
-KEPT_SECONDS: Final = 60
-KEYS_REMEMBERED_MAX: Final = 10_000
+STALE_SECONDS_MAX: Final = 60
+CACHED_KEYS_MAX: Final = 10_000
 _NEVER: Final = 2**62
 _SECOND_NS: Final = 1_000_000_000
 
 
-class Keys(Protocol):
-    """The store of keys."""
+class KeyLookup(Protocol):
+    """Looks up keys."""
 
     async def find(self, digest: bytes) -> KeyHolder | None:
         """Return the holder of a key, also of a revoked one; raises StoreUnavailableError."""
@@ -37,7 +37,7 @@ class KeyVerifier:
 
     def __init__(
         self,
-        keys: Keys,
+        keys: KeyLookup,
         clock_ns: Callable[[], int] = time.monotonic_ns,
         on_revoked: Callable[[int], None] = lambda _: None,
     ) -> None:
@@ -55,7 +55,7 @@ class KeyVerifier:
         digest = digest_of(key)
         if (known := self._recall(digest, FRESH_SECONDS)) is not None:
             return known
-        if self._recall(digest, KEPT_SECONDS) is not None:
+        if self._recall(digest, STALE_SECONDS_MAX) is not None:
             return await self._look_up(digest)
         async with slot():
             return await self._look_up(digest)
@@ -65,7 +65,7 @@ class KeyVerifier:
         try:
             holder = await self._keys.find(digest)
         except StoreUnavailableError:
-            if (known := self._recall(digest, KEPT_SECONDS)) is not None:
+            if (known := self._recall(digest, STALE_SECONDS_MAX)) is not None:
                 return known
             raise
         if holder is None or holder.is_revoked:
@@ -76,11 +76,13 @@ class KeyVerifier:
         caller = Caller(holder.service, "service", _NEVER, holder.scopes, holder.key_id)
         self._known[digest] = (caller, now_ns)
         self._known.move_to_end(digest)
-        if len(self._known) > KEYS_REMEMBERED_MAX:
+        if len(self._known) > CACHED_KEYS_MAX:
             self._known.popitem(last=False)
         return caller
 
     def _recall(self, digest: bytes, seconds: int) -> Caller | None:
-        """Return the caller of a key that was active within the last seconds."""
-        caller, read_ns = self._known.get(digest, (None, 0))
+        """Return the caller of a key that was active less than `seconds` ago."""
+        if digest not in self._known:
+            return None
+        caller, read_ns = self._known[digest]
         return caller if self._clock_ns() - read_ns < seconds * _SECOND_NS else None

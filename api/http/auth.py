@@ -29,7 +29,7 @@ from api.http.roles import Role
 from schemas.api_keys import KEY_PATTERN
 
 LEEWAY_SECONDS_MAX: Final = 30
-TOKENS_REMEMBERED_MAX: Final = 10_000
+CACHED_TOKENS_MAX: Final = 10_000
 LIFETIME_SECONDS_MAX: Final = 400 * 86_400
 
 VerificationSlot: TypeAlias = Callable[[], AbstractAsyncContextManager[None]]
@@ -118,14 +118,14 @@ class Authenticator:
         keys: KeySource,
         rules: TokenRules,
         *,
-        remembered_max: int = TOKENS_REMEMBERED_MAX,
+        cached_max: int = CACHED_TOKENS_MAX,
         now: Callable[[], int] = unix_now,
     ) -> None:
         self._keys = keys
         self._rules = rules
-        self._remembered_max = remembered_max
+        self._cached_max = cached_max
         self._now = now
-        self._remembered: OrderedDict[bytes, tuple[Caller, int]] = OrderedDict()
+        self._cached: OrderedDict[bytes, tuple[Caller, int]] = OrderedDict()
         self._decoder = jwt.PyJWT(
             options={
                 "require": ["exp", "iat", rules.user_claim],
@@ -139,12 +139,12 @@ class Authenticator:
     def recall(self, token: str) -> Caller | None:
         """Return the caller of a verified token that is cached and has not expired."""
         digest = _digest(token)
-        cached = self._remembered.get(digest)
+        cached = self._cached.get(digest)
         if cached is None:
             return None
         caller, until = cached
         if self._now() >= until:
-            del self._remembered[digest]
+            del self._cached[digest]
             return None
         return caller
 
@@ -200,9 +200,9 @@ class Authenticator:
             until = min(until, now + self._keys.remember_seconds)
         if until <= now:
             return
-        self._remembered[_digest(token)] = (caller, until)
-        if len(self._remembered) > self._remembered_max:
-            self._remembered.popitem(last=False)
+        self._cached[_digest(token)] = (caller, until)
+        if len(self._cached) > self._cached_max:
+            self._cached.popitem(last=False)
 
 
 def _digest(token: str) -> bytes:

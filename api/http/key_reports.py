@@ -1,7 +1,7 @@
 """Stores the last report and the last refusal of each key, for administrators.
 
 Each outcome of a key is stored at most once a second, in the background: no request waits for it,
-and a note that cannot be stored is lost.
+and an outcome that cannot be stored is lost.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from api.http.access import REPORT_REFUSAL, REPORTED_CALL, Caller, Route
 from api.http.problems import Problem
 from ledger.postgres.viewers import StoreUnavailableError
 
-KEYS_REMEMBERED_MAX: Final = 1_000
+CACHED_OUTCOMES_MAX: Final = 1_000
 NOTES_UNDER_WAY_MAX: Final = 20
 _SECOND_NS: Final = 1_000_000_000
 _NO_SCOPE: Final = "The key lacks the permission to send events."
@@ -29,18 +29,18 @@ _REVOKED: Final = "The key is revoked."
 _log: Final = logging.getLogger(__name__)
 
 
-class ReportNotes(Protocol):
-    """The store of notes."""
+class ReportStore(Protocol):
+    """Stores the outcomes of reports."""
 
     async def note(self, key_id: int, call_id: str | None, refusal: str | None) -> None:
         """Store that a key reported events, or why not; raises StoreUnavailableError."""
 
 
 class KeyReports:
-    """Notes the reports of keys."""
+    """Stores the outcomes of reports, by key."""
 
-    def __init__(self, notes: ReportNotes, clock_ns: Callable[[], int] = time.monotonic_ns) -> None:
-        self._notes = notes
+    def __init__(self, store: ReportStore, clock_ns: Callable[[], int] = time.monotonic_ns) -> None:
+        self._report_store = store
         self._clock_ns = clock_ns
         self._noted: OrderedDict[tuple[int, bool], int] = OrderedDict()
         self._under_way: set[asyncio.Task[None]] = set()
@@ -69,12 +69,13 @@ class KeyReports:
 
     def _note(self, key_id: int, call_id: str | None, refusal: str | None) -> None:
         outcome, now_ns = (key_id, refusal is None), self._clock_ns()
-        is_recent = now_ns - self._noted.get(outcome, -_SECOND_NS) < _SECOND_NS
+        noted_ns = self._noted.get(outcome)
+        is_recent = noted_ns is not None and now_ns - noted_ns < _SECOND_NS
         if is_recent or len(self._under_way) >= NOTES_UNDER_WAY_MAX:
             return
         self._noted[outcome] = now_ns
         self._noted.move_to_end(outcome)
-        if len(self._noted) > KEYS_REMEMBERED_MAX:
+        if len(self._noted) > CACHED_OUTCOMES_MAX:
             self._noted.popitem(last=False)
         task = asyncio.get_running_loop().create_task(self._store(key_id, call_id, refusal))
         self._under_way.add(task)
@@ -82,6 +83,10 @@ class KeyReports:
 
     async def _store(self, key_id: int, call_id: str | None, refusal: str | None) -> None:
         try:
-            await self._notes.note(key_id, call_id, refusal)
+            await self._report_store.note(key_id, call_id, refusal)
         except StoreUnavailableError as error:
-            _log.warning("a report is not noted: %s", error, extra={"action": "report_not_noted"})
+            _log.warning(
+                "the outcome of a report is not stored: %s",
+                error,
+                extra={"action": "report_not_noted"},
+            )

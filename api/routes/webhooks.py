@@ -24,7 +24,7 @@ from api.intake.publishing import publish, require_stream
 from api.metrics.webhooks import WebhookMeter
 from api.openapi.operations import JSON, Operation, Parameter, Tag
 from api.webhooks.deliveries import SignatureError, WebhookDelivery, WebhookProvider
-from api.webhooks.endpoints import EndpointDirectory, Endpoints
+from api.webhooks.endpoints import CachedEndpoints, EndpointStore
 from api.webhooks.intake import checked_events, have_user, require_room_for_held_events
 from api.webhooks.providers import PROVIDERS
 from ledger.operations.webhooks import WebhookEndpoint
@@ -59,12 +59,12 @@ class WebhookRoutes:
     """The route of all providers; without a stream it answers 503."""
 
     def __init__(
-        self, stream: EventStream | None, endpoints: Endpoints, options: ApiOptions, now: Clock
+        self, stream: EventStream | None, endpoints: EndpointStore, options: ApiOptions, now: Clock
     ) -> None:
         limits = options.limits
         self._stream = stream
         self._store = endpoints
-        self._endpoints = EndpointDirectory(endpoints)
+        self._endpoints = CachedEndpoints(endpoints)
         self._limits = limits
         self.meter = WebhookMeter()
         self._public_url = options.public_url
@@ -84,12 +84,12 @@ class WebhookRoutes:
         if provider is None:
             raise not_found("There is no such provider of webhooks.")
         try:
-            answer = await self._receive(request, provider, query)
+            accepted = await self._receive(request, provider, query)
         except Problem:
             self.meter.count(provider.name, "refused")
             raise
-        self.meter.count(provider.name, "accepted" if answer.refused is None else "incomplete")
-        return reply(answer)
+        self.meter.count(provider.name, "accepted" if accepted.refused is None else "incomplete")
+        return reply(accepted)
 
     async def _receive(
         self, request: web.Request, provider: WebhookProvider, query: Mapping[str, str]
@@ -101,14 +101,14 @@ class WebhookRoutes:
         delivery = WebhookDelivery(request.headers, query, self._urls(request), body, self._now())
         try:
             await self._verify(request, provider, endpoint, delivery)
-            answer = await self._accept(provider, endpoint, delivery)
+            accepted = await self._accept(provider, endpoint, delivery)
         except Problem as problem:
             await self._note_refusal(endpoint, problem.message)
             raise
         await self._endpoints.note(endpoint.endpoint_id, None)
-        if answer.refused is not None:
-            await self._note_refusal(endpoint, answer.refused)
-        return answer
+        if accepted.refused is not None:
+            await self._note_refusal(endpoint, accepted.refused)
+        return accepted
 
     async def _note_refusal(self, endpoint: WebhookEndpoint, message: str) -> None:
         await self._endpoints.note(endpoint.endpoint_id, message)

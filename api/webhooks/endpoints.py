@@ -1,6 +1,6 @@
-"""Cached endpoints: read again after a second, and kept while PostgreSQL is unavailable.
+"""Caches endpoints for a second, and for up to ten minutes while PostgreSQL is unavailable.
 
-Vendors give up after few attempts, while Kafka, which receives the events, may be available.
+Deliveries then still reach Kafka: vendors retry only a few times.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from ledger.operations.webhooks import WebhookEndpoint
 from ledger.postgres.viewers import StoreUnavailableError
 
 FRESH_SECONDS: Final = 1
-KEPT_SECONDS: Final = 600
-REMEMBERED_MAX: Final = 1_000
+STALE_SECONDS_MAX: Final = 600
+CACHE_ENTRIES_MAX: Final = 1_000
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{32}")
 _SECOND_NS: Final = 1_000_000_000
 
 _log: Final = logging.getLogger(__name__)
 
 
-class Endpoints(Protocol):
-    """The store of endpoints; methods raise StoreUnavailableError."""
+class EndpointStore(Protocol):
+    """Stores endpoints, and counts held events. Each method may raise StoreUnavailableError."""
 
     async def find(self, endpoint_id: str) -> WebhookEndpoint | None:
         """Return an endpoint with its secrets."""
@@ -37,10 +37,12 @@ class Endpoints(Protocol):
         """Return the number of held events, up to `at_most`."""
 
 
-class EndpointDirectory:
-    """Finds endpoints, and notes their last deliveries at most once a second."""
+class CachedEndpoints:
+    """Finds endpoints, and stores the outcomes of their deliveries at most once a second."""
 
-    def __init__(self, store: Endpoints, clock_ns: Callable[[], int] = time.monotonic_ns) -> None:
+    def __init__(
+        self, store: EndpointStore, clock_ns: Callable[[], int] = time.monotonic_ns
+    ) -> None:
         self._store = store
         self._clock_ns = clock_ns
         self._known: OrderedDict[str, tuple[WebhookEndpoint, int]] = OrderedDict()
@@ -57,14 +59,17 @@ class EndpointDirectory:
         """Store the outcome of a delivery, for administrators; an error is only logged."""
         key = (endpoint_id, refusal is None)
         now_ns = self._clock_ns()
-        if now_ns - self._noted.get(key, -_SECOND_NS) < _SECOND_NS:
+        noted_ns = self._noted.get(key)
+        if noted_ns is not None and now_ns - noted_ns < _SECOND_NS:
             return
         _remember(self._noted, key, now_ns)
         try:
             await self._store.note(endpoint_id, refusal)
         except StoreUnavailableError as error:
             _log.warning(
-                "a delivery is not noted: %s", error, extra={"action": "webhook_not_noted"}
+                "the outcome of a delivery is not stored: %s",
+                error,
+                extra={"action": "webhook_not_noted"},
             )
 
     async def _look_up(self, endpoint_id: str) -> WebhookEndpoint | None:
@@ -72,7 +77,7 @@ class EndpointDirectory:
         try:
             found = await self._store.find(endpoint_id)
         except StoreUnavailableError:
-            if (known := self._recall(endpoint_id, KEPT_SECONDS)) is not None:
+            if (known := self._recall(endpoint_id, STALE_SECONDS_MAX)) is not None:
                 return known
             raise
         if found is None:
@@ -82,13 +87,15 @@ class EndpointDirectory:
         return found
 
     def _recall(self, endpoint_id: str, seconds: int) -> WebhookEndpoint | None:
-        """Return an endpoint that was read within the last seconds."""
-        found, read_ns = self._known.get(endpoint_id, (None, 0))
+        """Return an endpoint that was read less than `seconds` ago."""
+        if endpoint_id not in self._known:
+            return None
+        found, read_ns = self._known[endpoint_id]
         return found if self._clock_ns() - read_ns < seconds * _SECOND_NS else None
 
 
 def _remember(cache: OrderedDict, key: object, value: object) -> None:  # type: ignore[type-arg]
     cache[key] = value
     cache.move_to_end(key)
-    if len(cache) > REMEMBERED_MAX:
+    if len(cache) > CACHE_ENTRIES_MAX:
         cache.popitem(last=False)

@@ -9,7 +9,7 @@ from typing import Final
 from api.http.problems import unavailable
 from api.intake.events import CheckedEvent, make_event
 from api.webhooks.deliveries import EventDraft, WebhookProvider
-from api.webhooks.endpoints import Endpoints
+from api.webhooks.endpoints import EndpointStore
 from schemas.refusals import Refused
 
 HELD_EVENTS_MAX: Final = 100_000
@@ -18,12 +18,12 @@ EVENTS_MAX: Final = 1_000
 """The maximum number of events of a delivery. LiteLLM sends up to 512 payloads at once."""
 
 
-async def require_room_for_held_events(endpoints: Endpoints) -> None:
+async def require_room_for_held_events(store: EndpointStore) -> None:
     """Raise the 503 Problem if too many events are held because their user is unknown.
 
     Raises StoreUnavailableError.
     """
-    if await endpoints.count_held_events(HELD_EVENTS_MAX) >= HELD_EVENTS_MAX:
+    if await store.count_held_events(HELD_EVENTS_MAX) >= HELD_EVENTS_MAX:
         raise unavailable("Storage for events without a user")
 
 

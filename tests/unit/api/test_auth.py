@@ -116,7 +116,7 @@ async def test_leeway_is_not_cached() -> None:
 
 
 async def test_token_cache_is_bounded_and_drops_the_oldest() -> None:
-    verifier = Authenticator(key_source(secret=SECRET), TokenRules(), remembered_max=2)
+    verifier = Authenticator(key_source(secret=SECRET), TokenRules(), cached_max=2)
     tokens = [token(f"user{number}") for number in range(3)]
     for bearer in tokens:
         await verifier.verify(bearer)

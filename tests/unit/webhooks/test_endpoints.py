@@ -1,9 +1,9 @@
-"""Endpoints are known while PostgreSQL is away, and events without a user are bounded."""
+"""Endpoints are cached while PostgreSQL is away, and events without a user are bounded."""
 
 import pytest
 
 from api.http.problems import Problem
-from api.webhooks.endpoints import FRESH_SECONDS, KEPT_SECONDS, EndpointDirectory
+from api.webhooks.endpoints import FRESH_SECONDS, STALE_SECONDS_MAX, CachedEndpoints
 from api.webhooks.intake import HELD_EVENTS_MAX, require_room_for_held_events
 from ledger.operations.webhooks import WebhookEndpoint
 from ledger.postgres.viewers import StoreUnavailableError
@@ -40,32 +40,32 @@ class Store:
 
 async def test_endpoint_is_read_once_a_second_and_kept_during_an_outage() -> None:
     store, now = Store(), [0]
-    directory = EndpointDirectory(store, lambda: now[0])
+    endpoints = CachedEndpoints(store, lambda: now[0])
     for _ in range(3):
-        assert await directory.find("vapi", ID) == store.found
+        assert await endpoints.find("vapi", ID) == store.found
     assert store.reads == 1
-    assert await directory.find("retell", ID) is None
+    assert await endpoints.find("retell", ID) is None
     store.gone = True
-    now[0] = (KEPT_SECONDS - 1) * SECOND_NS
-    assert await directory.find("vapi", ID) == store.found
-    now[0] = KEPT_SECONDS * SECOND_NS
+    now[0] = (STALE_SECONDS_MAX - 1) * SECOND_NS
+    assert await endpoints.find("vapi", ID) == store.found
+    now[0] = STALE_SECONDS_MAX * SECOND_NS
     with pytest.raises(StoreUnavailableError):
-        await directory.find("vapi", ID)
+        await endpoints.find("vapi", ID)
     store.gone, store.found = False, None
     now[0] += FRESH_SECONDS * SECOND_NS
-    assert await directory.find("vapi", ID) is None
+    assert await endpoints.find("vapi", ID) is None
 
 
 async def test_outcomes_are_noted_once_a_second_each() -> None:
     store, now = Store(), [0]
-    directory = EndpointDirectory(store, lambda: now[0])
+    endpoints = CachedEndpoints(store, lambda: now[0])
     for refusal in (None, None, "no", "no"):
-        await directory.note(ID, refusal)
+        await endpoints.note(ID, refusal)
     now[0] = SECOND_NS
-    await directory.note(ID, None)
+    await endpoints.note(ID, None)
     store.gone = True
     now[0] = 2 * SECOND_NS
-    await directory.note(ID, None)
+    await endpoints.note(ID, None)
     assert store.notes == [None, "no", None]
 
 
