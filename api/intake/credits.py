@@ -9,16 +9,16 @@ from uuid import uuid4
 
 from msgspec import UNSET
 
-from api.intake.events import CheckedEvent, EventSender, make_event
+from api.intake.events import CheckedEvent, IntakeContext, make_event
 from schemas.credits import GrantRequest, GrantVoidRequest
 
 _SOURCE: Final = "/api/admin/credits"
 
 
-def grant_event(body: GrantRequest, sender: EventSender) -> CheckedEvent:
+def grant_event(body: GrantRequest, context: IntakeContext) -> CheckedEvent:
     """Return the `credit.granted` of a body; raises Refused.
 
-    Repeats with the sender's key are the same grant.
+    Repeats with the same `Idempotency-Key` are one grant.
     """
     data = {
         "userId": body.user_id,
@@ -27,16 +27,19 @@ def grant_event(body: GrantRequest, sender: EventSender) -> CheckedEvent:
         "priority": body.priority,
         "note": body.note,
     }
-    return _event("credit.granted", "grant", data, sender)
+    return _event("credit.granted", "grant", data, context)
 
 
-def grant_void_event(body: GrantVoidRequest, sender: EventSender) -> CheckedEvent:
+def grant_void_event(body: GrantVoidRequest, context: IntakeContext) -> CheckedEvent:
     """Return the `credit.voided` of a body; raises Refused. A grant is voided once."""
     data = {"userId": body.user_id, "voids": body.voids, "reason": body.reason}
-    return _event("credit.voided", "void", data, sender)
+    return _event("credit.voided", "void", data, context)
 
 
-def _event(kind: str, action: str, data: Mapping[str, object], sender: EventSender) -> CheckedEvent:
-    source = f"{_SOURCE}/{quote(sender.user_id, safe='')}"
+def _event(
+    event_type: str, action: str, data: Mapping[str, object], context: IntakeContext
+) -> CheckedEvent:
+    source = f"{_SOURCE}/{quote(context.sender, safe='')}"
+    event_id = f"{action}/{context.idempotency_key or uuid4()}"
     given = {name: value for name, value in data.items() if value is not UNSET}
-    return make_event(kind, source, f"{action}/{sender.key or uuid4()}", None, given, sender.now)
+    return make_event(event_type, source, event_id, None, given, context.now)

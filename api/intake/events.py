@@ -45,26 +45,28 @@ _finalize: Final = msgspec.json.Decoder(Finalize, dec_hook=read_number, float_ho
 _batch: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
 
-class EventSender(NamedTuple):
-    """The sending service, its `Idempotency-Key` if any, and the current time."""
+class IntakeContext(NamedTuple):
+    """The sender of a request, its `Idempotency-Key` if any, and the current time."""
 
-    user_id: str
-    key: str | None
+    sender: str
+    idempotency_key: str | None
     now: datetime
 
 
 class CheckedEvent(NamedTuple):
-    """A valid event, ready to publish, its identity and its call, empty for prepaid credit."""
+    """A valid event, ready to publish; `call_id` is empty for an event of prepaid credit."""
 
     outgoing: OutgoingEvent
     reference: EventReference
     call_id: str
 
 
-def cost_event(body: bytes, sender: EventSender) -> CheckedEvent:
+def cost_event(body: bytes, context: IntakeContext) -> CheckedEvent:
     """Return the `cost.recorded` event of a body; raises Refused."""
     body_fields = _decode_body(_track, body)
     unit = body_fields.usage_unit and standard_unit(body_fields.usage_unit)
+    # The digest of `data` may be the event's identity. It must stay the same between releases, so
+    # fields that later releases added are left out if they have no value.
     data = {
         "callId": body_fields.call_id,
         "userId": body_fields.user_id,
@@ -80,18 +82,20 @@ def cost_event(body: bytes, sender: EventSender) -> CheckedEvent:
         "metadata": body_fields.metadata if bytes(body_fields.metadata) else None,
         **_tags(body_fields.tags),
         **_usages(body_fields),
-        **({} if body_fields.leg_id is None else {"legId": body_fields.leg_id}),
+        **_leg(body_fields.leg_id),
     }
     at = _time_of(body_fields.timestamp)
-    event_id = sender.key or (_content_id("cost.recorded", at, data) if at else str(uuid4()))
-    return _event("cost.recorded", "track", event_id, at, data, sender)
+    if context.idempotency_key is not None:
+        event_id = context.idempotency_key
+    elif at is not None:
+        event_id = _content_id("cost.recorded", at, data)
+    else:
+        event_id = str(uuid4())
+    return _event("cost.recorded", "track", event_id, at, data, context)
 
 
 def _usages(body_fields: Track) -> dict[str, object]:
-    """Return the field for the quantities of a request, in the order of units; empty without any.
-
-    Without quantities, the field is absent: the digest of the content is the event's identity.
-    """
+    """Return `usages`, ordered by unit, or no field for a body without them."""
     if body_fields.usages is None:
         return {}
     usages = [
@@ -101,7 +105,7 @@ def _usages(body_fields: Track) -> dict[str, object]:
     return {"usages": sorted(usages, key=itemgetter("unit"))}
 
 
-def end_events(call_id: str, body: bytes, sender: EventSender) -> list[CheckedEvent]:
+def end_events(call_id: str, body: bytes, context: IntakeContext) -> list[CheckedEvent]:
     """Return the end of a call and its charge, if the body has one; raises Refused."""
     body_fields = _decode_body(_finalize, body)
     if body_fields.call_id not in {None, call_id}:
@@ -109,7 +113,7 @@ def end_events(call_id: str, body: bytes, sender: EventSender) -> list[CheckedEv
     if body_fields.fee is not None and body_fields.amount is None:
         raise Refused("invalid_event", "`fee` requires `amount`.")
     at = _time_of(body_fields.timestamp)
-    id_prefix = f"key/{sender.key}" if sender.key else f"call/{call_id}"
+    id_prefix = f"key/{context.idempotency_key}" if context.idempotency_key else f"call/{call_id}"
     owner = {"callId": call_id, "userId": body_fields.user_id}
     charge = owner | {
         "amount": body_fields.amount,
@@ -123,25 +127,30 @@ def end_events(call_id: str, body: bytes, sender: EventSender) -> list[CheckedEv
     }
     # The charge goes first: an end without a charge would get the default charge for a moment.
     charges = (
-        [_event("call.charged", "finalize", f"{id_prefix}/charged", at, charge, sender)]
+        [_event("call.charged", "finalize", f"{id_prefix}/charged", at, charge, context)]
         if body_fields.amount is not None
         else []
     )
-    return [*charges, _event("call.ended", "finalize", f"{id_prefix}/ended", at, end, sender)]
+    return [*charges, _event("call.ended", "finalize", f"{id_prefix}/ended", at, end, context)]
 
 
 def _tags(tags: dict[str, str] | None) -> dict[str, dict[str, str]]:
-    """Return the field `tags`; absent without tags, which keeps the digest of the content."""
+    """Return `tags`, ordered by key, or no field for a body without tags."""
     return {"tags": dict(sorted(tags.items()))} if tags else {}
+
+
+def _leg(leg_id: str | None) -> dict[str, str]:
+    """Return `legId`, or no field for a body without a leg."""
+    return {} if leg_id is None else {"legId": leg_id}
 
 
 def structured_event(value: bytes, now: datetime) -> CheckedEvent:
     """Return a CloudEvent in structured mode, validated; raises Refused."""
     _refuse_empty(value)
     event = decode(value, (), Window.around(now))
-    key = event.data.user_id or event.data.call_id
+    partition_key = event.data.user_id or event.data.call_id
     reference = EventReference(event.source, event.id)
-    return CheckedEvent(OutgoingEvent(key.encode(), value), reference, event.data.call_id)
+    return CheckedEvent(OutgoingEvent(partition_key.encode(), value), reference, event.data.call_id)
 
 
 def binary_event(attributes: dict[str, str], body: bytes, now: datetime) -> CheckedEvent:
@@ -162,14 +171,14 @@ def batch_events(body: bytes, maximum: int, now: datetime) -> list[CheckedEvent]
         raise Refused(
             "invalid_event", f"A batch must have 1 to {maximum} events, not {len(values)}."
         )
-    return [_batch_event(number, bytes(value), now) for number, value in enumerate(values)]
+    return [_batch_event(index, bytes(value), now) for index, value in enumerate(values)]
 
 
-def _batch_event(number: int, value: bytes, now: datetime) -> CheckedEvent:
+def _batch_event(index: int, value: bytes, now: datetime) -> CheckedEvent:
     try:
         return structured_event(value, now)
     except Refused as refusal:
-        raise Refused(refusal.code, f"Event {number} of the batch: {refusal.message}") from None
+        raise Refused(refusal.code, f"Event {index} of the batch: {refusal.message}") from None
 
 
 def _refuse_empty(body: bytes) -> None:
@@ -192,9 +201,9 @@ def _time_of(timestamp: Moment | None) -> datetime | None:
         raise Refused("invalid_event", "`timestamp` is out of range.") from None
 
 
-def _content_id(kind: str, at: datetime, data: dict[str, Any]) -> str:
+def _content_id(event_type: str, at: datetime, data: dict[str, Any]) -> str:
     """Return an id derived from the content, the same each time it is sent."""
-    return f"content/{_digest(_encode((kind, _in_utc(at), data)))}"
+    return f"content/{_digest(_encode((event_type, _in_utc(at), data)))}"
 
 
 def _in_utc(at: datetime) -> datetime:
@@ -205,17 +214,17 @@ def _in_utc(at: datetime) -> datetime:
 
 
 def _event(
-    kind: str,
+    event_type: str,
     route_name: str,
     event_id: str,
     at: datetime | None,
     data: dict[str, Any],
-    sender: EventSender,
+    context: IntakeContext,
 ) -> CheckedEvent:
     """Return an event whose source is unique to its sender and route; raises Refused."""
-    source = source_of(route_name, sender.user_id)
+    source = source_of(route_name, context.sender)
     try:
-        return make_event(kind, source, event_id, at, data, sender.now)
+        return make_event(event_type, source, event_id, at, data, context.now)
     except Refused as refusal:
         message = refusal.message
         for event_name, body_name in _BODY_FIELD_NAMES.items():
@@ -224,23 +233,23 @@ def _event(
 
 
 def make_event(
-    kind: str,
+    event_type: str,
     source: str,
     event_id: str,
     at: datetime | None,
     data: Mapping[str, Any],
     now: datetime,
 ) -> CheckedEvent:
-    """Return a validated event about the call, else the user, of `data`; raises Refused.
+    """Return a validated event; raises Refused. Fields of `data` that are None are left out.
 
-    Fields of `data` that are None are left out. Without `at` its time is now, marked so that a
-    repeat with another time is not a conflict.
+    Its subject is the call in `data`, or the user if there is no call. Without `at` its time is now
+    and `timesource` says so; a repeat with another time is then not a conflict.
     """
     envelope = {
         "specversion": "1.0",
         "id": _shorten(event_id),
         "source": _shorten(source),
-        "type": kind,
+        "type": event_type,
         "subject": data.get("callId") or data.get("userId"),
         "time": now if at is None else _in_utc(at),
         **({"timesource": RECEIVER} if at is None else {}),

@@ -16,7 +16,7 @@ from api.http.tracing import traced_request
 from api.intake.event_stream import EventStream
 from api.intake.events import (
     CheckedEvent,
-    EventSender,
+    IntakeContext,
     batch_events,
     binary_event,
     cost_event,
@@ -127,15 +127,15 @@ class IntakeRoutes:
 
     async def track(self, request: web.Request) -> web.Response:
         """Accept one cost."""
-        sender = self._sender(request)
+        context = self._context(request)
         body = await read_body(request, self._limits)
-        return await self._accept(request, lambda: [cost_event(body, sender)])
+        return await self._accept(request, lambda: [cost_event(body, context)])
 
     async def finalize(self, request: web.Request) -> web.Response:
         """Accept the end of a call, and the charge of its user."""
-        sender, call_id = self._sender(request), request.match_info["callId"]
+        context, call_id = self._context(request), request.match_info["callId"]
         body = await read_body(request, self._limits)
-        return await self._accept(request, lambda: end_events(call_id, body, sender))
+        return await self._accept(request, lambda: end_events(call_id, body, context))
 
     async def events(self, request: web.Request) -> web.Response:
         """Accept a CloudEvent or a batch of them, in any of the three content modes of HTTP.
@@ -184,8 +184,8 @@ class IntakeRoutes:
             await publish(stream, events)
         return accepted(events)
 
-    def _sender(self, request: web.Request) -> EventSender:
-        return EventSender(request[CALLER].user_id, idempotency_key_of(request), self._now())
+    def _context(self, request: web.Request) -> IntakeContext:
+        return IntakeContext(request[CALLER].user_id, idempotency_key_of(request), self._now())
 
 
 def idempotency_key_of(request: web.Request) -> str | None:

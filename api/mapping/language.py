@@ -100,28 +100,30 @@ def read_mapping(raw: object, *, needs_ids: bool = False) -> DocumentMapping:
 
 
 def _rule(own: Mapping[str, Any], shared: Mapping[str, Any], number: int) -> Rule:
-    kind = own.get("type")
-    if not isinstance(kind, str) or kind not in FIELDS:
-        raise MappingError(f"event {number}.type must be one of {', '.join(FIELDS)}, not {kind!r}.")
-    name = _text(own, "name") or kind
+    event_type = own.get("type")
+    if not isinstance(event_type, str) or event_type not in FIELDS:
+        raise MappingError(
+            f"event {number}.type must be one of {', '.join(FIELDS)}, not {event_type!r}."
+        )
+    name = _text(own, "name") or event_type
     # Fields of `all` that events of this type do not have apply to other types.
-    raw = {key: value for key, value in shared.items() if key in FIELDS[kind] | _SHARED}
+    raw = {key: value for key, value in shared.items() if key in FIELDS[event_type] | _SHARED}
     for key in shared:
         if key not in _SHARED and not any(key in known for known in FIELDS.values()):
             raise MappingError(f"all.{key} is not a field of any event.")
     for key, value in own.items():
         has_both = key in {*TABLES, "when"} and isinstance(value, dict)
         raw[key] = {**_table(raw.get(key, {}), f"all.{key}"), **value} if has_both else value
-    _refuse_unknown(raw, FIELDS[kind] | _OWN, name)
+    _refuse_unknown(raw, FIELDS[event_type] | _OWN, name)
     each = _place(raw["each"], f"{name}.each", has_elements=False) if "each" in raw else None
     has_elements = each is not None
     if "time" not in raw:
         raise MappingError(f"{name}.time is missing: a pointer to when it happened.")
     fields, tables = _fields(raw, name, has_elements=has_elements)
-    _require(kind, name, fields.keys() | tables.keys())
+    _require(event_type, name, fields.keys() | tables.keys())
     return Rule(
         name=name,
-        type=kind,
+        type=event_type,
         conditions=_conditions(raw.get("when", {}), name, each),
         each=each,
         id=_value(raw, "id", "text", name, has_elements=has_elements),
@@ -129,7 +131,7 @@ def _rule(own: Mapping[str, Any], shared: Mapping[str, Any], number: int) -> Rul
         time=read_value(raw["time"], "time", f"{name}.time", has_elements=has_elements),
         fields=fields,
         tables=tables,
-        required=REQUIRED[kind] | {"usage", "unit"},
+        required=REQUIRED[event_type] | {"usage", "unit"},
     )
 
 
@@ -158,9 +160,9 @@ def _kind(table: str, key: str) -> FieldKind:
     return kind_of(key) if table == "priceContext" else TABLES[table]
 
 
-def _require(kind: str, name: str, given: set[str]) -> None:
-    missing = REQUIRED[kind] - given
-    if kind == "cost.recorded" and "usages" not in given:
+def _require(event_type: str, name: str, given: set[str]) -> None:
+    missing = REQUIRED[event_type] - given
+    if event_type == "cost.recorded" and "usages" not in given:
         missing |= {"usage", "unit"} - given
     if missing:
         raise MappingError(f"{name} needs {', '.join(sorted(missing))}.")

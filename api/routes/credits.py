@@ -17,7 +17,7 @@ from api.http.problems import invalid_body, refused
 from api.http.replies import reply
 from api.intake.credits import grant_event, grant_void_event
 from api.intake.event_stream import EventStream
-from api.intake.events import CheckedEvent, EventSender
+from api.intake.events import CheckedEvent, IntakeContext
 from api.intake.publishing import accepted, publish, require_stream
 from api.intake.routes import IDEMPOTENCY_KEY, idempotency_key_of
 from api.openapi.operations import Operation, Tag
@@ -116,22 +116,22 @@ class CreditRoutes:
             raise invalid_body("`amount` must be above 0.")
         if body.expires_at is not UNSET and body.expires_at <= self._now():
             raise invalid_body("`expiresAt` must be in the future.")
-        return await self._send(request, lambda sender: grant_event(body, sender))
+        return await self._send(request, lambda context: grant_event(body, context))
 
     async def void(self, request: web.Request) -> web.Response:
         """Void a grant; it counts once the stream's worker reads it."""
         body = await read_json(request, self._limits, bodies.GrantVoidRequest)
         _require_user(body.user_id)
-        return await self._send(request, lambda sender: grant_void_event(body, sender))
+        return await self._send(request, lambda context: grant_void_event(body, context))
 
     async def _send(
-        self, request: web.Request, event_of: Callable[[EventSender], CheckedEvent]
+        self, request: web.Request, event_of: Callable[[IntakeContext], CheckedEvent]
     ) -> web.Response:
         """Answer 202 once the stream has the event; raises the Problem 400 or 503."""
-        sender = EventSender(request[CALLER].user_id, idempotency_key_of(request), self._now())
+        context = IntakeContext(request[CALLER].user_id, idempotency_key_of(request), self._now())
         stream = require_stream(self._stream)
         try:
-            event = event_of(sender)
+            event = event_of(context)
         except Refused as refusal:
             raise refused(refusal) from None
         await publish(stream, [event])

@@ -82,12 +82,12 @@ class SpanEvents:
         return call_of(span, self._wanted)
 
     def _event(
-        self, kind: str, suffix: str, span: ReceivedSpan, at_ns: int, data: Mapping[str, Any]
+        self, event_type: str, suffix: str, span: ReceivedSpan, at_ns: int, data: Mapping[str, Any]
     ) -> CheckedEvent:
         at = _EPOCH + timedelta(microseconds=at_ns // _NS_PER_MICROSECOND)
         event_id = f"{span.trace_id}/{span.span_id}{suffix}"
         try:
-            return make_event(kind, self._source, event_id, at, data, self._now)
+            return make_event(event_type, self._source, event_id, at, data, self._now)
         except Refused as refusal:
             raise SpanError(f"span {span.span_id}: {refusal.message}") from None
 

@@ -32,10 +32,10 @@ class VendorCall:
     user_id: str | None
     provider: str
 
-    def draft(self, kind: str, part: str, at: datetime | None, **data: Any) -> EventDraft:
+    def draft(self, event_type: str, part: str, at: datetime | None, **data: Any) -> EventDraft:
         """Return an event of the call; `part` distinguishes it from others of the same call."""
         owner = {"callId": self.call_id, "userId": self.user_id}
-        return EventDraft(kind, f"{self.key}/{part}", at, {**owner, **data})
+        return EventDraft(event_type, f"{self.key}/{part}", at, {**owner, **data})
 
     def started(
         self,

@@ -21,7 +21,7 @@ from schemas.numbers import decimal_from
 if TYPE_CHECKING:
     from ledger.credits.credits import ListedGrant
 
-_NAME: Final = "credits"
+_COMMAND: Final = "credits"
 _NANO_DOLLAR: Final = Decimal(1).scaleb(-9)
 _AMOUNT_MAX: Final = MAX_EVENT_NANO // NANO_PER_USD
 _SOURCE: Final = "/cost-analytics/credits"
@@ -74,7 +74,7 @@ def _list(arguments: argparse.Namespace) -> int:
     from ledger.credits.credits import list_grants
 
     url, now = settings.load("database").database_url, datetime.now(UTC)
-    grants = run_connected(url, _NAME, lambda db: list_grants(db, arguments.user, now))
+    grants = run_connected(url, _COMMAND, lambda db: list_grants(db, arguments.user, now))
     return print_rows(arguments, grants, _line, none=f"{arguments.user} has no grants.")
 
 
@@ -127,7 +127,7 @@ def _void(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _send(user_id: str, kind: str, event_id: str, data: dict[str, object]) -> str:
+def _send(user_id: str, event_type: str, event_id: str, data: dict[str, object]) -> str:
     """Send an event after checking it as a worker does; returns its id. Raises CommandError."""
     from api.intake.events import make_event
     from cost_analytics.running import run
@@ -138,7 +138,7 @@ def _send(user_id: str, kind: str, event_id: str, data: dict[str, object]) -> st
         raise CommandError("USER must not be empty.")
     fields = {"userId": user_id, **data}
     try:
-        event = make_event(kind, _SOURCE, event_id, None, fields, datetime.now(UTC))
+        event = make_event(event_type, _SOURCE, event_id, None, fields, datetime.now(UTC))
     except Refused as refusal:
         raise CommandError(refusal.message) from None
     run(send_event(settings.load("kafka").kafka, event.outgoing))

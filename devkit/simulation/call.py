@@ -59,11 +59,11 @@ class CallScript:
         self._corrections(duration_ms)
         return sorted(self._delay_events()), self._start_ms + self._late_ms + duration_ms
 
-    def _add(self, offset_ms: int, source: str, kind: str, **data: Any) -> None:
+    def _add(self, offset_ms: int, source: str, event_type: str, **data: Any) -> None:
         time_ms = self._start_ms + offset_ms
         event_id = uuid7(time_ms, self._rng)
         self._events.append(
-            SimulatedEvent(time_ms, event_id, source, kind, {"callId": self._call_id, **data})
+            SimulatedEvent(time_ms, event_id, source, event_type, {"callId": self._call_id, **data})
         )
 
     def _add_start(self, expected_seconds: int) -> None:

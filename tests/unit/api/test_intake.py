@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.intake.events import (
-    EventSender,
+    IntakeContext,
     batch_events,
     binary_event,
     cost_event,
@@ -97,14 +97,14 @@ async def test_repeat_with_an_idempotency_key_is_the_same_event(
 def test_other_content_under_a_key_is_a_conflict() -> None:
     body = json.dumps(BODY).encode()
     first, later = (
-        decode(cost_event(body, EventSender("p", "k", at)).outgoing.value, (), Window.around(NOW))
+        decode(cost_event(body, IntakeContext("p", "k", at)).outgoing.value, (), Window.around(NOW))
         for at in (NOW - timedelta(minutes=1), NOW)
     )
     assert first.time != later.time
     assert (first.identity, first.fingerprint) == (later.identity, later.fingerprint)
     other = json.dumps({**BODY, "usageAmount": 2}).encode()
     conflict = decode(
-        cost_event(other, EventSender("p", "k", NOW)).outgoing.value, (), Window.around(NOW)
+        cost_event(other, IntakeContext("p", "k", NOW)).outgoing.value, (), Window.around(NOW)
     )
     assert conflict.identity == first.identity
     assert conflict.fingerprint != first.fingerprint
@@ -284,10 +284,10 @@ async def test_only_services_and_admins_may_report(
 
 @given(st.binary(max_size=80), st.dictionaries(st.text(max_size=8), st.text(max_size=8)))
 def test_any_body_is_accepted_or_refused(body: bytes, attributes: dict[str, str]) -> None:
-    sender = EventSender("pipeline", None, NOW)
+    context = IntakeContext("pipeline", None, NOW)
     for take in (
-        lambda: cost_event(body, sender),
-        lambda: end_events("call-1", body, sender),
+        lambda: cost_event(body, context),
+        lambda: end_events("call-1", body, context),
         lambda: structured_event(body, NOW),
         lambda: batch_events(body, 10, NOW),
         lambda: binary_event(attributes, body, NOW),

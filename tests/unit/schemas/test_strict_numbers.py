@@ -12,7 +12,7 @@ import pytest
 
 from api.http.bodies import parse_json
 from api.http.problems import Problem
-from api.intake.events import EventSender, cost_event, end_events
+from api.intake.events import IntakeContext, cost_event, end_events
 from cost_analytics.bill_files import read_bill
 from cost_analytics.commands.options import percent, whole_number
 from cost_analytics.configuration.reader import Reader
@@ -34,7 +34,7 @@ LOOSE = [
 STRICT: dict[str, int | Decimal] = {"1": 1, "+1": 1, "001": 1, "1.50": Decimal("1.5"), "1.": 1, ".5": Decimal("0.5"), "1e2": 100,
           "1E-3": Decimal("0.001")}  # fmt: skip
 NOW = datetime(2026, 3, 15, 12, tzinfo=UTC)
-SENDER = EventSender("svc", None, NOW)
+SENDER = IntakeContext("svc", None, NOW)
 each_loose = pytest.mark.parametrize("text", LOOSE, ids=ascii)
 
 EVENTS: list[Callable[[str], dict[str, Any]]] = [
