@@ -23,9 +23,9 @@ class PeopleRights(Protocol):
         """Yield everything about a user as JSON lines; raises StoreUnavailableError."""
 
     async def erase(
-        self, user_id: str, author: str, now: datetime, *, is_dry: bool, allow_unknown: bool
+        self, user_id: str, author: str, now: datetime, *, dry_run: bool, allow_unknown: bool
     ) -> ErasureReceipt:
         """Erase a user; raises StoreUnavailableError and ErasureFailedError.
 
-        A user id that no data names is refused unless `allow_unknown`.
+        A user id that is not in the data is refused unless `allow_unknown`.
         """

@@ -88,7 +88,7 @@ async def erase(
     author: str,
     now: datetime,
     *,
-    is_dry: bool,
+    dry_run: bool,
     allow_unknown: bool = False,
 ) -> ErasureReceipt:
     """Erase a user and return the receipt; a dry run changes nothing.
@@ -104,7 +104,7 @@ async def erase(
             author,
             now,
             topics=topics,
-            journal=None if is_dry else journal,
+            journal=None if dry_run else journal,
             allow_unknown=allow_unknown,
         )
 
@@ -132,7 +132,7 @@ class DatabasePeople:
             raise StoreUnavailableError(str(error) or type(error).__name__) from error
 
     async def erase(
-        self, user_id: str, author: str, now: datetime, *, is_dry: bool, allow_unknown: bool
+        self, user_id: str, author: str, now: datetime, *, dry_run: bool, allow_unknown: bool
     ) -> ErasureReceipt:
         """Erase a user; raises StoreUnavailableError and ErasureFailedError."""
         try:
@@ -142,13 +142,13 @@ class DatabasePeople:
                 user_id,
                 author,
                 now,
-                is_dry=is_dry,
+                dry_run=dry_run,
                 allow_unknown=allow_unknown,
             )
         except UnknownUserError:
             raise ErasureFailedError(
-                "Nothing was changed: no data names this user id. Check its spelling. If data may "
-                "still arrive, erase it in advance with `allowUnknown=true`."
+                "Nothing was changed: this user id is not in the data. Check its spelling. "
+                "If data may still arrive, erase it in advance with `allowUnknown=true`."
             ) from None
         except (ErasureBusyError, KafkaError) as error:
             raise ErasureFailedError(f"Nothing was changed: {error}") from None

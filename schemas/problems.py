@@ -21,7 +21,7 @@ ProblemCode = Literal[
     "cost_recorded",  # a cost to reserve is recorded already
     "price_conflict",  # the catalogue or the decision about the proposal differs
     "plan_conflict",  # there is another charge plan of the same scope and time
-    "erasure_refused",  # not confirmed, a user id that no data names, or writers are busy
+    "erasure_refused",  # not confirmed, a user id that is not in the data, or writers are busy
     "too_many_budgets",  # the user has as many scoped budgets as are allowed
     "not_found",  # no such route, or no such proposal
     "method_not_allowed",  # the route exists, see the `Allow` header

@@ -23,7 +23,7 @@ from schemas.people import ErasureReceipt, ErasureRequest
 
 ALLOW_UNKNOWN: Final = flag(
     "allowUnknown",
-    "Whether to erase a user id that no data names, because data may still arrive.",
+    "Whether to erase a user id that is not in the data yet.",
     default=False,
 )
 _EXPORT: Final = Operation(
@@ -89,7 +89,7 @@ class PeopleRoutes:
 
     async def erase(self, request: web.Request) -> web.Response:
         """Show what an erasure changes; with `dryRun=false`, after doing it."""
-        is_dry, user_id = flag_of(request, DRY_RUN), request.match_info["userId"]
+        dry_run, user_id = flag_of(request, DRY_RUN), request.match_info["userId"]
         allow_unknown = flag_of(request, ALLOW_UNKNOWN)
         people = self._available()
         confirmed = (await read_json(request, self._limits, ErasureRequest)).confirm
@@ -98,7 +98,7 @@ class PeopleRoutes:
         author = request[CALLER].author
         try:
             receipt = await people.erase(
-                user_id, author, self._now(), is_dry=is_dry, allow_unknown=allow_unknown
+                user_id, author, self._now(), dry_run=dry_run, allow_unknown=allow_unknown
             )
         except ErasureFailedError as error:
             raise erasure_refused(str(error)) from None

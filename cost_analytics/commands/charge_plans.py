@@ -14,7 +14,7 @@ from cost_analytics.database_work import run_connected
 from cost_analytics.failures import FAILED
 from cost_analytics.files import account, input_name, read_text
 
-_NAME: Final = "charge-plans"
+_COMMAND: Final = "charge-plans"
 
 DESCRIPTION: Final = """\
 Charge plans: what users are charged for a completed call that no event charged. Without a plan it
@@ -76,7 +76,7 @@ def _list(arguments: argparse.Namespace) -> int:
     async def read(db: Connection) -> list[ListedPlan]:
         return await list_plans(db, at=datetime.now(UTC))
 
-    plans = run_connected(loaded.database_url, _NAME, read)
+    plans = run_connected(loaded.database_url, _COMMAND, read)
     shown = [plan for plan in plans if arguments.all or plan.state != "past"]
     if arguments.json:
         return print_json(shown)
@@ -101,18 +101,18 @@ def _import(arguments: argparse.Namespace) -> int:
 
     name = input_name(arguments.file)
     rows = read_plan_file(read_text(arguments.file), name)
-    set_by, is_dry = arguments.set_by or account(), arguments.dry_run
+    set_by, dry_run = arguments.set_by or account(), arguments.dry_run
 
     async def write(db: Connection) -> ReviewedPlans:
-        return await (review_plans(db, rows) if is_dry else add_plans(db, rows, set_by=set_by))
+        return await (review_plans(db, rows) if dry_run else add_plans(db, rows, set_by=set_by))
 
     try:
-        reviewed = run_connected(loaded.database_url, _NAME, write)
+        reviewed = run_connected(loaded.database_url, _COMMAND, write)
     except PlanConflictError as error:
         refuse(error.reasons, name)
         return FAILED
-    done = "would be added" if is_dry else "added"
+    done = "would be added" if dry_run else "added"
     print(f"{len(reviewed.new)} charge plans {done}, {reviewed.known} existed already.")
-    if reviewed.new and is_dry:
+    if reviewed.new and dry_run:
         print(rows_table(reviewed.new))
     return 0

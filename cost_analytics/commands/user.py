@@ -18,7 +18,7 @@ from cost_analytics.files import account
 from schemas.people import ErasureReceipt
 
 DESCRIPTION: Final = """\
-The rights of people: everything about a user as one file, and the erasure of a user.
+Exports everything about a user as one file, or erases a user.
 """
 _EXPORT: Final = """\
 Writes everything about a user as JSON lines: first a description, then each row of each table as
@@ -32,15 +32,15 @@ counted under the pseudonym. The erasure is recorded in Kafka, so that a restore
 again. Prints a receipt, which does not contain the identity. All workers must be of this release;
 they wait while the erasure runs.
 
-An id that no data names is refused, because it may be mistyped, and an erased id can never be used
-again. --allow-unknown erases it in advance: data may still arrive, such as records in Kafka that
-are not counted yet.
+An id that is not in the data is refused, because it may be mistyped, and an erased id can never be
+used again. --allow-unknown erases it in advance: data may still arrive, such as records in Kafka
+that are not counted yet.
 """
 _REWRITE: Final = """\
 Rewrites the archive files that still contain erased users, with new manifests, and deletes the old
 ones. It can be interrupted and run again.
 """
-_NAME: Final = "user"
+_COMMAND: Final = "user"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -54,7 +54,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     erase.add_argument("--dry-run", action="store_true", help="only show what would be done")
     erase.add_argument("--yes", action="store_true", help="do not ask for confirmation")
     erase.add_argument(
-        "--allow-unknown", action="store_true", help="erase an id that no data names, in advance"
+        "--allow-unknown",
+        action="store_true",
+        help="erase an id that is not in the data yet",
     )
     add_set_by(erase)
     for action in (export, erase):
@@ -89,7 +91,10 @@ def _export(arguments: argparse.Namespace) -> int:
         )
     print(f"{sum(written.rows.values()):,} rows of {len(written.rows)} tables", file=sys.stderr)
     for name in written.missing_files:
-        print(f"not exported: archive file {name}; name its --archive DIR", file=sys.stderr)
+        print(
+            f"not exported: archive file {name}; give its directory with --archive DIR",
+            file=sys.stderr,
+        )
     return 1 if written.missing_files else 0
 
 
@@ -99,9 +104,9 @@ def _erase(arguments: argparse.Namespace) -> int:
         raise CommandError("USER must not be empty.")
     loaded = settings.load("database", "kafka")
     if not arguments.dry_run and not arguments.yes:
-        _print_receipt(_erase_user(loaded, arguments, is_dry=True))
+        _print_receipt(_erase_user(loaded, arguments, dry_run=True))
         _confirm(user_id)
-    receipt = _erase_user(loaded, arguments, is_dry=arguments.dry_run)
+    receipt = _erase_user(loaded, arguments, dry_run=arguments.dry_run)
     _print_receipt(receipt)
     if receipt.pending_archives and not receipt.dry_run:
         if arguments.archive is not None:
@@ -111,7 +116,9 @@ def _erase(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _erase_user(loaded: Settings, arguments: argparse.Namespace, *, is_dry: bool) -> ErasureReceipt:
+def _erase_user(
+    loaded: Settings, arguments: argparse.Namespace, *, dry_run: bool
+) -> ErasureReceipt:
     from cost_analytics.erasing import erase
     from ledger.people.erasure import ErasureBusyError, UnknownUserError
 
@@ -121,7 +128,7 @@ def _erase_user(loaded: Settings, arguments: argparse.Namespace, *, is_dry: bool
         arguments.user,
         arguments.set_by or account(),
         datetime.now(UTC),
-        is_dry=is_dry,
+        dry_run=dry_run,
         allow_unknown=arguments.allow_unknown,
     )
     try:
@@ -131,7 +138,7 @@ def _erase_user(loaded: Settings, arguments: argparse.Namespace, *, is_dry: bool
         raise CommandError(f"Nothing was changed: {error}") from None
     except UnknownUserError:
         raise CommandError(
-            f"Nothing was changed: no data names the user id {arguments.user!r}. Check its "
+            f"Nothing was changed: the user id {arguments.user!r} is not in the data. Check its "
             "spelling. If data may still arrive, erase it in advance with --allow-unknown."
         ) from None
 
@@ -175,6 +182,6 @@ def _rewrite(arguments: argparse.Namespace) -> int:
 def _erasures(_: argparse.Namespace) -> int:
     from ledger.people.erasure import list_receipts
 
-    for receipt in run_connected(settings.load("database").database_url, _NAME, list_receipts):
+    for receipt in run_connected(settings.load("database").database_url, _COMMAND, list_receipts):
         _print_receipt(receipt)
     return 0

@@ -94,7 +94,7 @@ async def erase_user(
     receipts: list[ErasureReceipt] = []
 
     async def work() -> None:
-        erased = await _erase(connection, user_id, author, now, topics, is_dry=journal is None)
+        erased = await _erase(connection, user_id, author, now, topics, dry_run=journal is None)
         receipt, record, is_known = erased
         if not (is_known or allow_unknown):
             raise UnknownUserError
@@ -132,7 +132,7 @@ async def _erase(
     now: datetime,
     topics: Sequence[TopicRetention],
     *,
-    is_dry: bool,
+    dry_run: bool,
 ) -> _Erased:
     """Erase in the caller's transaction."""
     new = f"{_PSEUDONYM}{secrets.token_hex(_PSEUDONYM_BYTES)}"
@@ -146,7 +146,7 @@ async def _erase(
     receipt = ErasureReceipt(
         pseudonym=pseudonym,
         erased_at=now,
-        dry_run=is_dry,
+        dry_run=dry_run,
         rows={name: count for name, count in sorted(done.rows.items()) if count},
         identifiers=dict(found or {}),
         pending_archives=[PendingArchive(**dict(row)) for row in pending],
@@ -212,7 +212,7 @@ async def _store_records(
         rows = await connection.fetch(_SQL["counted_users"], timeout=SECONDS_MAX)
         counted[:] = await _erased_of(connection, [row["user_id"] for row in rows])
         for user_id in counted:
-            await _erase(connection, user_id, _JOURNAL, now, (), is_dry=False)
+            await _erase(connection, user_id, _JOURNAL, now, (), dry_run=False)
 
     await _in_transaction(connection, work)
     return counted

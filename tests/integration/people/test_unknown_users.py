@@ -1,4 +1,4 @@
-"""An id that no data names is not erased, because it may be mistyped."""
+"""An id that is not in the data is not erased, because it may be mistyped."""
 
 from pathlib import Path
 

@@ -65,7 +65,7 @@ async def test_mistyped_id_is_refused_and_can_be_erased_in_advance(
     for option in ("--dry-run", "--yes"):
         refused = run_command("user", "erase", "alcie", option, values=values, cwd=tmp_path)
         assert (refused.returncode, refused.stdout) == (1, "")
-        assert "no data names the user id 'alcie'" in refused.stderr
+        assert "the user id 'alcie' is not in the data" in refused.stderr
         assert "--allow-unknown" in refused.stderr
     assert await fetch(database_url, "SELECT FROM erased_users") == []
     words = ("user", "erase", "carol", "--yes", "--allow-unknown")
