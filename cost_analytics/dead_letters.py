@@ -23,7 +23,7 @@ from ledger.operations.dead_letters import (
 from ledger.postgres.database import Connection, connected
 from messaging.producer import record_size
 
-_NAME: Final = "cost-analytics dlq"
+_CONNECTION_NAME: Final = "cost-analytics dlq"
 _START_SHOWN: Final = 120
 _SENT_BYTES_MAX: Final = 1024 * 1024 - 512
 """A topic's default limit. Larger records arrived compressed, but are sent uncompressed."""
@@ -103,7 +103,7 @@ async def replay(
     settings: Settings, code: str | None, limit: int | None, stop: asyncio.Event
 ) -> str:
     """Send refused events again until `stop`; returns a summary."""
-    async with connected(settings.database_url.reveal(), name=_NAME) as connection:
+    async with connected(settings.database_url.reveal(), name=_CONNECTION_NAME) as connection:
         pending = await count_pending(connection, code=code)
         progress = Progress("events", min(pending, limit or pending))
         read = sent = 0

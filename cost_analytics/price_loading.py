@@ -25,8 +25,8 @@ from streams.prices.genai_source import INSTALL, GenAiPrices, update_url
 from streams.prices.litellm import read_litellm
 from streams.prices.reading import ConfiguredSource, PriceListResult, PriceSourceError, decode_json
 
-_NAME: Final = "prices"
-_SHOWN: Final = 20
+_COMMAND: Final = "prices"
+_LINES_MAX: Final = 20
 _VOICE_LIST: Final = Path(__file__).parent / "price_lists" / "voice.csv"
 
 
@@ -131,16 +131,16 @@ def preview(url: Secret, rows: Sequence[PriceRow]) -> str:
     async def review(db: Connection) -> ClassifiedRows:
         return await review_prices(db, rows)
 
-    reviewed = run_connected(url, _NAME, review)
+    reviewed = run_connected(url, _COMMAND, review)
     lines = [
         f"{len(reviewed.verified):,} would be verified, {len(reviewed.accepted):,} added, "
         f"{len(reviewed.pending):,} would need approval."
     ]
     lines += _contradictions(len(reviewed.contradicting))
     if reviewed.pending:
-        lines.append(changes_table(reviewed.pending[:_SHOWN]))
-    if len(reviewed.pending) > _SHOWN:
-        lines.append(f"… and {len(reviewed.pending) - _SHOWN:,} more.")
+        lines.append(changes_table(reviewed.pending[:_LINES_MAX]))
+    if len(reviewed.pending) > _LINES_MAX:
+        lines.append(f"… and {len(reviewed.pending) - _LINES_MAX:,} more.")
     return "\n".join(lines)
 
 
@@ -151,9 +151,11 @@ def load(url: Secret, rows: Sequence[PriceRow], *, set_by: str, approved: bool) 
         return await enter_prices(db, rows, set_by=set_by, approved=approved, from_source=True)
 
     try:
-        entered = run_connected(url, _NAME, write)
+        entered = run_connected(url, _COMMAND, write)
     except PriceConflictError as error:
-        raise CommandError("\n  ".join(["Nothing was loaded:", *error.reasons[:_SHOWN]])) from None
+        raise CommandError(
+            "\n  ".join(["Nothing was loaded:", *error.reasons[:_LINES_MAX]])
+        ) from None
     lines = [f"{entered.added:,} prices added, {entered.verified:,} verified."]
     lines += _contradictions(entered.contradicting)
     if entered.pending:

@@ -25,7 +25,7 @@ and headers. Records outside the gap are skipped. A gap without a known end is n
 resend.
 """
 _ID_MAX: Final = 2**63 - 1
-_NAME: Final = "gaps"
+_COMMAND: Final = "gaps"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -59,7 +59,7 @@ def _list(arguments: argparse.Namespace) -> int:
 
     loaded = settings.load("database")
     gaps = run_connected(
-        loaded.database_url, _NAME, lambda db: list_gaps(db, include_closed=arguments.all)
+        loaded.database_url, _COMMAND, lambda db: list_gaps(db, include_closed=arguments.all)
     )
     none = "No gaps." if arguments.all else "No open gaps."
     return print_rows(arguments, gaps, describe_gap, none=none)
@@ -75,7 +75,7 @@ def _close(arguments: argparse.Namespace) -> int:
     by = arguments.set_by or account()
     for gap_id in arguments.gaps:
         close = partial(close_gap, gap_id=gap_id, by=by, reason=reason)
-        if not run_connected(url, _NAME, close):
+        if not run_connected(url, _COMMAND, close):
             raise CommandError(f"There is no open gap {gap_id}; see cost-analytics gaps list.")
         print(f"Gap {gap_id} is closed.")
     return 0
@@ -87,7 +87,7 @@ def _resend(arguments: argparse.Namespace) -> int:
     from ledger.operations.gaps import find_gap
 
     loaded = settings.load("database", "kafka")
-    gap = run_connected(loaded.database_url, _NAME, lambda db: find_gap(db, arguments.gap))
+    gap = run_connected(loaded.database_url, _COMMAND, lambda db: find_gap(db, arguments.gap))
     if gap is None or gap.closed_at is not None:
         raise CommandError(f"There is no open gap {arguments.gap}; see cost-analytics gaps list.")
     print(run_until_stopped(lambda stop: resend(loaded.kafka, gap, arguments.file, stop)))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ledger.operations.api_keys import ApiKey
     from ledger.postgres.database import Connection
 
-_NAME: Final = "keys"
+_COMMAND: Final = "keys"
 _OPERATOR: Final = "operator"
 
 DESCRIPTION: Final = """\
@@ -70,7 +70,7 @@ class _ListedKey(NamedTuple):
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    keys = run_connected(settings.load("database").database_url, _NAME, _read)
+    keys = run_connected(settings.load("database").database_url, _COMMAND, _read)
     return print_rows(arguments, keys, _line, none="No keys.")
 
 
@@ -96,7 +96,7 @@ def _create(arguments: argparse.Namespace) -> int:
     url = settings.load("database").database_url
     try:
         key, _ = run_connected(
-            url, _NAME, lambda db: add_key(db, service, scopes, created_by=_OPERATOR)
+            url, _COMMAND, lambda db: add_key(db, service, scopes, created_by=_OPERATOR)
         )
     except TooManyKeysError:
         raise CommandError(
@@ -110,7 +110,7 @@ def _revoke(arguments: argparse.Namespace) -> int:
     from ledger.operations.api_keys import revoke_key
 
     url, key_id = settings.load("database").database_url, arguments.key
-    revoked = run_connected(url, _NAME, lambda db: revoke_key(db, key_id, revoked_by=_OPERATOR))
+    revoked = run_connected(url, _COMMAND, lambda db: revoke_key(db, key_id, revoked_by=_OPERATOR))
     if revoked is None:
         raise CommandError(f"There is no key {key_id}. `cost-analytics keys list` shows all keys.")
     print(f"Key {key_id} of {revoked.service} is revoked; the API refuses it within a second.")
@@ -121,7 +121,7 @@ def _confirm(arguments: argparse.Namespace) -> int:
     from ledger.operations.api_keys import confirm_keys
 
     url, key_ids = settings.load("database").database_url, set(arguments.keys)
-    confirmed = run_connected(url, _NAME, lambda db: confirm_keys(db, key_ids))
+    confirmed = run_connected(url, _COMMAND, lambda db: confirm_keys(db, key_ids))
     for key_id in sorted(confirmed):
         print(f"Key {key_id} is confirmed.")
     if missing := sorted(key_ids - confirmed):

@@ -12,7 +12,7 @@ from cost_analytics.database_work import run_connected
 from cost_analytics.failures import FAILED
 from cost_analytics.files import account, input_name, read_text
 
-_NAME: Final = "prices"
+_COMMAND: Final = "prices"
 
 DESCRIPTION: Final = """\
 Names under which a model is sent, such as those of your deployments. Usage of such a name has the
@@ -61,7 +61,7 @@ def _list(arguments: argparse.Namespace) -> int:
     async def read(db: Connection) -> list[StoredAlias]:
         return await list_aliases(db, arguments.service)
 
-    aliases = run_connected(loaded.database_url, _NAME, read)
+    aliases = run_connected(loaded.database_url, _COMMAND, read)
     if arguments.json:
         return print_json(aliases)
     print(aliases_table(aliases) if aliases else "No aliases.")
@@ -103,7 +103,7 @@ def _enter(entries: list[tuple[str, dict[str, str]]], source: str, set_by: str |
         return await enter_aliases(db, aliases, set_by=set_by or account())
 
     try:
-        added, known = run_connected(loaded.database_url, _NAME, write)
+        added, known = run_connected(loaded.database_url, _COMMAND, write)
     except InvalidAliasError as error:
         refuse(error.reasons, source)
         return FAILED

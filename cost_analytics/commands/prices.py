@@ -15,7 +15,7 @@ from cost_analytics.database_work import run_connected, run_with_database
 from cost_analytics.failures import FAILED, MISUSED, CommandError, using_database
 from cost_analytics.files import account, input_name, read_text
 
-_NAME: Final = "prices"
+_COMMAND: Final = "prices"
 
 DESCRIPTION: Final = """\
 The price catalogue. A price is in force from its effective_from until the next one of the same
@@ -161,7 +161,7 @@ def _list(arguments: argparse.Namespace) -> int:
         prices = await list_prices(db, at=now, service=arguments.service)
         return prices, await list_proposals(db, arguments.service)
 
-    prices, pending = run_connected(loaded.database_url, _NAME, read)
+    prices, pending = run_connected(loaded.database_url, _COMMAND, read)
     shown = [price for price in prices if arguments.all or price.state != "past"]
     if arguments.json:
         return print_json([*shown, *pending])
@@ -190,7 +190,7 @@ def _import(arguments: argparse.Namespace) -> int:
         return await enter_prices(db, rows, set_by=set_by, approved=arguments.approve)
 
     try:
-        entered = run_connected(loaded.database_url, _NAME, write)
+        entered = run_connected(loaded.database_url, _COMMAND, write)
     except PriceConflictError as error:
         refuse(error.reasons, name)
         return FAILED
@@ -247,7 +247,7 @@ def _decide(arguments: argparse.Namespace) -> int:
         return await decide(db, arguments.id, decision, decided_by=by)
 
     try:
-        decided = run_connected(loaded.database_url, _NAME, write)
+        decided = run_connected(loaded.database_url, _COMMAND, write)
     except NoProposalError:
         raise CommandError(
             f"There is no pending proposal {arguments.id}; see `prices list`."

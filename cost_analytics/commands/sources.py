@@ -13,7 +13,7 @@ from cost_analytics.failures import CommandError
 if TYPE_CHECKING:
     from ledger.operations.sources import OwnedSource
 
-_NAME: Final = "sources"
+_COMMAND: Final = "sources"
 
 DESCRIPTION: Final = """\
 A source of events belongs to the service that first sent it to POST /api/costs/events; a service is
@@ -41,7 +41,7 @@ def _list(arguments: argparse.Namespace) -> int:
     from ledger.operations.sources import list_sources
 
     url = settings.load("database").database_url
-    sources = run_connected(url, _NAME, lambda db: list_sources(db, arguments.subject))
+    sources = run_connected(url, _COMMAND, lambda db: list_sources(db, arguments.subject))
     return print_rows(arguments, sources, _line, none="No sources.")
 
 
@@ -57,7 +57,7 @@ def _give(arguments: argparse.Namespace) -> int:
         if (flaw := identifier_error(text)) is not None:
             raise CommandError(f"{name} {flaw}.")
     url, subject = settings.load("database").database_url, arguments.subject
-    before = run_connected(url, _NAME, lambda db: give_source(db, arguments.source, subject))
+    before = run_connected(url, _COMMAND, lambda db: give_source(db, arguments.source, subject))
     was = "" if before in {None, subject} else f"; it belonged to {before}"
     print(f"{arguments.source} belongs to {subject}{was}.")
     return 0

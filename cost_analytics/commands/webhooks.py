@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ledger.operations.webhooks import ListedEndpoint
     from ledger.postgres.database import Connection
 
-_NAME: Final = "webhooks"
+_COMMAND: Final = "webhooks"
 _OPERATOR: Final = "operator"
 
 DESCRIPTION: Final = """\
@@ -149,7 +149,7 @@ async def _find(db: Connection, endpoint_id: str) -> ListedEndpoint:
 
 
 def _run(work: Any) -> Any:
-    return run_connected(settings.load("database").database_url, _NAME, work)
+    return run_connected(settings.load("database").database_url, _COMMAND, work)
 
 
 def _settings(arguments: argparse.Namespace) -> Any:

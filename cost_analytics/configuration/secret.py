@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 DIFFERENT_CHARACTERS_MIN: Final = 8
-_SHOWN: Final = "Secret(***)"
+_MASK: Final = "Secret(***)"
 
 
 class Secret:
@@ -30,10 +30,10 @@ class Secret:
         return hash(self._text)
 
     def __repr__(self) -> str:
-        return _SHOWN
+        return _MASK
 
     def __format__(self, spec: str) -> str:
-        return format(_SHOWN, spec)
+        return format(_MASK, spec)
 
     def __reduce__(self) -> str | tuple[object, ...]:
         raise TypeError("a secret cannot be serialized")

@@ -28,7 +28,7 @@ from ledger.postgres.session import check_signature, privileged_login
 from ledger.postgres.viewer import SigningKeyError
 
 _SUBJECT: Final = "PostgreSQL"
-_NAME: Final = "cost-analytics doctor"
+_CONNECTION_NAME: Final = "cost-analytics doctor"
 _USED_PERCENT_MAX: Final = 80
 _TRANSACTION_AGE_MAX: Final = 1_500_000_000
 CLOCK_SECONDS_MAX: Final = 5
@@ -45,7 +45,7 @@ async def check_logins(valid: Mapping[str, Settings]) -> AsyncIterator[CheckResu
         names = ", ".join(f"`{command}`" for command in commands)
         try:
             with using_database(Secret(url)):
-                async with connected(url, name=_NAME) as connection:
+                async with connected(url, name=_CONNECTION_NAME) as connection:
                     yield ok(_SUBJECT, f"{names} can log in")
                     async for result in _login_results(connection, url, commands):
                         yield result

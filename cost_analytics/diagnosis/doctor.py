@@ -23,7 +23,7 @@ from ledger.postgres.database import Connection, connected
 from messaging.cluster import ClusterState, TopicEnds, describe_cluster
 from schemas.topics import ALL_TOPICS, CALL_EVENTS, DEFAULT_PARTITIONS
 
-_NAME: Final = "cost-analytics doctor"
+_CONNECTION_NAME: Final = "cost-analytics doctor"
 _SEES_EVERYTHING: Final = ("operator", "worker")
 """The processes whose logins may read what the checks of the stream need."""
 
@@ -77,7 +77,9 @@ async def _check_product(
         return
     try:
         with using_database(settings.database_url):
-            async with connected(settings.database_url.reveal(), name=_NAME) as connection:
+            async with connected(
+                settings.database_url.reveal(), name=_CONNECTION_NAME
+            ) as connection:
                 async for result in _product_results(connection, settings.kafka, cluster):
                     yield result
     except CommandError as error:

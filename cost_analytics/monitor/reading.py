@@ -19,7 +19,7 @@ from schemas.topics import CALL_EVENTS
 CALLS_MAX: Final = 500
 ALERTS_MAX: Final = 20
 _ACTIVE_WITHIN: Final = timedelta(hours=4)
-_NAME: Final = "cost-analytics top"
+_CONNECTION_NAME: Final = "cost-analytics top"
 
 
 class Snapshot(NamedTuple):
@@ -76,7 +76,9 @@ class Monitor:
 
     async def _connected(self) -> Connection:
         if self._connection is None:
-            self._connection = await connect(self._settings.database_url.reveal(), name=_NAME)
+            self._connection = await connect(
+                self._settings.database_url.reveal(), name=_CONNECTION_NAME
+            )
         return self._connection
 
     async def _disconnect(self) -> None:
