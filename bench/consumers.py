@@ -52,7 +52,7 @@ async def measure_reading(context: BenchContext) -> TimedRun:
                 polled = await consumer.getmany(timeout_ms=_READ_MS, max_records=_READ_RECORDS)
                 read += sum(map(len, polled.values()))
                 if time.monotonic() - began > _SECONDS_MAX:
-                    raise InvalidRunError(f"{read} of {events} events could be read")
+                    raise InvalidRunError(f"only {read} of {events} events could be read")
             return TimedRun(read, time.monotonic() - began)
         finally:
             await consumer.stop()

@@ -49,11 +49,11 @@ class _AcceptingHandler(BaseHTTPRequestHandler):
         if self.headers.get("Content-Encoding") == "gzip":
             body = zlib.decompress(body, _GZIP)
         accepted = [{"source": one["source"], "id": one["id"]} for one in json.loads(body)]
-        answer = json.dumps({"success": True, "data": {"accepted": accepted}}).encode()
+        response = json.dumps({"success": True, "data": {"accepted": accepted}}).encode()
         self.send_response(202)
-        self.send_header("Content-Length", str(len(answer)))
+        self.send_header("Content-Length", str(len(response)))
         self.end_headers()
-        self.wfile.write(answer)
+        self.wfile.write(response)
 
     def log_message(self, *_: object) -> None:
         """Log nothing."""

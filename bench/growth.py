@@ -158,15 +158,15 @@ def _flat_rows(sizes: Sequence[SizeFigures]) -> list[list[str]]:
     ]
     for name in sizes[0].reads:
         reads = [size.reads[name] for size in sizes]
-        rows.append(_row(f"{name}: p99, ms", [_p99(read.answers) for read in reads], 1))
+        rows.append(_row(f"{name}: p99, ms", [_p99(read.responses) for read in reads], 1))
         rows += [
             _row(f"{name}: {part}, CPU µs", [read.cpu_us[part] for read in reads], 0)
             for part in reads[0].cpu_us
         ]
     for name in sizes[0].lists:
-        answers = [size.lists[name] for size in sizes]
+        responses = [size.lists[name] for size in sizes]
         for percent in (50, 99):
-            values = [percentile(answer.milliseconds, percent) for answer in answers]
+            values = [percentile(response.milliseconds, percent) for response in responses]
             rows.append(_row(f"{name}: p{percent}, ms", values, 1))
     return rows
 
@@ -176,8 +176,8 @@ def _row(name: str, values: Sequence[float], digits: int) -> list[str]:
     return [name, *(f"{value:,.{digits}f}" for value in values), ratio]
 
 
-def _p99(answers: LoadResult) -> float:
-    return percentile(answers.milliseconds, 99)
+def _p99(responses: LoadResult) -> float:
+    return percentile(responses.milliseconds, 99)
 
 
 def parse(arguments: Sequence[str] | None = None) -> tuple[GrowthOptions, Options]:

@@ -57,7 +57,7 @@ _CALL_BYTES: Final = "SELECT pg_total_relation_size('calls') / count(*) FROM cal
 class ReadLoad(NamedTuple):
     """The reads of a route at a fixed rate, and their CPU time by process, in µs a read."""
 
-    answers: LoadResult
+    responses: LoadResult
     cpu_us: Mapping[str, float]
 
 
@@ -110,7 +110,9 @@ async def measure_write(context: BenchContext, url: str, load: Load) -> DurableR
     async with open_database(url) as connection:
         await connection.execute("DELETE FROM stream_offsets")  # of brokers that have ended
     await context.databases.checkpoint()
-    return await measure_workers(replace(context, load=load), 1, url, load.measured, verified=False)
+    return await measure_workers(
+        replace(context, load=load), 1, url, load.measured, verify_totals=False
+    )
 
 
 async def measure_reads(api: GrowthApi, calls: int) -> dict[str, ReadLoad]:
@@ -136,7 +138,7 @@ async def _offered(api: GrowthApi, name: str, requests: list[bytes]) -> ReadLoad
     # Send each request before measuring, so that connections are open and tokens are cached.
     await saturate(api.port, requests, connections=_CONNECTIONS, seconds=1)
     meter = CpuMeter({"API": [api.pid], "PostgreSQL": [api.context.databases.server_pid]})
-    answers = await offer(
+    responses = await offer(
         api.port,
         requests,
         connections=_CONNECTIONS,
@@ -144,10 +146,10 @@ async def _offered(api: GrowthApi, name: str, requests: list[bytes]) -> ReadLoad
         seconds=READ_SECONDS,
     )
     used = meter.read().seconds
-    if answers.refused:
-        raise InvalidRunError(f"{name}: {answers.refused} requests failed")
-    reads = len(answers.milliseconds)
-    return ReadLoad(answers, {part: used[part] * 1e6 / reads for part in ("API", "PostgreSQL")})
+    if responses.refused:
+        raise InvalidRunError(f"{name}: {responses.refused} requests failed")
+    reads = len(responses.milliseconds)
+    return ReadLoad(responses, {part: used[part] * 1e6 / reads for part in ("API", "PostgreSQL")})
 
 
 async def _middle_page(api: GrowthApi) -> str:

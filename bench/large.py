@@ -93,11 +93,11 @@ async def measure_analytics(context: BenchContext) -> dict[str, list[LoadResult]
                         for number in range(_ADMINISTRATORS)
                     ]
                     await saturate(port, requests, connections=1, seconds=1)
-                    answers = await saturate(port, requests, connections=1, seconds=_SECONDS)
-                    if answers.refused:
-                        raise InvalidRunError(f"{name}: {answers.refused} requests failed")
-                    runs.setdefault(name, []).append(answers)
-                    context.progress.result(f"{name}: {answers.rate:,.0f}/s")
+                    responses = await saturate(port, requests, connections=1, seconds=_SECONDS)
+                    if responses.refused:
+                        raise InvalidRunError(f"{name}: {responses.refused} requests failed")
+                    runs.setdefault(name, []).append(responses)
+                    context.progress.result(f"{name}: {responses.rate:,.0f}/s")
     return runs
 
 

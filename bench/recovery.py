@@ -18,7 +18,7 @@ from typing import Any, Final, NamedTuple
 from bench.broker import Broker, fill
 from bench.context import BenchContext, InvalidRunError
 from bench.databases import as_login, open_database
-from bench.durable import COUNTED, require_verified, wait_counted, warm_up
+from bench.durable import COUNTED_EVENTS_SQL, require_verified, wait_counted, warm_up
 from bench.events import LoadRecord, make_load
 from bench.figures import spread, table
 from bench.latency import send_records
@@ -226,7 +226,7 @@ async def _wait_caught_up(
     deadline = time.monotonic() + RECOVERY_SECONDS_MAX
     while True:
         workers.check_alive()
-        counted = int(await stage.connection.fetchval(COUNTED))
+        counted = int(await stage.connection.fetchval(COUNTED_EVENTS_SQL))
         if counted >= stored + max(0, sender.sent - RATE * _BEHIND_SECONDS_MAX):
             return counted
         if time.monotonic() > deadline:

@@ -83,8 +83,9 @@ class Report:
             "COPY: the rows that the workers had just recorded, in the same batches, from prepared "
             "binary buffers over one connection into the same tables. The ratio of the workers is "
             "seconds of COPY ÷ seconds of the workers, in pairs.",
-            f"An event of the workers takes {spread(rounds.stored_bytes, 0)} bytes of tables and "
-            f"indexes, and {spread(rounds.wal_bytes, 0)} bytes of WAL after a checkpoint.",
+            f"An event of the workers takes {spread(rounds.stored_event_bytes, 0)} bytes of tables "
+            f"and indexes, and {spread(rounds.wal_event_bytes, 0)} bytes of WAL after a "
+            "checkpoint.",
         )
         if VARIED in runs:
             self._note(

@@ -13,10 +13,10 @@ from typing import Final
 from bench import consumers
 from bench.budgets import create_budgets
 from bench.context import BenchContext
+from bench.copy_baseline import extract, measure_copy
 from bench.durable import measure_workers
 from bench.events import LoadRecord, as_varied, with_random_ids, with_repeats, with_usages
 from bench.figures import TimedRun
-from bench.limit import extract, measure_copy
 from bench.options import Part
 
 COPY: Final = "plain COPY of the same rows: the limit"
@@ -42,8 +42,8 @@ class Rounds:
     """
 
     runs: dict[str, list[TimedRun]] = field(default_factory=dict)
-    stored_bytes: list[int] = field(default_factory=list)
-    wal_bytes: list[int] = field(default_factory=list)
+    stored_event_bytes: list[int] = field(default_factory=list)
+    wal_event_bytes: list[int] = field(default_factory=list)
 
     def add(self, name: str, run: TimedRun) -> None:
         """Add the run of a contender."""
@@ -103,16 +103,16 @@ async def _workers(
         if prepare is not None:
             await prepare(url)
         run = await measure_workers(context, number, url, measured)
-        rows = await extract(url, run.since)
-    copy_input = await measure_copy(context, rows, run.events)
+        batches = await extract(url, run.since)
+    copy_input = await measure_copy(context, batches, run.events)
     ratio = copy_input.seconds / run.seconds
     if name in (ONE, TWO):
         rounds.add(COPY, copy_input)
-        rounds.stored_bytes.append(run.stored_bytes)
-        rounds.wal_bytes.append(run.wal_bytes)
+        rounds.stored_event_bytes.append(run.stored_event_bytes)
+        rounds.wal_event_bytes.append(run.wal_event_bytes)
     rounds.add(name, TimedRun(run.events, run.seconds, ratio, run.cpu))
     context.progress.result(
-        f"{run.rate:,.0f} events/s, {ratio:.2f} of COPY ({len(rows.measured)} batches)"
+        f"{run.rate:,.0f} events/s, {ratio:.2f} of COPY ({len(batches.measured)} batches)"
     )
 
 

@@ -11,11 +11,11 @@ from typing import Final
 
 from bench.broker import missing_requirement
 from bench.context import BenchContext
+from bench.copy_baseline import extract, measure_copy
 from bench.databases import open_database
 from bench.durable import measure_workers
 from bench.events import CALLS, USERS, WARM_UP_EVENTS, LoadRecord, mean_bytes, with_repeats
 from bench.figures import TimedRun
-from bench.limit import extract, measure_copy
 from bench.options import Options, add_common, common_options
 from bench.peers.checks import RIGHT, Expected, find_workers_faults
 from bench.peers.contenders import FAUST, PEERS
@@ -64,10 +64,10 @@ class PeerRounds:
             # As for the peers, a repeated event counts once.
             events = expected.events - len(context.load.warm_up)
             self._add(name, PeerRun(TimedRun(events, run.seconds, cpu=run.cpu), findings))
-            rows = await extract(url, run.since) if name == ONE else None
-        if rows:
+            batches = await extract(url, run.since) if name == ONE else None
+        if batches:
             context.progress.title(COPY)
-            copied = await measure_copy(context, rows, events)
+            copied = await measure_copy(context, batches, events)
             self._add(COPY, PeerRun(copied, RIGHT))
 
     def _add(self, name: str, run: PeerRun) -> None:
