@@ -178,7 +178,7 @@ def _metrics(
     reports: tuple[TraceRoutes, WebhookRoutes],
     options: ApiOptions,
 ) -> MetricsRoutes:
-    """Return the route of the metrics: answers, reports, connections, the product's figures."""
+    """Return the route of the metrics: responses, reports, connections, the product's figures."""
     meters = (gate.meter, gate.refusals, *(each.meter for each in reports))
     pools = {"requests": readers} | ({"patient": slow_readers} if slow_readers else {})
     return MetricsRoutes(

@@ -85,7 +85,7 @@ class ApiOptions:
     `channel_types` are the types of notification channels that are available.
     `webhook_allow_private` is unsafe: it allows webhooks to private addresses.
     With `separate_metrics_port` `/metrics` is served on its own port only.
-    An answer of `/metrics` is reused for `metrics_cache_seconds`. Bodies of unchanged reports use
+    A response of `/metrics` is reused for `metrics_cache_seconds`. Bodies of unchanged reports use
     at most `report_cache_bytes` of memory. `trace_names` are the attributes by which spans name
     their call and user. `public_url` is the API's address, which some vendors include in their
     signatures. `dashboard` is the folder of the built dashboard. Without a `tracer`

@@ -153,4 +153,4 @@ def page_with_cursor(
 
 
 def _invalid_cursor() -> Problem:
-    return invalid_parameter("cursor", "must be the `nextCursor` of an earlier answer, unchanged")
+    return invalid_parameter("cursor", "must be the `nextCursor` of an earlier response, unchanged")

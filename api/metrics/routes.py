@@ -49,7 +49,7 @@ class MetricsRoutes:
 
     `meters` collect counts; `sockets` returns the number of open sockets, at most `sockets_max`.
     `pools` are reader pools by name; the product's figures are read through `requests`.
-    An answer is reused for `cache_seconds`.
+    A response is reused for `cache_seconds`.
     """
 
     def __init__(

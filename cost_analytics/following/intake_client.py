@@ -24,7 +24,7 @@ _TIMEOUT_SECONDS: Final = 20
 _FIRST_RETRY_MS: Final = 200
 _RETRY_MS_MAX: Final = 30_000
 _ASKED_MS_MAX: Final = 300_000
-_ANSWER_BYTES_MAX: Final = 1024 * 1024
+_RESPONSE_BYTES_MAX: Final = 1024 * 1024
 _DOUBLINGS_MAX: Final = 8
 _FINAL_CODES: Final = frozenset({"invalid_json", "invalid_event", "too_old", "too_large"})
 _WRONG_REQUEST: Final = frozenset({401, 403, 404, 405})
@@ -149,9 +149,9 @@ def _identity(event: Mapping[str, Any] | bytes) -> _Identity:
 
 
 async def _content(response: aiohttp.ClientResponse) -> bytes:
-    """Return the body of a response; what is too long is cut, and then no answer of the API."""
+    """Return the body of a response; what is too long is cut, and is then not valid JSON."""
     try:
-        return await response.content.readexactly(_ANSWER_BYTES_MAX)
+        return await response.content.readexactly(_RESPONSE_BYTES_MAX)
     except asyncio.IncompleteReadError as whole:
         return whole.partial
 
@@ -174,7 +174,7 @@ def _outcome_of(response: aiohttp.ClientResponse, content: bytes) -> _Outcome:
 
 
 def _accepted(body: Mapping[str, Any]) -> Collection[_Identity]:
-    """Return the events that an answer lists; a foreign answer lists none."""
+    """Return the events that a response lists; a response that is not the API's lists none."""
     data = body.get("data")
     listed = data.get("accepted") if isinstance(data, dict) else None
     if not isinstance(listed, list):

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 
-_ANSWER_BYTES_MAX = 1024 * 1024
-_PART_BYTES = 64 * 1024
-_SECONDS_MAX = 5
+_RESPONSE_BYTES_MAX = 1024 * 1024
+_CHUNK_BYTES = 64 * 1024
+_TIMEOUT_SECONDS = 5
 
 
 async def get(port: int, path: str, token: str = "") -> tuple[int, str]:
-    """Return the status and the body of a response on this machine; 0 if there was none."""
+    """Send a GET to 127.0.0.1; return the status, 0 without a response, and the body."""
     try:
-        async with asyncio.timeout(_SECONDS_MAX):
+        async with asyncio.timeout(_TIMEOUT_SECONDS):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             try:
                 authorization = f"Authorization: Bearer {token}\r\n" if token else ""
@@ -22,14 +22,15 @@ async def get(port: int, path: str, token: str = "") -> tuple[int, str]:
                 )
                 writer.write(request.encode())
                 response = b""
-                while len(response) < _ANSWER_BYTES_MAX and (
-                    part := await reader.read(_PART_BYTES)
+                while len(response) < _RESPONSE_BYTES_MAX and (
+                    chunk := await reader.read(_CHUNK_BYTES)
                 ):
-                    response += part
+                    response += chunk
             finally:
                 writer.close()
-    except OSError:  # no listener yet, or no response in time
+    except OSError:  # no listener yet, or a TimeoutError
         return 0, ""
     head, _, body = response.decode(errors="replace").partition("\r\n\r\n")
-    parts = head.split(" ", 2)
-    return (int(parts[1]) if len(parts) > 1 and parts[1].isdigit() else 0), body
+    status_line = head.split(" ", 2)
+    has_status = len(status_line) > 1 and status_line[1].isdigit()
+    return (int(status_line[1]) if has_status else 0), body

@@ -136,8 +136,8 @@ class CallReference:
         """Ask whether the call may cause a cost of at most `amount`, and reserve it if so.
 
         In place of `amount`, the highest `quantities` of a request by unit are priced for a
-        `service`, `operation` and `model`. Report the cost with the answer's `event_id`. Without a
-        decision within `timeout_seconds` the answer is `if_unavailable`. Never raises.
+        `service`, `operation` and `model`. Report the cost with the returned `event_id`. Without a
+        decision within `timeout_seconds`, `granted` is `if_unavailable`. Never raises.
         """
         event_id = new_id()
         planned = {"service": service, "operation": operation, "model": model}

@@ -44,14 +44,14 @@ class HttpTransport:
 
 def _reply(response: HTTPResponse, content: bytes) -> Reply:
     """Return the result that a response states; a foreign response is a failed attempt."""
-    answer = json_object(content)
+    body = json_object(content)
     retry_seconds = retry_after_seconds(response.getheader("Retry-After"))
-    if response.status in {200, 202} and answer.get("success") is True:
-        listed = json_object(answer.get("data")).get("accepted")
+    if response.status in {200, 202} and body.get("success") is True:
+        listed = json_object(body.get("data")).get("accepted")
         references = listed if isinstance(listed, list) else []
         accepted = {str(json_object(reference).get("id")) for reference in references}
         return Reply(accepted=accepted, message="the response does not list all events")
-    code, error = str(answer.get("code", "")), str(answer.get("error", ""))
+    code, error = str(body.get("code", "")), str(body.get("error", ""))
     message = f"status {response.status} {code or response.reason}: {error}"
     is_final = (response.status == 400 and code in _FINAL_CODES) or response.status == 413
     return Reply(

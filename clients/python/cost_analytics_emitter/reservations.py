@@ -22,7 +22,7 @@ _log: Final = logging.getLogger("cost_analytics_emitter")
 
 
 class Reservation(NamedTuple):
-    """The answer. If `granted`, report the cost with `event_id`, which releases the reservation.
+    """The decision. If `granted`, report the cost with `event_id`, which releases the reservation.
 
     `budget` is what refused: a limit (`daily`, `weekly`, `monthly`, `call`), the prepaid `balance`,
     or `global`, a limit of all users. `remaining` is what is left of it in US dollars.
@@ -57,12 +57,12 @@ class Reserver:
         """Return the decision on `body`, which plans one cost. Never raises."""
         event_id = str(body["costs"][0]["id"])
         try:
-            status, answer = self._ask(call_id, exact_json(body).encode(), timeout_seconds)
+            status, response_body = self._ask(call_id, exact_json(body).encode(), timeout_seconds)
         except (HTTPException, OSError, ValueError, TypeError) as error:
             return _undecided(event_id, f"{type(error).__name__}: {error}", if_unavailable)
-        data = json_object(answer.get("data"))
+        data = json_object(response_body.get("data"))
         if status != 200 or type(data.get("granted")) is not bool:
-            reason = f"status {status}: {answer.get('error', 'not an answer of the product')}"
+            reason = f"status {status}: {response_body.get('error', 'not a response of the API')}"
             return _undecided(event_id, reason, if_unavailable)
         return Reservation(
             data["granted"],

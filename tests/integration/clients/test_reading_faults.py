@@ -117,7 +117,7 @@ async def test_answer_without_an_end_is_not_kept(monkeypatch: pytest.MonkeyPatch
             await response.write(b"x" * LIMIT_BYTES)
 
     async with serving(answer) as url, CostReader(url, "token", retry_seconds=0) as reader:
-        with pytest.raises(ApiError, match="invalid_answer: the answer has more than"):
+        with pytest.raises(ApiError, match="invalid_answer: the response has more than"):
             await reader.read("/any", Amounts)
 
 

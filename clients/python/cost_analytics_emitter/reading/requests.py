@@ -127,11 +127,11 @@ class ApiRequests:
 async def _refuse_redirect(
     _session: aiohttp.ClientSession, _context: object, found: aiohttp.TraceRequestRedirectParams
 ) -> None:
-    """Raise ApiError: the token and the trust in its answers are for one server."""
+    """Raise ApiError: the token is for one server, and only its responses are trusted."""
     response = found.response
     response.close()
     location = response.headers.get("Location", "")
-    message = f"the server redirects to {location!r:.200}; give the address that answers"
+    message = f"the server redirects to {location!r:.200}; give the final address"
     raise ApiError(response.status, "redirected", message)
 
 
@@ -153,7 +153,7 @@ async def _content(response: aiohttp.ClientResponse) -> bytes:
     async for part in response.content.iter_any():
         content += part
         if len(content) > CONTENT_BYTES_MAX:
-            message = f"the answer has more than {CONTENT_BYTES_MAX} bytes"
+            message = f"the response has more than {CONTENT_BYTES_MAX} bytes"
             raise ApiError(response.status, "invalid_answer", message)
     return bytes(content)
 
@@ -161,18 +161,18 @@ async def _content(response: aiohttp.ClientResponse) -> bytes:
 def _result(response: aiohttp.ClientResponse, content: bytes, result: type[T]) -> T:
     retry_seconds = retry_after_seconds(response.headers.get("Retry-After"))
     try:
-        answer = parse_json(content)
-        if not isinstance(answer, dict):
+        body = parse_json(content)
+        if not isinstance(body, dict):
             raise ValueError("it is not a JSON object")
-        if response.status == 200 and answer.get("success") is True:
-            return decode(result, answer.get("data"))
+        if response.status == 200 and body.get("success") is True:
+            return decode(result, body.get("data"))
     except ValueError as error:
-        message = f"the answer with status {response.status} is not the API's: {error}"
+        message = f"the response with status {response.status} is not the API's: {error}"
         raise ApiError(response.status, "invalid_answer", message, retry_seconds) from error
     raise ApiError(
         response.status,
-        str(answer.get("code", "unknown")),
-        str(answer.get("error", response.reason)),
+        str(body.get("code", "unknown")),
+        str(body.get("error", response.reason)),
         retry_seconds,
     )
 
