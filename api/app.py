@@ -19,7 +19,7 @@ from api.http.report_cache import ReportCache
 from api.http.tracing import TRACER
 from api.intake.event_stream import EventStream
 from api.intake.routes import IntakeRoutes
-from api.intake.sources import SourceOwners
+from api.intake.sources import SourceOwnerStore
 from api.live.routes import LiveRoutes, live_routes
 from api.metrics.refusals import REFUSALS
 from api.metrics.routes import MetricsRoutes
@@ -82,7 +82,7 @@ def build_app(
     *,
     slow_readers: ReaderPool | None = None,
     events: EventStream | None = None,
-    source_owners: SourceOwners | None = None,
+    source_owners: SourceOwnerStore | None = None,
     declared_traces: TraceDeclarations | None = None,
     repricer: Repricer | None = None,
     people: PeopleRights | None = None,
@@ -151,7 +151,7 @@ def _with_documents(routes: Sequence[Route]) -> tuple[Route, ...]:
 def _intake(
     readers: ReaderPool,
     events: EventStream | None,
-    source_owners: SourceOwners | None,
+    source_owners: SourceOwnerStore | None,
     reports: tuple[TraceRoutes, WebhookRoutes],
     options: ApiOptions,
     now: Clock,

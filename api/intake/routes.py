@@ -24,7 +24,7 @@ from api.intake.events import (
     structured_event,
 )
 from api.intake.publishing import accepted, publish, require_stream
-from api.intake.sources import SourceGuard, SourceOwners
+from api.intake.sources import SourceGuard, SourceOwnerStore
 from api.openapi.operations import JSON, Operation, Parameter, Tag
 from ledger.postgres.clock import Clock
 from schemas.envelopes import Envelope
@@ -108,7 +108,7 @@ class IntakeRoutes:
     def __init__(
         self,
         stream: EventStream | None,
-        owners: SourceOwners,
+        owners: SourceOwnerStore,
         limits: RequestLimits,
         now: Clock,
     ) -> None:

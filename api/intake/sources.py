@@ -1,7 +1,8 @@
 """Restricts services to their own event sources.
 
-`/api/costs/track`, `finalize` and `/v1/traces` use sources that name the sender, so the identities
-of two services never collide. Any other source belongs to the service that used it first.
+`/api/costs/track`, `…/finalize` and `/v1/traces` use sources that name the sender, so the
+identities of two services never collide. Any other source belongs to the service that used it
+first.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 from urllib.parse import quote
 
 from api.http.access import Caller
@@ -19,85 +20,101 @@ from schemas.events import TRACES_SOURCE
 
 CACHED_MAX: Final = 10_000
 CACHE_SECONDS: Final = 60
-"""The time after which all replicas know a source that an operator gave to another service."""
+"""How long a replica uses a cached owner: after an operator gives a source to another service, its
+old owner may use it for at most this time."""
 _RESERVED: Final = ("/api/costs/", "/api/webhooks/", "/api/admin/", "digest/", TRACES_SOURCE)
 _SECOND_NS: Final = 1_000_000_000
-_GIVE: Final = "cost-analytics sources give SOURCE --subject NAME."
+_GIVE_COMMAND: Final = "cost-analytics sources give SOURCE --subject NAME."
 
 
-class SourceOwners(Protocol):
-    """The store of source owners."""
+class SourceOwnerStore(Protocol):
+    """Stores which service owns a source."""
 
-    async def owners(self, subject: str, sources: Collection[str]) -> Mapping[str, str]:
-        """Return the owner of each source; assigns new sources to the subject.
+    async def claim(self, service: str, sources: Collection[str]) -> Mapping[str, str]:
+        """Return the owner of each source; new sources become the service's.
 
-        Sources over the subject's limit are left out. Raises StoreUnavailableError.
+        New sources above the limit of the service are left out. Raises StoreUnavailableError.
         """
 
 
-def source_of(route_name: str, subject: str) -> str:
-    """Return the source of events that a subject sends to `track` or `finalize`."""
-    return f"/api/costs/{route_name}/{quote(subject, safe='')}"
+def source_of(route_name: str, service: str) -> str:
+    """Return the source of events that a service sends to `track` or `finalize`."""
+    return f"/api/costs/{route_name}/{quote(service, safe='')}"
+
+
+class _CachedOwner(NamedTuple):
+    service: str
+    read_ns: int
 
 
 class SourceGuard:
     """Checks that services use their own sources. Admins may use any source and own none."""
 
     def __init__(
-        self, owners: SourceOwners, *, clock_ns: Callable[[], int] = time.monotonic_ns
+        self, store: SourceOwnerStore, *, clock_ns: Callable[[], int] = time.monotonic_ns
     ) -> None:
-        self._owners = owners
+        self._store = store
         self._clock_ns = clock_ns
-        self._known: OrderedDict[str, tuple[str, int]] = OrderedDict()
+        self._cached: OrderedDict[str, _CachedOwner] = OrderedDict()
 
     async def check(self, caller: Caller, sources: Collection[str]) -> None:
-        """Raise the 403 Problem for the first source of another service, or the 503 Problem."""
+        """Raise the 403 Problem for a source that the caller may not use.
+
+        These are reserved sources, sources of other services, and new sources above the limit of
+        the service. Raises StoreUnavailableError.
+        """
         if caller.role == "admin":
             return
-        requested = {*sources}
+        service = caller.user_id
         reserved = next((source for source in sources if source.startswith(_RESERVED)), None)
         if reserved is not None:
             raise _refusal(
                 f"The source `{reserved}` is reserved for the API's own events. Use a source of "
                 "your own."
             )
-        unverified = [source for source in requested if not self._is_fresh(source, caller.user_id)]
+        unverified = [source for source in {*sources} if not self._is_fresh(source, service)]
         if not unverified:
             return
-        owners = await self._read(caller.user_id, unverified)
+        owners = await self._claim(service, unverified)
         for source in unverified:
             if source not in owners:
                 raise _refusal(
                     "You own the maximum number of sources. Use one of them, or have an operator "
-                    f"give you another one: {_GIVE}"
+                    f"give you another one: {_GIVE_COMMAND}"
                 )
-            if owners[source] != caller.user_id:
+            if owners[source] != service:
                 raise _refusal(
                     f"The source `{source}` belongs to another service. Use a source of your own, "
-                    f"or have an operator give you this one: {_GIVE}"
+                    f"or have an operator give you this one: {_GIVE_COMMAND}"
                 )
 
-    async def _read(self, subject: str, sources: list[str]) -> Mapping[str, str]:
-        """Return the stored owners; while PostgreSQL is unavailable, the last known ones."""
+    async def _claim(self, service: str, sources: list[str]) -> Mapping[str, str]:
+        """Return the owner of each source; new sources become the service's.
+
+        While PostgreSQL is unavailable, the cached owners are used if all sources belonged to the
+        service; otherwise raises StoreUnavailableError.
+        """
         try:
-            owners = await self._owners.owners(subject, sources)
+            owners = await self._store.claim(service, sources)
         except StoreUnavailableError:
-            cached = {source: self._known[source][0] for source in sources if source in self._known}
-            if {*cached.values()} == {subject} and len(cached) == len(sources):
-                return cached
+            cached = [self._cached.get(source) for source in sources]
+            if all(owner is not None and owner.service == service for owner in cached):
+                return dict.fromkeys(sources, service)
             raise
         now_ns = self._clock_ns()
         for source, owner in owners.items():
-            self._known[source] = (owner, now_ns)
-            self._known.move_to_end(source)
-        while len(self._known) > CACHED_MAX:
-            self._known.popitem(last=False)
+            self._cached[source] = _CachedOwner(owner, now_ns)
+            self._cached.move_to_end(source)
+        while len(self._cached) > CACHED_MAX:
+            self._cached.popitem(last=False)
         return owners
 
-    def _is_fresh(self, source: str, subject: str) -> bool:
-        """Return whether the subject was read as the owner within the last minute."""
-        owner, read_ns = self._known.get(source, ("", 0))
-        return owner == subject and self._clock_ns() - read_ns < CACHE_SECONDS * _SECOND_NS
+    def _is_fresh(self, source: str, service: str) -> bool:
+        """Return whether the service was read as the owner within the last minute."""
+        cached = self._cached.get(source)
+        if cached is None or cached.service != service:
+            return False
+        return self._clock_ns() - cached.read_ns < CACHE_SECONDS * _SECOND_NS
 
 
 def _refusal(message: str) -> Problem:

@@ -30,26 +30,26 @@ class OwnedSource(NamedTuple):
 
 
 class SourceStore:
-    """The owners of sources. Every method raises StoreUnavailableError."""
+    """Stores the owners of sources."""
 
     def __init__(self, readers: ReaderPool) -> None:
         self._readers = readers
 
-    async def owners(self, subject: str, sources: Collection[str]) -> dict[str, str]:
-        """Return the owner of each source; sources without an owner become the subject's.
+    async def claim(self, service: str, sources: Collection[str]) -> dict[str, str]:
+        """Return the owner of each source; sources without an owner become the service's.
 
-        New sources are left out if the subject owns SOURCES_MAX already.
+        New sources are left out if the service would then own more than SOURCES_MAX.
         """
-        async with self._readers.reading(Viewer(subject)) as connection:
+        async with self._readers.reading(Viewer(service)) as connection:
             owners = await _owners(connection, sources)
         new = [source for source in sources if source not in owners]
         if not new:
             return owners
-        async with self._readers.writing(Viewer(subject)) as connection:
+        async with self._readers.writing(Viewer(service)) as connection:
             await connection.execute(
-                *_SQL.bind("claim", subject=subject, sources=new, limit=SOURCES_MAX)
+                *_SQL.bind("claim", subject=service, sources=new, limit=SOURCES_MAX)
             )
-            # Another service may have claimed a source first: this statement sees its commit.
+            # Read again: another service may have claimed a source first.
             return owners | await _owners(connection, new)
 
 

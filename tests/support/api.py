@@ -24,7 +24,7 @@ from api.http.jwks import key_source
 from api.http.options import ApiOptions
 from api.http.serving import serving
 from api.intake.event_stream import EventStream
-from api.intake.sources import SourceOwners
+from api.intake.sources import SourceOwnerStore
 from api.people import PeopleRights
 from api.routes.health import ReadinessCheck
 from api.traces.routes import TraceDeclarations
@@ -63,16 +63,16 @@ def authenticator(**rules: Any) -> Authenticator:
     return Authenticator(key_source(secret=SECRET), TokenRules(**rules))
 
 
-class MemorySourceOwners:
-    """Keeps in memory which service used a source first."""
+class MemoryOwnerStore:
+    """Keeps the owners of sources in memory."""
 
     def __init__(self, **owned: str) -> None:
         self.owned = owned
         self.reads = 0
 
-    async def owners(self, subject: str, sources: Collection[str]) -> Mapping[str, str]:
+    async def claim(self, service: str, sources: Collection[str]) -> Mapping[str, str]:
         self.reads += 1
-        return {source: self.owned.setdefault(source, subject) for source in sources}
+        return {source: self.owned.setdefault(source, service) for source in sources}
 
 
 class NoDeclarations:
@@ -166,7 +166,7 @@ async def served(
     checks: tuple[ReadinessCheck, ...] = (),
     today: date | None = None,
     events: EventStream | None = None,
-    source_owners: SourceOwners | None = None,
+    source_owners: SourceOwnerStore | None = None,
     declared_traces: TraceDeclarations | None = None,
     repricer: Repricer | None = None,
     people: PeopleRights | None = None,
@@ -179,7 +179,7 @@ async def served(
         verifier or authenticator(),
         options,
         events=events,
-        source_owners=source_owners or (None if readers else MemorySourceOwners()),
+        source_owners=source_owners or (None if readers else MemoryOwnerStore()),
         declared_traces=declared_traces or (None if readers else NoDeclarations()),
         repricer=repricer,
         people=people,

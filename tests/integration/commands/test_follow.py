@@ -13,7 +13,7 @@ from aiohttp import web
 
 from cost_analytics.configuration.secret import Secret
 from cost_analytics.following.intake_client import IntakeClient, StoppedError
-from tests.support.api import MemorySourceOwners, served, token
+from tests.support.api import MemoryOwnerStore, served, token
 from tests.support.command import COMMAND, environment
 from tests.support.intake import MemoryEventStream
 
@@ -37,7 +37,7 @@ def line(call: str, cents: int = 100, kind: str = "refund") -> str:
 async def served_intake() -> AsyncIterator[tuple[MemoryEventStream, dict[str, str]]]:
     """Serve the intake; yields the stream behind it, and the settings of `follow`."""
     stream = MemoryEventStream()
-    async with served(events=stream, source_owners=MemorySourceOwners()) as api:
+    async with served(events=stream, source_owners=MemoryOwnerStore()) as api:
         values = {
             "INTAKE_URL": f"http://127.0.0.1:{api.port}",
             "INTAKE_TOKEN": token("bots", role="service"),

@@ -23,7 +23,7 @@ from schemas.events import (
     CostVoided,
     Event,
 )
-from tests.support.api import MemorySourceOwners, served, token
+from tests.support.api import MemoryOwnerStore, served, token
 from tests.support.house import ROOT
 from tests.support.intake import MemoryEventStream
 from tests.support.prices import DEFAULTS, catalogue
@@ -36,7 +36,7 @@ SERVICE = token("voice-bot", role="service")
 async def intake(**owned: str) -> AsyncIterator[tuple[MemoryEventStream, str]]:
     """Serve the intake; yields the stream in memory behind it, and the address of the API."""
     stream = MemoryEventStream()
-    owners = MemorySourceOwners(**owned)
+    owners = MemoryOwnerStore(**owned)
     async with served(events=stream, source_owners=owners) as api:
         yield stream, f"http://127.0.0.1:{api.port}"
 

@@ -9,27 +9,27 @@ from api.http.problems import Problem
 from api.http.roles import Role
 from api.intake.sources import CACHE_SECONDS, SourceGuard
 from ledger.postgres.viewers import StoreUnavailableError
-from tests.support.api import MemorySourceOwners
+from tests.support.api import MemoryOwnerStore
 from tests.support.clocks import NanosecondClock
 
 SECOND_NS = 10**9
 
 
-class FailingSourceOwners(MemorySourceOwners):
+class FailingOwnerStore(MemoryOwnerStore):
     """Source owners in a database that can become unreachable."""
 
     is_away = False
 
-    async def owners(self, subject: str, sources: Collection[str]) -> Mapping[str, str]:
+    async def claim(self, service: str, sources: Collection[str]) -> Mapping[str, str]:
         if self.is_away:
             raise StoreUnavailableError("away")
-        return await super().owners(subject, sources)
+        return await super().claim(service, sources)
 
 
-class FullSourceOwners:
+class FullOwnerStore:
     """Source owners that refuse every new source."""
 
-    async def owners(self, subject: str, sources: Collection[str]) -> Mapping[str, str]:
+    async def claim(self, service: str, sources: Collection[str]) -> Mapping[str, str]:
         return {}
 
 
@@ -45,7 +45,7 @@ async def refusal(guard: SourceGuard, name: str, *sources: str) -> str:
 
 
 async def test_owner_of_a_source_is_read_once_a_minute() -> None:
-    owners, clock = MemorySourceOwners(), NanosecondClock()
+    owners, clock = MemoryOwnerStore(), NanosecondClock()
     guard = SourceGuard(owners, clock_ns=clock)
     for _ in range(3):
         await guard.check(caller("a"), ["one", "two", "one"])
@@ -56,7 +56,7 @@ async def test_owner_of_a_source_is_read_once_a_minute() -> None:
 
 
 async def test_transferred_source_is_refused_within_a_minute() -> None:
-    owners, clock = MemorySourceOwners(), NanosecondClock()
+    owners, clock = MemoryOwnerStore(), NanosecondClock()
     guard = SourceGuard(owners, clock_ns=clock)
     await guard.check(caller("a"), ["one"])
     owners.owned["one"] = "b"
@@ -65,7 +65,7 @@ async def test_transferred_source_is_refused_within_a_minute() -> None:
 
 
 async def test_new_owner_of_a_source_is_accepted_at_once() -> None:
-    owners = MemorySourceOwners(one="a")
+    owners = MemoryOwnerStore(one="a")
     guard = SourceGuard(owners)
     assert "cost-analytics sources give SOURCE --subject NAME" in await refusal(guard, "b", "one")
     owners.owned["one"] = "b"
@@ -73,7 +73,7 @@ async def test_new_owner_of_a_source_is_accepted_at_once() -> None:
 
 
 async def test_outage_affects_new_sources_only() -> None:
-    owners, clock = FailingSourceOwners(theirs="b"), NanosecondClock()
+    owners, clock = FailingOwnerStore(theirs="b"), NanosecondClock()
     guard = SourceGuard(owners, clock_ns=clock)
     await guard.check(caller("a"), ["one"])
     await guard.check(caller("b"), ["theirs"])
@@ -89,17 +89,17 @@ async def test_outage_affects_new_sources_only() -> None:
     "source", ["/api/costs/track/b", "/api/costs/track/a", "/api/costs/finalize/b", "digest/00"]
 )
 async def test_sources_of_track_and_finalize_are_reserved(source: str) -> None:
-    guard = SourceGuard(MemorySourceOwners())
+    guard = SourceGuard(MemoryOwnerStore())
     assert "reserved for the API" in await refusal(guard, "a", "x", source)
 
 
 async def test_admins_may_use_any_source_and_own_none() -> None:
-    owners = MemorySourceOwners(one="a")
+    owners = MemoryOwnerStore(one="a")
     await SourceGuard(owners).check(caller("root", "admin"), ["one", "new", "/api/costs/track/a"])
     assert owners.owned == {"one": "a"}
 
 
 async def test_source_over_the_limit_is_refused_with_a_hint() -> None:
-    message = await refusal(SourceGuard(FullSourceOwners()), "a", "one")
+    message = await refusal(SourceGuard(FullOwnerStore()), "a", "one")
     assert message.startswith("You own the maximum number of sources.")
     assert "sources give" in message
