@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from api.mapping.assembly import checked_event
-from api.mapping.errors import InputError
+from api.mapping.errors import DocumentError
 from api.mapping.language import DocumentMapping
 from api.mapping.lines import documents_of_line
 
@@ -32,7 +32,7 @@ class Trial:
                     )
                     self.events += 1
                     self.results.append(f"{name}: {event.outgoing.value.decode()}")
-        except InputError as error:
+        except DocumentError as error:
             self.refused += 1
             self.results.append(f"{name}: refused: {error}")
         if len(self.results) == before:

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from api.intake.events import CheckedEvent, structured_event
-from api.mapping.errors import InputError
+from api.mapping.errors import DocumentError
 from api.mapping.rules import MappedEvent
 from schemas.refusals import Refused
 
@@ -20,7 +20,7 @@ _NAMED: Final = re.compile(r"`(?:\$\.(?:data\.)?)?([A-Za-z_.]+)[^`]*`|tag `(\w+)
 def checked_event(
     mapped: MappedEvent, *, source: str, event_id: str, now: datetime
 ) -> CheckedEvent:
-    """Return the event, ready to send; raises InputError, which names the pointer of a field."""
+    """Return the event, ready to send; raises DocumentError, which names the pointer of a field."""
     envelope = {
         "specversion": "1.0",
         "id": event_id,
@@ -34,7 +34,7 @@ def checked_event(
     try:
         return structured_event(_encode(envelope), now)
     except Refused as refusal:
-        raise InputError(f"{mapped.key}: {refusal.message}{_origin(mapped, refusal)}") from None
+        raise DocumentError(f"{mapped.key}: {refusal.message}{_origin(mapped, refusal)}") from None
 
 
 def _origin(mapped: MappedEvent, refusal: Refused) -> str:

@@ -1,4 +1,4 @@
-"""Converts found values to text, exact numbers and times; raises InputError with the place."""
+"""Converts found values to text, exact numbers and times; raises DocumentError with the place."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from api.mapping.errors import InputError
+from api.mapping.errors import DocumentError
 from schemas.numbers import Number, number_from
 
 _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
@@ -45,23 +45,23 @@ def as_text(value: Any, place: str) -> str:
     if type(value) is int:
         return str(value)
     if not isinstance(value, str):
-        raise InputError(f"{place} is {show(value)} and not a text.")
+        raise DocumentError(f"{place} is {show(value)} and not a text.")
     if "\0" in value:
-        raise InputError(f"{place} contains a NUL character.")
+        raise DocumentError(f"{place} contains a NUL character.")
     return value
 
 
 def as_any(value: Any, place: str) -> Any:
     """Return any JSON value."""
     if b"\\u0000" in _encode(value).replace(b"\\\\", b""):
-        raise InputError(f"{place} contains a NUL character.")
+        raise DocumentError(f"{place} contains a NUL character.")
     return value
 
 
 def as_flag(value: Any, place: str) -> bool:
     """Return true or false."""
     if not isinstance(value, bool):
-        raise InputError(f"{place} is {show(value)} and not true or false.")
+        raise DocumentError(f"{place} is {show(value)} and not true or false.")
     return value
 
 
@@ -70,7 +70,7 @@ def as_number(value: Any, place: str) -> Number:
     try:
         return number_from(value)
     except ValueError:
-        raise InputError(f"{place} is {show(value)} and not a number.") from None
+        raise DocumentError(f"{place} is {show(value)} and not a number.") from None
 
 
 def subtract(value: Number, parts: list[Number], places: str) -> Number:
@@ -84,9 +84,9 @@ def subtract(value: Number, parts: list[Number], places: str) -> Number:
                 else _EXACT.subtract(Decimal(rest), Decimal(part))
             )
     except DecimalException:
-        raise InputError(f"{places} have too many digits to subtract.") from None
+        raise DocumentError(f"{places} have too many digits to subtract.") from None
     if rest < 0:
-        raise InputError(f"{places}: the parts are more than the whole.")
+        raise DocumentError(f"{places}: the parts are more than the whole.")
     return rest
 
 
@@ -126,24 +126,26 @@ def _unix_time(value: Number, form: str, place: str) -> datetime:
         microseconds = int(Decimal(move_point(value, -_UNIX_EXPONENTS[form])))
         return _EPOCH + timedelta(microseconds=microseconds)
     except (OverflowError, ValueError, DecimalException):
-        raise InputError(f"{place} is {show(value)}, which is not a time as {form}.") from None
+        raise DocumentError(f"{place} is {show(value)}, which is not a time as {form}.") from None
 
 
 def _rfc3339(value: Any, place: str, offset: timezone | None) -> datetime:
     if not isinstance(value, str):
-        raise InputError(
+        raise DocumentError(
             f"{place} is {show(value)} and not a text with a time; a number needs a `format`."
         )
     match = _TIME.fullmatch(value)
     if match is None:
-        raise InputError(f"{place} is {show(value)} and not a time such as 2026-11-30T09:30:00Z.")
+        raise DocumentError(
+            f"{place} is {show(value)} and not a time such as 2026-11-30T09:30:00Z."
+        )
     day, clock, fraction, zulu, hours, minutes = match.groups()
     zone = "+00:00" if zulu else f"{hours}:{minutes}" if hours else ""
     if not zone and offset is None:
-        raise InputError(f"{place} is {show(value)}, a time without offset: give its `offset`.")
+        raise DocumentError(f"{place} is {show(value)}, a time without offset: give its `offset`.")
     digits = (fraction or "").ljust(_MICROSECOND_DIGITS, "0")[:_MICROSECOND_DIGITS]
     try:
         moment = datetime.fromisoformat(f"{day}T{clock}.{digits}{zone}")
         return (moment if zone else moment.replace(tzinfo=offset)).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise InputError(f"{place} is {show(value)}, which is not a time.") from None
+        raise DocumentError(f"{place} is {show(value)}, which is not a time.") from None

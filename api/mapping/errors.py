@@ -4,8 +4,8 @@ from __future__ import annotations
 
 
 class MappingError(Exception):
-    """A mapping is invalid; the sentence begins with the place in the mapping."""
+    """A mapping is invalid; the message begins with the path in the mapping."""
 
 
-class InputError(Exception):
-    """A document cannot become the event of its rule; the sentence names the pointer."""
+class DocumentError(Exception):
+    """A rule cannot convert a document to an event; the message names the JSON Pointer."""

@@ -28,7 +28,7 @@ from typing import Any, Final
 
 import msgspec
 
-from api.mapping.errors import InputError, MappingError
+from api.mapping.errors import DocumentError, MappingError
 from api.mapping.fields import FIELDS, KEYS_OF_TABLES, REQUIRED, TABLES, kind_of
 from api.mapping.places import Place, read_places
 from api.mapping.rules import Condition, MappedEvent, Rule
@@ -54,9 +54,9 @@ class DocumentMapping:
     rules: tuple[Rule, ...]
 
     def events(self, document: Any) -> list[MappedEvent]:
-        """Return the events of a document, none if no rule matches; raises InputError."""
+        """Return the events of a document, none if no rule matches; raises DocumentError."""
         if not isinstance(document, dict):
-            raise InputError("The document is not a JSON object.")
+            raise DocumentError("The document is not a JSON object.")
         return [event for rule in self.rules for event in rule.events(document)]
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from api.mapping.errors import InputError
+from api.mapping.errors import DocumentError
 from api.mapping.language import DocumentMapping
 from api.mapping.rules import MappedEvent
 from schemas.jsonio import json_error
@@ -16,7 +16,7 @@ _decode: Final = msgspec.json.Decoder(float_hook=Decimal).decode
 
 
 def events_of_line(mapping: DocumentMapping, line: bytes) -> list[MappedEvent]:
-    """Return the events of a line, none if it is empty or no rule matches; raises InputError."""
+    """Return the events of a line, none if it is empty or no rule matches; raises DocumentError."""
     documents = documents_of_line(mapping, line)
     events = [mapping.events(document) for document in documents]
     if len(documents) == 1:
@@ -30,7 +30,7 @@ def events_of_line(mapping: DocumentMapping, line: bytes) -> list[MappedEvent]:
 
 
 def documents_of_line(mapping: DocumentMapping, line: bytes) -> list[Any]:
-    """Return the documents of a line or a body: one, or those of a list; raises InputError."""
+    """Return the documents of a line or a body: one, or those of a list; raises DocumentError."""
     content = line.strip()
     if mapping.after is not None:
         _, found, content = content.partition(mapping.after.encode())
@@ -40,25 +40,25 @@ def documents_of_line(mapping: DocumentMapping, line: bytes) -> list[Any]:
 
 
 def documents_of_body(body: bytes) -> list[Any]:
-    """Return the documents of a webhook's body: one, or those of a list; raises InputError."""
+    """Return the documents of a webhook's body: one, or those of a list; raises DocumentError."""
     document = document_of(body)
     return document if isinstance(document, list) else [document]
 
 
 def document_of(content: bytes) -> Any:
-    """Return decoded JSON with exact numbers; raises InputError."""
+    """Return decoded JSON with exact numbers; raises DocumentError."""
     try:
         content.decode()
         return _decode(content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InputError(f"It is not JSON: {json_error(error)}.") from None
+        raise DocumentError(f"It is not JSON: {json_error(error)}.") from None
     except (ValueError, ArithmeticError):
-        raise InputError("It has a number that cannot be read.") from None
+        raise DocumentError("It has a number that cannot be read.") from None
 
 
 def is_object(line: bytes) -> bool:
     """Return whether a line that has no end yet is a complete JSON object."""
     try:
         return isinstance(document_of(line.strip()), dict)
-    except InputError:
+    except DocumentError:
         return False

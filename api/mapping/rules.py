@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
-from api.mapping.errors import InputError
+from api.mapping.errors import DocumentError
 from api.mapping.places import Place, PointerScope
 from api.mapping.values import FieldValue
 
@@ -68,7 +68,7 @@ class Rule:
     required: frozenset[str]
 
     def events(self, document: Any) -> Iterator[MappedEvent]:
-        """Yield the events of a document, none if it does not match; raises InputError."""
+        """Yield the events of a document, none if it does not match; raises DocumentError."""
         for key, scope in self._scopes(document):
             if all(condition.holds(scope) for condition in self.conditions):
                 yield self._event(key, scope)
@@ -80,9 +80,11 @@ class Rule:
         if elements is None:
             return []
         if not isinstance(elements, list):
-            raise InputError(f"{self.each.pointer} is not a list, as `each` of {self.name} needs.")
+            raise DocumentError(
+                f"{self.each.pointer} is not a list, as `each` of {self.name} needs."
+            )
         if len(elements) > ELEMENTS_MAX:
-            raise InputError(
+            raise DocumentError(
                 f"{self.each.pointer} has {len(elements)} elements; {ELEMENTS_MAX} are allowed."
             )
         return [
@@ -93,10 +95,10 @@ class Rule:
     def _event(self, key: str, scope: PointerScope) -> MappedEvent:
         time = self.time.read(scope)
         if time is None:
-            raise InputError(f"{self.time.origin} is missing: `time` of {self.name}.")
+            raise DocumentError(f"{self.time.origin} is missing: `time` of {self.name}.")
         event_id = None if self.id is None else self.id.read(scope)
         if self.id is not None and event_id is None:
-            raise InputError(f"{self.id.origin} is missing: `id` of {self.name}.")
+            raise DocumentError(f"{self.id.origin} is missing: `id` of {self.name}.")
         if event_id is not None and self.shares_id:
             event_id = f"{event_id}/{key}"
         return MappedEvent(key, self.type, event_id, time, self._data(scope), self._origins())
@@ -108,7 +110,7 @@ class Rule:
             if found is not None:
                 data[name] = found
             elif name in self.required:
-                raise InputError(f"{value.origin} is missing: `{name}` of {self.name}.")
+                raise DocumentError(f"{value.origin} is missing: `{name}` of {self.name}.")
         for name, table in self.tables.items():
             rows = {key: value.read(scope) for key, value in table.items()}
             found_rows = {key: found for key, found in rows.items() if found is not None}
@@ -132,7 +134,7 @@ def _usages(
     """Return the quantities above zero, or a single quantity of zero if all are zero."""
     if not found:
         places = " and ".join(value.origin for value in table.values())
-        raise InputError(f"{places} are missing: `usages` of {rule_name}.")
+        raise DocumentError(f"{places} are missing: `usages` of {rule_name}.")
     above = {unit: quantity for unit, quantity in found.items() if quantity}
     rows = above or dict([next(iter(found.items()))])
     return [{"unit": unit, "quantity": quantity} for unit, quantity in rows.items()]

@@ -19,7 +19,7 @@ from api.mapping.conversions import (
     subtract,
     time_reader,
 )
-from api.mapping.errors import InputError, MappingError
+from api.mapping.errors import DocumentError, MappingError
 from api.mapping.places import Place, PointerScope, first_value, is_pointer, read_places
 
 FieldKind = Literal["text", "number", "flag", "time", "any"]
@@ -57,7 +57,7 @@ class FieldValue:
     is_joined: bool = False
 
     def read(self, scope: PointerScope) -> Any:
-        """Return the converted value, None if no place has one; raises InputError."""
+        """Return the converted value, None if no place has one; raises DocumentError."""
         if self.is_joined:
             return self._join(scope)
         found = first_value(self.places, scope)
@@ -90,7 +90,7 @@ class FieldValue:
         if isinstance(found, str | int | Decimal) and key in translations:
             return translations[key]
         if self.default is None:
-            raise InputError(f"{pointer} is {show(found)}, which `values` does not translate.")
+            raise DocumentError(f"{pointer} is {show(found)}, which `values` does not translate.")
         return self.default
 
 
@@ -135,7 +135,7 @@ def _check_constant(raw: object, kind: FieldKind, where: str) -> Any:
         raise MappingError(f"{where} is empty.")
     try:
         return _CONVERSIONS[kind](raw, where)
-    except InputError as error:
+    except DocumentError as error:
         raise MappingError(str(error)) from None
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from api.mapping.errors import InputError
+from api.mapping.errors import DocumentError
 from api.mapping.language import DocumentMapping, mapping_from_text
 from api.webhooks.deliveries import DeliveryEvents, EventDraft, WebhookDelivery, WebhookProvider
 from api.webhooks.mapped import drafts_of, read_documents
@@ -32,7 +32,7 @@ def read(delivery: WebhookDelivery, endpoint: WebhookEndpoint) -> DeliveryEvents
     for number, document in enumerate(documents, 1):
         try:
             drafts += drafts_of(_MAPPING, document, _SOURCE, delivery, endpoint)
-        except InputError as error:
+        except DocumentError as error:
             errors.append(f"Payload {number}: {error}")
     if errors and not drafts:
         raise Refused("invalid_event", errors[0])

@@ -14,7 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from api.mapping.assembly import checked_event
-from api.mapping.errors import InputError, MappingError
+from api.mapping.errors import DocumentError, MappingError
 from api.mapping.language import DocumentMapping, mapping_from_text, read_mapping
 from api.mapping.lines import documents_of_body
 from api.webhooks.deliveries import (
@@ -76,7 +76,7 @@ def read(delivery: WebhookDelivery, endpoint: WebhookEndpoint) -> DeliveryEvents
     for number, document in enumerate(read_documents(delivery), 1):
         try:
             drafts += drafts_of(mapping, document, source, delivery, endpoint)
-        except InputError as error:
+        except DocumentError as error:
             raise Refused("invalid_event", f"Document {number}: {error}") from None
     return DeliveryEvents(drafts, None if drafts else "No rule of the mapping matches.")
 
@@ -85,7 +85,7 @@ def read_documents(delivery: WebhookDelivery) -> list[Any]:
     """Return the documents of a body: one, or those of a list; raises Refused."""
     try:
         return documents_of_body(delivery.body)
-    except InputError as error:
+    except DocumentError as error:
         raise Refused("invalid_json", str(error)) from None
 
 
@@ -96,7 +96,7 @@ def drafts_of(
     delivery: WebhookDelivery,
     endpoint: WebhookEndpoint,
 ) -> Iterator[EventDraft]:
-    """Yield the events of a document; raises InputError, which names the pointer.
+    """Yield the events of a document; raises DocumentError, which names the pointer.
 
     A call at the endpoint's `call_path` replaces the mapped one; a user at its `user_path` is used
     if the mapping names none.

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from api.mapping.assembly import checked_event
-from api.mapping.errors import InputError
+from api.mapping.errors import DocumentError
 from api.mapping.language import DocumentMapping
 from api.mapping.lines import events_of_line, is_object
 from cost_analytics.following.positions import line_id, proof_of
@@ -87,7 +87,7 @@ class BatchReader:
         events, errors = [], [] if line.error is None else [line.error]
         try:
             mapped = [] if errors else events_of_line(self._mapping, text)
-        except InputError as error:
+        except DocumentError as error:
             mapped = []
             errors.append(str(error))
         for one in mapped:
@@ -95,7 +95,7 @@ class BatchReader:
             try:
                 checked = checked_event(one, source=self._source, event_id=event_id, now=now)
                 events.append(checked.outgoing.value)
-            except InputError as error:
+            except DocumentError as error:
                 errors.append(str(error))
         if errors:
             # All events of a line or none, so that a corrected mapping can read it again.

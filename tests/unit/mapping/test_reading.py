@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.mapping.assembly import checked_event
-from api.mapping.errors import InputError
+from api.mapping.errors import DocumentError
 from api.mapping.language import DocumentMapping, mapping_from_text
 from api.mapping.lines import events_of_line
 
@@ -134,7 +134,7 @@ def test_elements_have_events_with_ids_of_their_own() -> None:
     ],
 )
 def test_refused_document_names_the_pointer(change: dict[str, Any], message: str) -> None:
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(DocumentError) as caught:
         data_of({**CHAT, **change})
     assert message in str(caught.value)
 
@@ -207,7 +207,7 @@ def test_time_without_an_offset_is_refused() -> None:
     mapping = mapping_from_text(
         '[[event]]\ntype = "call.refunded"\ntime = "/t"\ncallId = "c"\namount = 1'
     )
-    with pytest.raises(InputError, match="/t is '2026-11-30 09:00:00', a time without offset"):
+    with pytest.raises(DocumentError, match="/t is '2026-11-30 09:00:00', a time without offset"):
         mapping.events({"t": "2026-11-30 09:00:00"})
 
 
@@ -226,7 +226,7 @@ def test_json_after_a_text_is_read() -> None:
     assert events_of_line(mapping, b"09:00 INFO started") == []
     assert events_of_line(mapping, b" ") == []
     for wrong in (b"COST {", b"COST \xff", b"COST 5", b'COST {"a": NaN}'):
-        with pytest.raises(InputError):
+        with pytest.raises(DocumentError):
             events_of_line(mapping, wrong)
 
 
@@ -250,5 +250,5 @@ def test_any_value_is_sent_or_refused_with_its_pointer(path: str, value: Any, ne
         data_of({**CHAT, path: changed})
     except ValueError:  # the document has no event, or several
         assert path == "kind"
-    except InputError as error:
+    except DocumentError as error:
         assert f"/{path}" in str(error) or str(error).endswith("It is from /user or /owner.")
