@@ -20,7 +20,7 @@ from cost_analytics.configuration.database_section import (
     people_url,
     rerate_url,
 )
-from cost_analytics.configuration.dev_file import DEV_FILE, read_dev_file
+from cost_analytics.configuration.dev_file import DEV_FILE, read_env_file
 from cost_analytics.configuration.reader import Reader
 from cost_analytics.configuration.token_section import JWT_KEYS
 from cost_analytics.configuration.tree import SECTIONS, Settings
@@ -59,7 +59,7 @@ def load(*needs: Need, login: Login = "operator", dev_file: Path = DEV_FILE) -> 
 
 def _read(dev_file: Path) -> Mapping[str, str]:
     try:
-        return read_dev_file(dev_file)
+        return read_env_file(dev_file)
     except (OSError, UnicodeDecodeError):
         raise SettingsError([f"{dev_file} exists but cannot be read."]) from None
 

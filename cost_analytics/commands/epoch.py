@@ -10,7 +10,7 @@ from cost_analytics import settings
 from cost_analytics.commands.listing import add_json, print_rows
 from cost_analytics.database_work import run_connected
 from cost_analytics.failures import CommandError
-from cost_analytics.restored_keys import restored_keys
+from cost_analytics.restored_keys import describe_unconfirmed_keys
 
 if TYPE_CHECKING:
     from ledger.recording.epochs import Epoch
@@ -28,8 +28,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the actions."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     add_json(actions.add_parser("list", help="show all epochs"))
-    raising = actions.add_parser("raise", help="raise the epoch after a recovery")
-    raising.add_argument("--reason", required=True, help="what happened; stored with the epoch")
+    raise_parser = actions.add_parser("raise", help="raise the epoch after a recovery")
+    raise_parser.add_argument(
+        "--reason", required=True, help="what happened; stored with the epoch"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -42,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
             raise CommandError("--reason must say what happened.")
         epoch = run_connected(url, "epoch", partial(raise_epoch, reason=arguments.reason))
         print(f"The ledger's epoch is {epoch}.")
-        print(restored_keys(url), end="")
+        print(describe_unconfirmed_keys(url), end="")
         return 0
     epochs = run_connected(url, "epoch", all_epochs)
     return print_rows(arguments, epochs, _line, none="No epochs.")

@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     loaded = settings.load("database", login="admin")
     from cost_analytics.backups.restore import restore_backup
     from cost_analytics.progress import print_progress
-    from cost_analytics.restored_keys import restored_keys
+    from cost_analytics.restored_keys import describe_unconfirmed_keys
 
     url, dump = loaded.database_url, Path(arguments.dump)
     restore = restore_backup(url, dump, print_progress, replace=arguments.replace)
@@ -41,5 +41,5 @@ def run(arguments: argparse.Namespace) -> int:
     counts = ", ".join(f"{count:,} {subject}" for subject, count in contents.counts.items())
     print(f"Restored {counts}, as of {contents.taken_at:%Y-%m-%d %H:%M:%S} UTC.")
     print(f"The ledger's epoch is {epoch}. Workers count later events if Kafka still has them.")
-    print(restored_keys(url), end="")
+    print(describe_unconfirmed_keys(url), end="")
     return 0

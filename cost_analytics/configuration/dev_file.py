@@ -14,11 +14,11 @@ DEV_FILE_HINT: Final = f"; beside a running `make run` it is taken from {DEV_FIL
 DEVELOPMENT_SERVER: Final = "cost-analytics dev"
 """The `cluster_name` of the PostgreSQL server that a running `make run` starts, and stops."""
 
-_HEAD: Final = "# Written by `cost-analytics dev`. Holds secrets: readable by its owner only.\n"
+_HEAD: Final = "# Written by cost-analytics. Holds secrets: readable by its owner only.\n"
 
 
-def read_dev_file(path: Path) -> dict[str, str]:
-    """Return the settings in the file, none without a file; raises OSError if unreadable."""
+def read_env_file(path: Path) -> dict[str, str]:
+    """Return the settings in a file, none without a file; raises OSError if unreadable."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (FileNotFoundError, NotADirectoryError):
@@ -27,8 +27,8 @@ def read_dev_file(path: Path) -> dict[str, str]:
     return {name.strip(): value.strip() for name, separator, value in pairs if separator}
 
 
-def write_dev_file(path: Path, values: Mapping[str, str]) -> None:
-    """Replace the file atomically."""
+def write_env_file(path: Path, values: Mapping[str, str]) -> None:
+    """Write settings to a file, or replace it atomically; only its owner can read it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f"{path.name}.{os.getpid()}")
     unfinished.unlink(missing_ok=True)

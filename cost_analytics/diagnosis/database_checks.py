@@ -116,7 +116,7 @@ async def check_keys(connection: Connection) -> list[CheckResult]:
     names = ", ".join(f"{key.key_id} ({key.service})" for key in keys[:_KEYS_SHOWN])
     more = ", …" if len(keys) > _KEYS_SHOWN else ""
     found = f"{count_text(len(keys), 'key')} may have been revoked before a restore: {names}{more}"
-    return [warning("keys", found, REMEDY)]
+    return [warning("keys", found, f"for each key, {REMEDY}")]
 
 
 async def check_schema(connection: Connection) -> list[CheckResult]:

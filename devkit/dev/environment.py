@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, get_args
 
 from cost_analytics import settings
 from cost_analytics.configuration.database_section import Login
-from cost_analytics.configuration.dev_file import read_dev_file
+from cost_analytics.configuration.dev_file import read_env_file
 from cost_analytics.configuration.tree import Settings
 from cost_analytics.configuration.variable import Need
 from cost_analytics.failures import CommandError
@@ -72,7 +72,7 @@ def dev_values(
     Raises CommandError if the file of the last run cannot be read.
     """
     try:
-        last = read_dev_file(dev_file)
+        last = read_env_file(dev_file)
     except (OSError, UnicodeDecodeError):
         raise CommandError(f"{dev_file} cannot be read; remove it.") from None
     passed_on = settings.passed_on_by_dev()

@@ -15,7 +15,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from cost_analytics.configuration.dev_file import DEV_FILE, DEVELOPMENT_SERVER, write_dev_file
+from cost_analytics.configuration.dev_file import DEV_FILE, DEVELOPMENT_SERVER, write_env_file
 from cost_analytics.configuration.run_sections import DevSection
 from cost_analytics.configuration.tree import Settings
 from cost_analytics.failures import CommandError, using_database, using_kafka
@@ -87,7 +87,7 @@ class Instance:
         settings = validate_settings(values)
         await _create_logins(settings, postgres.url, passwords)
         is_first = await _prepare(settings, validate_settings(values, "api"))
-        write_dev_file(DEV_FILE, values)
+        write_env_file(DEV_FILE, values)
         parts = self.parts = RunningParts(
             self._directory / "logs", {"LOG_FORMAT": "text", **values}
         )

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientError, ClientSession, WSMsgType
 
-from cost_analytics.configuration.dev_file import read_dev_file
+from cost_analytics.configuration.dev_file import read_env_file
 from cost_analytics.configuration.kafka_section import KafkaSection
 from devkit.embedded.ports import choose_port
 from ledger.postgres.database import connected
@@ -154,7 +154,7 @@ async def test_broker_replacement_loses_doubles_and_delays_nothing(
     port = str(choose_port())
     with dev(tmp_path, PORT=port, SIMULATE="0", BROKER_MEMORY_MB="2") as running:
         await asyncio.to_thread(running.curl)
-        values = read_dev_file(tmp_path / ".local" / "dev.env")
+        values = read_env_file(tmp_path / ".local" / "dev.env")
         emitters, stop = EventEmitters(values, tmp_path), asyncio.Event()
         service, admin = emitters.token("service"), emitters.token("admin")
         try:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cost_analytics.configuration.dev_file import read_dev_file
+from cost_analytics.configuration.dev_file import read_env_file
 from devkit.embedded.postgres import EmbeddedPostgres
 from ledger.operations.verification import verify
 from ledger.postgres.database import connected
@@ -34,15 +34,15 @@ def create(admin_url: str, directory: Path, *words: str, **values: str) -> str:
 async def test_logins_are_created_kept_and_changed(admin_url: str, tmp_path: Path) -> None:
     file = tmp_path / "logins.env"
     result = create(admin_url, tmp_path, "--write", str(file))
-    assert "second_api: created, password new" in result
+    assert "second_api: created, password generated" in result
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    first = read_dev_file(file)
+    first = read_env_file(file)
     assert len(first) == 5
     await works(first)
-    assert "second_api: up to date, password set" in create(
+    assert "second_api: up to date, password from the environment or FILE" in create(
         admin_url, tmp_path, "--write", str(file)
     )
-    assert read_dev_file(file) == first
+    assert read_env_file(file) == first
     create(admin_url, tmp_path)
     await works(first)
     create(
@@ -53,7 +53,7 @@ async def test_logins_are_created_kept_and_changed(admin_url: str, tmp_path: Pat
         "--rotate",
         WORKER_DATABASE_PASSWORD="given-password",
     )
-    second = read_dev_file(file)
+    second = read_env_file(file)
     assert second["API_DATABASE_URL"] != first["API_DATABASE_URL"]
     assert ":given-password@" in second["WORKER_DATABASE_URL"]
     await works(second)

@@ -9,7 +9,7 @@ import pytest
 from api.http.options import RequestLimits
 from cost_analytics import settings
 from cost_analytics.configuration.api_section import LimitSection
-from cost_analytics.configuration.dev_file import read_dev_file, write_dev_file
+from cost_analytics.configuration.dev_file import read_env_file, write_env_file
 from cost_analytics.configuration.secret import Secret
 from cost_analytics.configuration.variable import Need
 from cost_analytics.configuration.variables import VARIABLES
@@ -235,11 +235,11 @@ def test_dev_file_is_private_and_read_by_other_commands(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / ".local" / "dev.env"
-    write_dev_file(path, {"DATABASE_URL": "old"})
-    write_dev_file(path, {"DATABASE_URL": "postgresql://u:p=q@h/d"})
+    write_env_file(path, {"DATABASE_URL": "old"})
+    write_env_file(path, {"DATABASE_URL": "postgresql://u:p=q@h/d"})
     assert path.stat().st_mode & 0o777 == 0o600
     assert [entry.name for entry in path.parent.iterdir()] == ["dev.env"]
-    assert read_dev_file(path) == {"DATABASE_URL": "postgresql://u:p=q@h/d"}
+    assert read_env_file(path) == {"DATABASE_URL": "postgresql://u:p=q@h/d"}
     monkeypatch.delenv("DATABASE_URL", raising=False)
     assert settings.load("database", dev_file=path).database_url.reveal().endswith("p=q@h/d")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cost_analytics import settings
-from cost_analytics.configuration.dev_file import write_dev_file
+from cost_analytics.configuration.dev_file import write_env_file
 from cost_analytics.configuration.variables import VARIABLES
 from cost_analytics.failures import CommandError
 from cost_analytics.settings import SettingsError
@@ -63,7 +63,7 @@ def test_settings_are_complete_and_the_secret_is_kept(tmp_path: Path) -> None:
     assert validate_settings(first).api.port == 81
     assert len(first["JWT_SECRET"]) >= 32
     assert values_of(path)["JWT_SECRET"] != first["JWT_SECRET"]
-    write_dev_file(path, first)
+    write_env_file(path, first)
     assert values_of(path) == first
 
 
