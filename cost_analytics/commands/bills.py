@@ -36,9 +36,9 @@ CSV with a first line of column names, in any order; other columns are ignored:
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the actions."""
     actions = parser.add_subparsers(dest="action", metavar="import|list|withdraw", required=True)
-    adding = actions.add_parser("import", help="import a bill", description=_IMPORT)
-    adding.add_argument("file", metavar="FILE", help="CSV, or - for standard input")
-    add_set_by(adding)
+    import_parser = actions.add_parser("import", help="import a bill", description=_IMPORT)
+    import_parser.add_argument("file", metavar="FILE", help="CSV, or - for standard input")
+    add_set_by(import_parser)
     add_json(actions.add_parser("list", help="show the imported bills"))
     withdraw = actions.add_parser(
         "withdraw", help="exclude a bill from the comparison; it stays in the list"

@@ -52,14 +52,16 @@ Running workers use new plans within seconds.
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the actions."""
     actions = parser.add_subparsers(dest="action", metavar="list|import", required=True)
-    listing = actions.add_parser("list", help="show charge plans", description=_LIST)
-    listing.add_argument("--all", action="store_true", help="also past plans")
-    listing.add_argument("--csv", action="store_true", help="write CSV that can be imported")
-    add_json(listing)
-    importing = actions.add_parser("import", help="add plans from a file", description=_IMPORT)
-    importing.add_argument("file", metavar="FILE", help="CSV, or - for standard input")
-    importing.add_argument("--dry-run", action="store_true", help="only show what would be added")
-    add_set_by(importing)
+    list_parser = actions.add_parser("list", help="show charge plans", description=_LIST)
+    list_parser.add_argument("--all", action="store_true", help="also past plans")
+    list_parser.add_argument("--csv", action="store_true", help="write CSV that can be imported")
+    add_json(list_parser)
+    import_parser = actions.add_parser("import", help="add plans from a file", description=_IMPORT)
+    import_parser.add_argument("file", metavar="FILE", help="CSV, or - for standard input")
+    import_parser.add_argument(
+        "--dry-run", action="store_true", help="only show what would be added"
+    )
+    add_set_by(import_parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -36,33 +36,35 @@ soon as a worker has read them.
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the actions."""
     actions = parser.add_subparsers(dest="action", metavar="list|grant|void", required=True)
-    listing = actions.add_parser("list", help="show the grants of a user, and what is left of them")
-    listing.add_argument("user", metavar="USER")
-    add_json(listing)
-    granting = actions.add_parser("grant", help="grant credit to a user")
-    granting.add_argument("user", metavar="USER")
-    granting.add_argument("amount", metavar="USD", help="the amount in US dollars")
-    granting.add_argument(
+    list_parser = actions.add_parser(
+        "list", help="show the grants of a user, and what is left of them"
+    )
+    list_parser.add_argument("user", metavar="USER")
+    add_json(list_parser)
+    grant_parser = actions.add_parser("grant", help="grant credit to a user")
+    grant_parser.add_argument("user", metavar="USER")
+    grant_parser.add_argument("amount", metavar="USD", help="the amount in US dollars")
+    grant_parser.add_argument(
         "--expires",
         metavar="TIME",
         help="when the rest expires: a day or a time like 2027-01-31",
     )
-    granting.add_argument(
+    grant_parser.add_argument(
         "--priority",
         type=whole_number(0, GRANT_PRIORITY_MAX),
         default=GRANT_PRIORITY,
         metavar="N",
         help=f"the lowest is drawn first (default: {GRANT_PRIORITY})",
     )
-    granting.add_argument("--note", help="what the grant is for")
-    granting.add_argument(
+    grant_parser.add_argument("--note", help="what the grant is for")
+    grant_parser.add_argument(
         "--id", help="the id of the grant: repeats with the same id count once (default: a new one)"
     )
-    voiding = actions.add_parser("void", help="void a grant, as if it had never been given")
-    voiding.add_argument("user", metavar="USER")
-    voiding.add_argument("source", metavar="SOURCE", help="the source of the grant, see `list`")
-    voiding.add_argument("id", metavar="ID", help="the id of the grant, see `list`")
-    voiding.add_argument("--reason", required=True)
+    void_parser = actions.add_parser("void", help="void a grant, as if it had never been given")
+    void_parser.add_argument("user", metavar="USER")
+    void_parser.add_argument("source", metavar="SOURCE", help="the source of the grant, see `list`")
+    void_parser.add_argument("id", metavar="ID", help="the id of the grant, see `list`")
+    void_parser.add_argument("--reason", required=True)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -34,19 +34,19 @@ the list. Sending an event twice is harmless.
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the actions."""
     actions = parser.add_subparsers(dest="action", metavar="list|replay", required=True)
-    listing = actions.add_parser("list", help="show refused events", description=_LIST)
+    list_parser = actions.add_parser("list", help="show refused events", description=_LIST)
     replay = actions.add_parser("replay", help="send refused events again", description=_REPLAY)
-    for action in (listing, replay):
+    for action in (list_parser, replay):
         action.add_argument("--code", choices=STORED_CODES, help="only those with this code")
-    listing.add_argument(
+    list_parser.add_argument(
         "--limit",
         type=whole_number(0, 1_000_000),
         default=20,
         metavar="N",
         help="show at most N events (default: 20)",
     )
-    listing.add_argument("--all", action="store_true", help="also events that were sent again")
-    add_json(listing)
+    list_parser.add_argument("--all", action="store_true", help="also events that were sent again")
+    add_json(list_parser)
     replay.add_argument(
         "--limit", type=whole_number(1, 10**9), metavar="N", help="send at most N (default: all)"
     )

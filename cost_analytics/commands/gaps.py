@@ -31,22 +31,22 @@ _COMMAND: Final = "gaps"
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the actions."""
     actions = parser.add_subparsers(dest="action", metavar="list|resend|close", required=True)
-    listing = actions.add_parser("list", help="show open gaps")
-    listing.add_argument("--all", action="store_true", help="also closed gaps")
-    add_json(listing)
+    list_parser = actions.add_parser("list", help="show open gaps")
+    list_parser.add_argument("--all", action="store_true", help="also closed gaps")
+    add_json(list_parser)
     resend = actions.add_parser(
         "resend", help="send the records of a gap again", description=_RESEND
     )
     resend.add_argument("gap", metavar="ID", type=whole_number(1, _ID_MAX), help="its number")
     resend.add_argument("file", metavar="FILE", help="its records, or - for standard input")
-    closing = actions.add_parser(
+    close_parser = actions.add_parser(
         "close", help="close a gap whose records are lost for good or counted in another way"
     )
-    closing.add_argument(
+    close_parser.add_argument(
         "gaps", metavar="ID", nargs="+", type=whole_number(1, _ID_MAX), help="their numbers"
     )
-    closing.add_argument("--reason", required=True, metavar="TEXT", help="why; it is stored")
-    add_set_by(closing)
+    close_parser.add_argument("--reason", required=True, metavar="TEXT", help="why; it is stored")
+    add_set_by(close_parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -28,9 +28,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the actions."""
     actions = parser.add_subparsers(dest="action", metavar="list|assign", required=True)
     add_json(actions.add_parser("list", help=f"show up to {LISTED_MAX} calls with held events"))
-    assigning = actions.add_parser("assign", help="name the user of a call")
-    assigning.add_argument("call", metavar="CALL", help="the id of the call")
-    assigning.add_argument("--user", required=True, metavar="USER", help="the user of the call")
+    assign_parser = actions.add_parser("assign", help="name the user of a call")
+    assign_parser.add_argument("call", metavar="CALL", help="the id of the call")
+    assign_parser.add_argument("--user", required=True, metavar="USER", help="the user of the call")
 
 
 def run(arguments: argparse.Namespace) -> int:

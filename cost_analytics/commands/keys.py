@@ -37,9 +37,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         dest="action", metavar="list|create|revoke|confirm", required=True
     )
     add_json(actions.add_parser("list", help="show active and revoked keys"))
-    creating = actions.add_parser("create", help="create a key and print it")
-    creating.add_argument("--service", required=True, metavar="NAME", help="who will use it")
-    creating.add_argument(
+    create_parser = actions.add_parser("create", help="create a key and print it")
+    create_parser.add_argument("--service", required=True, metavar="NAME", help="who will use it")
+    create_parser.add_argument(
         "--scope",
         action="append",
         required=True,
@@ -47,12 +47,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="what it permits; may be repeated",
     )
     number = whole_number(1, 2**31 - 1)
-    revoking = actions.add_parser("revoke", help="refuse a key from now on")
-    revoking.add_argument("key", type=number, metavar="ID", help="its number in the list")
-    confirming = actions.add_parser(
+    revoke_parser = actions.add_parser("revoke", help="refuse a key from now on")
+    revoke_parser.add_argument("key", type=number, metavar="ID", help="its number in the list")
+    confirm_parser = actions.add_parser(
         "confirm", help="after a restore: these keys were not revoked", description=_CONFIRM
     )
-    confirming.add_argument(
+    confirm_parser.add_argument(
         "keys", type=number, nargs="+", metavar="ID", help="their numbers in the list"
     )
 

@@ -21,10 +21,10 @@ _BYTES_MAX: Final = 64 * 1024 * 1024
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the action."""
     actions = parser.add_subparsers(dest="action", metavar="try", required=True)
-    trying = actions.add_parser("try", help="show what would be sent")
-    trying.add_argument("map", metavar="MAP", help="the mapping: a TOML or JSON file")
-    trying.add_argument("file", metavar="FILE", help="lines of a log, or - for stdin")
-    trying.add_argument(
+    try_parser = actions.add_parser("try", help="show what would be sent")
+    try_parser.add_argument("map", metavar="MAP", help="the mapping: a TOML or JSON file")
+    try_parser.add_argument("file", metavar="FILE", help="lines of a log, or - for stdin")
+    try_parser.add_argument(
         "--body", action="store_true", help="FILE is one JSON document, the body of a webhook"
     )
 

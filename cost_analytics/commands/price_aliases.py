@@ -30,19 +30,23 @@ empty model ends the alias.
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the actions."""
     actions = parser.add_subparsers(dest="alias_action", metavar="list|add|import", required=True)
-    listing = actions.add_parser("list", help="show aliases", description="Shows all aliases.")
-    listing.add_argument("--service", metavar="S", help="only the aliases of this service")
-    add_json(listing)
-    adding = actions.add_parser("add", help="add or end an alias", description=DESCRIPTION)
-    adding.add_argument("service", metavar="SERVICE")
-    adding.add_argument("alias", metavar="ALIAS", help="the name as it is sent")
-    adding.add_argument("model", metavar="MODEL", nargs="?", help="its model; none ends the alias")
-    adding.add_argument(
+    list_parser = actions.add_parser("list", help="show aliases", description="Shows all aliases.")
+    list_parser.add_argument("--service", metavar="S", help="only the aliases of this service")
+    add_json(list_parser)
+    add_parser = actions.add_parser("add", help="add or end an alias", description=DESCRIPTION)
+    add_parser.add_argument("service", metavar="SERVICE")
+    add_parser.add_argument("alias", metavar="ALIAS", help="the name as it is sent")
+    add_parser.add_argument(
+        "model", metavar="MODEL", nargs="?", help="its model; none ends the alias"
+    )
+    add_parser.add_argument(
         "--from", dest="since", type=utc_time, metavar="TIME", help="in force from (default: now)"
     )
-    importing = actions.add_parser("import", help="add aliases from a file", description=_IMPORT)
-    importing.add_argument("file", metavar="FILE", help="CSV, or - for standard input")
-    for changing in (adding, importing):
+    import_parser = actions.add_parser(
+        "import", help="add aliases from a file", description=_IMPORT
+    )
+    import_parser.add_argument("file", metavar="FILE", help="CSV, or - for standard input")
+    for changing in (add_parser, import_parser):
         add_set_by(changing)
 
 

@@ -26,33 +26,33 @@ exactly is left out and counted by reason. docs/prices.md says how to get the fi
 """
 
 
-def configure(loading: argparse.ArgumentParser) -> None:
+def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    loading.add_argument(
+    parser.add_argument(
         "form",
         metavar="genai-prices|litellm|voice",
         choices=("genai-prices", "litellm", "voice"),
         help="the list",
     )
-    loading.add_argument(
+    parser.add_argument(
         "place", metavar="FILE|URL", nargs="?", help="where the list is, or - for standard input"
     )
-    loading.add_argument(
+    parser.add_argument(
         "--update", action="store_true", help="read genai-prices from its publisher"
     )
-    loading.add_argument(
+    parser.add_argument(
         "--service", metavar="S", action="append", default=[], help="only this service; repeatable"
     )
-    loading.add_argument(
+    parser.add_argument(
         "--from",
         dest="since",
         type=utc_time,
         metavar="TIME",
         help="no prices from before; those without a date are in force from then (default: now)",
     )
-    loading.add_argument("--dry-run", action="store_true", help="only show what would change")
-    loading.add_argument("--approve", action="store_true", help="approve large changes")
-    add_set_by(loading)
+    parser.add_argument("--dry-run", action="store_true", help="only show what would change")
+    parser.add_argument("--approve", action="store_true", help="approve large changes")
+    add_set_by(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

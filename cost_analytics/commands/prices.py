@@ -92,18 +92,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the actions."""
     metavar = "list|import|load|refresh|approve|reject|rerate|alias"
     actions = parser.add_subparsers(dest="action", metavar=metavar, required=True)
-    listing = actions.add_parser("list", help="show prices", description=_LIST)
-    listing.add_argument("--service", metavar="S", help="only the prices of this service")
-    listing.add_argument("--all", action="store_true", help="also past prices")
-    listing.add_argument("--csv", action="store_true", help="write CSV that can be imported")
-    add_json(listing)
-    importing = actions.add_parser("import", help="add prices from a file", description=_IMPORT)
-    importing.add_argument("file", metavar="FILE", help="CSV or JSON, or - for standard input")
-    importing.add_argument("--approve", action="store_true", help="approve large changes")
-    loading = actions.add_parser(
+    list_parser = actions.add_parser("list", help="show prices", description=_LIST)
+    list_parser.add_argument("--service", metavar="S", help="only the prices of this service")
+    list_parser.add_argument("--all", action="store_true", help="also past prices")
+    list_parser.add_argument("--csv", action="store_true", help="write CSV that can be imported")
+    add_json(list_parser)
+    import_parser = actions.add_parser("import", help="add prices from a file", description=_IMPORT)
+    import_parser.add_argument("file", metavar="FILE", help="CSV or JSON, or - for standard input")
+    import_parser.add_argument("--approve", action="store_true", help="approve large changes")
+    load_parser = actions.add_parser(
         "load", help="load a ready price list", description=price_lists.DESCRIPTION
     )
-    price_lists.configure(loading)
+    price_lists.configure(load_parser)
     alias = actions.add_parser(
         "alias", help="other names of models", description=price_aliases.DESCRIPTION
     )
@@ -114,10 +114,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     refresh.add_argument("--source", metavar="NAME", help="only this source")
     refresh.add_argument("--dry-run", action="store_true", help="only show what would be done")
     for name, summary in (("approve", "approve a proposal"), ("reject", "reject a proposal")):
-        deciding = actions.add_parser(name, help=summary, description=_DECIDE)
-        deciding.add_argument("id", metavar="ID", type=whole_number(1, 2**31 - 1))
-        add_set_by(deciding)
-    add_set_by(importing)
+        decide_parser = actions.add_parser(name, help=summary, description=_DECIDE)
+        decide_parser.add_argument("id", metavar="ID", type=whole_number(1, 2**31 - 1))
+        add_set_by(decide_parser)
+    add_set_by(import_parser)
     rerate = actions.add_parser(
         "rerate", help="correct recorded costs after a price change", description=_RERATE
     )

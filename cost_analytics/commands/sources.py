@@ -24,12 +24,14 @@ the user of its token. Emitters that write to Kafka directly are not checked.
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the actions."""
     actions = parser.add_subparsers(dest="action", metavar="list|give", required=True)
-    listing = actions.add_parser("list", help="show sources and the services that own them")
-    listing.add_argument("--subject", metavar="NAME", help="only those of this service")
-    add_json(listing)
-    giving = actions.add_parser("give", help="make a service the owner of a source")
-    giving.add_argument("source", metavar="SOURCE", help="the `source` of the events")
-    giving.add_argument("--subject", required=True, metavar="NAME", help="the user of its token")
+    list_parser = actions.add_parser("list", help="show sources and the services that own them")
+    list_parser.add_argument("--subject", metavar="NAME", help="only those of this service")
+    add_json(list_parser)
+    give_parser = actions.add_parser("give", help="make a service the owner of a source")
+    give_parser.add_argument("source", metavar="SOURCE", help="the `source` of the events")
+    give_parser.add_argument(
+        "--subject", required=True, metavar="NAME", help="the user of its token"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -32,24 +32,30 @@ def configure(parser: argparse.ArgumentParser) -> None:
         dest="action", metavar="list|create|rotate|delete|delete-secret", required=True
     )
     add_json(actions.add_parser("list", help="show endpoints, without their secrets"))
-    creating = actions.add_parser("create", help="create an endpoint")
-    creating.add_argument("provider", metavar="PROVIDER", help="the vendor, such as vapi")
-    creating.add_argument("--name", required=True, help="any name")
-    creating.add_argument("--user-path", metavar="PATH", help="where a delivery names the user")
-    creating.add_argument("--call-path", metavar="PATH", help="where it names our call")
-    creating.add_argument("--replay-seconds", type=int, metavar="N", help="30 to 86400 (300)")
-    creating.add_argument("--settings", metavar="JSON", help="settings of the provider")
-    creating.add_argument("--map", metavar="MAP", help="of `mapped`: the mapping of its bodies")
-    rotating = actions.add_parser("rotate", help="add a secret")
-    deleting = actions.add_parser("delete", help="delete an endpoint with its secrets")
-    dropping = actions.add_parser("delete-secret", help="delete a secret")
-    for action in (rotating, deleting, dropping):
+    create_parser = actions.add_parser("create", help="create an endpoint")
+    create_parser.add_argument("provider", metavar="PROVIDER", help="the vendor, such as vapi")
+    create_parser.add_argument("--name", required=True, help="any name")
+    create_parser.add_argument(
+        "--user-path", metavar="PATH", help="where a delivery names the user"
+    )
+    create_parser.add_argument("--call-path", metavar="PATH", help="where it names our call")
+    create_parser.add_argument("--replay-seconds", type=int, metavar="N", help="30 to 86400 (300)")
+    create_parser.add_argument("--settings", metavar="JSON", help="settings of the provider")
+    create_parser.add_argument(
+        "--map", metavar="MAP", help="of `mapped`: the mapping of its bodies"
+    )
+    rotate_parser = actions.add_parser("rotate", help="add a secret")
+    delete_parser = actions.add_parser("delete", help="delete an endpoint with its secrets")
+    delete_secret_parser = actions.add_parser("delete-secret", help="delete a secret")
+    for action in (rotate_parser, delete_parser, delete_secret_parser):
         action.add_argument("endpoint", metavar="ENDPOINT", help="its id in the list")
-    for action in (creating, rotating):
+    for action in (create_parser, rotate_parser):
         action.add_argument(
             "--secret-file", metavar="FILE", help="a file with the vendor's secret or public key"
         )
-    dropping.add_argument("secret", type=int, metavar="SECRET", help="its number in the list")
+    delete_secret_parser.add_argument(
+        "secret", type=int, metavar="SECRET", help="its number in the list"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
