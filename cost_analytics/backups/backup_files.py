@@ -19,11 +19,14 @@ from ledger.operations.backups import BackupContents
 
 FORMAT: Final = 1
 _CHUNK_BYTES: Final = 1024 * 1024
-_ENDING: Final = ".dump"
+_SUFFIX: Final = ".dump"
 
 
 class BackupManifest(msgspec.Struct, frozen=True):
-    """Describes a backup. `digest` is the dump's SHA-256, `server_version` is such as 160014."""
+    """Describes a backup. `digest` is the dump's SHA-256.
+
+    `server_version` is PostgreSQL's as a number, such as 160014.
+    """
 
     format: int
     program_version: str
@@ -34,14 +37,14 @@ class BackupManifest(msgspec.Struct, frozen=True):
     contents: BackupContents
 
 
-def choose_path(to: str, now: datetime) -> Path:
-    """Return the path of a new dump: a file, or a new name in a directory; raises CommandError.
+def choose_path(destination: str, now: datetime) -> Path:
+    """Return the path of a new dump: `destination`, or a new name in it if it is a directory.
 
-    An existing file is never replaced.
+    Raises CommandError if the path exists or its directory cannot be created.
     """
-    path = Path(to)
-    if path.is_dir() or to.endswith(os.sep):
-        path /= f"cost-analytics-{now:%Y%m%dT%H%M%SZ}{_ENDING}"
+    path = Path(destination)
+    if path.is_dir() or destination.endswith(os.sep):
+        path /= f"cost-analytics-{now:%Y%m%dT%H%M%SZ}{_SUFFIX}"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -56,19 +59,19 @@ def manifest_path(dump: Path) -> Path:
     return dump.with_name(f"{dump.name}.json")
 
 
-def unfinished_path(dump: Path) -> Path:
-    """Return the name of a dump while it is being written."""
-    return dump.with_name(f".{dump.name}.unfinished")
+def unfinished_path(path: Path) -> Path:
+    """Return the path at which a file is written before it is renamed to `path`."""
+    return path.with_name(f".{path.name}.unfinished")
 
 
-def digest_of(path: Path, on_bytes: Callable[[int], None]) -> str:
-    """Return the SHA-256 of a file; `on_bytes` receives the number of bytes read so far."""
+def digest_of(path: Path, on_progress: Callable[[int], None]) -> str:
+    """Return the SHA-256 of a file; `on_progress` receives the number of bytes read so far."""
     digest, read = hashlib.sha256(), 0
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK_BYTES):
             digest.update(chunk)
             read += len(chunk)
-            on_bytes(read)
+            on_progress(read)
     return digest.hexdigest()
 
 
@@ -100,10 +103,10 @@ def read_manifest(dump: Path) -> BackupManifest:
     return manifest
 
 
-def check_dump(dump: Path, manifest: BackupManifest, on_bytes: Callable[[int], None]) -> None:
+def check_dump(dump: Path, manifest: BackupManifest, on_progress: Callable[[int], None]) -> None:
     """Raise CommandError if the dump does not match its manifest."""
     size = dump.stat().st_size
-    if size != manifest.dump_bytes or digest_of(dump, on_bytes) != manifest.digest:
+    if size != manifest.dump_bytes or digest_of(dump, on_progress) != manifest.digest:
         raise CommandError(
             f"{dump} is damaged: its {size:,} bytes do not match its manifest. "
             "Restore another backup."

@@ -12,14 +12,17 @@ _FILES_MAX: Final = 10_000
 
 
 class FoundFile(NamedTuple):
-    """A file to read; `is_live` if it has a name that is followed."""
+    """A file to read; `is_live` is false for a rotated file."""
 
     path: Path
     is_live: bool
 
 
 def find_files(patterns: Sequence[str]) -> list[FoundFile]:
-    """Return the named files and their rotated ones, such as `bot.log.1` and `bot.log-1130.gz`."""
+    """Return the named files and their rotated ones, such as `bot.log.1` and `bot.log-1130.gz`.
+
+    Further files than _FILES_MAX are left out.
+    """
     live = sorted({Path(name) for pattern in patterns for name in _matches(pattern)})
     found = {path: FoundFile(path, True) for path in live if path.is_file()}
     for path in live:
@@ -35,7 +38,10 @@ def is_pattern(name: str) -> bool:
 
 
 def _matches(pattern: str) -> list[str]:
-    """Return the files of a pattern; a plain name also if there is no such file at the moment."""
+    """Return the files of a pattern.
+
+    A plain name is returned even if there is no such file: it may have rotated files.
+    """
     if not is_pattern(pattern):
         return [pattern]
     return glob.glob(pattern)  # noqa: PTH207 - patterns may be absolute
