@@ -24,16 +24,16 @@ _REPLY_BYTES_MAX: Final = 4 * 1024 * 1024
 class _DeadlineReader(io.RawIOBase):
     """Reads a socket until a deadline, however slowly the server sends."""
 
-    def __init__(self, wire: socket.socket, deadline: float) -> None:
+    def __init__(self, sock: socket.socket, deadline: float) -> None:
         super().__init__()
-        self._wire, self._deadline = wire, deadline
-        self._raw = wire.makefile("rb", buffering=0)
+        self._sock, self._deadline = sock, deadline
+        self._raw = sock.makefile("rb", buffering=0)
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        self._wire.settimeout(_seconds_left(self._deadline))
+        self._sock.settimeout(_seconds_left(self._deadline))
         return self._raw.readinto(buffer)
 
     def close(self) -> None:
@@ -47,6 +47,7 @@ def _response_class(deadline: float) -> type[HTTPResponse]:
     class DeadlineResponse(HTTPResponse):
         def __init__(self, sock: socket.socket, *args: Any, **options: Any) -> None:
             super().__init__(sock, *args, **options)
+            # A timeout of the socket alone would begin again with each received byte.
             self.fp.close()
             self.fp = io.BufferedReader(_DeadlineReader(sock, deadline))
 
@@ -56,20 +57,24 @@ def _response_class(deadline: float) -> type[HTTPResponse]:
 class ApiConnection:
     """Posts bodies, compressed if the server allows it; for one thread at a time.
 
-    `token` returns the bearer token of each request. A request takes at most `timeout_seconds`.
+    `get_token` returns the bearer token of each request. A request takes at most `timeout_seconds`.
     """
 
     def __init__(
-        self, url: str, token: Callable[[], str], timeout_seconds: float, context: ssl.SSLContext
+        self,
+        url: str,
+        get_token: Callable[[], str],
+        timeout_seconds: float,
+        context: ssl.SSLContext,
     ) -> None:
         """Raises ValueError for an address that is not http or https."""
         self._url = checked_url(url)
         self._root = self._url.path.rstrip("/")
-        self._token = token
+        self._get_token = get_token
         self._timeout_seconds = timeout_seconds
         self._context = context
         self._connection: HTTPConnection | None = None
-        self._compresses = True
+        self._is_gzip_accepted = True
 
     def post(self, path: str, body: bytes, content_type: str) -> tuple[HTTPResponse, bytes]:
         """Return the response and its content; raises OSError, HTTPException or ValueError.
@@ -99,8 +104,8 @@ class ApiConnection:
         except BaseException:  # after any error the connection is in an unknown state
             self.close()
             raise
-        if response.status == 415 and self._compresses:
-            self._compresses = False
+        if response.status == 415 and self._is_gzip_accepted:
+            self._is_gzip_accepted = False
             return self._post(path, body, content_type, deadline)
         return response, content
 
@@ -108,11 +113,11 @@ class ApiConnection:
         self, path: str, body: bytes, content_type: str, deadline: float
     ) -> tuple[HTTPResponse, bytes]:
         headers = {
-            "Authorization": f"Bearer {self._token()}",
+            "Authorization": f"Bearer {self._get_token()}",
             "Content-Type": content_type,
             "User-Agent": f"cost-analytics-emitter/{__version__}",
         }
-        if self._compresses and len(body) >= _GZIP_BYTES_MIN:
+        if self._is_gzip_accepted and len(body) >= _GZIP_BYTES_MIN:
             body = gzip.compress(body, _GZIP_LEVEL)
             headers["Content-Encoding"] = "gzip"
         headers["Content-Length"] = str(len(body))
@@ -121,7 +126,8 @@ class ApiConnection:
         for name, value in headers.items():
             connection.putheader(name, value)
         is_sent = False
-        # A server may answer, such as 413, and close the connection before it has read the body.
+        # A server may respond before it has read the body, for instance with 413, and close the
+        # connection.
         with suppress(BrokenPipeError, ConnectionResetError):
             connection.sock.settimeout(_seconds_left(deadline))
             connection.endheaders()
@@ -132,7 +138,8 @@ class ApiConnection:
         connection.response_class = _response_class(deadline)
         response = connection.getresponse()
         content = response.read(_REPLY_BYTES_MAX)
-        if response.will_close or not response.isclosed() or not is_sent:
+        has_more_content = not response.isclosed()
+        if response.will_close or has_more_content or not is_sent:
             response.close()
             self.close()
         return response, content

@@ -32,15 +32,19 @@ class EventQueue(Protocol):
         event_id: str | None = None,
         at: datetime | None = None,
     ) -> str:
-        """Queue an event of the data that `make_data` returns; return the event's id."""
+        """Queue an event of the data that `make_data` returns; return the event's id.
+
+        An error of `make_data` is logged and counted as a refused event, not raised.
+        """
 
 
 class CallReference:
-    """Reports about a call that was announced elsewhere, for instance charges by a billing service.
+    """Reports events of a call that another program started, such as charges of a billing service.
 
     Every method returns the event's id at once, and never raises for a wrong value: such an event
-    is counted as refused and logged. `event_id` is an id of your own: events with the same one
-    count once. `at` is when it happened, with a time zone; by default now. Money is in US dollars.
+    is not sent, but logged and counted as refused. `event_id` is an id of your own: events with the
+    same one count once. `at` is when it happened, with a time zone; by default now. Money is in US
+    dollars.
     """
 
     def __init__(
@@ -73,7 +77,7 @@ class CallReference:
 
         def make_data() -> Fields:
             return {
-                **self._subject(),
+                **self._call_fields(),
                 "personaId": self.persona,
                 "service": service,
                 "operation": operation,
@@ -92,7 +96,7 @@ class CallReference:
     def llm_usage(
         self,
         convert: Callable[[Any], Usages],
-        reported: object,
+        vendor_usage: object,
         *,
         service: str,
         model: str | None = None,
@@ -102,18 +106,18 @@ class CallReference:
         event_id: str | None = None,
         at: datetime | None = None,
     ) -> str:
-        """Report a model's request: `convert` splits the `usage` that the vendor reported.
+        """Report a request to a model. `convert` splits `vendor_usage`, which the vendor reported.
 
         For instance `call.llm_usage(openai_chat_usages, response.usage, service="openai")`.
         """
 
         def make_data() -> Fields:
             return {
-                **self._subject(),
+                **self._call_fields(),
                 "personaId": self.persona,
                 "service": service,
                 "operation": operation,
-                **quantity_fields(convert(reported), None),
+                **quantity_fields(convert(vendor_usage), None),
                 "model": model,
                 "priceContext": price_context,
                 "metadata": metadata,
@@ -135,8 +139,8 @@ class CallReference:
     ) -> Reservation:
         """Ask whether the call may cause a cost of at most `amount`, and reserve it if so.
 
-        In place of `amount`, the highest `quantities` of a request by unit are priced for a
-        `service`, `operation` and `model`. Report the cost with the returned `event_id`. Without a
+        Instead of `amount`, pass `service`, `operation`, `model` and the maximum `quantities` by
+        unit; the API prices them. Report the cost with the returned `event_id`. Without a
         decision within `timeout_seconds`, `granted` is `if_unavailable`. Never raises.
         """
         event_id = new_id()
@@ -196,13 +200,13 @@ class CallReference:
     ) -> str:
         """Report the end of the call and its duration.
 
-        A `completed` call without a charge gets the catalogue's default charge.
+        A `completed` call without a charge gets the default charge.
         """
         return self._emit(
             "call.ended", event_id, at, status=status, duration_seconds=seconds, tags=tags
         )
 
-    def _subject(self) -> Fields:
+    def _call_fields(self) -> Fields:
         return {"callId": self.call_id, "userId": self.user}
 
     def _emit(
@@ -212,7 +216,7 @@ class CallReference:
         at: datetime | None = None,
         **fields: Any,
     ) -> str:
-        data = {**self._subject(), **fields}
+        data = {**self._call_fields(), **fields}
         return self._queue.emit(event_type, lambda: data, event_id=event_id, at=at)
 
 
@@ -249,15 +253,15 @@ class Call(CallReference):
         self._is_finished = False
 
     def start(self, *, tags: Tags | None = None, at: datetime | None = None) -> None:
-        """Report the start now, with more tags; `with` does it for you."""
+        """Report the start; `with` calls this. `tags` are added to the tags of the call."""
         self._started = monotonic()
         fields = {**self._start_fields}
         if tags:
             fields["tags"] = {**(fields["tags"] or {}), **tags}
-        self._queue.emit("call.started", lambda: {**self._subject(), **fields}, at=at)
+        self._queue.emit("call.started", lambda: {**self._call_fields(), **fields}, at=at)
 
     def finish(self, status: Status = "completed") -> None:
-        """Report the end now, with the time since the start; later ends are not reported."""
+        """Report the end, with the time since the start, unless `finish` reported it already."""
         if not self._is_finished:
             self._is_finished = True
             self.end(status, round(monotonic() - self._started, 3))

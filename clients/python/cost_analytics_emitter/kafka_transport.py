@@ -24,7 +24,7 @@ _DEFAULTS: Final[Mapping[str, object]] = {
 
 
 class KafkaTransport:
-    """A producer. `configuration` is librdkafka's, and replaces the defaults here."""
+    """A producer. Entries of `configuration`, of librdkafka, override the defaults here."""
 
     def __init__(
         self, configuration: Mapping[str, object], topic: str, timeout_seconds: float
@@ -36,12 +36,12 @@ class KafkaTransport:
             raise RuntimeError(
                 "`kafka` needs confluent-kafka: pip install 'cost-analytics-emitter[kafka]'"
             ) from None
-        limits = {"delivery.timeout.ms": round(timeout_seconds * 1000)}
+        timeouts = {"delivery.timeout.ms": round(timeout_seconds * 1000)}
         try:
-            self._producer: Any = library.Producer({**_DEFAULTS, **limits, **configuration})
+            self._producer: Any = library.Producer({**_DEFAULTS, **timeouts, **configuration})
         except library.KafkaException as error:
             raise ValueError(f"`kafka` is not a valid configuration: {error}") from None
-        self._error: Any = library.KafkaError
+        self._kafka_error: Any = library.KafkaError
         self._topic = topic
         self._timeout_seconds = timeout_seconds
 
@@ -52,11 +52,12 @@ class KafkaTransport:
             self._produce(event, accepted, errors)
         self._producer.flush(self._timeout_seconds)
         if len(self._producer):
-            # What is still queued must not be sent beside its own retry.
+            # The caller sends unconfirmed events again; do not send them twice.
             self._producer.purge()
             self._producer.flush(1)
         if not accepted and errors and all(self._is_too_large(error) for error in errors):
             return Reply(refusal="too_large", message=str(errors[0]))
+        # The message is only used if an event was not accepted.
         message = str(errors[0]) if errors else "no acknowledgement in time"
         return Reply(accepted=accepted, message=message)
 
@@ -64,7 +65,7 @@ class KafkaTransport:
         """Do nothing: nothing is queued between two calls of `send`."""
 
     def _produce(self, event: Event, accepted: set[str], errors: list[Any]) -> None:
-        def delivered(error: Any, _message: Any) -> None:
+        def on_delivery(error: Any, _message: Any) -> None:
             if error is None:
                 accepted.add(event.id)
             else:
@@ -72,13 +73,14 @@ class KafkaTransport:
 
         try:
             self._producer.produce(
-                self._topic, event.body, key=event.key.encode(), on_delivery=delivered
+                self._topic, event.body, key=event.key.encode(), on_delivery=on_delivery
             )
         except BufferError as error:
             errors.append(error)
-        except Exception as error:  # KafkaException, for an event that cannot be queued
+        except Exception as error:  # a KafkaException, whose argument is a KafkaError
             errors.append(error.args[0] if error.args else error)
 
     def _is_too_large(self, error: Any) -> bool:
-        code = getattr(error, "code", None)
-        return callable(code) and code() == self._error.MSG_SIZE_TOO_LARGE
+        if not isinstance(error, self._kafka_error):
+            return False
+        return bool(error.code() == self._kafka_error.MSG_SIZE_TOO_LARGE)
