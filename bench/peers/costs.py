@@ -1,4 +1,4 @@
-"""Shared by the peers: price and row of an event."""
+"""Computes the cost and the row of an event, for all compared stream processors."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from schemas.topics import CALL_EVENTS
 
 TOPIC: Final = CALL_EVENTS.name
 _HERE: Final = Path(__file__).parent
-TABLES: Final = (_HERE / "tables.sql").read_text()
-INCOMING: Final = (_HERE / "incoming.sql").read_text()
-RECORD: Final = (_HERE / "record.sql").read_text()
+TABLES_SQL: Final = (_HERE / "tables.sql").read_text()
+INCOMING_SQL: Final = (_HERE / "incoming.sql").read_text()
+RECORD_SQL: Final = (_HERE / "record.sql").read_text()
 
 PRICES: Final = {
     "twilio": (14_000_000, 60),
@@ -48,7 +48,7 @@ class CostRow(NamedTuple):
     cost_nano: int
 
 
-def price_nano(service: str, usage: int) -> int:
+def cost_nano(service: str, usage: int) -> int:
     """Return the cost of a usage in nano-dollars, rounded half-even; 0 without a service."""
     if not service:
         return 0
@@ -73,10 +73,10 @@ def row_of(event: dict[str, Any]) -> CostRow:
         usage,
         data.get("unit", ""),
         _encode(data.get("metadata", {})).decode(),
-        price_nano(service, usage),
+        cost_nano(service, usage),
     )
 
 
 def rows_of(values: Iterable[bytes | None]) -> list[CostRow]:
-    """Decode the values of records and return their rows; deletions have none."""
+    """Return the rows of the values of records; records without a value are skipped."""
     return [row_of(decode(value)) for value in values if value]

@@ -11,7 +11,7 @@ from typing import Any, Final
 import asyncpg
 import faust
 
-from bench.peers.costs import INCOMING, RECORD, TOPIC, CostRow, rows_of
+from bench.peers.costs import INCOMING_SQL, RECORD_SQL, TOPIC, CostRow, rows_of
 
 _BATCH_EVENTS: Final = 5_000
 _BATCH_SECONDS: Final = 0.5
@@ -34,7 +34,7 @@ _topic = app.topic(TOPIC, value_type=bytes, value_serializer="raw")
 async def record_costs(stream: Any) -> None:
     """Record batches; Faust acknowledges them also if this fails."""
     connection = await asyncpg.connect(os.environ["DATABASE_URL"])
-    await connection.execute(INCOMING)
+    await connection.execute(INCOMING_SQL)
     async for values in stream.take(_BATCH_EVENTS, within=_BATCH_SECONDS):
         await record(connection, rows_of(values))
 
@@ -43,7 +43,7 @@ async def record(connection: asyncpg.Connection, rows: list[CostRow]) -> None:
     """Record the rows that are new, and add them to the totals, in one transaction."""
     async with connection.transaction():
         await connection.copy_records_to_table("incoming", records=rows)
-        await connection.execute(RECORD)
+        await connection.execute(RECORD_SQL)
 
 
 if __name__ == "__main__":

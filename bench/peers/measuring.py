@@ -22,7 +22,7 @@ from bench.figures import TimedRun
 from bench.machine import CpuMeter, CpuUse
 from bench.peers.checks import Expected, find_faults
 from bench.peers.contenders import Peer
-from bench.peers.costs import TABLES
+from bench.peers.costs import TABLES_SQL
 from bench.peers.report import PeerRun
 from bench.workers import Workers
 from devkit.embedded.processes import run_to_end
@@ -55,7 +55,7 @@ async def measure_peer(
         context.databases.fresh(migrated=False) as url,
         open_database(url) as connection,
     ):
-        await connection.execute(TABLES)
+        await connection.execute(TABLES_SQL)
         async with _running(context, peer, broker, url) as processes:
             context.progress.update("the peer starts and records the warm-up")
             await fill(broker, CALL_EVENTS.name, context.load.warm_up)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import psycopg
 
-from bench.peers.costs import INCOMING, RECORD, CostRow
+from bench.peers.costs import INCOMING_SQL, RECORD_SQL, CostRow
 
 
 class PostgresStore:
@@ -16,7 +16,7 @@ class PostgresStore:
         """Connect; raises psycopg.Error if that fails."""
         self._connection = psycopg.connect(database_url)
         with self._connection.transaction():
-            self._connection.execute(INCOMING)
+            self._connection.execute(INCOMING_SQL)
 
     def record(self, rows: Iterable[CostRow]) -> None:
         """Record the rows that are new, and add them to the totals."""
@@ -24,7 +24,7 @@ class PostgresStore:
             with cursor.copy("COPY incoming FROM STDIN") as copy:
                 for row in rows:
                     copy.write_row(row)
-            cursor.execute(RECORD)
+            cursor.execute(RECORD_SQL)
 
     def close(self) -> None:
         """Close the connection."""

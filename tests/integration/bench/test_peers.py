@@ -12,7 +12,7 @@ import pytest
 from bench.events import LoadRecord, make_load, with_repeats
 from bench.peers import faust
 from bench.peers.checks import RIGHT, Expected, Findings, find_faults, find_workers_faults
-from bench.peers.costs import INCOMING, TABLES, rows_of
+from bench.peers.costs import INCOMING_SQL, TABLES_SQL, rows_of
 from ledger.postgres.database import Connection, connected
 from tests.support.recording import BatchWriter, TopicLog
 
@@ -28,8 +28,8 @@ def records() -> list[LoadRecord]:
 @pytest.fixture
 async def connection(database_url: str) -> AsyncIterator[Connection]:
     async with connected(database_url, name="peers") as connection:
-        await connection.execute(TABLES)
-        await connection.execute(INCOMING)
+        await connection.execute(TABLES_SQL)
+        await connection.execute(INCOMING_SQL)
         yield connection
 
 
