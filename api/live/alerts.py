@@ -33,8 +33,8 @@ class _Addressee(msgspec.Struct, rename=wire_name):
     user_id: str
 
 
-_event: Final = msgspec.json.Decoder(_Event).decode
-_addressee: Final = msgspec.json.Decoder(_Addressee).decode
+_decode_event: Final = msgspec.json.Decoder(_Event).decode
+_decode_addressee: Final = msgspec.json.Decoder(_Addressee).decode
 
 
 class AlertReader:
@@ -55,9 +55,9 @@ class AlertReader:
         if "ce_id" in attributes:
             identity, data = (attributes.get("ce_source", ""), attributes["ce_id"]), value
         else:
-            event = _event(value)
+            event = _decode_event(value)
             identity, data = (event.source, event.id), bytes(event.data)
-        user_id = _addressee(data).user_id
+        user_id = _decode_addressee(data).user_id
         if age_seconds > AGE_SECONDS_MAX or identity in self._seen:
             return None
         self._seen[identity] = None

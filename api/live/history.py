@@ -39,7 +39,7 @@ class _Costs(msgspec.Struct, gc=False, rename=wire_name):
         return {service: int(usd.scaleb(9)) for service, usd in self.cost_by_service.items()}
 
 
-_costs: Final = msgspec.json.Decoder(_Costs, float_hook=Decimal).decode
+_decode_costs: Final = msgspec.json.Decoder(_Costs, float_hook=Decimal).decode
 _Steps: TypeAlias = deque[tuple[int, dict[str, int]]]
 _Pending: TypeAlias = dict[str, tuple[CallVersion | None, CallVersion]]
 
@@ -108,7 +108,7 @@ class CostHistory:
         return self._clock_ns() // _STEP_NS
 
     def _add_change(self, step: int, before: CallVersion | None, after: CallVersion) -> None:
-        costs = _costs(after.text)
+        costs = _decode_costs(after.text)
         if before is None:
             # A call that is not new has costs of unknown earlier steps.
             new_since = max(_time_of(self._first), _time_of(step) - _LENGTH)
@@ -119,10 +119,10 @@ class CostHistory:
             self._add(
                 step,
                 before.user_id,
-                {service: -nano for service, nano in _costs(before.text).nano().items()},
+                {service: -nano for service, nano in _decode_costs(before.text).nano().items()},
             )
         elif before is not None:
-            for service, nano in _costs(before.text).nano().items():
+            for service, nano in _decode_costs(before.text).nano().items():
                 rises[service] = rises.get(service, 0) - nano
         self._add(step, after.user_id, rises)
 
