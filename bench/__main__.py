@@ -64,7 +64,7 @@ async def _run_long_parts(context: BenchContext, report: Report) -> None:
     if "export" in parts:
         report.export(await measure_export(context))
     if "everyone" in parts:
-        report.everyone(await measure_analytics(context))
+        report.all_users(await measure_analytics(context))
 
 
 def main() -> int:

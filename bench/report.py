@@ -257,7 +257,7 @@ class Report:
         self.lines += table(header, rows)
         self._note("Resident memory of the API process, before the export and at its maximum.")
 
-    def everyone(self, runs: Mapping[str, Sequence[LoadResult]]) -> None:
+    def all_users(self, runs: Mapping[str, Sequence[LoadResult]]) -> None:
         """Add the analytics of all users."""
         self._section(f"With {million.CALLS:,} calls of {million.USERS:,} users in 90 days")
         rows = [

@@ -31,28 +31,28 @@ def input_name(file: str) -> str:
 
 
 @contextmanager
-def unfinished_file(to: Path) -> Iterator[BinaryIO]:
+def unfinished_file(destination: Path) -> Iterator[BinaryIO]:
     """Provide a file that only its owner may read; it appears if the block ends without error.
 
     Raises CommandError if it cannot be written.
     """
-    unfinished = to.with_name(f".{to.name}.{os.getpid()}.unfinished")
+    unfinished = destination.with_name(f".{destination.name}.{os.getpid()}.unfinished")
     try:
         descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        unfinished.replace(to)
+        unfinished.replace(destination)
     except OSError as error:
-        raise CommandError(f"{to} cannot be written: {error.strerror or error}.") from None
+        raise CommandError(f"{destination} cannot be written: {error.strerror or error}.") from None
     finally:
         unfinished.unlink(missing_ok=True)
 
 
 @contextmanager
 def temporary_file() -> Iterator[BinaryIO]:
-    """Provide a file without a name, of which a killed process leaves nothing.
+    """Provide an unlinked temporary file, which disappears even if the process is killed.
 
     Raises CommandError if it cannot be made.
     """

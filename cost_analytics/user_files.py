@@ -28,12 +28,12 @@ class WrittenExport(NamedTuple):
 
 
 async def export_user(
-    url: str, user_id: str, to: Path | None, archive: Path | None
+    url: str, user_id: str, destination: Path | None, archive: Path | None
 ) -> WrittenExport:
     """Write an export; a file appears when it is complete. Raises CommandError."""
     files: list[ArchiveFile] = []
     async with connected(url, name="cost-analytics user") as connection:
-        with _output(to) as output:
+        with _output(destination) as output:
             last = b""
             async for chunk in export_lines(connection, user_id, datetime.now(UTC), files):
                 output.write(last)
@@ -62,11 +62,11 @@ def _write_archived(output: BinaryIO, archive: Path, file: ArchiveFile, user_id:
 
 
 @contextmanager
-def _output(to: Path | None) -> Iterator[BinaryIO]:
+def _output(destination: Path | None) -> Iterator[BinaryIO]:
     """Provide standard output, or a file that only its owner may read and that appears complete."""
-    if to is None:
+    if destination is None:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
-    with unfinished_file(to) as file:
+    with unfinished_file(destination) as file:
         yield file

@@ -100,17 +100,17 @@ class _Admission(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Hand the connection to its handler, or answer with the Problem and close."""
-        wire = cast(asyncio.Transport, transport)
-        name = wire.get_extra_info("peername")
+        tcp_transport = cast(asyncio.Transport, transport)
+        name = tcp_transport.get_extra_info("peername")
         peer = str(name[0]) if isinstance(name, tuple) else ""
         problem = self._factory.admit(peer)
         if problem is not None:
-            wire.write(_refusal(problem))
-            wire.close()
+            tcp_transport.write(_refusal(problem))
+            tcp_transport.close()
             return
         connection = self._factory.connection(peer)
-        wire.set_protocol(connection)
-        connection.connection_made(wire)
+        tcp_transport.set_protocol(connection)
+        connection.connection_made(tcp_transport)
 
 
 class GuardedConnection(web.RequestHandler):

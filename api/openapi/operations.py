@@ -26,7 +26,7 @@ class Tag(Enum):
     CHANNELS = ("Notification channels", "Email, SMS and webhooks for a user's alerts.")
     LIVE = ("Live feed", "Active calls, alerts and the budget, as they change.")
     REPORTING = ("Cost intake", "For services: authorize calls and record costs.")
-    EVERYONE = ("All users", "For administrators: all users' costs, and the reconciliation.")
+    ALL_USERS = ("All users", "For administrators: all users' costs, and the reconciliation.")
     PRICES = ("Price catalogue", "For administrators: prices, proposals and late prices.")
     KEYS = ("API keys", "For administrators: keys by which services call the API.")
     WEBHOOKS = ("Webhooks of vendors", "For administrators: vendors that report calls by webhook.")

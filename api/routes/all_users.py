@@ -41,7 +41,7 @@ class AllUsersRoutes:
     def routes(self) -> tuple[Route, ...]:
         operation = Operation(
             name="getAnalytics",
-            tag=Tag.EVERYONE,
+            tag=Tag.ALL_USERS,
             summary="Get the cost and revenue of all users",
             response=Analytics,
             has_etag=True,

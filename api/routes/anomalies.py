@@ -95,7 +95,7 @@ class AnomalyRoutes:
 
     def routes(self) -> tuple[Route, ...]:
         of_user = _listing("listAnomalies", Tag.SPENDING, "List a user's anomalies")
-        of_all = _listing("listAllAnomalies", Tag.EVERYONE, "List all users' anomalies")
+        of_all = _listing("listAllAnomalies", Tag.ALL_USERS, "List all users' anomalies")
         return (
             Route("GET", _LIST_PATH, Access.SELF, self.of_user, of_user),
             Route("GET", _ANOMALY_PATH, Access.SELF, self.show, _SHOW),

@@ -32,14 +32,14 @@ _EXAMPLE: Final = {
 }
 _LIST: Final = Operation(
     name="listGlobalBudgets",
-    tag=Tag.EVERYONE,
+    tag=Tag.ALL_USERS,
     summary="List the budgets of all users, of services and of tags, and their newest alerts",
     response=bodies.GlobalBudgetList,
     has_etag=True,
 )
 _CREATE: Final = Operation(
     name="createGlobalBudget",
-    tag=Tag.EVERYONE,
+    tag=Tag.ALL_USERS,
     summary="Create a budget of all users, of a service or of a tag",
     response=bodies.ScopedBudget,
     body=bodies.WantedGlobalBudget,
@@ -48,7 +48,7 @@ _CREATE: Final = Operation(
 )
 _REPLACE: Final = Operation(
     name="replaceGlobalBudget",
-    tag=Tag.EVERYONE,
+    tag=Tag.ALL_USERS,
     summary="Replace the settings of a global budget, or raise its limit for a time",
     response=bodies.ScopedBudget,
     body=bodies.WantedGlobalBudget,
@@ -57,7 +57,7 @@ _REPLACE: Final = Operation(
 )
 _DELETE: Final = Operation(
     name="deleteGlobalBudget",
-    tag=Tag.EVERYONE,
+    tag=Tag.ALL_USERS,
     summary="Delete a global budget; its alerts stay",
     response=bodies.GlobalBudgetList,
     error_statuses=(404,),

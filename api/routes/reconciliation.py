@@ -57,7 +57,7 @@ class ReconciliationRoutes:
     def routes(self) -> tuple[Route, ...]:
         operation = Operation(
             name="reconcile",
-            tag=Tag.EVERYONE,
+            tag=Tag.ALL_USERS,
             summary="Get the reconciliation of totals and bills, and open gaps",
             response=ReconciliationBody,
             query=(PERIOD, START_DATE, END_DATE),

@@ -39,7 +39,7 @@ class TopCostRoutes:
     def routes(self) -> tuple[Route, ...]:
         operation = Operation(
             name="getTopCosts",
-            tag=Tag.EVERYONE,
+            tag=Tag.ALL_USERS,
             summary="Rank users, personas, services or days",
             response=analytics.TopCosts,
             has_etag=True,

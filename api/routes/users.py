@@ -34,7 +34,7 @@ class UserRoutes:
     def routes(self) -> tuple[Route, ...]:
         operation = Operation(
             name="findUsers",
-            tag=Tag.EVERYONE,
+            tag=Tag.ALL_USERS,
             summary="Find users by a part of their id",
             response=UserList,
             has_etag=True,

@@ -20,7 +20,7 @@ from tests.support.api import ApiClient, served_from, token
 from tests.support.recording import fetch
 
 OWN = "/api/costs/user/alice/anomalies"
-EVERYONES = "/api/admin/costs/anomalies"
+ALL_USERS = "/api/admin/costs/anomalies"
 ADMIN = token("root", role="admin")
 
 
@@ -130,24 +130,24 @@ async def test_anomalies_are_filtered(api: ApiClient, query: str, calls: list[st
     ],
 )
 async def test_invalid_parameter_is_named(api: ApiClient, query: str, named: str) -> None:
-    for path in (OWN, EVERYONES):
+    for path in (OWN, ALL_USERS):
         response = await api.ask("GET", f"{path}?{query}", bearer=ADMIN)
         assert (response.status, response.code) == (400, "invalid_parameter")
         assert f"`{named}`" in response.json["error"]
 
 
 async def test_users_see_their_own_anomalies_and_admins_all(api: ApiClient) -> None:
-    everyones = (await api.ask("GET", EVERYONES, bearer=ADMIN)).data["anomalies"]
-    assert [one["callId"] for one in everyones] == [
+    of_all_users = (await api.ask("GET", ALL_USERS, bearer=ADMIN)).data["anomalies"]
+    assert [one["callId"] for one in of_all_users] == [
         "lost-0",
         "expensive",
         "of-bob",
         "lost-1",
         "lost-2",
     ]
-    limited = (await api.ask("GET", f"{EVERYONES}?limit=1&kind=missing_leg", bearer=ADMIN)).data
+    limited = (await api.ask("GET", f"{ALL_USERS}?limit=1&kind=missing_leg", bearer=ADMIN)).data
     assert limited["nextCursor"] is not None
-    assert (await api.get(EVERYONES, "alice")).status == 403
+    assert (await api.get(ALL_USERS, "alice")).status == 403
     assert (await api.get(OWN, "bob")).status == 403
     assert len((await api.ask("GET", OWN, bearer=ADMIN)).data["anomalies"]) == 4
     assert len((await api.get("/api/costs/user/bob/anomalies", "bob")).data["anomalies"]) == 1

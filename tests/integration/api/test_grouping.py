@@ -19,7 +19,7 @@ from tests.support.recording import BatchWriter, TopicLog
 from tests.support.repricing import a_twilio, add
 
 NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=5)
-USER, EVERYONE = "/api/costs/user/alice", "/api/admin/costs/analytics"
+USER, ALL_USERS = "/api/costs/user/alice", "/api/admin/costs/analytics"
 ROOT = token("root", role="admin")
 
 
@@ -102,8 +102,8 @@ async def test_late_tag_moves_the_sums_of_earlier_costs(api: ApiClient, database
     again = {"If-None-Match": fresh.headers["ETag"]}
     path = f"{USER}/spending?tag=campaign:spring"
     assert (await api.get(path, "alice", headers=again)).status == 304
-    everyone = await api.ask("GET", f"{EVERYONE}?groupBy=tag:campaign", bearer=ROOT)
-    assert values(everyone.data) == after
+    all_users = await api.ask("GET", f"{ALL_USERS}?groupBy=tag:campaign", bearer=ROOT)
+    assert values(all_users.data) == after
 
 
 async def test_service_and_model_narrow_costs_but_no_charges(

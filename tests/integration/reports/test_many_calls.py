@@ -13,7 +13,7 @@ from tests.support.logins import as_login
 from tests.support.parts import figures
 
 NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=5)
-USER, EVERYONE = "/api/costs/user/alice", "/api/admin/costs/analytics"
+USER, ALL_USERS = "/api/costs/user/alice", "/api/admin/costs/analytics"
 ROOT = token("root", role="admin")
 MANY = int(os.environ.get("GROUPED_CALLS", "10000"))
 SECONDS_MAX = 20.0
@@ -30,16 +30,16 @@ async def test_many_calls_are_grouped_in_time(database_url: str) -> None:
         await write_many(ledger)
         await assert_answers(api, f"{USER}/spending", MANY // 100, "of a user")
         if MANY <= 100_000:
-            await assert_answers(api, EVERYONE, MANY, "from the calls")
+            await assert_answers(api, ALL_USERS, MANY, "from the calls")
         began = time.monotonic()
         periods = await sum_periods(ledger.connection, datetime.now(UTC))
         size = await ledger.connection.fetchval("SELECT pg_total_relation_size('period_sums')")
         took = time.monotonic() - began
         figures.append(f"{MANY} calls, {periods} periods summed: {took:.1f} s, {size} bytes")
-        await assert_answers(api, EVERYONE, MANY, "from sums")
+        await assert_answers(api, ALL_USERS, MANY, "from sums")
         late = f"UPDATE calls SET first_at = first_at - interval '1 ms' WHERE call_id = 'call-{MANY // 2}'"
         await ledger.connection.execute(late)
-        await assert_answers(api, EVERYONE, MANY, "from sums, a call of a day changed")
+        await assert_answers(api, ALL_USERS, MANY, "from sums, a call of a day changed")
 
 
 async def assert_answers(api: ApiClient, path: str, calls: int, source: str) -> None:
