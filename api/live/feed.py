@@ -105,10 +105,10 @@ class Feed:
         """
         user_id = session.caller.user_id
         await self._reconciler.wait_until_current(None if session.sees_all else user_id)
-        for number, state in enumerate(self._calls_of(session)):
+        for index, state in enumerate(self._calls_of(session)):
             self.views.discard_stale(state)
             self.views.body(state)
-            if number % _YIELD_EVERY == _YIELD_EVERY - 1:
+            if index % _YIELD_EVERY == _YIELD_EVERY - 1:
                 await asyncio.sleep(0)
         budget = await self.budgets.body(user_id)
         session.send_snapshot(self._calls_of(session), budget)

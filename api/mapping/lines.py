@@ -21,11 +21,11 @@ def events_of_line(mapping: DocumentMapping, line: bytes) -> list[MappedEvent]:
     events = [mapping.events(document) for document in documents]
     if len(documents) == 1:
         return events[0]
-    # The place of a document in its list makes its key unique.
+    # The index of a document in its list makes the keys of its events unique.
     return [
-        event._replace(key=f"{number}/{event.key}")
-        for number, of_document in enumerate(events)
-        for event in of_document
+        event._replace(key=f"{index}/{event.key}")
+        for index, document_events in enumerate(events)
+        for event in document_events
     ]
 
 

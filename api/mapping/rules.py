@@ -88,8 +88,8 @@ class Rule:
                 f"{self.each.pointer} has {len(elements)} elements; {ELEMENTS_MAX} are allowed."
             )
         return [
-            (f"{self.name}/{number}", PointerScope(document, element))
-            for number, element in enumerate(elements)
+            (f"{self.name}/{index}", PointerScope(document, element))
+            for index, element in enumerate(elements)
         ]
 
     def _event(self, key: str, scope: PointerScope) -> MappedEvent:

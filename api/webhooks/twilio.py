@@ -87,7 +87,7 @@ def verify(delivery: WebhookDelivery, endpoint: WebhookEndpoint) -> None:
     signed = "".join(name + value for name, value in sorted(set(fields)))
     urls = [url for address in delivery.addresses for url in _with_and_without_port(address)]
     attempts = [(secret, f"{url}{signed}".encode()) for secret in endpoint.secrets for url in urls]
-    keys = {str(number): attempt for number, attempt in enumerate(attempts)}
+    keys = {str(index): attempt for index, attempt in enumerate(attempts)}
     require_match(given, keys, lambda key: _signature(*keys[key], make_hash))
     if (sent := dict(fields).get("Timestamp")) is not None:
         require_recent(_signed_moment(sent), delivery, endpoint.replay_seconds)

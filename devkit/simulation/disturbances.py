@@ -34,12 +34,12 @@ def add_repeats(
     rng = Random(f"{seed}:repeats")  # noqa: S311 - reproducible, not secret
     repeats: list[tuple[int, ScheduledRecord]] = []
     last_us = 0
-    for number, record in enumerate(scheduled_records):
+    for index, record in enumerate(scheduled_records):
         last_us = record.at_us
         yield record
         if rng.randrange(WHOLE_SHARE) < share:
-            heapq.heappush(repeats, (number + rng.randrange(_REPEAT_DISTANCE_MAX), record))
-        while repeats and repeats[0][0] <= number:
+            heapq.heappush(repeats, (index + rng.randrange(_REPEAT_DISTANCE_MAX), record))
+        while repeats and repeats[0][0] <= index:
             yield heapq.heappop(repeats)[1]._replace(at_us=last_us)
     for _, record in repeats:
         yield record._replace(at_us=last_us)

@@ -52,9 +52,9 @@ def _schedule(event: ScheduledEvent, at_us: int) -> ScheduledRecord:
 def _calls(plan: SimulationPlan) -> Iterator[tuple[int, list[ScheduledEvent]]]:
     """Yield the start of each call and its events, ordered by start."""
     picker = Random(f"{plan.seed}:users")  # noqa: S311 - reproducible, not secret
-    for number, start_ms in enumerate(_start_times(plan)):
-        user = pick_other(picker, plan.users) if number % 2 else DEMO_USER
-        rng = Random(f"{plan.seed}:{plan.start_ms}:{number}")  # noqa: S311 - reproducible
+    for index, start_ms in enumerate(_start_times(plan)):
+        user = pick_other(picker, plan.users) if index % 2 else DEMO_USER
+        rng = Random(f"{plan.seed}:{plan.start_ms}:{index}")  # noqa: S311 - reproducible
         events, _ = CallScript(rng, user, start_ms).write()
         yield start_ms, encoded_events(events)
 

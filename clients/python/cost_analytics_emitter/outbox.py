@@ -112,10 +112,10 @@ class MemoryOutbox:
 def within_batch(events: Sequence[Event]) -> Sequence[Event]:
     """Return the first events that fit one batch, at least one."""
     size = 0
-    for number, event in enumerate(events[:BATCH_EVENTS_MAX]):
+    for index, event in enumerate(events[:BATCH_EVENTS_MAX]):
         size += len(event.body) + 1
-        if size > BATCH_BYTES_MAX and number:
-            return events[:number]
+        if size > BATCH_BYTES_MAX and index:
+            return events[:index]
     return events[:BATCH_EVENTS_MAX]
 
 
