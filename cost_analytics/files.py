@@ -54,7 +54,7 @@ def unfinished_file(destination: Path) -> Iterator[BinaryIO]:
 def temporary_file() -> Iterator[BinaryIO]:
     """Provide an unlinked temporary file, which disappears even if the process is killed.
 
-    Raises CommandError if it cannot be made.
+    Raises CommandError if it cannot be created.
     """
     with ExitStack() as stack:
         with temporary_errors():

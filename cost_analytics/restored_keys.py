@@ -33,5 +33,5 @@ def key_line(key: ApiKey) -> str:
     revoked = f"  revoked {key.revoked_at:%Y-%m-%d %H:%M}Z" if key.revoked_at else ""
     return (
         f"{key.key_id}  {key.hint}…  {key.service}  {', '.join(key.scopes)}  "
-        f"made by {key.created_by} {key.created_at:%Y-%m-%d %H:%M}Z{revoked}"
+        f"created by {key.created_by} {key.created_at:%Y-%m-%d %H:%M}Z{revoked}"
     )

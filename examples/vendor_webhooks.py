@@ -1,7 +1,7 @@
 """A vendor that signs and sends webhooks about one call, beside a running `make run`.
 
 python examples/vendor_webhooks.py --vendor vapi --url http://127.0.0.1:8080 --admin-token TOKEN;
-`cost-analytics token --user root --role admin` prints TOKEN. It makes an endpoint for the account
+`cost-analytics token --user root --role admin` prints TOKEN. It creates an endpoint for the account
 at the vendor, as an administrator would, and sends what the vendor would send, twice.
 """
 
@@ -33,7 +33,7 @@ def post(url: str, body: bytes, headers: dict[str, str]) -> Any:
 
 
 def main() -> int:
-    """Make an endpoint, send everything twice, and print what the call costs."""
+    """Create an endpoint, send everything twice, and print what the call costs."""
     parser = argparse.ArgumentParser(description="Sends a vendor's webhooks about one call.")
     parser.add_argument("--vendor", required=True, choices=VENDORS)
     parser.add_argument("--url", required=True, help="the address of Cost Analytics")

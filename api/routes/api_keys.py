@@ -98,14 +98,14 @@ class ApiKeyRoutes:
         caller = request[CALLER]
         try:
             async with self._readers.writing(caller.viewer) as connection:
-                key, made = await add_key(
+                key, created = await add_key(
                     connection, wanted.service, wanted.scopes, created_by=caller.author
                 )
         except TooManyKeysError:
             raise invalid_body(
                 f"`service` has {ACTIVE_KEYS_MAX} active keys, the maximum. Revoke one first."
             ) from None
-        return reply(NewApiKey(key=key, item=item(made)))
+        return reply(NewApiKey(key=key, item=item(created)))
 
     async def report(self, request: web.Request) -> web.Response:
         """Return a key with its last report: counted, held, refused, or on its way."""

@@ -61,8 +61,8 @@ def require_match(
     """
     matches = False
     for secret in secrets:
-        made = expected(secret)
-        matches |= made is not None and hmac.compare_digest(given, made)
+        signature = expected(secret)
+        matches |= signature is not None and hmac.compare_digest(given, signature)
     if not matches:
         raise SignatureError("The signature is not valid for any secret of this endpoint.")
 

@@ -186,7 +186,7 @@ def _line(endpoint: ListedEndpoint) -> str:
     return (
         f"/api/webhooks/{fields.provider}/{endpoint.endpoint_id}  {fields.name}  "
         f"user at {fields.user_path}  secrets {secrets or 'none'}  "
-        f"made by {endpoint.created_by} {endpoint.created_at:%Y-%m-%d %H:%M}Z"
+        f"created by {endpoint.created_by} {endpoint.created_at:%Y-%m-%d %H:%M}Z"
         + (
             f"  last accepted {endpoint.accepted_at:%Y-%m-%d %H:%M}Z"
             if endpoint.accepted_at

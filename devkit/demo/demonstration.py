@@ -74,7 +74,7 @@ def reported_calls(output: str) -> list[ExampleCall]:
 
 
 async def _new_key(settings: Settings, service: str) -> str:
-    """Make a key for the example; keys of earlier runs are revoked."""
+    """Create a key for the example; keys of earlier runs are revoked."""
     from ledger.operations.api_keys import add_key, list_keys, revoke_key
     from ledger.postgres.database import connected
 

@@ -1,4 +1,4 @@
-"""An administrator makes a key on the page All users, uses it, and revokes it."""
+"""An administrator creates a key on the page All users, uses it, and revokes it."""
 
 import asyncio
 import json

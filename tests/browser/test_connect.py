@@ -64,7 +64,7 @@ async def report(page: Page, product: Product, key: str, **fields: Any) -> int:
 
 
 async def create_key(page: Page, service: str) -> str:
-    """Make a key with the keyboard alone; returns it."""
+    """Create a key with the keyboard alone; returns it."""
     field = page.get_by_label("Service")
     await field.fill(service)
     await page.keyboard.press("Enter")

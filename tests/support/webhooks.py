@@ -129,7 +129,7 @@ SIGN: Mapping[str, Callable[[str, bytes, float, str], dict[str, str]]] = {
 
 
 async def make_endpoint(api: ApiClient, provider: str, **fields: Any) -> dict[str, Any]:
-    """Make an endpoint with SECRET, or the public key of it; returns its item."""
+    """Create an endpoint with SECRET, or the public key of it; returns its item."""
     public = TELNYX_KEY.public_key().public_bytes_raw()
     secret = base64.b64encode(public).decode() if provider == "telnyx" else SECRET
     body = {"provider": provider, "name": f"{provider} account", "secret": secret, **fields}

@@ -1,4 +1,4 @@
-"""Keys of services: administrators make and revoke them, and each permits its scopes only."""
+"""Keys of services: administrators create and revoke them, and each permits its scopes only."""
 
 import asyncio
 import re
@@ -244,7 +244,7 @@ async def test_operators_make_and_revoke_keys(
     key = (await run("create", "--service", "voice-bot", "--scope", "ingest")).strip()
     assert (await use(api, key)).status == 202
     listed = await run("list")
-    assert f"{key[:8]}…  voice-bot  ingest  made by operator" in listed
+    assert f"{key[:8]}…  voice-bot  ingest  created by operator" in listed
     assert key not in listed
     assert "is revoked" in await run("revoke", listed.split()[0])
     await asyncio.sleep(1)

@@ -70,7 +70,7 @@ async def test_restored_keys_are_named_until_they_are_revoked_or_confirmed(
     assert f"There is no active key {leaked}." in refused.stderr
 
     again = run(database_url, "restore", dump, "--replace")
-    assert again.stdout.count("made by root") == 2, "a confirmation is of one restore"
+    assert again.stdout.count("created by root") == 2, "a confirmation is of one restore"
 
 
 async def test_recovery_asks_for_a_confirmation_and_a_rebuild_does_not(database_url: str) -> None:
