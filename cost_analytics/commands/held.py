@@ -42,7 +42,7 @@ def _list(arguments: argparse.Namespace) -> int:
     from ledger.operations.held_calls import list_held_calls_as_operator
 
     url = settings.load("database").database_url
-    calls = run_connected(url, _COMMAND, lambda db: list_all_held_calls(db, LISTED_MAX))
+    calls = run_connected(url, _COMMAND, lambda db: list_held_calls_as_operator(db, LISTED_MAX))
     return print_rows(arguments, calls, _line, none="No held events.")
 
 
@@ -66,7 +66,7 @@ def _assign(arguments: argparse.Namespace) -> int:
             raise CommandError(f"{name} {flaw}.")
     loaded = settings.load("database", "kafka")
     held = run_connected(
-        loaded.database_url, _COMMAND, lambda db: list_all_held_calls(db, 1, call_id)
+        loaded.database_url, _COMMAND, lambda db: list_held_calls_as_operator(db, 1, call_id)
     )
     if not held:
         raise CommandError(f"Call {call_id} has no held events; `cost-analytics held list`.")
