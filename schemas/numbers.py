@@ -50,6 +50,5 @@ def read_number(kind: Any, value: Any) -> int | Decimal:
     if kind is not Number:
         raise NotImplementedError(kind.__name__)
     value_type = type(value)
-    if value_type is Decimal or value_type is int:  # saves a call for each event
-        return value
-    return number_from(value)
+    # The first case saves a call for each event.
+    return value if value_type is Decimal or value_type is int else number_from(value)

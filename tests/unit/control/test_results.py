@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from ledger.commands.results import retry_delay_ms
-from streams.commands.requests import Answer, RequestSender
+from streams.commands.requests import CommandResponse, RequestSender
 from streams.commands.retell import RetellAccount, RetellReceiver
 from streams.commands.routing import CommandRouter
 from tests.support.commands import claimed
@@ -36,7 +36,7 @@ def test_delay_is_never_shorter_than_requested() -> None:
 def test_result_follows_from_the_response(
     status: int, document: Any, outcome: str, error: str | None
 ) -> None:
-    result = RequestSender("x").result(Answer(status, document, 3), has_ended=False)
+    result = RequestSender("x").result(CommandResponse(status, document, 3), has_ended=False)
     assert (result.outcome, result.target, result.error) == (outcome, "x", error)
     assert result.retry_after_seconds == (3 if outcome == "temporary" else None)
 
@@ -51,8 +51,8 @@ async def test_other_commands_than_cutoffs_are_unsupported_without_a_webhook() -
 
 
 def test_answer_that_repeats_a_secret_is_stored_without_it() -> None:
-    answer = Answer(401, {"message": "The key hush-hush is wrong"}, None)
-    result = RequestSender("x", hidden=("hush-hush",)).result(answer, has_ended=False)
+    response = CommandResponse(401, {"message": "The key hush-hush is wrong"}, None)
+    result = RequestSender("x", hidden=("hush-hush",)).result(response, has_ended=False)
     assert result.error == "It answered 401: The key … is wrong"
 
 
