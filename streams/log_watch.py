@@ -60,10 +60,10 @@ class LogWatch:
                 extra={"action": "log_unchecked"},
             )
             return []
+        # All lanes now: a rebalance while one is confirmed replaces the positions of the others.
+        unchanged = [one for one in counted if one[1] == one[0].assignment]
         outdated = []
-        for lane, assignment, positions, next_offsets in counted:
-            if assignment != lane.assignment:
-                continue
+        for lane, _, positions, next_offsets in unchanged:
             if _are_of_topic(positions, identity.topic_id):
                 await self._positions.confirm(positions, next_offsets)
             else:
