@@ -95,12 +95,13 @@ class WebhookRoutes:
         self, request: web.Request, provider: WebhookProvider, query: Mapping[str, str]
     ) -> AcceptedWebhook:
         endpoint = await self._find(request, provider)
-        if wait_seconds := self._rate.take(endpoint.endpoint_id):
-            raise rate_limited(wait_seconds, "requests_per_user")
         body = await read_body(request, self._limits, BODY_BYTES_MAX)
         delivery = WebhookDelivery(request.headers, query, self._urls(request), body, self._now())
         try:
             await self._verify(request, provider, endpoint, delivery)
+            # Others may know the address: what they send must not use up the vendor's rate.
+            if wait_seconds := self._rate.take(endpoint.endpoint_id):
+                raise rate_limited(wait_seconds, "requests_per_user")
             accepted = await self._accept(provider, endpoint, delivery)
         except Problem as problem:
             await self._note_refusal(endpoint, problem.message)
