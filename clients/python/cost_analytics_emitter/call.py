@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from time import monotonic
@@ -148,11 +147,11 @@ class CallReference:
         try:
             cost = planned_cost(event_id, self._queue.source, amount, planned, quantities)
             body = {"userId": self.user, "costs": [cost], "lasts_seconds": lasts_seconds}
-            return await asyncio.to_thread(
-                self._queue.reserver.reserve, self.call_id, body, timeout_seconds, if_unavailable
-            )
-        except (ValueError, RuntimeError) as error:
+        except ValueError as error:
             return Reservation(if_unavailable, event_id, str(error), is_decided=False)
+        return await self._queue.reserver.reserve(
+            self.call_id, body, timeout_seconds, if_unavailable
+        )
 
     def void(
         self,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import ssl
 import threading
 from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
-from http.client import HTTPException
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
@@ -40,7 +40,7 @@ class Reservation(NamedTuple):
 
 
 class Reserver:
-    """Sends requests for reservations, from any thread."""
+    """Sends requests for reservations, from any event loop."""
 
     def __init__(
         self, url: str | None, token: str | Callable[[], str] | None, context: ssl.SSLContext
@@ -51,14 +51,17 @@ class Reserver:
         self._idle: list[tuple[float, ApiConnection]] = []
         self._lock = threading.Lock()
 
-    def reserve(
+    async def reserve(
         self, call_id: str, body: Mapping[str, Any], timeout_seconds: float, if_unavailable: bool
     ) -> Reservation:
         """Return the decision on `body`, which plans one cost. Never raises."""
         event_id = str(body["costs"][0]["id"])
         try:
-            status, response_body = self._ask(call_id, exact_json(body).encode(), timeout_seconds)
-        except (HTTPException, OSError, ValueError, TypeError) as error:
+            # A look-up of a name and the function of the token have no timeout of their own.
+            status, response_body = await asyncio.wait_for(
+                asyncio.to_thread(self._ask, call_id, body, timeout_seconds), timeout_seconds
+            )
+        except Exception as error:  # the function of the token may raise anything
             return _undecided(event_id, f"{type(error).__name__}: {error}", if_unavailable)
         data = json_object(response_body.get("data"))
         if status != 200 or type(data.get("granted")) is not bool:
@@ -79,10 +82,12 @@ class Reserver:
         for _, connection in idle:
             connection.close()
 
-    def _ask(self, call_id: str, body: bytes, timeout_seconds: float) -> tuple[int, dict[str, Any]]:
+    def _ask(
+        self, call_id: str, body: Mapping[str, Any], timeout_seconds: float
+    ) -> tuple[int, dict[str, Any]]:
         connection = self._take(timeout_seconds)
         path = f"/api/costs/call/{quote(call_id, safe='')}/reserve"
-        response, content = connection.post(path, body, "application/json")
+        response, content = connection.post(path, exact_json(body).encode(), "application/json")
         with self._lock:
             if len(self._idle) < _IDLE_MAX:
                 self._idle.append((timeout_seconds, connection))
