@@ -1,6 +1,7 @@
 """Webhooks against misbehaving endpoints and misleading host names."""
 
 import socket
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -18,6 +19,7 @@ from streams.notifications.targets import (
 )
 from streams.notifications.webhook import WebhookSender
 from tests.support.notifications import ID, SECRET, SHORT_MS, notice
+from tests.support.raw_server import raw_server, read_head
 from tests.support.receivers import Action, HttpReceiver, ScriptedResponse, receiver
 
 
@@ -182,3 +184,32 @@ async def test_system_resolver_resolves_names() -> None:
         await resolver.resolve("no-such-host.invalid")
     await resolver.close()
     check_url(URL("https://93.184.216.34:8443/"), allow_private=False)
+
+
+@pytest.mark.parametrize(
+    ("beginning", "piece"),
+    [
+        (b"HTTP/1.1 200 OK\r\nX: ", b"y"),
+        (b"HTTP/1.1 200 OK\r\n", b"X: y\r\n"),
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    ],
+    ids=["header", "headers", "interim responses"],
+)
+async def test_endpoint_that_answers_slowly_is_left_in_time(beginning: bytes, piece: bytes) -> None:
+    """Each piece comes within the timeout, the answer does not."""
+
+    def converse(connection: socket.socket) -> None:
+        read_head(connection)
+        connection.sendall(beginning)
+        while True:
+            connection.sendall(piece)
+            time.sleep(0.05)
+
+    sender = WebhookSender(allow_private=True, timeout_ms=SHORT_MS)
+    with raw_server(converse) as url:
+        started = time.monotonic()
+        result = await sender.send(notice(url))
+        seconds = time.monotonic() - started
+    await sender.close()
+    assert result == DeliveryResult("temporary", error="There was no response in time.")
+    assert seconds < SHORT_MS / 1_000 + 2
