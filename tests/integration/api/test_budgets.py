@@ -246,7 +246,7 @@ async def test_budget_and_forecast_agree_on_a_limit_at_the_present_pace(database
             assert budget[f"{name}TimeToThreshold_seconds"] == expected[name]
             assert limit["reachedIn_seconds"] == expected[name]
             assert limit["reachedOn"] == now.date().isoformat()
-            assert f"Your {name} limit of" in " ".join(found["warnings"])
+            assert f"your {name} limit of" in " ".join(found["warnings"])
 
 
 async def test_channels_can_be_set_with_the_budget(database_url: str) -> None:
