@@ -57,20 +57,24 @@ class FieldValue:
     is_joined: bool = False
 
     def read(self, scope: PointerScope) -> Any:
-        """Return the converted value, None if no place has one; raises DocumentError."""
+        """Return the converted value; raises DocumentError.
+
+        If no place has a value, this is the default, which is also how a constant is stored.
+        """
         if self.is_joined:
-            return self._join(scope)
+            return self._read_joined(scope)
         found = first_value(self.places, scope)
         if found is None:
             return self.default
         return self._convert(found[1], found[0].pointer, scope)
 
-    def _join(self, scope: PointerScope) -> str | None:
-        """Return the joined texts of all places; None if one is missing."""
+    def _read_joined(self, scope: PointerScope) -> Any:
+        """Return the joined texts of all places; the default if one is missing."""
         found = [(place, place.find(scope)) for place in self.places]
         if any(value is None for _, value in found):
-            return None
-        return _SEPARATOR.join(as_text(value, place.pointer) for place, value in found)
+            return self.default
+        text = _SEPARATOR.join(as_text(value, place.pointer) for place, value in found)
+        return text if self.translations is None else self._translate(text, self.origin)
 
     def _convert(self, found: Any, pointer: str, scope: PointerScope) -> Any:
         if self.translations is not None:
@@ -105,7 +109,9 @@ def read_value(raw: object, kind: FieldKind, where: str, *, has_elements: bool) 
         return _constant(raw["const"], kind, where)
     _refuse_unknown(raw, _KEYS[kind], where)
     if ("at" in raw) == ("join" in raw):
-        raise MappingError(f"{where} needs `at`, a pointer, or is a constant.")
+        raise MappingError(
+            f"{where} must be a pointer, a constant, or an object with either `at` or `join`."
+        )
     places = read_places(raw.get("at", raw.get("join")), where, has_elements=has_elements)
     parts = _parts(raw, where, has_elements=has_elements)
     return FieldValue(

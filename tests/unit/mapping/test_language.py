@@ -52,7 +52,7 @@ def test_toml_and_json_are_the_same_mapping() -> None:
         ({"time": {"at": "/ts", "offset": "CET"}}, "call.charged.time.offset must be Z"),
         ({"amount": {"at": "/cents", "decimals": 13}}, "call.charged.amount.decimals must be 0 to"),
         ({"amount": {"at": "/cents", "decimals": True}}, "call.charged.amount.decimals must be"),
-        ({"amount": {"decimals": 2}}, "call.charged.amount needs `at`"),
+        ({"amount": {"decimals": 2}}, "call.charged.amount must be a pointer, a constant"),
         ({"amount": {"at": "cents"}}, "call.charged.amount must be a JSON pointer"),
         ({"amount": {"at": "./cents"}}, "points into an element, but the rule has no `each`"),
         ({"amount": {"at": "/c", "unit": "x"}}, "call.charged.amount.unit is unknown"),

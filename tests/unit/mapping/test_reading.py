@@ -94,6 +94,40 @@ def test_document_that_does_not_match_has_no_event(change: dict[str, Any]) -> No
     assert MAPPING.events({**CHAT, **change}) == []
 
 
+@pytest.mark.parametrize(
+    ("names", "model"),
+    [
+        ({"family": "gpt", "size": "4.1"}, "gpt-4.1"),  # translated
+        ({"family": "gpt", "size": "5"}, "unknown"),  # no translation
+        ({"family": "gpt"}, "unknown"),  # a part is missing
+    ],
+)
+def test_joined_texts_are_translated_and_may_have_a_default(
+    names: dict[str, str], model: str
+) -> None:
+    value = (
+        '{ join = ["/family", "/size"], values = { "gpt/4.1" = "gpt-4.1" }, default = "unknown" }'
+    )
+    mapping = mapping_from_text(
+        f"""
+source = "/bots"
+[[event]]
+type = "cost.recorded"
+time = {{ at = "/at", format = "unix_ms" }}
+callId = "/call"
+userId = "/call"
+service = "openai"
+operation = "inference"
+model = {value}
+usage = 1
+unit = "requests"
+totalCost = 1
+"""
+    )
+    document = {**names, "at": CHAT["at"]["ms"], "call": "c-1"}
+    assert data_of(document, mapping)["model"] == model
+
+
 def test_elements_have_events_with_ids_of_their_own() -> None:
     items = [{"n": 1, "vendor": "elevenlabs", "chars": 5}, {"n": 2, "vendor": "x", "chars": "6"}]
     events = MAPPING.events({**CHAT, "kind": "invoice", "items": items})
