@@ -23,10 +23,10 @@ KeyAndValue = tuple[bytes, bytes]
 
 SEND_TIMEOUT_SECONDS: Final = 15
 STOP_TIMEOUT_SECONDS: Final = 5
-RECORDS_PER_SLICE: Final = 500
-RECORDS_PER_TURN: Final = 25
-GATHERED_PER_SLICE: Final = 2_000
-GATHERED_PER_TURN: Final = 100
+RECORDS_PER_TIMEOUT: Final = 500
+RECORDS_PER_YIELD: Final = 25
+GATHERED_PER_TIMEOUT: Final = 2_000
+GATHERED_PER_YIELD: Final = 100
 """Sending this many records without yielding takes about a millisecond."""
 HEADER_FRAME_BYTES: Final = 10
 """The maximum size of a header besides its name and value."""
@@ -71,16 +71,14 @@ class RecoveringProducer:
         Raises KafkaError or TimeoutError.
         """
         producer = await self._open()
-        return await self.wait_until_acknowledged(
-            producer.send(topic, value, key=key, headers=headers)
-        )
+        return await self.wait_in_time(producer.send(topic, value, key=key, headers=headers))
 
     async def send_all(self, topic: str, records: Iterable[KeyAndValue]) -> int:
         """Send keys and values, wait for their acknowledgement, and return their number.
 
         Raises KafkaError or TimeoutError; then some may have been sent.
         """
-        return await self._send_slices(_send, topic, records, RECORDS_PER_SLICE)
+        return await self._send_slices(_send, topic, records, RECORDS_PER_TIMEOUT)
 
     async def send_gathered(self, topic: str, records: Iterable[KeyAndValue]) -> int:
         """Send like `send_all`, with records grouped by partition.
@@ -88,7 +86,7 @@ class RecoveringProducer:
         It takes a fraction of the time, but blocks other senders to a partition. So use it only for
         a producer with a single sender.
         """
-        return await self._send_slices(_send_gathered, topic, records, GATHERED_PER_SLICE)
+        return await self._send_slices(_send_gathered, topic, records, GATHERED_PER_TIMEOUT)
 
     async def _send_slices(
         self,
@@ -101,9 +99,7 @@ class RecoveringProducer:
         producer = await self._open()
         count = 0
         remaining = iter(records)
-        while sent := await self.wait_until_acknowledged(
-            send(producer, topic, islice(remaining, slice_size))
-        ):
+        while sent := await self.wait_in_time(send(producer, topic, islice(remaining, slice_size))):
             count += sent
         return count
 
@@ -113,7 +109,7 @@ class RecoveringProducer:
         Raises KafkaError or TimeoutError; then some may have been sent.
         """
         producer = await self._open()
-        await self.wait_until_acknowledged(_send_in_order(producer, records))
+        await self.wait_in_time(_send_in_order(producer, records))
 
     async def close(self) -> None:
         """Stop the producer; records that cannot be sent in time are dropped."""
@@ -133,8 +129,8 @@ class RecoveringProducer:
                 self._producer = producer
             return self._producer
 
-    async def wait_until_acknowledged(self, sent: Awaitable[T]) -> T:
-        """Wait, at most for the timeout; after a failure the next send uses a new producer."""
+    async def wait_in_time(self, sent: Awaitable[T]) -> T:
+        """Wait at most for the timeout; after a failure the next send uses a new producer."""
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 return await sent
@@ -153,7 +149,7 @@ async def _send(producer: AIOKafkaProducer, topic: str, records: Iterable[KeyAnd
     sent = []
     for key, value in records:
         sent.append(await producer.send(topic, value, key=key))
-        if len(sent) % RECORDS_PER_TURN == 0:
+        if len(sent) % RECORDS_PER_YIELD == 0:
             await asyncio.sleep(0)
     await asyncio.gather(*sent)
     return len(sent)
@@ -183,7 +179,7 @@ async def _send_gathered(
                 sent.append(await producer.send_batch(batch, topic, partition=partition))
             batch = batches[partition] = producer.create_batch()
             batch.append(timestamp=None, key=key, value=value)
-        if count % GATHERED_PER_TURN == 0:
+        if count % GATHERED_PER_YIELD == 0:
             await asyncio.sleep(0)
     for partition, batch in batches.items():
         sent.append(await producer.send_batch(batch, topic, partition=partition))

@@ -92,7 +92,7 @@ class DeadLetterTopic:
         """
         self._limit.check(dead_letters, batch_size, unpriced)
         sent = [await self._send(dead_letter) for dead_letter in dead_letters]
-        await self._producer.wait_until_acknowledged(asyncio.gather(*sent))
+        await self._producer.wait_in_time(asyncio.gather(*sent))
 
     async def _send(self, dead_letter: DeadLetter) -> Awaitable[Any]:
         """Send a dead letter; without its contents if they are too large for the topic.

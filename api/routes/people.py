@@ -23,7 +23,7 @@ from schemas.people import ErasureReceipt, ErasureRequest
 
 ALLOW_UNKNOWN: Final = flag(
     "allowUnknown",
-    "Whether to erase a user id that is not in the data yet.",
+    "Whether to erase a user without data in advance, because data may still arrive.",
     default=False,
 )
 _EXPORT: Final = Operation(
@@ -88,7 +88,7 @@ class PeopleRoutes:
         return await self._files.send(request, _FILE_HEADERS, write)
 
     async def erase(self, request: web.Request) -> web.Response:
-        """Show what an erasure changes; with `dryRun=false`, after doing it."""
+        """Return what an erasure would change; with `dryRun=false`, erase and return what did."""
         dry_run, user_id = flag_of(request, DRY_RUN), request.match_info["userId"]
         allow_unknown = flag_of(request, ALLOW_UNKNOWN)
         people = self._available()

@@ -15,7 +15,14 @@ from api.openapi.operations import Operation, Tag
 from api.routes.spending import SPAN, DayRange, days_of
 from ledger.postgres.clock import Clock
 from ledger.postgres.viewers import ReaderPool
-from ledger.reports.top import RankedTotals, TopKind, TopOrder, TopReport, TopSort, read_top_report
+from ledger.reports.top import (
+    RankedTotals,
+    TopKind,
+    TopRanking,
+    TopReport,
+    TopSort,
+    read_top_report,
+)
 from schemas import analytics
 from schemas.exact import Exact
 from schemas.money import Usd, percent_text
@@ -49,33 +56,33 @@ class TopCostRoutes:
 
     async def top(self, request: web.Request) -> web.Response:
         """Return the first users, personas, services or days of the requested period."""
-        order = order_of(request)
+        ranking = ranking_of(request)
         days = days_of(request, self._now().date())
         viewer, span = request[CALLER].viewer, (days.first, days.last)
-        report = await read_top_report(self._readers, viewer, span, order)
-        return tagged_reply(request, top_costs(days, order, report))
+        report = await read_top_report(self._readers, viewer, span, ranking)
+        return tagged_reply(request, top_costs(days, ranking, report))
 
 
-def order_of(request: web.Request) -> TopOrder:
+def ranking_of(request: web.Request) -> TopRanking:
     """Return the requested ranking; raises the 400 Problem."""
     kind = cast(TopKind, choice_of(request, BY))
     sort = cast(TopSort, choice_of(request, SORT))
     if kind == "service" and sort not in SORTS_OF_SERVICES:
         raise invalid_parameter("sort", f"must be {' or '.join(SORTS_OF_SERVICES)} for services")
     order = choice_of(request, ORDER) or ("asc" if sort == "name" else "desc")
-    return TopOrder(kind, sort, order == "desc", limit_of(request, LIMIT))
+    return TopRanking(kind, sort, order == "desc", limit_of(request, LIMIT))
 
 
-def top_costs(days: DayRange, order: TopOrder, report: TopReport) -> analytics.TopCosts:
+def top_costs(days: DayRange, ranking: TopRanking, report: TopReport) -> analytics.TopCosts:
     """Return the response body."""
     return analytics.TopCosts(
         period=days.period(),
-        by=order.kind,
-        sort=order.sort,
-        order="desc" if order.descending else "asc",
+        by=ranking.kind,
+        sort=ranking.sort,
+        order="desc" if ranking.descending else "asc",
         total_entries=report.found,
         total_cost=Usd(report.cost_nano),
-        entries=[_entry(order.kind, entry, report.cost_nano) for entry in report.entries],
+        entries=[_entry(ranking.kind, entry, report.cost_nano) for entry in report.entries],
     )
 
 

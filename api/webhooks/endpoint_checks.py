@@ -47,7 +47,7 @@ def prepare(wanted: WantedWebhookEndpoint) -> tuple[EndpointFields, str | None, 
         settings=wanted.settings,
     )
     if wanted.secret is None and not provider.generates_secret:
-        return fields, None, None  # the vendor shows it once it knows the address
+        return fields, None, None  # the vendor shows it only after it was given the address
     return fields, *prepare_secret(provider.name, wanted.secret)
 
 

@@ -228,7 +228,7 @@ def _refresh(arguments: argparse.Namespace) -> int:
         print(
             result.error
             or f"{result.source}: {result.verified} verified, {result.added} added, "
-            f"{result.waiting} pending."
+            f"{result.pending} pending."
         )
     return FAILED if any(result.error for result in results) else 0
 

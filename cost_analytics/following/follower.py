@@ -21,6 +21,8 @@ _POLL_SECONDS: Final = 0.25
 _REPORT_SECONDS: Final = 60
 _SAVE_SECONDS: Final = 1
 """How often progress without events is saved."""
+_IDLE_SAVE_SECONDS: Final = 60
+"""How often the checkpoint is saved while nothing is read: files may have been renamed."""
 
 _log: Final = logging.getLogger(__name__)
 
@@ -54,7 +56,10 @@ class FollowCounts:
 
 
 class LogFollower:
-    """Follows files until it is stopped. The checkpoint only moves over accepted events."""
+    """Follows files until it is stopped.
+
+    The checkpoint moves past lines only after their events are accepted, or kept as refused.
+    """
 
     def __init__(
         self,
@@ -155,7 +160,7 @@ class LogFollower:
             async with asyncio.timeout(_POLL_SECONDS):
                 await self._stop.wait()
         except TimeoutError:
-            if time.monotonic() - self._saved_at >= _REPORT_SECONDS:
+            if time.monotonic() - self._saved_at >= _IDLE_SAVE_SECONDS:
                 self._save()
 
     def _report(self) -> None:

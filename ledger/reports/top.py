@@ -16,7 +16,7 @@ TopKind = Literal["user", "persona", "service", "day"]
 TopSort = Literal["cost", "charged", "profit", "calls", "name"]
 
 
-class TopOrder(NamedTuple):
+class TopRanking(NamedTuple):
     """What is ranked, by what, in which direction, and how many entries are returned."""
 
     kind: TopKind
@@ -43,7 +43,7 @@ class TopReport(NamedTuple):
 
 
 async def read_top_report(
-    readers: ReaderPool, viewer: Viewer, days: tuple[date, date], order: TopOrder
+    readers: ReaderPool, viewer: Viewer, days: tuple[date, date], order: TopRanking
 ) -> TopReport:
     """Return the entries of the first to the last UTC day, both included.
 

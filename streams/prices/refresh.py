@@ -39,14 +39,14 @@ _log = logging.getLogger(__name__)
 class RefreshResult(NamedTuple):
     """The result of refreshing a source; `error` is a sentence if it failed.
 
-    `proposed` counts new proposals, `waiting` all pending ones of these prices.
+    `proposed` counts new proposals, `pending` all that await approval for the source's prices.
     """
 
     source: str
     verified: int = 0
     added: int = 0
     proposed: int = 0
-    waiting: int = 0
+    pending: int = 0
     error: str | None = None
 
 
@@ -93,7 +93,7 @@ async def _refresh(
         "prices of %s: %s",
         source.name,
         result.error
-        or f"{result.verified} verified, {result.added} added, {result.waiting} pending",
+        or f"{result.verified} verified, {result.added} added, {result.pending} pending",
         extra={"action": "price_refresh_failed" if result.error else "prices_refreshed"},
     )
     if not dry_run:

@@ -73,7 +73,7 @@ async def test_user_chooses_alerts_by_amounts_and_days(open_page: Open, product:
     await product.send(granted("ida", amount=20, **now(60)), charged("ida-1", "ida", **now(20)))
     async with open_page("/budget", "ida") as page:
         amounts = card(page).get_by_label("Alert at a balance of (USD)")
-        days = card(page).get_by_label("Alert when it lasts (days)")
+        days = card(page).get_by_label("Alert before it is used up (days)")
         save = card(page).get_by_role("button", name="Save alerts")
         await expect(amounts).to_have_value("10")
         await expect(save).to_be_disabled()

@@ -14,7 +14,7 @@ from cost_analytics_emitter.service_names import service_of, stt_operation
 from cost_analytics_emitter.usage_counts import Usages
 
 _SECONDS_MAX: Final = 10
-"""A stream that leaves more audio than this unreported bills speech: others report more often."""
+"""No estimate above this: vendors that bill all audio report it more often than that."""
 
 
 class Estimate(NamedTuple):
@@ -38,7 +38,7 @@ def estimate_of(request: NodeRequest) -> Estimate | None:
 
 
 def estimate_of_realtime(component: Any) -> Estimate | None:
-    """Return the usage of a realtime model's response without any, from the conversation's text."""
+    """Estimate the usage of a realtime model's response that reported none, from the texts."""
     items = [*getattr(component.chat_ctx, "items", ())]
     is_reply = bool(items) and getattr(items[-1], "role", None) == "assistant"
     sent, received = (items[:-1], items[-1:]) if is_reply else (items, [])
@@ -82,7 +82,7 @@ def _of_speech(request: NodeRequest) -> tuple[Usages, str]:
 
 
 def _of_audio(request: NodeRequest) -> tuple[Usages, str]:
-    """Estimate the audio after the last report of an interrupted stream."""
+    """Estimate the audio that a stream received after its last report."""
     is_billed_in_tokens = bool(getattr(request.last_metrics, "input_tokens", 0))
     rest = round(request.seconds_pushed - request.seconds_reported, 3)
     if is_billed_in_tokens or not _is_stream(request) or not 0 < rest <= _SECONDS_MAX:

@@ -8,7 +8,7 @@ import pytest
 
 from ledger.postgres.statements import statements
 from ledger.postgres.viewers import Viewer, reader_pool
-from ledger.reports.top import TopKind, TopOrder, read_top_report
+from ledger.reports.top import TopKind, TopRanking, read_top_report
 from tests.support.api import ApiClient, served_from, token
 from tests.support.attacks import AttackRecorder
 from tests.support.ledger_rows import CENT, LedgerRowWriter, LiveCallRow, rows
@@ -159,7 +159,7 @@ async def test_only_admins_see_rankings(
     top_statement = statements("reports/top")
     async with reader_pool(as_login(database_url, "api")) as readers:
         for by in KINDS:
-            order = TopOrder(by, "cost", descending=True, limit=10)
+            order = TopRanking(by, "cost", descending=True, limit=10)
             for viewer, seen in ((Viewer("alice"), False), (Viewer("root", reads_all=True), True)):
                 report = await read_top_report(readers, viewer, DAYS, order)
                 assert bool(report.entries) is bool(report.cost_nano) is seen

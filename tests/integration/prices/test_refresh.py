@@ -77,9 +77,9 @@ async def test_large_change_is_proposed_once(database_url: str, twilio: VendorSe
     twilio.answer = country("0.14")
     before = await catalogue(database_url)
     first = await one(database_url, source(twilio))
-    assert (first.proposed, first.waiting, first.added) == (1, 1, 0)
+    assert (first.proposed, first.pending, first.added) == (1, 1, 0)
     again = await one(database_url, source(twilio))
-    assert (again.proposed, again.waiting) == (0, 1)
+    assert (again.proposed, again.pending) == (0, 1)
     assert await catalogue(database_url) == before
     twilio.answer = country("0.15")
     assert (await one(database_url, source(twilio))).proposed == 1
@@ -88,7 +88,7 @@ async def test_large_change_is_proposed_once(database_url: str, twilio: VendorSe
         ("replaced", "0.14"),
     ]
     twilio.answer = country("0.014")
-    assert (await one(database_url, source(twilio))).waiting == 0
+    assert (await one(database_url, source(twilio))).pending == 0
     assert {r[0] for r in await fetch(database_url, PROPOSALS)} == {"replaced"}
 
 
@@ -101,7 +101,7 @@ async def test_rejected_price_is_not_proposed_again_and_approved_one_applies(
     async with connected(database_url, name="tests") as connection:
         await decide(connection, proposal, "rejected", decided_by="root")
     again = await one(database_url, source(twilio))
-    assert (again.proposed, again.waiting) == (0, 0)
+    assert (again.proposed, again.pending) == (0, 0)
     twilio.answer = country("0.28")
     await one(database_url, source(twilio))
     newest = (await fetch(database_url, "SELECT max(proposal_id) FROM price_proposals"))[0][0]
@@ -114,7 +114,7 @@ async def test_rejected_price_is_not_proposed_again_and_approved_one_applies(
 async def test_dry_run_writes_nothing(database_url: str, twilio: VendorServer) -> None:
     twilio.answer = country("0.14", "0.009")
     result = await one(database_url, source(twilio), dry_run=True)
-    assert (result.added, result.waiting) == (1, 1)
+    assert (result.added, result.pending) == (1, 1)
     assert await fetch(database_url, PROPOSALS) == []
     assert await fetch(database_url, "SELECT FROM price_refreshes") == []
 

@@ -161,8 +161,8 @@ async def test_failed_or_hanging_producer_is_replaced(
     with pytest.raises(error):
         await owner.send(TOPIC, key=None, value=b"1")
     assert broken.stopped
-    await owner.wait_until_acknowledged(await owner.send(TOPIC, key=None, value=b"1"))
-    await owner.wait_until_acknowledged(await owner.send(TOPIC, key=None, value=b"2"))
+    await owner.wait_in_time(await owner.send(TOPIC, key=None, value=b"1"))
+    await owner.wait_in_time(await owner.send(TOPIC, key=None, value=b"2"))
     assert sound.sent == [TOPIC] * 2
     await owner.close()
     assert sound.stopped

@@ -19,8 +19,8 @@ export interface Stack {
   query?: string;
   /** For endpoints: configuration to copy; the arguments are placeholders until they are created. */
   config?: (address: string, secret: string) => string;
-  /** The secret of the vendor that has to be entered; without it, a secret is created. */
-  secret?: string;
+  /** The name of the vendor's secret that has to be entered; without it, a secret is created. */
+  secretName?: string;
 }
 
 export const STACKS: readonly Stack[] = [
@@ -105,7 +105,7 @@ export OTEL_RESOURCE_ATTRIBUTES="user.id=alice"`,
     label: "Retell",
     transport: "endpoint",
     provider: "retell",
-    secret: "Retell's API key with the webhook badge",
+    secretName: "Retell's API key with the webhook badge",
     doc: "docs/integrations/webhooks.md#retell",
     steps: [
       "Enter the address as the webhook of the agent or the account.",
@@ -119,7 +119,7 @@ export OTEL_RESOURCE_ATTRIBUTES="user.id=alice"`,
     transport: "endpoint",
     provider: "twilio",
     query: "userId=alice",
-    secret: "Twilio's auth token",
+    secretName: "Twilio's auth token",
     doc: "docs/integrations/webhooks.md#twilio",
     steps: [
       "Enter the address as the `StatusCallback` of each call, with the id of its user.",
@@ -131,7 +131,7 @@ export OTEL_RESOURCE_ATTRIBUTES="user.id=alice"`,
     label: "Telnyx",
     transport: "endpoint",
     provider: "telnyx",
-    secret: "The public key of your Telnyx account",
+    secretName: "The public key of your Telnyx account",
     doc: "docs/integrations/webhooks.md#telnyx",
     steps: [
       "Enter the address as the webhook of the Call Control application.",
@@ -143,7 +143,7 @@ export OTEL_RESOURCE_ATTRIBUTES="user.id=alice"`,
     label: "ElevenLabs",
     transport: "endpoint",
     provider: "elevenlabs",
-    secret: "The secret that ElevenLabs shows when you make the webhook",
+    secretName: "The secret that ElevenLabs shows when you make the webhook",
     doc: "docs/integrations/webhooks.md#elevenlabs",
     steps: [
       "Enter the address as the post-call webhook of the workspace.",
