@@ -42,15 +42,15 @@ class ScheduleStep(NamedTuple):
     more: bool
 
 
-async def enrol(connection: Connection) -> int:
+async def add_schedule_rows(connection: Connection) -> int:
     """Add the users whose channels want scheduled messages; returns the number of new rows.
 
     Runs in the caller's transaction. Adds none while another process does it.
     """
-    if not await connection.fetchval(_SQL["lock_enrolment"]):
+    if not await connection.fetchval(_SQL["lock_schedule_rows"]):
         return 0
     return affected_rows(
-        await connection.execute(*_SQL.bind("enrol", kinds=get_args(ScheduledKind)))
+        await connection.execute(*_SQL.bind("add_schedule_rows", kinds=get_args(ScheduledKind)))
     )
 
 

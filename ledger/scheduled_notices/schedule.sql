@@ -1,10 +1,10 @@
 -- The schedule of messages, and the data of those that are due, for all users.
 
--- name: lock_enrolment
--- Locks the enrolment until the transaction ends; false if another session has the lock.
+-- name: lock_schedule_rows
+-- Locks the adding of rows until the transaction ends; false if another session has the lock.
 SELECT pg_try_advisory_xact_lock(hashtext('cost-analytics enrolment'))
 
--- name: enrol
+-- name: add_schedule_rows
 -- Adds each of :kinds that a verified channel gets to the schedule of its user.
 INSERT INTO notice_schedule (kind, user_id)
 SELECT DISTINCT k.name, c.user_id

@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 from typing import Final
 
 from ledger.notifications.deliveries import DeliveryStore
-from ledger.scheduled_notices.schedule import enrol, run_step
+from ledger.scheduled_notices.schedule import add_schedule_rows, run_step
 from messaging.retries import Backoff, wait_until_set
 from schemas.alerts import SpendBasis
 from streams.retries import RETRYABLE_ERRORS
 
 INTERVAL_SECONDS: Final = 5
-ENROL_SECONDS: Final = 30
+ADD_ROWS_SECONDS: Final = 30
 
 _log: Final = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ class NoticeScheduler:
         self._store = store
         self._basis: SpendBasis = basis
         self._interval_seconds = interval_seconds
-        self._enrol_at_ns = 0
+        self._add_rows_at_ns = 0
 
     async def run(self, stop: asyncio.Event) -> None:
         """Write what is due until `stop`."""
@@ -51,10 +51,10 @@ class NoticeScheduler:
 
     async def run_once(self, now: datetime) -> bool:
         """Write the next due messages; returns whether more may be due."""
-        if time.monotonic_ns() >= self._enrol_at_ns:
+        if time.monotonic_ns() >= self._add_rows_at_ns:
             async with self._store.connection() as connection, connection.transaction():
-                await enrol(connection)
-            self._enrol_at_ns = time.monotonic_ns() + ENROL_SECONDS * 1_000_000_000
+                await add_schedule_rows(connection)
+            self._add_rows_at_ns = time.monotonic_ns() + ADD_ROWS_SECONDS * 1_000_000_000
         async with self._store.connection() as connection, connection.transaction():
             step = await run_step(connection, self._basis, now)
         if step.written:

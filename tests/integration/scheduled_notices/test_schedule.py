@@ -11,7 +11,7 @@ import pytest
 
 from ledger.notifications.deliveries import delivery_store
 from ledger.notifications.notices import ADMINISTRATORS
-from ledger.scheduled_notices.schedule import enrol, run_step
+from ledger.scheduled_notices.schedule import add_schedule_rows, run_step
 from schemas.notices import ChannelKind
 from tests.support import parts
 from tests.support.logins import as_login
@@ -32,7 +32,7 @@ async def enrolled(url: str) -> None:
         store.connection() as connection,
         connection.transaction(),
     ):
-        await enrol(connection)
+        await add_schedule_rows(connection)
 
 
 async def step_until_idle(url: str, now: datetime = NOW) -> int:
