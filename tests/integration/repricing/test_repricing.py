@@ -238,7 +238,7 @@ async def test_command_previews_and_applies(database_url: str, tmp_path: Path) -
     dry = await run("--dry-run")
     assert dry.returncode == 0
     assert "Costs to correct: 3; affected users: 1." in dry.stdout
-    assert "alice      3  $0.042  $0.342       $0.30  99.02%  97.01%" in dry.stdout
+    assert "alice      3  $0.042  $0.342       $0.30         99.02%        97.01%\n" in dry.stdout
     assert dry.stdout.endswith("No changes were made.\n")
     done = await run()
     assert "Corrected 3 costs;" in done.stdout
