@@ -77,8 +77,10 @@ async def measure_reload(page: Page) -> PageFigures:
     """Reload a page without its cache on a slow CPU; returns its figures."""
     await page.add_init_script(OBSERVED)
     session = await page.context.new_cdp_session(page)
+    begun: set[str] = set()
     kinds: dict[str, str] = {}
     sizes: dict[str, int] = {}
+    session.on("Network.requestWillBeSent", lambda one: begun.add(one["requestId"]))
     session.on(
         "Network.responseReceived", lambda one: kinds.update({one["requestId"]: one["type"]})
     )
@@ -93,6 +95,8 @@ async def measure_reload(page: Page) -> PageFigures:
     interactive_ms: int | None = await page.evaluate(INTERACTIVE, [QUIET_MS, WAITED_MS_MAX])
     shift_millionths: int = await page.evaluate(SHIFT)
     await session.detach()
+    # Without what the page before the reload was still loading.
+    sizes = {request: size for request, size in sizes.items() if request in begun}
     files = sum(size for request, size in sizes.items() if kinds.get(request) in FILES)
     return PageFigures(
         shift_millionths, len(sizes), files, sum(sizes.values()) - files, interactive_ms
